@@ -1,0 +1,86 @@
+package analytics
+
+// ScopeName is the instrumentation scope of the log records made from analytics records.
+const ScopeName = "github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver"
+
+// ServiceName is the resource's service.name for records that come from a gateway.
+const ServiceName = "tyk-gateway"
+
+// Event names of the log records that flow between our components.
+const (
+	EventRequest = "tyk.request"
+	EventUptime  = "tyk.uptime"
+	EventRollup  = "tyk.rollup"
+)
+
+// Attribute names: semantic conventions first, then the names that the gateway
+// puts on its own spans, then names of our own under "tyk.".
+const (
+	AttrUID = "log.record.uid"
+
+	AttrMethod        = "http.request.method"
+	AttrPath          = "url.path"
+	AttrUserAgent     = "user_agent.original"
+	AttrClientAddress = "client.address"
+	AttrServerAddress = "server.address"
+	AttrServerPort    = "server.port"
+	AttrContentLength = "http.request.body.size"
+	AttrResponseCode  = "http.response.status_code"
+
+	AttrRawPath      = "tyk.raw_path"
+	AttrOriginalPath = "tyk.original_path"
+	AttrListenPath   = "tyk.api.path"
+
+	AttrAPIID      = "tyk.api.id"
+	AttrAPIName    = "tyk.api.name"
+	AttrAPIVersion = "tyk.api.version"
+	AttrOrgID      = "tyk.api.orgid"
+	AttrAPIKey     = "tyk.api.apikey" //nolint:gosec // an attribute's name, not a credential
+	AttrAlias      = "tyk.api.apikey.alias"
+	AttrOauthID    = "tyk.api.oauthid"
+
+	AttrRequestTime     = "tyk.request_time"
+	AttrLatencyTotal    = "tyk.latency.total"
+	AttrLatencyUpstream = "tyk.latency.upstream"
+	AttrLatencyGateway  = "tyk.latency.gateway"
+
+	AttrTags        = "tyk.tags"
+	AttrTrackPath   = "tyk.track_path"
+	AttrExpireAt    = "tyk.expire_at"
+	AttrRawRequest  = "tyk.raw_request"
+	AttrRawResponse = "tyk.raw_response"
+
+	AttrTimestamp = "tyk.time.stamp" // only where plog's nanoseconds cannot hold the instant
+	AttrDay       = "tyk.time.day"
+	AttrMonth     = "tyk.time.month"
+	AttrYear      = "tyk.time.year"
+	AttrHour      = "tyk.time.hour"
+
+	AttrGeoCountry   = "geo.country.iso_code"
+	AttrGeoCity      = "geo.locality.name"
+	AttrGeoLatitude  = "geo.location.lat"
+	AttrGeoLongitude = "geo.location.lon"
+	AttrGeoNames     = "tyk.geo.city.names" // all names, where English alone does not give them back
+	AttrGeoNameID    = "tyk.geo.city.geoname_id"
+	AttrGeoTimeZone  = "tyk.geo.time_zone"
+
+	AttrNetworkOpen     = "tyk.network.open_connections"
+	AttrNetworkClosed   = "tyk.network.closed_connections"
+	AttrNetworkBytesIn  = "tyk.network.bytes_in"
+	AttrNetworkBytesOut = "tyk.network.bytes_out"
+
+	AttrGraphQLOperation   = "graphql.operation.type"
+	AttrGraphQLOperationID = "tyk.graphql.operation_type" // only for numbers without a name
+	AttrGraphQL            = "tyk.graphql.is_graphql"
+	AttrGraphQLVariables   = "tyk.graphql.variables"
+	AttrGraphQLRootFields  = "tyk.graphql.root_fields"
+	AttrGraphQLTypes       = "tyk.graphql.types"
+	AttrGraphQLErrors      = "tyk.graphql.errors"
+	AttrGraphQLHasErrors   = "tyk.graphql.has_errors"
+	AttrAPISchema          = "tyk.graphql.schema"
+
+	AttrMCP              = "tyk.mcp.is_mcp"
+	AttrMCPMethod        = "mcp.method.name"
+	AttrMCPPrimitiveType = "tyk.mcp.primitive_type"
+	AttrMCPPrimitiveName = "tyk.mcp.primitive_name"
+)
