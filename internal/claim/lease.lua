@@ -1,0 +1,39 @@
+-- Renews this worker's leases and takes free or expired ones, oldest segment first.
+-- KEYS: segments, leases, progress, groups
+-- ARGV: group, worker, lease in ms, most segments to hold, segment key prefix
+-- Returns one {sequence, description, entries done, entries in Redis} for each segment held.
+local group, worker = ARGV[1], ARGV[2]
+local most = tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- See claim.lua: a first write that passes when memory is full.
+redis.call('PERSIST', KEYS[4])
+redis.call('ZADD', KEYS[4], now, group)
+-- Segments below the floor are done for this group and wait for others only.
+local known = tonumber(redis.call('HGET', KEYS[3], group .. '|floor') or '0')
+local floor = known
+local behind = true
+local held = {}
+local segments = redis.call('ZRANGEBYSCORE', KEYS[1], floor, '+inf', 'WITHSCORES', 'LIMIT', 0, 1000)
+for i = 1, #segments, 2 do
+  local description, seq = segments[i], segments[i + 1]
+  local field = group .. '|' .. seq
+  local count = tonumber(string.match(description, '^%S+ (%d+)'))
+  local done = tonumber(redis.call('HGET', KEYS[3], field) or '0')
+  if done >= count then
+    if behind then
+      floor = tonumber(seq) + 1
+    end
+  else
+    behind = false
+    local owner, expiry = string.match(redis.call('HGET', KEYS[2], field) or '', '^(%S+) (%d+)$')
+    if owner == worker or (#held < most and (not owner or tonumber(expiry) <= now)) then
+      redis.call('HSET', KEYS[2], field, worker .. ' ' .. (now + tonumber(ARGV[3])))
+      held[#held + 1] = { tonumber(seq), description, done, redis.call('LLEN', ARGV[5] .. seq) }
+    end
+  end
+end
+if floor > known then
+  redis.call('HSET', KEYS[3], group .. '|floor', floor)
+end
+return held

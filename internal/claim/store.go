@@ -1,0 +1,251 @@
+package claim
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed claim.lua
+	claimLua string
+	//go:embed lease.lua
+	leaseLua string
+	//go:embed ack.lua
+	ackLua string
+	//go:embed release.lua
+	releaseLua string
+	//go:embed bury.lua
+	buryLua string
+	//go:embed stat.lua
+	statLua string
+
+	claimScript   = redis.NewScript(claimLua)
+	leaseScript   = redis.NewScript(leaseLua)
+	ackScript     = redis.NewScript(ackLua)
+	releaseScript = redis.NewScript(releaseLua)
+	buryScript    = redis.NewScript(buryLua)
+	statScript    = redis.NewScript(statLua)
+)
+
+// ErrLeaseLost says that a segment is another worker's by now; what was
+// delivered of it without an acknowledgement is delivered again by that worker.
+var ErrLeaseLost = errors.New("the segment's lease is another worker's by now")
+
+// ErrGone says that Redis no longer has entries that were claimed and not acknowledged.
+var ErrGone = errors.New("redis no longer has the segment's entries")
+
+// Store runs the protocol's verbs on one Redis for all sources of a worker.
+// All methods may be called at once from several goroutines.
+type Store struct {
+	rdb redis.UniversalClient
+}
+
+// NewStore uses rdb, which stays the caller's to close.
+func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
+
+// Visit is what one look at a source brought.
+type Visit struct {
+	// Claimed is how many entries were moved into a new segment.
+	Claimed int64
+	// Held are the segments now leased to this worker, oldest first.
+	Held []Segment
+}
+
+// Visit claims the lists named by fewest (a list with fewer entries than its
+// number stays; 0 leaves any list alone), then renews and takes leases, for
+// every source in one round trip. The result has one Visit per source. An error
+// of one source does not stop the others: their visits are filled, and the
+// errors joined.
+func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]Visit, error) {
+	visits := make([]Visit, len(sources))
+	claims := make([]*redis.Cmd, len(sources))
+	leases := make([]*redis.Cmd, len(sources))
+	err := s.pipelined(ctx, []*redis.Script{claimScript, leaseScript}, func(pipe redis.Pipeliner) {
+		for i, src := range sources {
+			claims[i] = nil
+			if fewest[i] > 0 {
+				claims[i] = claimScript.EvalSha(ctx, pipe, []string{src.key, src.keys.sequence, src.keys.segments},
+					src.keys.segment, src.hash, randomPart(), fewest[i], src.settings.ChunkRecords, src.settings.ChunkBytes)
+			}
+			leases[i] = leaseScript.EvalSha(ctx, pipe, []string{src.keys.segments, src.keys.leases, src.keys.progress, src.keys.groups},
+				src.settings.Group, src.settings.Worker, src.settings.Lease.Milliseconds(), src.settings.MaxHeld, src.keys.segment)
+		}
+	})
+	if err != nil && !isReply(err) {
+		return visits, fmt.Errorf("reach Redis: %w", err)
+	}
+	var errs []error
+	for i, src := range sources {
+		if claims[i] != nil {
+			n, err := claims[i].Int64()
+			if err != nil {
+				errs = append(errs, fmt.Errorf("claim list %s: %w", src.key, err))
+			}
+			visits[i].Claimed = n
+		}
+		rows, err := leases[i].Slice()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("lease segments of %s: %w", src.key, err))
+			continue
+		}
+		for _, row := range rows {
+			segment, err := src.parseSegment(row)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			visits[i].Held = append(visits[i].Held, segment)
+		}
+	}
+	return visits, errors.Join(errs...)
+}
+
+// Read returns the entries from index from up to, not including, index to. The
+// entries are counted from the tail, which no acknowledgement of any group
+// moves. ErrGone means that Redis has fewer than that.
+func (s *Store) Read(ctx context.Context, g Segment, from, to int64) ([]string, error) {
+	entries, err := s.rdb.LRange(ctx, g.Key(), from-g.Count, to-1-g.Count).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
+	}
+	if int64(len(entries)) != to-from {
+		return nil, fmt.Errorf("read %s: %d of %d entries: %w", g.Key(), len(entries), to-from, ErrGone)
+	}
+	return entries, nil
+}
+
+// Ack records that the group is done with the first done entries of a segment.
+// ErrLeaseLost means that nothing was recorded.
+func (s *Store) Ack(ctx context.Context, g Segment, done int64) error {
+	k := g.Source.keys
+	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key()},
+		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done).Int64()
+	if err != nil {
+		return fmt.Errorf("acknowledge %d of %s: %w", done, g.Key(), err)
+	}
+	if ok == 0 {
+		return fmt.Errorf("acknowledge %d of %s: %w", done, g.Key(), ErrLeaseLost)
+	}
+	return nil
+}
+
+// Release gives the leases of segments back.
+func (s *Store) Release(ctx context.Context, segments []Segment) error {
+	bySource := map[*Source][]any{}
+	for _, g := range segments {
+		if bySource[g.Source] == nil {
+			bySource[g.Source] = []any{g.Source.settings.Group, g.Source.settings.Worker}
+		}
+		bySource[g.Source] = append(bySource[g.Source], g.Seq)
+	}
+	var errs []error
+	for src, args := range bySource {
+		if err := s.run(ctx, releaseScript, []string{src.keys.leases}, args...).Err(); err != nil {
+			errs = append(errs, fmt.Errorf("release segments of %s: %w", src.key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Bury keeps letters, all of one source. Letters already kept are left alone.
+// It returns how many are new, and how many old ones gave way to the limit.
+func (s *Store) Bury(ctx context.Context, src *Source, letters []Letter) (kept, dropped int64, err error) {
+	args := make([]any, 0, 1+2*len(letters))
+	args = append(args, src.settings.MaxDead)
+	for _, letter := range letters {
+		body, err := letter.encode()
+		if err != nil {
+			return 0, 0, fmt.Errorf("bury %s: %w", letter.UID, err)
+		}
+		args = append(args, letter.UID, body)
+	}
+	reply, err := s.run(ctx, buryScript, []string{src.keys.dead, src.keys.deadOrder}, args...).Int64Slice()
+	if err != nil {
+		return 0, 0, fmt.Errorf("bury %d entries of %s: %w", len(letters), src.key, err)
+	}
+	if len(reply) != 2 {
+		return 0, 0, fmt.Errorf("bury %d entries of %s: unexpected reply %v", len(letters), src.key, reply)
+	}
+	return reply[0], reply[1], nil
+}
+
+// Stat is what waits for a group at one source.
+type Stat struct {
+	// Unclaimed entries lie in the source list.
+	Unclaimed int64
+	// Claimed entries lie in segments and are not acknowledged.
+	Claimed int64
+	// OldestAge is how long the oldest segment with such entries has been claimed.
+	OldestAge time.Duration
+	// Dead is the number of dead letters.
+	Dead int64
+}
+
+// Stats looks at every source in one round trip; the result has one Stat per source.
+func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
+	stats := make([]Stat, len(sources))
+	replies := make([]*redis.Cmd, len(sources))
+	err := s.pipelined(ctx, []*redis.Script{statScript}, func(pipe redis.Pipeliner) {
+		for i, src := range sources {
+			replies[i] = statScript.EvalSha(ctx, pipe, []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead}, src.settings.Group)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the backlog: %w", err)
+	}
+	for i, src := range sources {
+		reply, err := replies[i].Int64Slice()
+		if err != nil {
+			return nil, fmt.Errorf("read the backlog of %s: %w", src.key, err)
+		}
+		if len(reply) != 4 {
+			return nil, fmt.Errorf("read the backlog of %s: unexpected reply %v", src.key, reply)
+		}
+		stats[i] = Stat{Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3]}
+	}
+	return stats, nil
+}
+
+// run calls one script, loading it where Redis does not know it.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
+	return script.Run(ctx, s.rdb, keys, args...)
+}
+
+// pipelined sends what fill queues in one round trip, and once more after
+// loading the scripts where Redis did not know one. A NOSCRIPT reply means that
+// its call did nothing; the calls beside it may have, which the scripts allow.
+func (s *Store) pipelined(ctx context.Context, scripts []*redis.Script, fill func(redis.Pipeliner)) error {
+	for attempt := 0; ; attempt++ {
+		pipe := s.rdb.Pipeline()
+		fill(pipe)
+		cmds, err := pipe.Exec(ctx)
+		if attempt > 0 || !anyNoScript(cmds) {
+			return err
+		}
+		for _, script := range scripts {
+			if err := script.Load(ctx, s.rdb).Err(); err != nil {
+				return fmt.Errorf("load script: %w", err)
+			}
+		}
+	}
+}
+
+// isReply tells an error that Redis answered from one of the way to it.
+func isReply(err error) bool {
+	_, ok := errors.AsType[redis.Error](err)
+	return ok
+}
+
+func anyNoScript(cmds []redis.Cmder) bool {
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+			return true
+		}
+	}
+	return false
+}

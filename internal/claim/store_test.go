@@ -1,0 +1,299 @@
+package claim_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+const list = "analytics-tyk-system-analytics"
+
+// onEachRedis runs a test against a real Redis and against the embedded one
+// that the demo falls back to.
+func onEachRedis(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
+	t.Run("redis-server", func(t *testing.T) {
+		test(t, peers.StartRedis(t).Client())
+	})
+	t.Run("embedded", func(t *testing.T) {
+		rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+		t.Cleanup(func() { _ = rdb.Close() })
+		test(t, rdb)
+	})
+}
+
+func settings(worker string) claim.Settings {
+	return claim.Settings{
+		Group: "default", Worker: worker, Lease: time.Minute,
+		ChunkRecords: 5, ChunkBytes: 1000, MaxHeld: 4, MaxDead: 3,
+	}
+}
+
+func push(t *testing.T, rdb *redis.Client, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		require.NoError(t, rdb.RPush(t.Context(), list, "entry "+strconv.Itoa(i)).Err())
+	}
+}
+
+func visit(t *testing.T, store *claim.Store, src *claim.Source, fewest int) claim.Visit {
+	t.Helper()
+	visits, err := store.Visit(t.Context(), []*claim.Source{src}, []int{fewest})
+	require.NoError(t, err)
+	return visits[0]
+}
+
+func keysIn(t *testing.T, rdb *redis.Client, pattern string) []string {
+	t.Helper()
+	keys, err := rdb.Keys(t.Context(), pattern).Result()
+	require.NoError(t, err)
+	return keys
+}
+
+func TestClaimMovesTheWholeListAndStopsItsExpiry(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		require.NoError(t, rdb.Expire(t.Context(), list, time.Minute).Err())
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+
+		got := visit(t, store, src, 1)
+
+		require.Len(t, got.Held, 1)
+		g := got.Held[0]
+		assert.EqualValues(t, 12, got.Claimed)
+		assert.EqualValues(t, 12, g.Count)
+		assert.EqualValues(t, 0, g.Start())
+		assert.Equal(t, 5, g.ChunkRecords)
+		assert.WithinDuration(t, time.Now(), g.ClaimedAt, 10*time.Second)
+		assert.EqualValues(t, -1, rdb.TTL(t.Context(), g.Key()).Val(), "a claimed segment never expires")
+		assert.EqualValues(t, 0, rdb.Exists(t.Context(), list).Val())
+
+		entries, err := store.Read(t.Context(), g, 3, 6)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"entry 3", "entry 4", "entry 5"}, entries)
+	})
+}
+
+func TestAListBelowTheWantedSizeStays(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 4)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		assert.Empty(t, visit(t, store, src, 5).Held)
+		assert.Empty(t, visit(t, store, src, 0).Held, "0 leaves any list alone")
+		assert.EqualValues(t, 4, visit(t, store, src, 4).Claimed)
+	})
+}
+
+func TestAcknowledgedEntriesGiveTheirMemoryBack(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		g := visit(t, store, src, 1).Held[0]
+
+		require.NoError(t, store.Ack(t.Context(), g, 5))
+		assert.EqualValues(t, 7, rdb.LLen(t.Context(), g.Key()).Val())
+		entries, err := store.Read(t.Context(), g, 5, 7)
+		require.NoError(t, err, "trimming must not move what is read")
+		assert.Equal(t, []string{"entry 5", "entry 6"}, entries)
+		_, err = store.Read(t.Context(), g, 4, 6)
+		require.ErrorIs(t, err, claim.ErrGone)
+
+		again := visit(t, store, src, 1)
+		require.Len(t, again.Held, 1)
+		assert.EqualValues(t, 5, again.Held[0].Start())
+
+		require.NoError(t, store.Ack(t.Context(), g, 12))
+		assert.Empty(t, visit(t, store, src, 1).Held)
+		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
+		assert.Empty(t, rdb.ZRange(t.Context(), "otelcol-tyk:{"+list+"}:segments", 0, -1).Val())
+		assert.Empty(t, rdb.HGetAll(t.Context(), "otelcol-tyk:{"+list+"}:leases").Val())
+	})
+}
+
+func TestALeaseKeepsPeersAwayUntilItExpires(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		short := settings("a")
+		short.Lease = 150 * time.Millisecond
+		store := claim.NewStore(rdb)
+		a, b := claim.NewSource(list, short), claim.NewSource(list, settings("b"))
+		held := visit(t, store, a, 1).Held[0]
+		require.NoError(t, store.Ack(t.Context(), held, 5))
+
+		assert.Empty(t, visit(t, store, b, 1).Held, "a's lease is fresh")
+		var adopted claim.Segment
+		require.Eventually(t, func() bool {
+			visits, err := store.Visit(context.Background(), []*claim.Source{b}, []int{1})
+			if err != nil || len(visits[0].Held) != 1 {
+				return false
+			}
+			adopted = visits[0].Held[0]
+			return true
+		}, 5*time.Second, 20*time.Millisecond)
+
+		assert.Equal(t, held.ID, adopted.ID, "the segment keeps its identity, and so do its records")
+		assert.EqualValues(t, 5, adopted.Start())
+		require.ErrorIs(t, store.Ack(t.Context(), held, 10), claim.ErrLeaseLost)
+		assert.Empty(t, visit(t, store, a, 1).Held)
+		require.NoError(t, store.Ack(t.Context(), adopted, 12))
+	})
+}
+
+func TestAReleasedSegmentIsFreeAtOnce(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 3)
+		store := claim.NewStore(rdb)
+		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, settings("b"))
+		held := visit(t, store, a, 1).Held
+		require.NoError(t, store.Release(t.Context(), held))
+		assert.Len(t, visit(t, store, b, 1).Held, 1)
+		require.NoError(t, store.Release(t.Context(), held), "somebody else's lease is left alone")
+		assert.Len(t, visit(t, store, b, 1).Held, 1)
+	})
+}
+
+func TestAWorkerHoldsABoundedNumberOfSegments(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store := claim.NewStore(rdb)
+		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, settings("b"))
+		for i := range 6 {
+			push(t, rdb, i, i+1)
+			visit(t, store, a, 1)
+		}
+		assert.Len(t, visit(t, store, a, 1).Held, 4)
+		assert.Len(t, visit(t, store, b, 1).Held, 2, "the rest is for peers")
+	})
+}
+
+func TestEveryGroupSeesEveryRecordAndMemoryWaitsForTheLast(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		store := claim.NewStore(rdb)
+		other := settings("b")
+		other.Group = "kafka"
+		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, other)
+		ga, gb := visit(t, store, a, 1).Held[0], visit(t, store, b, 1).Held[0]
+		require.Equal(t, ga.ID, gb.ID)
+
+		require.NoError(t, store.Ack(t.Context(), ga, 12))
+		assert.EqualValues(t, 12, rdb.LLen(t.Context(), ga.Key()).Val())
+		require.NoError(t, store.Ack(t.Context(), gb, 5))
+		assert.EqualValues(t, 7, rdb.LLen(t.Context(), ga.Key()).Val())
+		require.NoError(t, store.Ack(t.Context(), gb, 12))
+		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
+	})
+}
+
+func TestALateGroupStartsAtWhatIsThere(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		store := claim.NewStore(rdb)
+		late := settings("b")
+		late.Group = "late"
+		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, late)
+		ga := visit(t, store, a, 1).Held[0]
+		require.NoError(t, store.Ack(t.Context(), ga, 5))
+		gb := visit(t, store, b, 1).Held[0]
+		assert.EqualValues(t, 5, gb.Start())
+		require.NoError(t, store.Ack(t.Context(), gb, 12))
+		require.NoError(t, store.Ack(t.Context(), ga, 12))
+		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
+	})
+}
+
+func TestSegmentIdsStayUniqueWhenRedisComesBackEmpty(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		ids := map[string]bool{}
+		for range 3 {
+			require.NoError(t, rdb.FlushDB(t.Context()).Err())
+			push(t, rdb, 0, 1)
+			ids[visit(t, store, src, 1).Held[0].ID] = true
+		}
+		assert.Len(t, ids, 3)
+	})
+}
+
+func TestASegmentThatRedisLostIsSaid(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		g := visit(t, store, src, 1).Held[0]
+		require.NoError(t, rdb.Del(t.Context(), g.Key()).Err())
+		lost := visit(t, store, src, 1).Held[0]
+		assert.EqualValues(t, lost.Count, lost.Start())
+		require.NoError(t, store.Ack(t.Context(), lost, lost.Count))
+		assert.Empty(t, visit(t, store, src, 1).Held)
+	})
+}
+
+func TestBuryKeepsEachLetterOnceAndWithinItsLimit(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		letter := func(i int) claim.Letter {
+			return claim.Letter{UID: fmt.Sprintf("x-%d", i), Reason: "because", Group: "default", At: time.Unix(int64(i), 0).UTC(), Entry: []byte{0xc1, byte(i)}}
+		}
+		kept, dropped, err := store.Bury(t.Context(), src, []claim.Letter{letter(1), letter(2)})
+		require.NoError(t, err)
+		assert.Equal(t, [2]int64{2, 0}, [2]int64{kept, dropped})
+		kept, dropped, err = store.Bury(t.Context(), src, []claim.Letter{letter(2), letter(3), letter(4)})
+		require.NoError(t, err)
+		assert.Equal(t, [2]int64{2, 1}, [2]int64{kept, dropped})
+
+		bodies := rdb.HGetAll(t.Context(), "otelcol-tyk:{"+list+"}:dead").Val()
+		require.Len(t, bodies, 3)
+		back, err := claim.DecodeLetter(bodies["x-4"])
+		require.NoError(t, err)
+		assert.Equal(t, letter(4), back)
+	})
+}
+
+func TestStatsTellWhatWaits(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 12)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		g := visit(t, store, src, 1).Held[0]
+		require.NoError(t, store.Ack(t.Context(), g, 5))
+		push(t, rdb, 12, 15)
+		stats, err := store.Stats(t.Context(), []*claim.Source{src})
+		require.NoError(t, err)
+		assert.EqualValues(t, 3, stats[0].Unclaimed)
+		assert.EqualValues(t, 7, stats[0].Claimed)
+		assert.Less(t, stats[0].OldestAge, 30*time.Second)
+	})
+}
+
+func TestClaimingAndAcknowledgingWorkWhenRedisIsFull(t *testing.T) {
+	rdb := peers.StartRedis(t).Client()
+	push(t, rdb, 0, 12)
+	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+	require.NoError(t, rdb.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	require.Error(t, rdb.RPush(t.Context(), list, "x").Err(), "Redis must be full for this test to mean anything")
+
+	g := visit(t, store, src, 1).Held[0]
+	require.NoError(t, store.Ack(t.Context(), g, 5))
+	_, _, err := store.Bury(t.Context(), src, []claim.Letter{{UID: g.ID + "-6"}})
+	require.NoError(t, err)
+	require.NoError(t, store.Ack(t.Context(), g, 12))
+	assert.Empty(t, keysIn(t, rdb, "*seg:*"))
+}
+
+func TestScriptsAreLoadedAgainWhenRedisForgotThem(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		push(t, rdb, 0, 1)
+		visit(t, store, src, 1)
+		require.NoError(t, rdb.ScriptFlush(t.Context()).Err())
+		push(t, rdb, 1, 2)
+		assert.Len(t, visit(t, store, src, 1).Held, 2)
+	})
+}
