@@ -50,7 +50,7 @@ const (
 	AttrRawRequest  = "tyk.raw_request"
 	AttrRawResponse = "tyk.raw_response"
 
-	AttrTimestamp = "tyk.time.stamp" // only where plog's nanoseconds cannot hold the instant
+	AttrTimestamp = "tyk.time.stamp" // only where the log record's own time cannot hold the instant
 	AttrDay       = "tyk.time.day"
 	AttrMonth     = "tyk.time.month"
 	AttrYear      = "tyk.time.year"

@@ -8,6 +8,11 @@ import "time"
 //
 // Strings of a decoded Record share memory with the bytes they were decoded
 // from, which must not be changed while the Record or anything made from it lives.
+// Nil and empty slices and maps mean the same.
+//
+// A Record is meant to be used again and again: what fills it (DecodeMsgpack,
+// DecodeProtobuf, FromLog) empties it first and reuses the memory of Tags,
+// GraphQL.RootFields and Geo.CityNames, which a copy of the struct shares.
 type Record struct {
 	// Method is the HTTP method; empty for TCP records.
 	Method string
@@ -71,6 +76,30 @@ type Record struct {
 	MCP MCPStats
 }
 
+// What Reset keeps is bounded, so that one monstrous record does not make every
+// later one slower.
+const (
+	maxKeptStrings = 256
+	maxKeptNames   = 64
+)
+
+// Reset empties r and keeps the memory of its string slices and of its city
+// names for the next use.
+func (r *Record) Reset() {
+	tags, rootFields, names := r.Tags, r.GraphQL.RootFields, r.Geo.CityNames
+	*r = Record{}
+	if cap(tags) <= maxKeptStrings {
+		r.Tags = tags[:0]
+	}
+	if cap(rootFields) <= maxKeptStrings {
+		r.GraphQL.RootFields = rootFields[:0]
+	}
+	if len(names) <= maxKeptNames {
+		clear(names)
+		r.Geo.CityNames = names
+	}
+}
+
 // Geo is a place found by GeoIP.
 type Geo struct {
 	// CountryISOCode is the country's two-letter code.
@@ -126,7 +155,7 @@ type GraphQLStats struct {
 type GraphQLError struct {
 	// Message is the error's text.
 	Message string
-	// Path holds strings and int64s; the protobuf form does not carry it.
+	// Path holds strings and int64s only; the protobuf form does not carry it.
 	Path []any
 }
 

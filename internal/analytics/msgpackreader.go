@@ -1,0 +1,475 @@
+package analytics
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+	"unsafe"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// maxPreallocated bounds what a list's header alone, which may lie, can make us
+// allocate; longer lists grow as their elements are really there.
+const maxPreallocated = 64
+
+// First bytes of the msgpack types that nearly every value of a record has. They
+// are read in place; all others go through msgp.
+const (
+	msgpackFixMap   = 0x80 // to 0x8f
+	msgpackFixArray = 0x90 // to 0x9f
+	msgpackFixStr   = 0xa0 // to 0xbf
+	msgpackNil      = 0xc0
+	msgpackFloat64  = 0xcb
+	msgpackUint8    = 0xcc
+	msgpackUint16   = 0xcd
+	msgpackUint32   = 0xce
+	msgpackStr8     = 0xd9
+)
+
+// msgpackReader walks over one msgpack value. After the first error, which it
+// keeps, every read gives zero.
+type msgpackReader struct {
+	entry []byte
+	// text is entry's memory as a string, so that cutting it gives the strings.
+	text string
+	pos  int
+	err  *msgpackError
+}
+
+func newMsgpackReader(entry []byte) msgpackReader {
+	return msgpackReader{entry: entry, text: unsafe.String(unsafe.SliceData(entry), len(entry))}
+}
+
+// msgpackError says where in an entry which field could not be read, and why.
+type msgpackError struct {
+	field  string
+	offset int
+	cause  error
+}
+
+func (e *msgpackError) Error() string {
+	where := "record"
+	if e.field != "" {
+		where = "field " + e.field
+	}
+	return fmt.Sprintf("decode msgpack: %s at byte %d: %v", where, e.offset, e.cause)
+}
+
+func (e *msgpackError) Unwrap() error { return e.cause }
+
+func (d *msgpackReader) fail(cause error) {
+	if d.err == nil {
+		d.err = &msgpackError{offset: d.pos, cause: cause}
+	}
+	d.pos = len(d.text)
+}
+
+// failWant fails with what is there, which is not what was wanted.
+func (d *msgpackReader) failWant(want string) {
+	if d.pos >= len(d.text) {
+		d.fail(fmt.Errorf("%w: want %s", msgp.ErrShortBytes, want))
+		return
+	}
+	lead := d.entry[d.pos]
+	if found := msgp.NextType(d.entry[d.pos:]); found != msgp.InvalidType {
+		d.fail(fmt.Errorf("found %s (0x%02x), want %s", found, lead, want))
+		return
+	}
+	d.fail(fmt.Errorf("found 0x%02x, which starts no value; want %s", lead, want))
+}
+
+// structWalk is a walk over the fields of one struct.
+type structWalk struct {
+	keys []string
+	// field is the index in keys of the field to be read now.
+	field int
+	// left is how many keys, or elements of an array, are still to come.
+	left    int
+	isArray bool
+}
+
+// begin reads the header of a struct: a map, an array in the order of keys, or nil.
+func (d *msgpackReader) begin(keys []string) structWalk {
+	w := structWalk{keys: keys, field: -1}
+	if d.pos >= len(d.text) {
+		d.failWant("a map")
+		return w
+	}
+	switch lead := d.text[d.pos]; {
+	case lead&0xf0 == msgpackFixMap:
+		d.pos++
+		w.left = int(lead & 0x0f)
+	case lead == msgpackNil:
+		d.pos++
+	default:
+		switch msgp.NextType(d.entry[d.pos:]) {
+		case msgp.MapType:
+			w.left = d.mapHeader()
+		case msgp.ArrayType:
+			w.isArray = true
+			w.left = d.arrayHeader()
+		default:
+			d.failWant("a map")
+		}
+	}
+	return w
+}
+
+// next goes to the next field that the struct has, passing over keys it does not
+// have; it is false at the end and after an error.
+func (d *msgpackReader) next(w *structWalk) bool {
+	for w.left > 0 && d.err == nil {
+		w.left--
+		if w.isArray {
+			w.field++
+			if w.field < len(w.keys) {
+				return true
+			}
+			d.skip()
+			continue
+		}
+		// Keys come in one order from one version of the gateway: look for the
+		// key that follows first.
+		at := w.field + 1
+		if at < len(w.keys) {
+			key := w.keys[at]
+			end := d.pos + 1 + len(key)
+			if end <= len(d.text) && d.text[d.pos] == msgpackFixStr|byte(len(key)) && d.text[d.pos+1:end] == key {
+				d.pos = end
+				w.field = at
+				return true
+			}
+		}
+		key := d.key()
+		if d.err != nil {
+			return false
+		}
+		if at = indexFrom(w.keys, at, key); at >= 0 {
+			w.field = at
+			return true
+		}
+		d.skip()
+		if d.err != nil {
+			d.err.field = key
+			return false
+		}
+	}
+	if d.err != nil && w.field >= 0 && w.field < len(w.keys) {
+		if d.err.field != "" {
+			d.err.field = "." + d.err.field
+		}
+		d.err.field = w.keys[w.field] + d.err.field
+		w.field = -1
+	}
+	return false
+}
+
+// indexFrom looks for key in keys, beginning at start and wrapping around; -1
+// where it is not.
+func indexFrom(keys []string, start int, key string) int {
+	for i := start; i < len(keys); i++ {
+		if keys[i] == key {
+			return i
+		}
+	}
+	for i := range min(start, len(keys)) {
+		if keys[i] == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// key reads a map's key.
+func (d *msgpackReader) key() string {
+	if d.pos < len(d.text) && d.text[d.pos] == msgpackNil {
+		d.failWant("a key")
+		return ""
+	}
+	return d.str()
+}
+
+// str reads a string: str, bin or nil.
+func (d *msgpackReader) str() string {
+	if d.pos < len(d.text) {
+		var start, end int
+		switch lead := d.text[d.pos]; {
+		case lead&0xe0 == msgpackFixStr:
+			start = d.pos + 1
+			end = start + int(lead&0x1f)
+		case lead == msgpackStr8 && d.pos+1 < len(d.text):
+			start = d.pos + 2
+			end = start + int(d.text[d.pos+1])
+		}
+		if end > 0 && end <= len(d.text) {
+			d.pos = end
+			return d.text[start:end]
+		}
+	}
+	return d.longStr()
+}
+
+func (d *msgpackReader) longStr() string {
+	if d.takeNil() {
+		return ""
+	}
+	rest := d.entry[d.pos:]
+	value, after, err := msgp.ReadStringZC(rest)
+	if err != nil && msgp.NextType(rest) == msgp.BinType {
+		value, after, err = msgp.ReadBytesZC(rest)
+	}
+	if err != nil {
+		d.failRead(err, "a string")
+		return ""
+	}
+	d.pos = len(d.text) - len(after)
+	start := d.pos - len(value)
+	return d.text[start:d.pos]
+}
+
+// failRead fails with an error of msgp's: the type, or too few bytes.
+func (d *msgpackReader) failRead(err error, want string) {
+	if errors.Is(err, msgp.ErrShortBytes) {
+		d.fail(fmt.Errorf("%w: %d bytes left for %s", err, len(d.text)-d.pos, want))
+		return
+	}
+	d.failWant(want)
+}
+
+func (d *msgpackReader) takeNil() bool {
+	if d.pos < len(d.text) && d.text[d.pos] == msgpackNil {
+		d.pos++
+		return true
+	}
+	return false
+}
+
+// int reads an integer of any width and sign, or nil. Above 2^63 it wraps, as
+// the gateways' library does.
+func (d *msgpackReader) int() int64 {
+	if rest := d.text[d.pos:]; len(rest) > 0 {
+		switch lead := rest[0]; {
+		case lead < 0x80:
+			d.pos++
+			return int64(lead)
+		case lead == msgpackUint8 && len(rest) > 1:
+			d.pos += 2
+			return int64(rest[1])
+		case lead == msgpackUint16 && len(rest) > 2:
+			d.pos += 3
+			return int64(rest[1])<<8 | int64(rest[2])
+		case lead == msgpackUint32 && len(rest) > 4:
+			d.pos += 5
+			return int64(rest[1])<<24 | int64(rest[2])<<16 | int64(rest[3])<<8 | int64(rest[4])
+		}
+	}
+	return d.wideInt()
+}
+
+func (d *msgpackReader) wideInt() int64 {
+	if d.takeNil() {
+		return 0
+	}
+	rest := d.entry[d.pos:]
+	value, after, err := msgp.ReadInt64Bytes(rest)
+	if overflow, ok := errors.AsType[msgp.UintOverflow](err); ok {
+		value, after, err = int64(overflow.Value), rest[9:], nil
+	}
+	if err != nil {
+		d.failRead(err, "an integer")
+		return 0
+	}
+	d.pos = len(d.text) - len(after)
+	return value
+}
+
+// float reads a float of either width, an integer or nil.
+func (d *msgpackReader) float() float64 {
+	rest := d.entry[d.pos:]
+	if len(rest) >= 9 && rest[0] == msgpackFloat64 {
+		d.pos += 9
+		return math.Float64frombits(binary.BigEndian.Uint64(rest[1:]))
+	}
+	switch msgp.NextType(rest) {
+	case msgp.IntType, msgp.UintType, msgp.NilType:
+		return float64(d.int())
+	}
+	value, after, err := msgp.ReadFloat64Bytes(rest)
+	if err != nil {
+		d.failRead(err, "a number")
+		return 0
+	}
+	d.pos = len(d.text) - len(after)
+	return value
+}
+
+// bool reads a boolean or nil.
+func (d *msgpackReader) bool() bool {
+	if d.takeNil() {
+		return false
+	}
+	value, after, err := msgp.ReadBoolBytes(d.entry[d.pos:])
+	if err != nil {
+		d.failRead(err, "a boolean")
+		return false
+	}
+	d.pos = len(d.text) - len(after)
+	return value
+}
+
+// time reads an array of seconds and nanoseconds; nothing else is a time.
+func (d *msgpackReader) time() time.Time {
+	if d.pos >= len(d.text) || d.text[d.pos] != msgpackFixArray|2 {
+		d.failWant("a time, which is an array of 2 integers")
+		return time.Time{}
+	}
+	d.pos++
+	seconds := d.int()
+	nanoseconds := d.int()
+	if d.err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, nanoseconds).UTC()
+}
+
+// arrayHeader reads an array's length; nil is 0.
+func (d *msgpackReader) arrayHeader() int {
+	if d.takeNil() {
+		return 0
+	}
+	if d.pos < len(d.text) && d.text[d.pos]&0xf0 == msgpackFixArray {
+		d.pos++
+		return int(d.text[d.pos-1] & 0x0f)
+	}
+	n, after, err := msgp.ReadArrayHeaderBytes(d.entry[d.pos:])
+	if err != nil {
+		d.failRead(err, "an array")
+		return 0
+	}
+	return d.length(n, 1, after)
+}
+
+// mapHeader reads a map's length in pairs; nil is 0.
+func (d *msgpackReader) mapHeader() int {
+	if d.takeNil() {
+		return 0
+	}
+	n, after, err := msgp.ReadMapHeaderBytes(d.entry[d.pos:])
+	if err != nil {
+		d.failRead(err, "a map")
+		return 0
+	}
+	return d.length(n, 2, after)
+}
+
+// length takes a header's count only if the bytes after it could hold as many
+// elements: each takes at least size.
+func (d *msgpackReader) length(n uint32, size int64, after []byte) int {
+	if int64(n)*size > int64(len(after)) {
+		d.fail(fmt.Errorf("%w: a header announces %d elements, %d bytes follow", msgp.ErrShortBytes, n, len(after)))
+		return 0
+	}
+	d.pos = len(d.text) - len(after)
+	return int(n)
+}
+
+// strs appends an array of strings, or nothing for nil, to list.
+func (d *msgpackReader) strs(list []string) []string {
+	n := d.arrayHeader()
+	if n > cap(list) {
+		list = make([]string, 0, min(n, maxPreallocated))
+	}
+	for range n {
+		list = append(list, d.str())
+		if d.err != nil {
+			break
+		}
+	}
+	return list
+}
+
+// names reads a map of strings into m, which it makes where it is nil.
+func (d *msgpackReader) names(m map[string]string) map[string]string {
+	n := d.mapHeader()
+	if n > 0 && m == nil {
+		m = make(map[string]string, min(n, maxPreallocated))
+	}
+	for range n {
+		key := d.str()
+		value := d.str()
+		if d.err != nil {
+			break
+		}
+		m[key] = value
+	}
+	return m
+}
+
+// types reads a map of lists of strings.
+func (d *msgpackReader) types() map[string][]string {
+	n := d.mapHeader()
+	if n == 0 {
+		return nil
+	}
+	m := make(map[string][]string, min(n, maxPreallocated))
+	for range n {
+		key := d.str()
+		fields := d.strs(nil)
+		if d.err != nil {
+			break
+		}
+		m[key] = fields
+	}
+	return m
+}
+
+// path reads the path of a GraphQL error. Whole floats, which JSON decoders make
+// of indices, become integers; what is neither name nor index is left out.
+func (d *msgpackReader) path() []any {
+	n := d.arrayHeader()
+	if n == 0 {
+		return nil
+	}
+	path := make([]any, 0, min(n, maxPreallocated))
+	for range n {
+		if d.err != nil {
+			break
+		}
+		switch msgp.NextType(d.entry[d.pos:]) {
+		case msgp.StrType, msgp.BinType:
+			path = append(path, d.str())
+		case msgp.IntType, msgp.UintType:
+			path = append(path, d.int())
+		case msgp.Float64Type, msgp.Float32Type:
+			if f := d.float(); f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+				path = append(path, int64(f))
+			}
+		default:
+			d.skip()
+		}
+	}
+	return path
+}
+
+// skip passes over one value of any type. It does not recurse, so that no
+// nesting is too deep.
+func (d *msgpackReader) skip() {
+	for pending := int64(1); pending > 0 && d.err == nil; pending-- {
+		switch msgp.NextType(d.entry[d.pos:]) {
+		case msgp.MapType:
+			pending += 2 * int64(d.mapHeader())
+		case msgp.ArrayType:
+			pending += int64(d.arrayHeader())
+		default:
+			after, err := msgp.Skip(d.entry[d.pos:])
+			if err != nil {
+				d.failRead(err, "a value")
+				return
+			}
+			d.pos = len(d.text) - len(after)
+		}
+	}
+}

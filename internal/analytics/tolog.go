@@ -1,0 +1,445 @@
+package analytics
+
+import (
+	"encoding/hex"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+)
+
+// traceTagPrefix begins the tag by which the gateway tells a request's trace.
+const traceTagPrefix = "trace-id-"
+
+// english is the language of AttrGeoCity in Geo.CityNames.
+const english = "en"
+
+// Instants outside these seconds are not sure to fit into an int64 of Unix nanoseconds.
+const (
+	minNanosSecond = math.MinInt64/int64(time.Second) + 1
+	maxNanosSecond = math.MaxInt64/int64(time.Second) - 1
+)
+
+// AppendScope adds a resource of the gateway's and the receiver's scope to ld
+// and gives the slice into which the log records go.
+func AppendScope(ld plog.Logs) plog.LogRecordSlice {
+	rl := ld.ResourceLogs().AppendEmpty()
+	StampResource(rl.Resource())
+	sl := rl.ScopeLogs().AppendEmpty()
+	sl.Scope().SetName(ScopeName)
+	return sl.LogRecords()
+}
+
+// StampResource sets the resource's service.name to that of the gateway.
+func StampResource(res pcommon.Resource) {
+	res.Attributes().PutStr("service.name", ServiceName)
+}
+
+// ToLog writes r into lr, whose attributes it replaces; ObservedTimestamp is
+// left to the caller. uid is the record's identity (see UID), left out when
+// empty. Zero values become no attribute; FromLog reads everything back, except
+// that invalid UTF-8, for which OTLP would refuse the whole batch, has become
+// U+FFFD. lr shares the memory of r's strings, but of nothing else in r.
+func (r *Record) ToLog(lr plog.LogRecord, uid string) {
+	lr.SetEventName(EventRequest)
+	switch {
+	case r.ResponseCode >= 500:
+		lr.SetSeverityNumber(plog.SeverityNumberError)
+		lr.SetSeverityText("ERROR")
+	case r.ResponseCode >= 400:
+		lr.SetSeverityNumber(plog.SeverityNumberWarn)
+		lr.SetSeverityText("WARN")
+	default:
+		lr.SetSeverityNumber(plog.SeverityNumberInfo)
+		lr.SetSeverityText("INFO")
+	}
+	if id, ok := r.traceID(); ok {
+		lr.SetTraceID(id)
+	}
+
+	var b attributes
+	b.EnsureCapacity(r.attributeCount())
+	b.str(AttrUID, uid)
+	r.putRequest(&b)
+	r.putHost(&b)
+	r.putTime(lr, &b)
+	b.strs(AttrTags, r.Tags)
+	if r.Geo.present() {
+		r.Geo.put(&b)
+	}
+	if r.Network != (Network{}) {
+		r.Network.put(&b)
+	}
+	if r.GraphQL.present() {
+		r.GraphQL.put(&b)
+	}
+	if r.MCP != (MCPStats{}) {
+		r.MCP.put(&b)
+	}
+	b.UnsafeIntoMap(lr.Attributes())
+}
+
+// attributeCount is how many attributes r will have, or a few more: every record
+// of a gateway has most of the first group, the others are all or nothing.
+func (r *Record) attributeCount() int {
+	n := 24
+	if r.RawRequest != "" || r.RawResponse != "" {
+		n += 2
+	}
+	if r.Geo.present() {
+		n += 7
+	}
+	if r.Network != (Network{}) {
+		n += 4
+	}
+	if r.GraphQL.present() {
+		n += 8
+	}
+	if r.MCP != (MCPStats{}) {
+		n += 4
+	}
+	return n
+}
+
+func (r *Record) putRequest(b *attributes) {
+	b.str(AttrMethod, r.Method)
+	b.str(AttrPath, r.Path)
+	if r.RawPath != r.Path {
+		b.AppendEmpty(AttrRawPath).SetStr(cleanUTF8(r.RawPath))
+	}
+	b.str(AttrOriginalPath, r.OriginalPath)
+	b.str(AttrListenPath, r.ListenPath)
+	b.int(AttrContentLength, r.ContentLength)
+	b.str(AttrUserAgent, r.UserAgent)
+	b.int(AttrResponseCode, r.ResponseCode)
+	b.str(AttrClientAddress, r.IPAddress)
+	b.str(AttrAPIID, r.APIID)
+	b.str(AttrAPIName, r.APIName)
+	b.str(AttrAPIVersion, r.APIVersion)
+	b.str(AttrOrgID, r.OrgID)
+	b.str(AttrAPIKey, r.APIKey)
+	b.str(AttrAlias, r.Alias)
+	b.str(AttrOauthID, r.OauthID)
+	b.int(AttrLatencyTotal, r.Latency.Total)
+	b.int(AttrLatencyUpstream, r.Latency.Upstream)
+	b.int(AttrLatencyGateway, r.Latency.Gateway)
+	if r.RequestTime != r.Latency.Total {
+		b.AppendEmpty(AttrRequestTime).SetInt(r.RequestTime)
+	}
+	b.bool(AttrTrackPath, r.TrackPath)
+	b.str(AttrRawRequest, r.RawRequest)
+	b.str(AttrRawResponse, r.RawResponse)
+	b.str(AttrAPISchema, r.APISchema)
+}
+
+// putHost writes the host, its port apart where joining them gives the host again.
+func (r *Record) putHost(b *attributes) {
+	if r.Host == "" {
+		return
+	}
+	address, port := splitHost(r.Host)
+	b.str(AttrServerAddress, address)
+	b.int(AttrServerPort, port)
+}
+
+// splitHost cuts host into what joinHost makes it of; port is 0 and address the
+// whole where that cannot be.
+func splitHost(host string) (address string, port int64) {
+	colon := strings.LastIndexByte(host, ':')
+	if colon < 0 {
+		return host, 0
+	}
+	digits := host[colon+1:]
+	// A port of another spelling, such as 080, would not come back.
+	if len(digits) == 0 || len(digits) > 5 || digits[0] == '0' {
+		return host, 0
+	}
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
+			return host, 0
+		}
+		port = port*10 + int64(c-'0')
+	}
+	address = host[:colon]
+	if n := len(address); n > 1 && address[0] == '[' && address[n-1] == ']' {
+		inner := address[1 : n-1]
+		if strings.IndexByte(inner, ':') < 0 {
+			return host, 0
+		}
+		return inner, port
+	}
+	if strings.IndexByte(address, ':') >= 0 {
+		return host, 0
+	}
+	return address, port
+}
+
+// joinHost is the reverse of splitHost. The result is old where that is the same.
+func joinHost(address string, port int64, old string) string {
+	if port == 0 {
+		return address
+	}
+	var scratch [80]byte
+	host := scratch[:0]
+	if strings.IndexByte(address, ':') >= 0 {
+		host = append(host, '[')
+		host = append(host, address...)
+		host = append(host, ']')
+	} else {
+		host = append(host, address...)
+	}
+	host = append(host, ':')
+	host = strconv.AppendInt(host, port, 10)
+	if string(host) == old {
+		return old
+	}
+	return string(host)
+}
+
+// putTime writes the instants, and the gateway's own calendar where it is not UTC's.
+func (r *Record) putTime(lr plog.LogRecord, b *attributes) {
+	lr.SetTimestamp(0)
+	if !r.TimeStamp.IsZero() {
+		if seconds := r.TimeStamp.Unix(); seconds >= 0 && seconds <= maxNanosSecond && r.TimeStamp.UnixNano() != 0 {
+			lr.SetTimestamp(pcommon.NewTimestampFromTime(r.TimeStamp))
+		} else {
+			b.instant(AttrTimestamp, r.TimeStamp)
+		}
+	}
+	if !r.ExpireAt.IsZero() {
+		b.instant(AttrExpireAt, r.ExpireAt)
+	}
+	day, month, year, hour := calendar(r.TimeStamp)
+	if r.Day != day {
+		b.AppendEmpty(AttrDay).SetInt(r.Day)
+	}
+	if r.Month != month {
+		b.AppendEmpty(AttrMonth).SetInt(r.Month)
+	}
+	if r.Year != year {
+		b.AppendEmpty(AttrYear).SetInt(r.Year)
+	}
+	if r.Hour != hour {
+		b.AppendEmpty(AttrHour).SetInt(r.Hour)
+	}
+}
+
+// calendar is t's in UTC, and all zero for the zero time.
+func calendar(t time.Time) (day, month, year, hour int64) {
+	if t.IsZero() {
+		return 0, 0, 0, 0
+	}
+	t = t.UTC()
+	y, m, d := t.Date()
+	return int64(d), int64(m), int64(y), int64(t.Hour())
+}
+
+// traceID is the trace's id that a tag tells.
+func (r *Record) traceID() (id pcommon.TraceID, ok bool) {
+	for _, tag := range r.Tags {
+		if len(tag) != len(traceTagPrefix)+2*len(id) || tag[:len(traceTagPrefix)] != traceTagPrefix {
+			continue
+		}
+		var text [2 * len(id)]byte
+		copy(text[:], tag[len(traceTagPrefix):])
+		if _, err := hex.Decode(id[:], text[:]); err == nil && !id.IsEmpty() {
+			return id, true
+		}
+	}
+	return pcommon.TraceID{}, false
+}
+
+func (g *Geo) present() bool {
+	return g.CountryISOCode != "" || g.TimeZone != "" || g.CityGeoNameID != 0 || len(g.CityNames) > 0 ||
+		math.Float64bits(g.Latitude) != 0 || math.Float64bits(g.Longitude) != 0
+}
+
+func (g *Geo) put(b *attributes) {
+	b.str(AttrGeoCountry, g.CountryISOCode)
+	b.float(AttrGeoLatitude, g.Latitude)
+	b.float(AttrGeoLongitude, g.Longitude)
+	b.str(AttrGeoTimeZone, g.TimeZone)
+	b.int(AttrGeoNameID, int64(g.CityGeoNameID))
+	if len(g.CityNames) == 0 {
+		return
+	}
+	city := g.CityNames[english]
+	b.str(AttrGeoCity, city)
+	if len(g.CityNames) == 1 && city != "" {
+		return
+	}
+	var names attributes
+	names.EnsureCapacity(len(g.CityNames))
+	for language, name := range cleanKeys(g.CityNames) {
+		names.AppendEmpty(language).SetStr(cleanUTF8(name))
+	}
+	names.UnsafeIntoMap(b.AppendEmpty(AttrGeoNames).SetEmptyMap())
+}
+
+func (n *Network) put(b *attributes) {
+	b.int(AttrNetworkOpen, n.OpenConnections)
+	b.int(AttrNetworkClosed, n.ClosedConnections)
+	b.int(AttrNetworkBytesIn, n.BytesIn)
+	b.int(AttrNetworkBytesOut, n.BytesOut)
+}
+
+func (g *GraphQLStats) present() bool {
+	return g.IsGraphQL || g.HasErrors || g.OperationType != 0 || g.Variables != "" ||
+		len(g.RootFields) > 0 || len(g.Types) > 0 || len(g.Errors) > 0
+}
+
+// operationNames are the names in semantic conventions, by OperationType.
+var operationNames = [...]string{
+	OperationQuery: "query", OperationMutation: "mutation", OperationSubscription: "subscription",
+}
+
+func (g *GraphQLStats) put(b *attributes) {
+	b.bool(AttrGraphQL, g.IsGraphQL)
+	b.bool(AttrGraphQLHasErrors, g.HasErrors)
+	if op := g.OperationType; op > 0 && int64(op) < int64(len(operationNames)) {
+		b.str(AttrGraphQLOperation, operationNames[op])
+	} else {
+		b.int(AttrGraphQLOperationID, int64(op))
+	}
+	b.str(AttrGraphQLVariables, g.Variables)
+	b.strs(AttrGraphQLRootFields, g.RootFields)
+	if len(g.Types) > 0 {
+		var types attributes
+		types.EnsureCapacity(len(g.Types))
+		for name, fields := range cleanKeys(g.Types) {
+			setStrs(types.AppendEmpty(name).SetEmptySlice(), fields)
+		}
+		types.UnsafeIntoMap(b.AppendEmpty(AttrGraphQLTypes).SetEmptyMap())
+	}
+	if len(g.Errors) > 0 {
+		list := b.AppendEmpty(AttrGraphQLErrors).SetEmptySlice()
+		list.EnsureCapacity(len(g.Errors))
+		for i := range g.Errors {
+			g.Errors[i].put(list.AppendEmpty().SetEmptyMap())
+		}
+	}
+}
+
+// The keys of one error in AttrGraphQLErrors, those of a GraphQL answer.
+const (
+	errorMessage = "message"
+	errorPath    = "path"
+)
+
+func (e *GraphQLError) put(m pcommon.Map) {
+	m.EnsureCapacity(2)
+	if e.Message != "" {
+		m.PutStr(errorMessage, cleanUTF8(e.Message))
+	}
+	if len(e.Path) == 0 {
+		return
+	}
+	path := m.PutEmptySlice(errorPath)
+	path.EnsureCapacity(len(e.Path))
+	for _, step := range e.Path {
+		switch step := step.(type) {
+		case string:
+			path.AppendEmpty().SetStr(cleanUTF8(step))
+		case int64:
+			path.AppendEmpty().SetInt(step)
+		}
+	}
+}
+
+func (s *MCPStats) put(b *attributes) {
+	b.bool(AttrMCP, s.IsMCP)
+	b.str(AttrMCPMethod, s.JSONRPCMethod)
+	b.str(AttrMCPPrimitiveType, s.PrimitiveType)
+	b.str(AttrMCPPrimitiveName, s.PrimitiveName)
+}
+
+// attributes builds a map without looking for duplicates; its methods leave zero values out.
+type attributes struct{ xpdata.MapBuilder }
+
+func (b *attributes) str(key, value string) {
+	if value != "" {
+		b.AppendEmpty(key).SetStr(cleanUTF8(value))
+	}
+}
+
+func (b *attributes) int(key string, value int64) {
+	if value != 0 {
+		b.AppendEmpty(key).SetInt(value)
+	}
+}
+
+func (b *attributes) bool(key string, value bool) {
+	if value {
+		b.AppendEmpty(key).SetBool(value)
+	}
+}
+
+// float compares bits, so that minus zero stays.
+func (b *attributes) float(key string, value float64) {
+	if math.Float64bits(value) != 0 {
+		b.AppendEmpty(key).SetDouble(value)
+	}
+}
+
+func (b *attributes) strs(key string, values []string) {
+	if len(values) > 0 {
+		setStrs(b.AppendEmpty(key).SetEmptySlice(), values)
+	}
+}
+
+// instant writes Unix nanoseconds, the form of OTLP's own times, or where an
+// int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
+func (b *attributes) instant(key string, t time.Time) {
+	value := b.AppendEmpty(key)
+	if seconds := t.Unix(); seconds >= minNanosSecond && seconds <= maxNanosSecond {
+		value.SetInt(t.UnixNano())
+		return
+	}
+	pair := value.SetEmptySlice()
+	pair.EnsureCapacity(2)
+	pair.AppendEmpty().SetInt(t.Unix())
+	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
+}
+
+func setStrs(list pcommon.Slice, values []string) {
+	list.EnsureCapacity(len(values))
+	for _, value := range values {
+		list.AppendEmpty().SetStr(cleanUTF8(value))
+	}
+}
+
+// cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
+func cleanUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}
+
+// cleanKeys is m if all its keys are UTF-8, else a copy with clean keys. Of keys
+// that thereby become equal the first in order of bytes stays: a built map must
+// have no duplicates, and a record delivered again must look the same.
+func cleanKeys[V any](m map[string]V) map[string]V {
+	valid := true
+	for key := range m {
+		valid = valid && utf8.ValidString(key)
+	}
+	if valid {
+		return m
+	}
+	cleaned := make(map[string]V, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		name := cleanUTF8(key)
+		if _, taken := cleaned[name]; !taken {
+			cleaned[name] = m[key]
+		}
+	}
+	return cleaned
+}
