@@ -1,0 +1,86 @@
+# The targets are listed by `make help`.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# The Redis that `make run` reads, and the memory it may take beside the mapped binary.
+REDIS ?= localhost:6379
+GOMEMLIMIT ?= 128MiB
+GOGC ?= 100
+
+# What `make test` and `make bench` select; PKG=./receiver/... RUN=TestClaim narrows a run.
+PKG ?= ./...
+RUN ?= .
+BENCH ?= .
+UNIT_TIMEOUT ?= 20m
+E2E_TIMEOUT ?= 20m
+
+BINARY := bin/otelcol-tyk
+DISTRIBUTION := cmd/otelcol-tyk
+LINTER := .tools/golangci-lint
+COMPONENTS := receiver processor exporter internal
+
+# All that gets into the binary from this module: sources, embedded SQL and Lua, and the folders themselves,
+# so that a removed file counts as a change too.
+SOURCES := $(shell find $(COMPONENTS) -name testdata -prune -o -name '*_test.go' -prune \
+	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
+
+export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: build ## generate traffic, run it through the collector into SQLite, show what happened
+	@go run ./cmd/tykdemo
+
+.PHONY: run
+run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names the Redis
+	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml
+
+.PHONY: build
+build: $(BINARY) ## build bin/otelcol-tyk (the first time about five minutes)
+
+.PHONY: test
+test: build ## all tests with the race detector, then end to end with the built binary
+	@scripts/install-test-peers.sh
+	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) -run '$(RUN)' $(PKG)
+	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -run '$(RUN)' -tags e2e -count=1 ./test/e2e/...
+
+.PHONY: lint
+lint: $(LINTER) ## static analysis and formatting, as .golangci.yml says
+	$(LINTER) run ./...
+	$(LINTER) fmt --diff
+
+.PHONY: generate
+generate: $(LINTER) ## regenerate what mdatagen makes from metadata.yaml, and format everything
+	go generate ./...
+	$(LINTER) fmt
+
+.PHONY: bench
+bench: build ## micro benchmarks, then throughput, memory and latency of the built binary
+	@scripts/install-test-peers.sh
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+	go run ./cmd/tykbench
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .tools $(DISTRIBUTION)/*.go
+
+$(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
+	@echo 'building $@ (from nothing this takes about five minutes and 5 GB of memory)'
+	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
+	@touch $@
+
+$(DISTRIBUTION)/components.go: builder-config.yaml tools.mod tools.sum scripts/distribution.sh
+	@scripts/distribution.sh generate
+
+$(LINTER): golangci-lint.mod golangci-lint.sum
+	@echo 'building $@'
+	@CGO_ENABLED=0 go build -modfile=golangci-lint.mod -trimpath -buildvcs=false -ldflags '-s -w' -o $@ \
+		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Go, where it is missing: a C compiler for the race detector,
+# redis-server and PostgreSQL. The tests start them themselves, on free ports of the loopback interface.
+set -euo pipefail
+
+has_postgres() {
+  command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
+}
+
+# Prints the Debian packages of what is missing.
+missing() {
+  command -v "${CC:-gcc}" >/dev/null || command -v cc >/dev/null || echo gcc libc6-dev
+  command -v redis-server >/dev/null || echo redis-server
+  has_postgres || echo postgresql
+}
+
+read -ra packages <<<"$(missing | tr '\n' ' ')"
+if ((${#packages[@]} == 0)); then
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null || ((EUID != 0)); then
+  echo "The tests need what is missing here; install it, then run this again." >&2
+  echo "On Debian or Ubuntu: sudo apt-get install ${packages[*]}" >&2
+  exit 1
+fi
+
+echo "Installing ${packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "${packages[@]}"
