@@ -14,6 +14,8 @@ end
 -- See claim.lua: a first write that passes when memory is full.
 redis.call('PERSIST', KEYS[5])
 local count = tonumber(string.match(description, '^%S+ (%d+)'))
+-- Never backwards, in whatever order acknowledgements come.
+done = math.max(done, tonumber(redis.call('HGET', KEYS[3], field) or '0'))
 redis.call('HSET', KEYS[3], field, done)
 if done >= count then
   redis.call('HDEL', KEYS[2], field)

@@ -1,0 +1,134 @@
+package tykredisreceiver
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+)
+
+const (
+	// maxHeld is how many segments of one source a process leases at once; what
+	// is beyond stays free for its peers.
+	maxHeld = 16
+	// fewHeld is how many may wait before small lists are no longer claimed at
+	// each look: a long outage shall not make thousands of tiny segments.
+	fewHeld = 4
+	// longestUnclaimed is how long a list waits even then, well within the 60
+	// seconds after which a gateway lets it expire.
+	longestUnclaimed = 10 * time.Second
+	// statEvery is how often the backlog is looked at, for metrics only.
+	statEvery = 5 * time.Second
+)
+
+// claimer looks at the lists in the rhythm of poll_interval: it claims what is
+// there and renews leases, also while every destination is down.
+type claimer struct {
+	store     *claim.Store
+	sources   []*source
+	holdings  *holdings
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+	health    *health
+	interval  time.Duration
+	records   int // of a chunk
+
+	lastClaim []time.Time // by source
+	lastStat  time.Time
+	stats     atomic.Pointer[[]claim.Stat]
+}
+
+// run works until ctx is done.
+func (c *claimer) run(ctx context.Context) {
+	plain := make([]*claim.Source, len(c.sources))
+	for i, src := range c.sources {
+		plain[i] = src.Source
+	}
+	c.lastClaim = make([]time.Time, len(c.sources))
+	wait := newBackoff()
+	for ctx.Err() == nil {
+		err := c.look(ctx, plain)
+		if ctx.Err() != nil {
+			return
+		}
+		c.health.redis(err)
+		if err != nil {
+			wait.sleep(ctx)
+			continue
+		}
+		wait = newBackoff()
+		pause(ctx, c.interval)
+	}
+}
+
+func (c *claimer) look(ctx context.Context, plain []*claim.Source) error {
+	visits, err := c.store.Visit(ctx, plain, c.fewest(time.Now()))
+	for i, v := range visits {
+		if v.Claimed > 0 {
+			c.telemetry.TykredisRecordsClaimed.Add(ctx, v.Claimed)
+			c.lastClaim[i] = time.Now()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for i, v := range visits {
+		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
+			if err := c.checkWhole(ctx, h); err != nil {
+				return err
+			}
+		}
+	}
+	if time.Since(c.lastStat) < statEvery {
+		return nil
+	}
+	stats, err := c.store.Stats(ctx, plain)
+	if err == nil {
+		c.stats.Store(&stats)
+		c.lastStat = time.Now()
+	}
+	return err
+}
+
+// fewest says how many entries make each list worth claiming now.
+func (c *claimer) fewest(now time.Time) []int {
+	fewest := make([]int, len(c.sources))
+	for i := range fewest {
+		fewest[i] = 1
+		if c.holdings.count(i) >= fewHeld && now.Sub(c.lastClaim[i]) < longestUnclaimed {
+			fewest[i] = c.records
+		}
+	}
+	return fewest
+}
+
+// checkWhole says aloud when Redis lost entries of a segment that this group
+// had begun, and drops a segment of which nothing is left.
+func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
+	lost := h.Start() - h.Done
+	if lost == 0 || h.Kept > 0 && h.Done == 0 {
+		return nil // whole, or trimmed by other groups before this one began
+	}
+	c.telemetry.TykredisEntriesLost.Add(ctx, lost)
+	c.logger.Error("Redis no longer has claimed entries: was it restarted without persistence, or are keys evicted?",
+		zap.String("segment", h.Key()), zap.Int64("entries", lost))
+	if h.Kept > 0 {
+		return nil
+	}
+	h.gone.Store(true)
+	return c.store.Ack(ctx, h.Segment, h.Count)
+}
+
+// pause waits for d, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,141 @@
+package tykredisreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configtls"
+)
+
+// Config says where the gateway's Redis is and how its records are taken.
+type Config struct {
+	// Addresses is the Redis server, as host:port; exactly one.
+	Addresses []string `mapstructure:"addresses"`
+	// Username is an ACL user's; empty for the default user.
+	Username string `mapstructure:"username"`
+	// Password is the user's.
+	Password configopaque.String `mapstructure:"password"`
+	// Database is the number that the gateway writes to, from 0.
+	Database int `mapstructure:"database"`
+	// TLS is how the connection is secured; insecure: true for none.
+	TLS configtls.ClientConfig `mapstructure:"tls"`
+	// Timeout bounds dialling and each command, above 0.
+	Timeout time.Duration `mapstructure:"timeout"`
+
+	// KeyPrefix stands before the names of the gateway's lists.
+	KeyPrefix string `mapstructure:"key_prefix"`
+	// Group is whose progress is recorded: each group sees every record once.
+	Group string `mapstructure:"group"`
+	// ChunkSize is the most records in a delivery, from 1.
+	ChunkSize int `mapstructure:"chunk_size"`
+	// ChunkBytes is about the most bytes of Redis entries in a delivery.
+	ChunkBytes int `mapstructure:"chunk_bytes"`
+	// MaxInFlight is how many deliveries are under way at once, from 1; with
+	// ChunkBytes it bounds the receiver's memory.
+	MaxInFlight int `mapstructure:"max_in_flight"`
+	// PollInterval is how often the lists are looked at, above 0.
+	PollInterval time.Duration `mapstructure:"poll_interval"`
+	// Lease is how long what a dead process held stays out of reach for its peers,
+	// at least 1s.
+	Lease time.Duration `mapstructure:"lease"`
+	// ShutdownTimeout is how long deliveries under way may take to end at shutdown;
+	// what is not done by then is delivered again later.
+	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+
+	// Requests are the 22 lists of request records.
+	Requests RequestsConfig `mapstructure:"requests"`
+	// DeadLetters are entries that no delivery will ever succeed with.
+	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
+}
+
+// RequestsConfig switches the lists of request records.
+type RequestsConfig struct {
+	// Enabled is whether they are read.
+	Enabled bool `mapstructure:"enabled"`
+}
+
+// DeadLettersConfig bounds what is kept.
+type DeadLettersConfig struct {
+	// MaxEntries is the most letters that each source keeps, from 1; the oldest give way.
+	MaxEntries int `mapstructure:"max_entries"`
+}
+
+var _ component.Config = (*Config)(nil)
+
+// groupName keeps names apart from the separators that the keys in Redis use.
+var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+// Validate finds every fault that can be found without a connection.
+func (cfg *Config) Validate() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	if len(cfg.Addresses) != 1 {
+		fault("addresses: got %d: name exactly one Redis server as host:port", len(cfg.Addresses))
+	}
+	for _, address := range cfg.Addresses {
+		if err := checkAddress(address); err != nil {
+			fault("addresses: %q: %w: write host:port", address, err)
+		}
+	}
+	if cfg.Database < 0 {
+		fault("database: %d: use a number from 0", cfg.Database)
+	}
+	if cfg.Username != "" && cfg.Password == "" {
+		fault("username: %q has no password: set password, or leave username out", cfg.Username)
+	}
+	if cfg.KeyPrefix == "" {
+		fault("key_prefix: is empty: the gateway uses \"analytics-\"")
+	}
+	if !groupName.MatchString(cfg.Group) {
+		fault("group: %q: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", cfg.Group)
+	}
+	for _, n := range []struct {
+		key   string
+		value int
+	}{
+		{"chunk_size", cfg.ChunkSize},
+		{"chunk_bytes", cfg.ChunkBytes},
+		{"max_in_flight", cfg.MaxInFlight},
+		{"dead_letters::max_entries", cfg.DeadLetters.MaxEntries},
+	} {
+		if n.value < 1 {
+			fault("%s: %d: use a number from 1", n.key, n.value)
+		}
+	}
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+		least time.Duration
+	}{
+		{"timeout", cfg.Timeout, time.Millisecond},
+		{"poll_interval", cfg.PollInterval, time.Millisecond},
+		{"lease", cfg.Lease, time.Second},
+		{"shutdown_timeout", cfg.ShutdownTimeout, 0},
+	} {
+		if d.value < d.least {
+			fault("%s: %s: use at least %s", d.key, d.value, d.least)
+		}
+	}
+	if !cfg.Requests.Enabled {
+		fault("requests::enabled: false: nothing is left to receive: enable it, or remove the receiver")
+	}
+	return errors.Join(errs...)
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("port %q is not a number from 1 to 65535", port)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package tykredisreceiver
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+)
+
+// NewFactory makes tykredis receivers.
+func NewFactory() receiver.Factory {
+	return receiver.NewFactory(
+		metadata.Type,
+		createDefaultConfig,
+		receiver.WithLogs(createLogs, metadata.LogsStability),
+	)
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Addresses:       []string{"localhost:6379"},
+		TLS:             configtls.ClientConfig{Insecure: true},
+		Timeout:         5 * time.Second,
+		KeyPrefix:       "analytics-",
+		Group:           "default",
+		ChunkSize:       5000,
+		ChunkBytes:      8 << 20,
+		MaxInFlight:     2,
+		PollInterval:    500 * time.Millisecond,
+		Lease:           30 * time.Second,
+		ShutdownTimeout: 10 * time.Second,
+		Requests:        RequestsConfig{Enabled: true},
+		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000},
+	}
+}
+
+func createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
+	return newReceiver(set, cfg.(*Config), next)
+}

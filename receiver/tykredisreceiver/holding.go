@@ -1,0 +1,107 @@
+package tykredisreceiver
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// holding is a segment leased to this process. The reader owns how far it is
+// read, the acknowledger how far it is delivered.
+type holding struct {
+	claim.Segment
+	source *source
+	// gone is set once the segment is no longer this process's to read or acknowledge.
+	gone atomic.Bool
+
+	reading reading
+	acking  acking
+}
+
+// holdings are the segments that this process holds leases of.
+type holdings struct {
+	// wake has a value when there may be something new to read.
+	wake chan struct{}
+
+	// mu guards held.
+	mu   sync.Mutex
+	held [][]*holding // by source, oldest first
+}
+
+func newHoldings(sources int) *holdings {
+	return &holdings{wake: make(chan struct{}, 1), held: make([][]*holding, sources)}
+}
+
+// update takes over what a visit to a source found. Segments not seen before
+// are added; those that the visit no longer shows are done or lost, and go.
+func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*holding) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	known := map[int64]*holding{}
+	for _, h := range hs.held[i] {
+		known[h.Seq] = h
+	}
+	kept := make([]*holding, 0, len(seen))
+	for _, g := range seen {
+		h := known[g.Seq]
+		if h == nil || h.ID != g.ID || h.gone.Load() {
+			h = newHolding(src, g)
+			added = append(added, h)
+		} else {
+			delete(known, g.Seq)
+		}
+		kept = append(kept, h)
+	}
+	for _, h := range known {
+		h.gone.Store(true)
+	}
+	hs.held[i] = kept
+	if len(added) > 0 {
+		hs.nudge()
+	}
+	return added
+}
+
+// nudge tells the reader to look again.
+func (hs *holdings) nudge() {
+	select {
+	case hs.wake <- struct{}{}:
+	default:
+	}
+}
+
+// of returns a source's holdings, oldest first.
+func (hs *holdings) of(i int) []*holding {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.held[i]
+}
+
+// count returns how many segments of a source are held.
+func (hs *holdings) count(i int) int { return len(hs.of(i)) }
+
+// segments returns everything held that is still this process's to release.
+func (hs *holdings) segments() []claim.Segment {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	var all []claim.Segment
+	for _, held := range hs.held {
+		for _, h := range held {
+			if !h.gone.Load() {
+				all = append(all, h.Segment)
+			}
+		}
+	}
+	return all
+}
+
+func newHolding(src *source, g claim.Segment) *holding {
+	start := g.Start()
+	return &holding{
+		Segment: g,
+		source:  src,
+		reading: reading{next: start},
+		acking:  acking{done: start, delivered: map[int64]int64{}},
+	}
+}

@@ -1,0 +1,183 @@
+package tykredisreceiver
+
+import (
+	"context"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+const (
+	// pageRecords bounds one answer of Redis, which must be held as a whole,
+	// where entries suddenly are much bigger than those before.
+	pageRecords = 500
+	// guessedBytes is an entry's size before any was seen.
+	guessedBytes = 1024
+)
+
+// chunk is a run of a segment's entries. Its boundaries follow from the
+// segment's content and the sizes stored with it, so that whoever delivers the
+// segment again, from wherever it was acknowledged, cuts the same chunks.
+type chunk struct {
+	h       *holding
+	from    int64
+	entries []string
+	bytes   int
+}
+
+// end is the index after the chunk's last entry.
+func (c chunk) end() int64 { return c.from + int64(len(c.entries)) }
+
+// reading is how far a segment is read, and what was read beyond the last chunk.
+type reading struct {
+	next    int64    // index of the first entry not yet in a chunk
+	ahead   []string // entries from next on
+	entries int64    // read so far
+	bytes   int64    // of those
+}
+
+// batch is what travels in one delivery: one chunk of a big segment, or small
+// chunks of several sources.
+type batch struct {
+	chunks  []chunk
+	entries int
+	bytes   int
+}
+
+func (b *batch) add(c chunk) {
+	b.chunks = append(b.chunks, c)
+	b.entries += len(c.entries)
+	b.bytes += c.bytes
+}
+
+// reader cuts chunks off the held segments, one source after the other so that
+// no source waits for another's backlog. It is one goroutine's.
+type reader struct {
+	store    *claim.Store
+	sources  []*source
+	holdings *holdings
+	records  int // a batch's most entries
+	bytes    int // and about its most bytes
+
+	turn  int    // source to look at next
+	carry *chunk // cut, but it did not fit the batch before
+}
+
+// next blocks until there is a batch. It returns an error when Redis cannot be
+// read, and ctx's when that is done.
+func (r *reader) next(ctx context.Context) (batch, error) {
+	for {
+		b, err := r.assemble(ctx)
+		if err != nil || b.entries > 0 {
+			return b, err
+		}
+		select {
+		case <-ctx.Done():
+			return batch{}, ctx.Err()
+		case <-r.holdings.wake:
+		}
+	}
+}
+
+// assemble fills a batch as far as there is something to read now. An error
+// after the first chunk waits for the next call.
+func (r *reader) assemble(ctx context.Context) (batch, error) {
+	var b batch
+	if r.carry != nil {
+		b.add(*r.carry)
+		r.carry = nil
+	}
+	for idle := 0; idle < len(r.sources) && b.entries < r.records && b.bytes < r.bytes; {
+		i := r.turn
+		r.turn = (r.turn + 1) % len(r.sources)
+		c, ok, err := r.cut(ctx, i)
+		switch {
+		case err != nil && b.entries == 0:
+			return b, err
+		case err != nil:
+			return b, nil
+		case !ok:
+			idle++
+			continue
+		}
+		idle = 0
+		if b.entries > 0 && (b.entries+len(c.entries) > r.records || b.bytes+c.bytes > r.bytes) {
+			r.carry = &c
+			break
+		}
+		b.add(c)
+		if b.entries >= r.records {
+			break
+		}
+	}
+	return b, nil
+}
+
+// cut returns the next chunk of a source's oldest unread segment; false when
+// there is none.
+func (r *reader) cut(ctx context.Context, i int) (chunk, bool, error) {
+	for _, h := range r.holdings.of(i) {
+		if h.gone.Load() || h.reading.next >= h.Count {
+			continue
+		}
+		c, err := r.readChunk(ctx, h)
+		if err != nil {
+			if ctx.Err() == nil && !h.gone.Load() && isGone(err) {
+				// The next visit finds out what Redis still has.
+				h.gone.Store(true)
+			}
+			return chunk{}, false, err
+		}
+		return c, true, nil
+	}
+	return chunk{}, false, nil
+}
+
+func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
+	at := &h.reading
+	most := int(min(int64(h.ChunkRecords), h.Count-at.next))
+	for {
+		n, bytes, whole := measure(at.ahead, most, h.ChunkBytes)
+		if whole {
+			c := chunk{h: h, from: at.next, entries: at.ahead[:n:n], bytes: bytes}
+			at.ahead = at.ahead[n:]
+			at.next += int64(n)
+			return c, nil
+		}
+		from := at.next + int64(len(at.ahead))
+		page := at.page(h.ChunkBytes-bytes, most-len(at.ahead))
+		entries, err := r.store.Read(ctx, h.Segment, from, from+int64(page))
+		if err != nil {
+			return chunk{}, err
+		}
+		if len(at.ahead) == 0 {
+			at.ahead = make([]string, 0, most)
+		}
+		at.ahead = append(at.ahead, entries...)
+		at.entries += int64(len(entries))
+		for _, entry := range entries {
+			at.bytes += int64(len(entry))
+		}
+	}
+}
+
+// measure finds how many entries make a chunk: at most records of them, and at
+// most limit bytes unless a single one is bigger. It is not whole while further
+// entries might still fit.
+func measure(entries []string, records, limit int) (n, bytes int, whole bool) {
+	for ; n < len(entries) && n < records; n++ {
+		if n > 0 && bytes+len(entries[n]) > limit {
+			return n, bytes, true
+		}
+		bytes += len(entries[n])
+	}
+	return n, bytes, n == records
+}
+
+// page says how many entries to ask for, so that about room bytes come.
+func (at *reading) page(room, most int) int {
+	average := int64(guessedBytes)
+	if at.entries > 0 {
+		average = at.bytes/at.entries + 1
+	}
+	return min(max(int(int64(room)/average), 1), most, pageRecords)
+}
