@@ -1,0 +1,270 @@
+package analytics
+
+import (
+	"math/bits"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+// Groups of fields of which ToLog leaves some out where they follow from the
+// others. When one of a group changes, those left out must be decided anew.
+var (
+	pathFields = NewFieldSet(FieldPath, FieldRawPath)
+	timeFields = NewFieldSet(FieldLatency, FieldRequestTime)
+	dateFields = NewFieldSet(FieldTimeStamp, FieldDay, FieldMonth, FieldYear, FieldHour)
+
+	linkedFields  = pathFields | timeFields | dateFields
+	derivedFields = NewFieldSet(FieldRawPath, FieldRequestTime, FieldDay, FieldMonth, FieldYear, FieldHour)
+)
+
+// ClearFields empties fields of a record in the form that ToLog writes: FromLog
+// then gives the record as it was with exactly these fields zero. So a field
+// that stays, and that was left out because it followed from one that goes, is
+// written out: RawPath from Path, RequestTime from Latency, and Day, Month, Year
+// and Hour from TimeStamp.
+//
+// What OpenTelemetry keeps beside the fields stays: event name, identity,
+// severity, trace id and observed timestamp. So do attributes of no field.
+func ClearFields(lr plog.LogRecord, fields FieldSet) {
+	if fields == 0 {
+		return
+	}
+	attrs := lr.Attributes()
+	remove := fields
+	rewrite := fields.touched() & derivedFields
+	var r Record
+	if rewrite != 0 {
+		r.takeLinked(lr)
+		remove |= rewrite
+	}
+	attrs.RemoveIf(func(key string, _ pcommon.Value) bool {
+		return remove.Has(attributeField(key))
+	})
+	if fields.Has(FieldTimeStamp) {
+		lr.SetTimestamp(0)
+	}
+	if rewrite != 0 {
+		r.Clear(fields & linkedFields)
+		r.putDerived(attrs, rewrite)
+	}
+}
+
+// touched are all fields of the groups in which s has one.
+func (s FieldSet) touched() FieldSet {
+	var t FieldSet
+	for _, group := range [...]FieldSet{pathFields, timeFields, dateFields} {
+		if s&group != 0 {
+			t |= group
+		}
+	}
+	return t
+}
+
+// takeLinked reads the fields of the groups as FromLog does.
+func (r *Record) takeLinked(lr plog.LogRecord) {
+	const second = uint64(time.Second)
+	if ts := uint64(lr.Timestamp()); ts != 0 {
+		r.TimeStamp = time.Unix(int64(ts/second), int64(ts%second)).UTC()
+	}
+	var seen logReading
+	for key, value := range lr.Attributes().All() {
+		if linkedFields.Has(attributeField(key)) {
+			r.take(key, value, &seen)
+		}
+	}
+	if !seen.rawPath {
+		r.RawPath = r.Path
+	}
+	if !seen.requestTime {
+		r.RequestTime = r.Latency.Total
+	}
+	r.completeCalendar(&seen)
+}
+
+// putDerived writes those of the fields that do not follow from the others, as
+// ToLog does. None of them may have an attribute yet.
+func (r *Record) putDerived(attrs pcommon.Map, fields FieldSet) {
+	if fields.Has(FieldRawPath) && r.RawPath != r.Path {
+		attrs.PutStr(AttrRawPath, r.RawPath)
+	}
+	if fields.Has(FieldRequestTime) && r.RequestTime != r.Latency.Total {
+		attrs.PutInt(AttrRequestTime, r.RequestTime)
+	}
+	if fields&dateFields == 0 {
+		return
+	}
+	day, month, year, hour := calendar(r.TimeStamp)
+	if r.Day != day {
+		attrs.PutInt(AttrDay, r.Day)
+	}
+	if r.Month != month {
+		attrs.PutInt(AttrMonth, r.Month)
+	}
+	if r.Year != year {
+		attrs.PutInt(AttrYear, r.Year)
+	}
+	if r.Hour != hour {
+		attrs.PutInt(AttrHour, r.Hour)
+	}
+}
+
+// Clear sets fields of r to their zero values.
+func (r *Record) Clear(fields FieldSet) {
+	for rest := fields; rest != 0; rest &= rest - 1 {
+		r.clear(Field(bits.TrailingZeros64(uint64(rest))))
+	}
+}
+
+//nolint:cyclop,funlen // one case a field
+func (r *Record) clear(f Field) {
+	switch f {
+	case FieldMethod:
+		r.Method = ""
+	case FieldHost:
+		r.Host = ""
+	case FieldPath:
+		r.Path = ""
+	case FieldRawPath:
+		r.RawPath = ""
+	case FieldContentLength:
+		r.ContentLength = 0
+	case FieldUserAgent:
+		r.UserAgent = ""
+	case FieldDay:
+		r.Day = 0
+	case FieldMonth:
+		r.Month = 0
+	case FieldYear:
+		r.Year = 0
+	case FieldHour:
+		r.Hour = 0
+	case FieldResponseCode:
+		r.ResponseCode = 0
+	case FieldAPIKey:
+		r.APIKey = ""
+	case FieldTimeStamp:
+		r.TimeStamp = time.Time{}
+	case FieldAPIVersion:
+		r.APIVersion = ""
+	case FieldAPIName:
+		r.APIName = ""
+	case FieldAPIID:
+		r.APIID = ""
+	case FieldOrgID:
+		r.OrgID = ""
+	case FieldOauthID:
+		r.OauthID = ""
+	case FieldRequestTime:
+		r.RequestTime = 0
+	case FieldRawRequest:
+		r.RawRequest = ""
+	case FieldRawResponse:
+		r.RawResponse = ""
+	case FieldIPAddress:
+		r.IPAddress = ""
+	case FieldGeo:
+		r.Geo = Geo{}
+	case FieldNetwork:
+		r.Network = Network{}
+	case FieldLatency:
+		r.Latency = Latency{}
+	case FieldTags:
+		r.Tags = nil
+	case FieldAlias:
+		r.Alias = ""
+	case FieldTrackPath:
+		r.TrackPath = false
+	case FieldExpireAt:
+		r.ExpireAt = time.Time{}
+	case FieldAPISchema:
+		r.APISchema = ""
+	case FieldOriginalPath:
+		r.OriginalPath = ""
+	case FieldListenPath:
+		r.ListenPath = ""
+	case FieldGraphQL:
+		r.GraphQL = GraphQLStats{}
+	case FieldMCP:
+		r.MCP = MCPStats{}
+	}
+}
+
+// attributeField is the field that an attribute belongs to, fieldCount when none.
+//
+//nolint:cyclop,funlen // one case a field
+func attributeField(key string) Field {
+	switch key {
+	case AttrMethod:
+		return FieldMethod
+	case AttrServerAddress, AttrServerPort:
+		return FieldHost
+	case AttrPath:
+		return FieldPath
+	case AttrRawPath:
+		return FieldRawPath
+	case AttrContentLength:
+		return FieldContentLength
+	case AttrUserAgent:
+		return FieldUserAgent
+	case AttrDay:
+		return FieldDay
+	case AttrMonth:
+		return FieldMonth
+	case AttrYear:
+		return FieldYear
+	case AttrHour:
+		return FieldHour
+	case AttrResponseCode:
+		return FieldResponseCode
+	case AttrAPIKey:
+		return FieldAPIKey
+	case AttrTimestamp:
+		return FieldTimeStamp
+	case AttrAPIVersion:
+		return FieldAPIVersion
+	case AttrAPIName:
+		return FieldAPIName
+	case AttrAPIID:
+		return FieldAPIID
+	case AttrOrgID:
+		return FieldOrgID
+	case AttrOauthID:
+		return FieldOauthID
+	case AttrRequestTime:
+		return FieldRequestTime
+	case AttrRawRequest:
+		return FieldRawRequest
+	case AttrRawResponse:
+		return FieldRawResponse
+	case AttrClientAddress:
+		return FieldIPAddress
+	case AttrGeoCountry, AttrGeoCity, AttrGeoLatitude, AttrGeoLongitude, AttrGeoNames, AttrGeoNameID, AttrGeoTimeZone:
+		return FieldGeo
+	case AttrNetworkOpen, AttrNetworkClosed, AttrNetworkBytesIn, AttrNetworkBytesOut:
+		return FieldNetwork
+	case AttrLatencyTotal, AttrLatencyUpstream, AttrLatencyGateway:
+		return FieldLatency
+	case AttrTags:
+		return FieldTags
+	case AttrAlias:
+		return FieldAlias
+	case AttrTrackPath:
+		return FieldTrackPath
+	case AttrExpireAt:
+		return FieldExpireAt
+	case AttrAPISchema:
+		return FieldAPISchema
+	case AttrOriginalPath:
+		return FieldOriginalPath
+	case AttrListenPath:
+		return FieldListenPath
+	case AttrGraphQL, AttrGraphQLOperation, AttrGraphQLOperationID, AttrGraphQLVariables,
+		AttrGraphQLRootFields, AttrGraphQLTypes, AttrGraphQLErrors, AttrGraphQLHasErrors:
+		return FieldGraphQL
+	case AttrMCP, AttrMCPMethod, AttrMCPPrimitiveType, AttrMCPPrimitiveName:
+		return FieldMCP
+	}
+	return fieldCount
+}

@@ -1,0 +1,89 @@
+package tykfilterprocessor
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// Config says which records pass and what of them. A record passes when no skip
+// list names it and every allow list that is not empty does (contract: records
+// and raw stores, section 3.5).
+type Config struct {
+	// APIIDs are the only API ids that pass; empty lets every API pass.
+	APIIDs []string `mapstructure:"api_ids"`
+	// OrgIDs are the only organisation ids that pass; empty lets every organisation pass.
+	OrgIDs []string `mapstructure:"org_ids"`
+	// ResponseCodes are the only HTTP status codes that pass; empty lets every code
+	// pass. -1 is the code of TCP network records, 0 that of records without one.
+	ResponseCodes []int64 `mapstructure:"response_codes"`
+	// SkipAPIIDs are the API ids that never pass.
+	SkipAPIIDs []string `mapstructure:"skip_api_ids"`
+	// SkipOrgIDs are the organisation ids that never pass.
+	SkipOrgIDs []string `mapstructure:"skip_org_ids"`
+	// SkipResponseCodes are the HTTP status codes that never pass.
+	SkipResponseCodes []int64 `mapstructure:"skip_response_codes"`
+	// Fields says what of a record that passed goes on.
+	Fields FieldsConfig `mapstructure:"fields"`
+}
+
+// FieldsConfig says what of a record goes on. What it takes away is gone for
+// every later component of the pipeline.
+type FieldsConfig struct {
+	// Ignore names fields that are emptied, by their JSON names in Tyk.
+	Ignore []string `mapstructure:"ignore"`
+	// OmitDetailedRecording empties the recorded request and response.
+	OmitDetailedRecording bool `mapstructure:"omit_detailed_recording"`
+	// MaxRecordSize is the most bytes that stay of the base64 text of each recorded
+	// request and response; 0 keeps them whole.
+	MaxRecordSize int `mapstructure:"max_record_size"`
+	// DecodeRawRequest turns the recorded request from base64 into the text it stands for.
+	DecodeRawRequest bool `mapstructure:"decode_raw_request"`
+	// DecodeRawResponse turns the recorded response from base64 into the text it stands for.
+	DecodeRawResponse bool `mapstructure:"decode_raw_response"`
+	// RedactHeaders names the HTTP headers whose values are replaced in recorded
+	// requests and responses, in any case of letters; empty keeps all values.
+	RedactHeaders []string `mapstructure:"redact_headers"`
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Fields: FieldsConfig{
+			RedactHeaders: []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"},
+		},
+	}
+}
+
+// Validate reports every field name, size and header name that cannot be meant.
+func (c *FieldsConfig) Validate() error {
+	var errs error
+	for _, name := range c.Ignore {
+		if _, err := analytics.ParseField(name); err != nil {
+			errs = errors.Join(errs, fmt.Errorf("ignore: %w", err))
+		}
+	}
+	if c.MaxRecordSize < 0 {
+		errs = errors.Join(errs, fmt.Errorf("max_record_size: %d is below 0; give a number of bytes, or 0 to keep recorded requests and responses whole", c.MaxRecordSize))
+	}
+	for _, name := range c.RedactHeaders {
+		if !isToken(name) {
+			errs = errors.Join(errs, fmt.Errorf("redact_headers: %q is not the name of an HTTP header; give names such as x-api-key, without the colon and the value", name))
+		}
+	}
+	return errs
+}
+
+// isToken tells whether name can be the name of an HTTP header (RFC 9110, section 5.6.2).
+func isToken(name string) bool {
+	for _, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}

@@ -1,0 +1,252 @@
+package tykfilterprocessor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// logsProcessor works in two passes. The first only reads: it judges every
+// record and makes the new texts of recorded requests and responses. Where
+// nothing is to be done, which is the rule, the batch goes on as it came and is
+// shared with the other pipelines. Else the second pass copies the records that
+// stay, once, and changes the copies.
+type logsProcessor struct {
+	filter   filter
+	ignore   analytics.FieldSet
+	request  payloadRules
+	response payloadRules
+	counters *counters
+	plans    sync.Pool
+
+	// inPlace is true where every batch would be copied whole for the ignored
+	// fields. Then the collector is asked for batches that are ours to change,
+	// which saves the copy in one pipeline. Where there are lists, copying what
+	// stays is cheaper than what the collector does: copying all before we drop most.
+	inPlace bool
+	// idle is true where the configuration asks for nothing.
+	idle bool
+}
+
+func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProcessor, error) {
+	p := &logsProcessor{filter: newFilter(cfg)}
+	for _, name := range cfg.Fields.Ignore {
+		field, err := analytics.ParseField(name)
+		if err != nil {
+			return nil, fmt.Errorf("fields::ignore: %w", err)
+		}
+		p.ignore |= analytics.NewFieldSet(field)
+	}
+	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
+	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
+	if p.ignore.Has(analytics.FieldRawRequest) {
+		p.request = payloadRules{}
+	}
+	if p.ignore.Has(analytics.FieldRawResponse) {
+		p.response = payloadRules{}
+	}
+	p.inPlace = p.ignore != 0 && p.filter.passesAll()
+	p.idle = p.ignore == 0 && p.filter.passesAll() && p.request.idle() && p.response.idle()
+	p.plans.New = func() any { return new(plan) }
+	var err error
+	p.counters, err = newCounters(set)
+	return p, err
+}
+
+func (p *logsProcessor) shutdown(context.Context) error {
+	p.counters.builder.Shutdown()
+	return nil
+}
+
+// process is called by several goroutines at a time.
+func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, error) {
+	if p.idle {
+		return ld, nil
+	}
+	pl := p.plans.Get().(*plan)
+	defer func() {
+		pl.reset()
+		p.plans.Put(pl)
+	}()
+	p.read(ld, pl)
+	p.counters.add(ctx, &pl.tally)
+	switch {
+	case len(pl.verdicts) == 0:
+		return ld, nil
+	case pl.kept() == 0:
+		return ld, processorhelper.ErrSkipProcessingData
+	case p.inPlace:
+		p.changeAll(ld, pl)
+		return ld, nil
+	case pl.kept() == len(pl.verdicts) && len(pl.edits) == 0 && p.ignore == 0:
+		return ld, nil
+	}
+	return p.copyKept(ld, pl), nil
+}
+
+// plan is what the first pass found, records numbered in the order they lie in the batch.
+type plan struct {
+	verdicts []verdict
+	edits    []edit
+	scratch  scratch
+	tally    tally
+}
+
+// edit is the new text of one record's request or response; empty takes it away.
+type edit struct {
+	record    int
+	attribute string
+	text      string
+}
+
+func (pl *plan) kept() int {
+	return int(pl.tally.judged[passes])
+}
+
+func (pl *plan) reset() {
+	clear(pl.edits)
+	pl.verdicts, pl.edits, pl.tally = pl.verdicts[:0], pl.edits[:0], tally{}
+	pl.scratch.shrink()
+}
+
+// read is the first pass.
+func (p *logsProcessor) read(ld plog.Logs, pl *plan) {
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				p.readRecord(lr.Attributes(), pl)
+			}
+		}
+	}
+}
+
+func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
+	var s subject
+	var request, response string
+	for key, value := range attrs.All() {
+		switch key {
+		case analytics.AttrAPIID:
+			s.apiID = analytics.AttributeString(value)
+		case analytics.AttrOrgID:
+			s.orgID = analytics.AttributeString(value)
+		case analytics.AttrResponseCode:
+			s.responseCode = analytics.AttributeInt(value)
+		case analytics.AttrRawRequest:
+			request = analytics.AttributeString(value)
+		case analytics.AttrRawResponse:
+			response = analytics.AttributeString(value)
+		}
+	}
+	v := p.filter.judge(s)
+	pl.tally.judged[v]++
+	pl.verdicts = append(pl.verdicts, v)
+	if v != passes {
+		return
+	}
+	if request != "" {
+		pl.apply(&p.request, analytics.AttrRawRequest, request)
+	}
+	if response != "" {
+		pl.apply(&p.response, analytics.AttrRawResponse, response)
+	}
+}
+
+// apply remembers what the rules make of the latest record's text.
+func (pl *plan) apply(rules *payloadRules, attribute, text string) {
+	if changed, ok := rules.apply(text, &pl.scratch, &pl.tally); ok {
+		pl.edits = append(pl.edits, edit{record: len(pl.verdicts) - 1, attribute: attribute, text: changed})
+	}
+}
+
+// changeAll is the second pass where the batch is ours and every record stays.
+func (p *logsProcessor) changeAll(ld plog.Logs, pl *plan) {
+	edits, record := pl.edits, 0
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				edits = p.change(lr, record, edits)
+				record++
+			}
+		}
+	}
+}
+
+// copyKept is the second pass where the batch is shared or records go.
+func (p *logsProcessor) copyKept(ld plog.Logs, pl *plan) plog.Logs {
+	out := plog.NewLogs()
+	edits, record := pl.edits, 0
+	for _, rl := range ld.ResourceLogs().All() {
+		var outResource plog.ResourceLogs
+		started := false
+		for _, sl := range rl.ScopeLogs().All() {
+			records := sl.LogRecords()
+			first := record
+			record += records.Len()
+			kept := countPasses(pl.verdicts[first:record])
+			if kept == 0 {
+				continue
+			}
+			if !started {
+				started = true
+				outResource = out.ResourceLogs().AppendEmpty()
+				rl.Resource().CopyTo(outResource.Resource())
+				outResource.SetSchemaUrl(rl.SchemaUrl())
+			}
+			outScope := outResource.ScopeLogs().AppendEmpty()
+			sl.Scope().CopyTo(outScope.Scope())
+			outScope.SetSchemaUrl(sl.SchemaUrl())
+			outRecords := outScope.LogRecords()
+			outRecords.EnsureCapacity(kept)
+			for i, lr := range records.All() {
+				if pl.verdicts[first+i] != passes {
+					continue
+				}
+				copied := outRecords.AppendEmpty()
+				lr.CopyTo(copied)
+				edits = p.change(copied, first+i, edits)
+			}
+		}
+	}
+	return out
+}
+
+func countPasses(verdicts []verdict) int {
+	n := 0
+	for _, v := range verdicts {
+		if v == passes {
+			n++
+		}
+	}
+	return n
+}
+
+// change gives one record its new texts and empties its ignored fields. It
+// returns the edits that are left for later records.
+func (p *logsProcessor) change(lr plog.LogRecord, record int, edits []edit) []edit {
+	for len(edits) > 0 && edits[0].record == record {
+		if edits[0].text == "" {
+			lr.Attributes().Remove(edits[0].attribute)
+		} else {
+			lr.Attributes().PutStr(edits[0].attribute, edits[0].text)
+		}
+		edits = edits[1:]
+	}
+	if p.ignore != 0 && isRequest(lr) {
+		analytics.ClearFields(lr, p.ignore)
+	}
+	return edits
+}
+
+// isRequest tells uptime reports and rollups from requests. A hop that does not
+// know event names must not make ignored fields reappear, so none is a request's.
+func isRequest(lr plog.LogRecord) bool {
+	name := lr.EventName()
+	return name == analytics.EventRequest || name == ""
+}
