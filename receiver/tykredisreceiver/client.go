@@ -12,6 +12,13 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
+// The client would print what it also returns as errors, past the collector's log.
+func init() { redis.SetLogger(silence{}) }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 // newClient prepares a client; it connects with the first command.
 func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) {
 	tls, err := cfg.TLS.LoadTLSConfig(ctx)
@@ -29,7 +36,8 @@ func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) 
 		WriteTimeout:          cfg.Timeout,
 		ContextTimeoutEnabled: true,
 		// The receiver retries in its own rhythm, and says so.
-		MaxRetries: -1,
+		MaxRetries:    -1,
+		DialerRetries: 1,
 		// Neither of these is of use here, and both need rights that a narrow ACL user lacks.
 		Protocol:                 2,
 		DisableIdentity:          true,

@@ -17,14 +17,10 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
-const (
-	// wholeAttempts is how often a rejected batch is delivered as it is before it
-	// is taken apart to find the record to blame.
-	wholeAttempts = 3
-	// refusalsInARow is how many single records may be refused without one being
-	// accepted before the destination, not the records, is held to be at fault.
-	refusalsInARow = 16
-)
+// refusalsInARow is how many refusals may come without anything being accepted
+// before the destination, not the records, is held to be at fault: a wrong token
+// shall not turn a day's records into dead letters.
+const refusalsInARow = 16
 
 // deliverer hands batches to the pipelines until they are stored. It gives up
 // on a record only when the pipelines take others and refuse that one for good.
@@ -38,14 +34,13 @@ type deliverer struct {
 	version   string
 	group     string
 
-	// acceptances counts deliveries that were taken: proof that the destination works.
-	acceptances atomic.Int64
+	// refusals counts those since the last delivery that was taken.
+	refusals atomic.Int64
 }
 
 // deliver returns nil once every record of the batch is stored or a dead letter,
 // and an error when ctx was done, or its segments became another worker's, before that.
 func (d *deliverer) deliver(ctx context.Context, b batch) error {
-	proof := d.acceptances.Load()
 	wait := newBackoff()
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
@@ -57,13 +52,9 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 			d.health.destination(nil)
 			return d.bury(ctx, letters)
 		case rejected:
-			if attempt < wholeAttempts {
-				break
-			}
-			search := &isolation{deliverer: d}
-			if search.find(ctx, b) && d.acceptances.Load() > proof {
+			if letters, ok := d.isolate(ctx, b, answer.err); ok {
 				d.health.destination(nil)
-				return d.bury(ctx, search.letters)
+				return d.bury(ctx, letters)
 			}
 		case unanswered:
 		}
@@ -100,8 +91,12 @@ func (d *deliverer) attempt(ctx context.Context, b batch) ([]deadLetter, answer)
 	}
 	err := d.consume(ctx, logs)
 	v, refused := judge(err)
-	if v == accepted || v == acceptedBut {
-		d.acceptances.Add(1)
+	switch v {
+	case accepted, acceptedBut:
+		d.refusals.Store(0)
+	case rejected:
+		d.refusals.Add(1)
+	case unanswered:
 	}
 	for _, r := range refused {
 		if letter, ok := d.refused(b, r.UID.Segment, r.UID.Index, r.Reason); ok {
@@ -119,35 +114,34 @@ func (d *deliverer) consume(ctx context.Context, logs plog.Logs) error {
 	return err
 }
 
-// isolation finds the records to blame for a rejected batch by halving it.
-type isolation struct {
-	*deliverer
-	letters []deadLetter
-	inARow  int // single records refused since one was accepted
-}
-
-// find returns false when it was cut short, or when the destination seems to
-// refuse everything: then nothing may be given up.
-func (s *isolation) find(ctx context.Context, b batch) bool {
-	if ctx.Err() != nil || s.inARow >= refusalsInARow {
-		return false
+// isolate finds the records to blame for a rejected batch by halving it; what is
+// not to blame is delivered on the way. A single record is never sent again. It
+// returns false when it was cut short, or when the destination seems to refuse
+// everything: then nothing may be given up.
+func (d *deliverer) isolate(ctx context.Context, b batch, reason error) ([]deadLetter, bool) {
+	if ctx.Err() != nil || d.refusals.Load() >= refusalsInARow {
+		return nil, false
 	}
-	letters, answer := s.attempt(ctx, b)
-	switch {
-	case answer.verdict == unanswered:
-		return false
-	case answer.verdict != rejected:
-		s.letters = append(s.letters, letters...)
-		s.inARow = 0
-		return true
-	case b.entries == 1:
-		c := b.chunks[0]
-		s.letters = append(s.letters, s.letter(c, 0, refusedEntry, answer.err.Error()))
-		s.inARow++
-		return true
+	if b.entries == 1 {
+		return []deadLetter{d.letter(b.chunks[0], 0, refusedEntry, reason.Error())}, true
 	}
+	var all []deadLetter
 	left, right := b.halve()
-	return s.find(ctx, left) && s.find(ctx, right)
+	for _, half := range []batch{left, right} {
+		letters, answer := d.attempt(ctx, half)
+		switch answer.verdict {
+		case unanswered:
+			return nil, false
+		case rejected:
+			var ok bool
+			if letters, ok = d.isolate(ctx, half, answer.err); !ok {
+				return nil, false
+			}
+		case accepted, acceptedBut:
+		}
+		all = append(all, letters...)
+	}
+	return all, true
 }
 
 // halve splits a batch of at least two entries.

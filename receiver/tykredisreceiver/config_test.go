@@ -1,0 +1,71 @@
+package tykredisreceiver
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+)
+
+func load(t *testing.T, name string) *Config {
+	t.Helper()
+	conf, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := conf.Sub(name)
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, sub.Unmarshal(cfg))
+	return cfg
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	cfg := load(t, "tykredis")
+	assert.Equal(t, createDefaultConfig(), cfg)
+	require.NoError(t, cfg.Validate())
+}
+
+func TestEveryOptionIsRead(t *testing.T) {
+	cfg := load(t, "tykredis/all")
+	require.NoError(t, cfg.Validate())
+	assert.Equal(t, &Config{
+		Addresses:       []string{"redis.example:6380"},
+		Username:        "collector",
+		Password:        "secret",
+		Database:        3,
+		TLS:             configtls.ClientConfig{Config: configtls.Config{CAFile: "testdata/none.pem"}},
+		Timeout:         2 * time.Second,
+		KeyPrefix:       "my-",
+		Group:           "postgres.1",
+		ChunkSize:       100,
+		ChunkBytes:      1000,
+		MaxInFlight:     7,
+		PollInterval:    250 * time.Millisecond,
+		Lease:           5 * time.Second,
+		ShutdownTimeout: 3 * time.Second,
+		Requests:        RequestsConfig{Enabled: true},
+		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
+	}, cfg)
+}
+
+func TestEveryFaultIsNamedWithItsKeyValueAndRemedy(t *testing.T) {
+	err := load(t, "tykredis/wrong").Validate()
+	require.EqualError(t, err, `addresses: got 2: name exactly one Redis server as host:port
+addresses: "redis": address redis: missing port in address: write host:port
+database: -1: use a number from 0
+username: "collector" has no password: set password, or leave username out
+key_prefix: is empty: the gateway uses "analytics-"
+group: "a|b": use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit
+chunk_size: 0: use a number from 1
+chunk_bytes: -1: use a number from 1
+max_in_flight: 0: use a number from 1
+dead_letters::max_entries: 0: use a number from 1
+timeout: 0s: use at least 1ms
+poll_interval: 0s: use at least 1ms
+lease: 500ms: use at least 1s
+shutdown_timeout: -1s: use at least 0s
+requests::enabled: false: nothing is left to receive: enable it, or remove the receiver`)
+}
