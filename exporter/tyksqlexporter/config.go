@@ -1,0 +1,164 @@
+package tyksqlexporter
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+)
+
+// The values of Config.Driver.
+const (
+	driverPostgres = "postgres"
+	driverSQLite   = "sqlite"
+)
+
+// minRetention is the shortest time for which the ledger may remember what was
+// stored: a redelivery after an outage of the collector must find it.
+const minRetention = time.Hour
+
+// tableNames are the names that need no quoting and fit PostgreSQL's 63 bytes.
+var tableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+
+// Config says where and how records are stored.
+type Config struct {
+	// Driver is "postgres" or "sqlite".
+	Driver string `mapstructure:"driver"`
+	// Datasource is a PostgreSQL DSN or URL, or an SQLite file path or file: URI.
+	Datasource configopaque.String `mapstructure:"datasource"`
+	// TableName is the table for the records.
+	TableName string `mapstructure:"table_name"`
+	// MaxOpenConns bounds the PostgreSQL connections; SQLite always has one.
+	MaxOpenConns int `mapstructure:"max_open_conns"`
+	// Ledger is the memory of what was stored, against storing it twice.
+	Ledger LedgerConfig `mapstructure:"ledger"`
+	// Timeout bounds each attempt to write; 0 is no bound.
+	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
+	// Retry says how a failed write is tried again; max_elapsed_time 0 retries without end.
+	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
+	// Queue says how many writes go on at once and wait.
+	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+}
+
+// LedgerConfig says how long the ledger remembers.
+type LedgerConfig struct {
+	// Retention is the age at which ledger rows are deleted; 0 keeps them for ever.
+	Retention time.Duration `mapstructure:"retention"`
+	// PruneInterval is the time between two looks for old rows.
+	PruneInterval time.Duration `mapstructure:"prune_interval"`
+}
+
+func createDefaultConfig() component.Config {
+	timeout := exporterhelper.NewDefaultTimeoutConfig()
+	timeout.Timeout = 30 * time.Second
+
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.InitialInterval = 500 * time.Millisecond
+	retry.MaxInterval = 10 * time.Second
+	retry.MaxElapsedTime = 0
+
+	queue := exporterhelper.NewDefaultQueueConfig()
+	queue.WaitForResult = true
+	queue.BlockOnOverflow = true
+	queue.QueueSize = 64
+	queue.NumConsumers = 4
+
+	return &Config{
+		Driver:       driverSQLite,
+		Datasource:   "tyk_analytics.db",
+		TableName:    "tyk_analytics",
+		MaxOpenConns: 10,
+		Ledger:       LedgerConfig{Retention: 7 * 24 * time.Hour, PruneInterval: time.Hour},
+		Timeout:      timeout,
+		Retry:        retry,
+		Queue:        configoptional.Some(queue),
+	}
+}
+
+// Validate checks everything that can be checked without the database, and
+// refuses the settings with which records could be lost or stored twice.
+func (c *Config) Validate() error {
+	errs := []error{c.validateDatasource(), c.validateQueue()}
+	switch {
+	case !tableNames.MatchString(c.TableName):
+		errs = append(errs, fmt.Errorf("table_name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", c.TableName))
+	case strings.EqualFold(c.TableName, ledgerTable):
+		errs = append(errs, fmt.Errorf("table_name: %q is the ledger's own table: use another name", c.TableName))
+	}
+	if c.MaxOpenConns < 1 {
+		errs = append(errs, fmt.Errorf("max_open_conns: %d must be 1 or more", c.MaxOpenConns))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateDatasource() error {
+	if c.Datasource == "" {
+		return errors.New("datasource: is empty: set a PostgreSQL DSN or URL, or the path of an SQLite file")
+	}
+	datasource := string(c.Datasource)
+	switch c.Driver {
+	case driverPostgres:
+		if _, err := pgxpool.ParseConfig(datasource); err != nil {
+			// The parser's message may hold the password, so it is not passed on.
+			return errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
+				`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
+		}
+	case driverSQLite:
+		if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
+			strings.Contains(datasource, "host=") {
+			return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
+		}
+	default:
+		return fmt.Errorf("driver: %q is not one of %q, %q", c.Driver, driverPostgres, driverSQLite)
+	}
+	return nil
+}
+
+// validateQueue refuses what would cut or mix the receiver's chunks, or answer
+// for records before they are safe.
+func (c *Config) validateQueue() error {
+	if !c.Queue.HasValue() {
+		return nil
+	}
+	queue := c.Queue.Get()
+	var errs []error
+	if queue.Batch.HasValue() {
+		errs = append(errs, errors.New("sending_queue::batch: must not be set: a batch cuts and mixes the receiver's chunks, which are already of a good size (chunk_size of the receiver)"))
+	}
+	if queue.Sizer != exporterhelper.RequestSizerTypeRequests {
+		errs = append(errs, fmt.Errorf("sending_queue::sizer: %q is not supported: a chunk larger than the queue would be refused for ever; use requests", queue.Sizer.String()))
+	}
+	if queue.StorageID == nil {
+		if !queue.WaitForResult {
+			errs = append(errs, errors.New("sending_queue::wait_for_result: false loses the records that wait in memory when the collector ends: use true, or set storage"))
+		}
+		return errors.Join(errs...)
+	}
+	if !c.Retry.Enabled {
+		errs = append(errs, errors.New("retry_on_failure::enabled: false with sending_queue::storage drops records at the first failure: use true"))
+	}
+	if c.Retry.Enabled && c.Retry.MaxElapsedTime != 0 {
+		errs = append(errs, fmt.Errorf("retry_on_failure::max_elapsed_time: %v with sending_queue::storage drops records after that time: use 0, which retries without end", c.Retry.MaxElapsedTime))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks the ledger's times.
+func (c *LedgerConfig) Validate() error {
+	var errs []error
+	if c.Retention != 0 && c.Retention < minRetention {
+		errs = append(errs, fmt.Errorf("retention: %v is too short for a redelivery after an outage to be recognised: use %v or more, or 0 to keep the ledger for ever", c.Retention, minRetention))
+	}
+	if c.PruneInterval <= 0 {
+		errs = append(errs, fmt.Errorf("prune_interval: %v must be positive", c.PruneInterval))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,128 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+)
+
+// startTimeout bounds how long the start waits for a database that does not
+// answer. The first write then prepares what the start could not.
+const startTimeout = 5 * time.Second
+
+// store is one database. Its methods may be called from several goroutines.
+type store interface {
+	// open connects, and makes or checks the tables. It may be called again after
+	// a failure; writes do so themselves.
+	open(ctx context.Context) error
+	// write stores the batch in one transaction, together with its ledger rows. It
+	// leaves in the batch what became of each record; when it fails, nothing of the
+	// batch was stored, or it cannot be known whether the transaction went through,
+	// and the ledger tells the next attempt.
+	write(ctx context.Context, b *batch) error
+	// prune deletes ledger rows older than age, at most limit, and tells how many.
+	prune(ctx context.Context, age time.Duration, limit int) (int64, error)
+	// close ends all connections. Nothing may be called after it.
+	close() error
+}
+
+// schemaError says that a table is not as it must be. It heals only by an
+// operator's hand; it fails the start.
+type schemaError struct{ text string }
+
+func (e *schemaError) Error() string { return e.text }
+
+func schemaErrorf(format string, args ...any) error {
+	return &schemaError{text: fmt.Sprintf(format, args...)}
+}
+
+// sqlExporter stores what it is pushed.
+type sqlExporter struct {
+	config    *Config
+	logger    *zap.Logger
+	telemetry *telemetry
+	store     store
+	health    health
+
+	stop    context.CancelFunc // ends the background work
+	working sync.WaitGroup
+}
+
+func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error) {
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("set up own metrics: %w", err)
+	}
+	e := &sqlExporter{config: config, logger: set.Logger, telemetry: newTelemetry(builder)}
+	switch config.Driver {
+	case driverPostgres:
+		e.store, err = newPostgresStore(config, set.Logger)
+	case driverSQLite:
+		e.store, err = newSQLiteStore(config, set.Logger)
+	default:
+		err = config.validateDatasource()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// start prepares the database. Only a table that is not as it must be, or a file
+// that cannot be opened, fails it; a database that does not answer is waited for.
+func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
+	e.health.start(host, e.logger)
+	opening, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	err := e.store.open(opening)
+	if _, wrong := errors.AsType[*schemaError](err); wrong {
+		return errors.Join(fmt.Errorf("start the tyksql exporter: %w", err), e.shutdown(ctx))
+	}
+	e.health.report(err)
+	if err == nil {
+		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("table", e.config.TableName))
+	}
+	if e.config.Ledger.Retention > 0 {
+		background, stop := context.WithCancel(context.WithoutCancel(ctx))
+		e.stop = stop
+		e.working.Go(func() { e.pruneEvery(background, e.config.Ledger.PruneInterval) })
+	}
+	return nil
+}
+
+// shutdown ends what start began. The helper calls it after the last push.
+func (e *sqlExporter) shutdown(context.Context) error {
+	if e.stop != nil {
+		e.stop()
+	}
+	e.working.Wait()
+	e.health.stop()
+	return e.store.close()
+}
+
+// push stores the records. Its error is either permanent and names the records
+// that are refused, everything else being stored, or it asks for another attempt.
+func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
+	b := newBatch(logs)
+	defer b.release()
+	if len(b.pending()) > 0 {
+		began := time.Now()
+		err := e.store.write(ctx, b)
+		e.telemetry.duration(ctx, time.Since(began))
+		e.health.report(err)
+		if err != nil {
+			return fmt.Errorf("store %s in %s: %w", b.describe(), e.config.TableName, err)
+		}
+	}
+	e.telemetry.count(ctx, b)
+	return b.refusedError()
+}

@@ -1,0 +1,144 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+)
+
+// maxRaces is how often a write starts anew at once because another process
+// stored some of the same records meanwhile.
+const maxRaces = 3
+
+// errRaced says that another process stored some of the same records between the
+// look into the ledger and the commit. The next attempt finds them there.
+var errRaced = errors.New("another process stored some of the same records meanwhile")
+
+// postgresStore writes to PostgreSQL 12 or later.
+type postgresStore struct {
+	pool   *pgxpool.Pool
+	name   string // of the records' table
+	logger *zap.Logger
+	// table is nil until the tables were found or made, and again when a write
+	// shows that they have changed.
+	table atomic.Pointer[postgresTable]
+}
+
+func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error) {
+	pool, err := pgxpool.ParseConfig(string(config.Datasource))
+	if err != nil {
+		return nil, config.validateDatasource() // which says so without showing the value
+	}
+	pool.MaxConns = int32(min(config.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
+	// Statements without a name work behind PgBouncer too, whatever its pool mode.
+	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	params := pool.ConnConfig.RuntimeParams
+	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
+	if params["application_name"] == "" {
+		params["application_name"] = "otelcol-tyk"
+	}
+	opened, err := pgxpool.NewWithConfig(context.Background(), pool) // connects when first used
+	if err != nil {
+		return nil, fmt.Errorf("set up the connection pool: %w", err)
+	}
+	return &postgresStore{pool: opened, name: config.TableName, logger: logger}, nil
+}
+
+func (s *postgresStore) close() error {
+	s.pool.Close()
+	return nil
+}
+
+func (s *postgresStore) open(ctx context.Context) error {
+	_, err := s.prepared(ctx)
+	return err
+}
+
+// prepared gives what is known of the tables, and finds or makes them first where
+// nothing is.
+func (s *postgresStore) prepared(ctx context.Context) (*postgresTable, error) {
+	if table := s.table.Load(); table != nil {
+		return table, nil
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Release()
+	table, err := openPostgresTable(ctx, conn.Conn(), s.name, s.logger)
+	if err != nil {
+		return nil, err
+	}
+	s.table.Store(table)
+	return table, nil
+}
+
+func (s *postgresStore) write(ctx context.Context, b *batch) error {
+	for race := 0; ; race++ {
+		table, err := s.prepared(ctx)
+		if err == nil {
+			err = s.apply(ctx, table, b)
+		}
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, errRaced) && race < maxRaces {
+			b.rewind()
+			continue
+		}
+		switch action, _ := classifyPostgres(err); action {
+		case actionReconnect:
+			s.pool.Reset()
+		case actionInspect:
+			s.table.Store(nil)
+		case actionRetry, actionRefuse:
+		}
+		return err
+	}
+}
+
+// apply makes one attempt. A batch whose records the database takes, which nearly
+// all are, costs four round trips: begin and ledger, COPY, ledger, commit.
+func (s *postgresStore) apply(ctx context.Context, table *postgresTable, b *batch) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Release() // which closes a connection with an open transaction
+	tx := &postgresWrite{conn: conn.Conn(), table: table, batch: b}
+	if err := tx.begin(ctx); err != nil {
+		return err
+	}
+	pending := b.pending()
+	if len(pending) > 0 {
+		line, err := tx.copy(ctx, pending)
+		if action, _ := classifyPostgres(err); err != nil && action == actionRefuse {
+			err = tx.isolate(ctx, line)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := tx.record(ctx); err != nil {
+		return err
+	}
+	return tx.commit(ctx)
+}
+
+func (s *postgresStore) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
+	table, err := s.prepared(ctx)
+	if err != nil {
+		return 0, err
+	}
+	tag, err := s.pool.Exec(ctx, table.prune, age.Seconds(), limit)
+	if err != nil {
+		return 0, fmt.Errorf("delete old rows of %s: %w", table.ledger, err)
+	}
+	return tag.RowsAffected(), nil
+}

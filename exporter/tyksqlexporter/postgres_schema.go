@@ -1,0 +1,269 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+)
+
+// postgresTypes is how PostgreSQL spells the classes (contract: records and raw
+// stores, section 2.3).
+var postgresTypes = map[class]string{
+	classText:     "text",
+	classInteger:  "bigint",
+	classUnsigned: "bigint",
+	classFloat:    "decimal",
+	classBool:     "boolean",
+	classTime:     "timestamptz",
+	classJSON:     "text",
+}
+
+// schemaLock is the advisory lock under which tables are made: two sessions that
+// create the same table at once can fail even with "if not exists".
+var schemaLock = int64(xxhash.Sum64String("otelcol-tyk schema")) //nolint:gosec // any 64 bits will do
+
+// postgresTable is what is known of the tables: their names and statements, and
+// how each column is encoded.
+type postgresTable struct {
+	bare, sink                        string // the name as the server prints it; as the ledger keeps it
+	name, ledger                      string // quoted, with schema
+	copy, look, insert, prune, create string
+	encodings                         []encoding
+}
+
+// foundColumn is a column of an existing table.
+type foundColumn struct {
+	name      string
+	typ       string // name of the type, that of the domain's base type for domains
+	declared  string // as declared, for people
+	mandatory bool   // not null and without a default
+	generated bool
+}
+
+// openPostgresTable finds the tables, or makes what is missing.
+func openPostgresTable(ctx context.Context, conn *pgx.Conn, name string, logger *zap.Logger) (*postgresTable, error) {
+	table, missing, err := findPostgresTable(ctx, conn, name)
+	if err != nil || len(missing) == 0 {
+		return table, err
+	}
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin making tables: %w", err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }() // after the commit it does nothing
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
+		return nil, fmt.Errorf("wait for others that make tables: %w", err)
+	}
+	// Somebody else may have made them while this one waited.
+	if _, missing, err = findPostgresTable(ctx, conn, name); err != nil {
+		return nil, err
+	}
+	for _, statement := range missing {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return nil, fmt.Errorf("%s: %w", firstLine(statement), err)
+		}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return nil, fmt.Errorf("commit the tables: %w", err)
+	}
+	for _, statement := range missing {
+		logger.Info("changed the database's schema", zap.String("statement", firstLine(statement)))
+	}
+	table, missing, err = findPostgresTable(ctx, conn, name)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("tables were made, but are not there: %s", firstLine(missing[0]))
+	}
+	return table, err
+}
+
+// findPostgresTable describes the tables, and gives the statements that make what
+// is missing of them.
+func findPostgresTable(ctx context.Context, conn *pgx.Conn, name string) (*postgresTable, []string, error) {
+	schema, kind, err := findRelation(ctx, conn, "", name)
+	if err != nil {
+		return nil, nil, err
+	}
+	exists := kind != ""
+	if exists && kind != "r" && kind != "p" && kind != "f" {
+		return nil, nil, schemaErrorf("table %q: is a view or the like, records cannot be copied into it: set table_name to a table", name)
+	}
+	table := newPostgresTable(schema, name)
+	var missing []string
+	if exists {
+		missing, err = table.match(ctx, conn, schema, name)
+		if err != nil {
+			return nil, nil, err
+		}
+	} else {
+		missing = append(missing, table.create)
+	}
+	_, kind, err = findRelation(ctx, conn, schema, ledgerTable)
+	if err != nil {
+		return nil, nil, err
+	}
+	if kind == "" {
+		missing = append(missing, createLedger(table.ledger)...)
+		return table, missing, nil
+	}
+	return table, missing, checkLedger(ctx, conn, schema)
+}
+
+// findRelation looks for a table, along the search path where schema is empty, and
+// gives its schema and its kind (pg_class.relkind). A table that is not there has
+// no kind; its schema is the one in which it would be made.
+func findRelation(ctx context.Context, conn *pgx.Conn, schema, name string) (string, string, error) {
+	quoted := pgx.Identifier{name}.Sanitize()
+	if schema != "" {
+		quoted = pgx.Identifier{schema, name}.Sanitize()
+	}
+	var kind string
+	err := conn.QueryRow(ctx, `select n.nspname::text, c.relkind::text
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where c.oid = to_regclass($1)`, quoted).Scan(&schema, &kind)
+	if err == nil {
+		return schema, kind, nil
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return "", "", fmt.Errorf("look for table %q: %w", name, err)
+	}
+	if schema != "" {
+		return schema, "", nil
+	}
+	var current *string
+	if err := conn.QueryRow(ctx, "select current_schema()::text").Scan(&current); err != nil {
+		return "", "", fmt.Errorf("look for the current schema: %w", err)
+	}
+	if current == nil {
+		return "", "", schemaErrorf("table %q: no schema of the search path exists: create one, or set search_path in the datasource", name)
+	}
+	return *current, "", nil
+}
+
+func newPostgresTable(schema, name string) *postgresTable {
+	t := &postgresTable{
+		bare: name, sink: name,
+		name:   pgx.Identifier{schema, name}.Sanitize(),
+		ledger: pgx.Identifier{schema, ledgerTable}.Sanitize(),
+	}
+	names, definitions := make([]string, len(columns)), make([]string, len(columns))
+	t.encodings = make([]encoding, len(columns))
+	for i, c := range columns {
+		names[i] = pgx.Identifier{c.name}.Sanitize()
+		definitions[i] = names[i] + " " + postgresTypes[c.class]
+		t.encodings[i], _ = encodingFor(c.class, canonicalType(c.class))
+	}
+	t.create = "create table if not exists " + t.name + " (\n  " + strings.Join(definitions, ",\n  ") + ")"
+	t.copy = "copy " + t.name + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
+	t.look = `select l.segment, l.first_index, l.last_index, l.members
+		from unnest($2::text[], $3::bigint[], $4::bigint[]) as d (segment, first_index, last_index)
+		join ` + t.ledger + ` l on l.sink = $1 and l.segment = d.segment
+		 and l.first_index > d.first_index - $5::bigint and l.first_index <= d.last_index and l.last_index >= d.first_index`
+	t.insert = "insert into " + t.ledger + ` (sink, segment, first_index, last_index, members)
+		select $1, u.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) as u`
+	t.prune = "delete from " + t.ledger + " where ctid = any(array(select ctid from " + t.ledger +
+		" where applied_at < now() - make_interval(secs => $1) order by applied_at limit $2))"
+	return t
+}
+
+// createLedger gives the statements that make the ledger.
+func createLedger(ledger string) []string {
+	return []string{
+		"create table if not exists " + ledger + ` (
+  sink text not null,
+  segment text not null,
+  first_index bigint not null,
+  last_index bigint not null,
+  members bytea,
+  applied_at timestamptz not null default now(),
+  primary key (sink, segment, first_index))`,
+		"create index if not exists otelcol_tyk_ledger_applied_at on " + ledger + " (applied_at)",
+	}
+}
+
+// match compares an existing table with what it must be. It gives the statements
+// that add what is missing, and chooses each column's encoding by its type.
+func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema, name string) ([]string, error) {
+	found, err := findColumns(ctx, conn, schema, name)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	var errs []error
+	for i, c := range columns {
+		at := slices.IndexFunc(found, func(f foundColumn) bool { return f.name == c.name })
+		if at < 0 {
+			missing = append(missing, "alter table "+t.name+" add column if not exists "+
+				pgx.Identifier{c.name}.Sanitize()+" "+postgresTypes[c.class])
+			continue
+		}
+		encoding, ok := encodingFor(c.class, found[at].typ)
+		switch {
+		case found[at].generated:
+			errs = append(errs, schemaErrorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.name, postgresTypes[c.class]))
+		case !ok:
+			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: change it (alter table %s alter column %s type %s using ...), or set table_name to another table",
+				name, c.name, found[at].declared, postgresTypes[c.class], t.name, pgx.Identifier{c.name}.Sanitize(), postgresTypes[c.class]))
+		default:
+			t.encodings[i] = encoding
+		}
+	}
+	for _, f := range found {
+		if f.mandatory && !slices.ContainsFunc(columns, func(c column) bool { return c.name == f.name }) {
+			errs = append(errs, schemaErrorf("table %q, column %q: is not one of Tyk's and is NOT NULL without a default, so no record can be stored: give it a default", name, f.name))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, &schemaError{text: errors.Join(errs...).Error()}
+	}
+	return missing, nil
+}
+
+// findColumns lists the columns of a table.
+func findColumns(ctx context.Context, conn *pgx.Conn, schema, name string) ([]foundColumn, error) {
+	rows, err := conn.Query(ctx, `select a.attname::text, coalesce(base.typname, t.typname)::text,
+			format_type(a.atttypid, a.atttypmod), a.attnotnull and not a.atthasdef and a.attidentity = '', a.attgenerated <> ''
+		from pg_attribute a
+		join pg_type t on t.oid = a.atttypid
+		left join pg_type base on base.oid = t.typbasetype
+		where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+		order by a.attnum`, pgx.Identifier{schema, name}.Sanitize())
+	if err != nil {
+		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (foundColumn, error) {
+		var f foundColumn
+		err := row.Scan(&f.name, &f.typ, &f.declared, &f.mandatory, &f.generated)
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+	}
+	return found, nil
+}
+
+// checkLedger refuses a table of the ledger's name that is something else.
+func checkLedger(ctx context.Context, conn *pgx.Conn, schema string) error {
+	found, err := findColumns(ctx, conn, schema, ledgerTable)
+	if err != nil {
+		return err
+	}
+	for name, typ := range map[string]string{
+		"sink": "text", "segment": "text", "first_index": "int8", "last_index": "int8", "members": "bytea", "applied_at": "timestamptz",
+	} {
+		if !slices.ContainsFunc(found, func(f foundColumn) bool { return f.name == name && f.typ == typ }) {
+			return schemaErrorf("table %q: has no column %q of type %s, so it is not the ledger: rename it, and the ledger is made", ledgerTable, name, typ)
+		}
+	}
+	return nil
+}
+
+func firstLine(statement string) string {
+	line, _, _ := strings.Cut(statement, "\n")
+	return strings.TrimSuffix(line, " (")
+}

@@ -1,0 +1,222 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"modernc.org/sqlite"
+)
+
+// sqlitePragmas are set on each connection. A write waits for another process'
+// write; readers are never in the way (WAL); a commit is on disk when it returns.
+var sqlitePragmas = []string{
+	"pragma busy_timeout = 5000",
+	"pragma journal_mode = wal",
+	"pragma synchronous = full",
+}
+
+// sqliteStore writes to an SQLite file over one connection: SQLite has one writer
+// at a time anyway.
+type sqliteStore struct {
+	db         *sql.DB
+	name       string // of the records' table
+	datasource string
+	logger     *zap.Logger
+	ready      atomic.Bool // the tables were found or made, and did not change since
+	statements sqliteStatements
+}
+
+func newSQLiteStore(config *Config, logger *zap.Logger) (*sqliteStore, error) {
+	datasource := string(config.Datasource)
+	db := sql.OpenDB(&sqliteConnector{driver: &sqlite.Driver{}, datasource: datasource})
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1) // kept for ever: a database in memory lives as long as its connection
+	return &sqliteStore{
+		db: db, name: config.TableName, datasource: datasource, logger: logger,
+		statements: newSQLiteStatements(config.TableName),
+	}, nil
+}
+
+// sqliteConnector opens connections with the pragmas.
+type sqliteConnector struct {
+	driver     *sqlite.Driver
+	datasource string
+}
+
+func (c *sqliteConnector) Driver() driver.Driver { return c.driver }
+
+func (c *sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.datasource)
+	if err != nil {
+		return nil, err
+	}
+	execer, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return nil, errors.Join(errors.New("the SQLite driver cannot execute statements"), conn.Close())
+	}
+	for _, pragma := range sqlitePragmas {
+		if _, err := execer.ExecContext(ctx, pragma, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// sqliteFile is the path in a datasource, empty for a database in memory.
+func sqliteFile(datasource string) string {
+	if strings.Contains(datasource, ":memory:") || strings.Contains(datasource, "mode=memory") {
+		return ""
+	}
+	if !strings.HasPrefix(datasource, "file:") {
+		path, _, _ := strings.Cut(datasource, "?")
+		return path
+	}
+	uri, err := url.Parse(datasource)
+	if err != nil {
+		return ""
+	}
+	if uri.Opaque != "" { // file:name.db
+		path, err := url.PathUnescape(uri.Opaque)
+		if err != nil {
+			return uri.Opaque
+		}
+		return path
+	}
+	return uri.Path
+}
+
+func (s *sqliteStore) close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close the SQLite database: %w", err)
+	}
+	return nil
+}
+
+// open makes the file's directory and the tables where they are missing.
+func (s *sqliteStore) open(ctx context.Context) error {
+	if s.ready.Load() {
+		return nil
+	}
+	if file := sqliteFile(s.datasource); file != "" {
+		const onlyOwnerAndGroup = 0o750
+		if err := os.MkdirAll(filepath.Dir(file), onlyOwnerAndGroup); err != nil {
+			return schemaErrorf("datasource: the directory of the SQLite file cannot be made: %v: make it, or give another path", err)
+		}
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open the SQLite database: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // only gives it back
+	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, s.name, s.statements) })
+	if err != nil {
+		return err
+	}
+	s.ready.Store(true)
+	return nil
+}
+
+// transact runs do in a transaction that may write from its beginning, so that
+// what do reads cannot be outdated when it writes.
+func (s *sqliteStore) transact(ctx context.Context, conn *sql.Conn, do func() error) error {
+	if _, err := conn.ExecContext(ctx, "begin immediate"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	err := do()
+	if err == nil {
+		if _, err = conn.ExecContext(ctx, "commit"); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("commit: %w", err)
+	}
+	// The context may be what failed. After some errors SQLite has rolled back
+	// already; then, as whenever its state is in doubt, the connection goes.
+	if _, undo := conn.ExecContext(context.WithoutCancel(ctx), "rollback"); undo != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which is what it returns
+	}
+	return err
+}
+
+func (s *sqliteStore) write(ctx context.Context, b *batch) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	conn, err := s.db.Conn(ctx) // waits for its turn
+	if err != nil {
+		return fmt.Errorf("open the SQLite database: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // only gives it back
+	err = s.transact(ctx, conn, func() error { return s.apply(ctx, conn, b) })
+	if action, _ := classifySQLite(err); err != nil && action == actionInspect {
+		s.ready.Store(false)
+	}
+	return err
+}
+
+// apply stores the batch within the transaction. Nobody else writes meanwhile.
+func (s *sqliteStore) apply(ctx context.Context, conn *sql.Conn, b *batch) error {
+	for i := range b.segments {
+		rows, err := s.look(ctx, conn, &b.segments[i])
+		if err != nil {
+			return fmt.Errorf("read %s: %w", ledgerTable, err)
+		}
+		b.skipApplied(rows)
+	}
+	if pending := b.pending(); len(pending) > 0 {
+		err := conn.Raw(func(driverConn any) error {
+			w, err := newSQLiteWrite(driverConn, s.statements, b)
+			if err != nil {
+				return err
+			}
+			return w.insert(ctx, pending)
+		})
+		if err != nil {
+			return fmt.Errorf("insert into %s: %w", s.name, err)
+		}
+	}
+	for _, row := range b.applied() {
+		if _, err := conn.ExecContext(ctx, s.statements.record, s.name, row.segment, row.first, row.last, row.members); err != nil {
+			return fmt.Errorf("write %s: %w", ledgerTable, err)
+		}
+	}
+	return nil
+}
+
+// look reads the ledger's rows that may hold records of the segment.
+func (s *sqliteStore) look(ctx context.Context, conn *sql.Conn, of *segment) ([]span, error) {
+	rows, err := conn.QueryContext(ctx, s.statements.look, s.name, of.name, of.first-maxSpan, of.last, of.first)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
+	var spans []span
+	for rows.Next() {
+		found := span{segment: of.name}
+		if err := rows.Scan(&found.first, &found.last, &found.members); err != nil {
+			return nil, err
+		}
+		spans = append(spans, found)
+	}
+	return spans, rows.Err()
+}
+
+func (s *sqliteStore) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
+	if err := s.open(ctx); err != nil {
+		return 0, err
+	}
+	result, err := s.db.ExecContext(ctx, s.statements.prune, fmt.Sprintf("-%.3f seconds", age.Seconds()), limit)
+	if err != nil {
+		return 0, fmt.Errorf("delete old rows of %s: %w", ledgerTable, err)
+	}
+	return result.RowsAffected()
+}

@@ -1,0 +1,189 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// sqliteTypes is how SQLite spells the classes (contract: records and raw stores,
+// section 2.3).
+var sqliteTypes = map[class]string{
+	classText:     "text",
+	classInteger:  "integer",
+	classUnsigned: "integer",
+	classFloat:    "real",
+	classBool:     "numeric",
+	classTime:     "datetime",
+	classJSON:     "text",
+}
+
+// sqliteAffinities are those with which a column keeps the values of its class as
+// they are; see affinity. A column without a type ("blob") keeps everything.
+var sqliteAffinities = map[class][]string{
+	classText:     {"text", "blob"},
+	classInteger:  {"integer", "numeric", "blob"},
+	classUnsigned: {"integer", "numeric", "blob"},
+	classFloat:    {"real", "numeric", "blob"},
+	classBool:     {"numeric", "integer", "blob"},
+	classTime:     {"numeric", "text", "blob"},
+	classJSON:     {"text", "blob"},
+}
+
+// sqliteStatements are the statements for one table.
+type sqliteStatements struct {
+	create, createLedger, createIndex string
+	insert, row                       string // insert ends before the first row
+	look, record, prune               string
+}
+
+func newSQLiteStatements(name string) sqliteStatements {
+	names, definitions := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = quoteSQLite(c.name)
+		definitions[i] = names[i] + " " + sqliteTypes[c.class]
+	}
+	return sqliteStatements{
+		create: "create table if not exists " + quoteSQLite(name) + " (\n  " + strings.Join(definitions, ",\n  ") + ")",
+		createLedger: "create table if not exists " + ledgerTable + ` (
+  sink text not null,
+  segment text not null,
+  first_index integer not null,
+  last_index integer not null,
+  members blob,
+  applied_at text not null default (strftime('%Y-%m-%d %H:%M:%f', 'now')),
+  primary key (sink, segment, first_index))`,
+		createIndex: "create index if not exists otelcol_tyk_ledger_applied_at on " + ledgerTable + " (applied_at)",
+		insert:      "insert into " + quoteSQLite(name) + " (" + strings.Join(names, ", ") + ") values ",
+		row:         "(?" + strings.Repeat(",?", len(columns)-1) + ")",
+		look: "select first_index, last_index, members from " + ledgerTable +
+			" where sink = ? and segment = ? and first_index > ? and first_index <= ? and last_index >= ?",
+		record: "insert into " + ledgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)",
+		prune: "delete from " + ledgerTable + " where rowid in (select rowid from " + ledgerTable +
+			" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) order by applied_at limit ?)",
+	}
+}
+
+func quoteSQLite(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// openSQLiteTables checks the tables and makes what is missing.
+func openSQLiteTables(ctx context.Context, conn *sql.Conn, name string, statements sqliteStatements) error {
+	var kind string
+	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", name).Scan(&kind)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return fmt.Errorf("look for table %q: %w", name, err)
+	case kind != "table":
+		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set table_name to a table", name)
+	}
+	for _, statement := range []string{statements.create, statements.createLedger, statements.createIndex} {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", firstLine(statement), err)
+		}
+	}
+	missing, err := matchSQLiteTable(ctx, conn, name)
+	if err != nil {
+		return err
+	}
+	for _, statement := range missing {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return checkSQLiteLedger(ctx, conn)
+}
+
+// matchSQLiteTable compares the table with what it must be, and gives the
+// statements that add what is missing.
+func matchSQLiteTable(ctx context.Context, conn *sql.Conn, name string) ([]string, error) {
+	found, err := findSQLiteColumns(ctx, conn, name)
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	var errs []error
+	for _, c := range columns {
+		at := slices.IndexFunc(found, func(f foundColumn) bool { return strings.EqualFold(f.name, c.name) })
+		switch {
+		case at < 0:
+			missing = append(missing, "alter table "+quoteSQLite(name)+" add column "+quoteSQLite(c.name)+" "+sqliteTypes[c.class])
+		case found[at].generated:
+			errs = append(errs, schemaErrorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.name, sqliteTypes[c.class]))
+		case !slices.Contains(sqliteAffinities[c.class], affinity(found[at].declared)):
+			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: rebuild the table with that type, or set table_name to another table",
+				name, c.name, found[at].declared, sqliteTypes[c.class]))
+		}
+	}
+	for _, f := range found {
+		if f.mandatory && !slices.ContainsFunc(columns, func(c column) bool { return strings.EqualFold(c.name, f.name) }) {
+			errs = append(errs, schemaErrorf("table %q, column %q: is not one of Tyk's and is NOT NULL without a default, so no record can be stored: give it a default", name, f.name))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, &schemaError{text: errors.Join(errs...).Error()}
+	}
+	return missing, nil
+}
+
+func findSQLiteColumns(ctx context.Context, conn *sql.Conn, name string) ([]foundColumn, error) {
+	const generatedFrom = 2 // table_xinfo's hidden: 2 and 3 are generated columns
+	rows, err := conn.QueryContext(ctx, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden from pragma_table_xinfo(?)`, name)
+	if err != nil {
+		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
+	var found []foundColumn
+	for rows.Next() {
+		var f foundColumn
+		var hidden int
+		if err := rows.Scan(&f.name, &f.declared, &f.mandatory, &hidden); err != nil {
+			return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+		}
+		f.generated = hidden >= generatedFrom
+		found = append(found, f)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+	}
+	return found, nil
+}
+
+// checkSQLiteLedger refuses a table of the ledger's name that is something else.
+func checkSQLiteLedger(ctx context.Context, conn *sql.Conn) error {
+	found, err := findSQLiteColumns(ctx, conn, ledgerTable)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"sink", "segment", "first_index", "last_index", "members", "applied_at"} {
+		if !slices.ContainsFunc(found, func(f foundColumn) bool { return f.name == name }) {
+			return schemaErrorf("table %q: has no column %q, so it is not the ledger: rename it, and the ledger is made", ledgerTable, name)
+		}
+	}
+	return nil
+}
+
+// affinity is what SQLite makes of a declared type (its documentation, "Datatypes
+// in SQLite", section 3.1).
+func affinity(declared string) string {
+	upper := strings.ToUpper(declared)
+	contains := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(upper, part) })
+	}
+	switch {
+	case contains("INT"):
+		return "integer"
+	case contains("CHAR", "CLOB", "TEXT"):
+		return "text"
+	case upper == "" || contains("BLOB"):
+		return "blob"
+	case contains("REAL", "FLOA", "DOUB"):
+		return "real"
+	}
+	return "numeric"
+}
