@@ -3,7 +3,6 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -70,29 +69,6 @@ func (a *acknowledger) record(ctx context.Context, h *holding, done int64) error
 		if !wait.sleep(ctx) {
 			return err
 		}
-	}
-}
-
-// backoff waits longer each time, within bounds.
-type backoff struct{ next time.Duration }
-
-const (
-	firstWait = 100 * time.Millisecond
-	lastWait  = 10 * time.Second
-)
-
-func newBackoff() *backoff { return &backoff{next: firstWait} }
-
-// sleep returns false when ctx was done first.
-func (b *backoff) sleep(ctx context.Context) bool {
-	timer := time.NewTimer(b.next)
-	defer timer.Stop()
-	b.next = min(2*b.next, lastWait)
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

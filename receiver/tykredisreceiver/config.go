@@ -48,10 +48,20 @@ type Config struct {
 	// what is not done by then is delivered again later.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 
+	// Redelivery is the rhythm in which a delivery that was not taken is tried again, for ever.
+	Redelivery RedeliveryConfig `mapstructure:"redelivery"`
 	// Requests are the 22 lists of request records.
 	Requests RequestsConfig `mapstructure:"requests"`
 	// DeadLetters are entries that no delivery will ever succeed with.
 	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
+}
+
+// RedeliveryConfig says how long to wait; each wait doubles the one before.
+type RedeliveryConfig struct {
+	// InitialInterval is the first wait, above 0.
+	InitialInterval time.Duration `mapstructure:"initial_interval"`
+	// MaxInterval is the longest, at least InitialInterval.
+	MaxInterval time.Duration `mapstructure:"max_interval"`
 }
 
 // RequestsConfig switches the lists of request records.
@@ -118,6 +128,8 @@ func (cfg *Config) Validate() error {
 		{"poll_interval", cfg.PollInterval, time.Millisecond},
 		{"lease", cfg.Lease, time.Second},
 		{"shutdown_timeout", cfg.ShutdownTimeout, 0},
+		{"redelivery::initial_interval", cfg.Redelivery.InitialInterval, time.Millisecond},
+		{"redelivery::max_interval", cfg.Redelivery.MaxInterval, max(cfg.Redelivery.InitialInterval, time.Millisecond)},
 	} {
 		if d.value < d.least {
 			fault("%s: %s: use at least %s", d.key, d.value, d.least)

@@ -46,6 +46,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		PollInterval:    250 * time.Millisecond,
 		Lease:           5 * time.Second,
 		ShutdownTimeout: 3 * time.Second,
+		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
 	}, cfg)
@@ -67,5 +68,6 @@ timeout: 0s: use at least 1ms
 poll_interval: 0s: use at least 1ms
 lease: 500ms: use at least 1s
 shutdown_timeout: -1s: use at least 0s
+redelivery::max_interval: 1s: use at least 2s
 requests::enabled: false: nothing is left to receive: enable it, or remove the receiver`)
 }

@@ -55,6 +55,8 @@ func TestReceiverKeepsTheCollectorsConsumeContract(t *testing.T) {
 	cfg.PollInterval = 5 * time.Millisecond
 	cfg.ChunkSize = 1
 	cfg.MaxInFlight = 10
+	cfg.Redelivery.InitialInterval = time.Millisecond
+	cfg.Redelivery.MaxInterval = 10 * time.Millisecond
 	factory := receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithLogs(
 		func(ctx context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
 			require.NoError(t, r.Client().FlushDB(ctx).Err())

@@ -34,6 +34,8 @@ type deliverer struct {
 	version   string
 	group     string
 
+	redelivery RedeliveryConfig
+
 	// refusals counts those since the last delivery that was taken.
 	refusals atomic.Int64
 }
@@ -41,7 +43,7 @@ type deliverer struct {
 // deliver returns nil once every record of the batch is stored or a dead letter,
 // and an error when ctx was done, or its segments became another worker's, before that.
 func (d *deliverer) deliver(ctx context.Context, b batch) error {
-	wait := newBackoff()
+	wait := &backoff{next: d.redelivery.InitialInterval, longest: d.redelivery.MaxInterval}
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
 			d.telemetry.TykredisChunksRedelivered.Add(ctx, int64(len(b.chunks)))

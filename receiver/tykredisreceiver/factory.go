@@ -34,6 +34,7 @@ func createDefaultConfig() component.Config {
 		PollInterval:    500 * time.Millisecond,
 		Lease:           30 * time.Second,
 		ShutdownTimeout: 10 * time.Second,
+		Redelivery:      RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000},
 	}

@@ -89,6 +89,7 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 	r.run(state, &deliverer{
 		next: r.next, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
 		health: state, version: r.set.BuildInfo.Version, group: r.cfg.Group,
+		redelivery: r.cfg.Redelivery,
 	})
 	r.set.Logger.Info("Watching the gateway's lists in Redis",
 		zap.Strings("addresses", r.cfg.Addresses), zap.String("group", r.cfg.Group), zap.Int("lists", len(r.sources)))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,16 +28,16 @@ func TestJudge(t *testing.T) {
 		want    verdict
 		refused int
 	}{
-		"no error":                                    {nil, accepted, 0},
-		"transient":                                   {transient, unanswered, 0},
-		"permanent":                                   {permanent, rejected, 0},
-		"named":                                       {named, acceptedBut, 1},
-		"named, wrapped":                              {fmt.Errorf("exporter: %w", named), acceptedBut, 1},
-		"named by two":                                {multierr.Append(named, named), acceptedBut, 2},
-		"one transient among permanent ones":          {multierr.Combine(permanent, transient, named), unanswered, 0},
-		"one transient, joined and wrapped":           {fmt.Errorf("fan-out: %w", errors.Join(permanent, transient)), unanswered, 0},
-		"permanent and named":                         {multierr.Append(permanent, named), rejected, 1},
-		"permanent ones":                              {errors.Join(permanent, permanent), rejected, 0},
+		"no error":                           {nil, accepted, 0},
+		"transient":                          {transient, unanswered, 0},
+		"permanent":                          {permanent, rejected, 0},
+		"named":                              {named, acceptedBut, 1},
+		"named, wrapped":                     {fmt.Errorf("exporter: %w", named), acceptedBut, 1},
+		"named by two":                       {multierr.Append(named, named), acceptedBut, 2},
+		"one transient among permanent ones": {multierr.Combine(permanent, transient, named), unanswered, 0},
+		"one transient, joined and wrapped":  {fmt.Errorf("fan-out: %w", errors.Join(permanent, transient)), unanswered, 0},
+		"permanent and named":                {multierr.Append(permanent, named), rejected, 1},
+		"permanent ones":                     {errors.Join(permanent, permanent), rejected, 0},
 		"a wrapped permanent with a transient inside": {errors.Join(fmt.Errorf("x: %w", transient), permanent), unanswered, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,7 +143,7 @@ func TestADestinationThatRefusesEverythingGetsItAllLater(t *testing.T) {
 		}
 		return nil
 	}
-	rec := start(t, r.Addr(), d, func(cfg *Config) { cfg.ChunkSize = 100 })
+	rec := start(t, r.Addr(), d, func(cfg *Config) { cfg.ChunkSize, cfg.Redelivery.MaxInterval = 100, time.Second })
 	eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 8 })
 	assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
 	assert.Empty(t, letters(t, r.Client(), list), "a wrong token is no reason to give records up")
