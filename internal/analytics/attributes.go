@@ -60,7 +60,7 @@ const (
 	AttrGeoCity      = "geo.locality.name"
 	AttrGeoLatitude  = "geo.location.lat"
 	AttrGeoLongitude = "geo.location.lon"
-	AttrGeoNames     = "tyk.geo.city.names" // all names, where English alone does not give them back
+	AttrGeoNames     = "tyk.geo.city.names" // the names in other languages than English
 	AttrGeoNameID    = "tyk.geo.city.geoname_id"
 	AttrGeoTimeZone  = "tyk.geo.time_zone"
 

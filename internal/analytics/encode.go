@@ -37,9 +37,9 @@ func AppendMsgpack(dst []byte, r *Record) []byte {
 	b = appendStr(b, "RawRequest", r.RawRequest)
 	b = appendStr(b, "RawResponse", r.RawResponse)
 	b = appendStr(b, "IPAddress", r.IPAddress)
-	b = r.Geo.appendMsgpack(b)
-	b = r.Network.appendMsgpack(b)
-	b = r.Latency.appendMsgpack(b)
+	b = r.Geo.appendMsgpack(msgp.AppendString(b, "Geo"))
+	b = r.Network.appendMsgpack(msgp.AppendString(b, "Network"))
+	b = r.Latency.appendMsgpack(msgp.AppendString(b, "Latency"))
 	b = appendStrs(msgp.AppendString(b, "Tags"), r.Tags)
 	b = appendStr(b, "Alias", r.Alias)
 	b = appendBool(b, "TrackPath", r.TrackPath)
@@ -47,13 +47,13 @@ func AppendMsgpack(dst []byte, r *Record) []byte {
 	b = appendStr(b, "ApiSchema", r.APISchema)
 	b = appendStr(b, "OriginalPath", r.OriginalPath)
 	b = appendStr(b, "ListenPath", r.ListenPath)
-	b = r.GraphQL.appendMsgpack(b)
-	b = r.MCP.appendMsgpack(b)
+	b = r.GraphQL.appendMsgpack(msgp.AppendString(b, "GraphQLStats"))
+	b = r.MCP.appendMsgpack(msgp.AppendString(b, "MCPStats"))
 	return appendStr(b, "CollectionName", "")
 }
 
 func (g *Geo) appendMsgpack(b []byte) []byte {
-	b = appendStruct(b, "Geo", geoKeys)
+	b = msgp.AppendMapHeader(b, uint32(len(geoKeys)))
 	b = appendStruct(b, "Country", countryKeys)
 	b = appendStr(b, "ISOCode", g.CountryISOCode)
 	b = appendStruct(b, "City", cityKeys)
@@ -74,7 +74,7 @@ func (g *Geo) appendMsgpack(b []byte) []byte {
 }
 
 func (n *Network) appendMsgpack(b []byte) []byte {
-	b = appendStruct(b, "Network", networkKeys)
+	b = msgp.AppendMapHeader(b, uint32(len(networkKeys)))
 	b = appendInt(b, "OpenConnections", n.OpenConnections)
 	b = appendInt(b, "ClosedConnection", n.ClosedConnections)
 	b = appendInt(b, "BytesIn", n.BytesIn)
@@ -82,14 +82,14 @@ func (n *Network) appendMsgpack(b []byte) []byte {
 }
 
 func (l *Latency) appendMsgpack(b []byte) []byte {
-	b = appendStruct(b, "Latency", latencyKeys)
+	b = msgp.AppendMapHeader(b, uint32(len(latencyKeys)))
 	b = appendInt(b, "Total", l.Total)
 	b = appendInt(b, "Upstream", l.Upstream)
 	return appendInt(b, "Gateway", l.Gateway)
 }
 
 func (g *GraphQLStats) appendMsgpack(b []byte) []byte {
-	b = appendStruct(b, "GraphQLStats", graphQLKeys)
+	b = msgp.AppendMapHeader(b, uint32(len(graphQLKeys)))
 	b = appendStr(b, "Variables", g.Variables)
 	b = appendStrs(msgp.AppendString(b, "RootFields"), g.RootFields)
 	b = msgp.AppendString(b, "Types")
@@ -137,7 +137,7 @@ func (e *GraphQLError) appendMsgpack(b []byte) []byte {
 }
 
 func (s *MCPStats) appendMsgpack(b []byte) []byte {
-	b = appendStruct(b, "MCPStats", mcpKeys)
+	b = msgp.AppendMapHeader(b, uint32(len(mcpKeys)))
 	b = appendBool(b, "IsMCP", s.IsMCP)
 	b = appendStr(b, "JSONRPCMethod", s.JSONRPCMethod)
 	b = appendStr(b, "PrimitiveType", s.PrimitiveType)
@@ -164,7 +164,7 @@ func AppendUptime(dst []byte, u *Uptime) []byte {
 	return appendStr(b, "OrgID", u.OrgID)
 }
 
-func appendStruct(b []byte, key string, keys []string) []byte {
+func appendStruct(b []byte, key string, keys []msgpackKey) []byte {
 	return msgp.AppendMapHeader(msgp.AppendString(b, key), uint32(len(keys)))
 }
 

@@ -17,8 +17,8 @@ type logReading struct {
 	port    int64
 	city    string
 
-	rawPath, requestTime, cityNames, timestamp bool
-	day, month, year, hour                     bool
+	rawPath, requestTime   bool
+	day, month, year, hour bool
 }
 
 // FromLog empties r, fills it from lr, and gives the record's identity, which
@@ -44,7 +44,7 @@ func (r *Record) FromLog(lr plog.LogRecord) (uid string) {
 	if !seen.requestTime {
 		r.RequestTime = r.Latency.Total
 	}
-	if seen.city != "" && !seen.cityNames {
+	if seen.city != "" {
 		if r.Geo.CityNames == nil {
 			r.Geo.CityNames = make(map[string]string, 1)
 		}
@@ -148,7 +148,6 @@ func (r *Record) takeRare(key string, value pcommon.Value, seen *logReading) {
 		r.Geo.TimeZone = asStr(value)
 	case AttrGeoNames:
 		if value.Type() == pcommon.ValueTypeMap {
-			seen.cityNames = true
 			r.Geo.takeNames(value.Map())
 		}
 	case AttrAPISchema:

@@ -7,25 +7,34 @@ import "errors"
 // records and raw stores, section 2.1 and 2.3). The readers below switch on the
 // index into these lists.
 var (
-	recordKeys = []string{
+	recordKeys = newMsgpackKeys(
 		"Method", "Host", "Path", "RawPath", "ContentLength", "UserAgent",
 		"Day", "Month", "Year", "Hour", "ResponseCode", "APIKey", "TimeStamp",
 		"APIVersion", "APIName", "APIID", "OrgID", "OauthID", "RequestTime",
 		"RawRequest", "RawResponse", "IPAddress", "Geo", "Network", "Latency",
 		"Tags", "Alias", "TrackPath", "ExpireAt", "ApiSchema", "OriginalPath",
 		"ListenPath", "GraphQLStats", "MCPStats", "CollectionName",
-	}
-	geoKeys      = []string{"Country", "City", "Location"}
-	countryKeys  = []string{"ISOCode"}
-	cityKeys     = []string{"GeoNameID", "Names"}
-	locationKeys = []string{"Latitude", "Longitude", "TimeZone"}
-	networkKeys  = []string{"OpenConnections", "ClosedConnection", "BytesIn", "BytesOut"}
-	latencyKeys  = []string{"Total", "Upstream", "Gateway"}
-	graphQLKeys  = []string{
+	)
+	geoKeys      = newMsgpackKeys("Country", "City", "Location")
+	countryKeys  = newMsgpackKeys("ISOCode")
+	cityKeys     = newMsgpackKeys("GeoNameID", "Names")
+	locationKeys = newMsgpackKeys("Latitude", "Longitude", "TimeZone")
+	networkKeys  = newMsgpackKeys("OpenConnections", "ClosedConnection", "BytesIn", "BytesOut")
+	latencyKeys  = newMsgpackKeys("Total", "Upstream", "Gateway")
+	graphQLKeys  = newMsgpackKeys(
 		"Variables", "RootFields", "Types", "Errors", "OperationType", "HasErrors", "IsGraphQL",
-	}
-	graphQLErrorKeys = []string{"Message", "Path"}
-	mcpKeys          = []string{"IsMCP", "JSONRPCMethod", "PrimitiveType", "PrimitiveName"}
+	)
+	graphQLErrorKeys = newMsgpackKeys("Message", "Path")
+	mcpKeys          = newMsgpackKeys("IsMCP", "JSONRPCMethod", "PrimitiveType", "PrimitiveName")
+)
+
+// What most records have in place of these structs: all fields, all zero. It is
+// quicker to recognise as a whole.
+var (
+	emptyGeo     = string((&Geo{}).appendMsgpack(nil))
+	emptyNetwork = string((&Network{}).appendMsgpack(nil))
+	emptyGraphQL = string((&GraphQLStats{}).appendMsgpack(nil))
+	emptyMCP     = string((&MCPStats{}).appendMsgpack(nil))
 )
 
 var errNoBytes = errors.New("entry has no bytes")
@@ -99,9 +108,13 @@ func (d *msgpackReader) record(r *Record) {
 		case 21:
 			r.IPAddress = d.str()
 		case 22:
-			d.geo(&r.Geo)
+			if !d.take(emptyGeo) {
+				d.geo(&r.Geo)
+			}
 		case 23:
-			d.network(&r.Network)
+			if !d.take(emptyNetwork) {
+				d.network(&r.Network)
+			}
 		case 24:
 			d.latency(&r.Latency)
 		case 25:
@@ -119,9 +132,13 @@ func (d *msgpackReader) record(r *Record) {
 		case 31:
 			r.ListenPath = d.str()
 		case 32:
-			d.graphQL(&r.GraphQL)
+			if !d.take(emptyGraphQL) {
+				d.graphQL(&r.GraphQL)
+			}
 		case 33:
-			d.mcp(&r.MCP)
+			if !d.take(emptyMCP) {
+				d.mcp(&r.MCP)
+			}
 		default: // CollectionName, always empty
 			d.skip()
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -81,9 +82,51 @@ func (d *msgpackReader) failWant(want string) {
 	d.fail(fmt.Errorf("found 0x%02x, which starts no value; want %s", lead, want))
 }
 
+// msgpackKey is a key of a struct as it appears in a map: its bytes, the leading
+// one with the length included, as two words to be compared under a mask.
+type msgpackKey struct {
+	name       string
+	word, mask [2]uint64
+}
+
+func newMsgpackKeys(names ...string) []msgpackKey {
+	keys := make([]msgpackKey, len(names))
+	for i, name := range names {
+		var word, mask [msgpackKeyWords]byte
+		n := copy(word[:], "\x00"+name)
+		word[0] = msgpackFixStr | byte(len(name))
+		for j := range n {
+			mask[j] = 0xff
+		}
+		keys[i] = msgpackKey{
+			name: name,
+			word: [2]uint64{binary.LittleEndian.Uint64(word[:]), binary.LittleEndian.Uint64(word[8:])},
+			mask: [2]uint64{binary.LittleEndian.Uint64(mask[:]), binary.LittleEndian.Uint64(mask[8:])},
+		}
+	}
+	return keys
+}
+
+// msgpackKeyWords is how many bytes of a key the words of a msgpackKey hold.
+const msgpackKeyWords = 16
+
+// starts tells whether b starts with the key.
+func (k *msgpackKey) starts(b []byte) bool {
+	return len(b) >= msgpackKeyWords &&
+		binary.LittleEndian.Uint64(b)&k.mask[0] == k.word[0] &&
+		binary.LittleEndian.Uint64(b[8:])&k.mask[1] == k.word[1] &&
+		(len(k.name) < msgpackKeyWords || k.endsIn(b))
+}
+
+// endsIn compares what the words do not hold.
+func (k *msgpackKey) endsIn(b []byte) bool {
+	end := 1 + len(k.name)
+	return len(b) >= end && string(b[msgpackKeyWords:end]) == k.name[msgpackKeyWords-1:]
+}
+
 // structWalk is a walk over the fields of one struct.
 type structWalk struct {
-	keys []string
+	keys []msgpackKey
 	// field is the index in keys of the field to be read now.
 	field int
 	// left is how many keys, or elements of an array, are still to come.
@@ -92,7 +135,7 @@ type structWalk struct {
 }
 
 // begin reads the header of a struct: a map, an array in the order of keys, or nil.
-func (d *msgpackReader) begin(keys []string) structWalk {
+func (d *msgpackReader) begin(keys []msgpackKey) structWalk {
 	w := structWalk{keys: keys, field: -1}
 	if d.pos >= len(d.text) {
 		d.failWant("a map")
@@ -134,14 +177,10 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		// Keys come in one order from one version of the gateway: look for the
 		// key that follows first.
 		at := w.field + 1
-		if at < len(w.keys) {
-			key := w.keys[at]
-			end := d.pos + 1 + len(key)
-			if end <= len(d.text) && d.text[d.pos] == msgpackFixStr|byte(len(key)) && d.text[d.pos+1:end] == key {
-				d.pos = end
-				w.field = at
-				return true
-			}
+		if at < len(w.keys) && w.keys[at].starts(d.entry[d.pos:]) {
+			d.pos += 1 + len(w.keys[at].name)
+			w.field = at
+			return true
 		}
 		key := d.key()
 		if d.err != nil {
@@ -161,7 +200,7 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		if d.err.field != "" {
 			d.err.field = "." + d.err.field
 		}
-		d.err.field = w.keys[w.field] + d.err.field
+		d.err.field = w.keys[w.field].name + d.err.field
 		w.field = -1
 	}
 	return false
@@ -169,14 +208,14 @@ func (d *msgpackReader) next(w *structWalk) bool {
 
 // indexFrom looks for key in keys, beginning at start and wrapping around; -1
 // where it is not.
-func indexFrom(keys []string, start int, key string) int {
+func indexFrom(keys []msgpackKey, start int, key string) int {
 	for i := start; i < len(keys); i++ {
-		if keys[i] == key {
+		if keys[i].name == key {
 			return i
 		}
 	}
 	for i := range min(start, len(keys)) {
-		if keys[i] == key {
+		if keys[i].name == key {
 			return i
 		}
 	}
@@ -237,6 +276,15 @@ func (d *msgpackReader) failRead(err error, want string) {
 		return
 	}
 	d.failWant(want)
+}
+
+// take passes over these bytes if they come next.
+func (d *msgpackReader) take(literal string) bool {
+	if !strings.HasPrefix(d.text[d.pos:], literal) {
+		return false
+	}
+	d.pos += len(literal)
+	return true
 }
 
 func (d *msgpackReader) takeNil() bool {

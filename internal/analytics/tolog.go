@@ -86,26 +86,40 @@ func (r *Record) ToLog(lr plog.LogRecord, uid string) {
 	b.UnsafeIntoMap(lr.Attributes())
 }
 
-// attributeCount is how many attributes r will have, or a few more: every record
-// of a gateway has most of the first group, the others are all or nothing.
+// attributeCount is how many attributes r will have, or a few more: memory for
+// attributes that never come costs more than counting.
 func (r *Record) attributeCount() int {
-	n := 24
-	if r.RawRequest != "" || r.RawResponse != "" {
-		n += 2
+	n := one(r.Method != "") + one(r.Path != "") + one(r.RawPath != r.Path) + one(r.OriginalPath != "") +
+		one(r.ListenPath != "") + one(r.ContentLength != 0) + one(r.UserAgent != "") + one(r.ResponseCode != 0) +
+		one(r.IPAddress != "") + one(r.APIID != "") + one(r.APIName != "") + one(r.APIVersion != "") +
+		one(r.OrgID != "") + one(r.APIKey != "") + one(r.Alias != "") + one(r.OauthID != "") +
+		one(r.Latency.Total != 0) + one(r.Latency.Upstream != 0) + one(r.Latency.Gateway != 0) +
+		one(r.RequestTime != r.Latency.Total) + one(r.TrackPath) + one(r.RawRequest != "") + one(r.RawResponse != "") + one(r.APISchema != "") +
+		one(len(r.Tags) > 0)
+	n += 4 // uid, server.address, server.port, tyk.expire_at
+	if int64(r.TimeStamp.UTC().Hour()) != r.Hour {
+		n += 4
 	}
 	if r.Geo.present() {
-		n += 7
+		n += 5 + min(len(r.Geo.CityNames), 2)
 	}
 	if r.Network != (Network{}) {
 		n += 4
 	}
 	if r.GraphQL.present() {
-		n += 8
+		n += 7
 	}
 	if r.MCP != (MCPStats{}) {
 		n += 4
 	}
 	return n
+}
+
+func one(present bool) int {
+	if present {
+		return 1
+	}
+	return 0
 }
 
 func (r *Record) putRequest(b *attributes) {
@@ -272,13 +286,19 @@ func (g *Geo) put(b *attributes) {
 	}
 	city := g.CityNames[english]
 	b.str(AttrGeoCity, city)
-	if len(g.CityNames) == 1 && city != "" {
+	others := len(g.CityNames)
+	if city != "" {
+		others--
+	}
+	if others == 0 {
 		return
 	}
 	var names attributes
-	names.EnsureCapacity(len(g.CityNames))
+	names.EnsureCapacity(others)
 	for language, name := range cleanKeys(g.CityNames) {
-		names.AppendEmpty(language).SetStr(cleanUTF8(name))
+		if language != english || city == "" {
+			names.AppendEmpty(language).SetStr(cleanUTF8(name))
+		}
 	}
 	names.UnsafeIntoMap(b.AppendEmpty(AttrGeoNames).SetEmptyMap())
 }
@@ -417,10 +437,36 @@ func setStrs(list pcommon.Slice, values []string) {
 
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
 func cleanUTF8(s string) string {
-	if utf8.ValidString(s) {
+	if isASCII(s) || utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}
+
+// isASCII looks at the short ASCII strings, of which records consist, in fewer
+// steps than utf8.ValidString.
+func isASCII(s string) bool {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		var all byte
+		for i := range len(s) {
+			all |= s[i]
+		}
+		return all < utf8.RuneSelf
+	}
+	all := word(s[len(s)-8:])
+	for len(s) > 8 {
+		all |= word(s)
+		s = s[8:]
+	}
+	return all&high == 0
+}
+
+// word is the first 8 bytes of s; the compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // cleanKeys is m if all its keys are UTF-8, else a copy with clean keys. Of keys

@@ -27,10 +27,10 @@ type Uptime struct {
 	OrgID string
 }
 
-var uptimeKeys = []string{
+var uptimeKeys = newMsgpackKeys(
 	"URL", "RequestTime", "ResponseCode", "TCPError", "ServerError", "Day",
 	"Month", "Year", "Hour", "Minute", "TimeStamp", "ExpireAt", "APIID", "OrgID",
-}
+)
 
 // DecodeUptime empties u and fills it from one entry of the uptime list, with
 // the tolerance, the errors and the sharing of memory of DecodeMsgpack.
