@@ -1,0 +1,357 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// How long a PostgreSQL may take to start (it recovers from a crash first) and to end.
+const (
+	postgresStartTimeout = 60 * time.Second
+	postgresStopTimeout  = 30 * time.Second
+)
+
+// ErrNoPostgres says that there is no PostgreSQL to run, and how to get one.
+var ErrNoPostgres = errors.New("PostgreSQL's server is not installed; install it with: apt-get install -y postgresql")
+
+// postgresUser is the superuser of the throwaway servers, who needs no password,
+// and the operating system's user that they run as where this program runs as
+// root, which PostgreSQL refuses.
+const postgresUser = "postgres"
+
+// PostgresOption changes how a PostgreSQL is started.
+type PostgresOption func(*postgresSettings)
+
+type postgresSettings struct {
+	durable bool
+	config  []string
+}
+
+// PostgresDurable waits for the disk as a real server does. Without it a server is
+// faster, and Kill and Stop still lose nothing, but a crash of the machine would.
+func PostgresDurable() PostgresOption {
+	return func(s *postgresSettings) { s.durable = true }
+}
+
+// PostgresConfig sets parameters of postgresql.conf, each as "name=value".
+func PostgresConfig(parameters ...string) PostgresOption {
+	return func(s *postgresSettings) { s.config = append(s.config, parameters...) }
+}
+
+// Postgres is a running PostgreSQL on a loopback port. Stop, Kill and Start keep
+// port and data. Its methods may be called from several goroutines.
+type Postgres struct {
+	settings postgresSettings
+	bin      string // directory of the programs
+	dir      string // of the data
+	port     int
+	account  *syscall.Credential // nil: that of this program
+	fresh    atomic.Int64        // numbers the databases of NewDatabase
+
+	mu      sync.Mutex // guards process
+	process *Process   // nil while stopped
+}
+
+// StartPostgres starts a PostgreSQL for a test and ends it with the test. That
+// takes a second or two: let subtests share one, each with a database of its own
+// (FreshDatabase).
+func StartPostgres(tb testing.TB, opts ...PostgresOption) *Postgres {
+	tb.Helper()
+	p, err := NewPostgres(tb.Context(), opts...)
+	if err != nil {
+		tb.Fatalf("start a PostgreSQL: %v", err)
+	}
+	tb.Cleanup(p.Close)
+	return p
+}
+
+// NewPostgres starts a PostgreSQL; ctx bounds only the start. It fails with
+// ErrNoPostgres where none is installed. Close ends it and removes its data.
+func NewPostgres(ctx context.Context, opts ...PostgresOption) (*Postgres, error) {
+	p := &Postgres{}
+	for _, opt := range opts {
+		opt(&p.settings)
+	}
+	var err error
+	if p.bin, err = findPostgres(); err != nil {
+		return nil, err
+	}
+	if err := p.prepare(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	const attempts = 10
+	for attempt := 1; ; attempt++ {
+		if p.port, err = FreePort(); err != nil {
+			p.Close()
+			return nil, err
+		}
+		if err = p.launch(ctx); err == nil {
+			return p, nil
+		}
+		if !errors.Is(err, errPortTaken) || attempt == attempts {
+			p.Close()
+			return nil, err
+		}
+	}
+}
+
+// findPostgres gives the directory of the newest server: where Debian keeps it, or
+// of the first on the PATH.
+func findPostgres() (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil {
+		return "", fmt.Errorf("look for PostgreSQL: %w", err)
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path)))) // 0 for what is no number
+		return n
+	}
+	if len(found) > 0 {
+		return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
+	}
+	if path, err := exec.LookPath("postgres"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	return "", ErrNoPostgres
+}
+
+// prepare makes the data directory.
+func (p *Postgres) prepare(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "peer-postgres-")
+	if err != nil {
+		return fmt.Errorf("make PostgreSQL's directory: %w", err)
+	}
+	p.dir = dir
+	if os.Geteuid() == 0 {
+		if p.account, err = accountOf(postgresUser); err != nil {
+			return err
+		}
+		if err := os.Chown(dir, int(p.account.Uid), int(p.account.Gid)); err != nil {
+			return fmt.Errorf("give PostgreSQL its directory: %w", err)
+		}
+	}
+	initdb := p.command("initdb", "--pgdata="+p.dir, "--username="+postgresUser, "--auth=trust",
+		"--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+	process, err := StartProcess(initdb)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-process.Done():
+	case <-ctx.Done():
+		process.Kill()
+		return process.failure("did not end", ctx.Err())
+	}
+	if err := process.Err(); err != nil {
+		return process.failure("failed", err)
+	}
+	return nil
+}
+
+// accountOf looks up the user that a server runs as in place of root.
+func accountOf(name string) (*syscall.Credential, error) {
+	account, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is nobody else to run it as: %w", err)
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read the user id of %s: %w", name, err)
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read the group id of %s: %w", name, err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// command prepares one of PostgreSQL's programs, run as the server's user.
+func (p *Postgres) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(p.bin, program), args...) //nolint:gosec // PostgreSQL's own programs
+	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
+	if p.account != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.account}
+	}
+	return cmd
+}
+
+// Addr is host:port.
+func (p *Postgres) Addr() string { return Address(p.port) }
+
+// DSN is the URL of the database "postgres", as a superuser.
+func (p *Postgres) DSN() string { return p.dsn(postgresUser) }
+
+func (p *Postgres) dsn(database string) string {
+	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", postgresUser, p.Addr(), database)
+}
+
+// Program is the path of one of the server's programs, such as psql.
+func (p *Postgres) Program(name string) string { return filepath.Join(p.bin, name) }
+
+// NewDatabase makes an empty database and gives its URL.
+func (p *Postgres) NewDatabase(ctx context.Context) (string, error) {
+	name := fmt.Sprintf("fresh_%d", p.fresh.Add(1))
+	conn, err := pgx.Connect(ctx, p.DSN())
+	if err != nil {
+		return "", fmt.Errorf("make a database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // nothing depends on a good end
+	if _, err := conn.Exec(ctx, "create database "+name); err != nil {
+		return "", fmt.Errorf("make a database: %w", err)
+	}
+	return p.dsn(name), nil
+}
+
+// FreshDatabase makes an empty database for a test and gives its URL.
+func (p *Postgres) FreshDatabase(tb testing.TB) string {
+	tb.Helper()
+	dsn, err := p.NewDatabase(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dsn
+}
+
+// Start starts a stopped PostgreSQL again, on the same port and with its data. It
+// does nothing while it runs.
+func (p *Postgres) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, postgresStartTimeout)
+	defer cancel()
+	for {
+		err := p.launch(ctx)
+		if !errors.Is(err, errPortTaken) {
+			return err
+		}
+		select { // another program uses the port for a moment
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// launch runs the server and waits until it takes connections.
+func (p *Postgres) launch(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.process != nil {
+		return nil
+	}
+	args := []string{"-D", p.dir}
+	for _, parameter := range p.parameters() {
+		args = append(args, "-c", parameter)
+	}
+	process, err := StartProcess(p.command("postgres", args...))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, postgresStartTimeout)
+	defer cancel()
+	if err := process.WaitOutput(ctx, "database system is ready to accept connections"); err != nil {
+		process.Kill()
+		if strings.Contains(process.Output(), "Address already in use") {
+			return fmt.Errorf("start PostgreSQL on %s: %w", p.Addr(), errPortTaken)
+		}
+		return err
+	}
+	p.process = process
+	return nil
+}
+
+// parameters are the server's, the caller's last so that they win.
+func (p *Postgres) parameters() []string {
+	parameters := []string{
+		"listen_addresses=" + Loopback,
+		fmt.Sprintf("port=%d", p.port),
+		"unix_socket_directories=",
+		"timezone=UTC",
+		"log_timezone=UTC",
+		"max_connections=100",
+		"shared_buffers=128MB",
+	}
+	if !p.settings.durable {
+		parameters = append(parameters, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	}
+	return append(parameters, p.settings.config...)
+}
+
+// Stop ends the server in good order, but at once: it ends all sessions.
+func (p *Postgres) Stop(ctx context.Context) error {
+	return p.end(ctx, syscall.SIGINT)
+}
+
+// Kill ends the server as a crash would: it recovers when it starts again.
+func (p *Postgres) Kill() {
+	ctx, cancel := context.WithTimeout(context.Background(), postgresStopTimeout)
+	defer cancel()
+	// A server that does not even crash when told to is killed by end.
+	_ = p.end(ctx, syscall.SIGQUIT)
+}
+
+func (p *Postgres) end(ctx context.Context, sig syscall.Signal) error {
+	p.mu.Lock()
+	process := p.process
+	p.process = nil
+	p.mu.Unlock()
+	if process == nil {
+		return nil
+	}
+	if err := process.Signal(sig); err != nil {
+		process.Kill()
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, postgresStopTimeout)
+	defer cancel()
+	select {
+	case <-process.Done():
+		return nil
+	case <-ctx.Done():
+		process.Kill()
+		return process.failure("did not end when told to and was killed", ctx.Err())
+	}
+}
+
+// Output is the end of what the running server has logged, empty while stopped.
+func (p *Postgres) Output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.process == nil {
+		return ""
+	}
+	return p.process.Output()
+}
+
+// PID is the process id of the running server, 0 while stopped.
+func (p *Postgres) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.process == nil {
+		return 0
+	}
+	return p.process.PID()
+}
+
+// Close ends the server and removes its data.
+func (p *Postgres) Close() {
+	p.Kill()
+	if p.dir != "" {
+		_ = os.RemoveAll(p.dir) // a leftover in the temporary directory harms nobody
+	}
+}
