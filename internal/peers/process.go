@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
+
+// outputDelay is how long the outputs stay open for grandchildren of a child that
+// has ended.
+const outputDelay = 2 * time.Second
 
 // Process is a running child program. It is ended with this program, also when
 // this program is killed, where the operating system offers that (Linux does).
@@ -20,12 +26,18 @@ type Process struct {
 	err  error // cmd.Wait's; readable once done is closed
 }
 
-// StartProcess starts cmd and collects what it prints. It takes over Stdout and
-// Stderr, and adds to SysProcAttr what ties the child's life to this program's;
-// everything else of cmd (Dir, Env, Credential) is the caller's.
+// StartProcess starts cmd and collects what it prints to both its outputs; a
+// Stdout that the caller has set gets a copy of all of it. It adds to SysProcAttr
+// what ties the child's life to this program's; everything else of cmd (Dir, Env,
+// Credential) is the caller's.
 func StartProcess(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd, out: newTail(), done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.out, p.out
+	var out io.Writer = p.out
+	if cmd.Stdout != nil {
+		out = io.MultiWriter(p.out, cmd.Stdout)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.WaitDelay = outputDelay
 	dieWithParent(cmd)
 	started := make(chan error)
 	go func() {
