@@ -1,0 +1,246 @@
+package tyksqlexporter
+
+import (
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	_ "modernc.org/sqlite"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// target is an empty database for one test: the exporter's configuration for it,
+// and a connection of the test's own.
+type target struct {
+	config *Config
+	db     *sql.DB
+}
+
+// newTarget makes an empty database of the driver; server is for PostgreSQL.
+type newTarget func(t testing.TB) target
+
+func postgresTarget(server *peers.Postgres) newTarget {
+	return func(t testing.TB) target {
+		return openTarget(t, driverPostgres, "pgx", server.FreshDatabase(t))
+	}
+}
+
+func sqliteTarget(t testing.TB) target {
+	return openTarget(t, driverSQLite, "sqlite", filepath.Join(t.TempDir(), "tyk.db"))
+}
+
+func openTarget(t testing.TB, driver, sqlDriver, datasource string) target {
+	t.Helper()
+	db, err := sql.Open(sqlDriver, datasource)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	if driver == driverSQLite {
+		_, err := db.Exec("pragma busy_timeout = 10000")
+		require.NoError(t, err)
+		db.SetMaxOpenConns(1)
+	}
+	return target{config: testConfig(driver, datasource), db: db}
+}
+
+// testConfig is the default one without a queue, so that a push is one attempt
+// unless the test turns on retries.
+func testConfig(driver, datasource string) *Config {
+	config := createDefaultConfig().(*Config)
+	config.Driver = driver
+	config.Datasource = configopaque.String(datasource)
+	config.Retry.Enabled = false
+	config.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
+	return config
+}
+
+// exec runs a statement that must not fail.
+func (d target) exec(t testing.TB, statement string) {
+	t.Helper()
+	_, err := d.db.ExecContext(t.Context(), statement)
+	require.NoError(t, err)
+}
+
+// number reads one number.
+func (d target) number(t testing.TB, query string) int64 {
+	t.Helper()
+	var n int64
+	require.NoError(t, d.db.QueryRowContext(t.Context(), query).Scan(&n))
+	return n
+}
+
+// texts reads one column of texts.
+func (d target) texts(t testing.TB, query string) []string {
+	t.Helper()
+	rows, err := d.db.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	var texts []string
+	for rows.Next() {
+		var text string
+		require.NoError(t, rows.Scan(&text))
+		texts = append(texts, text)
+	}
+	require.NoError(t, rows.Err())
+	return texts
+}
+
+// rows is the number of records stored.
+func (d target) rows(t testing.TB) int64 {
+	t.Helper()
+	return d.number(t, "select count(*) from tyk_analytics")
+}
+
+// start makes an exporter and ends it with the test.
+func (d target) start(t testing.TB) exporter.Logs {
+	t.Helper()
+	return startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), componenttest.NewNopHost())
+}
+
+func startExporter(t testing.TB, config *Config, set exporter.Settings, host component.Host) exporter.Logs {
+	t.Helper()
+	require.NoError(t, config.Validate())
+	e, err := NewFactory().CreateLogs(t.Context(), set, config)
+	require.NoError(t, err)
+	require.NoError(t, e.Start(t.Context(), host))
+	t.Cleanup(func() { require.NoError(t, e.Shutdown(context.Background())) })
+	return e
+}
+
+// statusHost remembers the statuses that a component reports.
+type statusHost struct {
+	component.Host
+	mu     sync.Mutex // guards events
+	events []*componentstatus.Event
+}
+
+func newStatusHost() *statusHost { return &statusHost{Host: componenttest.NewNopHost()} }
+
+func (h *statusHost) Report(event *componentstatus.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, event)
+}
+
+func (h *statusHost) statuses() []componentstatus.Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var statuses []componentstatus.Status
+	for _, event := range h.events {
+		statuses = append(statuses, event.Status())
+	}
+	return statuses
+}
+
+var testTime = time.Date(2026, 8, 20, 10, 11, 12, 123_456_789, time.UTC)
+
+// sample is a record like many; its path ends in its number.
+func sample(i int) analytics.Record {
+	at := testTime.Add(time.Duration(i) * time.Millisecond)
+	return analytics.Record{
+		Method: "GET", Host: "upstream.example:8080", Path: fmt.Sprintf("/items/%d", i), RawPath: fmt.Sprintf("/items/%d", i),
+		ContentLength: -1, UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+		Day: int64(at.Day()), Month: int64(at.Month()), Year: int64(at.Year()), Hour: int64(at.Hour()),
+		ResponseCode: 200, APIKey: "5e9d9544a1dcd60001d0ed20a1b2c3d4", TimeStamp: at, APIVersion: "Non Versioned",
+		APIName: "Items", APIID: "items-api", OrgID: "acme", OauthID: "client-7", RequestTime: 23, IPAddress: "192.0.2.7",
+		Geo: analytics.Geo{
+			CountryISOCode: "DE", CityGeoNameID: 2950159, CityNames: map[string]string{"en": "Berlin"},
+			Latitude: 52.5244, Longitude: 13.4105, TimeZone: "Europe/Berlin",
+		},
+		Latency: analytics.Latency{Total: 23, Upstream: 21, Gateway: 2},
+		Tags:    []string{"pol-gold", "env-prod", "key-5e9d9544a1dcd60001d0ed20a1b2c3d4", "org-acme", "api-items-api"},
+		Alias:   "mobile", ExpireAt: at.Add(24 * time.Hour), OriginalPath: fmt.Sprintf("/v1/items/%d", i), ListenPath: "/v1/",
+	}
+}
+
+// logsOf makes one push of records with uids of a segment, numbered from first.
+func logsOf(segment string, first int64, records ...analytics.Record) plog.Logs {
+	logs := plog.NewLogs()
+	slice := analytics.AppendScope(logs)
+	slice.EnsureCapacity(len(records))
+	for i := range records {
+		uid := ""
+		if segment != "" {
+			uid = analytics.UID{Segment: segment, Index: first + int64(i)}.String()
+		}
+		records[i].ToLog(slice.AppendEmpty(), uid)
+	}
+	return logs
+}
+
+// samples makes a push of the records of a segment from first to last.
+func samples(segment string, first, last int) plog.Logs {
+	records := make([]analytics.Record, 0, last-first+1)
+	for i := first; i <= last; i++ {
+		records = append(records, sample(i))
+	}
+	return logsOf(segment, int64(first), records...)
+}
+
+// picked keeps the records of a push whose place satisfies keep.
+func picked(logs plog.Logs, keep func(place int) bool) plog.Logs {
+	place := -1
+	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().RemoveIf(func(plog.LogRecord) bool {
+		place++
+		return !keep(place)
+	})
+	return logs
+}
+
+// golden reads a gzipped file of testdata.
+func golden(t testing.TB, name string) []byte {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", "golden", name))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	unzipped, err := gzip.NewReader(file)
+	require.NoError(t, err)
+	content, err := io.ReadAll(unzipped)
+	require.NoError(t, err)
+	return content
+}
+
+func goldenLines(t testing.TB, name string) []string {
+	t.Helper()
+	return strings.Split(strings.TrimSuffix(string(golden(t, name)), "\n"), "\n")
+}
+
+// goldenRecords decodes the records of a gateway: msgpack or protobuf.
+func goldenRecords(t testing.TB, wire string) []analytics.Record {
+	t.Helper()
+	decode := map[string]func([]byte, *analytics.Record) error{
+		"msgpack": analytics.DecodeMsgpack, "protobuf": analytics.DecodeProtobuf,
+	}[wire]
+	content := golden(t, "records-"+wire+".bin.gz")
+	var records []analytics.Record
+	for len(content) > 0 {
+		n := binary.BigEndian.Uint32(content)
+		var r analytics.Record
+		require.NoError(t, decode(content[4:4+n], &r))
+		records = append(records, r)
+		content = content[4+n:]
+	}
+	return records
+}
