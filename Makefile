@@ -11,9 +11,7 @@ REDIS ?= localhost:6379
 GOMEMLIMIT ?= 128MiB
 GOGC ?= 100
 
-# What `make test` and `make bench` select; PKG=./receiver/... RUN=TestClaim narrows a run.
-PKG ?= ./...
-RUN ?= .
+# The micro benchmarks that `make bench` runs, and what tests may take.
 BENCH ?= .
 UNIT_TIMEOUT ?= 20m
 E2E_TIMEOUT ?= 20m
@@ -48,8 +46,8 @@ build: $(BINARY) ## build bin/otelcol-tyk (the first time about five minutes)
 .PHONY: test
 test: build ## all tests with the race detector, then end to end with the built binary
 	@scripts/install-test-peers.sh
-	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) -run '$(RUN)' $(PKG)
-	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -run '$(RUN)' -tags e2e -count=1 ./test/e2e/...
+	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
+	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 ./test/e2e/...
 
 .PHONY: lint
 lint: $(LINTER) ## static analysis and formatting, as .golangci.yml says
@@ -64,7 +62,7 @@ generate: $(LINTER) ## regenerate what mdatagen makes from metadata.yaml, and fo
 .PHONY: bench
 bench: build ## micro benchmarks, then throughput, memory and latency of the built binary
 	@scripts/install-test-peers.sh
-	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	go run ./cmd/tykbench
 
 .PHONY: clean
