@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"math/bits"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -46,7 +45,7 @@ func ClearFields(lr plog.LogRecord, fields FieldSet) {
 		lr.SetTimestamp(0)
 	}
 	if rewrite != 0 {
-		r.Clear(fields & linkedFields)
+		r.clearLinked(fields)
 		r.putDerived(attrs, rewrite)
 	}
 }
@@ -110,90 +109,38 @@ func (r *Record) putDerived(attrs pcommon.Map, fields FieldSet) {
 	}
 }
 
-// Clear sets fields of r to their zero values.
-func (r *Record) Clear(fields FieldSet) {
-	for rest := fields; rest != 0; rest &= rest - 1 {
-		r.clear(Field(bits.TrailingZeros64(uint64(rest))))
-	}
-}
-
-//nolint:cyclop,funlen // one case a field
-func (r *Record) clear(f Field) {
-	switch f {
-	case FieldMethod:
-		r.Method = ""
-	case FieldHost:
-		r.Host = ""
-	case FieldPath:
+// clearLinked zeroes those of the fields that are in a group.
+func (r *Record) clearLinked(fields FieldSet) {
+	if fields.Has(FieldPath) {
 		r.Path = ""
-	case FieldRawPath:
+	}
+	if fields.Has(FieldRawPath) {
 		r.RawPath = ""
-	case FieldContentLength:
-		r.ContentLength = 0
-	case FieldUserAgent:
-		r.UserAgent = ""
-	case FieldDay:
-		r.Day = 0
-	case FieldMonth:
-		r.Month = 0
-	case FieldYear:
-		r.Year = 0
-	case FieldHour:
-		r.Hour = 0
-	case FieldResponseCode:
-		r.ResponseCode = 0
-	case FieldAPIKey:
-		r.APIKey = ""
-	case FieldTimeStamp:
-		r.TimeStamp = time.Time{}
-	case FieldAPIVersion:
-		r.APIVersion = ""
-	case FieldAPIName:
-		r.APIName = ""
-	case FieldAPIID:
-		r.APIID = ""
-	case FieldOrgID:
-		r.OrgID = ""
-	case FieldOauthID:
-		r.OauthID = ""
-	case FieldRequestTime:
-		r.RequestTime = 0
-	case FieldRawRequest:
-		r.RawRequest = ""
-	case FieldRawResponse:
-		r.RawResponse = ""
-	case FieldIPAddress:
-		r.IPAddress = ""
-	case FieldGeo:
-		r.Geo = Geo{}
-	case FieldNetwork:
-		r.Network = Network{}
-	case FieldLatency:
+	}
+	if fields.Has(FieldLatency) {
 		r.Latency = Latency{}
-	case FieldTags:
-		r.Tags = nil
-	case FieldAlias:
-		r.Alias = ""
-	case FieldTrackPath:
-		r.TrackPath = false
-	case FieldExpireAt:
-		r.ExpireAt = time.Time{}
-	case FieldAPISchema:
-		r.APISchema = ""
-	case FieldOriginalPath:
-		r.OriginalPath = ""
-	case FieldListenPath:
-		r.ListenPath = ""
-	case FieldGraphQL:
-		r.GraphQL = GraphQLStats{}
-	case FieldMCP:
-		r.MCP = MCPStats{}
+	}
+	if fields.Has(FieldRequestTime) {
+		r.RequestTime = 0
+	}
+	if fields.Has(FieldTimeStamp) {
+		r.TimeStamp = time.Time{}
+	}
+	if fields.Has(FieldDay) {
+		r.Day = 0
+	}
+	if fields.Has(FieldMonth) {
+		r.Month = 0
+	}
+	if fields.Has(FieldYear) {
+		r.Year = 0
+	}
+	if fields.Has(FieldHour) {
+		r.Hour = 0
 	}
 }
 
 // attributeField is the field that an attribute belongs to, fieldCount when none.
-//
-//nolint:cyclop,funlen // one case a field
 func attributeField(key string) Field {
 	switch key {
 	case AttrMethod:
@@ -240,10 +187,6 @@ func attributeField(key string) Field {
 		return FieldRawResponse
 	case AttrClientAddress:
 		return FieldIPAddress
-	case AttrGeoCountry, AttrGeoCity, AttrGeoLatitude, AttrGeoLongitude, AttrGeoNames, AttrGeoNameID, AttrGeoTimeZone:
-		return FieldGeo
-	case AttrNetworkOpen, AttrNetworkClosed, AttrNetworkBytesIn, AttrNetworkBytesOut:
-		return FieldNetwork
 	case AttrLatencyTotal, AttrLatencyUpstream, AttrLatencyGateway:
 		return FieldLatency
 	case AttrTags:
@@ -260,6 +203,17 @@ func attributeField(key string) Field {
 		return FieldOriginalPath
 	case AttrListenPath:
 		return FieldListenPath
+	}
+	return groupField(key)
+}
+
+// groupField is attributeField for the groups that few records have.
+func groupField(key string) Field {
+	switch key {
+	case AttrGeoCountry, AttrGeoCity, AttrGeoLatitude, AttrGeoLongitude, AttrGeoNames, AttrGeoNameID, AttrGeoTimeZone:
+		return FieldGeo
+	case AttrNetworkOpen, AttrNetworkClosed, AttrNetworkBytesIn, AttrNetworkBytesOut:
+		return FieldNetwork
 	case AttrGraphQL, AttrGraphQLOperation, AttrGraphQLOperationID, AttrGraphQLVariables,
 		AttrGraphQLRootFields, AttrGraphQLTypes, AttrGraphQLErrors, AttrGraphQLHasErrors:
 		return FieldGraphQL

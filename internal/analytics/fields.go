@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -99,8 +98,10 @@ func (f Field) String() string {
 // ParseField finds a field by the JSON name that Tyk gives it, such as
 // "raw_path" or "expireAt". The error names what may have been meant.
 func ParseField(name string) (Field, error) {
-	if i := slices.Index(fieldNames[:], name); i >= 0 {
-		return Field(i), nil //nolint:gosec // below fieldCount
+	for f := range fieldCount {
+		if fieldNames[f] == name {
+			return f, nil
+		}
 	}
 	near := nearFields(name)
 	if len(near) == 0 {

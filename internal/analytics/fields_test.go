@@ -1,0 +1,40 @@
+package analytics
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEveryFieldIsFoundByItsName(t *testing.T) {
+	for f := range fieldCount {
+		got, err := ParseField(f.String())
+		require.NoError(t, err)
+		assert.Equal(t, f, got)
+	}
+	assert.Equal(t, "field 34", fieldCount.String())
+}
+
+func TestUnknownFieldNamesWhatMayBeMeant(t *testing.T) {
+	for given, want := range map[string]string{
+		"APIKey":     `"APIKey" is not a field of a record; did you mean api_key?`,
+		"expire_at":  `"expire_at" is not a field of a record; did you mean expireAt?`,
+		"rawpath":    `"rawpath" is not a field of a record; did you mean raw_path?`,
+		"latncy":     `"latncy" is not a field of a record; did you mean latency?`,
+		"request":    `"request" is not a field of a record; did you mean request_time or raw_request?`,
+		"geo.city":   `"geo.city" is not a field of a record; did you mean geo?`,
+		"user-agent": `"user-agent" is not a field of a record; did you mean user_agent?`,
+		"colour": `"colour" is not a field of a record; the fields are method, host, path, raw_path, content_length, user_agent, ` +
+			`day, month, year, hour, response_code, api_key, timestamp, api_version, api_name, api_id, org_id, oauth_id, ` +
+			`request_time, raw_request, raw_response, ip_address, geo, network, latency, tags, alias, track_path, expireAt, ` +
+			`api_schema, original_path, listen_path, graphql_stats, mcp_stats`,
+		"": `"" is not a field of a record; the fields are method, host, path, raw_path, content_length, user_agent, ` +
+			`day, month, year, hour, response_code, api_key, timestamp, api_version, api_name, api_id, org_id, oauth_id, ` +
+			`request_time, raw_request, raw_response, ip_address, geo, network, latency, tags, alias, track_path, expireAt, ` +
+			`api_schema, original_path, listen_path, graphql_stats, mcp_stats`,
+	} {
+		_, err := ParseField(given)
+		assert.EqualError(t, err, want)
+	}
+}
