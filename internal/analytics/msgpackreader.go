@@ -342,8 +342,12 @@ func (d *msgpackReader) float() float64 {
 		return math.Float64frombits(binary.BigEndian.Uint64(rest[1:]))
 	}
 	switch msgp.NextType(rest) {
+	case msgp.Float64Type, msgp.Float32Type:
 	case msgp.IntType, msgp.UintType, msgp.NilType:
 		return float64(d.int())
+	default:
+		d.failWant("a number")
+		return 0
 	}
 	value, after, err := msgp.ReadFloat64Bytes(rest)
 	if err != nil {

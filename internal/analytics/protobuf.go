@@ -73,7 +73,7 @@ func DecodeProtobuf(entry []byte, r *Record) error {
 	}
 	r.Latency.Gateway = r.Latency.Total - r.Latency.Upstream
 	if d.err != nil {
-		return fmt.Errorf("decode protobuf: field %s at byte %d: %w", d.field, len(entry)-d.failedAt, d.err)
+		return fmt.Errorf("decode protobuf: %s at byte %d: %w", d.field, len(entry)-d.failedAt, d.err)
 	}
 	return nil
 }
@@ -355,7 +355,7 @@ func (d *protobufReader) next() bool {
 		n = protowire.ConsumeFieldValue(number, wireType, value)
 	}
 	if n < 0 {
-		d.fail(n, fmt.Sprintf("number %d", number))
+		d.fail(n, fmt.Sprintf("field %d", number))
 		return false
 	}
 	d.rest = value[n:]
@@ -416,7 +416,7 @@ func (d *protobufReader) time() time.Time {
 		}
 	}
 	if m.err != nil {
-		d.leave(&m, fmt.Sprintf("number %d", d.number))
+		d.leave(&m, fmt.Sprintf("field %d", d.number))
 		return time.Time{}
 	}
 	return time.Unix(seconds, nanoseconds).UTC()
