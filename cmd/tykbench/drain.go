@@ -51,7 +51,7 @@ func (r *rig) drain(ctx context.Context, n int64) (drain, error) {
 	}
 	d.bytes = gateway.Totals().Bytes
 
-	collector, err := r.collect()
+	collector, err := r.collect(ctx)
 	if err != nil {
 		return d, err
 	}
@@ -69,8 +69,9 @@ func (r *rig) drain(ctx context.Context, n int64) (drain, error) {
 	if err := await(ctx, time.Millisecond, time.Minute, "the claim", exists(traffic.Key)); err != nil {
 		return d, err
 	}
-	start, before := time.Now(), time.Duration(0)
-	if before, err = processorTime(collector.PID()); err != nil {
+	start := time.Now()
+	before, err := processorTime(collector.PID())
+	if err != nil {
 		return d, err
 	}
 	segments := "otelcol-tyk:{" + traffic.Key + "}:segments"
@@ -109,14 +110,14 @@ func collectorFailed(collector *peers.Process) error {
 // the last drain stored into a table without indexes like the collector's.
 func (r *rig) copySameRows(ctx context.Context) (float64, error) {
 	file := filepath.Join(r.dir, "rows.tsv")
-	if _, err := r.psql(ctx, fmt.Sprintf(`\copy %s to '%s'`, table, file)); err != nil {
+	if err := r.psql(ctx, fmt.Sprintf(`\copy %s to '%s'`, table, file)); err != nil {
 		return 0, err
 	}
-	if _, err := r.psql(ctx, fmt.Sprintf("CREATE TABLE copied (LIKE %s INCLUDING DEFAULTS)", table)); err != nil {
+	if err := r.psql(ctx, fmt.Sprintf("CREATE TABLE copied (LIKE %s INCLUDING DEFAULTS)", table)); err != nil {
 		return 0, err
 	}
 	start := time.Now()
-	if _, err := r.psql(ctx, fmt.Sprintf(`\copy copied from '%s'`, file)); err != nil {
+	if err := r.psql(ctx, fmt.Sprintf(`\copy copied from '%s'`, file)); err != nil {
 		return 0, err
 	}
 	took := time.Since(start)
@@ -124,10 +125,10 @@ func (r *rig) copySameRows(ctx context.Context) (float64, error) {
 	return float64(rows) / took.Seconds(), err
 }
 
-func (r *rig) psql(ctx context.Context, command string) (string, error) {
+func (r *rig) psql(ctx context.Context, command string) error {
 	out, err := exec.CommandContext(ctx, r.postgres.Program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", r.database, "-c", command).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	return string(out), nil
+	return nil
 }

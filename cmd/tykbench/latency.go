@@ -30,7 +30,7 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 	if err := r.fresh(ctx); err != nil {
 		return l, err
 	}
-	collector, err := r.collect()
+	collector, err := r.collect(ctx)
 	if err != nil {
 		return l, err
 	}
@@ -65,7 +65,8 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 	if err != nil {
 		return l, err
 	}
-	return l, r.readLatency(ctx, &l)
+	err = r.readLatency(ctx, &l)
+	return l, err
 }
 
 func (r *rig) readLatency(ctx context.Context, l *latency) error {

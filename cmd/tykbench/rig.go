@@ -107,12 +107,12 @@ service:
 `
 
 // collect starts the collector, as make run does.
-func (r *rig) collect() (*peers.Process, error) {
+func (r *rig) collect(ctx context.Context) (*peers.Process, error) {
 	path := filepath.Join(r.dir, "config.yaml")
 	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), r.database), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(r.binary, "--config", path)
+	cmd := exec.CommandContext(ctx, r.binary, "--config", path)
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "128MiB"), "GOGC="+env("GOGC", "100"))
 	return peers.StartProcess(cmd)
 }

@@ -230,7 +230,7 @@ func TestASegmentThatRedisLostIsSaid(t *testing.T) {
 		g := visit(t, store, src, 1).Held[0]
 		require.NoError(t, rdb.Del(t.Context(), g.Key()).Err())
 		lost := visit(t, store, src, 1).Held[0]
-		assert.EqualValues(t, lost.Count, lost.Start())
+		assert.Equal(t, lost.Count, lost.Start())
 		require.NoError(t, store.Ack(t.Context(), lost, lost.Count))
 		assert.Empty(t, visit(t, store, src, 1).Held)
 	})

@@ -34,9 +34,8 @@ type destination struct {
 	answer func(ctx context.Context, keys []string, ld plog.Logs) error
 
 	mu         sync.Mutex
-	kept       map[string]int    // deliveries by API key
-	uids       map[string]string // by API key
-	deliveries [][]string
+	kept map[string]int    // deliveries by API key
+	uids map[string]string // by API key
 }
 
 func newDestination() *destination {
@@ -60,7 +59,6 @@ func (d *destination) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.deliveries = append(d.deliveries, keys)
 	if err == nil {
 		for _, key := range keys {
 			d.kept[key]++
@@ -84,12 +82,6 @@ func (d *destination) count() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.kept)
-}
-
-func (d *destination) cuts() [][]string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.deliveries)
 }
 
 // statusHost keeps the statuses that a component reports.

@@ -67,7 +67,10 @@ type reader struct {
 func (r *reader) next(ctx context.Context) (batch, error) {
 	for {
 		b, err := r.assemble(ctx)
-		if err != nil || b.entries > 0 {
+		if b.entries > 0 {
+			return b, nil // an error after the first chunk comes again
+		}
+		if err != nil {
 			return b, err
 		}
 		select {
@@ -78,8 +81,8 @@ func (r *reader) next(ctx context.Context) (batch, error) {
 	}
 }
 
-// assemble fills a batch as far as there is something to read now. An error
-// after the first chunk waits for the next call.
+// assemble fills a batch as far as there is something to read now. A batch that
+// comes with an error is whole as far as it goes.
 func (r *reader) assemble(ctx context.Context) (batch, error) {
 	var b batch
 	if r.carry != nil {
@@ -90,12 +93,10 @@ func (r *reader) assemble(ctx context.Context) (batch, error) {
 		i := r.turn
 		r.turn = (r.turn + 1) % len(r.sources)
 		c, ok, err := r.cut(ctx, i)
-		switch {
-		case err != nil && b.entries == 0:
+		if err != nil {
 			return b, err
-		case err != nil:
-			return b, nil
-		case !ok:
+		}
+		if !ok {
 			idle++
 			continue
 		}
