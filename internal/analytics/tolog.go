@@ -181,6 +181,9 @@ func splitHost(host string) (address string, port int64) {
 		}
 		port = port*10 + int64(c-'0')
 	}
+	if port > math.MaxUint16 {
+		return host, 0
+	}
 	address = host[:colon]
 	if n := len(address); n > 1 && address[0] == '[' && address[n-1] == ']' {
 		inner := address[1 : n-1]
