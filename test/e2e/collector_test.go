@@ -55,6 +55,7 @@ type collector struct {
 	path string
 	args []string
 	env  []string // beside this process' own
+	dir  string   // where it runs
 
 	mu      sync.Mutex // guards the fields below
 	process *peers.Process
@@ -71,7 +72,7 @@ func newCollector(tb testing.TB, config object) *collector {
 // newCollectorWith is newCollector for a configuration file that exists.
 func newCollectorWith(tb testing.TB, file string, env ...string) *collector {
 	tb.Helper()
-	c := &collector{tb: tb, path: program(tb), args: []string{"--config", file}, env: env}
+	c := &collector{tb: tb, path: program(tb), args: []string{"--config", file}, env: env, dir: tb.TempDir()}
 	tb.Cleanup(func() {
 		c.kill()
 		if tb.Failed() {
@@ -90,23 +91,26 @@ func writeConfig(tb testing.TB, config object) string {
 	return file
 }
 
-// launch starts the process without waiting for anything.
-func (c *collector) launch() {
-	c.tb.Helper()
+// launch starts the process without waiting for anything. Unlike the other methods
+// it may be called from any goroutine.
+func (c *collector) launch() error {
 	cmd := exec.Command(c.path, c.args...) //nolint:gosec // the program under test
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.Dir = c.tb.TempDir()
+	cmd.Dir = c.dir
 	process, err := peers.StartProcess(cmd)
-	require.NoError(c.tb, err)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.process = process
+	return nil
 }
 
 // start starts the process and waits until every component has started.
 func (c *collector) start() {
 	c.tb.Helper()
-	c.launch()
+	require.NoError(c.tb, c.launch())
 	c.waitReady()
 }
 
