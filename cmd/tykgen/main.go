@@ -62,8 +62,8 @@ func report(w io.Writer, t traffic.Totals, took time.Duration) {
 	if took > 0 {
 		perSecond = float64(t.Records) / took.Seconds()
 	}
-	fmt.Fprintf(w, "pushed %d records and %d undecodable entries, %.1f MB, in %.1fs: %.0f records/s\n",
-		t.Records, t.Poison, float64(t.Bytes)/1e6, took.Seconds(), perSecond)
+	fmt.Fprintf(w, "pushed %d records (%d of MCP APIs) and %d undecodable entries, %.1f MB, in %.1fs: %.0f records/s\n",
+		t.Records, t.MCP, t.Poison, float64(t.Bytes)/1e6, took.Seconds(), perSecond)
 	for _, key := range slices.Sorted(maps.Keys(t.Keys)) {
 		fmt.Fprintf(w, "  %-48s %d\n", key, t.Keys[key])
 	}

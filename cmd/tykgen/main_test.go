@@ -20,9 +20,9 @@ func TestBacklogOfBothSerializersArrivesAndIsReported(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", "s3cret")
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), []string{
-		"-redis", r.Addr(), "-backlog", "3000", "-serializer", "both", "-multiple-keys", "-poison", "12", "-marker", "m1",
+		"-redis", r.Addr(), "-backlog", "3000", "-serializer", "both", "-multiple-keys", "-poison", "12", "-marker", "m1", "-mcp=false",
 	}, &out, io.Discard))
-	assert.Contains(t, out.String(), "pushed 3000 records and 12 undecodable entries")
+	assert.Contains(t, out.String(), "pushed 3000 records (0 of MCP APIs) and 12 undecodable entries")
 
 	marks := map[string]bool{}
 	undecodable := 0

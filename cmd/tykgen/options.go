@@ -30,7 +30,7 @@ type options struct {
 
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{traffic: traffic.DefaultSettings()}
-	serializer, useTLS := string(traffic.Msgpack), false
+	serializer, useTLS, withMCP := string(traffic.Msgpack), false, true
 	f := flag.NewFlagSet("tykgen", flag.ContinueOnError)
 	f.SetOutput(stderr)
 
@@ -52,6 +52,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 
 	f.IntVar(&o.traffic.Organisations, "orgs", o.traffic.Organisations, "number of organisations")
 	f.IntVar(&o.traffic.APIs, "apis", o.traffic.APIs, "number of APIs")
+	f.BoolVar(&withMCP, "mcp", true, "include an MCP API, whose records the table of request records does not take")
 	f.Float64Var(&o.traffic.DetailedShare, "detailed", 0, "`share` of the records, 0 to 1, with recorded request and response")
 	f.IntVar(&o.traffic.BodyBytes, "body-bytes", o.traffic.BodyBytes, "size of the bodies in those")
 	f.Uint64Var(&o.traffic.Seed, "seed", o.traffic.Seed, "the same seed gives the same requests")
@@ -60,6 +61,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 
+	o.traffic.OmitMCP = !withMCP
 	o.gateway.Serializer = traffic.Serializer(serializer)
 	if o.redis.Password == "" {
 		o.redis.Password = os.Getenv(passwordVariable)

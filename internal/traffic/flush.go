@@ -14,13 +14,22 @@ type flush struct {
 	buffer []byte
 	keys   []string
 	values [][]byte
-	bad    []bool    // which of the values are undecodable
+	kinds  []entryKind
 	base   [2]string // the keys of this flush: msgpack, protobuf
 	every  int64     // one undecodable entry after this many records
 }
 
-func (f *flush) put(key string, value []byte, bad bool) {
-	f.keys, f.values, f.bad = append(f.keys, key), append(f.values, value), append(f.bad, bad)
+// entryKind is what an entry counts as.
+type entryKind uint8
+
+const (
+	good entryKind = iota
+	goodMCP
+	bad
+)
+
+func (f *flush) put(key string, value []byte, kind entryKind) {
+	f.keys, f.values, f.kinds = append(f.keys, key), append(f.values, value), append(f.kinds, kind)
 }
 
 // poisonEvery spreads the undecodable entries evenly, where the number of
@@ -62,9 +71,13 @@ func (g *Gateway) add(f *flush, at time.Time) {
 		f.buffer = analytics.AppendMsgpack(f.buffer, r)
 	}
 	entry := f.buffer[from:len(f.buffer):len(f.buffer)]
-	f.put(key, entry, false)
+	kind := good
+	if r.MCP.IsMCP {
+		kind = goodMCP
+	}
+	f.put(key, entry, kind)
 	if f.every > 0 && g.poisoned < g.settings.Poison && int64(g.generator.made)%f.every == 0 { //nolint:gosec // far below 2^63
-		f.put(key, poison(g.poisoned, entry), true)
+		f.put(key, poison(g.poisoned, entry), bad)
 		g.poisoned++
 	}
 }
@@ -87,9 +100,13 @@ func (g *Gateway) send(ctx context.Context, f *flush) error {
 			continue
 		}
 		pushed++
-		if f.bad[i] {
+		switch f.kinds[i] {
+		case bad:
 			g.totals.Poison++
-		} else {
+		case goodMCP:
+			g.totals.MCP++
+			g.totals.Records++
+		case good:
 			g.totals.Records++
 		}
 		g.totals.Keys[f.keys[i]]++

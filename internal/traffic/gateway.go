@@ -50,7 +50,7 @@ type GatewaySettings struct {
 	// Expire, from 1s, is set once a second on each msgpack key without a time to
 	// live, as a gateway does (60s unless configured). 0 sets none.
 	Expire time.Duration
-	// Poison is the number of undecodable entries to mix in.
+	// Poison is the number of undecodable entries to mix in, at most one for each record.
 	Poison int64
 	// Observe, where set, sees each record before it is pushed; it must not keep it.
 	Observe func(*analytics.Record)
@@ -60,6 +60,8 @@ type GatewaySettings struct {
 type Totals struct {
 	// Records and Poison count good and undecodable entries.
 	Records, Poison int64
+	// MCP counts the records of MCP APIs among the good ones.
+	MCP int64
 	// Bytes are those of all entries.
 	Bytes int64
 	// Keys counts the entries of each list, good and undecodable.

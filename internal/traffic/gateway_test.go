@@ -66,6 +66,8 @@ func TestBacklogIsPushedWhole(t *testing.T) {
 			assert.EqualValues(t, 7003, totals.Records)
 			assert.Equal(t, settings.Poison, totals.Poison)
 
+			assert.InDelta(t, 280, totals.MCP, 80)
+
 			good, bad, times := decode(t, r.Client())
 			assert.EqualValues(t, 7003, good)
 			assert.Equal(t, settings.Poison, bad)

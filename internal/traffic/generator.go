@@ -24,6 +24,9 @@ type Settings struct {
 	DetailedShare float64
 	// BodyBytes is the size of the bodies in those.
 	BodyBytes int
+	// OmitMCP leaves out the MCP API, whose records have stores of their own: the
+	// table of request records does not take them.
+	OmitMCP bool
 	// Marker, where not empty, is put at the end of each record's user agent as
 	// " run/<marker>/<n>" with n counting from 1, to find a run's records again
 	// and to tell them apart.
@@ -79,7 +82,7 @@ func New(s Settings) (*Generator, error) {
 		s.Location = time.UTC
 	}
 	g := &Generator{settings: s, random: rand.New(rand.NewPCG(s.Seed, 0x74796b))} //nolint:gosec // no secret
-	g.apis, g.nextAPI = build(s.Organisations, s.APIs)
+	g.apis, g.nextAPI = build(s.Organisations, s.APIs, s.OmitMCP)
 	g.clients = clients(worldClients, g.random)
 	return g, nil
 }

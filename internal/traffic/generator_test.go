@@ -263,6 +263,12 @@ func TestIdentifiersDoNotDependOnTheSeed(t *testing.T) {
 	assert.Equal(t, ids(1), ids(2))
 }
 
+func TestMCPCanBeLeftOut(t *testing.T) {
+	t.Parallel()
+	g := generator(t, func(s *traffic.Settings) { s.OmitMCP, s.APIs = true, 24 })
+	each(g, 20_000, func(r *analytics.Record) { require.False(t, r.MCP.IsMCP) })
+}
+
 func TestSettingsOutOfRangeAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := traffic.New(traffic.Settings{Organisations: 5, APIs: 0, DetailedShare: 1.5, BodyBytes: -1})

@@ -110,7 +110,7 @@ func (g *Gateway) push(ctx context.Context, expected int64, producer produce) er
 	const ahead = 3
 	flushes, free := make(chan *flush, ahead), make(chan *flush, ahead)
 	recycle := func(f *flush) {
-		*f = flush{buffer: f.buffer[:0], keys: f.keys[:0], values: f.values[:0], bad: f.bad[:0], base: g.keys(), every: f.every}
+		*f = flush{buffer: f.buffer[:0], keys: f.keys[:0], values: f.values[:0], kinds: f.kinds[:0], base: g.keys(), every: f.every}
 		free <- f
 	}
 	for range ahead {

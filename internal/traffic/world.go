@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -50,12 +51,16 @@ type consumer struct {
 }
 
 // build makes the APIs; the same numbers give the same identifiers, whatever the seed.
-func build(orgs, apis int) ([]*api, picker) {
+func build(orgs, apis int, omitMCP bool) ([]*api, picker) {
 	list := make([]*api, apis)
 	weights := make([]float64, apis)
+	kinds := slices.Clone(blueprints)
+	if omitMCP {
+		kinds = slices.DeleteFunc(kinds, func(bp blueprint) bool { return bp.kind == mcp })
+	}
 	for i := range list {
-		bp := &blueprints[i%len(blueprints)]
-		round := i / len(blueprints)
+		bp := &kinds[i%len(kinds)]
+		round := i / len(kinds)
 		org := i % orgs
 		name := organisationName(org)
 		a := &api{
