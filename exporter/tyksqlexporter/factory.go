@@ -30,6 +30,11 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, fmt.Errorf("create the tyksql exporter: %w", err)
 	}
+	return wire(ctx, set, config, e)
+}
+
+// wire puts queue, retries and timeout before the exporter, in this order.
+func wire(ctx context.Context, set exporter.Settings, config *Config, e *sqlExporter) (exporter.Logs, error) {
 	return exporterhelper.NewLogs(ctx, set, config, e.push,
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),

@@ -244,3 +244,11 @@ func goldenRecords(t testing.TB, wire string) []analytics.Record {
 	}
 	return records
 }
+
+// newTestExporter makes an exporter without the helper around it.
+func newTestExporter(t testing.TB, config *Config) *sqlExporter {
+	t.Helper()
+	e, err := newSQLExporter(config, exportertest.NewNopSettings(metadata.Type))
+	require.NoError(t, err)
+	return e
+}

@@ -92,15 +92,25 @@ func appendJSONMap(b []byte, m map[string]string) []byte {
 		return append(b, "{}"...)
 	}
 	b = append(b, '{')
+	if len(m) == 1 { // nothing to sort
+		for key, value := range m {
+			b = appendJSONMember(b, key, value)
+		}
+		return append(b, '}')
+	}
 	for i, key := range slices.Sorted(maps.Keys(m)) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSONString(b, key)
-		b = append(b, ':')
-		b = appendJSONString(b, m[key])
+		b = appendJSONMember(b, key, m[key])
 	}
 	return append(b, '}')
+}
+
+func appendJSONMember(b []byte, key, value string) []byte {
+	b = appendJSONString(b, key)
+	b = append(b, ':')
+	return appendJSONString(b, value)
 }
 
 func appendJSONLists(b []byte, m map[string][]string) []byte {

@@ -1,6 +1,7 @@
 package tyksqlexporter
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -10,13 +11,41 @@ import (
 func TestPostgres(t *testing.T) {
 	t.Parallel()
 	server := peers.StartPostgres(t)
-	for name, test := range map[string]func(*testing.T, *peers.Postgres){
-		"rows are those of Tyk Pump": testPostgresRowsAreThoseOfTykPump,
-		"table is that of Tyk Pump":  testPostgresTableIsThatOfTykPump,
-	} {
+	tests := map[string]func(*testing.T, *peers.Postgres){
+		"rows are those of Tyk Pump":                          testPostgresRowsAreThoseOfTykPump,
+		"table is that of Tyk Pump":                           testPostgresTableIsThatOfTykPump,
+		"a record too large for an index is refused":          testPostgresRefusesByIndex,
+		"a record too long for a column is refused":           testPostgresRefusesTooLong,
+		"refused records are found without the server's hint": testPostgresIsolatesWithoutHint,
+		"a missing partition is waited for":                   testPostgresWaitsForPartition,
+		"tables with other types take the same values":        testPostgresOtherTypes,
+		"tables are found along the search path":              testPostgresSchema,
+		"a search path to nowhere fails the start":            testPostgresNoSchema,
+		"rights to write are enough":                          testPostgresOnlyWrites,
+		"missing rights are waited for":                       testPostgresNoRights,
+		"a type that changes meanwhile is looked up again":    testPostgresTypeChangesMeanwhile,
+		"a commit without an answer is looked up":             testPostgresCommitWithoutAnswer,
+		"a connection lost in a COPY is one more attempt":     testPostgresCutInCopy,
+		"sessions ended by an operator are more attempts":     testPostgresSessionEnded,
+		"a database that is read-only by default is written":  testPostgresReadOnly,
+		"a locked table is waited for":                        testPostgresLocked,
+	}
+	for name, test := range bothDatabases() {
+		tests[name] = func(t *testing.T, server *peers.Postgres) { test(t, postgresTarget(server)) }
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, server)
 		})
 	}
+}
+
+// bothDatabases are the tests that hold for PostgreSQL and SQLite.
+func bothDatabases() map[string]func(*testing.T, newTarget) {
+	tests := map[string]func(*testing.T, newTarget){}
+	maps.Copy(tests, exactlyOnceTests)
+	maps.Copy(tests, refusedTests)
+	maps.Copy(tests, schemaTests)
+	return tests
 }

@@ -131,12 +131,21 @@ func (w *postgresWrite) isolate(ctx context.Context, hint int) error {
 			return err
 		}
 		if len(part) == 1 {
-			w.batch.refuse(part[0], reason, err.Error())
+			w.batch.refuse(part[0], reason, serverText(err))
 			continue
 		}
 		parts = cut(part, place, parts)
 	}
 	return nil
+}
+
+// serverText is what the server says about a refused record, without what the
+// record holds, which the server's details would quote.
+func serverText(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Message + " (SQLSTATE " + pgErr.Code + ")"
+	}
+	return err.Error()
 }
 
 // cut pushes the parts of list before, at and after place, or its halves, so that

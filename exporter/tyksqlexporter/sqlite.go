@@ -214,7 +214,7 @@ func (s *sqliteStore) prune(ctx context.Context, age time.Duration, limit int) (
 	if err := s.open(ctx); err != nil {
 		return 0, err
 	}
-	result, err := s.db.ExecContext(ctx, s.statements.prune, fmt.Sprintf("-%.3f seconds", age.Seconds()), limit)
+	result, err := s.db.ExecContext(ctx, s.statements.prune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete old rows of %s: %w", ledgerTable, err)
 	}

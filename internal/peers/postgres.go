@@ -287,7 +287,7 @@ func (p *Postgres) parameters() []string {
 		"shared_buffers=128MB",
 	}
 	if !p.settings.durable {
-		parameters = append(parameters, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+		parameters = append(parameters, "fsync=off", "full_page_writes=off")
 	}
 	return append(parameters, p.settings.config...)
 }

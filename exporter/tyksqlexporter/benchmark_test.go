@@ -1,0 +1,145 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// benchmarkChunk is the receiver's default chunk.
+const benchmarkChunk = 5000
+
+// BenchmarkAppendRow is the row encoder alone.
+func BenchmarkAppendRow(b *testing.B) {
+	encodings := newPostgresTable("public", "tyk_analytics").encodings
+	record := sample(1)
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if buf, err = appendRow(buf[:0], encodings, &record); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(buf)), "B/row")
+}
+
+// BenchmarkCopySource is all that the exporter does for a record: identity, pdata
+// to record, record to row.
+func BenchmarkCopySource(b *testing.B) {
+	encodings := newPostgresTable("public", "tyk_analytics").encodings
+	logs := samples("segment", 0, benchmarkChunk-1)
+	b.ReportAllocs()
+	for b.Loop() {
+		batch := newBatch(logs)
+		source := newCopySource(encodings, batch, batch.pending())
+		if _, err := io.Copy(io.Discard, struct{ io.Reader }{source}); err != nil {
+			b.Fatal(err)
+		}
+		source.stop()
+		batch.applied()
+		batch.release()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchmarkChunk, "ns/record")
+}
+
+// BenchmarkPostgres pushes chunks of 5000 records into a real server, two at a
+// time, and then has psql copy the same rows. CPU is this process' own.
+func BenchmarkPostgres(b *testing.B) {
+	server := peers.StartPostgres(b, peers.PostgresDurable(), peers.PostgresConfig("max_wal_size=4GB"))
+	d := postgresTarget(server)(b)
+	e := d.start(b)
+	const workers = 2
+	pushes := make(chan int)
+	done := make(chan error, workers)
+	logs := samples("", 0, benchmarkChunk-1)
+	for range workers {
+		go func() {
+			for push := range pushes {
+				chunk := plog.NewLogs()
+				logs.CopyTo(chunk)
+				identifyAll(chunk, fmt.Sprintf("segment%d", push))
+				if err := e.ConsumeLogs(context.Background(), chunk); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	began, cpu := time.Now(), processTime(b)
+	n := 0
+	for b.Loop() {
+		pushes <- n
+		n++
+	}
+	close(pushes)
+	for range workers {
+		require.NoError(b, <-done)
+	}
+	seconds := time.Since(began).Seconds()
+	records := float64(n * benchmarkChunk)
+	b.ReportMetric(records/seconds, "records/s")
+	b.ReportMetric(float64((processTime(b)-cpu).Nanoseconds())/records, "cpu-ns/record")
+	require.EqualValues(b, records, d.rows(b))
+	b.ReportMetric(psqlCopy(b, server, d), "psql-rows/s")
+}
+
+// BenchmarkSQLite pushes chunks of 5000 records into a file.
+func BenchmarkSQLite(b *testing.B) {
+	d := sqliteTarget(b)
+	e := d.start(b)
+	n := 0
+	for b.Loop() {
+		require.NoError(b, e.ConsumeLogs(b.Context(), samples(fmt.Sprintf("segment%d", n), 0, benchmarkChunk-1)))
+		n++
+	}
+	b.ReportMetric(float64(n*benchmarkChunk)/b.Elapsed().Seconds(), "records/s")
+}
+
+// identifyAll numbers the records of a push.
+func identifyAll(logs plog.Logs, segment string) {
+	for i, log := range logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+		log.Attributes().PutStr(analytics.AttrUID, analytics.UID{Segment: segment, Index: int64(i)}.String())
+	}
+}
+
+// psqlCopy is the speed at which psql copies 100,000 of the rows into another table.
+func psqlCopy(b *testing.B, server *peers.Postgres, d target) float64 {
+	b.Helper()
+	file := filepath.Join(b.TempDir(), "rows")
+	psql := func(command string) {
+		cmd := exec.Command(server.Program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command, string(d.config.Datasource))
+		cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+		output, err := cmd.CombinedOutput()
+		require.NoError(b, err, string(output))
+	}
+	rows := min(100_000, d.rows(b))
+	psql(fmt.Sprintf(`\copy (select * from tyk_analytics limit %d) to '%s' (format binary)`, rows, file))
+	psql("create table copied (like tyk_analytics)")
+	began := time.Now()
+	psql(fmt.Sprintf(`\copy copied from '%s' (format binary)`, file))
+	return float64(rows) / time.Since(began).Seconds()
+}
+
+// processTime is the CPU time that this process has used.
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	runtime.Gosched()
+	var usage syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

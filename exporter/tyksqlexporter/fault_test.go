@@ -1,0 +1,389 @@
+package tyksqlexporter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// withDefaults gives a target the queue and the retries that users get, with
+// shorter waits.
+func withDefaults(d target) target {
+	defaults := createDefaultConfig().(*Config)
+	d.config.Queue = defaults.Queue
+	d.config.Retry = defaults.Retry
+	d.config.Retry.InitialInterval = 20 * time.Millisecond
+	d.config.Retry.MaxInterval = 100 * time.Millisecond
+	return d
+}
+
+// Pushes go on while the server is stopped, crashes and comes back, several times.
+func TestPostgresOutagesLoseAndDoubleNothing(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t)
+	d := withDefaults(postgresTarget(server)(t))
+	host := newStatusHost()
+	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
+
+	const workers, chunks, size = 3, 40, 50
+	var wg sync.WaitGroup
+	var stored atomic.Int64
+	for worker := range workers {
+		wg.Go(func() {
+			for chunk := range chunks {
+				first := (worker*chunks + chunk) * size
+				if assert.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", first, first+size-1))) {
+					stored.Add(1)
+				}
+			}
+		})
+	}
+	// The outages come while there is work left: each waits for progress first.
+	for outage := range int64(4) {
+		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/8 }, 30*time.Second, time.Millisecond)
+		if outage%2 == 0 {
+			server.Kill()
+		} else {
+			require.NoError(t, server.Stop(t.Context()))
+		}
+		require.NoError(t, server.Start(t.Context()))
+	}
+	wg.Wait()
+	assertPaths(t, d, 0, workers*chunks*size-1)
+	statuses := host.statuses()
+	require.NotEmpty(t, statuses)
+	assert.Equal(t, componentstatus.StatusRecoverableError, statuses[0])
+	assert.Equal(t, componentstatus.StatusOK, statuses[len(statuses)-1])
+}
+
+func TestPostgresUnreachableAtStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t)
+	d := withDefaults(postgresTarget(server)(t))
+	require.NoError(t, server.Stop(t.Context()))
+	host := newStatusHost()
+	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
+
+	pushed := make(chan error, 1)
+	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	select {
+	case err := <-pushed:
+		require.Fail(t, "answered before the records were stored", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	require.NoError(t, server.Start(t.Context()))
+	require.NoError(t, <-pushed)
+	assertPaths(t, d, 0, 9)
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
+}
+
+// A table that is wrong while the server was away is no reason to drop records.
+func TestPostgresWrongTableFoundLaterIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t)
+	d := postgresTarget(server)(t)
+	d.exec(t, "create table tyk_analytics (path bigint)")
+	require.NoError(t, server.Stop(t.Context()))
+	e := d.start(t)
+	require.NoError(t, server.Start(t.Context()))
+	var err error
+	require.Eventually(t, func() bool {
+		err = e.ConsumeLogs(t.Context(), samples("seg", 0, 9))
+		var schema *schemaError
+		return errors.As(err, &schema)
+	}, 30*time.Second, 10*time.Millisecond)
+	assert.False(t, consumererror.IsPermanent(err))
+	require.Eventually(t, func() bool {
+		_, err := d.db.ExecContext(t.Context(), "drop table tyk_analytics")
+		return err == nil
+	}, 30*time.Second, 10*time.Millisecond)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+}
+
+// cutter is a proxy before a server that cuts a connection at a chosen point.
+type cutter struct {
+	listener net.Listener
+	server   string
+	// cut looks at what a client sends. It says whether that is passed on, and
+	// whether the connection ends once the server has got it and has answered.
+	cut func(sent []byte) (pass, end bool)
+	wg  sync.WaitGroup
+}
+
+func startCutter(t *testing.T, server string, cut func([]byte) (bool, bool)) *cutter {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	c := &cutter{listener: listener, server: server, cut: cut}
+	c.wg.Go(c.accept)
+	t.Cleanup(func() {
+		require.NoError(t, listener.Close())
+		c.wg.Wait()
+	})
+	return c
+}
+
+func (c *cutter) accept() {
+	for {
+		client, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", c.server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		var ending atomic.Bool
+		c.wg.Go(func() { c.up(client, server, &ending) })
+		c.wg.Go(func() { c.down(client, server, &ending) })
+	}
+}
+
+// up carries what the client sends.
+func (c *cutter) up(client, server net.Conn, ending *atomic.Bool) {
+	defer func() { _ = server.Close() }()
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := client.Read(buf)
+		if err != nil {
+			return
+		}
+		pass, end := c.cut(buf[:n])
+		if end {
+			ending.Store(true)
+		}
+		if pass {
+			if _, err := server.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if end && !pass {
+			_ = client.Close()
+			return
+		}
+	}
+}
+
+// down carries the answers, until the one that must not arrive.
+func (c *cutter) down(client, server net.Conn, ending *atomic.Bool) {
+	defer func() { _ = client.Close() }()
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := server.Read(buf)
+		if err != nil || ending.Load() {
+			return
+		}
+		if _, err := client.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// through points a target's exporter at the proxy.
+func through(d target, c *cutter, server *peers.Postgres) target {
+	d.config.Datasource = configopaque.String(strings.Replace(string(d.config.Datasource), server.Addr(), c.listener.Addr().String(), 1))
+	return d
+}
+
+// The server commits, but its answer gets lost: the next attempt finds the ledger.
+func testPostgresCommitWithoutAnswer(t *testing.T, server *peers.Postgres) {
+	var cuts atomic.Int64
+	c := startCutter(t, server.Addr(), func(sent []byte) (bool, bool) {
+		// "commit" of a write, which is sent alone, and not that of making tables.
+		end := bytes.Contains(sent, []byte("commit\x00")) && cuts.Add(1)%2 == 0
+		return true, end
+	})
+	d := through(withDefaults(postgresTarget(server)(t)), c, server)
+	e := d.start(t)
+	for i := range 10 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*10, i*10+9)))
+	}
+	assert.Greater(t, cuts.Load(), int64(10), "each lost answer made another attempt")
+	assertPaths(t, d, 0, 99)
+	assert.EqualValues(t, 10, d.number(t, "select count(*) from otelcol_tyk_ledger"))
+}
+
+// The connection is lost in the middle of COPY's data.
+func testPostgresCutInCopy(t *testing.T, server *peers.Postgres) {
+	var pieces atomic.Int64
+	c := startCutter(t, server.Addr(), func(sent []byte) (bool, bool) {
+		big := len(sent) > 16<<10
+		end := big && pieces.Add(1)%7 == 3
+		return !end, end
+	})
+	d := through(withDefaults(postgresTarget(server)(t)), c, server)
+	e := d.start(t)
+	for i := range 5 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*1000, i*1000+999)))
+	}
+	assert.Greater(t, pieces.Load(), int64(3))
+	assertPaths(t, d, 0, 4999)
+}
+
+// A session ended by an operator in the middle of a write is one more attempt.
+func testPostgresSessionEnded(t *testing.T, server *peers.Postgres) {
+	d := withDefaults(postgresTarget(server)(t))
+	e := d.start(t)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+				_, err := d.db.ExecContext(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
+					where application_name = 'otelcol-tyk' and datname = current_database() and state <> 'idle'`)
+				assert.NoError(t, err)
+			}
+		}
+	})
+	for i := range 30 {
+		assert.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*100, i*100+99)))
+	}
+	close(stop)
+	wg.Wait()
+	assertPaths(t, d, 0, 2999)
+}
+
+// A server that became read-only is left for a new connection, not for ever.
+func testPostgresReadOnly(t *testing.T, server *peers.Postgres) {
+	d := withDefaults(postgresTarget(server)(t))
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	d.exec(t, `do $$ begin execute format('alter database %I set transaction_read_only = on', current_database()); end $$`)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "a write asks for a transaction that may write")
+	assertPaths(t, d, 0, 19)
+}
+
+// A lock that another session holds is waited for, attempt after attempt.
+func testPostgresLocked(t *testing.T, server *peers.Postgres) {
+	d := withDefaults(postgresTarget(server)(t))
+	d.config.Timeout.Timeout = 150 * time.Millisecond
+	e := d.start(t)
+	tx, err := d.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "lock table tyk_analytics in access exclusive mode")
+	require.NoError(t, err)
+	pushed := make(chan error, 1)
+	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	select {
+	case err := <-pushed:
+		require.Fail(t, "answered while the table was locked", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	require.NoError(t, tx.Commit())
+	require.NoError(t, <-pushed)
+	assertPaths(t, d, 0, 9)
+}
+
+func TestSQLiteLockedByAnotherProcessIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	d := withDefaults(sqliteTarget(t))
+	d.config.Timeout.Timeout = 100 * time.Millisecond
+	e := d.start(t)
+	d.exec(t, "begin immediate")
+	pushed := make(chan error, 1)
+	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	select {
+	case err := <-pushed:
+		require.Fail(t, "answered while the file was locked", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	d.exec(t, "rollback")
+	require.NoError(t, <-pushed)
+	assertPaths(t, d, 0, 9)
+}
+
+func TestSQLiteMakesTheDirectoryOfItsFile(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/some/where/tyk.db"
+	d := target{config: testConfig(driverSQLite, "file:"+path+"?cache=private")}
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	assert.FileExists(t, path)
+
+	d.config.Datasource = configopaque.String(path + "/tyk.db") // below a file
+	require.ErrorContains(t, startError(t, d), "datasource: the directory of the SQLite file cannot be made")
+}
+
+// Shutdown does not wait for a database that is away: what it does not store is
+// the receiver's again.
+func TestShutdownUnderLoadGivesBackWhatIsNotStored(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t)
+	d := withDefaults(postgresTarget(server)(t))
+	e, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), d.config)
+	require.NoError(t, err)
+	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+
+	var wg sync.WaitGroup
+	var stored, given atomic.Int64
+	for worker := range 6 {
+		wg.Go(func() {
+			for chunk := range 1000 {
+				first := (worker*1000 + chunk) * 10
+				if err := e.ConsumeLogs(context.Background(), samples("seg", first, first+9)); err != nil {
+					given.Add(10)
+					assert.False(t, consumererror.IsPermanent(err))
+					return
+				}
+				stored.Add(10)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return stored.Load() > 200 }, 30*time.Second, time.Millisecond)
+	server.Kill()
+	done := make(chan error, 1)
+	go func() { done <- e.Shutdown(context.Background()) }()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "the shutdown does not end")
+	}
+	wg.Wait()
+	require.NoError(t, server.Start(t.Context()))
+	rows := d.rows(t)
+	assert.GreaterOrEqual(t, rows, stored.Load(), "what was answered for is stored")
+	assert.LessOrEqual(t, rows, stored.Load()+given.Load())
+}
+
+// Without a queue each push is stored, or said not to be, when it returns.
+func TestPushWithoutQueueIsOneAttempt(t *testing.T) {
+	t.Parallel()
+	d := sqliteTarget(t)
+	d.config.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
+	e := d.start(t)
+	d.exec(t, "begin immediate")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := e.ConsumeLogs(ctx, samples("seg", 0, 9))
+	require.Error(t, err)
+	assert.False(t, consumererror.IsPermanent(err))
+	var refused *analytics.RefusedError
+	require.NotErrorAs(t, err, &refused)
+	d.exec(t, "rollback")
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+}
