@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,6 +78,7 @@ func newLoad(tb testing.TB, rdb *redis.Client, random *chaos) *load {
 	settings := traffic.DefaultSettings()
 	settings.Seed = random.Uint64()
 	settings.DetailedShare = 0.1
+	settings.OmitMCP, settings.APIs = true, 11 // MCP records are stored in another table
 	generator, err := traffic.New(settings)
 	require.NoError(tb, err)
 	return &load{
@@ -129,9 +131,6 @@ func (l *load) flush(ctx context.Context, from, to int) error {
 
 func (l *load) entry(form encoding, alias string, change func(*analytics.Record)) []byte {
 	r := l.generator.Next(time.Now())
-	for r.MCP.IsMCP { // is stored in another table
-		r = l.generator.Next(time.Now())
-	}
 	r.Alias = alias
 	if change != nil {
 		change(r)
@@ -191,13 +190,25 @@ const tallyQuery = `select count(*), count(distinct alias), min(cast(alias as in
 var allOnce = tally{rows: faultRecords, distinct: faultRecords, least: 0, most: faultRecords - 1}
 
 // killRepeatedly ends the collector with SIGKILL, again and again, at any moment
-// of its life, and leaves it running.
+// of its life, and leaves it running. Some of the processes are frozen before, for
+// longer than their leases, so that they wake up holding what others took over.
 func killRepeatedly(c *collector, random *chaos) error {
 	for range faultKills {
 		if err := c.launch(); err != nil {
 			return err
 		}
 		time.Sleep(random.between(50*time.Millisecond, 2*time.Second))
+		if random.IntN(4) == 0 {
+			process := c.current()
+			if err := process.Signal(syscall.SIGSTOP); err != nil {
+				return err
+			}
+			time.Sleep(random.between(1200*time.Millisecond, 2500*time.Millisecond))
+			if err := process.Signal(syscall.SIGCONT); err != nil {
+				return err
+			}
+			time.Sleep(random.between(0, 200*time.Millisecond))
+		}
 		c.kill()
 		time.Sleep(random.between(0, 300*time.Millisecond))
 	}
