@@ -43,6 +43,11 @@ func (f *filter) passesAll() bool {
 		len(f.skipAPIIDs)+len(f.skipOrgIDs)+len(f.skipResponseCodes) == 0
 }
 
+// allowsOnly tells whether an allow list is set.
+func (f *filter) allowsOnly() bool {
+	return len(f.apiIDs)+len(f.orgIDs)+len(f.responseCodes) > 0
+}
+
 // judge applies the lists in the order of the contract (records and raw stores,
 // section 3.5), of which only the counted reason depends.
 func (f *filter) judge(s subject) verdict {

@@ -26,10 +26,10 @@ type logsProcessor struct {
 	counters *counters
 	plans    sync.Pool
 
-	// inPlace is true where every batch would be copied whole for the ignored
-	// fields. Then the collector is asked for batches that are ours to change,
-	// which saves the copy in one pipeline. Where there are lists, copying what
-	// stays is cheaper than what the collector does: copying all before we drop most.
+	// inPlace is true where fields are ignored and no allow list is set: every
+	// batch changes, and most of it stays. Then the collector is asked for batches
+	// that are ours to change, which saves one pipeline the copy. Otherwise the
+	// collector would copy whole batches of which we then drop most, or nothing.
 	inPlace bool
 	// idle is true where the configuration asks for nothing.
 	idle bool
@@ -52,7 +52,7 @@ func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProces
 	if p.ignore.Has(analytics.FieldRawResponse) {
 		p.response = payloadRules{}
 	}
-	p.inPlace = p.ignore != 0 && p.filter.passesAll()
+	p.inPlace = p.ignore != 0 && !p.filter.allowsOnly()
 	p.idle = p.ignore == 0 && p.filter.passesAll() && p.request.idle() && p.response.idle()
 	p.plans.New = func() any { return new(plan) }
 	var err error
@@ -83,7 +83,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 	case pl.kept() == 0:
 		return ld, processorhelper.ErrSkipProcessingData
 	case p.inPlace:
-		p.changeAll(ld, pl)
+		p.keepInPlace(ld, pl)
 		return ld, nil
 	case pl.kept() == len(pl.verdicts) && len(pl.edits) == 0 && p.ignore == 0:
 		return ld, nil
@@ -165,20 +165,26 @@ func (pl *plan) apply(rules *payloadRules, attribute, text string) {
 	}
 }
 
-// changeAll is the second pass where the batch is ours and every record stays.
-func (p *logsProcessor) changeAll(ld plog.Logs, pl *plan) {
-	edits, record := pl.edits, 0
-	for _, rl := range ld.ResourceLogs().All() {
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, lr := range sl.LogRecords().All() {
-				edits = p.change(lr, record, edits)
+// keepInPlace is the second pass where the batch is ours to change.
+func (p *logsProcessor) keepInPlace(ld plog.Logs, pl *plan) {
+	edits, record := pl.edits, -1
+	ld.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
+			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool {
 				record++
-			}
-		}
-	}
+				if pl.verdicts[record] != passes {
+					return true
+				}
+				edits = p.change(lr, record, edits)
+				return false
+			})
+			return sl.LogRecords().Len() == 0
+		})
+		return rl.ScopeLogs().Len() == 0
+	})
 }
 
-// copyKept is the second pass where the batch is shared or records go.
+// copyKept is the second pass where the batch may be shared.
 func (p *logsProcessor) copyKept(ld plog.Logs, pl *plan) plog.Logs {
 	out := plog.NewLogs()
 	edits, record := pl.edits, 0

@@ -106,7 +106,7 @@ func fit[T string | []byte](text T, size int) int {
 		return len(text)
 	}
 	for back := range utf8.UTFMax {
-		if back < size && utf8.RuneStart(text[size-back]) {
+		if back <= size && utf8.RuneStart(text[size-back]) {
 			return size - back
 		}
 	}

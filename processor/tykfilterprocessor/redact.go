@@ -36,36 +36,35 @@ func newRedactor(headers []string) *redactor {
 func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 	in := base64Reader{text: text}
 	s.plain = s.plain[:0]
+	var scan headerScan
 	end := -1
 	for end < 0 && !in.done {
-		searched := len(s.plain)
 		s.plain = in.read(s.plain)
-		end = headerEnd(s.plain, searched)
+		end = scan.end(s.plain)
 	}
 	tail := text[in.pos:]
 	incomplete := end < 0
 	if incomplete {
 		end = len(s.plain)
 	}
-	var lastMark int
-	s.lines, lastMark = r.replaceValues(s.lines[:0], s.plain[:end])
-	found, isHTTP := lastMark >= 0, startsLikeHTTP(s.plain)
-	switch {
-	case incomplete && in.broken && (found || isHTTP):
+	lines, lastMark := r.replaceValues(s.lines[:0], s.plain[:end])
+	s.lines = lines
+	switch message := lastMark >= 0 || startsLikeHTTP(s.plain); {
+	case !message:
+		return r.rewritePlain(text, s, t)
+	case incomplete && in.broken:
 		t.payloads[damaged]++
-		if !found {
+		if lastMark <= 0 {
 			s.lines = append(s.lines[:0], s.plain...)
 		}
 		s.text = base64.StdEncoding.AppendEncode(s.text[:0], s.lines)
 		return true
-	case found:
-		t.payloads[redacted]++
-		s.join(end, lastMark, tail)
-		return true
-	case isHTTP:
+	case lastMark <= 0:
 		return false
 	}
-	return r.rewritePlain(text, s, t)
+	t.payloads[redacted]++
+	s.join(end, lastMark, tail)
+	return true
 }
 
 // join makes the text of s.lines, what s.plain has after end, and tail, which
@@ -90,13 +89,13 @@ func (r *redactor) rewritePlain(text string, s *scratch, t *tally) bool {
 		return false
 	}
 	s.plain = append(s.plain[:0], text...)
-	end := headerEnd(s.plain, 0)
+	end := new(headerScan).end(s.plain)
 	if end < 0 {
 		end = len(s.plain)
 	}
-	var lastMark int
-	s.text, lastMark = r.replaceValues(s.text[:0], s.plain[:end])
-	if lastMark < 0 {
+	lines, lastMark := r.replaceValues(s.text[:0], s.plain[:end])
+	s.text = lines
+	if lastMark <= 0 {
 		return false
 	}
 	t.payloads[redacted]++
@@ -105,8 +104,9 @@ func (r *redactor) rewritePlain(text string, s *scratch, t *tally) bool {
 }
 
 // replaceValues appends head to dst with other values for the headers of r, and
-// gives the place after the last of them in dst. Where there are none that place
-// is -1, and nothing is appended. Values that are empty or replaced already stay.
+// gives the place in dst after the last new value. That is 0 where all values may
+// stay, being empty or replaced already, and -1 where head has none of the
+// headers; then nothing is appended.
 func (r *redactor) replaceValues(dst, head []byte) (lines []byte, lastMark int) {
 	lastMark = -1
 	copied := 0
@@ -123,6 +123,7 @@ func (r *redactor) replaceValues(dst, head []byte) (lines []byte, lastMark int) 
 		}
 		value := head[at+colon+1 : next]
 		at = next
+		lastMark = max(lastMark, 0)
 		if bare := bytes.TrimSpace(value); len(bare) == 0 || string(bare) == mark {
 			continue
 		}
@@ -133,7 +134,7 @@ func (r *redactor) replaceValues(dst, head []byte) (lines []byte, lastMark int) 
 		dst = append(dst, lineBreak(value)...)
 		copied = next
 	}
-	if lastMark >= 0 {
+	if lastMark > 0 {
 		dst = append(dst, head[copied:]...)
 	}
 	return dst, lastMark
@@ -177,17 +178,26 @@ func lineBreak(line []byte) string {
 	return ""
 }
 
-// headerEnd is the place of the blank line that ends the header section of b,
-// -1 when b has none. Blank lines before the section do not count (RFC 9112,
-// section 2.2). It does not look again at the first searched bytes.
-func headerEnd(b []byte, searched int) int {
-	start := 0
-	for start < len(b) && (b[start] == '\r' || b[start] == '\n') {
-		start++
+// headerScan looks for the blank line that ends the header section of a message
+// that becomes longer between two looks.
+type headerScan struct {
+	start int // of the first line
+	seen  int // bytes looked at
+}
+
+// end is the place of the blank line, -1 while there is none. Blank lines before
+// the first line do not count (RFC 9112, section 2.2).
+func (h *headerScan) end(b []byte) int {
+	if h.start == h.seen {
+		for h.start < len(b) && (b[h.start] == '\r' || b[h.start] == '\n') {
+			h.start++
+		}
 	}
-	// The line break before the blank line may lie among those searched.
+	// The line break before the blank line may be among what was seen.
 	const before = 3
-	for at := max(start, searched-before); at < len(b); {
+	at := max(h.start, h.seen-before)
+	h.seen = len(b)
+	for {
 		n := bytes.IndexByte(b[at:], '\n')
 		if n < 0 {
 			return -1
@@ -197,7 +207,6 @@ func headerEnd(b []byte, searched int) int {
 			return at
 		}
 	}
-	return -1
 }
 
 // startsLikeHTTP tells whether the first line names the protocol, as the first

@@ -14,5 +14,5 @@ var (
 )
 
 const (
-	LogsStability = component.StabilityLevelBeta
+	LogsStability = component.StabilityLevelAlpha
 )

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"sync"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"go.opentelemetry.io/collector/component"
 )
 
 func Meter(settings component.TelemetrySettings) metric.Meter {
@@ -60,13 +61,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.TykfilterDroppedRecords, err = builder.meter.Int64Counter(
 		"otelcol_tykfilter_dropped_records",
-		metric.WithDescription("Records that a filter kept back. [Beta]"),
+		metric.WithDescription("Records that a filter kept back. [Alpha]"),
 		metric.WithUnit("{records}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TykfilterPayloads, err = builder.meter.Int64Counter(
 		"otelcol_tykfilter_payloads",
-		metric.WithDescription("Recorded requests and responses that were changed on their way; one that was changed in two ways counts in both. [Beta]"),
+		metric.WithDescription("Recorded requests and responses that were changed on their way; one that was changed in two ways counts in both. [Alpha]"),
 		metric.WithUnit("{payloads}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) processor.Settings {
 func AssertEqualTykfilterDroppedRecords(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tykfilter_dropped_records",
-		Description: "Records that a filter kept back. [Beta]",
+		Description: "Records that a filter kept back. [Alpha]",
 		Unit:        "{records}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -40,7 +40,7 @@ func AssertEqualTykfilterDroppedRecords(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualTykfilterPayloads(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tykfilter_payloads",
-		Description: "Recorded requests and responses that were changed on their way; one that was changed in two ways counts in both. [Beta]",
+		Description: "Recorded requests and responses that were changed on their way; one that was changed in two ways counts in both. [Alpha]",
 		Unit:        "{payloads}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

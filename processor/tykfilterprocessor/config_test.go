@@ -1,0 +1,138 @@
+package tykfilterprocessor
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
+)
+
+func loadConfig(t *testing.T, name string) (*Config, error) {
+	t.Helper()
+	file, err := confmaptest.LoadConf("testdata/config.yaml")
+	require.NoError(t, err)
+	sub, err := file.Sub(component.NewIDWithName(metadata.Type, name).String())
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := sub.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
+
+func TestConfigReadsEveryKey(t *testing.T) {
+	got, err := loadConfig(t, "all")
+	require.NoError(t, err)
+	assert.Equal(t, &Config{
+		APIIDs:            []string{"orders-api", "users"},
+		OrgIDs:            []string{"5e9d9544a1dcd60001d0ed20"},
+		ResponseCodes:     []int64{200, -1},
+		SkipAPIIDs:        []string{"internal"},
+		SkipOrgIDs:        []string{"globex", ""},
+		SkipResponseCodes: []int64{404, 0},
+		Fields: FieldsConfig{
+			Ignore:                []string{"api_key", "geo", "expireAt"},
+			OmitDetailedRecording: true,
+			MaxRecordSize:         65536,
+			DecodeRawRequest:      true,
+			DecodeRawResponse:     true,
+			RedactHeaders:         []string{"X-Token"},
+		},
+	}, got)
+}
+
+func TestConfigDefaultsOnlyRedact(t *testing.T) {
+	got, err := loadConfig(t, "")
+	require.NoError(t, err)
+	assert.Equal(t, &Config{Fields: FieldsConfig{
+		RedactHeaders: []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"},
+	}}, got)
+}
+
+func TestConfigEmptyHeaderListSwitchesRedactionOff(t *testing.T) {
+	got, err := loadConfig(t, "no_redaction")
+	require.NoError(t, err)
+	assert.Empty(t, got.Fields.RedactHeaders)
+}
+
+func TestConfigFaultsNameKeyValueAndRemedy(t *testing.T) {
+	_, err := loadConfig(t, "faulty_fields")
+	require.EqualError(t, err, `fields: ignore: "apikey" is not a field of a record; did you mean api_key?
+ignore: "no_such_field" is not a field of a record; the fields are method, host, path, raw_path, content_length, `+
+		`user_agent, day, month, year, hour, response_code, api_key, timestamp, api_version, api_name, api_id, org_id, `+
+		`oauth_id, request_time, raw_request, raw_response, ip_address, geo, network, latency, tags, alias, track_path, `+
+		`expireAt, api_schema, original_path, listen_path, graphql_stats, mcp_stats
+max_record_size: -1 is below 0; give a number of bytes, or 0 to keep recorded requests and responses whole
+redact_headers: "x-token: abc" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value
+redact_headers: "" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value`)
+
+	_, err = loadConfig(t, "faulty_code")
+	require.ErrorContains(t, err, "response_codes")
+	_, err = loadConfig(t, "faulty_key")
+	require.ErrorContains(t, err, "skip_apis")
+}
+
+func TestSchemaDescribesTheConfig(t *testing.T) {
+	schema, err := confmaptest.LoadConf("config.schema.yaml")
+	require.NoError(t, err)
+	requireSchema(t, schema.ToStringMap(), reflect.ValueOf(createDefaultConfig()).Elem(), "")
+
+	items := schema.Get("properties::fields::properties::ignore::items::enum").([]any)
+	var names []string
+	for f := analytics.FieldMethod; f <= analytics.FieldMCP; f++ {
+		names = append(names, f.String())
+	}
+	slices.Sort(names)
+	assert.Equal(t, names, anyStrings(items))
+}
+
+// requireSchema compares properties with tags, types with kinds, and defaults.
+func requireSchema(t *testing.T, schema map[string]any, cfg reflect.Value, path string) {
+	t.Helper()
+	properties := schema["properties"].(map[string]any)
+	assert.Len(t, properties, cfg.NumField(), "properties of %q", path)
+	for i := range cfg.NumField() {
+		key := cfg.Type().Field(i).Tag.Get("mapstructure")
+		property, ok := properties[key].(map[string]any)
+		require.True(t, ok, "%s::%s is missing", path, key)
+		assert.NotEmpty(t, property["description"], key)
+		value := cfg.Field(i)
+		switch value.Kind() {
+		case reflect.Struct:
+			assert.Equal(t, "object", property["type"], key)
+			requireSchema(t, property, value, key)
+		case reflect.Slice:
+			assert.Equal(t, "array", property["type"], key)
+			items := map[reflect.Kind]string{reflect.String: "string", reflect.Int64: "integer"}
+			assert.Equal(t, items[value.Type().Elem().Kind()], property["items"].(map[string]any)["type"], key)
+			assert.Len(t, property["default"], value.Len(), key)
+			if value.Len() > 0 {
+				assert.Equal(t, value.Interface(), anyStrings(property["default"].([]any)), key)
+			}
+		case reflect.Int:
+			assert.Equal(t, "integer", property["type"], key)
+			assert.EqualValues(t, value.Interface(), property["default"], key)
+		case reflect.Bool:
+			assert.Equal(t, "boolean", property["type"], key)
+			assert.Equal(t, value.Interface(), property["default"], key)
+		default:
+			t.Fatalf("%s::%s has a kind that this test does not know", path, key)
+		}
+	}
+}
+
+func anyStrings(values []any) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.(string)
+	}
+	return out
+}
