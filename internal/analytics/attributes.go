@@ -79,6 +79,11 @@ const (
 	AttrGraphQLHasErrors   = "tyk.graphql.has_errors"
 	AttrAPISchema          = "tyk.graphql.schema"
 
+	AttrURL               = "url.full" // of an uptime check
+	AttrUptimeTCPError    = "tyk.uptime.tcp_error"
+	AttrUptimeServerError = "tyk.uptime.server_error"
+	AttrMinute            = "tyk.time.minute" // of an uptime check
+
 	AttrMCP              = "tyk.mcp.is_mcp"
 	AttrMCPMethod        = "mcp.method.name"
 	AttrMCPPrimitiveType = "tyk.mcp.primitive_type"

@@ -1,14 +1,24 @@
 -- Renews this worker's leases and takes free or expired ones, oldest segment first.
--- KEYS: segments, leases, progress, groups
--- ARGV: group, worker, lease in ms, most segments to hold, segment key prefix
+-- KEYS: segments, leases, progress, groups, receipts
+-- ARGV: group, worker, lease in ms, most segments to hold, segment key prefix, group expiry in ms
 -- Returns one {sequence, description, entries done, entries in Redis} for each segment held.
 local group, worker = ARGV[1], ARGV[2]
 local most = tonumber(ARGV[4])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- See claim.lua: a first write that passes when memory is full.
-redis.call('PERSIST', KEYS[4])
-redis.call('ZADD', KEYS[4], now, group)
+local now = clock()
+unlock(KEYS[4])
+if redis.call('ZADD', KEYS[4], now, group) == 1 then
+  -- A new group starts at what is there: its receipts count from here.
+  local there = 0
+  local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+  for i = 2, #all, 2 do
+    there = there + redis.call('LLEN', ARGV[5] .. all[i])
+  end
+  local claimed = tonumber(redis.call('HGET', KEYS[5], 'claimed') or '0')
+  redis.call('HSET', KEYS[5], group .. '|before', claimed - there)
+end
+if redis.call('HGET', KEYS[3], group .. '|expiry') ~= ARGV[6] then
+  redis.call('HSET', KEYS[3], group .. '|expiry', ARGV[6])
+end
 -- Segments below the floor are done for this group and wait for others only.
 local known = tonumber(redis.call('HGET', KEYS[3], group .. '|floor') or '0')
 local floor = known

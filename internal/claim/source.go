@@ -27,6 +27,9 @@ type Settings struct {
 	MaxHeld int
 	// MaxDead is the most dead letters that a source keeps, from 1; the oldest give way.
 	MaxDead int
+	// GroupExpiry is how long the group counts after its last worker was heard of;
+	// 0 is for ever.
+	GroupExpiry time.Duration
 }
 
 // Source is one Redis list and all keys derived from it, which share its
@@ -46,13 +49,29 @@ type keys struct {
 	leases    string
 	progress  string
 	groups    string
+	receipts  string
 	dead      string
 	deadOrder string
+	replay    string // prefix; the group follows
 }
 
 // NewSource describes the list at key; it does not touch Redis.
 func NewSource(key string, settings Settings) *Source {
-	base := "otelcol-tyk:{" + key + "}:"
+	return newSource(key, "otelcol-tyk:{"+key+"}:", settings)
+}
+
+// Replay is the source of what is replayed to the group of the settings: dead
+// letters of s, framed with their identities. Its own dead letters are kept
+// with those of s.
+func (s *Source) Replay() *Source {
+	key := s.keys.replay + s.settings.Group
+	r := newSource(key, key+":", s.settings)
+	r.keys.dead, r.keys.deadOrder = s.keys.dead, s.keys.deadOrder
+	return r
+}
+
+// newSource derives all keys from base, which holds the hash tag.
+func newSource(key, base string, settings Settings) *Source {
 	return &Source{
 		key:      key,
 		hash:     fmt.Sprintf("%08x", uint32(xxhash.Sum64String(key))), //nolint:gosec // half of the hash tells sources apart
@@ -64,8 +83,10 @@ func NewSource(key string, settings Settings) *Source {
 			leases:    base + "leases",
 			progress:  base + "progress",
 			groups:    base + "groups",
+			receipts:  base + "receipts",
 			dead:      base + "dead",
 			deadOrder: base + "dead:order",
+			replay:    base + "replay:",
 		},
 	}
 }

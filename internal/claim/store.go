@@ -11,6 +11,8 @@ import (
 )
 
 var (
+	//go:embed common.lua
+	commonLua string
 	//go:embed claim.lua
 	claimLua string
 	//go:embed lease.lua
@@ -23,13 +25,22 @@ var (
 	buryLua string
 	//go:embed stat.lua
 	statLua string
+	//go:embed forget.lua
+	forgetLua string
+	//go:embed exhume.lua
+	exhumeLua string
+	//go:embed inspect.lua
+	inspectLua string
 
-	claimScript   = redis.NewScript(claimLua)
-	leaseScript   = redis.NewScript(leaseLua)
-	ackScript     = redis.NewScript(ackLua)
+	claimScript   = redis.NewScript(commonLua + claimLua)
+	leaseScript   = redis.NewScript(commonLua + leaseLua)
+	ackScript     = redis.NewScript(commonLua + ackLua)
 	releaseScript = redis.NewScript(releaseLua)
-	buryScript    = redis.NewScript(buryLua)
-	statScript    = redis.NewScript(statLua)
+	buryScript    = redis.NewScript(commonLua + buryLua)
+	statScript    = redis.NewScript(commonLua + statLua)
+	forgetScript  = redis.NewScript(commonLua + forgetLua)
+	exhumeScript  = redis.NewScript(commonLua + exhumeLua)
+	inspectScript = redis.NewScript(commonLua + inspectLua)
 )
 
 // ErrLeaseLost says that a segment is another worker's by now; what was
@@ -69,11 +80,11 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]V
 		for i, src := range sources {
 			claims[i] = nil
 			if fewest[i] > 0 {
-				claims[i] = claimScript.EvalSha(ctx, pipe, []string{src.key, src.keys.sequence, src.keys.segments},
+				claims[i] = claimScript.EvalSha(ctx, pipe, []string{src.key, src.keys.sequence, src.keys.segments, src.keys.receipts},
 					src.keys.segment, src.hash, randomPart(), fewest[i], src.settings.ChunkRecords, src.settings.ChunkBytes)
 			}
-			leases[i] = leaseScript.EvalSha(ctx, pipe, []string{src.keys.segments, src.keys.leases, src.keys.progress, src.keys.groups},
-				src.settings.Group, src.settings.Worker, src.settings.Lease.Milliseconds(), src.settings.MaxHeld, src.keys.segment)
+			leases[i] = leaseScript.EvalSha(ctx, pipe, []string{src.keys.segments, src.keys.leases, src.keys.progress, src.keys.groups, src.keys.receipts},
+				src.settings.Group, src.settings.Worker, src.settings.Lease.Milliseconds(), src.settings.MaxHeld, src.keys.segment, src.settings.GroupExpiry.Milliseconds())
 		}
 	})
 	if err != nil && !isReply(err) {
@@ -119,12 +130,13 @@ func (s *Store) Read(ctx context.Context, g Segment, from, to int64) ([]string, 
 	return entries, nil
 }
 
-// Ack records that the group is done with the first done entries of a segment.
-// ErrLeaseLost means that nothing was recorded.
-func (s *Store) Ack(ctx context.Context, g Segment, done int64) error {
+// Ack records that the group is done with the first done entries of a segment,
+// of which Redis had lost some before they could be read. ErrLeaseLost means that
+// nothing was recorded.
+func (s *Store) Ack(ctx context.Context, g Segment, done, lost int64) error {
 	k := g.Source.keys
-	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key()},
-		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done).Int64()
+	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key(), k.receipts},
+		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done, lost).Int64()
 	if err != nil {
 		return fmt.Errorf("acknowledge %d of %s: %w", done, g.Key(), err)
 	}
@@ -155,8 +167,8 @@ func (s *Store) Release(ctx context.Context, segments []Segment) error {
 // Bury keeps letters, all of one source. Letters already kept are left alone.
 // It returns how many are new, and how many old ones gave way to the limit.
 func (s *Store) Bury(ctx context.Context, src *Source, letters []Letter) (kept, dropped int64, err error) {
-	args := make([]any, 0, 1+2*len(letters))
-	args = append(args, src.settings.MaxDead)
+	args := make([]any, 0, 2+2*len(letters))
+	args = append(args, src.settings.Group, src.settings.MaxDead)
 	for _, letter := range letters {
 		body, err := letter.encode()
 		if err != nil {
@@ -164,7 +176,7 @@ func (s *Store) Bury(ctx context.Context, src *Source, letters []Letter) (kept, 
 		}
 		args = append(args, letter.UID, body)
 	}
-	reply, err := s.run(ctx, buryScript, []string{src.keys.dead, src.keys.deadOrder}, args...).Int64Slice()
+	reply, err := s.run(ctx, buryScript, []string{src.keys.dead, src.keys.deadOrder, src.keys.receipts}, args...).Int64Slice()
 	if err != nil {
 		return 0, 0, fmt.Errorf("bury %d entries of %s: %w", len(letters), src.key, err)
 	}
@@ -182,8 +194,23 @@ type Stat struct {
 	Claimed int64
 	// OldestAge is how long the oldest segment with such entries has been claimed.
 	OldestAge time.Duration
-	// Dead is the number of dead letters.
+	// Dead is the number of dead letters, of all groups.
 	Dead int64
+	// Receipts tell what became of everything that the group was to see.
+	Receipts Receipts
+}
+
+// Receipts count entries since the group began, over all its workers. Once
+// nothing is claimed and not acknowledged, Seen is the sum of the others.
+type Receipts struct {
+	// Seen were claimed, by whomever, for the group to see.
+	Seen int64
+	// Delivered were taken by every pipeline.
+	Delivered int64
+	// Dead became dead letters.
+	Dead int64
+	// Lost were no longer in Redis when they were to be read.
+	Lost int64
 }
 
 // Stats looks at every source in one round trip; the result has one Stat per source.
@@ -192,7 +219,8 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 	replies := make([]*redis.Cmd, len(sources))
 	err := s.pipelined(ctx, []*redis.Script{statScript}, func(pipe redis.Pipeliner) {
 		for i, src := range sources {
-			replies[i] = statScript.EvalSha(ctx, pipe, []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead}, src.settings.Group)
+			replies[i] = statScript.EvalSha(ctx, pipe, []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead, src.keys.receipts},
+				src.settings.Group, src.keys.segment)
 		}
 	})
 	if err != nil {
@@ -203,10 +231,11 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the backlog of %s: %w", src.key, err)
 		}
-		if len(reply) != 4 {
+		if len(reply) != 8 {
 			return nil, fmt.Errorf("read the backlog of %s: unexpected reply %v", src.key, reply)
 		}
-		stats[i] = Stat{Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3]}
+		stats[i] = Stat{Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3],
+			Receipts: Receipts{Seen: reply[4], Delivered: reply[5] - reply[6] - reply[7], Dead: reply[6], Lost: reply[7]}}
 	}
 	return stats, nil
 }

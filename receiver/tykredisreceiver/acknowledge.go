@@ -62,7 +62,7 @@ func (a *acknowledger) run(ctx context.Context) {
 func (a *acknowledger) record(ctx context.Context, h *holding, done int64) error {
 	wait := newBackoff()
 	for {
-		err := a.store.Ack(ctx, h.Segment, done)
+		err := a.store.Ack(ctx, h.Segment, done, 0)
 		if err == nil || errors.Is(err, claim.ErrLeaseLost) {
 			return err
 		}

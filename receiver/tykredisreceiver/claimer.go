@@ -23,6 +23,8 @@ const (
 	longestUnclaimed = 10 * time.Second
 	// statEvery is how often the backlog is looked at, for metrics only.
 	statEvery = 5 * time.Second
+	// expireEvery is how often groups are looked for that nobody works for any more.
+	expireEvery = time.Minute
 )
 
 // claimer looks at the lists in the rhythm of poll_interval: it claims what is
@@ -39,6 +41,7 @@ type claimer struct {
 
 	lastClaim []time.Time // by source
 	lastStat  time.Time
+	lastSweep time.Time
 	stats     atomic.Pointer[[]claim.Stat]
 }
 
@@ -83,6 +86,11 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) error {
 			}
 		}
 	}
+	if time.Since(c.lastSweep) >= expireEvery {
+		if err := c.expire(ctx, plain); err != nil {
+			return err
+		}
+	}
 	if time.Since(c.lastStat) < statEvery {
 		return nil
 	}
@@ -90,6 +98,20 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) error {
 	if err == nil {
 		c.stats.Store(&stats)
 		c.lastStat = time.Now()
+	}
+	return err
+}
+
+// expire removes groups that were not heard of for longer than their own
+// group_expiry, so that they hold no memory of Redis for ever.
+func (c *claimer) expire(ctx context.Context, plain []*claim.Source) error {
+	expired, err := c.store.Expire(ctx, plain)
+	for key, groups := range expired {
+		c.logger.Warn("Removed groups that were not heard of for longer than their group_expiry",
+			zap.String("source", key), zap.Strings("groups", groups))
+	}
+	if err == nil {
+		c.lastSweep = time.Now()
 	}
 	return err
 }
@@ -106,8 +128,8 @@ func (c *claimer) fewest(now time.Time) []int {
 	return fewest
 }
 
-// checkWhole says aloud when Redis lost entries of a segment that this group
-// had begun, and drops a segment of which nothing is left.
+// checkWhole says aloud when Redis lost entries of a segment, and goes on behind
+// them.
 func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
 	lost := h.Start() - h.Done
 	if lost == 0 || h.Kept > 0 && h.Done == 0 {
@@ -116,11 +138,10 @@ func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
 	c.telemetry.TykredisEntriesLost.Add(ctx, lost)
 	c.logger.Error("Redis no longer has claimed entries: was it restarted without persistence, or are keys evicted?",
 		zap.String("segment", h.Key()), zap.Int64("entries", lost))
-	if h.Kept > 0 {
-		return nil
+	if h.Kept == 0 {
+		h.gone.Store(true)
 	}
-	h.gone.Store(true)
-	return c.store.Ack(ctx, h.Segment, h.Count)
+	return c.store.Ack(ctx, h.Segment, h.Start(), lost)
 }
 
 // pause waits for d, or until ctx is done.

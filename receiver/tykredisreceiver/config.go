@@ -32,6 +32,9 @@ type Config struct {
 	KeyPrefix string `mapstructure:"key_prefix"`
 	// Group is whose progress is recorded: each group sees every record once.
 	Group string `mapstructure:"group"`
+	// GroupExpiry is how long the group counts after its last process was heard of;
+	// then what waits for it is given up. 0 is for ever.
+	GroupExpiry time.Duration `mapstructure:"group_expiry"`
 	// ChunkSize is the most records in a delivery, from 1.
 	ChunkSize int `mapstructure:"chunk_size"`
 	// ChunkBytes is about the most bytes of Redis entries in a delivery.
@@ -52,6 +55,8 @@ type Config struct {
 	Redelivery RedeliveryConfig `mapstructure:"redelivery"`
 	// Requests are the 22 lists of request records.
 	Requests RequestsConfig `mapstructure:"requests"`
+	// Uptime is the list of uptime checks.
+	Uptime UptimeConfig `mapstructure:"uptime"`
 	// DeadLetters are entries that no delivery will ever succeed with.
 	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
 }
@@ -67,6 +72,12 @@ type RedeliveryConfig struct {
 // RequestsConfig switches the lists of request records.
 type RequestsConfig struct {
 	// Enabled is whether they are read.
+	Enabled bool `mapstructure:"enabled"`
+}
+
+// UptimeConfig switches the list of uptime checks.
+type UptimeConfig struct {
+	// Enabled is whether it is read.
 	Enabled bool `mapstructure:"enabled"`
 }
 
@@ -135,8 +146,11 @@ func (cfg *Config) Validate() error {
 			fault("%s: %s: use at least %s", d.key, d.value, d.least)
 		}
 	}
-	if !cfg.Requests.Enabled {
-		fault("requests::enabled: false: nothing is left to receive: enable it, or remove the receiver")
+	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {
+		fault("group_expiry: %s: use at least 1m0s, or 0 for never", cfg.GroupExpiry)
+	}
+	if !cfg.Requests.Enabled && !cfg.Uptime.Enabled {
+		fault("requests::enabled and uptime::enabled: both are false: nothing is left to receive: enable one, or remove the receiver")
 	}
 	return errors.Join(errs...)
 }

@@ -40,6 +40,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Timeout:         2 * time.Second,
 		KeyPrefix:       "my-",
 		Group:           "postgres.1",
+		GroupExpiry:     2 * time.Hour,
 		ChunkSize:       100,
 		ChunkBytes:      1000,
 		MaxInFlight:     7,
@@ -48,6 +49,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		ShutdownTimeout: 3 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
+		Uptime:          UptimeConfig{Enabled: true},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
 	}, cfg)
 }
@@ -69,5 +71,6 @@ poll_interval: 0s: use at least 1ms
 lease: 500ms: use at least 1s
 shutdown_timeout: -1s: use at least 0s
 redelivery::max_interval: 1s: use at least 2s
-requests::enabled: false: nothing is left to receive: enable it, or remove the receiver`)
+group_expiry: 1s: use at least 1m0s, or 0 for never
+requests::enabled and uptime::enabled: both are false: nothing is left to receive: enable one, or remove the receiver`)
 }

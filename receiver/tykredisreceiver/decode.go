@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
 // undecodable is an entry that is no record.
@@ -26,33 +27,45 @@ func decodeBatch(b batch, scopeVersion string) (plog.Logs, []undecodable) {
 	logs := plog.NewLogs()
 	logs.ResourceLogs().EnsureCapacity(len(b.chunks))
 	var bad []undecodable
-	var record analytics.Record
 	for _, c := range b.chunks {
-		resource := logs.ResourceLogs().AppendEmpty()
-		resource.Resource().Attributes().PutStr("service.name", analytics.ServiceName)
-		scope := resource.ScopeLogs().AppendEmpty()
-		scope.Scope().SetName(analytics.ScopeName)
-		scope.Scope().SetVersion(scopeVersion)
-		records := scope.LogRecords()
+		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(c.entries))
-		claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
-		uids := newUIDs(c)
-		for i, entry := range c.entries {
-			if err := c.h.source.decode(unsafe.Slice(unsafe.StringData(entry), len(entry)), &record); err != nil {
-				bad = append(bad, undecodable{chunk: c, at: i, reason: err})
-				continue
-			}
-			lr := records.AppendEmpty()
-			record.ToLog(lr, uids.at(i))
-			lr.SetObservedTimestamp(claimed)
-		}
-		if records.Len() == 0 {
-			logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
-				return rl.ScopeLogs().At(0).LogRecords().Len() == 0
-			})
-		}
+		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(scopeVersion)
+		bad = append(bad, decodeChunk(c, records)...)
+	}
+	if len(bad) > 0 {
+		logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+			return rl.ScopeLogs().At(0).LogRecords().Len() == 0
+		})
 	}
 	return logs, bad
+}
+
+func decodeChunk(c chunk, records plog.LogRecordSlice) []undecodable {
+	var bad []undecodable
+	d := decoder{form: c.h.source.form}
+	claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
+	ids := newUIDs(c)
+	for i, entry := range c.entries {
+		bytes := unsafe.Slice(unsafe.StringData(entry), len(entry))
+		uid, err := "", error(nil)
+		if c.h.source.replay {
+			uid, bytes, err = claim.Unframe(bytes)
+		} else {
+			uid = ids.at(i)
+		}
+		if err == nil {
+			err = d.decode(bytes)
+		}
+		if err != nil {
+			bad = append(bad, undecodable{chunk: c, at: i, reason: err})
+			continue
+		}
+		lr := records.AppendEmpty()
+		d.write(lr, uid)
+		lr.SetObservedTimestamp(claimed)
+	}
+	return bad
 }
 
 // uids writes a chunk's record identities into one piece of memory.
@@ -64,7 +77,9 @@ type uids struct {
 
 func newUIDs(c chunk) *uids {
 	u := &uids{segment: c.h.ID, from: c.from}
-	u.text.Grow(len(c.entries) * (len(c.h.ID) + 1 + len(strconv.FormatInt(c.end(), 10))))
+	if !c.h.source.replay {
+		u.text.Grow(len(c.entries) * (len(c.h.ID) + 1 + len(strconv.FormatInt(c.end(), 10))))
+	}
 	return u
 }
 
@@ -77,7 +92,31 @@ func (u *uids) at(i int) string {
 	return u.text.String()[start:]
 }
 
-// uid is the identity of one entry of a chunk.
-func (c chunk) uid(at int) string {
-	return fmt.Sprintf("%s-%d", c.h.ID, c.from+int64(at))
+// identify gives the identity of one entry of a chunk, and its bytes as the
+// gateway pushed them.
+func (c chunk) identify(at int) (uid string, entry []byte) {
+	if c.h.source.replay {
+		if uid, entry, err := claim.Unframe([]byte(c.entries[at])); err == nil {
+			return uid, entry
+		}
+	}
+	return fmt.Sprintf("%s-%d", c.h.ID, c.from+int64(at)), []byte(c.entries[at])
+}
+
+// find looks for the record of an identity.
+func (b batch) find(uid analytics.UID) (c chunk, at int, ok bool) {
+	for _, c := range b.chunks {
+		if c.h.ID == uid.Segment && c.from <= uid.Index && uid.Index < c.end() {
+			return c, int(uid.Index - c.from), true
+		}
+		if !c.h.source.replay {
+			continue
+		}
+		for i := range c.entries {
+			if is, _ := c.identify(i); is == uid.String() {
+				return c, i, true
+			}
+		}
+	}
+	return chunk{}, 0, false
 }

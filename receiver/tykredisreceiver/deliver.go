@@ -101,8 +101,8 @@ func (d *deliverer) attempt(ctx context.Context, b batch) ([]deadLetter, answer)
 	case unanswered:
 	}
 	for _, r := range refused {
-		if letter, ok := d.refused(b, r.UID.Segment, r.UID.Index, r.Reason); ok {
-			letters = append(letters, letter)
+		if c, at, ok := b.find(r.UID); ok {
+			letters = append(letters, d.letter(c, at, refusedEntry, r.Reason))
 		}
 	}
 	return letters, answer{verdict: v, err: err}
@@ -177,12 +177,13 @@ type deadLetter struct {
 }
 
 func (d *deliverer) letter(c chunk, at int, reason deathReason, text string) deadLetter {
+	uid, entry := c.identify(at)
 	return deadLetter{source: c.h.source, reason: reason, letter: claim.Letter{
-		UID:    c.uid(at),
+		UID:    uid,
 		Reason: string(reason) + ": " + text,
 		At:     time.Now().UTC(),
 		Group:  d.group,
-		Entry:  []byte(c.entries[at]),
+		Entry:  entry,
 	}}
 }
 
@@ -192,15 +193,6 @@ func (d *deliverer) undecodable(bad []undecodable) []deadLetter {
 		letters = append(letters, d.letter(u.chunk, u.at, undecodableEntry, u.reason.Error()))
 	}
 	return letters
-}
-
-func (d *deliverer) refused(b batch, segment string, index int64, reason string) (deadLetter, bool) {
-	for _, c := range b.chunks {
-		if c.h.ID == segment && c.from <= index && index < c.end() {
-			return d.letter(c, int(index-c.from), refusedEntry, reason), true
-		}
-	}
-	return deadLetter{}, false
 }
 
 // bury keeps letters in Redis, trying until ctx is done.

@@ -28,6 +28,7 @@ func createDefaultConfig() component.Config {
 		Timeout:         5 * time.Second,
 		KeyPrefix:       "analytics-",
 		Group:           "default",
+		GroupExpiry:     7 * 24 * time.Hour,
 		ChunkSize:       5000,
 		ChunkBytes:      8 << 20,
 		MaxInFlight:     2,

@@ -33,7 +33,7 @@ type destination struct {
 	// answer, if set, decides on each delivery; called without the lock.
 	answer func(ctx context.Context, keys []string, ld plog.Logs) error
 
-	mu         sync.Mutex
+	mu   sync.Mutex
 	kept map[string]int    // deliveries by API key
 	uids map[string]string // by API key
 }
@@ -184,7 +184,7 @@ func leftover(t *testing.T, rdb *redis.Client) []string {
 	keys, err := rdb.Keys(t.Context(), "*").Result()
 	require.NoError(t, err)
 	return slices.DeleteFunc(keys, func(key string) bool {
-		for _, kept := range []string{":seq", ":groups", ":progress", ":dead", ":dead:order"} {
+		for _, kept := range []string{":seq", ":groups", ":progress", ":receipts", ":dead", ":dead:order"} {
 			if len(key) > len(kept) && key[len(key)-len(kept):] == kept {
 				return true
 			}

@@ -59,7 +59,7 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	r.client = client
 	r.store = claim.NewStore(client)
-	r.sources = requestSources(r.cfg.KeyPrefix, claim.Settings{
+	r.sources = sources(r.cfg, claim.Settings{
 		Group:        r.cfg.Group,
 		Worker:       workerName(),
 		Lease:        r.cfg.Lease,
@@ -67,6 +67,7 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 		ChunkBytes:   r.cfg.ChunkBytes,
 		MaxHeld:      maxHeld,
 		MaxDead:      r.cfg.DeadLetters.MaxEntries,
+		GroupExpiry:  r.cfg.GroupExpiry,
 	})
 	r.holdings = newHoldings(len(r.sources))
 
@@ -186,8 +187,8 @@ func (r *redisReceiver) observe() error {
 			}
 		}
 	}
-	of := func(src *source) metric.ObserveOption {
-		return metric.WithAttributes(attribute.String("source", src.Key()))
+	of := func(src *source, more ...attribute.KeyValue) metric.ObserveOption {
+		return metric.WithAttributes(append(more, attribute.String("source", src.Key()))...)
 	}
 	return errors.Join(
 		r.telemetry.RegisterTykredisBacklogCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -195,7 +196,22 @@ func (r *redisReceiver) observe() error {
 			return nil
 		}),
 		r.telemetry.RegisterTykredisDeadLettersCallback(func(_ context.Context, o metric.Int64Observer) error {
-			each(func(src *source, s claim.Stat) { o.Observe(s.Dead, of(src)) })
+			each(func(src *source, s claim.Stat) {
+				if !src.replay { // which shares them with its source
+					o.Observe(s.Dead, of(src))
+				}
+			})
+			return nil
+		}),
+		r.telemetry.RegisterTykredisReceiptsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			each(func(src *source, s claim.Stat) {
+				for state, n := range map[string]int64{
+					"claimed": s.Receipts.Seen, "delivered": s.Receipts.Delivered, "dead_lettered": s.Receipts.Dead,
+					"lost": s.Receipts.Lost, "in_flight": s.Claimed,
+				} {
+					o.Observe(n, of(src, attribute.String("state", state)))
+				}
+			})
 			return nil
 		}),
 		r.telemetry.RegisterTykredisOldestClaimAgeCallback(func(_ context.Context, o metric.Float64Observer) error {

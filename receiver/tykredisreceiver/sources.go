@@ -1,37 +1,77 @@
 package tykredisreceiver
 
 import (
-	"strconv"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
-// decodeFunc fills a record from an entry's bytes; the record's strings share
-// the entry's memory.
-type decodeFunc func(entry []byte, r *analytics.Record) error
-
-// source is one of the gateway's lists and how its entries are written.
+// source is a list, how its entries are written, and where its dead letters lie.
 type source struct {
 	*claim.Source
-	decode decodeFunc
+	form form
+	// replay is true for the list that a group's dead letters are replayed from,
+	// whose entries bring their identities along.
+	replay bool
 }
 
-// requestSources lists every name that a gateway can push request records to:
-// with and without multiple keys, in both serialisations (contract: records and
-// raw stores, section 1.1). Which of them a gateway uses is its configuration's
-// affair, so all are watched.
-func requestSources(prefix string, settings claim.Settings) []*source {
-	var sources []*source
-	for i := -1; i <= 9; i++ {
-		key := prefix + "tyk-system-analytics"
-		if i >= 0 {
-			key += "_" + strconv.Itoa(i)
-		}
-		sources = append(sources,
-			&source{claim.NewSource(key, settings), analytics.DecodeMsgpack},
-			&source{claim.NewSource(key+"_protobuf", settings), analytics.DecodeProtobuf},
-		)
+// form is how a list's entries are written.
+type form int
+
+const (
+	msgpackRequest form = iota
+	protobufRequest
+	msgpackUptime
+)
+
+// sources lists everything to watch: which of the request lists a gateway uses
+// is its configuration's affair, so all are. Each comes with its replays.
+func sources(cfg *Config, settings claim.Settings) []*source {
+	var all []*source
+	add := func(key string, f form) {
+		src := claim.NewSource(key, settings)
+		all = append(all, &source{Source: src, form: f}, &source{Source: src.Replay(), form: f, replay: true})
 	}
-	return sources
+	if cfg.Requests.Enabled {
+		for _, list := range analytics.RequestLists(cfg.KeyPrefix) {
+			if list.Protobuf {
+				add(list.Key, protobufRequest)
+			} else {
+				add(list.Key, msgpackRequest)
+			}
+		}
+	}
+	if cfg.Uptime.Enabled {
+		add(analytics.UptimeList, msgpackUptime)
+	}
+	return all
+}
+
+// decoder turns entries of one form into log records; it is used again for each.
+type decoder struct {
+	form    form
+	request analytics.Record
+	uptime  analytics.Uptime
+}
+
+// decode reads an entry, whose memory the record goes on sharing.
+func (d *decoder) decode(entry []byte) error {
+	switch d.form {
+	case protobufRequest:
+		return analytics.DecodeProtobuf(entry, &d.request)
+	case msgpackUptime:
+		return analytics.DecodeUptime(entry, &d.uptime)
+	default:
+		return analytics.DecodeMsgpack(entry, &d.request)
+	}
+}
+
+// write puts what was decoded last into a log record.
+func (d *decoder) write(lr plog.LogRecord, uid string) {
+	if d.form == msgpackUptime {
+		d.uptime.ToLog(lr, uid)
+		return
+	}
+	d.request.ToLog(lr, uid)
 }

@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	TykredisDeadLettersDropped  metric.Int64Counter
 	TykredisEntriesLost         metric.Int64Counter
 	TykredisOldestClaimAge      metric.Float64ObservableGauge
+	TykredisReceipts            metric.Int64ObservableGauge
 	TykredisRecordsClaimed      metric.Int64Counter
 	TykredisRecordsDeadLettered metric.Int64Counter
 	TykredisRecordsDelivered    metric.Int64Counter
@@ -85,6 +86,21 @@ func (builder *TelemetryBuilder) RegisterTykredisOldestClaimAgeCallback(cb metri
 		cb(ctx, &observerFloat64{inst: builder.TykredisOldestClaimAge, obs: o})
 		return nil
 	}, builder.TykredisOldestClaimAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTykredisReceiptsCallback sets callback for observable TykredisReceipts metric.
+func (builder *TelemetryBuilder) RegisterTykredisReceiptsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TykredisReceipts, obs: o})
+		return nil
+	}, builder.TykredisReceipts)
 	if err != nil {
 		return err
 	}
@@ -166,6 +182,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tykredis_oldest_claim_age",
 		metric.WithDescription("Age of the oldest claimed segment that this group has not delivered in full. [Alpha]"),
 		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisReceipts, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tykredis_receipts",
+		metric.WithDescription("Entries since the group began, over all its processes; claimed is the sum of the others. [Alpha]"),
+		metric.WithUnit("{entries}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TykredisRecordsClaimed, err = builder.meter.Int64Counter(

@@ -32,6 +32,10 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterTykredisReceiptsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.TykredisChunksRedelivered.Add(context.Background(), 1)
 	tb.TykredisDeadLettersDropped.Add(context.Background(), 1)
 	tb.TykredisEntriesLost.Add(context.Background(), 1)
@@ -55,6 +59,9 @@ func TestSetupTelemetry(t *testing.T) {
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisOldestClaimAge(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykredisReceipts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisRecordsClaimed(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},

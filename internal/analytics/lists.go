@@ -1,0 +1,30 @@
+package analytics
+
+import "strconv"
+
+// UptimeList is the Redis list of uptime checks, always msgpack (contract:
+// records and raw stores, section 1.1).
+const UptimeList = "host-checker:tyk-uptime-analytics"
+
+// List is a Redis list that gateways push request records to.
+type List struct {
+	// Key is its name.
+	Key string
+	// Protobuf is true where entries are protobuf, else they are msgpack.
+	Protobuf bool
+}
+
+// RequestLists names every list that a gateway can push request records to:
+// with and without multiple keys, in both serialisations (contract: records and
+// raw stores, section 1.1). The prefix is "analytics-" unless configured.
+func RequestLists(prefix string) []List {
+	var lists []List
+	for i := -1; i <= 9; i++ {
+		key := prefix + "tyk-system-analytics"
+		if i >= 0 {
+			key += "_" + strconv.Itoa(i)
+		}
+		lists = append(lists, List{Key: key}, List{Key: key + "_protobuf", Protobuf: true})
+	}
+	return lists
+}

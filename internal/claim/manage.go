@@ -1,0 +1,121 @@
+package claim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Forget removes a group of a source, and what only it held. It returns false
+// when there is no such group. A worker of the group that still lives starts it anew.
+func (s *Store) Forget(ctx context.Context, src *Source, group string) (bool, error) {
+	gone, err := s.forget(ctx, src, group)
+	return len(gone) > 0, err
+}
+
+// Expire removes the groups of the sources that were not heard of for longer
+// than their own expiry, and returns their names by source key.
+func (s *Store) Expire(ctx context.Context, sources []*Source) (map[string][]string, error) {
+	expired := map[string][]string{}
+	var errs []error
+	for _, src := range sources {
+		gone, err := s.forget(ctx, src, "")
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if len(gone) > 0 {
+			expired[src.key] = gone
+		}
+	}
+	return expired, errors.Join(errs...)
+}
+
+func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string, error) {
+	k := src.keys
+	gone, err := s.run(ctx, forgetScript, []string{k.segments, k.leases, k.progress, k.groups, k.receipts}, k.segment, group).StringSlice()
+	if err != nil {
+		return nil, fmt.Errorf("forget groups of %s: %w", src.key, err)
+	}
+	return gone, nil
+}
+
+// Letters calls visit with each dead letter of a source, oldest first, until it
+// returns false. Letters that are buried or taken away meanwhile may be missed.
+func (s *Store) Letters(ctx context.Context, src *Source, visit func(Letter) bool) error {
+	const page = 500
+	for start := int64(0); ; start += page {
+		fields, err := s.rdb.ZRange(ctx, src.keys.deadOrder, start, start+page-1).Result()
+		if err != nil {
+			return fmt.Errorf("list dead letters of %s: %w", src.key, err)
+		}
+		if len(fields) == 0 {
+			return nil
+		}
+		bodies, err := s.rdb.HMGet(ctx, src.keys.dead, fields...).Result()
+		if err != nil {
+			return fmt.Errorf("read dead letters of %s: %w", src.key, err)
+		}
+		for i, body := range bodies {
+			text, ok := body.(string)
+			if !ok {
+				continue // taken away since it was listed
+			}
+			letter, err := DecodeLetter(text)
+			if err != nil {
+				return fmt.Errorf("dead letter %s of %s: %w", fields[i], src.key, err)
+			}
+			if !visit(letter) {
+				return nil
+			}
+		}
+	}
+}
+
+// Replay gives letters of a source back to the groups that buried them, each
+// with its identity, and returns how many were still there.
+func (s *Store) Replay(ctx context.Context, src *Source, letters []Letter) (int64, error) {
+	return s.exhume(ctx, src, letters, "replay", func(l Letter) string { return frame(l.UID, l.Entry) })
+}
+
+// Drop removes letters of a source for good, and returns how many were still there.
+func (s *Store) Drop(ctx context.Context, src *Source, letters []Letter) (int64, error) {
+	return s.exhume(ctx, src, letters, "drop", func(Letter) string { return "" })
+}
+
+func (s *Store) exhume(ctx context.Context, src *Source, letters []Letter, verb string, framed func(Letter) string) (int64, error) {
+	byGroup := map[string][]any{}
+	for _, l := range letters {
+		if byGroup[l.Group] == nil {
+			byGroup[l.Group] = []any{l.Group, verb}
+		}
+		byGroup[l.Group] = append(byGroup[l.Group], l.UID, framed(l))
+	}
+	total := int64(0)
+	for group, args := range byGroup {
+		k := src.keys
+		n, err := s.run(ctx, exhumeScript, []string{k.dead, k.deadOrder, k.receipts, k.replay + group}, args...).Int64()
+		if err != nil {
+			return total, fmt.Errorf("%s dead letters of %s: %w", verb, src.key, err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// pairs reads a flat list of names and values.
+func pairs(reply any) (map[string]string, error) {
+	list, ok := reply.([]any)
+	if !ok || len(list)%2 != 0 {
+		return nil, fmt.Errorf("unexpected reply %v", reply)
+	}
+	out := make(map[string]string, len(list)/2)
+	for i := 0; i < len(list); i += 2 {
+		name, okName := list[i].(string)
+		value, okValue := list[i+1].(string)
+		if !okName || !okValue {
+			return nil, fmt.Errorf("unexpected reply %v", reply)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
