@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
@@ -209,4 +210,24 @@ func letters(t *testing.T, rdb *redis.Client, key string) map[string]claim.Lette
 func newRedis(t *testing.T, opts ...peers.RedisOption) *peers.Redis {
 	t.Helper()
 	return peers.StartRedis(t, opts...)
+}
+
+// receipts reads the receipts of the plain list by state.
+func (r *running) receipts(t *testing.T) map[string]int64 {
+	t.Helper()
+	m, err := r.tel.GetMetric("otelcol_tykredis_receipts")
+	if err != nil {
+		return nil
+	}
+	gauge, ok := m.Data.(metricdata.Gauge[int64])
+	require.True(t, ok)
+	out := map[string]int64{}
+	for _, point := range gauge.DataPoints {
+		source, _ := point.Attributes.Value("source")
+		state, _ := point.Attributes.Value("state")
+		if source.AsString() == list {
+			out[state.AsString()] = point.Value
+		}
+	}
+	return out
 }
