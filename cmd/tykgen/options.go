@@ -15,7 +15,7 @@ import (
 )
 
 // passwordVariable keeps the password out of the list of processes.
-const passwordVariable = "REDIS_PASSWORD" //nolint:gosec // the name of a variable
+const passwordVariable = "REDIS_PASSWORD"
 
 // options are the command line's.
 type options struct {
@@ -69,7 +69,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if useTLS {
 		o.redis.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return o, o.validate(f.Args())
+	if err := o.validate(f.Args()); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 func (o *options) validate(rest []string) error {

@@ -76,7 +76,7 @@ func (g *Gateway) add(f *flush, at time.Time) {
 		kind = goodMCP
 	}
 	f.put(key, entry, kind)
-	if f.every > 0 && g.poisoned < g.settings.Poison && int64(g.generator.made)%f.every == 0 { //nolint:gosec // far below 2^63
+	if f.every > 0 && g.poisoned < g.settings.Poison && int64(g.generator.made)%f.every == 0 {
 		f.put(key, poison(g.poisoned, entry), bad)
 		g.poisoned++
 	}

@@ -105,7 +105,7 @@ func NewGateway(options redis.Options, generator *Generator, settings GatewaySet
 		client:    redis.NewClient(&options),
 		generator: generator,
 		settings:  settings,
-		random:    rand.New(rand.NewPCG(generator.settings.Seed, 0x676174)), //nolint:gosec // no secret
+		random:    rand.New(rand.NewPCG(generator.settings.Seed, 0x676174)),
 		totals:    Totals{Keys: map[string]int64{}},
 	}, nil
 }

@@ -81,7 +81,7 @@ func New(s Settings) (*Generator, error) {
 	if s.Location == nil {
 		s.Location = time.UTC
 	}
-	g := &Generator{settings: s, random: rand.New(rand.NewPCG(s.Seed, 0x74796b))} //nolint:gosec // no secret
+	g := &Generator{settings: s, random: rand.New(rand.NewPCG(s.Seed, 0x74796b))}
 	g.apis, g.nextAPI = build(s.Organisations, s.APIs, s.OmitMCP)
 	g.clients = clients(worldClients, g.random)
 	return g, nil
@@ -146,7 +146,7 @@ func (a *api) outcome(r *rand.Rand) outcome {
 				return outcome{code: 503, by: upstream}
 			}
 		case r.Uint64()&511 == 0:
-			a.spell = 20 + int(r.Uint64()&127) //nolint:gosec // at most 127
+			a.spell = 20 + int(r.Uint64()&127)
 		}
 	}
 	if n := a.nextOutcome.pick(r); n > 0 {
@@ -195,7 +195,7 @@ func (g *Generator) setPaths(c *call, o outcome) {
 
 func (g *Generator) setLatency(a *api, c *call, o outcome, cached bool) {
 	l := &g.record.Latency
-	l.Gateway = int64(g.random.Uint64() & 3 >> (g.random.Uint64() & 1)) //nolint:gosec // at most 3
+	l.Gateway = int64(g.random.Uint64() & 3 >> (g.random.Uint64() & 1))
 	switch {
 	case o.by == failed:
 		l.Gateway += int64(o.latency)

@@ -2,6 +2,7 @@ package traffic_test
 
 import (
 	"encoding/base64"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -43,8 +44,9 @@ func TestSameSeedGivesTheSameBytes(t *testing.T) {
 		each(g, 500, func(r *analytics.Record) { b = analytics.AppendMsgpack(b, r) })
 		return b
 	}
-	assert.Equal(t, bytes(7), bytes(7))
-	assert.NotEqual(t, bytes(7), bytes(8))
+	first, again, other := bytes(7), bytes(7), bytes(8)
+	assert.Equal(t, first, again)
+	assert.NotEqual(t, first, other)
 }
 
 func TestSizesAreThoseOfARealGateway(t *testing.T) {
@@ -219,11 +221,11 @@ func TestDetailedRecordsCarryRequestAndResponse(t *testing.T) {
 		require.True(t, strings.HasPrefix(string(request), r.Method+" "+r.RawPath+" HTTP/1.1\r\n"))
 		_, sent, found := strings.Cut(string(request), "\r\n\r\n")
 		require.True(t, found)
-		require.EqualValues(t, r.ContentLength, len(sent))
+		require.Len(t, sent, int(r.ContentLength))
 		response, err := base64.StdEncoding.DecodeString(r.RawResponse)
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(string(response), "HTTP/"))
-		if r.ResponseCode == 200 && !r.GraphQL.IsGraphQL && r.Method == "GET" {
+		if r.ResponseCode == 200 && !r.GraphQL.IsGraphQL && r.Method == http.MethodGet {
 			_, got, _ := strings.Cut(string(response), "\r\n\r\n")
 			require.Len(t, got, body)
 		}

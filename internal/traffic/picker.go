@@ -33,7 +33,7 @@ func newPicker(weights []float64) picker {
 		s, l := small[len(small)-1], large[len(large)-1]
 		small = small[:len(small)-1]
 		p.keep[s] = uint32(scaled[s] * (1 << 32)) // below 1, so it fits
-		p.other[s] = int32(l)                     //nolint:gosec // an index of a list made here
+		p.other[s] = int32(l)
 		scaled[l] -= 1 - scaled[s]
 		if scaled[l] < 1 {
 			large = large[:len(large)-1]
@@ -41,7 +41,7 @@ func newPicker(weights []float64) picker {
 		}
 	}
 	for _, i := range append(small, large...) { // weight 1 up to rounding: always itself
-		p.other[i] = int32(i) //nolint:gosec // as above
+		p.other[i] = int32(i)
 	}
 	return p
 }
@@ -49,8 +49,8 @@ func newPicker(weights []float64) picker {
 func (p *picker) pick(r *rand.Rand) int {
 	u := r.Uint64()
 	i := (u >> 32) * uint64(len(p.keep)) >> 32
-	if uint32(u) < p.keep[i] { //nolint:gosec // the low half is wanted
-		return int(i) //nolint:gosec // below len(p.keep)
+	if u&math.MaxUint32 < uint64(p.keep[i]) {
+		return int(i)
 	}
 	return int(p.other[i])
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -72,7 +73,7 @@ func build(orgs, apis int, omitMCP bool) ([]*api, picker) {
 			traced:    org == orgs-1,
 		}
 		if round > 0 {
-			a.id = identifier(32, "api", bp.slug, fmt.Sprint(round))
+			a.id = identifier(32, "api", bp.slug, strconv.Itoa(round))
 			a.title += fmt.Sprintf(" %d", round+1)
 			a.listen = fmt.Sprintf("/%s-%d/", bp.slug, round+1)
 		}
@@ -88,7 +89,7 @@ func build(orgs, apis int, omitMCP bool) ([]*api, picker) {
 func organisationName(n int) string {
 	name := organisations[n%len(organisations)]
 	if round := n / len(organisations); round > 0 {
-		name += fmt.Sprint(round + 1)
+		name += strconv.Itoa(round + 1)
 	}
 	return name
 }
@@ -119,14 +120,18 @@ func (a *api) addCalls() {
 
 // concrete fills a template's holes for the n-th variant.
 func concrete(path string, n int) string {
-	words := []string{"daily", "shoes", "weekly", "lamp", "stock", "blue", "tax", "coffee", "müsli", "returns"}
-	h := identifier(32, path, fmt.Sprint(n))
+	words := []string{"daily", "shoes", "weekly", "lamps", "stock", "blue", "taxes", "coffee", "müsli", "returns"}
+	word := words[n%len(words)]
+	if round := n / len(words); round > 0 {
+		word += fmt.Sprintf("-%d", round+1)
+	}
+	h := identifier(32, path, strconv.Itoa(n))
 	uuid := h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-8" + h[17:20] + "-" + h[20:32]
 	return strings.NewReplacer(
-		"{id}", fmt.Sprint(100000+n*37),
+		"{id}", strconv.Itoa(100000+n*37),
 		"{code}", h[:8],
 		"{uuid}", uuid,
-		"{word}", words[n%len(words)]+strings.Repeat("s", n/len(words)),
+		"{word}", word,
 	).Replace(path)
 }
 
@@ -142,12 +147,12 @@ func (a *api) addConsumers(org string) {
 	for n := range apiConsumers {
 		var tags []string
 		if n%4 == 1 || n%4 == 2 {
-			tags = append(tags, "pol-"+plans[n%len(plans)]+"-plan", "dev-"+identifier(24, "developer", org, fmt.Sprint(n)))
+			tags = append(tags, "pol-"+plans[n%len(plans)]+"-plan", "dev-"+identifier(24, "developer", org, strconv.Itoa(n)))
 		}
 		if n%3 == 0 {
 			tags = append(tags, "tier-"+plans[n%len(plans)])
 		}
-		c := a.consumer(identifier(16, "key", a.id, fmt.Sprint(n)), tags)
+		c := a.consumer(identifier(16, "key", a.id, strconv.Itoa(n)), tags)
 		if n%5 != 4 {
 			c.alias = fmt.Sprintf("%s %s", org, people[n%len(people)])
 			if round := n / len(people); round > 0 {
@@ -155,7 +160,7 @@ func (a *api) addConsumers(org string) {
 			}
 		}
 		if a.auth == oauth {
-			c.oauthID = identifier(32, "client", a.id, fmt.Sprint(n))
+			c.oauthID = identifier(32, "client", a.id, strconv.Itoa(n))
 		}
 		a.consumers = append(a.consumers, c)
 	}
