@@ -37,20 +37,22 @@ type logsProcessor struct {
 
 func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProcessor, error) {
 	p := &logsProcessor{filter: newFilter(cfg)}
+	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
+	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
 	for _, name := range cfg.Fields.Ignore {
 		field, err := analytics.ParseField(name)
 		if err != nil {
 			return nil, fmt.Errorf("fields::ignore: %w", err)
 		}
-		p.ignore |= analytics.NewFieldSet(field)
-	}
-	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
-	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
-	if p.ignore.Has(analytics.FieldRawRequest) {
-		p.request = payloadRules{}
-	}
-	if p.ignore.Has(analytics.FieldRawResponse) {
-		p.response = payloadRules{}
+		switch field {
+		// Few records have these, so most batches need no change for them.
+		case analytics.FieldRawRequest:
+			p.request = payloadRules{omit: true}
+		case analytics.FieldRawResponse:
+			p.response = payloadRules{omit: true}
+		default:
+			p.ignore |= analytics.NewFieldSet(field)
+		}
 	}
 	p.inPlace = p.ignore != 0 && !p.filter.allowsOnly()
 	p.idle = p.ignore == 0 && p.filter.passesAll() && p.request.idle() && p.response.idle()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,13 +43,14 @@ func TestBatchesWithoutWorkGoOnAsTheyCame(t *testing.T) {
 		"no message too large": {Fields: FieldsConfig{
 			MaxRecordSize: 1000, RedactHeaders: []string{"x-token"},
 		}},
-		"nothing to omit": {APIIDs: []string{"a", "b"}, Fields: FieldsConfig{OmitDetailedRecording: true}},
+		"nothing to ignore": {Fields: FieldsConfig{Ignore: []string{"raw_request", "raw_response"}}},
+		"nothing to omit":   {APIIDs: []string{"a", "b"}, Fields: FieldsConfig{OmitDetailedRecording: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, sink := startLogs(t, cfg, processortest.NewNopSettings(metadata.Type))
 			require.False(t, p.Capabilities().MutatesData)
 			a := &analytics.Record{APIID: "a"}
-			if name != "nothing to omit" {
+			if !strings.HasPrefix(name, "nothing to ") {
 				a.RawRequest = encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 			}
 			ld := batch(a, &analytics.Record{APIID: "b"})
@@ -93,6 +95,7 @@ func TestMutatesDataIsTruthful(t *testing.T) {
 		"defaults":                                {createDefaultConfig().(*Config), false},
 		"allow list":                              {&Config{APIIDs: []string{"a"}}, false},
 		"skip list":                               {&Config{SkipAPIIDs: []string{"a"}}, false},
+		"fields ignored that few records have":    {&Config{Fields: FieldsConfig{Ignore: []string{"raw_request", "raw_response"}}}, false},
 		"fields ignored of most records":          {&Config{Fields: ignore}, true},
 		"fields ignored of those not skipped":     {&Config{SkipOrgIDs: []string{"a"}, Fields: ignore}, true},
 		"fields ignored of those that are chosen": {&Config{ResponseCodes: []int64{200}, Fields: ignore}, false},
