@@ -21,11 +21,14 @@ const (
 
 // FreePort returns a loopback port that nothing listens on now. Another program
 // may take it before the caller does: be ready to try again with another one.
-func FreePort() (int, error) {
+func FreePort() (int, error) { return freePort(lastPort) }
+
+// freePort returns a free port up to last.
+func freePort(last int) (int, error) {
 	const attempts = 100
 	var failed error
 	for range attempts {
-		port := firstPort + rand.IntN(lastPort-firstPort+1) //nolint:gosec // no secret
+		port := firstPort + rand.IntN(last-firstPort+1)
 		listener, err := net.Listen("tcp", Address(port))
 		if err != nil {
 			failed = err
@@ -33,7 +36,7 @@ func FreePort() (int, error) {
 		}
 		return port, listener.Close()
 	}
-	return 0, fmt.Errorf("find a free port from %d to %d: %w", firstPort, lastPort, failed)
+	return 0, fmt.Errorf("find a free port from %d to %d: %w", firstPort, last, failed)
 }
 
 // FreePorts returns n different free ports, as FreePort does.

@@ -36,6 +36,23 @@ type redisSettings struct {
 	clientAuth bool
 	config     []string
 	directory  string
+	replicas   int
+
+	sentinelPassword string
+	sentinelUsers    []string
+
+	// certs are shared by the servers of a group, instead of made for one.
+	certs *Certificates
+	// lastPort is the highest to listen on.
+	lastPort int
+}
+
+func newRedisSettings(opts []RedisOption) redisSettings {
+	s := redisSettings{lastPort: lastPort}
+	for _, opt := range opts {
+		opt(&s)
+	}
+	return s
 }
 
 // RedisPassword asks for a password of the default user.
@@ -104,20 +121,25 @@ func StartRedis(tb testing.TB, opts ...RedisOption) *Redis {
 // NewRedis starts a Redis; ctx bounds only the start. It fails with ErrNoRedis
 // where no redis-server is installed. Close ends it and removes its data.
 func NewRedis(ctx context.Context, opts ...RedisOption) (*Redis, error) {
+	s := newRedisSettings(opts)
+	if s.replicas > 0 {
+		return nil, errors.New("a single Redis has no replicas: start a RedisCluster or a RedisSentinel")
+	}
+	return newRedis(ctx, s)
+}
+
+func newRedis(ctx context.Context, s redisSettings) (*Redis, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, ErrNoRedis
 	}
-	r := &Redis{}
-	for _, opt := range opts {
-		opt(&r.settings)
-	}
+	r := &Redis{settings: s}
 	if err := r.prepare(); err != nil {
 		r.Close()
 		return nil, err
 	}
 	const attempts = 10
 	for attempt := 1; ; attempt++ {
-		port, err := FreePort()
+		port, err := freePort(s.lastPort)
 		if err != nil {
 			r.Close()
 			return nil, err
@@ -151,7 +173,8 @@ func (r *Redis) prepare() error {
 		}
 		r.dir, r.temporary = dir, true
 	}
-	if !r.settings.tls {
+	r.certs = r.settings.certs
+	if !r.settings.tls || r.certs != nil {
 		return nil
 	}
 	certs, err := NewCertificates(r.dir, "client")
@@ -221,7 +244,7 @@ func (r *Redis) launch(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte(r.configuration()), 0o600); err != nil {
 		return fmt.Errorf("write Redis' configuration: %w", err)
 	}
-	cmd := exec.Command("redis-server", file) //nolint:gosec // a fixed program and a file of ours
+	cmd := exec.Command("redis-server", file)
 	cmd.Dir = r.dir
 	process, err := StartProcess(cmd)
 	if err != nil {
@@ -254,15 +277,7 @@ func (r *Redis) configuration() string {
 	if r.certs == nil {
 		lines = append(lines, fmt.Sprintf("port %d", r.port))
 	} else {
-		auth := "no"
-		if r.settings.clientAuth {
-			auth = "yes"
-		}
-		lines = append(lines, "port 0", fmt.Sprintf("tls-port %d", r.port),
-			fmt.Sprintf("tls-cert-file %q", r.certs.ServerCertFile),
-			fmt.Sprintf("tls-key-file %q", r.certs.ServerKeyFile),
-			fmt.Sprintf("tls-ca-cert-file %q", r.certs.CAFile),
-			"tls-auth-clients "+auth)
+		lines = append(lines, r.tlsConfiguration(r.port)...)
 	}
 	if r.settings.password != "" {
 		lines = append(lines, fmt.Sprintf("requirepass %q", r.settings.password))
@@ -270,6 +285,21 @@ func (r *Redis) configuration() string {
 	lines = append(lines, r.settings.users...)
 	lines = append(lines, r.settings.config...)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// tlsConfiguration is what makes a server speak TLS only.
+func (r *Redis) tlsConfiguration(port int) []string {
+	auth := "no"
+	if r.settings.clientAuth {
+		auth = "yes"
+	}
+	return []string{
+		"port 0", fmt.Sprintf("tls-port %d", port),
+		fmt.Sprintf("tls-cert-file %q", r.certs.ServerCertFile),
+		fmt.Sprintf("tls-key-file %q", r.certs.ServerKeyFile),
+		fmt.Sprintf("tls-ca-cert-file %q", r.certs.CAFile),
+		"tls-auth-clients " + auth,
+	}
 }
 
 // Stop ends Redis in good order: clients are told, an append-only file is flushed.
