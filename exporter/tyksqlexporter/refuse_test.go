@@ -48,8 +48,9 @@ func testOneRefused(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	refusePaths(t, d, "/items/3210")
+	chunk := samples("seg", 0, 4999)
 	for range 2 { // delivered again, it is refused again, and nothing else changes
-		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 4999)))
+		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), chunk))
 		require.Len(t, reasons, 1)
 		assert.Contains(t, reasons[3210], "constraint: ")
 		assert.Contains(t, reasons[3210], "no_bad_paths")

@@ -15,12 +15,18 @@ import (
 
 	"go.uber.org/zap"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sqlitePragmas are set on each connection. A write waits for another process'
-// write; readers are never in the way (WAL); a commit is on disk when it returns.
+// sqlitePatience is how long a write waits for another process' write before that
+// is reported. SQLite itself waits only a little at a time, since it does not
+// look at the context meanwhile.
+const sqlitePatience = 5 * time.Second
+
+// sqlitePragmas are set on each connection. Readers are never in the way (WAL); a
+// commit is on disk when it returns.
 var sqlitePragmas = []string{
-	"pragma busy_timeout = 5000",
+	"pragma busy_timeout = 100",
 	"pragma journal_mode = wal",
 	"pragma synchronous = full",
 }
@@ -129,8 +135,8 @@ func (s *sqliteStore) open(ctx context.Context) error {
 // transact runs do in a transaction that may write from its beginning, so that
 // what do reads cannot be outdated when it writes.
 func (s *sqliteStore) transact(ctx context.Context, conn *sql.Conn, do func() error) error {
-	if _, err := conn.ExecContext(ctx, "begin immediate"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+	if err := begin(ctx, conn); err != nil {
+		return err
 	}
 	err := do()
 	if err == nil {
@@ -145,6 +151,20 @@ func (s *sqliteStore) transact(ctx context.Context, conn *sql.Conn, do func() er
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which is what it returns
 	}
 	return err
+}
+
+// begin waits for its turn to write.
+func begin(ctx context.Context, conn *sql.Conn) error {
+	for patient := time.Now().Add(sqlitePatience); ; {
+		_, err := conn.ExecContext(ctx, "begin immediate")
+		if err == nil {
+			return nil
+		}
+		sqliteErr, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || sqliteErr.Code()&0xff != sqlite3.SQLITE_BUSY || ctx.Err() != nil || time.Now().After(patient) {
+			return fmt.Errorf("begin: %w", err)
+		}
+	}
 }
 
 func (s *sqliteStore) write(ctx context.Context, b *batch) error {

@@ -1,0 +1,184 @@
+package tyksqlexporter
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+)
+
+func TestConfigIsRead(t *testing.T) {
+	t.Parallel()
+	content, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	storage := component.MustNewIDWithName("file_storage", "tyk")
+
+	all := createDefaultConfig().(*Config)
+	all.Driver = "postgres"
+	all.Datasource = "postgres://tyk:secret@db.example:5432/tyk_analytics?sslmode=verify-full"
+	all.TableName = "tyk_analytics_eu"
+	all.MaxOpenConns = 20
+	all.Ledger = LedgerConfig{Retention: 72 * time.Hour, PruneInterval: 10 * time.Minute}
+	all.Timeout.Timeout = 15 * time.Second
+	all.Retry = configretry.NewDefaultBackOffConfig()
+	all.Retry.InitialInterval = time.Second
+	all.Retry.RandomizationFactor = 0.3
+	all.Retry.Multiplier = 2
+	all.Retry.MaxInterval = 20 * time.Second
+	all.Retry.MaxElapsedTime = 0
+	all.Queue.Get().QueueSize = 32
+	all.Queue.Get().NumConsumers = 8
+
+	stored := createDefaultConfig().(*Config)
+	stored.Driver = "postgres"
+	stored.Datasource = "host=db.example dbname=tyk_analytics user=tyk password=secret"
+	stored.Queue.Get().WaitForResult = false
+	stored.Queue.Get().StorageID = &storage
+
+	direct := createDefaultConfig().(*Config)
+	direct.Datasource = "file:/var/lib/otelcol-tyk/tyk.db"
+
+	for name, want := range map[string]*Config{"": createDefaultConfig().(*Config), "all": all, "storage": stored, "direct": direct} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sub, err := content.Sub(component.NewIDWithName(metadata.Type, name).String())
+			require.NoError(t, err)
+			got := NewFactory().CreateDefaultConfig().(*Config)
+			require.NoError(t, sub.Unmarshal(got))
+			require.NoError(t, confmap.Validate(got))
+			if name == "direct" {
+				assert.False(t, got.Queue.HasValue())
+				got.Queue = want.Queue
+			}
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestDefaultsLoseNothing(t *testing.T) {
+	t.Parallel()
+	config := createDefaultConfig().(*Config)
+	require.NoError(t, confmap.Validate(config))
+	assert.True(t, config.Retry.Enabled)
+	assert.Zero(t, config.Retry.MaxElapsedTime, "retries without end")
+	queue := config.Queue.Get()
+	assert.True(t, queue.WaitForResult)
+	assert.True(t, queue.BlockOnOverflow)
+	assert.False(t, queue.Batch.HasValue())
+}
+
+func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
+	t.Parallel()
+	storage := component.MustNewID("file_storage")
+	for name, c := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"unknown driver": {
+			func(c *Config) { c.Driver = "mysql" },
+			`driver: "mysql" is not one of "postgres", "sqlite"`,
+		},
+		"no datasource": {
+			func(c *Config) { c.Datasource = "" },
+			`datasource: is empty: set a PostgreSQL DSN or URL, or the path of an SQLite file`,
+		},
+		"a datasource that is none": {
+			func(c *Config) { c.Driver, c.Datasource = "postgres", "postgres://tyk:s3cret@host:port/db" },
+			`datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as "host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`,
+		},
+		"a URL without its driver": {
+			func(c *Config) { c.Datasource = "postgres://tyk:s3cret@host/db" },
+			`datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`,
+		},
+		"a DSN without its driver": {
+			func(c *Config) { c.Datasource = "host=localhost password=s3cret" },
+			`datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`,
+		},
+		"table of another schema": {
+			func(c *Config) { c.TableName = "tyk.analytics" },
+			`table_name: "tyk.analytics" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
+		},
+		"no table": {
+			func(c *Config) { c.TableName = "" },
+			`table_name: "" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
+		},
+		"the ledger as table": {
+			func(c *Config) { c.TableName = "OTELCOL_tyk_ledger" },
+			`table_name: "OTELCOL_tyk_ledger" is the ledger's own table: use another name`,
+		},
+		"no connections": {
+			func(c *Config) { c.MaxOpenConns = 0 },
+			`max_open_conns: 0 must be 1 or more`,
+		},
+		"short memory": {
+			func(c *Config) { c.Ledger.Retention = time.Minute },
+			`ledger: retention: 1m0s is too short for a redelivery after an outage to be recognised: use 1h0m0s or more, or 0 to keep the ledger for ever`,
+		},
+		"negative memory": {
+			func(c *Config) { c.Ledger.Retention = -time.Hour },
+			`ledger: retention: -1h0m0s is too short for a redelivery after an outage to be recognised: use 1h0m0s or more, or 0 to keep the ledger for ever`,
+		},
+		"no pruning interval": {
+			func(c *Config) { c.Ledger.PruneInterval = 0 },
+			`ledger: prune_interval: 0s must be positive`,
+		},
+		"a batch": {
+			func(c *Config) {
+				c.Queue.Get().Batch = configoptional.Some(exporterhelper.BatchConfig{FlushTimeout: time.Second, Sizer: exporterhelper.RequestSizerTypeItems})
+			},
+			`sending_queue::batch: must not be set: a batch cuts and mixes the receiver's chunks, which are already of a good size (chunk_size of the receiver)`,
+		},
+		"a queue of items": {
+			func(c *Config) { c.Queue.Get().Sizer = exporterhelper.RequestSizerTypeItems },
+			`sending_queue::sizer: "items" is not supported: a chunk larger than the queue would be refused for ever; use requests`,
+		},
+		"a queue in memory that does not wait": {
+			func(c *Config) { c.Queue.Get().WaitForResult = false },
+			`sending_queue::wait_for_result: false loses the records that wait in memory when the collector ends: use true, or set storage`,
+		},
+		"a queue on disk without retries": {
+			func(c *Config) {
+				c.Queue.Get().WaitForResult, c.Queue.Get().StorageID, c.Retry.Enabled = false, &storage, false
+			},
+			`retry_on_failure::enabled: false with sending_queue::storage drops records at the first failure: use true`,
+		},
+		"a queue on disk that gives up": {
+			func(c *Config) {
+				c.Queue.Get().WaitForResult, c.Queue.Get().StorageID, c.Retry.MaxElapsedTime = false, &storage, time.Hour
+			},
+			`retry_on_failure::max_elapsed_time: 1h0m0s with sending_queue::storage drops records after that time: use 0, which retries without end`,
+		},
+		"several at once": {
+			func(c *Config) { c.Driver, c.MaxOpenConns, c.Ledger.PruneInterval = "x", -1, -time.Second },
+			`driver: "x" is not one of "postgres", "sqlite"` + "\nmax_open_conns: -1 must be 1 or more\nledger: prune_interval: -1s must be positive",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := createDefaultConfig().(*Config)
+			c.change(config)
+			require.EqualError(t, confmap.Validate(config), c.want)
+		})
+	}
+}
+
+func TestSQLiteFileIsFoundInTheDatasource(t *testing.T) {
+	t.Parallel()
+	for datasource, want := range map[string]string{
+		"tyk.db": "tyk.db", "/var/lib/tyk.db": "/var/lib/tyk.db", "a/b.db?_pragma=x": "a/b.db",
+		"file:tyk.db": "tyk.db", "file:a%20b/tyk.db?mode=rwc": "a b/tyk.db", "file:/var/lib/tyk.db": "/var/lib/tyk.db",
+		"file:///var/lib/tyk.db": "/var/lib/tyk.db", ":memory:": "", "file::memory:?cache=shared": "", "file:x?mode=memory": "",
+	} {
+		assert.Equal(t, want, sqliteFile(datasource), datasource)
+	}
+}

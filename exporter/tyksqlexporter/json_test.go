@@ -1,0 +1,93 @@
+package tyksqlexporter
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// anyString draws text with everything that JSON treats specially, and bytes that
+// are no text.
+func anyString() *rapid.Generator[string] {
+	return rapid.OneOf(
+		rapid.String(),
+		rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }),
+		rapid.StringOfN(rapid.RuneFrom([]rune("\x00\x01\b\f\n\r\t\x1f\x7f\"\\/<>&\u2028\u2029\uFFFDé😀a")), 0, 30, -1),
+	)
+}
+
+func marshal(t *rapid.T, v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestJSONTextIsThatOfTheStandardLibrary(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOf(anyString()).Draw(t, "list")
+		if got := string(appendJSONStrings(nil, list)); got != marshal(t, list) {
+			t.Fatalf("%s, want %s", got, marshal(t, list))
+		}
+		names := rapid.MapOf(rapid.String(), anyString()).Draw(t, "map")
+		if got := string(appendJSONMap(nil, names)); got != marshal(t, names) {
+			t.Fatalf("%s, want %s", got, marshal(t, names))
+		}
+		lists := rapid.MapOf(rapid.String(), rapid.SliceOf(anyString())).Draw(t, "lists")
+		if got := string(appendJSONLists(nil, lists)); got != marshal(t, lists) {
+			t.Fatalf("%s, want %s", got, marshal(t, lists))
+		}
+	})
+}
+
+func TestJSONErrorsAreThoseOfTykPump(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, `[{"message":"a \u003c b","path":["country",1,"name"]},{"message":"","path":[]}]`,
+		string(appendJSONErrors(nil, []analytics.GraphQLError{{Message: "a < b", Path: []any{"country", int64(1), "name"}}, {}})))
+}
+
+func TestEmptyJSONValues(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "[]", string(appendJSONStrings(nil, nil)))
+	assert.Equal(t, "{}", string(appendJSONMap(nil, nil)))
+	assert.Equal(t, "{}", string(appendJSONLists(nil, nil)))
+	assert.Equal(t, "[]", string(appendJSONErrors(nil, nil)))
+	assert.Equal(t, `{"Empty":[]}`, string(appendJSONLists(nil, map[string][]string{"Empty": nil})))
+}
+
+func TestJSONBDoesNotHoldNUL(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`["a\u0000b"]`:     `["a\ufffdb"]`,
+		`["a\\u0000b"]`:    `["a\\u0000b"]`,
+		`["\\\u0000\"\n"]`: `["\\\ufffd\"\n"]`,
+		`[]`:               `[]`,
+	} {
+		assert.Equal(t, want, withoutNUL(text))
+		var list []string
+		require.NoError(t, json.Unmarshal([]byte(want), &list))
+	}
+}
+
+func TestTextIsCleaned(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "plain": "plain", "é😀": "é😀", "a\x00b\x00": "a\uFFFDb\uFFFD", "\xff\xfe/x": "\uFFFD/x", "\x00\xff": "\uFFFD\uFFFD",
+	} {
+		assert.Equal(t, want, cleanText(text))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		text := anyString().Draw(t, "text")
+		clean := cleanText(text)
+		if !isCleanText(clean) || isCleanText(text) && clean != text || cleanText(clean) != clean {
+			t.Fatalf("%q became %q", text, clean)
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pipeline"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadatatest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
+	t.Parallel()
+	reader := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, reader.Shutdown(context.Background())) })
+	set := metadatatest.NewSettings(reader)
+	d := sqliteTarget(t)
+	e := startExporter(t, d.config, set, componenttest.NewNopHost())
+
+	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3), sample(4)}
+	records[1].MCP.IsMCP = true
+	records[2].Geo.CityGeoNameID = 1 << 63
+	push := func() plog.Logs {
+		logs := logsOf("seg", 0, records...)
+		logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().AppendEmpty().SetEventName("other")
+		return logs
+	}
+	require.Error(t, e.ConsumeLogs(t.Context(), push()))
+	require.Error(t, e.ConsumeLogs(t.Context(), push()))
+
+	outcome := func(name string, n int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("outcome", name)), Value: n}
+	}
+	metadatatest.AssertEqualExporterTyksqlRecords(t, reader, []metricdata.DataPoint[int64]{
+		outcome("stored", 3), outcome("already_applied", 4), outcome("not_taken", 1),
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	reason := func(name string, n int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("reason", name)), Value: n}
+	}
+	metadatatest.AssertEqualExporterTyksqlRefusedRecords(t, reader, []metricdata.DataPoint[int64]{
+		reason("foreign", 2), reason("range", 2),
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	durations, err := reader.GetMetric("otelcol_exporter_tyksql_write_duration")
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, durations.Data.(metricdata.Histogram[float64]).DataPoints[0].Count)
+}
+
+func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
+	t.Parallel()
+	reader := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, reader.Shutdown(context.Background())) })
+	d := sqliteTarget(t)
+	d.config.Ledger = LedgerConfig{Retention: minRetention, PruneInterval: time.Millisecond}
+	e := startExporter(t, d.config, metadatatest.NewSettings(reader), componenttest.NewNopHost())
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("old", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("new", 10, 19)))
+	d.exec(t, "update otelcol_tyk_ledger set applied_at = '2020-01-01 00:00:00.000' where segment = 'old'")
+	require.Eventually(t, func() bool {
+		return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1
+	}, 10*time.Second, 5*time.Millisecond)
+	assert.Equal(t, []string{"new"}, d.texts(t, "select segment from otelcol_tyk_ledger"))
+	require.Eventually(t, func() bool {
+		pruned, err := reader.GetMetric("otelcol_exporter_tyksql_ledger_pruned_rows")
+		return err == nil && pruned.Data.(metricdata.Sum[int64]).DataPoints[0].Value == 1
+	}, 10*time.Second, 5*time.Millisecond)
+	assert.EqualValues(t, 20, d.rows(t))
+}
+
+func TestStatusIsReportedOnceEachWay(t *testing.T) {
+	t.Parallel()
+	host := newStatusHost()
+	var h health
+	h.report(errors.New("before the start nobody listens"))
+	h.start(host, zap.NewNop())
+	for _, err := range []error{nil, nil, errors.New("down"), errors.New("still down"), context.Canceled, nil, nil} {
+		h.report(err)
+	}
+	h.stop()
+	h.report(errors.New("after the stop nobody listens"))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
+}
+
+// consumerStore is a database whose answers a consumer gives: an error is one of
+// the database, a permanent one refuses the records.
+type consumerStore struct{ next func() consumer.Logs }
+
+func (*consumerStore) open(context.Context) error { return nil }
+func (*consumerStore) close() error               { return nil }
+func (*consumerStore) prune(context.Context, time.Duration, int) (int64, error) {
+	return 0, nil
+}
+
+func (s *consumerStore) write(ctx context.Context, b *batch) error {
+	err := s.next().ConsumeLogs(ctx, plog.NewLogs())
+	if consumererror.IsPermanent(err) {
+		for _, i := range b.pending() {
+			b.refuse(i, reasonOther, err.Error())
+		}
+		return nil
+	}
+	return err
+}
+
+// The collector's own check: failures that can heal are tried again until they do,
+// others are not.
+func TestConsumeContract(t *testing.T) {
+	t.Parallel()
+	var database consumer.Logs
+	contract := component.MustNewType("tyksql")
+	exportertest.CheckConsumeContract(exportertest.CheckConsumeContractParams{
+		T:                    t,
+		NumberOfTestElements: 10,
+		Signal:               pipeline.SignalLogs,
+		ExporterFactory: exporter.NewFactory(contract, createDefaultConfig, exporter.WithLogs(
+			func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+				config := cfg.(*Config)
+				e := &sqlExporter{
+					config: config, logger: set.Logger, telemetry: newTelemetry(must(metadata.NewTelemetryBuilder(set.TelemetrySettings))),
+					store: &consumerStore{next: func() consumer.Logs { return database }},
+				}
+				wired, err := wire(ctx, set, config, e)
+				return &asRequests{Logs: wired}, err
+			}, component.StabilityLevelAlpha)),
+		ExporterConfig: func() *Config {
+			config := createDefaultConfig().(*Config)
+			config.Retry.InitialInterval = time.Millisecond
+			config.Retry.MaxInterval = 5 * time.Millisecond
+			return config
+		}(),
+		ReceiverFactory: receiver.NewFactory(contract, func() component.Config { return &struct{}{} }, receiver.WithLogs(
+			func(_ context.Context, _ receiver.Settings, _ component.Config, next consumer.Logs) (receiver.Logs, error) {
+				database = next
+				return &nothing{}, nil
+			}, component.StabilityLevelAlpha)),
+		ReceiverConfig: &struct{}{},
+	})
+}
+
+// asRequests makes analytics records of the check's log records.
+type asRequests struct{ exporter.Logs }
+
+func (a *asRequests) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
+	for _, resource := range logs.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, log := range scope.LogRecords().All() {
+				log.SetEventName(analytics.EventRequest)
+			}
+		}
+	}
+	return a.Logs.ConsumeLogs(ctx, logs)
+}
+
+type nothing struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
