@@ -26,6 +26,9 @@ const (
 	readyTimeout = 60 * time.Second
 	// stopTimeout is the receiver's shutdown_timeout and some time for the rest.
 	stopTimeout = 20 * time.Second
+	// settleTime lies between the collector's word that it is ready and the moment
+	// from which it minds SIGTERM, which it does not announce.
+	settleTime = 200 * time.Millisecond
 	// shownLines of a collector's log stand below a failed test.
 	shownLines = 60
 )
@@ -59,7 +62,8 @@ type collector struct {
 
 	mu      sync.Mutex // guards the fields below
 	process *peers.Process
-	log     string // of the processes before
+	ready   time.Time // when the process said so
+	log     string    // of the processes before
 }
 
 // newCollector writes the configuration to a file for a collector, which is not
@@ -117,6 +121,9 @@ func (c *collector) start() {
 func (c *collector) waitReady() {
 	c.tb.Helper()
 	c.waitLog(readyMessage)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ready = time.Now()
 }
 
 // waitLog waits until the running process has logged text.
@@ -146,6 +153,7 @@ func (c *collector) stop() {
 	c.tb.Helper()
 	process := c.take()
 	require.NotNil(c.tb, process, "the collector is not running")
+	time.Sleep(time.Until(c.ready.Add(settleTime)))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.tb.Context()), stopTimeout)
 	defer cancel()
 	err := process.Stop(ctx)

@@ -53,6 +53,9 @@ func newChaos(tb testing.TB) *chaos {
 	return &chaos{rand.New(rand.NewPCG(seed, seed))}
 }
 
+// child is for another goroutine.
+func (c *chaos) child() *chaos { return &chaos{rand.New(rand.NewPCG(c.Uint64(), c.Uint64()))} }
+
 // between draws a duration.
 func (c *chaos) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(c.Int64N(int64(most-least)))
@@ -87,11 +90,9 @@ func newLoad(tb testing.TB, rdb *redis.Client, random *chaos) *load {
 	}
 }
 
-// run returns once all records were pushed.
+// run returns once all records were pushed. They come in bursts, of which some are
+// big, so that there is a backlog now and then.
 func (l *load) run(ctx context.Context) error {
-	const pace = 10 * time.Millisecond
-	ticker := time.NewTicker(pace)
-	defer ticker.Stop()
 	for start, pushed := time.Now(), 0; pushed < faultRecords; {
 		due := min(faultRecords, int(time.Since(start).Seconds()*faultRate))
 		if err := l.flush(ctx, pushed, due); err != nil {
@@ -99,7 +100,7 @@ func (l *load) run(ctx context.Context) error {
 		}
 		pushed = due
 		select {
-		case <-ticker.C:
+		case <-time.After(l.random.between(5*time.Millisecond, 500*time.Millisecond)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -189,30 +190,72 @@ const tallyQuery = `select count(*), count(distinct alias), min(cast(alias as in
 
 var allOnce = tally{rows: faultRecords, distinct: faultRecords, least: 0, most: faultRecords - 1}
 
-// killRepeatedly ends the collector with SIGKILL, again and again, at any moment
-// of its life, and leaves it running. Some of the processes are frozen before, for
-// longer than their leases, so that they wake up holding what others took over.
-func killRepeatedly(c *collector, random *chaos) error {
-	for range faultKills {
-		if err := c.launch(); err != nil {
+// faults are done to one collector.
+type faults struct {
+	collector *collector
+	rdb       *redis.Client
+	random    *chaos
+}
+
+// run ends the collector with SIGKILL, again and again, at any moment of its life,
+// and leaves it running.
+func (f *faults) run(ctx context.Context) error {
+	preludes := [faultKills]func(context.Context) error{
+		f.nothing, f.freeze, f.withholdAcknowledgements, f.withholdAcknowledgements, f.withholdAcknowledgements,
+	}
+	f.random.Shuffle(faultKills, func(i, j int) { preludes[i], preludes[j] = preludes[j], preludes[i] })
+	for _, prelude := range preludes {
+		if err := f.collector.launch(); err != nil {
 			return err
 		}
-		time.Sleep(random.between(50*time.Millisecond, 2*time.Second))
-		if random.IntN(4) == 0 {
-			process := c.current()
-			if err := process.Signal(syscall.SIGSTOP); err != nil {
-				return err
-			}
-			time.Sleep(random.between(1200*time.Millisecond, 2500*time.Millisecond))
-			if err := process.Signal(syscall.SIGCONT); err != nil {
-				return err
-			}
-			time.Sleep(random.between(0, 200*time.Millisecond))
+		time.Sleep(f.random.between(50*time.Millisecond, 2*time.Second))
+		if err := prelude(ctx); err != nil {
+			return err
 		}
-		c.kill()
-		time.Sleep(random.between(0, 300*time.Millisecond))
+		f.collector.kill()
+		time.Sleep(f.random.between(0, 300*time.Millisecond))
 	}
-	return c.launch()
+	return f.collector.launch()
+}
+
+func (f *faults) nothing(context.Context) error { return nil }
+
+// withholdAcknowledgements lets the collector go on reading and storing what it has
+// claimed, and lets no acknowledgement through: what is stored now will be
+// delivered again. Without this the process would rarely die between the two.
+func (f *faults) withholdAcknowledgements(ctx context.Context) error {
+	for began := time.Now(); time.Since(began) < 2*time.Second; time.Sleep(time.Millisecond) {
+		claimed, err := f.rdb.Keys(ctx, "otelcol-tyk:*:seg:*").Result()
+		if err != nil {
+			return err
+		}
+		if len(claimed) > 0 {
+			break
+		}
+	}
+	pause := f.random.between(50*time.Millisecond, 300*time.Millisecond)
+	// Redis' pause is a little longer, so that the process does not outlive it.
+	const longer = 200
+	if err := f.rdb.Do(ctx, "CLIENT", "PAUSE", pause.Milliseconds()+longer, "WRITE").Err(); err != nil {
+		return err
+	}
+	time.Sleep(pause)
+	return nil
+}
+
+// freeze stops the process for longer than its lease, so that it wakes up holding
+// what others took over.
+func (f *faults) freeze(context.Context) error {
+	process := f.collector.current()
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(f.random.between(1200*time.Millisecond, 2500*time.Millisecond))
+	if err := process.Signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	time.Sleep(f.random.between(0, 200*time.Millisecond))
+	return nil
 }
 
 // faultReceiver leases for as short a time as the configuration allows, so that
@@ -220,7 +263,7 @@ func killRepeatedly(c *collector, random *chaos) error {
 func faultReceiver(random *chaos) object {
 	return object{
 		"lease": "1s", "poll_interval": "50ms",
-		"chunk_size": oneOf(random, 50, 300, 5000), "max_in_flight": oneOf(random, 1, 2, 4),
+		"chunk_size": oneOf(random, 50, 200, 1000), "max_in_flight": oneOf(random, 1, 2, 4),
 	}
 }
 
@@ -232,6 +275,17 @@ func faultExporter(driver, datasource string) object {
 	}
 }
 
+// slowPostgres makes each delivery take some time, as with a server that is busy or
+// far away: the faults shall find deliveries under way.
+func slowPostgres(tb testing.TB, dsn string) {
+	tb.Helper()
+	_, err := connect(tb, dsn).Exec(tb.Context(), `
+		create function take_time() returns trigger language plpgsql as
+			$$ begin perform pg_sleep(random() * 0.02); return null; end $$;
+		create trigger take_time before insert on `+table+` for each statement execute function take_time();`)
+	require.NoError(tb, err)
+}
+
 func TestNoRecordIsLostOrStoredTwiceWhenPostgreSQLStopsAndCollectorsAreKilled(t *testing.T) {
 	for name, replicas := range map[string]int{"one collector": 1, "two collectors": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -241,26 +295,21 @@ func TestNoRecordIsLostOrStoredTwiceWhenPostgreSQLStopsAndCollectorsAreKilled(t 
 			postgres := peers.StartPostgres(t, peers.PostgresConfig("synchronous_commit=on"))
 			dsn := postgres.FreshDatabase(t)
 			config := pipeline(redis, faultReceiver(random), object{}, map[string]object{"tyksql": faultExporter("postgres", dsn)})
+			first := newCollector(t, config)
+			first.start() // makes the table
+			first.stop()
+			slowPostgres(t, dsn)
 
-			l := newLoad(t, redis.Client(), &chaos{rand.New(rand.NewPCG(random.Uint64(), 1))})
-			var faults sync.WaitGroup
+			l := newLoad(t, redis.Client(), random.child())
+			var background sync.WaitGroup
 			for range replicas {
-				c, own := newCollector(t, config), &chaos{rand.New(rand.NewPCG(random.Uint64(), 2))}
-				faults.Go(func() { assert.NoError(t, killRepeatedly(c, own)) })
+				f := &faults{newCollector(t, config), redis.Client(), random.child()}
+				background.Go(func() { assert.NoError(t, f.run(t.Context())) })
 			}
-			outage := &chaos{rand.New(rand.NewPCG(random.Uint64(), 3))}
-			faults.Go(func() {
-				time.Sleep(outage.between(time.Second, 5*time.Second))
-				if oneOf(outage, true, false) {
-					postgres.Kill()
-				} else {
-					assert.NoError(t, postgres.Stop(t.Context()))
-				}
-				time.Sleep(outage.between(2*time.Second, 4*time.Second))
-				assert.NoError(t, postgres.Start(t.Context()))
-			})
+			outage := random.child()
+			background.Go(func() { assert.NoError(t, stopOnce(t.Context(), postgres, outage)) })
 			require.NoError(t, l.run(t.Context()))
-			faults.Wait()
+			background.Wait()
 
 			waitDrained(t, redis.Client(), faultDrain)
 			var got tally
@@ -271,20 +320,32 @@ func TestNoRecordIsLostOrStoredTwiceWhenPostgreSQLStopsAndCollectorsAreKilled(t 
 	}
 }
 
+// stopOnce stops the server for some seconds, in good order or not.
+func stopOnce(ctx context.Context, postgres *peers.Postgres, random *chaos) error {
+	time.Sleep(random.between(time.Second, 5*time.Second))
+	if random.IntN(2) == 0 {
+		postgres.Kill()
+	} else if err := postgres.Stop(ctx); err != nil {
+		return err
+	}
+	time.Sleep(random.between(2*time.Second, 4*time.Second))
+	return postgres.Start(ctx)
+}
+
 func TestNoRecordIsLostOrStoredTwiceInSQLiteWhenTheCollectorIsKilled(t *testing.T) {
 	random := newChaos(t)
 	redis := peers.StartRedis(t)
 	file := filepath.Join(t.TempDir(), "analytics.db")
-	c := newCollector(t, pipeline(redis, faultReceiver(random), object{}, map[string]object{"tyksql": faultExporter("sqlite", file)}))
-	l := newLoad(t, redis.Client(), &chaos{rand.New(rand.NewPCG(random.Uint64(), 1))})
-	var faults sync.WaitGroup
-	faults.Go(func() { assert.NoError(t, killRepeatedly(c, random)) })
+	receiver := faultReceiver(random)
+	receiver["chunk_size"] = 50 // there is no way to slow SQLite down
+	c := newCollector(t, pipeline(redis, receiver, object{}, map[string]object{"tyksql": faultExporter("sqlite", file)}))
+	l, f := newLoad(t, redis.Client(), random.child()), &faults{c, redis.Client(), random.child()}
+	var background sync.WaitGroup
+	background.Go(func() { assert.NoError(t, f.run(t.Context())) })
 	require.NoError(t, l.run(t.Context()))
-	faults.Wait()
+	background.Wait()
 
 	waitDrained(t, redis.Client(), faultDrain)
-	c.waitReady() // with little left, a start takes longer than the rest
-	c.stop()
 	var got tally
 	require.NoError(t, openSQLite(t, file).QueryRowContext(t.Context(), tallyQuery).Scan(&got.rows, &got.distinct, &got.least, &got.most))
 	assert.Equal(t, allOnce, got)
