@@ -46,7 +46,7 @@ const (
 
 	AttrTags        = "tyk.tags"
 	AttrTrackPath   = "tyk.track_path"
-	AttrExpireAt    = "tyk.expire_at"
+	AttrExpireAt    = "tyk.expire_at" // Unix nanoseconds; a slice of seconds and nanoseconds beyond the year 2262
 	AttrRawRequest  = "tyk.raw_request"
 	AttrRawResponse = "tyk.raw_response"
 

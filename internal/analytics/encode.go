@@ -63,7 +63,7 @@ func (g *Geo) appendMsgpack(b []byte) []byte {
 		b = msgp.AppendNil(b)
 	} else {
 		b = msgp.AppendMapHeader(b, uint32(len(g.CityNames)))
-		for _, language := range slices.Sorted(maps.Keys(g.CityNames)) {
+		for _, language := range sortedKeys(g.CityNames) {
 			b = appendStr(b, language, g.CityNames[language])
 		}
 	}
@@ -97,7 +97,7 @@ func (g *GraphQLStats) appendMsgpack(b []byte) []byte {
 		b = msgp.AppendNil(b)
 	} else {
 		b = msgp.AppendMapHeader(b, uint32(len(g.Types)))
-		for _, name := range slices.Sorted(maps.Keys(g.Types)) {
+		for _, name := range sortedKeys(g.Types) {
 			b = appendStrs(msgp.AppendString(b, name), g.Types[name])
 		}
 	}
@@ -162,6 +162,14 @@ func AppendUptime(dst []byte, u *Uptime) []byte {
 	b = appendTime(b, "ExpireAt", u.ExpireAt)
 	b = appendStr(b, "APIID", u.APIID)
 	return appendStr(b, "OrgID", u.OrgID)
+}
+
+// sortedKeys makes nothing for the many records whose maps are empty.
+func sortedKeys[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
 }
 
 func appendStruct(b []byte, key string, keys []msgpackKey) []byte {
@@ -266,7 +274,7 @@ func (g *Geo) appendProtobuf(b []byte) []byte {
 	b, country := pbBegin(b, 1)
 	b = pbEnd(pbAppendStr(b, 1, g.CountryISOCode), country)
 	b, city := pbBegin(b, 2)
-	for _, language := range slices.Sorted(maps.Keys(g.CityNames)) {
+	for _, language := range sortedKeys(g.CityNames) {
 		var entry int
 		b, entry = pbBegin(b, 1)
 		b = pbAppendEntryStr(b, 1, language)
@@ -293,7 +301,7 @@ func (n *Network) appendProtobuf(b []byte) []byte {
 func (g *GraphQLStats) appendProtobuf(b []byte) []byte {
 	b, start := pbBegin(b, pbGraphQL)
 	b = pbAppendBool(b, 1, g.IsGraphQL)
-	for _, name := range slices.Sorted(maps.Keys(g.Types)) {
+	for _, name := range sortedKeys(g.Types) {
 		var entry, fields int
 		b, entry = pbBegin(b, 2)
 		b = pbAppendEntryStr(b, 1, name)

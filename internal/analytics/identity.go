@@ -26,9 +26,11 @@ func ParseUID(s string) (UID, error) {
 	if dash <= 0 {
 		return UID{}, fmt.Errorf("record uid %q: want <segment>-<index>", s)
 	}
-	index, err := strconv.ParseInt(s[dash+1:], 10, 64)
-	if err != nil || index < 0 {
+	digits := s[dash+1:]
+	index, err := strconv.ParseUint(digits, 10, 63)
+	// Another spelling of an index would be another identity to who compares text.
+	if err != nil || (digits[0] == '0' && len(digits) > 1) {
 		return UID{}, fmt.Errorf("record uid %q: the index after the last '-' must be a number from 0", s)
 	}
-	return UID{Segment: s[:dash], Index: index}, nil
+	return UID{Segment: s[:dash], Index: int64(index)}, nil
 }

@@ -345,8 +345,15 @@ func TestFromLogSurvivesOddTypes(t *testing.T) {
 	t.Parallel()
 	values := []any{
 		nil, "", "x", "9", true, false, 0, -5, int64(math.MaxInt64), 1.5, math.NaN(), math.Inf(1), -1e300, []byte("bytes"),
-		[]any{}, []any{nil}, []any{1, 2}, []any{"a", "b"}, []any{1.5, []any{}}, []any{map[string]any{"path": []any{nil, 1.5, "s"}}},
-		map[string]any{}, map[string]any{"k": nil}, map[string]any{"message": 5, "path": map[string]any{}},
+		[]any{},
+		[]any{nil},
+		[]any{1, 2},
+		[]any{"a", "b"},
+		[]any{1.5, []any{}},
+		[]any{map[string]any{"path": []any{nil, 1.5, "s"}}},
+		map[string]any{},
+		map[string]any{"k": nil},
+		map[string]any{"message": 5, "path": map[string]any{}},
 	}
 	names := logOf(everything(), "uid").Attributes()
 	for _, value := range values {

@@ -258,8 +258,8 @@ func TestResetKeepsNoHugeMemory(t *testing.T) {
 func TestDecodeUptimeRefuses(t *testing.T) {
 	t.Parallel()
 	var u Uptime
-	assert.EqualError(t, DecodeUptime(nil, &u), "entry has no bytes")
-	assert.EqualError(t, DecodeUptime(packed("Minute", "\xa1x"), &u),
+	require.EqualError(t, DecodeUptime(nil, &u), "entry has no bytes")
+	require.EqualError(t, DecodeUptime(packed("Minute", "\xa1x"), &u),
 		"decode msgpack: field Minute at byte 8: found str (0xa1), want an integer")
 	assert.NoError(t, DecodeUptime([]byte("\xc0"), &u))
 }

@@ -35,7 +35,7 @@ func TestIntegersChangeWidthFromRecordToRecord(t *testing.T) {
 		case 0xcc:
 			require.EqualValues(t, value[1], r.RequestTime)
 		case 0xcd:
-			require.EqualValues(t, int64(value[1])<<8|int64(value[2]), r.RequestTime)
+			require.Equal(t, int64(value[1])<<8|int64(value[2]), r.RequestTime)
 		default:
 			require.EqualValues(t, lead, r.RequestTime)
 		}

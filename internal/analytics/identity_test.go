@@ -1,0 +1,45 @@
+package analytics
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestUIDsComeBackFromTheirText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]UID{
+		"a1b2.000123.ff-0":             {Segment: "a1b2.000123.ff", Index: 0},
+		"a1b2.000123.ff-4711":          {Segment: "a1b2.000123.ff", Index: 4711},
+		"s-9223372036854775807":        {Segment: "s", Index: math.MaxInt64},
+		"segment-with-dashes-inside-7": {Segment: "segment-with-dashes-inside", Index: 7},
+	} {
+		got, err := ParseUID(text)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		assert.Equal(t, text, got.String())
+	}
+}
+
+func TestParseUIDRefuses(t *testing.T) {
+	t.Parallel()
+	const dash, index = "want <segment>-<index>", "the index after the last '-' must be a number from 0"
+	for text, want := range map[string]string{
+		"": dash, "segment": dash, "-5": dash,
+		"s-": index, "s-x": index, "s-+5": index, "s-05": index, "s- 5": index, "s-5 ": index, "s-9223372036854775808": index,
+	} {
+		_, err := ParseUID(text)
+		require.Error(t, err, text)
+		assert.Contains(t, err.Error(), want, text)
+	}
+}
+
+func TestRefusedErrorNamesTheFirstRecords(t *testing.T) {
+	t.Parallel()
+	refused := &RefusedError{Records: []RefusedRecord{{UID{"s", 1}, "a"}, {UID{"s", 2}, "b"}}}
+	assert.Equal(t, "2 records refused for good: s-1: a; s-2: b", refused.Error())
+	refused.Records = append(refused.Records, RefusedRecord{UID{"s", 3}, "c"}, RefusedRecord{UID{"s", 4}, "d"}, RefusedRecord{UID{"s", 5}, "e"})
+	assert.Equal(t, "5 records refused for good: s-1: a; s-2: b; s-3: c, and more", refused.Error())
+}
