@@ -34,7 +34,7 @@ help: ## list the targets
 
 .PHONY: demo
 demo: build ## generate traffic, run it through the collector into SQLite, show what happened
-	@go run ./cmd/tykdemo
+	@CGO_ENABLED=0 go run -trimpath ./cmd/tykdemo
 
 .PHONY: run
 run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names the Redis

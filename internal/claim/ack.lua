@@ -1,7 +1,7 @@
 -- Advances a group's progress in a segment, and gives back the memory of what
 -- every group has passed.
--- KEYS: segments, leases, progress, groups, segment list, receipts
--- ARGV: group, worker, sequence, entries done, of these lost
+-- KEYS: segments, leases, progress, groups, segment list, receipts, marks
+-- ARGV: group, worker, sequence, entries done, of these newly lost, newly gone
 -- Returns 1, or 0 when the lease is another worker's by now: then nothing changed.
 local group, seq = ARGV[1], ARGV[3]
 local field = group .. '|' .. seq
@@ -21,11 +21,13 @@ end
 local done = math.max(before, tonumber(ARGV[4]))
 redis.call('HSET', KEYS[3], field, done)
 redis.call('HINCRBY', KEYS[6], group .. '|acked', done - before)
-if tonumber(ARGV[5]) > 0 then
-  redis.call('HINCRBY', KEYS[6], group .. '|lost', ARGV[5])
+for name, n in pairs({ lost = ARGV[5], gone = ARGV[6] }) do
+  if tonumber(n) > 0 then
+    redis.call('HINCRBY', KEYS[6], group .. '|' .. name, n)
+  end
 end
 if done >= count then
   redis.call('HDEL', KEYS[2], field)
 end
-give_back(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], seq, description)
+give_back(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], seq, description, KEYS[7])
 return 1

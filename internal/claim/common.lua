@@ -14,7 +14,7 @@ end
 
 -- Gives back the memory of what every group has passed in a segment, and the
 -- segment itself once that is all of it.
-local function give_back(segments, leases, progress, groups, list, seq, description)
+local function give_back(segments, leases, progress, groups, list, seq, description, marks)
   local count = tonumber(string.match(description, '^%S+ (%d+)'))
   local all = redis.call('ZRANGE', groups, 0, -1)
   if #all == 0 then
@@ -27,6 +27,7 @@ local function give_back(segments, leases, progress, groups, list, seq, descript
   if passed >= count then
     redis.call('UNLINK', list)
     redis.call('ZREM', segments, description)
+    redis.call('HDEL', marks, seq)
     for _, group in ipairs(all) do
       redis.call('HDEL', progress, group .. '|' .. seq)
       redis.call('HDEL', leases, group .. '|' .. seq)

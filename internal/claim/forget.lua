@@ -1,6 +1,6 @@
 -- Removes a group by name, or all that were not seen for longer than their own
 -- expiry, and gives back the memory that only they held.
--- KEYS: segments, leases, progress, groups, receipts
+-- KEYS: segments, leases, progress, groups, receipts, marks
 -- ARGV: segment key prefix, group or '' for the expired ones
 -- Returns the names of the removed groups.
 local gone = {}
@@ -26,7 +26,7 @@ local segments = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for _, group in ipairs(gone) do
   redis.call('ZREM', KEYS[4], group)
   redis.call('HDEL', KEYS[3], group .. '|floor', group .. '|expiry')
-  for _, name in ipairs({ 'before', 'acked', 'dead', 'lost', 'replayed', 'dropped' }) do
+  for _, name in ipairs({ 'before', 'acked', 'dead', 'lost', 'gone', 'replayed', 'dropped' }) do
     redis.call('HDEL', KEYS[5], group .. '|' .. name)
   end
   for i = 2, #segments, 2 do
@@ -35,6 +35,6 @@ for _, group in ipairs(gone) do
   end
 end
 for i = 1, #segments, 2 do
-  give_back(KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1] .. segments[i + 1], segments[i + 1], segments[i])
+  give_back(KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1] .. segments[i + 1], segments[i + 1], segments[i], KEYS[6])
 end
 return gone

@@ -154,10 +154,10 @@ func (r *Report) group(name string, seen int64, progress, receipts map[string]st
 		Expiry:   time.Duration(number(progress[name+"|expiry"])) * time.Millisecond,
 		Replayed: number(receipts[name+"|replayed"]), Dropped: number(receipts[name+"|dropped"]),
 		Receipts: Receipts{
-			Seen: r.Claimed - number(receipts[name+"|before"]), Dead: number(receipts[name+"|dead"]), Lost: number(receipts[name+"|lost"]),
+			Seen: r.Claimed - number(receipts[name+"|before"]), Dead: number(receipts[name+"|dead"]), Lost: number(receipts[name+"|lost"]), Gone: number(receipts[name+"|gone"]),
 		},
 	}
-	g.Receipts.Delivered = number(receipts[name+"|acked"]) - g.Receipts.Dead - g.Receipts.Lost
+	g.Receipts.Delivered = number(receipts[name+"|acked"]) - g.Receipts.Dead - g.Receipts.Lost - g.Receipts.Gone
 	for _, segment := range r.Segments {
 		left := segment.Count - segment.Progress[name]
 		if segment.Progress[name] == 0 {

@@ -32,7 +32,7 @@ func (s *Store) Expire(ctx context.Context, sources []*Source) (map[string][]str
 
 func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string, error) {
 	k := src.keys
-	gone, err := s.run(ctx, forgetScript, []string{k.segments, k.leases, k.progress, k.groups, k.receipts}, k.segment, group).StringSlice()
+	gone, err := s.run(ctx, forgetScript, []string{k.segments, k.leases, k.progress, k.groups, k.receipts, k.marks}, k.segment, group).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("forget groups of %s: %w", src.key, err)
 	}

@@ -29,7 +29,7 @@ func TestAForgottenGroupHoldsNothing(t *testing.T) {
 		a, b := claim.NewSource(list, group("a", "1")), claim.NewSource(list, group("b", "2"))
 		ga := visit(t, store, a, 1).Held[0]
 		visit(t, store, b, 1)
-		require.NoError(t, store.Ack(t.Context(), ga, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), ga, 5, claim.Shortfall{}))
 		require.EqualValues(t, 12, rdb.LLen(t.Context(), ga.Key()).Val())
 
 		removed, err := store.Forget(t.Context(), a, "b")
@@ -40,7 +40,7 @@ func TestAForgottenGroupHoldsNothing(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, removed)
 
-		require.NoError(t, store.Ack(t.Context(), ga, 12, 0))
+		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Shortfall{}))
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 	})
 }
@@ -102,7 +102,7 @@ func TestReplayedLettersComeBackWithTheirIdentityToTheirGroupOnly(t *testing.T) 
 		require.NoError(t, err)
 		assert.Equal(t, "s.1.x-7", uid)
 		assert.Equal(t, entry, back)
-		require.NoError(t, store.Ack(t.Context(), g, 1, 0))
+		require.NoError(t, store.Ack(t.Context(), g, 1, claim.Shortfall{}))
 
 		report, err := store.Inspect(t.Context(), a)
 		require.NoError(t, err)
@@ -123,7 +123,7 @@ func TestInspectTellsGroupsLeasesAndProgress(t *testing.T) {
 		store := claim.NewStore(rdb)
 		src := claim.NewSource(list, group("a", "host:1:x"))
 		g := visit(t, store, src, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), g, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
 		push(t, rdb, 12, 14)
 		require.NoError(t, rdb.Expire(t.Context(), list, time.Minute).Err())
 
@@ -200,7 +200,7 @@ func TestReceiptsAddUpWhateverHappens(t *testing.T) {
 			"ack": func(rt *rapid.T) {
 				id := who()
 				if g, ok := pick(id); ok {
-					_ = m.store.Ack(ctx, g, rapid.Int64Range(g.Start(), g.Count).Draw(rt, "done"), 0)
+					_ = m.store.Ack(ctx, g, rapid.Int64Range(g.Start(), g.Count).Draw(rt, "done"), claim.Shortfall{})
 				}
 			},
 			"release": func(*rapid.T) {

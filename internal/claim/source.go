@@ -53,6 +53,7 @@ type keys struct {
 	dead      string
 	deadOrder string
 	replay    string // prefix; the group follows
+	marks     string // of rewritten segments
 }
 
 // NewSource describes the list at key; it does not touch Redis.
@@ -87,6 +88,7 @@ func newSource(key, base string, settings Settings) *Source {
 			dead:      base + "dead",
 			deadOrder: base + "dead:order",
 			replay:    base + "replay:",
+			marks:     base + "marks",
 		},
 	}
 }

@@ -3,7 +3,7 @@
 -- ARGV: group, segment key prefix
 -- Returns {entries not yet claimed, entries claimed and not done, age of the
 -- oldest such segment in ms, dead letters of all groups, entries that the group
--- was to see, acknowledged, made dead letters, lost by Redis}.
+-- was to see, acknowledged, made dead letters, lost by Redis, gave way}.
 local group = ARGV[1]
 local now = clock()
 local waiting, oldest = 0, now
@@ -27,5 +27,5 @@ end
 return {
   redis.call('LLEN', KEYS[1]), waiting, now - oldest, redis.call('HLEN', KEYS[4]),
   receipt('claimed') - receipt(group .. '|before'), receipt(group .. '|acked'),
-  receipt(group .. '|dead'), receipt(group .. '|lost'),
+  receipt(group .. '|dead'), receipt(group .. '|lost'), receipt(group .. '|gone'),
 }

@@ -31,6 +31,8 @@ var (
 	exhumeLua string
 	//go:embed inspect.lua
 	inspectLua string
+	//go:embed swap.lua
+	swapLua string
 
 	claimScript   = redis.NewScript(commonLua + claimLua)
 	leaseScript   = redis.NewScript(commonLua + leaseLua)
@@ -41,6 +43,7 @@ var (
 	forgetScript  = redis.NewScript(commonLua + forgetLua)
 	exhumeScript  = redis.NewScript(commonLua + exhumeLua)
 	inspectScript = redis.NewScript(commonLua + inspectLua)
+	swapScript    = redis.NewScript(commonLua + swapLua)
 )
 
 // ErrLeaseLost says that a segment is another worker's by now; what was
@@ -130,13 +133,20 @@ func (s *Store) Read(ctx context.Context, g Segment, from, to int64) ([]string, 
 	return entries, nil
 }
 
-// Ack records that the group is done with the first done entries of a segment,
-// of which Redis had lost some before they could be read. ErrLeaseLost means that
-// nothing was recorded.
-func (s *Store) Ack(ctx context.Context, g Segment, done, lost int64) error {
+// Shortfall counts entries that an acknowledgement passes without a delivery.
+type Shortfall struct {
+	// Lost were no longer in Redis when they were to be read.
+	Lost int64
+	// Gone gave way, see Gone.
+	Gone int64
+}
+
+// Ack records that the group is done with the first done entries of a segment.
+// ErrLeaseLost means that nothing was recorded.
+func (s *Store) Ack(ctx context.Context, g Segment, done int64, short Shortfall) error {
 	k := g.Source.keys
-	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key(), k.receipts},
-		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done, lost).Int64()
+	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key(), k.receipts, k.marks},
+		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done, short.Lost, short.Gone).Int64()
 	if err != nil {
 		return fmt.Errorf("acknowledge %d of %s: %w", done, g.Key(), err)
 	}
@@ -207,6 +217,8 @@ type Receipts struct {
 	Seen int64
 	// Delivered were taken by every pipeline.
 	Delivered int64
+	// Gone gave way to a bound on the backlog.
+	Gone int64
 	// Dead became dead letters.
 	Dead int64
 	// Lost were no longer in Redis when they were to be read.
@@ -231,11 +243,11 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the backlog of %s: %w", src.key, err)
 		}
-		if len(reply) != 8 {
+		if len(reply) != 9 {
 			return nil, fmt.Errorf("read the backlog of %s: unexpected reply %v", src.key, reply)
 		}
 		stats[i] = Stat{Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3],
-			Receipts: Receipts{Seen: reply[4], Delivered: reply[5] - reply[6] - reply[7], Dead: reply[6], Lost: reply[7]}}
+			Receipts: Receipts{Seen: reply[4], Delivered: reply[5] - reply[6] - reply[7] - reply[8], Dead: reply[6], Lost: reply[7], Gone: reply[8]}}
 	}
 	return stats, nil
 }

@@ -99,7 +99,7 @@ func TestAcknowledgedEntriesGiveTheirMemoryBack(t *testing.T) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
 		g := visit(t, store, src, 1).Held[0]
 
-		require.NoError(t, store.Ack(t.Context(), g, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
 		assert.EqualValues(t, 7, rdb.LLen(t.Context(), g.Key()).Val())
 		entries, err := store.Read(t.Context(), g, 5, 7)
 		require.NoError(t, err, "trimming must not move what is read")
@@ -111,7 +111,7 @@ func TestAcknowledgedEntriesGiveTheirMemoryBack(t *testing.T) {
 		require.Len(t, again.Held, 1)
 		assert.EqualValues(t, 5, again.Held[0].Start())
 
-		require.NoError(t, store.Ack(t.Context(), g, 12, 0))
+		require.NoError(t, store.Ack(t.Context(), g, 12, claim.Shortfall{}))
 		assert.Empty(t, visit(t, store, src, 1).Held)
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 		assert.Empty(t, rdb.ZRange(t.Context(), "otelcol-tyk:{"+list+"}:segments", 0, -1).Val())
@@ -127,7 +127,7 @@ func TestALeaseKeepsPeersAwayUntilItExpires(t *testing.T) {
 		store := claim.NewStore(rdb)
 		a, b := claim.NewSource(list, short), claim.NewSource(list, settings("b"))
 		held := visit(t, store, a, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), held, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), held, 5, claim.Shortfall{}))
 
 		assert.Empty(t, visit(t, store, b, 1).Held, "a's lease is fresh")
 		var adopted claim.Segment
@@ -142,9 +142,9 @@ func TestALeaseKeepsPeersAwayUntilItExpires(t *testing.T) {
 
 		assert.Equal(t, held.ID, adopted.ID, "the segment keeps its identity, and so do its records")
 		assert.EqualValues(t, 5, adopted.Start())
-		require.ErrorIs(t, store.Ack(t.Context(), held, 10, 0), claim.ErrLeaseLost)
+		require.ErrorIs(t, store.Ack(t.Context(), held, 10, claim.Shortfall{}), claim.ErrLeaseLost)
 		assert.Empty(t, visit(t, store, a, 1).Held)
-		require.NoError(t, store.Ack(t.Context(), adopted, 12, 0))
+		require.NoError(t, store.Ack(t.Context(), adopted, 12, claim.Shortfall{}))
 	})
 }
 
@@ -184,11 +184,11 @@ func TestEveryGroupSeesEveryRecordAndMemoryWaitsForTheLast(t *testing.T) {
 		ga, gb := visit(t, store, a, 1).Held[0], visit(t, store, b, 1).Held[0]
 		require.Equal(t, ga.ID, gb.ID)
 
-		require.NoError(t, store.Ack(t.Context(), ga, 12, 0))
+		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Shortfall{}))
 		assert.EqualValues(t, 12, rdb.LLen(t.Context(), ga.Key()).Val())
-		require.NoError(t, store.Ack(t.Context(), gb, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), gb, 5, claim.Shortfall{}))
 		assert.EqualValues(t, 7, rdb.LLen(t.Context(), ga.Key()).Val())
-		require.NoError(t, store.Ack(t.Context(), gb, 12, 0))
+		require.NoError(t, store.Ack(t.Context(), gb, 12, claim.Shortfall{}))
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 	})
 }
@@ -201,11 +201,11 @@ func TestALateGroupStartsAtWhatIsThere(t *testing.T) {
 		late.Group = "late"
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, late)
 		ga := visit(t, store, a, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), ga, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), ga, 5, claim.Shortfall{}))
 		gb := visit(t, store, b, 1).Held[0]
 		assert.EqualValues(t, 5, gb.Start())
-		require.NoError(t, store.Ack(t.Context(), gb, 12, 0))
-		require.NoError(t, store.Ack(t.Context(), ga, 12, 0))
+		require.NoError(t, store.Ack(t.Context(), gb, 12, claim.Shortfall{}))
+		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Shortfall{}))
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 	})
 }
@@ -231,7 +231,7 @@ func TestASegmentThatRedisLostIsSaid(t *testing.T) {
 		require.NoError(t, rdb.Del(t.Context(), g.Key()).Err())
 		lost := visit(t, store, src, 1).Held[0]
 		assert.Equal(t, lost.Count, lost.Start())
-		require.NoError(t, store.Ack(t.Context(), lost, lost.Count, 0))
+		require.NoError(t, store.Ack(t.Context(), lost, lost.Count, claim.Shortfall{}))
 		assert.Empty(t, visit(t, store, src, 1).Held)
 	})
 }
@@ -262,7 +262,7 @@ func TestStatsTellWhatWaits(t *testing.T) {
 		push(t, rdb, 0, 12)
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
 		g := visit(t, store, src, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), g, 5, 0))
+		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
 		push(t, rdb, 12, 15)
 		stats, err := store.Stats(t.Context(), []*claim.Source{src})
 		require.NoError(t, err)
@@ -280,10 +280,10 @@ func TestClaimingAndAcknowledgingWorkWhenRedisIsFull(t *testing.T) {
 	require.Error(t, rdb.RPush(t.Context(), list, "x").Err(), "Redis must be full for this test to mean anything")
 
 	g := visit(t, store, src, 1).Held[0]
-	require.NoError(t, store.Ack(t.Context(), g, 5, 0))
+	require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
 	_, _, err := store.Bury(t.Context(), src, []claim.Letter{{UID: g.ID + "-6"}})
 	require.NoError(t, err)
-	require.NoError(t, store.Ack(t.Context(), g, 12, 0))
+	require.NoError(t, store.Ack(t.Context(), g, 12, claim.Shortfall{}))
 	assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 }
 

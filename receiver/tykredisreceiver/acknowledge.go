@@ -13,19 +13,24 @@ import (
 // a chunk delivered before its predecessor waits here for it.
 type acking struct {
 	done      int64
-	delivered map[int64]int64 // chunks beyond done: from -> end
+	delivered map[int64]passed // chunks beyond done, by their beginning
 }
 
-// advance notes a delivered chunk and returns how far the segment is done now.
-func (a *acking) advance(from, end int64) int64 {
-	a.delivered[from] = end
+// passed is a delivered chunk, without its entries.
+type passed struct{ end, gone int64 }
+
+// advance notes a delivered chunk. It returns how far the segment is done now,
+// and how many of the entries that this passes gave way.
+func (a *acking) advance(c chunk) (done, gone int64) {
+	a.delivered[c.from] = passed{end: c.end(), gone: int64(c.gone)}
 	for {
 		next, ok := a.delivered[a.done]
 		if !ok {
-			return a.done
+			return a.done, gone
 		}
 		delete(a.delivered, a.done)
-		a.done = next
+		a.done = next.end
+		gone += next.gone
 	}
 }
 
@@ -45,11 +50,11 @@ func (a *acknowledger) run(ctx context.Context) {
 	for c := range a.delivered {
 		h := c.h
 		before := h.acking.done
-		done := h.acking.advance(c.from, c.end())
+		done, gone := h.acking.advance(c)
 		if done == before || h.gone.Load() {
 			continue
 		}
-		if err := a.record(ctx, h, done); err != nil {
+		if err := a.record(ctx, h, done, gone); err != nil {
 			h.gone.Store(true)
 			a.logger.Warn("Delivered records could not be acknowledged and will be delivered again",
 				zap.String("segment", h.Key()), zap.Int64("acknowledged", before), zap.Int64("delivered", done), zap.Error(err))
@@ -59,10 +64,10 @@ func (a *acknowledger) run(ctx context.Context) {
 	}
 }
 
-func (a *acknowledger) record(ctx context.Context, h *holding, done int64) error {
+func (a *acknowledger) record(ctx context.Context, h *holding, done, gone int64) error {
 	wait := newBackoff()
 	for {
-		err := a.store.Ack(ctx, h.Segment, done, 0)
+		err := a.store.Ack(ctx, h.Segment, done, claim.Shortfall{Gone: gone})
 		if err == nil || errors.Is(err, claim.ErrLeaseLost) {
 			return err
 		}

@@ -141,7 +141,7 @@ func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
 	if h.Kept == 0 {
 		h.gone.Store(true)
 	}
-	return c.store.Ack(ctx, h.Segment, h.Start(), lost)
+	return c.store.Ack(ctx, h.Segment, h.Start(), claim.Shortfall{Lost: lost})
 }
 
 // pause waits for d, or until ctx is done.

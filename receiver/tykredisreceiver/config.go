@@ -57,6 +57,8 @@ type Config struct {
 	Requests RequestsConfig `mapstructure:"requests"`
 	// Uptime is the list of uptime checks.
 	Uptime UptimeConfig `mapstructure:"uptime"`
+	// Backlog bounds what waits in Redis; without a bound everything waits.
+	Backlog BacklogConfig `mapstructure:"backlog"`
 	// DeadLetters are entries that no delivery will ever succeed with.
 	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
 }
@@ -80,6 +82,40 @@ type UptimeConfig struct {
 	// Enabled is whether it is read.
 	Enabled bool `mapstructure:"enabled"`
 }
+
+// BacklogConfig says how much of Redis' memory claimed records may take, and
+// what gives way first when they take more. Groups share segments, so what gives
+// way is gone for all of them.
+type BacklogConfig struct {
+	// MaxBytes is the bound in bytes; 0 is none.
+	MaxBytes int64 `mapstructure:"max_bytes"`
+	// MaxMemoryShare is the bound as a share of Redis' maxmemory, from 0 to 1; 0 is none.
+	MaxMemoryShare float64 `mapstructure:"max_memory_share"`
+	// GiveUp lists what gives way, first to last: "bodies" are the recorded requests
+	// and responses, "successes" the records with a status from 200 to 299.
+	GiveUp []string `mapstructure:"give_up"`
+}
+
+func (cfg *BacklogConfig) faults(fault func(format string, args ...any)) {
+	if cfg.MaxBytes < 0 {
+		fault("backlog::max_bytes: %d: use a number of bytes, or 0 for no bound", cfg.MaxBytes)
+	}
+	if !(cfg.MaxMemoryShare >= 0 && cfg.MaxMemoryShare <= 1) { // also refuses NaN
+		fault("backlog::max_memory_share: %v: use a number from 0 to 1", cfg.MaxMemoryShare)
+	}
+	seen := map[string]bool{}
+	for _, policy := range cfg.GiveUp {
+		if policy != giveUpBodies && policy != giveUpSuccesses || seen[policy] {
+			fault("backlog::give_up: %q: use %q and %q, each at most once", policy, giveUpBodies, giveUpSuccesses)
+		}
+		seen[policy] = true
+	}
+	if cfg.bounded() && len(cfg.GiveUp) == 0 {
+		fault("backlog::give_up: is empty, but there is a bound: name what may give way, or remove the bound")
+	}
+}
+
+func (cfg *BacklogConfig) bounded() bool { return cfg.MaxBytes > 0 || cfg.MaxMemoryShare > 0 }
 
 // DeadLettersConfig bounds what is kept.
 type DeadLettersConfig struct {
@@ -146,6 +182,7 @@ func (cfg *Config) Validate() error {
 			fault("%s: %s: use at least %s", d.key, d.value, d.least)
 		}
 	}
+	cfg.Backlog.faults(fault)
 	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {
 		fault("group_expiry: %s: use at least 1m0s, or 0 for never", cfg.GroupExpiry)
 	}

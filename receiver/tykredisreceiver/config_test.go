@@ -50,6 +50,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
 		Uptime:          UptimeConfig{Enabled: true},
+		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, GiveUp: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
 	}, cfg)
 }
@@ -71,6 +72,10 @@ poll_interval: 0s: use at least 1ms
 lease: 500ms: use at least 1s
 shutdown_timeout: -1s: use at least 0s
 redelivery::max_interval: 1s: use at least 2s
+backlog::max_bytes: -1: use a number of bytes, or 0 for no bound
+backlog::max_memory_share: 1.5: use a number from 0 to 1
+backlog::give_up: "errors": use "bodies" and "successes", each at most once
+backlog::give_up: "bodies": use "bodies" and "successes", each at most once
 group_expiry: 1s: use at least 1m0s, or 0 for never
 requests::enabled and uptime::enabled: both are false: nothing is left to receive: enable one, or remove the receiver`)
 }

@@ -27,13 +27,14 @@ func decodeBatch(b batch, scopeVersion string) (plog.Logs, []undecodable) {
 	logs := plog.NewLogs()
 	logs.ResourceLogs().EnsureCapacity(len(b.chunks))
 	var bad []undecodable
-	for _, c := range b.chunks {
+	for i := range b.chunks {
+		c := &b.chunks[i]
 		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(c.entries))
 		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(scopeVersion)
 		bad = append(bad, decodeChunk(c, records)...)
 	}
-	if len(bad) > 0 {
+	if logs.LogRecordCount() < b.entries {
 		logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 			return rl.ScopeLogs().At(0).LogRecords().Len() == 0
 		})
@@ -41,12 +42,17 @@ func decodeBatch(b batch, scopeVersion string) (plog.Logs, []undecodable) {
 	return logs, bad
 }
 
-func decodeChunk(c chunk, records plog.LogRecordSlice) []undecodable {
+func decodeChunk(c *chunk, records plog.LogRecordSlice) []undecodable {
 	var bad []undecodable
+	c.gone = 0
 	d := decoder{form: c.h.source.form}
 	claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
-	ids := newUIDs(c)
+	ids := newUIDs(*c)
 	for i, entry := range c.entries {
+		if entry == claim.Gone {
+			c.gone++
+			continue
+		}
 		bytes := unsafe.Slice(unsafe.StringData(entry), len(entry))
 		uid, err := "", error(nil)
 		if c.h.source.replay {
@@ -58,7 +64,7 @@ func decodeChunk(c chunk, records plog.LogRecordSlice) []undecodable {
 			err = d.decode(bytes)
 		}
 		if err != nil {
-			bad = append(bad, undecodable{chunk: c, at: i, reason: err})
+			bad = append(bad, undecodable{chunk: *c, at: i, reason: err})
 			continue
 		}
 		lr := records.AppendEmpty()

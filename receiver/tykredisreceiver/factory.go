@@ -37,6 +37,7 @@ func createDefaultConfig() component.Config {
 		ShutdownTimeout: 10 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
+		Backlog:         BacklogConfig{GiveUp: []string{giveUpBodies, giveUpSuccesses}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000},
 	}
 }

@@ -152,6 +152,6 @@ func TestReceiptsAreMetrics(t *testing.T) {
 	d := newDestination()
 	rec := start(t, r.Addr(), d, nil)
 	eventually(t, "an empty Redis", func() bool { return d.count() == 20 && len(leftover(t, r.Client())) == 0 })
-	want := map[string]int64{"claimed": 21, "delivered": 20, "dead_lettered": 1, "lost": 0, "in_flight": 0}
+	want := map[string]int64{"claimed": 21, "delivered": 20, "dead_lettered": 1, "lost": 0, "gave_way": 0, "in_flight": 0}
 	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
 }

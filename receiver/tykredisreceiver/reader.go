@@ -22,6 +22,7 @@ type chunk struct {
 	from    int64
 	entries []string
 	bytes   int
+	gone    int // entries that gave way, known once decoded
 }
 
 // end is the index after the chunk's last entry.

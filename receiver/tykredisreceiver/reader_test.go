@@ -87,10 +87,15 @@ func TestHalvingABatchKeepsEveryEntryInOrder(t *testing.T) {
 }
 
 func TestProgressWaitsForEarlierChunks(t *testing.T) {
-	a := acking{done: 10, delivered: map[int64]int64{}}
-	assert.EqualValues(t, 10, a.advance(30, 40))
-	assert.EqualValues(t, 10, a.advance(20, 30))
-	assert.EqualValues(t, 40, a.advance(10, 20))
-	assert.EqualValues(t, 45, a.advance(40, 45))
+	a := acking{done: 10, delivered: map[int64]passed{}}
+	for _, step := range []struct{ from, entries, gone, wantDone, wantGone int64 }{
+		{30, 10, 1, 10, 0},
+		{20, 10, 0, 10, 0},
+		{10, 10, 2, 40, 3},
+		{40, 5, 5, 45, 5},
+	} {
+		done, gone := a.advance(chunk{from: step.from, entries: make([]string, step.entries), gone: int(step.gone)})
+		assert.Equal(t, [2]int64{step.wantDone, step.wantGone}, [2]int64{done, gone})
+	}
 	assert.Empty(t, a.delivered)
 }

@@ -108,6 +108,10 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 	}}
 	r.acknowledging.Go(func() { a.run(deliveryCtx) })
 	r.intake.Go(func() { r.claimer.run(intakeCtx) })
+	if r.cfg.Backlog.bounded() {
+		b := &bound{cfg: r.cfg.Backlog, store: r.store, sources: r.sources, telemetry: r.telemetry, logger: r.set.Logger}
+		r.intake.Go(func() { b.run(intakeCtx) })
+	}
 	r.intake.Go(func() { r.read(intakeCtx, deliveryCtx, state, d) })
 }
 
@@ -207,7 +211,7 @@ func (r *redisReceiver) observe() error {
 			each(func(src *source, s claim.Stat) {
 				for state, n := range map[string]int64{
 					"claimed": s.Receipts.Seen, "delivered": s.Receipts.Delivered, "dead_lettered": s.Receipts.Dead,
-					"lost": s.Receipts.Lost, "in_flight": s.Claimed,
+					"lost": s.Receipts.Lost, "gave_way": s.Receipts.Gone, "in_flight": s.Claimed,
 				} {
 					o.Observe(n, of(src, attribute.String("state", state)))
 				}

@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	TykredisDeadLetters         metric.Int64ObservableGauge
 	TykredisDeadLettersDropped  metric.Int64Counter
 	TykredisEntriesLost         metric.Int64Counter
+	TykredisGaveWay             metric.Int64Counter
 	TykredisOldestClaimAge      metric.Float64ObservableGauge
 	TykredisReceipts            metric.Int64ObservableGauge
 	TykredisRecordsClaimed      metric.Int64Counter
@@ -175,6 +176,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.TykredisEntriesLost, err = builder.meter.Int64Counter(
 		"otelcol_tykredis_entries_lost",
 		metric.WithDescription("Claimed entries that Redis no longer had when they were to be read. [Alpha]"),
+		metric.WithUnit("{entries}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisGaveWay, err = builder.meter.Int64Counter(
+		"otelcol_tykredis_gave_way",
+		metric.WithDescription("Entries of which the bodies, or all, gave way so that the backlog stays within its bound. [Alpha]"),
 		metric.WithUnit("{entries}"),
 	)
 	errs = errors.Join(errs, err)

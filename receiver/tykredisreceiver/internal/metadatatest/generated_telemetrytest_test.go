@@ -39,6 +39,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.TykredisChunksRedelivered.Add(context.Background(), 1)
 	tb.TykredisDeadLettersDropped.Add(context.Background(), 1)
 	tb.TykredisEntriesLost.Add(context.Background(), 1)
+	tb.TykredisGaveWay.Add(context.Background(), 1)
 	tb.TykredisRecordsClaimed.Add(context.Background(), 1)
 	tb.TykredisRecordsDeadLettered.Add(context.Background(), 1)
 	tb.TykredisRecordsDelivered.Add(context.Background(), 1)
@@ -55,6 +56,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisEntriesLost(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykredisGaveWay(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisOldestClaimAge(t, testTel,
