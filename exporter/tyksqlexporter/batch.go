@@ -145,7 +145,8 @@ func (b *batch) widen(place int32, index int64) {
 	s.first, s.last = min(s.first, index), max(s.last, index)
 }
 
-// sameSegment reads the index of a uid that begins with the segment's name.
+// sameSegment reads the index of a uid that begins with the segment's name, by the
+// rules of analytics.ParseUID: an index has one spelling.
 func sameSegment(uid, name string) (int64, bool) {
 	if len(uid) < len(name)+2 || uid[len(name)] != '-' || uid[:len(name)] != name {
 		return 0, false
@@ -153,7 +154,7 @@ func sameSegment(uid, name string) (int64, bool) {
 	var index int64
 	digits := uid[len(name)+1:]
 	const safe = 18 // digits that cannot overflow
-	if len(digits) > safe {
+	if len(digits) > safe || digits[0] == '0' && len(digits) > 1 {
 		return 0, false
 	}
 	for i := range len(digits) {

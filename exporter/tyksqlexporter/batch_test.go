@@ -31,11 +31,11 @@ func TestUIDsAreReadAsTheyAreWritten(t *testing.T) {
 
 func TestSameSegmentRefusesWhatIsNoIndex(t *testing.T) {
 	t.Parallel()
-	for _, uid := range []string{"", "seg", "seg-", "seg-x", "seg-1x", "seg--1", "seg-1-2", "segm-1", "seg-9999999999999999999"} {
+	for _, uid := range []string{"", "seg", "seg-", "seg-x", "seg-1x", "seg--1", "seg-1-2", "segm-1", "seg-9999999999999999999", "seg-042", "seg-00"} {
 		_, same := sameSegment(uid, "seg")
 		assert.False(t, same, uid)
 	}
-	index, same := sameSegment("seg-0042", "seg")
+	index, same := sameSegment("seg-42", "seg")
 	assert.True(t, same)
 	assert.EqualValues(t, 42, index)
 }

@@ -92,7 +92,7 @@ func BenchmarkPostgres(b *testing.B) {
 	records := float64(n * benchmarkChunk)
 	b.ReportMetric(records/seconds, "records/s")
 	b.ReportMetric(float64((processTime(b)-cpu).Nanoseconds())/records, "cpu-ns/record")
-	require.EqualValues(b, records, d.rows(b))
+	require.EqualValues(b, n*benchmarkChunk, d.rows(b))
 	b.ReportMetric(psqlCopy(b, server, d), "psql-rows/s")
 }
 

@@ -106,7 +106,8 @@ func TestOnlyWhatSQLiteSaysOfAValueRefusesARecord(t *testing.T) {
 	} {
 		_, err := d.db.ExecContext(t.Context(), c.statement)
 		require.Error(t, err, name)
-		require.IsType(t, &sqlite.Error{}, err)
+		var sqliteErr *sqlite.Error
+		require.ErrorAs(t, err, &sqliteErr, name)
 		action, reason := classifySQLite(fmt.Errorf("wrapped: %w", err))
 		assert.Equal(t, c.action, action, name)
 		assert.Equal(t, c.reason, reason, name)

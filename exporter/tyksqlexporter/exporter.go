@@ -67,7 +67,7 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	case driverPostgres:
 		e.store, err = newPostgresStore(config, set.Logger)
 	case driverSQLite:
-		e.store, err = newSQLiteStore(config, set.Logger)
+		e.store = newSQLiteStore(config, set.Logger)
 	default:
 		err = config.validateDatasource()
 	}
@@ -118,7 +118,9 @@ func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
 		began := time.Now()
 		err := e.store.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
-		e.health.report(err)
+		if !errors.Is(err, errRaced) { // which says nothing about the database
+			e.health.report(err)
+		}
 		if err != nil {
 			return fmt.Errorf("store %s in %s: %w", b.describe(), e.config.TableName, err)
 		}

@@ -264,20 +264,43 @@ func testPostgresSessionEnded(t *testing.T, server *peers.Postgres) {
 		}
 	})
 	for i := range 30 {
-		assert.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*100, i*100+99)))
+		err := e.ConsumeLogs(t.Context(), samples("seg", i*100, i*100+99))
+		assert.NoError(t, err) //nolint:testifylint // the other goroutine is to be ended in any case
 	}
 	close(stop)
 	wg.Wait()
 	assertPaths(t, d, 0, 2999)
 }
 
-// A server that became read-only is left for a new connection, not for ever.
+// A database that became read-only, as some do when their disk fills up, is asked
+// again over new connections, and never made writable behind its operator's back.
 func testPostgresReadOnly(t *testing.T, server *peers.Postgres) {
 	d := withDefaults(postgresTarget(server)(t))
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
-	d.exec(t, `do $$ begin execute format('alter database %I set transaction_read_only = on', current_database()); end $$`)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "a write asks for a transaction that may write")
+	readOnly := func(value string) {
+		conn, err := d.db.Conn(t.Context())
+		require.NoError(t, err)
+		defer func() { require.NoError(t, conn.Close()) }()
+		for _, statement := range []string{
+			"set transaction_read_only = off",
+			"do $$ begin execute format('alter database %I set default_transaction_read_only = " + value + "', current_database()); end $$",
+			"select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'otelcol-tyk'",
+		} {
+			_, err := conn.ExecContext(t.Context(), statement)
+			require.NoError(t, err)
+		}
+	}
+	readOnly("on")
+	pushed := make(chan error, 1)
+	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 10, 19)) }()
+	select {
+	case err := <-pushed:
+		require.Fail(t, "answered while the database was read-only", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	readOnly("off")
+	require.NoError(t, <-pushed)
 	assertPaths(t, d, 0, 19)
 }
 
@@ -297,6 +320,9 @@ func testPostgresLocked(t *testing.T, server *peers.Postgres) {
 		require.Fail(t, "answered while the table was locked", err)
 	case <-time.After(500 * time.Millisecond):
 	}
+	assert.LessOrEqual(t, d.number(t, `select count(*) from pg_stat_activity
+		where application_name = 'otelcol-tyk' and datname = current_database() and wait_event_type = 'Lock'`), int64(2),
+		"attempts that ended leave no session behind that waits for the lock")
 	require.NoError(t, tx.Commit())
 	require.NoError(t, <-pushed)
 	assertPaths(t, d, 0, 9)

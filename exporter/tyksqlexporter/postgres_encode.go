@@ -109,6 +109,9 @@ func appendRow(b []byte, encodings []encoding, r *analytics.Record) ([]byte, err
 }
 
 func appendText(b []byte, s string) []byte {
+	if s == "" { // many columns of many records
+		return append(b, 0, 0, 0, 0)
+	}
 	s = cleanText(s)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(s))) //nolint:gosec // Redis holds at most 512 MiB
 	return append(b, s...)

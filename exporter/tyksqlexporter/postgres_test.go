@@ -27,7 +27,7 @@ func TestPostgres(t *testing.T) {
 		"a commit without an answer is looked up":             testPostgresCommitWithoutAnswer,
 		"a connection lost in a COPY is one more attempt":     testPostgresCutInCopy,
 		"sessions ended by an operator are more attempts":     testPostgresSessionEnded,
-		"a database that is read-only by default is written":  testPostgresReadOnly,
+		"a read-only database is waited for":                  testPostgresReadOnly,
 		"a locked table is waited for":                        testPostgresLocked,
 	}
 	for name, test := range bothDatabases() {

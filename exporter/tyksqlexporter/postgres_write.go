@@ -18,12 +18,17 @@ type postgresWrite struct {
 	batch *batch
 }
 
+// idleLimit is after how long the server ends a transaction that waits for us. The
+// session of a machine that is gone would hold its locks for hours otherwise.
+const idleLimit = "30s"
+
 // begin opens the transaction and marks what the ledger says was stored before.
 // Read committed, whatever the server's default: record must see what others have
 // committed until then.
 func (w *postgresWrite) begin(ctx context.Context) error {
 	queries := &pgx.Batch{}
-	queries.Queue("begin isolation level read committed read write")
+	queries.Queue("begin isolation level read committed")
+	queries.Queue("set local idle_in_transaction_session_timeout = '" + idleLimit + "'")
 	var rows []span
 	w.queueLook(queries, &rows)
 	if err := w.conn.SendBatch(ctx, queries).Close(); err != nil {

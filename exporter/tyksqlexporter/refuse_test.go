@@ -19,6 +19,7 @@ var refusedTests = map[string]func(*testing.T, newTarget){
 	"one refused record among 5000 is named":           testOneRefused,
 	"refused records anywhere are found":               testManyRefused,
 	"a push of refused records only is refused":        testAllRefused,
+	"refused records are named through the queue":      testRefusedThroughQueue,
 	"a refused record is stored once it is taken":      testRefusedThenTaken,
 	"a number beyond the column is refused":            testNumberBeyond,
 	"times beyond the database's range become nearest": testTimesBeyond,
@@ -80,6 +81,16 @@ func testAllRefused(t *testing.T, fresh newTarget) {
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
 	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 3, 5)))
 	assert.EqualValues(t, 3, d.rows(t))
+}
+
+func testRefusedThroughQueue(t *testing.T, fresh newTarget) {
+	d := withDefaults(fresh(t))
+	e := d.start(t)
+	refusePaths(t, d, "/items/5")
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	assert.Len(t, reasons, 1)
+	assert.Contains(t, reasons, int64(5))
+	assert.EqualValues(t, 9, d.rows(t))
 }
 
 func testRefusedThenTaken(t *testing.T, fresh newTarget) {

@@ -42,7 +42,7 @@ type sqliteStore struct {
 	statements sqliteStatements
 }
 
-func newSQLiteStore(config *Config, logger *zap.Logger) (*sqliteStore, error) {
+func newSQLiteStore(config *Config, logger *zap.Logger) *sqliteStore {
 	datasource := string(config.Datasource)
 	db := sql.OpenDB(&sqliteConnector{driver: &sqlite.Driver{}, datasource: datasource})
 	db.SetMaxOpenConns(1)
@@ -50,7 +50,7 @@ func newSQLiteStore(config *Config, logger *zap.Logger) (*sqliteStore, error) {
 	return &sqliteStore{
 		db: db, name: config.TableName, datasource: datasource, logger: logger,
 		statements: newSQLiteStatements(config.TableName),
-	}, nil
+	}
 }
 
 // sqliteConnector opens connections with the pragmas.
