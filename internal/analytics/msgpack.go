@@ -61,7 +61,16 @@ func DecodeMsgpack(entry []byte, r *Record) error {
 }
 
 func (d *msgpackReader) record(r *Record) {
-	for w := d.begin(recordKeys); d.next(&w); {
+	w := d.begin(recordKeys)
+	for {
+		// What next would find first, in place: the call is a third of the time.
+		if at := w.field + 1; w.follows(at) && recordKeys[at].starts(d.entry[d.pos:]) {
+			d.pos += 1 + len(recordKeys[at].name)
+			w.field = at
+			w.left--
+		} else if !d.next(&w) {
+			return
+		}
 		switch w.field {
 		case 0:
 			r.Method = d.str()

@@ -161,12 +161,17 @@ func (d *msgpackReader) begin(keys []msgpackKey) structWalk {
 	return w
 }
 
+// follows tells whether the key at this index may be the next in a map.
+func (w *structWalk) follows(at int) bool {
+	return at < len(w.keys) && w.left > 0 && !w.isArray
+}
+
 // next goes to the next field that the struct has, passing over keys it does not
 // have; it is false at the end and after an error.
 func (d *msgpackReader) next(w *structWalk) bool {
 	for w.left > 0 && d.err == nil {
-		w.left--
 		if w.isArray {
+			w.left--
 			w.field++
 			if w.field < len(w.keys) {
 				return true
@@ -177,11 +182,13 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		// Keys come in one order from one version of the gateway: look for the
 		// key that follows first.
 		at := w.field + 1
-		if at < len(w.keys) && w.keys[at].starts(d.entry[d.pos:]) {
+		if w.follows(at) && w.keys[at].starts(d.entry[d.pos:]) {
 			d.pos += 1 + len(w.keys[at].name)
 			w.field = at
+			w.left--
 			return true
 		}
+		w.left--
 		key := d.key()
 		if d.err != nil {
 			return false
