@@ -22,7 +22,7 @@ const (
 	// seconds after which a gateway lets it expire.
 	longestUnclaimed = 10 * time.Second
 	// statEvery is how often the backlog is looked at, for metrics only.
-	statEvery = 5 * time.Second
+	statEvery = 2 * time.Second
 	// expireEvery is how often groups are looked for that nobody works for any more.
 	expireEvery = time.Minute
 )
@@ -36,6 +36,7 @@ type claimer struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 	health    *health
+	watch     *watch
 	interval  time.Duration
 	records   int // of a chunk
 
@@ -58,6 +59,7 @@ func (c *claimer) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		c.watch.look()
 		c.health.redis(err)
 		if err != nil {
 			wait.sleep(ctx)

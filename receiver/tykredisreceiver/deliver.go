@@ -31,6 +31,7 @@ type deliverer struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 	health    *health
+	watch     *watch
 	version   string
 	group     string
 
@@ -43,6 +44,7 @@ type deliverer struct {
 // deliver returns nil once every record of the batch is stored or a dead letter,
 // and an error when ctx was done, or its segments became another worker's, before that.
 func (d *deliverer) deliver(ctx context.Context, b batch) error {
+	defer d.watch.delivery()()
 	wait := &backoff{next: d.redelivery.InitialInterval, longest: d.redelivery.MaxInterval}
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {

@@ -15,7 +15,7 @@ type health struct {
 	logger *zap.Logger
 
 	mu       sync.Mutex // guards the rest
-	troubles [2]error   // by side
+	troubles [3]error   // by side
 	said     string     // of the status reported last
 }
 
@@ -23,6 +23,7 @@ type health struct {
 const (
 	redisSide = iota
 	destinationSide
+	slowSide
 )
 
 // redis notes whether Redis could be worked with.
@@ -39,6 +40,14 @@ func (h *health) destination(err error) {
 		err = fmt.Errorf("pipelines did not take a delivery: %w", err)
 	}
 	h.note(destinationSide, err)
+}
+
+// slow notes whether a delivery takes suspiciously long.
+func (h *health) slow(err error) { h.note(slowSide, err) }
+
+// report passes an event on as it is.
+func (h *health) report(event *componentstatus.Event) {
+	componentstatus.ReportStatus(h.host, event)
 }
 
 func (h *health) note(side int, err error) {

@@ -78,9 +78,10 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 		return errors.Join(fmt.Errorf("create receiver report: %w", err), client.Close())
 	}
 	state := &health{host: host, logger: r.set.Logger}
+	progress := newWatch(state)
 	r.claimer = &claimer{
 		store: r.store, sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
-		logger: r.set.Logger, health: state, records: r.cfg.ChunkSize,
+		logger: r.set.Logger, health: state, watch: progress, records: r.cfg.ChunkSize,
 		// Leases are renewed with each look, which must come well before they expire.
 		interval: min(r.cfg.PollInterval, r.cfg.Lease/3),
 	}
@@ -89,7 +90,7 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	r.run(state, &deliverer{
 		next: r.next, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
-		health: state, version: r.set.BuildInfo.Version, group: r.cfg.Group,
+		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
 		redelivery: r.cfg.Redelivery,
 	})
 	r.set.Logger.Info("Watching the gateway's lists in Redis",
@@ -108,6 +109,7 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 	}}
 	r.acknowledging.Go(func() { a.run(deliveryCtx) })
 	r.intake.Go(func() { r.claimer.run(intakeCtx) })
+	r.intake.Go(func() { d.watch.run(intakeCtx) })
 	if r.cfg.Backlog.bounded() {
 		b := &bound{cfg: r.cfg.Backlog, store: r.store, sources: r.sources, telemetry: r.telemetry, logger: r.set.Logger}
 		r.intake.Go(func() { b.run(intakeCtx) })

@@ -1,0 +1,32 @@
+package tykredisreceiver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.uber.org/zap"
+)
+
+func TestStatusFollowsProgress(t *testing.T) {
+	host := newStatusHost()
+	w := newWatch(&health{host: host, logger: zap.NewNop()})
+	now := time.Unix(1000, 0)
+	w.now = func() time.Time { return now }
+	w.look()
+	after := func(d time.Duration) componentstatus.Status {
+		now = now.Add(d)
+		w.check()
+		return host.last()
+	}
+
+	assert.Equal(t, componentstatus.StatusOK, after(time.Second))
+	end := w.delivery()
+	assert.Equal(t, componentstatus.StatusOK, after(slowDelivery))
+	assert.Equal(t, componentstatus.StatusRecoverableError, after(time.Second), "a destination that holds a delivery is not ready")
+	end()
+	assert.Equal(t, componentstatus.StatusOK, after(time.Second))
+	assert.Equal(t, componentstatus.StatusPermanentError, after(stuckLoop), "a loop that stands still is dead")
+	assert.Equal(t, componentstatus.StatusPermanentError, after(time.Second))
+}
