@@ -38,7 +38,8 @@ demo: build ## generate traffic, run it through the collector into SQLite, show 
 
 .PHONY: run
 run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names the Redis
-	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml
+	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml \
+		--feature-gates=+extension.healthcheck.useComponentStatus
 
 .PHONY: build
 build: $(BINARY) ## build bin/otelcol-tyk (the first time about five minutes)

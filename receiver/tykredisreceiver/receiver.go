@@ -189,7 +189,9 @@ func (r *redisReceiver) observe() error {
 	each := func(report func(src *source, s claim.Stat)) {
 		if stats := r.claimer.stats.Load(); stats != nil {
 			for i, s := range *stats {
-				report(r.sources[i], s)
+				if s != (claim.Stat{}) { // a gateway uses few of the lists
+					report(r.sources[i], s)
+				}
 			}
 		}
 	}

@@ -31,7 +31,7 @@ type shipped struct {
 // newShipped is not started yet. The environment is what users may set, too.
 func newShipped(tb testing.TB, redis string, env ...string) shipped {
 	tb.Helper()
-	ports, err := peers.FreePorts(4)
+	ports, err := peers.FreePorts(5)
 	require.NoError(tb, err)
 	s := shipped{
 		otlp: peers.Address(ports[0]), health: peers.Address(ports[1]), metrics: peers.Address(ports[2]),
@@ -43,6 +43,7 @@ func newShipped(tb testing.TB, redis string, env ...string) shipped {
 		"TYK_OTLP_HTTP_ENDPOINT=" + s.otlp,
 		"TYK_OTLP_GRPC_ENDPOINT=" + peers.Address(ports[3]),
 		"TYK_HEALTH_ENDPOINT=" + s.health,
+		"TYK_LIVENESS_ENDPOINT=" + peers.Address(ports[4]),
 		"TYK_METRICS_HOST=" + peers.Loopback,
 		"TYK_METRICS_PORT=" + strconv.Itoa(ports[2]),
 	}, env...)...)
