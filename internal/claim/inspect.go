@@ -35,8 +35,8 @@ type SegmentReport struct {
 	Segment
 	// Progress is how many entries each group is done with.
 	Progress map[string]int64
-	// Leases are the current ones, by group.
-	Leases map[string]Lease
+	// Leases are the current ones, by group; Expired ran out and were not taken over.
+	Leases, Expired map[string]Lease
 }
 
 // Lease is a worker's hold on a segment.
@@ -107,8 +107,9 @@ func (s *Source) parseReport(reply []any) (Report, error) {
 		Source: s.key, At: time.UnixMilli(numbers[0]).UTC(), Unclaimed: numbers[1],
 		TTL: time.Duration(numbers[2]) * time.Second, Dead: numbers[8], Claimed: number(tables[7]["claimed"]),
 	}
+	leases, progress := bySegment(tables[5]), bySegment(tables[6])
 	for _, row := range rows {
-		segment, err := s.parseSegmentReport(row, tables[5], tables[6], r.At)
+		segment, err := s.parseSegmentReport(row, leases, progress, r.At)
 		if err != nil {
 			return Report{}, err
 		}
@@ -121,28 +122,43 @@ func (s *Source) parseReport(reply []any) (Report, error) {
 	return r, nil
 }
 
-func (s *Source) parseSegmentReport(row any, leases, progress map[string]string, now time.Time) (SegmentReport, error) {
+// bySegment sorts a table of <group>|<sequence> by sequence, then by group.
+func bySegment(table map[string]string) map[string]map[string]string {
+	sorted := map[string]map[string]string{}
+	for field, value := range table {
+		group, seq, _ := strings.Cut(field, "|")
+		if sorted[seq] == nil {
+			sorted[seq] = map[string]string{}
+		}
+		sorted[seq][group] = value
+	}
+	return sorted
+}
+
+func (s *Source) parseSegmentReport(row any, leases, progress map[string]map[string]string, now time.Time) (SegmentReport, error) {
 	fields, ok := row.([]any)
 	if !ok || len(fields) != 3 {
 		return SegmentReport{}, fmt.Errorf("unexpected reply %v", row)
 	}
-	score, _ := fields[1].(string)
-	segment, err := s.parseSegment([]any{number(score), fields[0], int64(0), fields[2]})
+	seq, _ := fields[1].(string)
+	segment, err := s.parseSegment([]any{number(seq), fields[0], int64(0), fields[2]})
 	if err != nil {
 		return SegmentReport{}, err
 	}
-	r := SegmentReport{Segment: segment, Progress: map[string]int64{}, Leases: map[string]Lease{}}
-	suffix := "|" + strconv.FormatInt(segment.Seq, 10)
-	for field, value := range progress {
-		if group, ok := strings.CutSuffix(field, suffix); ok {
-			r.Progress[group] = number(value)
-		}
+	r := SegmentReport{Segment: segment, Progress: map[string]int64{}, Leases: map[string]Lease{}, Expired: map[string]Lease{}}
+	for group, value := range progress[seq] {
+		r.Progress[group] = number(value)
 	}
-	for field, value := range leases {
-		group, ok := strings.CutSuffix(field, suffix)
-		worker, expires, found := strings.Cut(value, " ")
-		if at := time.UnixMilli(number(expires)).UTC(); ok && found && at.After(now) {
-			r.Leases[group] = Lease{Worker: worker, Expires: at}
+	for group, value := range leases[seq] {
+		worker, expires, ok := strings.Cut(value, " ")
+		if !ok {
+			continue
+		}
+		lease := Lease{Worker: worker, Expires: time.UnixMilli(number(expires)).UTC()}
+		if lease.Expires.After(now) {
+			r.Leases[group] = lease
+		} else {
+			r.Expired[group] = lease
 		}
 	}
 	return r, nil

@@ -18,6 +18,8 @@ type Letter struct {
 	Group string `json:"group"`
 	// Entry is the entry's bytes as the gateway pushed them.
 	Entry []byte `json:"entry"`
+	// Fault says why the rest could not be read; such a letter can only be dropped.
+	Fault error `json:"-"`
 }
 
 func (l Letter) encode() (string, error) {

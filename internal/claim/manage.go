@@ -6,8 +6,10 @@ import (
 	"fmt"
 )
 
-// Forget removes a group of a source, and what only it held. It returns false
-// when there is no such group. A worker of the group that still lives starts it anew.
+// Forget removes a group of a source, and what only it held: its share of the
+// segments, and what waits to be replayed to it. Its dead letters stay. It
+// returns false when there is no such group. A worker of the group that still
+// lives starts it anew.
 func (s *Store) Forget(ctx context.Context, src *Source, group string) (bool, error) {
 	gone, err := s.forget(ctx, src, group)
 	return len(gone) > 0, err
@@ -36,44 +38,34 @@ func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string
 	if err != nil {
 		return nil, fmt.Errorf("forget groups of %s: %w", src.key, err)
 	}
+	if src.isReplay {
+		return gone, nil
+	}
+	for _, name := range gone {
+		if err := s.clear(ctx, src.replayTo(name)); err != nil {
+			return gone, err
+		}
+	}
 	return gone, nil
 }
 
-// Letters calls visit with each dead letter of a source, oldest first, until it
-// returns false. Letters that are buried or taken away meanwhile may be missed.
-func (s *Store) Letters(ctx context.Context, src *Source, visit func(Letter) bool) error {
-	const page = 500
-	for start := int64(0); ; start += page {
-		fields, err := s.rdb.ZRange(ctx, src.keys.deadOrder, start, start+page-1).Result()
-		if err != nil {
-			return fmt.Errorf("list dead letters of %s: %w", src.key, err)
-		}
-		if len(fields) == 0 {
-			return nil
-		}
-		bodies, err := s.rdb.HMGet(ctx, src.keys.dead, fields...).Result()
-		if err != nil {
-			return fmt.Errorf("read dead letters of %s: %w", src.key, err)
-		}
-		for i, body := range bodies {
-			text, ok := body.(string)
-			if !ok {
-				continue // taken away since it was listed
-			}
-			letter, err := DecodeLetter(text)
-			if err != nil {
-				return fmt.Errorf("dead letter %s of %s: %w", fields[i], src.key, err)
-			}
-			if !visit(letter) {
-				return nil
-			}
-		}
+// clear removes a source that nobody reads any more.
+func (s *Store) clear(ctx context.Context, src *Source) error {
+	k := src.keys
+	if err := s.run(ctx, clearScript, []string{src.key, k.segments, k.leases, k.progress, k.groups, k.receipts}, k.segment).Err(); err != nil {
+		return fmt.Errorf("clear %s: %w", src.key, err)
 	}
+	return nil
 }
 
 // Replay gives letters of a source back to the groups that buried them, each
-// with its identity, and returns how many were still there.
+// with its identity, and returns how many were still there. None may have a Fault.
 func (s *Store) Replay(ctx context.Context, src *Source, letters []Letter) (int64, error) {
+	for _, l := range letters {
+		if l.Fault != nil {
+			return 0, fmt.Errorf("replay: %w", l.Fault)
+		}
+	}
 	return s.exhume(ctx, src, letters, "replay", func(l Letter) string { return frame(l.UID, l.Entry) })
 }
 

@@ -39,6 +39,7 @@ type Source struct {
 	hash     string
 	settings Settings
 	keys     keys
+	isReplay bool
 }
 
 // keys are the names under which the protocol keeps its state.
@@ -63,11 +64,17 @@ func NewSource(key string, settings Settings) *Source {
 
 // Replay is the source of what is replayed to the group of the settings: dead
 // letters of s, framed with their identities. Its own dead letters are kept
-// with those of s.
-func (s *Source) Replay() *Source {
-	key := s.keys.replay + s.settings.Group
+// with those of s, and replayed to itself.
+func (s *Source) Replay() *Source { return s.replayTo(s.settings.Group) }
+
+func (s *Source) replayTo(group string) *Source {
+	if s.isReplay {
+		return s
+	}
+	key := s.keys.replay + group
 	r := newSource(key, key+":", s.settings)
-	r.keys.dead, r.keys.deadOrder = s.keys.dead, s.keys.deadOrder
+	r.keys.dead, r.keys.deadOrder, r.keys.replay = s.keys.dead, s.keys.deadOrder, s.keys.replay
+	r.isReplay = true
 	return r
 }
 

@@ -27,6 +27,8 @@ var (
 	statLua string
 	//go:embed forget.lua
 	forgetLua string
+	//go:embed clear.lua
+	clearLua string
 	//go:embed exhume.lua
 	exhumeLua string
 	//go:embed inspect.lua
@@ -41,6 +43,7 @@ var (
 	buryScript    = redis.NewScript(commonLua + buryLua)
 	statScript    = redis.NewScript(commonLua + statLua)
 	forgetScript  = redis.NewScript(commonLua + forgetLua)
+	clearScript   = redis.NewScript(clearLua)
 	exhumeScript  = redis.NewScript(commonLua + exhumeLua)
 	inspectScript = redis.NewScript(commonLua + inspectLua)
 	swapScript    = redis.NewScript(commonLua + swapLua)
