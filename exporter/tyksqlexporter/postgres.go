@@ -36,7 +36,7 @@ func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error
 		return nil, config.validateDatasource() // which says so without showing the value
 	}
 	pool.MaxConns = int32(min(config.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
-	// Statements without a name work behind PgBouncer too, whatever its pool mode.
+	// Statements without a name work behind PgBouncer too, when it pools transactions.
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	params := pool.ConnConfig.RuntimeParams
 	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
