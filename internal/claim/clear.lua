@@ -1,6 +1,6 @@
 -- Removes everything of a source that only one group reads, for when that group
 -- is gone. The sequence stays, so that no number is ever used again.
--- KEYS: source list, segments, leases, progress, groups, receipts
+-- KEYS: source list, segments, leases, progress, groups, receipts, marks
 -- ARGV: segment key prefix
 -- Returns the number of entries given up.
 local given_up = redis.call('LLEN', KEYS[1])

@@ -52,7 +52,7 @@ func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string
 // clear removes a source that nobody reads any more.
 func (s *Store) clear(ctx context.Context, src *Source) error {
 	k := src.keys
-	if err := s.run(ctx, clearScript, []string{src.key, k.segments, k.leases, k.progress, k.groups, k.receipts}, k.segment).Err(); err != nil {
+	if err := s.run(ctx, clearScript, []string{src.key, k.segments, k.leases, k.progress, k.groups, k.receipts, k.marks}, k.segment).Err(); err != nil {
 		return fmt.Errorf("clear %s: %w", src.key, err)
 	}
 	return nil
