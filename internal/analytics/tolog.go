@@ -2,17 +2,11 @@ package analytics
 
 import (
 	"encoding/hex"
-	"maps"
 	"math"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
 // traceTagPrefix begins the tag by which the gateway tells a request's trace.
@@ -20,12 +14,6 @@ const traceTagPrefix = "trace-id-"
 
 // english is the language of AttrGeoCity in Geo.CityNames.
 const english = "en"
-
-// Instants outside these seconds are not sure to fit into an int64 of Unix nanoseconds.
-const (
-	minNanosSecond = math.MinInt64/int64(time.Second) + 1
-	maxNanosSecond = math.MaxInt64/int64(time.Second) - 1
-)
 
 // AppendScope adds a resource of the gateway's and the receiver's scope to ld
 // and gives the slice into which the log records go.
@@ -161,63 +149,6 @@ func (r *Record) putHost(b *attributes) {
 	address, port := splitHost(r.Host)
 	b.str(AttrServerAddress, address)
 	b.int(AttrServerPort, port)
-}
-
-// splitHost cuts host into what joinHost makes it of; port is 0 and address the
-// whole where that cannot be.
-func splitHost(host string) (address string, port int64) {
-	colon := strings.LastIndexByte(host, ':')
-	if colon < 0 {
-		return host, 0
-	}
-	digits := host[colon+1:]
-	// A port of another spelling, such as 080, would not come back.
-	if len(digits) == 0 || len(digits) > 5 || digits[0] == '0' {
-		return host, 0
-	}
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return host, 0
-		}
-		port = port*10 + int64(c-'0')
-	}
-	if port > math.MaxUint16 {
-		return host, 0
-	}
-	address = host[:colon]
-	if n := len(address); n > 1 && address[0] == '[' && address[n-1] == ']' {
-		inner := address[1 : n-1]
-		if strings.IndexByte(inner, ':') < 0 {
-			return host, 0
-		}
-		return inner, port
-	}
-	if strings.IndexByte(address, ':') >= 0 {
-		return host, 0
-	}
-	return address, port
-}
-
-// joinHost is the reverse of splitHost. The result is old where that is the same.
-func joinHost(address string, port int64, old string) string {
-	if port == 0 {
-		return address
-	}
-	var scratch [80]byte
-	host := scratch[:0]
-	if strings.IndexByte(address, ':') >= 0 {
-		host = append(host, '[')
-		host = append(host, address...)
-		host = append(host, ']')
-	} else {
-		host = append(host, address...)
-	}
-	host = append(host, ':')
-	host = strconv.AppendInt(host, port, 10)
-	if string(host) == old {
-		return old
-	}
-	return string(host)
 }
 
 // putTime writes the instants, and the gateway's own calendar where it is not UTC's.
@@ -381,114 +312,4 @@ func (s *MCPStats) put(b *attributes) {
 	b.str(AttrMCPMethod, s.JSONRPCMethod)
 	b.str(AttrMCPPrimitiveType, s.PrimitiveType)
 	b.str(AttrMCPPrimitiveName, s.PrimitiveName)
-}
-
-// attributes builds a map without looking for duplicates; its methods leave zero values out.
-type attributes struct{ xpdata.MapBuilder }
-
-func (b *attributes) str(key, value string) {
-	if value != "" {
-		b.AppendEmpty(key).SetStr(cleanUTF8(value))
-	}
-}
-
-func (b *attributes) int(key string, value int64) {
-	if value != 0 {
-		b.AppendEmpty(key).SetInt(value)
-	}
-}
-
-func (b *attributes) bool(key string, value bool) {
-	if value {
-		b.AppendEmpty(key).SetBool(value)
-	}
-}
-
-// float compares bits, so that minus zero stays.
-func (b *attributes) float(key string, value float64) {
-	if math.Float64bits(value) != 0 {
-		b.AppendEmpty(key).SetDouble(value)
-	}
-}
-
-func (b *attributes) strs(key string, values []string) {
-	if len(values) > 0 {
-		setStrs(b.AppendEmpty(key).SetEmptySlice(), values)
-	}
-}
-
-// instant writes Unix nanoseconds, the form of OTLP's own times, or where an
-// int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
-func (b *attributes) instant(key string, t time.Time) {
-	value := b.AppendEmpty(key)
-	if seconds := t.Unix(); seconds >= minNanosSecond && seconds <= maxNanosSecond {
-		value.SetInt(t.UnixNano())
-		return
-	}
-	pair := value.SetEmptySlice()
-	pair.EnsureCapacity(2)
-	pair.AppendEmpty().SetInt(t.Unix())
-	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
-}
-
-func setStrs(list pcommon.Slice, values []string) {
-	list.EnsureCapacity(len(values))
-	for _, value := range values {
-		list.AppendEmpty().SetStr(cleanUTF8(value))
-	}
-}
-
-// cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
-func cleanUTF8(s string) string {
-	if isASCII(s) || utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, string(utf8.RuneError))
-}
-
-// isASCII looks at the short ASCII strings, of which records consist, in fewer
-// steps than utf8.ValidString.
-func isASCII(s string) bool {
-	const high = 0x8080808080808080
-	if len(s) < 8 {
-		var all byte
-		for i := range len(s) {
-			all |= s[i]
-		}
-		return all < utf8.RuneSelf
-	}
-	all := word(s[len(s)-8:])
-	for len(s) > 8 {
-		all |= word(s)
-		s = s[8:]
-	}
-	return all&high == 0
-}
-
-// word is the first 8 bytes of s; the compiler makes one load of it.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// cleanKeys is m if all its keys are UTF-8, else a copy with clean keys. Of keys
-// that thereby become equal the first in order of bytes stays: a built map must
-// have no duplicates, and a record delivered again must look the same.
-func cleanKeys[V any](m map[string]V) map[string]V {
-	valid := true
-	for key := range m {
-		valid = valid && utf8.ValidString(key)
-	}
-	if valid {
-		return m
-	}
-	cleaned := make(map[string]V, len(m))
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		name := cleanUTF8(key)
-		if _, taken := cleaned[name]; !taken {
-			cleaned[name] = m[key]
-		}
-	}
-	return cleaned
 }
