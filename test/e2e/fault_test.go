@@ -21,7 +21,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
@@ -157,9 +156,14 @@ func (l *load) poison(form encoding, n int, good []byte) []byte {
 	return entry
 }
 
-// requireLetters checks that exactly the poison was buried, unchanged.
-func (l *load) requireLetters(tb testing.TB, letters map[string][]claim.Letter) {
+// requireAccounts checks that exactly the poison was buried, unchanged, and that
+// the receipts say so too.
+func (l *load) requireAccounts(tb testing.TB) {
 	tb.Helper()
+	letters := deadLetters(tb, l.rdb)
+	assert.Equal(tb, map[string]int64{
+		"claimed": faultRecords + faultPoison, "default|acked": faultRecords + faultPoison, "default|dead": faultPoison,
+	}, receipts(tb, l.rdb))
 	undecodable, refused := map[string]bool{}, map[string]bool{}
 	total := 0
 	for list, of := range letters {
@@ -315,7 +319,7 @@ func TestNoRecordIsLostOrStoredTwiceWhenPostgreSQLStopsAndCollectorsAreKilled(t 
 			var got tally
 			require.NoError(t, connect(t, dsn).QueryRow(t.Context(), tallyQuery).Scan(&got.rows, &got.distinct, &got.least, &got.most))
 			assert.Equal(t, allOnce, got)
-			l.requireLetters(t, deadLetters(t, redis.Client()))
+			l.requireAccounts(t)
 		})
 	}
 }
@@ -349,5 +353,5 @@ func TestNoRecordIsLostOrStoredTwiceInSQLiteWhenTheCollectorIsKilled(t *testing.
 	var got tally
 	require.NoError(t, openSQLite(t, file).QueryRowContext(t.Context(), tallyQuery).Scan(&got.rows, &got.distinct, &got.least, &got.most))
 	assert.Equal(t, allOnce, got)
-	l.requireLetters(t, deadLetters(t, redis.Client()))
+	l.requireAccounts(t)
 }

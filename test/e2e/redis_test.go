@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,9 +73,11 @@ func push(tb testing.TB, rdb *redis.Client, list string, entries [][]byte) {
 	require.NoError(tb, rdb.RPush(tb.Context(), list, values...).Err())
 }
 
-// What the protocol keeps for each list in an empty Redis: the last segment's
-// number, who reads, and how far each has come. None of it grows.
-var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{analytics-tyk-system-analytics(_[0-9])?(_protobuf)?\}:(seq|groups|progress)$`)
+// What the protocol keeps for each list in an empty Redis, and for replays to it:
+// the last segment's number, who reads, how far each has come, and what became of
+// the entries. None of it grows.
+var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{analytics-tyk-system-analytics(_[0-9])?(_protobuf)?\}:` +
+	`(replay:default:)?(seq|groups|progress|receipts)$`)
 
 // deadLetterKey matches the two keys in which a list's dead letters lie.
 var deadLetterKey = regexp.MustCompile(`^otelcol-tyk:\{(.*)\}:dead(:order)?$`)
@@ -117,14 +120,34 @@ func deadLetters(tb testing.TB, rdb *redis.Client) map[string][]claim.Letter {
 		order, err := rdb.ZRange(tb.Context(), key+":order", 0, -1).Result()
 		require.NoError(tb, err)
 		require.Len(tb, bodies, len(order), "letters of %s and their order", list)
-		for _, uid := range order {
-			letter, err := claim.DecodeLetter(bodies[uid])
+		for _, field := range order {
+			letter, err := claim.DecodeLetter(bodies[field])
 			require.NoError(tb, err)
-			require.Equal(tb, uid, letter.UID)
+			require.Equal(tb, field, letter.Group+"|"+letter.UID)
 			letters[list] = append(letters[list], letter)
 		}
 	}
 	return letters
+}
+
+// receipts adds up what became of the entries of all lists, as Redis counted it.
+func receipts(tb testing.TB, rdb *redis.Client) map[string]int64 {
+	tb.Helper()
+	keys, err := rdb.Keys(tb.Context(), "*}:receipts").Result()
+	require.NoError(tb, err)
+	total := map[string]int64{}
+	for _, key := range keys {
+		fields, err := rdb.HGetAll(tb.Context(), key).Result()
+		require.NoError(tb, err)
+		for field, value := range fields {
+			n, err := strconv.ParseInt(value, 10, 64)
+			require.NoError(tb, err, field)
+			if n != 0 {
+				total[field] += n
+			}
+		}
+	}
+	return total
 }
 
 // decodeJSON reads a file below testdata.
