@@ -3,10 +3,12 @@ package tykredisreceiver
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -19,14 +21,79 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-// newClient prepares a client; it connects with the first command.
+// stateEvery is how old a cluster client's picture of who serves what may get. A
+// master that is dead cannot tell it that another one has taken over.
+const stateEvery = 2 * time.Second
+
+// newClient prepares a client; it connects with the first command. Commands that
+// fail are not repeated: the receiver does that in its own rhythm, and says so.
+// Only a cluster client follows redirections, and then repeats scripts that have
+// failed on the way, each of which may run twice.
+//
+// All clients speak RESP2 without naming themselves: neither pushed messages nor
+// names are of use here, and a narrow ACL user lacks the rights for them.
 func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) {
 	tls, err := cfg.TLS.LoadTLSConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs:                 cfg.Addresses,
+	switch {
+	case cfg.Cluster:
+		return newClusterClient(cfg, tls), nil
+	case cfg.Sentinel.MasterName != "":
+		return newSentinelClient(cfg, tls), nil
+	default:
+		return newStandaloneClient(cfg, tls), nil
+	}
+}
+
+func newStandaloneClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
+	return redis.NewClient(&redis.Options{
+		Addr:                     cfg.Addresses[0],
+		Username:                 cfg.Username,
+		Password:                 string(cfg.Password),
+		DB:                       cfg.Database,
+		TLSConfig:                tls,
+		DialTimeout:              cfg.Timeout,
+		ReadTimeout:              cfg.Timeout,
+		WriteTimeout:             cfg.Timeout,
+		ContextTimeoutEnabled:    true,
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		Protocol:                 2,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+}
+
+func newClusterClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
+	return redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs:                      cfg.Addresses,
+		Username:                   cfg.Username,
+		Password:                   string(cfg.Password),
+		TLSConfig:                  tls,
+		DialTimeout:                cfg.Timeout,
+		ReadTimeout:                cfg.Timeout,
+		WriteTimeout:               cfg.Timeout,
+		ContextTimeoutEnabled:      true,
+		DialerRetries:              1,
+		Protocol:                   2,
+		DisableIdentity:            true,
+		MaintNotificationsConfig:   &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		ClusterStateReloadInterval: stateEvery,
+		// They need the server's list of commands, and all of ours name their keys.
+		DisableRoutingPolicies: true,
+	})
+}
+
+// newSentinelClient follows the master that the sentinels name. They are spoken
+// to with the same TLS settings and timeouts.
+func newSentinelClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
+	return redis.NewFailoverClient(&redis.FailoverOptions{
+		MasterName:            cfg.Sentinel.MasterName,
+		SentinelAddrs:         cfg.Addresses,
+		SentinelUsername:      cfg.Sentinel.Username,
+		SentinelPassword:      string(cfg.Sentinel.Password),
 		Username:              cfg.Username,
 		Password:              string(cfg.Password),
 		DB:                    cfg.Database,
@@ -35,14 +102,11 @@ func newClient(ctx context.Context, cfg *Config) (redis.UniversalClient, error) 
 		ReadTimeout:           cfg.Timeout,
 		WriteTimeout:          cfg.Timeout,
 		ContextTimeoutEnabled: true,
-		// The receiver retries in its own rhythm, and says so.
-		MaxRetries:    -1,
-		DialerRetries: 1,
-		// Neither of these is of use here, and both need rights that a narrow ACL user lacks.
-		Protocol:                 2,
-		DisableIdentity:          true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}), nil
+		MaxRetries:            -1,
+		DialerRetries:         1,
+		Protocol:              2,
+		DisableIdentity:       true,
+	})
 }
 
 // workerName tells this process from all others, for ever, and people which it is.

@@ -15,8 +15,16 @@ import (
 
 // Config says where the gateway's Redis is and how its records are taken.
 type Config struct {
-	// Addresses is the Redis server, as host:port; exactly one.
+	// Addresses is the Redis server, as host:port; some nodes of a Redis Cluster; or
+	// the sentinels.
 	Addresses []string `mapstructure:"addresses"`
+	// Cluster is whether Addresses are of a Redis Cluster.
+	Cluster bool `mapstructure:"cluster"`
+	// Sentinel is whom to follow where Addresses are sentinels.
+	Sentinel SentinelConfig `mapstructure:"sentinel"`
+	// WaitForReplicas is how many of the replicas that are connected must have a
+	// claim before its records are delivered, 0 for none: a failover cannot undo it then.
+	WaitForReplicas int `mapstructure:"wait_for_replicas"`
 	// Username is an ACL user's; empty for the default user.
 	Username string `mapstructure:"username"`
 	// Password is the user's.
@@ -133,17 +141,7 @@ func (cfg *Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	if len(cfg.Addresses) != 1 {
-		fault("addresses: got %d: name exactly one Redis server as host:port", len(cfg.Addresses))
-	}
-	for _, address := range cfg.Addresses {
-		if err := checkAddress(address); err != nil {
-			fault("addresses: %q: %w: write host:port", address, err)
-		}
-	}
-	if cfg.Database < 0 {
-		fault("database: %d: use a number from 0", cfg.Database)
-	}
+	cfg.checkTopology(fault)
 	if cfg.Username != "" && cfg.Password == "" {
 		fault("username: %q has no password: set password, or leave username out", cfg.Username)
 	}

@@ -57,9 +57,12 @@ func TestEveryOptionIsRead(t *testing.T) {
 
 func TestEveryFaultIsNamedWithItsKeyValueAndRemedy(t *testing.T) {
 	err := load(t, "tykredis/wrong").Validate()
-	require.EqualError(t, err, `addresses: got 2: name exactly one Redis server as host:port
+	require.EqualError(t, err, `addresses: got 2 (redis, b:1): name one server, or set cluster: true where they are a Redis Cluster, or sentinel::master_name where they are sentinels
 addresses: "redis": address redis: missing port in address: write host:port
+sentinel::master_name: is empty: write what the sentinels call the master, or leave sentinel out
+sentinel::username: "watcher" has no password: set sentinel::password, or leave sentinel::username out
 database: -1: use a number from 0
+wait_for_replicas: -1: use a number from 0
 username: "collector" has no password: set password, or leave username out
 key_prefix: is empty: the gateway uses "analytics-"
 group: "a|b": use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit
@@ -78,4 +81,24 @@ backlog::give_up: "errors": use "bodies" and "successes", each at most once
 backlog::give_up: "bodies": use "bodies" and "successes", each at most once
 group_expiry: 1s: use at least 1m0s, or 0 for never
 requests::enabled and uptime::enabled: both are false: nothing is left to receive: enable one, or remove the receiver`)
+}
+
+func TestClusterAndSentinelAreRead(t *testing.T) {
+	cluster := load(t, "tykredis/cluster")
+	require.NoError(t, cluster.Validate())
+	assert.True(t, cluster.Cluster)
+	assert.Equal(t, []string{"a:1", "b:2"}, cluster.Addresses)
+	assert.Equal(t, 2, cluster.WaitForReplicas)
+
+	sentinel := load(t, "tykredis/sentinel")
+	require.NoError(t, sentinel.Validate())
+	assert.Equal(t, SentinelConfig{MasterName: "tyk", Username: "watcher", Password: "secret"}, sentinel.Sentinel)
+	assert.Equal(t, 4, sentinel.Database)
+}
+
+func TestTopologiesThatMakeNoSenseAreNamed(t *testing.T) {
+	require.EqualError(t, load(t, "tykredis/wrong_cluster").Validate(), `cluster: true and sentinel::master_name: "tyk" exclude each other: leave one out
+database: 1: a Redis Cluster has no databases: leave it out
+key_prefix: "{tyk}-": braces choose a cluster's slots, and the receiver needs that for its own keys: use a prefix without braces`)
+	require.EqualError(t, load(t, "tykredis/wrong_addresses").Validate(), `addresses: is empty: name the Redis server as host:port`)
 }

@@ -26,6 +26,7 @@ func createDefaultConfig() component.Config {
 		Addresses:       []string{"localhost:6379"},
 		TLS:             configtls.ClientConfig{Insecure: true},
 		Timeout:         5 * time.Second,
+		WaitForReplicas: 1,
 		KeyPrefix:       "analytics-",
 		Group:           "default",
 		GroupExpiry:     7 * 24 * time.Hour,
