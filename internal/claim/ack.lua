@@ -3,16 +3,21 @@
 -- KEYS: segments, leases, progress, groups, segment list, receipts, marks
 -- ARGV: group, worker, sequence, entries done, of these newly lost, newly gone
 -- Returns 1, or 0 when the lease is another worker's by now: then nothing changed.
+-- An acknowledgement may come twice, when its answer was lost on the way: the
+-- second finds it done, and the lease or all of the segment gone.
 local group, seq = ARGV[1], ARGV[3]
 local field = group .. '|' .. seq
 local owner = string.match(redis.call('HGET', KEYS[2], field) or '', '^(%S+) ')
 local description = redis.call('ZRANGEBYSCORE', KEYS[1], seq, seq)[1]
-if owner ~= ARGV[2] or not description then
+local before = tonumber(redis.call('HGET', KEYS[3], field) or '0')
+if not description or before >= tonumber(ARGV[4]) then
+  return 1
+end
+if owner ~= ARGV[2] then
   return 0
 end
 unlock(KEYS[5])
 local count = tonumber(string.match(description, '^%S+ (%d+)'))
-local before = tonumber(redis.call('HGET', KEYS[3], field) or '0')
 if before == 0 then
   -- What other groups had passed before this one began was never this group's.
   before = count - math.max(redis.call('LLEN', KEYS[5]), tonumber(ARGV[5]))

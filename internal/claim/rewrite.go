@@ -105,6 +105,7 @@ func (s *Store) Rewrite(ctx context.Context, g Segment, mark int, change func(en
 // copySegment writes the changed entries, from where the segment begins now.
 func (s *Store) copySegment(ctx context.Context, g Segment, lock, temporary string, change func(string) string) error {
 	const page = 500
+	length := 0
 	for from := g.Count - g.Kept; from < g.Count; from += page {
 		entries, err := s.rdb.LRange(ctx, g.Key(), from-g.Count, min(from+page, g.Count)-1-g.Count).Result()
 		if err != nil {
@@ -117,13 +118,14 @@ func (s *Store) copySegment(ctx context.Context, g Segment, lock, temporary stri
 		if len(changed) == 0 {
 			continue // acknowledged by all groups meanwhile
 		}
-		pipe := s.rdb.Pipeline()
-		pipe.RPush(ctx, temporary, changed...)
-		pipe.Expire(ctx, temporary, rewriteLock)
-		pipe.Expire(ctx, lock, rewriteLock)
-		if _, err := pipe.Exec(ctx); err != nil {
+		ok, err := s.run(ctx, appendScript, []string{temporary, lock}, append([]any{length, rewriteLock.Milliseconds()}, changed...)...).Int64()
+		if err != nil {
 			return err
 		}
+		if ok == 0 {
+			return fmt.Errorf("the copy no longer has its %d entries: %w", length, ErrGone)
+		}
+		length += len(changed)
 	}
 	return nil
 }

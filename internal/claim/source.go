@@ -30,6 +30,9 @@ type Settings struct {
 	// GroupExpiry is how long the group counts after its last worker was heard of;
 	// 0 is for ever.
 	GroupExpiry time.Duration
+	// WaitForReplicas is how many of the replicas that are connected must have a
+	// segment before it is held, 0 for none.
+	WaitForReplicas int
 }
 
 // Source is one Redis list and all keys derived from it, which share its

@@ -33,6 +33,8 @@ var (
 	exhumeLua string
 	//go:embed inspect.lua
 	inspectLua string
+	//go:embed append.lua
+	appendLua string
 	//go:embed swap.lua
 	swapLua string
 
@@ -46,6 +48,7 @@ var (
 	clearScript   = redis.NewScript(clearLua)
 	exhumeScript  = redis.NewScript(commonLua + exhumeLua)
 	inspectScript = redis.NewScript(commonLua + inspectLua)
+	appendScript  = redis.NewScript(appendLua)
 	swapScript    = redis.NewScript(commonLua + swapLua)
 )
 
@@ -59,7 +62,8 @@ var ErrGone = errors.New("redis no longer has the segment's entries")
 // Store runs the protocol's verbs on one Redis for all sources of a worker.
 // All methods may be called at once from several goroutines.
 type Store struct {
-	rdb redis.UniversalClient
+	rdb        redis.UniversalClient
+	replicated replicated
 }
 
 // NewStore uses rdb, which stays the caller's to close.
@@ -69,8 +73,11 @@ func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
 type Visit struct {
 	// Claimed is how many entries were moved into a new segment.
 	Claimed int64
-	// Held are the segments now leased to this worker, oldest first.
+	// Held are the segments now leased to this worker, oldest first, but for those
+	// that replicas may not have yet (see ErrNotReplicated).
 	Held []Segment
+	// Err says why Held could not be found out.
+	Err error
 }
 
 // Visit claims the lists named by fewest (a list with fewer entries than its
@@ -79,47 +86,67 @@ type Visit struct {
 // of one source does not stop the others: their visits are filled, and the
 // errors joined.
 func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]Visit, error) {
-	visits := make([]Visit, len(sources))
-	claims := make([]*redis.Cmd, len(sources))
-	leases := make([]*redis.Cmd, len(sources))
-	err := s.pipelined(ctx, []*redis.Script{claimScript, leaseScript}, func(pipe redis.Pipeliner) {
-		for i, src := range sources {
-			claims[i] = nil
-			if fewest[i] > 0 {
-				claims[i] = claimScript.EvalSha(ctx, pipe, []string{src.key, src.keys.sequence, src.keys.segments, src.keys.receipts},
-					src.keys.segment, src.hash, randomPart(), fewest[i], src.settings.ChunkRecords, src.settings.ChunkBytes)
+	claims := make([]*call, len(sources))
+	leases := make([]*call, len(sources))
+	calls := make([]*call, 0, 2*len(sources))
+	for i, src := range sources {
+		if fewest[i] > 0 {
+			claims[i] = &call{
+				script: claimScript, keys: []string{src.key, src.keys.sequence, src.keys.segments, src.keys.receipts},
+				args: []any{src.keys.segment, src.hash, randomPart(), fewest[i], src.settings.ChunkRecords, src.settings.ChunkBytes},
 			}
-			leases[i] = leaseScript.EvalSha(ctx, pipe, []string{src.keys.segments, src.keys.leases, src.keys.progress, src.keys.groups, src.keys.receipts},
-				src.settings.Group, src.settings.Worker, src.settings.Lease.Milliseconds(), src.settings.MaxHeld, src.keys.segment, src.settings.GroupExpiry.Milliseconds())
+			calls = append(calls, claims[i])
 		}
-	})
-	if err != nil && !isReply(err) {
-		return visits, fmt.Errorf("reach Redis: %w", err)
+		leases[i] = &call{script: leaseScript, keys: src.leaseKeys(), args: src.leaseArgs()}
+		calls = append(calls, leases[i])
 	}
-	var errs []error
+	s.pipelined(ctx, calls)
+
+	visits := make([]Visit, len(sources))
+	var trouble faults
 	for i, src := range sources {
 		if claims[i] != nil {
-			n, err := claims[i].Int64()
+			n, err := claims[i].cmd.Int64()
 			if err != nil {
-				errs = append(errs, fmt.Errorf("claim list %s: %w", src.key, err))
+				trouble.add("claim list "+src.key, err)
 			}
 			visits[i].Claimed = n
 		}
-		rows, err := leases[i].Slice()
-		if err != nil {
-			errs = append(errs, fmt.Errorf("lease segments of %s: %w", src.key, err))
-			continue
-		}
-		for _, row := range rows {
-			segment, err := src.parseSegment(row)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			visits[i].Held = append(visits[i].Held, segment)
+		if visits[i].Held, visits[i].Err = src.held(leases[i]); visits[i].Err != nil {
+			trouble.add("lease segments of "+src.key, visits[i].Err)
 		}
 	}
-	return visits, errors.Join(errs...)
+	s.replicate(ctx, sources, visits, &trouble)
+	return visits, trouble.err()
+}
+
+// leaseKeys and leaseArgs are those of the lease script.
+func (s *Source) leaseKeys() []string {
+	return []string{s.keys.segments, s.keys.leases, s.keys.progress, s.keys.groups, s.keys.receipts}
+}
+
+func (s *Source) leaseArgs() []any {
+	return []any{
+		s.settings.Group, s.settings.Worker, s.settings.Lease.Milliseconds(), s.settings.MaxHeld,
+		s.keys.segment, s.settings.GroupExpiry.Milliseconds(),
+	}
+}
+
+// held reads the reply of the lease script.
+func (s *Source) held(lease *call) ([]Segment, error) {
+	rows, err := lease.cmd.Slice()
+	if err != nil {
+		return nil, err
+	}
+	segments := make([]Segment, 0, len(rows))
+	for _, row := range rows {
+		segment, err := s.parseSegment(row)
+		if err != nil {
+			return nil, err
+		}
+		segments = append(segments, segment)
+	}
+	return segments, nil
 }
 
 // Read returns the entries from index from up to, not including, index to. The
@@ -230,27 +257,32 @@ type Receipts struct {
 
 // Stats looks at every source in one round trip; the result has one Stat per source.
 func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
-	stats := make([]Stat, len(sources))
-	replies := make([]*redis.Cmd, len(sources))
-	err := s.pipelined(ctx, []*redis.Script{statScript}, func(pipe redis.Pipeliner) {
-		for i, src := range sources {
-			replies[i] = statScript.EvalSha(ctx, pipe, []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead, src.keys.receipts},
-				src.settings.Group, src.keys.segment)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the backlog: %w", err)
-	}
+	calls := make([]*call, len(sources))
 	for i, src := range sources {
-		reply, err := replies[i].Int64Slice()
+		calls[i] = &call{
+			script: statScript, keys: []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead, src.keys.receipts},
+			args: []any{src.settings.Group, src.keys.segment},
+		}
+	}
+	s.pipelined(ctx, calls)
+	stats := make([]Stat, len(sources))
+	var trouble faults
+	for i, src := range sources {
+		reply, err := calls[i].cmd.Int64Slice()
+		if err == nil && len(reply) != 9 {
+			err = fmt.Errorf("unexpected reply %v", reply)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("read the backlog of %s: %w", src.key, err)
+			trouble.add("read the backlog of "+src.key, err)
+			continue
 		}
-		if len(reply) != 9 {
-			return nil, fmt.Errorf("read the backlog of %s: unexpected reply %v", src.key, reply)
+		stats[i] = Stat{
+			Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3],
+			Receipts: Receipts{Seen: reply[4], Delivered: reply[5] - reply[6] - reply[7] - reply[8], Dead: reply[6], Lost: reply[7], Gone: reply[8]},
 		}
-		stats[i] = Stat{Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3],
-			Receipts: Receipts{Seen: reply[4], Delivered: reply[5] - reply[6] - reply[7] - reply[8], Dead: reply[6], Lost: reply[7], Gone: reply[8]}}
+	}
+	if err := trouble.err(); err != nil {
+		return nil, err
 	}
 	return stats, nil
 }
@@ -258,38 +290,4 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 // run calls one script, loading it where Redis does not know it.
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
 	return script.Run(ctx, s.rdb, keys, args...)
-}
-
-// pipelined sends what fill queues in one round trip, and once more after
-// loading the scripts where Redis did not know one. A NOSCRIPT reply means that
-// its call did nothing; the calls beside it may have, which the scripts allow.
-func (s *Store) pipelined(ctx context.Context, scripts []*redis.Script, fill func(redis.Pipeliner)) error {
-	for attempt := 0; ; attempt++ {
-		pipe := s.rdb.Pipeline()
-		fill(pipe)
-		cmds, err := pipe.Exec(ctx)
-		if attempt > 0 || !anyNoScript(cmds) {
-			return err
-		}
-		for _, script := range scripts {
-			if err := script.Load(ctx, s.rdb).Err(); err != nil {
-				return fmt.Errorf("load script: %w", err)
-			}
-		}
-	}
-}
-
-// isReply tells an error that Redis answered from one of the way to it.
-func isReply(err error) bool {
-	_, ok := errors.AsType[redis.Error](err)
-	return ok
-}
-
-func anyNoScript(cmds []redis.Cmder) bool {
-	for _, cmd := range cmds {
-		if err := cmd.Err(); err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-			return true
-		}
-	}
-	return false
 }

@@ -78,15 +78,18 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) error {
 			c.lastClaim[i] = time.Now()
 		}
 	}
-	if err != nil {
-		return err
-	}
 	for i, v := range visits {
+		if v.Err != nil {
+			continue // what is held of it stays held as far as anyone knows
+		}
 		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
 			if err := c.checkWhole(ctx, h); err != nil {
 				return err
 			}
 		}
+	}
+	if err != nil {
+		return err
 	}
 	if time.Since(c.lastSweep) >= expireEvery {
 		if err := c.expire(ctx, plain); err != nil {

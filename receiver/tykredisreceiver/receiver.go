@@ -68,6 +68,8 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 		MaxHeld:      maxHeld,
 		MaxDead:      r.cfg.DeadLetters.MaxEntries,
 		GroupExpiry:  r.cfg.GroupExpiry,
+
+		WaitForReplicas: r.cfg.WaitForReplicas,
 	})
 	r.holdings = newHoldings(len(r.sources))
 
