@@ -56,7 +56,7 @@ func TestVersionIsThatOfTheBuild(t *testing.T) {
 	t.Parallel()
 	manifest, err := os.ReadFile(repository(t, "builder-config.yaml"))
 	require.NoError(t, err)
-	version := regexp.MustCompile(`(?m)^  version: (\S+)$`).FindSubmatch(manifest)
+	version := regexp.MustCompile(`(?m)^ +version: (\S+)$`).FindSubmatch(manifest)
 	require.NotNil(t, version)
 	out, err := run(t, nil, "--version")
 	require.NoError(t, err, out)
@@ -95,11 +95,13 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 			[]string{"addresses: got 2", "exactly one Redis server"},
 		},
 		"a lease too short to renew": {
-			[]string{"receivers", "tykredis", "lease"}, "10ms",
+			[]string{"receivers", "tykredis", "lease"},
+			"10ms",
 			[]string{"lease: 10ms: use at least 1s"},
 		},
 		"a misspelt key": {
-			[]string{"receivers", "tykredis", "poll_intervall"}, "1s",
+			[]string{"receivers", "tykredis", "poll_intervall"},
+			"1s",
 			[]string{"poll_intervall"},
 		},
 		"a field that records do not have": {
@@ -113,11 +115,13 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 			[]string{"redact_headers", "not the name of an HTTP header"},
 		},
 		"a driver that does not exist": {
-			[]string{"exporters", "tyksql", "driver"}, "oracle",
+			[]string{"exporters", "tyksql", "driver"},
+			"oracle",
 			[]string{"exporters::tyksql", `driver: "oracle" is not one of "postgres", "sqlite"`},
 		},
 		"a datasource that is none": {
-			[]string{"exporters", "tyksql", "datasource"}, "postgres://tyk:" + secret + "@db.example:port/x",
+			[]string{"exporters", "tyksql", "datasource"},
+			"postgres://tyk:" + secret + "@db.example:port/x",
 			[]string{"exporters::tyksql", "datasource: the value (not shown", "is not a PostgreSQL DSN"},
 		},
 		"a queue that forgets": {
@@ -131,7 +135,8 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 			[]string{"sending_queue::batch: must not be set"},
 		},
 		"a table name that is SQL": {
-			[]string{"exporters", "tyksql", "table_name"}, "x; drop table y",
+			[]string{"exporters", "tyksql", "table_name"},
+			"x; drop table y",
 			[]string{`table_name: "x; drop table y" is not a plain table name`},
 		},
 	}
