@@ -92,7 +92,7 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 		"two addresses": {
 			[]string{"receivers", "tykredis", "addresses"},
 			[]string{"a:6379", "b:6379"},
-			[]string{"addresses: got 2", "exactly one Redis server"},
+			[]string{"addresses: got 2", "name one server"},
 		},
 		"a lease too short to renew": {
 			[]string{"receivers", "tykredis", "lease"},
