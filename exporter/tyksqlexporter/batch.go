@@ -303,14 +303,14 @@ func (b *batch) count(state entryState) int64 {
 }
 
 // refusedError is nil, or names the refused records to the receiver for good.
-func (b *batch) refusedError() error {
+func (b *batch) refusedError(destination string) error {
 	if len(b.refusals) == 0 {
 		return nil
 	}
 	refused := &analytics.RefusedError{Records: make([]analytics.RefusedRecord, 0, len(b.refusals))}
 	for _, r := range b.refusals {
 		refused.Records = append(refused.Records, analytics.RefusedRecord{
-			UID: b.uid(r.entry), Reason: string(r.reason) + ": " + r.text,
+			UID: b.uid(r.entry), Reason: string(r.reason) + ": " + r.text, Destination: destination,
 		})
 	}
 	return consumererror.NewPermanent(refused)

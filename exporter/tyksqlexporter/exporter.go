@@ -47,6 +47,7 @@ func schemaErrorf(format string, args ...any) error {
 
 // sqlExporter stores what it is pushed.
 type sqlExporter struct {
+	id        string // as the configuration names it
 	config    *Config
 	logger    *zap.Logger
 	telemetry *telemetry
@@ -62,7 +63,7 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	e := &sqlExporter{config: config, logger: set.Logger, telemetry: newTelemetry(builder)}
+	e := &sqlExporter{id: set.ID.String(), config: config, logger: set.Logger, telemetry: newTelemetry(builder)}
 	switch config.Driver {
 	case driverPostgres:
 		e.store, err = newPostgresStore(config, set.Logger)
@@ -126,5 +127,5 @@ func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
 		}
 	}
 	e.telemetry.count(ctx, b)
-	return b.refusedError()
+	return b.refusedError(e.id)
 }

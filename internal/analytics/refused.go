@@ -19,6 +19,8 @@ type RefusedRecord struct {
 	UID UID
 	// Reason is the destination's, for people.
 	Reason string
+	// Destination is the component that refuses it, such as "tyksql/main".
+	Destination string
 }
 
 // Error names the first few records and their reasons.

@@ -14,6 +14,8 @@ type Letter struct {
 	Reason string `json:"reason"`
 	// At is when it was given up.
 	At time.Time `json:"at"`
+	// Destination is the component that refused it, where that is known.
+	Destination string `json:"destination,omitempty"`
 	// Group is whose delivery gave it up.
 	Group string `json:"group"`
 	// Entry is the entry's bytes as the gateway pushed them.

@@ -104,7 +104,9 @@ func (d *deliverer) attempt(ctx context.Context, b batch) ([]deadLetter, answer)
 	}
 	for _, r := range refused {
 		if c, at, ok := b.find(r.UID); ok {
-			letters = append(letters, d.letter(c, at, refusedEntry, r.Reason))
+			letter := d.letter(c, at, refusedEntry, r.Reason)
+			letter.letter.Destination = r.Destination
+			letters = append(letters, letter)
 		}
 	}
 	return letters, answer{verdict: v, err: err}

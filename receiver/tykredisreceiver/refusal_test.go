@@ -88,7 +88,7 @@ func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
 			var record analytics.Record
 			uid, err := analytics.ParseUID(record.FromLog(lr))
 			if err == nil && (record.APIKey == "7" || record.APIKey == "21") {
-				refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd"})
+				refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd", Destination: "tyksql/main"})
 			}
 		})
 		if len(refused.Records) == 0 {
@@ -104,6 +104,7 @@ func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
 	require.Len(t, dead, 2)
 	for _, letter := range dead {
 		assert.Equal(t, "refused: too odd", letter.Reason)
+		assert.Equal(t, "tyksql/main", letter.Destination)
 		var record analytics.Record
 		require.NoError(t, analytics.DecodeMsgpack(letter.Entry, &record))
 		assert.Contains(t, []string{"7", "21"}, record.APIKey)
