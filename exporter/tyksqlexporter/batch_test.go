@@ -46,10 +46,10 @@ func TestBatchKeepsNothingFromThePushBefore(t *testing.T) {
 	b.skipApplied([]span{{segment: "a", first: 0, last: 4}})
 	b.refuse(9, reasonOther, "no")
 	assert.Len(t, b.pending(), 4)
-	require.Error(t, b.refusedError())
+	require.Error(t, b.refusedError("tyksql"))
 	b.rewind()
 	assert.Len(t, b.pending(), 10)
-	require.NoError(t, b.refusedError())
+	require.NoError(t, b.refusedError("tyksql"))
 	b.release()
 
 	again := newBatch(samples("b", 5, 6))

@@ -166,7 +166,7 @@ func testPostgresIsolatesWithoutHint(t *testing.T, server *peers.Postgres) {
 	b := newBatch(samples("seg", 0, 999))
 	defer b.release()
 	require.NoError(t, s.write(t.Context(), b))
-	assert.Len(t, refusedOf(t, b.refusedError()), 3)
+	assert.Len(t, refusedOf(t, b.refusedError("tyksql")), 3)
 	assert.EqualValues(t, 997, d.rows(t))
 }
 

@@ -40,6 +40,6 @@ func TestRefusedErrorNamesTheFirstRecords(t *testing.T) {
 	t.Parallel()
 	refused := &RefusedError{Records: []RefusedRecord{{UID{"s", 1}, "a", "x"}, {UID{"s", 2}, "b", "x"}}}
 	assert.Equal(t, "2 records refused for good: s-1: a; s-2: b", refused.Error())
-	refused.Records = append(refused.Records, RefusedRecord{UID{"s", 3}, "c"}, RefusedRecord{UID{"s", 4}, "d"}, RefusedRecord{UID{"s", 5}, "e"})
+	refused.Records = append(refused.Records, RefusedRecord{UID{"s", 3}, "c", "x"}, RefusedRecord{UID{"s", 4}, "d", "x"}, RefusedRecord{UID{"s", 5}, "e", "x"})
 	assert.Equal(t, "5 records refused for good: s-1: a; s-2: b; s-3: c, and more", refused.Error())
 }
