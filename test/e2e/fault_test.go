@@ -295,8 +295,7 @@ func TestNoRecordIsLostOrStoredTwiceWhenPostgreSQLStopsAndCollectorsAreKilled(t 
 		t.Run(name, func(t *testing.T) {
 			random := newChaos(t)
 			redis := peers.StartRedis(t)
-			// Else a crash of the server loses what it has committed last.
-			postgres := peers.StartPostgres(t, peers.PostgresConfig("synchronous_commit=on"))
+			postgres := peers.StartPostgres(t)
 			dsn := postgres.FreshDatabase(t)
 			config := pipeline(redis, faultReceiver(random), object{}, map[string]object{"tyksql": faultExporter("postgres", dsn)})
 			first := newCollector(t, config)
