@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"go.opentelemetry.io/collector/config/configtls"
+)
+
+// connection is how to reach the Redis that the receiver reads.
+type connection struct {
+	addresses string
+	username  string
+	password  string
+	database  int
+	cluster   bool
+	sentinel  struct{ master, username, password string }
+	useTLS    bool
+	tls       configtls.ClientConfig
+	timeout   time.Duration
+	keyPrefix string
+
+	env func(string) string
+}
+
+// newConnection declares the flags that all commands share. The environment
+// stands in for flags that are not given, under the names that the collector's
+// shipped configuration uses.
+func newConnection(f *flag.FlagSet, env func(string) string) *connection {
+	c := &connection{env: env}
+	or := func(name, otherwise string) string {
+		if value := env(name); value != "" {
+			return value
+		}
+		return otherwise
+	}
+	// A number that is none is said with the other faults of the flag.
+	database, err := strconv.Atoi(or("TYK_REDIS_DATABASE", "0"))
+	if err != nil {
+		database = -1
+	}
+	f.StringVar(&c.addresses, "redis", or("TYK_REDIS_ADDRESS", "localhost:6379"), "Redis at `host:port[,host:port...]`; several with -cluster or -sentinel (env TYK_REDIS_ADDRESS)")
+	f.StringVar(&c.username, "username", env("TYK_REDIS_USERNAME"), "ACL `user` (env TYK_REDIS_USERNAME)")
+	f.StringVar(&c.password, "password", "", "its `password`; better given as REDIS_PASSWORD or TYK_REDIS_PASSWORD in the environment")
+	f.IntVar(&c.database, "db", database, "database `number` (env TYK_REDIS_DATABASE)")
+	f.BoolVar(&c.cluster, "cluster", false, "Redis is a cluster")
+	f.StringVar(&c.sentinel.master, "sentinel", "", "the addresses are sentinels, which know the master by this `name`")
+	f.StringVar(&c.sentinel.username, "sentinel-username", "", "the sentinels' ACL `user`")
+	f.StringVar(&c.sentinel.password, "sentinel-password", "", "the sentinels' `password`; better given as REDIS_SENTINEL_PASSWORD in the environment")
+	f.BoolVar(&c.useTLS, "tls", false, "connect with TLS")
+	f.StringVar(&c.tls.CAFile, "tls-ca", "", "`file` with the authority that signed Redis' certificate; without it the system's")
+	f.StringVar(&c.tls.CertFile, "tls-cert", "", "`file` with a client certificate")
+	f.StringVar(&c.tls.KeyFile, "tls-key", "", "`file` with its key")
+	f.StringVar(&c.tls.ServerName, "tls-server-name", "", "`name` that Redis' certificate is for, where it is not the address")
+	f.BoolVar(&c.tls.InsecureSkipVerify, "tls-insecure-skip-verify", false, "take any certificate")
+	f.DurationVar(&c.timeout, "timeout", 5*time.Second, "for connecting and for each command")
+	f.StringVar(&c.keyPrefix, "key-prefix", "analytics-", "what stands before the names of the gateway's lists, the receiver's key_prefix")
+	return c
+}
+
+func (c *connection) validate() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	addresses := c.list()
+	for _, address := range addresses {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			fault("-redis: %q: write host:port", address)
+		}
+	}
+	if len(addresses) > 1 && !c.cluster && c.sentinel.master == "" {
+		fault("-redis: %d addresses: say with -cluster or -sentinel what they are", len(addresses))
+	}
+	if c.cluster && c.sentinel.master != "" {
+		fault("-cluster and -sentinel: give only one of them")
+	}
+	if c.database < 0 {
+		fault("-db: use a number from 0")
+	}
+	if c.cluster && c.database != 0 {
+		fault("-db: %d: a cluster has only database 0", c.database)
+	}
+	if !c.useTLS && (c.tls.CAFile != "" || c.tls.CertFile != "" || c.tls.KeyFile != "" || c.tls.ServerName != "" || c.tls.InsecureSkipVerify) {
+		fault("-tls-...: have no effect without -tls: add it")
+	}
+	if c.timeout < time.Millisecond {
+		fault("-timeout: %s: use at least 1ms", c.timeout)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *connection) list() []string { return strings.Split(c.addresses, ",") }
+
+// open connects and makes sure that Redis answers. The function ends the connection.
+func (c *connection) open(ctx context.Context) (redis.UniversalClient, func(), error) {
+	if err := c.validate(); err != nil {
+		return nil, nil, err
+	}
+	if c.password == "" {
+		c.password = c.env("REDIS_PASSWORD")
+	}
+	if c.password == "" {
+		c.password = c.env("TYK_REDIS_PASSWORD")
+	}
+	if c.sentinel.password == "" {
+		c.sentinel.password = c.env("REDIS_SENTINEL_PASSWORD")
+	}
+	c.tls.Insecure = !c.useTLS
+	tls, err := c.tls.LoadTLSConfig(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-tls: %w", err)
+	}
+	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: c.list(), Username: c.username, Password: c.password, DB: c.database,
+		IsClusterMode: c.cluster, MasterName: c.sentinel.master,
+		SentinelUsername: c.sentinel.username, SentinelPassword: c.sentinel.password,
+		TLSConfig: tls, DialTimeout: c.timeout, ReadTimeout: c.timeout, WriteTimeout: c.timeout,
+		ContextTimeoutEnabled: true,
+		// What is taken away is counted, so nothing is sent twice.
+		MaxRetries: -1, DialerRetries: 1,
+		// None of these is of use here, and all need rights that a narrow ACL user lacks.
+		Protocol: 2, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	end := func() { _ = rdb.Close() } // whatever was sent on it was answered
+	if err := rdb.Ping(ctx).Err(); err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
+		end()
+		return nil, nil, c.explain(fmt.Errorf("connect to Redis at %s: %w", c.addresses, err))
+	}
+	return rdb, end, nil
+}
+
+// remedies tell what to do about what Redis or the way to it answers.
+var remedies = []struct{ sign, remedy string }{
+	{"WRONGPASS", "the password or the user is wrong: set REDIS_PASSWORD, and -username for an ACL user"},
+	{"invalid password", "the password is wrong: set REDIS_PASSWORD"},
+	{"NOAUTH", "Redis asks for a password: set REDIS_PASSWORD, and -username for an ACL user"},
+	{"NOPERM", "the user lacks a right: the README of tykctl lists those it needs"},
+	{"MOVED", "this Redis is a cluster: add -cluster"},
+	{"CROSSSLOT", "this Redis is a cluster: add -cluster"},
+	{"cluster support disabled", "this Redis is no cluster: leave -cluster out"},
+	{"READONLY", "this Redis is a replica: name its master, or use -sentinel"},
+	{"first record does not look like a TLS handshake", "this Redis does not speak TLS: leave -tls out"},
+	{"certificate", "name the authority with -tls-ca, and a client certificate with -tls-cert and -tls-key where Redis wants one"},
+	{"EOF", "does this Redis speak TLS? then add -tls"},
+	{"connection reset", "does this Redis speak TLS? then add -tls"},
+	{"all sentinels specified in configuration are unreachable", "are these sentinels, do they know this master's name, and is -sentinel-password right?"},
+	{"connection refused", "nothing listens there: check -redis"},
+	{"no such host", "check -redis"},
+	{"i/o timeout", "check -redis and -timeout"},
+	{"context deadline exceeded", "check -redis and -timeout"},
+}
+
+// explain adds a remedy where one is known.
+func (c *connection) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, r := range remedies {
+		if c.useTLS && strings.HasSuffix(r.remedy, "add -tls") {
+			continue
+		}
+		if strings.Contains(err.Error(), r.sign) {
+			return fmt.Errorf("%w: %s", err, r.remedy)
+		}
+	}
+	return err
+}

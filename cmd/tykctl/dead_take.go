@@ -1,0 +1,182 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// taking takes dead letters away, to be replayed or for good.
+type taking struct {
+	*filter
+	all, dryRun, json bool
+	replay            bool
+
+	known  map[string]map[string]bool // list, group: somebody reads the list for it
+	tally  []takenView
+	silent int64 // left, as nobody would take them
+	faulty int64 // left, as they cannot be read
+}
+
+// takenView counts what was taken of one list and group.
+type takenView struct {
+	Source string `json:"source"`
+	Group  string `json:"group"`
+	// Matched letters were chosen; Taken of them were still there.
+	Matched int64 `json:"matched"`
+	Taken   int64 `json:"taken"`
+}
+
+func deadReplay(f *flag.FlagSet) action { return newTaking(f, true) }
+
+func deadDrop(f *flag.FlagSet) action { return newTaking(f, false) }
+
+func newTaking(f *flag.FlagSet, replay bool) action {
+	t := &taking{filter: newFilter(f, 0), replay: replay, known: map[string]map[string]bool{}}
+	f.BoolVar(&t.all, "all", false, "take all letters, where no filter is given")
+	f.BoolVar(&t.dryRun, "dry-run", false, "only say how many would be taken")
+	f.BoolVar(&t.json, "json", false, "write the counts as JSON")
+	return func(ctx context.Context, c console, conn *connection, _ []string) (int, error) {
+		if t.empty() && !t.all {
+			return exitFailed, errors.New("give a filter, or -all to take every dead letter")
+		}
+		_, err := t.letters(ctx, conn, func(store *claim.Store, l list, page []claim.Letter) error {
+			return t.take(ctx, store, l, page)
+		})
+		// What was done is said also where it did not end well.
+		if err := errors.Join(err, t.report(c), t.left()); err != nil {
+			return exitFailed, err
+		}
+		return exitOK, nil
+	}
+}
+
+// take takes one page, group by group for the counts.
+func (t *taking) take(ctx context.Context, store *claim.Store, l list, page []claim.Letter) error {
+	if t.replay {
+		var err error
+		if page, err = t.deliverable(ctx, store, l, page); err != nil {
+			return err
+		}
+	}
+	byGroup := map[string][]claim.Letter{}
+	for _, letter := range page {
+		byGroup[letter.Group] = append(byGroup[letter.Group], letter)
+	}
+	for group, letters := range byGroup {
+		view := t.count(l, group)
+		view.Matched += int64(len(letters))
+		if t.dryRun {
+			continue
+		}
+		verb := store.Drop
+		if t.replay {
+			verb = store.Replay
+		}
+		n, err := verb(ctx, l.source(""), letters)
+		view.Taken += n
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliverable leaves out letters that nobody would ever take, and those that
+// would be lost.
+func (t *taking) deliverable(ctx context.Context, store *claim.Store, l list, page []claim.Letter) ([]claim.Letter, error) {
+	if t.known[l.key] == nil {
+		report, err := store.Inspect(ctx, l.source(""))
+		if err != nil {
+			return nil, err
+		}
+		t.known[l.key] = map[string]bool{}
+		for _, g := range report.Groups {
+			t.known[l.key][g.Name] = true
+		}
+	}
+	var out []claim.Letter
+	for _, letter := range page {
+		switch {
+		case letter.Fault != nil:
+			t.faulty++
+		case !t.known[l.key][letter.Group]:
+			t.silent++
+		default:
+			out = append(out, letter)
+		}
+	}
+	return out, nil
+}
+
+// count finds the counts of a list and group.
+func (t *taking) count(l list, group string) *takenView {
+	for i := range t.tally {
+		if t.tally[i].Source == l.key && t.tally[i].Group == group {
+			return &t.tally[i]
+		}
+	}
+	t.tally = append(t.tally, takenView{Source: l.key, Group: group})
+	return &t.tally[len(t.tally)-1]
+}
+
+// report says how many letters were taken.
+func (t *taking) report(c console) error {
+	slices.SortFunc(t.tally, func(a, b takenView) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Group, b.Group))
+	})
+	verb := "dropped"
+	if t.replay {
+		verb = "replayed"
+	}
+	var matched, taken int64
+	for _, v := range t.tally {
+		matched += v.Matched
+		taken += v.Taken
+	}
+	if t.json {
+		tally := t.tally
+		if tally == nil {
+			tally = []takenView{}
+		}
+		return writeJSON(c.stdout, map[string]any{"action": verb, "dry_run": t.dryRun, "matched": matched, "taken": taken, "lists": tally})
+	}
+	if t.dryRun {
+		fmt.Fprintf(c.stdout, "%s would be %s\n", count(matched, "dead letter"), verb)
+	} else {
+		fmt.Fprintf(c.stdout, "%s %s", verb, count(taken, "dead letter"))
+		if taken < matched {
+			fmt.Fprintf(c.stdout, "; %d more were taken by others meanwhile", matched-taken)
+		}
+		fmt.Fprintln(c.stdout)
+	}
+	if len(t.tally) == 0 {
+		return nil
+	}
+	table := newTable(c.stdout, "LIST", "GROUP", "LETTERS")
+	for _, v := range t.tally {
+		n := v.Taken
+		if t.dryRun {
+			n = v.Matched
+		}
+		table.row(v.Source, v.Group, n)
+	}
+	return table.end()
+}
+
+// left says which letters were left where they are.
+func (t *taking) left() error {
+	var errs []error
+	if t.silent > 0 {
+		errs = append(errs, fmt.Errorf("%s left: no collector reads these lists for their groups any more, so nobody would deliver them: start one with such a group first", count(t.silent, "dead letter")))
+	}
+	if t.faulty > 0 {
+		errs = append(errs, fmt.Errorf("%s left: they cannot be read, only dropped: see tykctl dead list -reason unreadable", count(t.faulty, "dead letter")))
+	}
+	return errors.Join(errs...)
+}

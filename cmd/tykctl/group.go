@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// awayAfter is when a group that is not heard of counts as away. Receivers that
+// live are heard of every few hundred milliseconds.
+const awayAfter = time.Minute
+
+// groupView is a group over all lists.
+type groupView struct {
+	Name string `json:"name"`
+	// Seen is when a worker of it was last heard of, by Redis' clock.
+	Seen time.Time `json:"seen"`
+	// SeenAgo is how long that is ago, in seconds.
+	SeenAgo float64 `json:"seen_ago_seconds"`
+	// ExpiresIn is after how many seconds of silence it is removed; absent for never.
+	ExpiresIn *float64 `json:"expires_in_seconds,omitempty"`
+	// Waiting entries are claimed and not acknowledged, the oldest since OldestAge seconds.
+	Waiting   int64   `json:"waiting"`
+	OldestAge float64 `json:"oldest_age_seconds"`
+	// Keeps is what the group alone holds back.
+	Keeps keeps `json:"keeps"`
+	// Lists are those where something was ever claimed.
+	Lists []groupList `json:"lists"`
+
+	ago, expiry time.Duration
+}
+
+// keeps is what would be given back if a group were removed.
+type keeps struct {
+	Segments int   `json:"segments"`
+	Entries  int64 `json:"entries"`
+	// Bytes are estimated.
+	Bytes int64 `json:"bytes"`
+}
+
+func (k *keeps) add(other keeps) {
+	k.Segments += other.Segments
+	k.Entries += other.Entries
+	k.Bytes += other.Bytes
+}
+
+// groupList is a group's state at one list, or at what is replayed to it.
+type groupList struct {
+	place
+	Waiting   int64   `json:"waiting"`
+	OldestAge float64 `json:"oldest_age_seconds"`
+	// Movement says whether acknowledgements come.
+	Movement movement `json:"movement"`
+	// PerSecond is how many entries are acknowledged in a second; 0 where Movement is not "moving".
+	PerSecond float64  `json:"per_second"`
+	Receipts  receipts `json:"receipts"`
+	Keeps     keeps    `json:"keeps"`
+}
+
+// away is true for a group that no worker works for.
+func (g groupView) away() bool { return g.ago > awayAfter }
+
+// expiresIn is the time left before it is removed; false for never.
+func (g groupView) expiresIn() (time.Duration, bool) { return g.expiry - g.ago, g.expiry > 0 }
+
+// weights are the bytes of segments by their key in Redis.
+type weights map[string]int64
+
+// weigh asks Redis how big the segments at all places are. Where the user may
+// not ask, the answer is nothing at all.
+func weigh(ctx context.Context, store *claim.Store, all []found) weights {
+	w := weights{}
+	for _, f := range all {
+		if len(f.Segments) == 0 {
+			continue
+		}
+		footprints, err := store.Footprints(ctx, f.source)
+		if err != nil {
+			continue
+		}
+		for _, p := range footprints {
+			w[p.Key()] = p.Bytes
+		}
+	}
+	return w
+}
+
+// total is what a place's segments take.
+func (w weights) total(f found) int64 {
+	sum := int64(0)
+	for _, segment := range f.Segments {
+		sum += w[segment.Key()]
+	}
+	return sum
+}
+
+// keptBy tells what at a place would be given back without the group.
+func (w weights) keptBy(f found, group string) keeps {
+	if f.ReplayTo == group {
+		// Nobody else reads it: it goes as a whole.
+		k := keeps{Segments: len(f.Segments), Entries: f.Unclaimed, Bytes: w.total(f)}
+		for _, segment := range f.Segments {
+			k.Entries += segment.Kept
+		}
+		return k
+	}
+	var k keeps
+	if len(f.Groups) < 2 {
+		return k // what the last group leaves waits for the next one
+	}
+	for _, segment := range f.Segments {
+		others := segment.Count
+		for _, g := range f.Groups {
+			if g.Name != group {
+				others = min(others, segment.Progress[g.Name])
+			}
+		}
+		if free := others - (segment.Count - segment.Kept); free > 0 {
+			k.Segments++
+			k.Entries += free
+			k.Bytes += w[segment.Key()] * free / segment.Kept
+		}
+	}
+	return k
+}
+
+// groupViews sums up groups over all places. Movement is what happened since before.
+func groupViews(now, before []found, w weights) []groupView {
+	byName := map[string]*groupView{}
+	for _, f := range now {
+		for _, g := range f.Groups {
+			view := byName[g.Name]
+			if view == nil {
+				view = &groupView{Name: g.Name, Lists: []groupList{}}
+				byName[g.Name] = view
+			}
+			if g.Seen.After(view.Seen) {
+				view.Seen, view.ago, view.expiry = g.Seen, f.At.Sub(g.Seen), g.Expiry
+			}
+			view.Waiting += g.Waiting
+			view.OldestAge = max(view.OldestAge, seconds(g.OldestAge))
+			kept := w.keptBy(f, g.Name)
+			view.Keeps.add(kept)
+			if !f.used() {
+				continue
+			}
+			l := groupList{place: f.place, Waiting: g.Waiting, OldestAge: seconds(g.OldestAge), Keeps: kept, Receipts: receiptsOf(g)}
+			l.Movement, l.PerSecond = moved(f, g, before)
+			view.Lists = append(view.Lists, l)
+		}
+	}
+	views := make([]groupView, 0, len(byName))
+	for _, view := range byName {
+		view.SeenAgo = seconds(view.ago)
+		if left, ok := view.expiresIn(); ok {
+			s := seconds(left)
+			view.ExpiresIn = &s
+		}
+		views = append(views, *view)
+	}
+	slices.SortFunc(views, func(a, b groupView) int { return cmp.Compare(a.Name, b.Name) })
+	return views
+}
+
+// movement is whether a group gets on.
+type movement string
+
+const (
+	idle     movement = "idle"           // nothing waits
+	moving   movement = "moving"         // acknowledgements came between two looks
+	standing movement = "standing still" // none came, though entries waited at both
+	unknown  movement = "unknown"        // there was only one look, or entries have just come
+)
+
+func moved(f found, g claim.GroupReport, before []found) (movement, float64) {
+	for _, old := range before {
+		if old.place != f.place {
+			continue
+		}
+		was, ok := old.group(g.Name)
+		took := f.At.Sub(old.At)
+		if !ok || took <= 0 {
+			break
+		}
+		switch n := done(g) - done(was); {
+		case n > 0:
+			return moving, float64(n) / took.Seconds()
+		case g.Waiting == 0:
+			return idle, 0
+		case n == 0 && was.Waiting > 0:
+			return standing, 0
+		}
+	}
+	if g.Waiting == 0 {
+		return idle, 0
+	}
+	return unknown, 0
+}
+
+// done is how many entries the group has acknowledged.
+func done(g claim.GroupReport) int64 {
+	return g.Receipts.Delivered + g.Receipts.Gone + g.Receipts.Dead + g.Receipts.Lost
+}
+
+// receipts tell what became of the entries that a group was to see.
+type receipts struct {
+	Claimed      int64 `json:"claimed"`
+	Delivered    int64 `json:"delivered"`
+	GaveWay      int64 `json:"gave_way"`
+	DeadLettered int64 `json:"dead_lettered"`
+	Lost         int64 `json:"lost"`
+	InFlight     int64 `json:"in_flight"`
+	// AddsUp is false where claimed is not the sum of the others.
+	AddsUp bool `json:"adds_up"`
+	// Replayed and Dropped count dead letters that were taken away again.
+	Replayed int64 `json:"replayed"`
+	Dropped  int64 `json:"dropped"`
+}
+
+func receiptsOf(g claim.GroupReport) receipts {
+	r := receipts{
+		Claimed: g.Receipts.Seen, Delivered: g.Receipts.Delivered, GaveWay: g.Receipts.Gone,
+		DeadLettered: g.Receipts.Dead, Lost: g.Receipts.Lost, InFlight: g.Waiting,
+		Replayed: g.Replayed, Dropped: g.Dropped,
+	}
+	r.AddsUp = r.missing() == 0
+	return r
+}
+
+// missing is how many claimed entries nothing accounts for; below 0 where more
+// are accounted for than were claimed.
+func (r receipts) missing() int64 {
+	return r.Claimed - r.Delivered - r.GaveWay - r.DeadLettered - r.Lost - r.InFlight
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+func groupsList(f *flag.FlagSet) action {
+	asJSON := f.Bool("json", false, "write JSON")
+	source := f.String("source", "", "look at this `list` only")
+	return func(ctx context.Context, c console, conn *connection, _ []string) (int, error) {
+		groups, _, end, err := groupsIn(ctx, conn, *source)
+		if err != nil {
+			return exitFailed, conn.explain(err)
+		}
+		defer end()
+		if *asJSON {
+			return exitOK, writeJSON(c.stdout, map[string]any{"groups": groups})
+		}
+		if len(groups) == 0 {
+			fmt.Fprintln(c.stdout, "There are no groups: no collector has read these lists.")
+			return exitOK, nil
+		}
+		t := newTable(c.stdout, "GROUP", "LAST SEEN", "EXPIRES IN", "LISTS", "WAITING", "KEEPS ALONE", "SIZE")
+		for _, g := range groups {
+			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), len(g.Lists), g.Waiting,
+				fmt.Sprintf("%s of %s", count(g.Keeps.Entries, "entry"), count(int64(g.Keeps.Segments), "segment")), size(g.Keeps.Bytes))
+		}
+		return exitOK, t.end()
+	}
+}
+
+// groupsIn surveys one list, or all for an empty source. end ends the connection.
+func groupsIn(ctx context.Context, conn *connection, source string) (groups []groupView, store *claim.Store, end func(), err error) {
+	wanted, err := chooseLists(conn.keyPrefix, source)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	rdb, end, err := conn.open(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	store = claim.NewStore(rdb)
+	all, err := survey(ctx, store, wanted)
+	if err != nil {
+		end()
+		return nil, nil, nil, err
+	}
+	return groupViews(all, nil, weigh(ctx, store, all)), store, end, nil
+}
+
+func groupsRemove(f *flag.FlagSet) action {
+	force := f.Bool("force", false, "remove it though it was seen in the last minute")
+	source := f.String("source", "", "remove it from this `list` only; without it from all")
+	dryRun := f.Bool("dry-run", false, "only say what would be removed")
+	return func(ctx context.Context, c console, conn *connection, args []string) (int, error) {
+		if len(args) != 1 {
+			return exitFailed, fmt.Errorf("got %s: name the group to remove: see tykctl groups list", count(int64(len(args)), "argument"))
+		}
+		r := removal{group: args[0], source: *source, force: *force, dryRun: *dryRun}
+		if err := r.run(ctx, c, conn); err != nil {
+			return exitFailed, conn.explain(err)
+		}
+		return exitOK, nil
+	}
+}
+
+// removal takes a group out of the lists it read.
+type removal struct {
+	group, source string
+	force, dryRun bool
+}
+
+func (r removal) run(ctx context.Context, c console, conn *connection) error {
+	groups, store, end, err := groupsIn(ctx, conn, r.source)
+	if err != nil {
+		return err
+	}
+	defer end()
+	i := slices.IndexFunc(groups, func(g groupView) bool { return g.Name == r.group })
+	if i < 0 {
+		return fmt.Errorf("there is no group %q: there %s", r.group, groupNames(groups))
+	}
+	g := groups[i]
+	if !g.away() && !r.force {
+		return fmt.Errorf("group %s was seen %s ago: stop its collectors first, else they start it anew; -force removes it all the same", g.Name, span(g.ago))
+	}
+	wanted, err := chooseLists(conn.keyPrefix, r.source)
+	if err != nil {
+		return err
+	}
+	if r.dryRun {
+		fmt.Fprintf(c.stdout, "would remove group %s from %s\n", g.Name, count(int64(len(wanted)), "list"))
+	} else {
+		removed := int64(0)
+		for _, l := range wanted {
+			ok, err := store.Forget(ctx, l.source(""), r.group)
+			if err != nil {
+				return fmt.Errorf("after %s: %w", count(removed, "list"), err)
+			}
+			if ok {
+				removed++
+			}
+		}
+		fmt.Fprintf(c.stdout, "removed group %s from %s\n", g.Name, count(removed, "list"))
+	}
+	r.explain(c, g, len(groups) == 1)
+	return nil
+}
+
+// explain says what is given back, and what is not.
+func (r removal) explain(c console, g groupView, last bool) {
+	gives := "gave back"
+	if r.dryRun {
+		gives = "would give back"
+	}
+	fmt.Fprintf(c.stdout, "%s %s of %s (about %s) that only it kept\n", gives, count(g.Keeps.Entries, "entry"), count(int64(g.Keeps.Segments), "segment"), size(g.Keeps.Bytes))
+	if last && g.Waiting > 0 {
+		fmt.Fprintf(c.stdout, "it is the last group: what waited for it stays in Redis for the next one\n")
+	}
+	fmt.Fprintf(c.stdout, "its dead letters, if there are any, stay: tykctl dead drop -group %s\n", g.Name)
+}
+
+func groupNames(groups []groupView) string {
+	if len(groups) == 0 {
+		return "are none"
+	}
+	names := make([]string, len(groups))
+	for i := range groups {
+		names[i] = groups[i].Name
+	}
+	return "is " + strings.Join(names, ", ")
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// nodeMemory is how full one Redis server is.
+type nodeMemory struct {
+	Used int64 `json:"used_bytes"`
+	// Max is its limit, 0 without one.
+	Max int64 `json:"max_bytes"`
+	// Policy is what it does at the limit.
+	Policy string `json:"policy"`
+}
+
+// nearlyFull is the share of its limit at which Redis is about to refuse what
+// gateways push.
+const nearlyFull = 0.9
+
+// memory asks every master. Where the user may not ask, it knows nothing.
+func memory(ctx context.Context, rdb redis.UniversalClient) []nodeMemory {
+	nodes := []nodeMemory{}
+	var mu sync.Mutex // guards nodes: masters are asked at once
+	ask := func(ctx context.Context, node *redis.Client) error {
+		if text, err := node.Info(ctx, "memory").Result(); err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			nodes = append(nodes, parseMemory(text))
+		}
+		return nil
+	}
+	switch rdb := rdb.(type) {
+	case *redis.ClusterClient:
+		_ = rdb.ForEachMaster(ctx, ask) // the survey has said what is wrong with a node
+	case *redis.Client:
+		_ = ask(ctx, rdb) // never fails
+	}
+	return nodes
+}
+
+func parseMemory(info string) nodeMemory {
+	var m nodeMemory
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		switch name {
+		case "used_memory":
+			m.Used, _ = strconv.ParseInt(value, 10, 64)
+		case "maxmemory":
+			m.Max, _ = strconv.ParseInt(value, 10, 64)
+		case "maxmemory_policy":
+			m.Policy = value
+		}
+	}
+	return m
+}
+
+// examineMemory says where Redis itself endangers what lies in it.
+func examineMemory(nodes []nodeMemory) []finding {
+	e := &examiner{}
+	for _, m := range nodes {
+		if m.Max == 0 {
+			continue
+		}
+		if strings.HasPrefix(m.Policy, "allkeys-") {
+			e.find(notice, "evicts", place{}, "", "Redis may delete claimed entries when it is full (maxmemory-policy %s): noeviction, or volatile-..., leaves them alone", m.Policy)
+		}
+		if float64(m.Used) >= nearlyFull*float64(m.Max) {
+			e.find(trouble, "full", place{}, "", "Redis is full: it uses %s of %s, and at its limit refuses what gateways push", size(m.Used), size(m.Max))
+		}
+	}
+	return e.findings
+}

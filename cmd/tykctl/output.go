@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// isTerminal tells a terminal from a file or pipe.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// table aligns rows under a heading, if it has one.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer, heading ...string) *table {
+	t := &table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	cells := make([]any, len(heading))
+	for i := range heading {
+		cells[i] = heading[i]
+	}
+	if len(cells) > 0 {
+		t.row(cells...)
+	}
+	return t
+}
+
+// row adds one row; texts are made printable.
+func (t *table) row(cells ...any) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(t.w, "\t")
+		}
+		fmt.Fprint(t.w, printable(fmt.Sprint(cell)))
+	}
+	fmt.Fprintln(t.w)
+}
+
+// end writes the table.
+func (t *table) end() error { return t.w.Flush() }
+
+// printable shows control characters, which come from clients of the gateway
+// and could drive a terminal, as escapes.
+func printable(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
+// shorten cuts a text to at most n characters.
+func shorten(text string, n int) string {
+	runes := []rune(text)
+	if len(runes) <= n {
+		return text
+	}
+	return string(runes[:n-1]) + "…"
+}
+
+// span writes a duration as people say it.
+func span(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	}
+}
+
+// size writes a number of bytes as people say it.
+func size(bytes int64) string {
+	const unit = 1000
+	value, prefix := float64(bytes), ""
+	for _, next := range []string{"k", "M", "G", "T"} {
+		if value < unit {
+			break
+		}
+		value, prefix = value/unit, next
+	}
+	if prefix == "" {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	return fmt.Sprintf("%.1f %sB", value, prefix)
+}
+
+// count writes a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// seconds is a duration as JSON shows it.
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
+
+// writeJSON writes one document, over several lines for people.
+func writeJSON(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// writeJSONLine writes one document on a line of its own, for streams of them.
+func writeJSONLine(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(value)
+}

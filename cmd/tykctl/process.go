@@ -1,0 +1,222 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// processView is what one collector counted since it started, whatever groups
+// and lists it worked for.
+type processView struct {
+	URL string `json:"url"`
+	// Uptime is in seconds.
+	Uptime float64 `json:"uptime_seconds"`
+	// Acknowledged entries are done with for good: every destination has them, or
+	// they are among the next three.
+	Acknowledged int64            `json:"acknowledged"`
+	DeadLettered map[string]int64 `json:"dead_lettered"`
+	Lost         int64            `json:"lost"`
+	GaveWay      int64            `json:"gave_way"`
+	// Redelivered chunks count more than once below.
+	Redelivered int64 `json:"chunks_redelivered"`
+	// Filtered is what tykfilter kept back, by configuration key.
+	Filtered     map[string]int64  `json:"filtered"`
+	Destinations []destinationView `json:"destinations"`
+	// SQL is what tyksql exporters did, all together; absent where there are none.
+	SQL *sqlView `json:"tyksql,omitempty"`
+}
+
+// destinationView is what the collector counts for any exporter of logs.
+type destinationView struct {
+	Exporter string `json:"exporter"`
+	Sent     int64  `json:"sent"`
+	// Failed counts every attempt; those were repeated.
+	Failed int64 `json:"send_failed"`
+}
+
+// sqlView is what became of the records that reached tyksql exporters.
+type sqlView struct {
+	Stored         int64            `json:"stored"`
+	AlreadyApplied int64            `json:"already_applied"`
+	NotTaken       int64            `json:"not_taken"`
+	Refused        map[string]int64 `json:"refused"`
+	// Missing is how many acknowledged entries these, the filter, dead letters, lost
+	// ones and those that gave way do not account for; below 0 where something was
+	// delivered more than once, or is not acknowledged yet.
+	Missing int64 `json:"missing"`
+}
+
+// metricFamilies are a collector's metrics by name, without the suffixes that
+// depend on its configuration.
+type metricFamilies map[string][]*dto.Metric
+
+func readProcess(ctx context.Context, url string, timeout time.Duration) (*processView, error) {
+	families, err := scrape(ctx, url, timeout)
+	if err != nil {
+		return nil, fmt.Errorf("-metrics: %w", err)
+	}
+	if len(families["otelcol_process_uptime"]) == 0 && len(families["otelcol_tykredis_records_delivered"]) == 0 {
+		return nil, fmt.Errorf("-metrics: %s has no metrics of a collector with a tykredis receiver", url)
+	}
+	p := &processView{
+		URL:          url,
+		Uptime:       families.value("otelcol_process_uptime"),
+		Acknowledged: families.sum("otelcol_tykredis_records_delivered"),
+		DeadLettered: families.by("otelcol_tykredis_records_dead_lettered", "reason"),
+		Lost:         families.sum("otelcol_tykredis_entries_lost"),
+		GaveWay:      families.by("otelcol_tykredis_gave_way", "policy")["successes"],
+		Redelivered:  families.sum("otelcol_tykredis_chunks_redelivered"),
+		Filtered:     families.by("otelcol_tykfilter_dropped_records", "reason"),
+		Destinations: families.destinations(),
+	}
+	outcomes := families.by("otelcol_exporter_tyksql_records", "outcome")
+	refusals := families.by("otelcol_exporter_tyksql_refused_records", "reason")
+	if len(outcomes)+len(refusals) > 0 {
+		s := &sqlView{Stored: outcomes["stored"], AlreadyApplied: outcomes["already_applied"], NotTaken: outcomes["not_taken"], Refused: refusals}
+		// What a destination refuses is dead-lettered, so it counts there.
+		s.Missing = p.Acknowledged - s.Stored - s.AlreadyApplied - s.NotTaken - total(p.Filtered) - total(p.DeadLettered) - p.GaveWay
+		p.SQL = s
+	}
+	return p, nil
+}
+
+func scrape(ctx context.Context, url string, timeout time.Duration) (metricFamilies, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "text/plain;version=0.0.4")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }() // it is only read
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s: name the collector's metrics, such as http://localhost:8888/metrics", url, response.Status)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	raw, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s does not speak Prometheus' text format: %w", url, err)
+	}
+	families := metricFamilies{}
+	for name, family := range raw {
+		name = strings.TrimSuffix(name, "_total")
+		name = strings.TrimSuffix(name, "_seconds")
+		families[name] = append(families[name], family.GetMetric()...)
+	}
+	return families, nil
+}
+
+func (f metricFamilies) value(name string) float64 {
+	sum := 0.0
+	for _, m := range f[name] {
+		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+	}
+	return sum
+}
+
+func (f metricFamilies) sum(name string) int64 { return int64(f.value(name)) }
+
+// by sums a metric up by one label.
+func (f metricFamilies) by(name, label string) map[string]int64 {
+	sums := map[string]int64{}
+	for _, m := range f[name] {
+		sums[labelOf(m, label)] += int64(m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue())
+	}
+	return sums
+}
+
+func labelOf(m *dto.Metric, name string) string {
+	for _, l := range m.GetLabel() {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+func (f metricFamilies) destinations() []destinationView {
+	sent, failed := f.by("otelcol_exporter_sent_log_records", "exporter"), f.by("otelcol_exporter_send_failed_log_records", "exporter")
+	views := []destinationView{}
+	for name := range maps.Keys(sent) {
+		views = append(views, destinationView{Exporter: name, Sent: sent[name], Failed: failed[name]})
+		delete(failed, name)
+	}
+	for name, n := range failed {
+		views = append(views, destinationView{Exporter: name, Failed: n})
+	}
+	slices.SortFunc(views, func(a, b destinationView) int { return cmp.Compare(a.Exporter, b.Exporter) })
+	return views
+}
+
+func total(counts map[string]int64) int64 {
+	sum := int64(0)
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
+// listed writes counts as "7 (undecodable 5, refused 2)".
+func listed(counts map[string]int64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if counts[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+		}
+	}
+	if len(parts) == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d (%s)", total(counts), strings.Join(parts, ", "))
+}
+
+func (p *processView) print(w io.Writer) error {
+	fmt.Fprintf(w, "Since the collector at %s started %s ago, for all its groups and lists:\n\n", p.URL, span(time.Duration(p.Uptime*float64(time.Second))))
+	t := newTable(w, "ACKNOWLEDGED", "DEAD LETTERS", "LOST", "GAVE WAY", "FILTERED", "CHUNKS REDELIVERED")
+	t.row(p.Acknowledged, listed(p.DeadLettered), p.Lost, p.GaveWay, listed(p.Filtered), p.Redelivered)
+	if err := endTable(w, t); err != nil {
+		return err
+	}
+	if len(p.Destinations) > 0 {
+		t = newTable(w, "DESTINATION", "SENT", "FAILED ATTEMPTS")
+		for _, d := range p.Destinations {
+			t.row(d.Exporter, d.Sent, d.Failed)
+		}
+		if err := endTable(w, t); err != nil {
+			return err
+		}
+	}
+	if p.SQL == nil {
+		return nil
+	}
+	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN (MCP)", "+ FILTERED", "+ DEAD", "+ GAVE WAY", "")
+	t.row(p.Acknowledged, p.SQL.Stored, p.SQL.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.GaveWay, p.SQL.verdict())
+	return errors.Join(endTable(w, t))
+}
+
+func (s *sqlView) verdict() string {
+	switch {
+	case s.Missing == 0:
+		return "adds up"
+	case s.Missing < 0:
+		return fmt.Sprintf("%d more: delivered again, to several tables, or not yet acknowledged", -s.Missing)
+	default:
+		return fmt.Sprintf("%d MISSING", s.Missing)
+	}
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// receiptsView is all that tykctl receipts says.
+type receiptsView struct {
+	Redis string    `json:"redis"`
+	At    time.Time `json:"at"`
+	// Groups hold, for each list, what became of its entries since the group began,
+	// over all processes.
+	Groups []receiptsGroup `json:"since_group_start"`
+	// Process is what one collector counted since it started.
+	Process  *processView `json:"since_process_start,omitempty"`
+	Findings []finding    `json:"findings"`
+}
+
+// receiptsGroup is one group's receipts.
+type receiptsGroup struct {
+	Name  string         `json:"name"`
+	Lists []receiptsList `json:"lists"`
+}
+
+// receiptsList is what became of one list's entries.
+type receiptsList struct {
+	place
+	receipts
+}
+
+func receiptsCommand(f *flag.FlagSet) action {
+	asJSON := f.Bool("json", false, "write JSON")
+	check := f.Bool("check", false, "exit with status 1 if something does not add up")
+	source := f.String("source", "", "look at this `list` only")
+	metrics := f.String("metrics", "", "`URL` of a collector's own Prometheus metrics, such as http://localhost:8888/metrics, to account for its destinations too")
+	return func(ctx context.Context, c console, conn *connection, _ []string) (int, error) {
+		view, groups, err := account(ctx, conn, *source, *metrics)
+		if err != nil {
+			return exitFailed, conn.explain(err)
+		}
+		if *asJSON {
+			err = writeJSON(c.stdout, view)
+		} else {
+			err = view.print(c.stdout, groups)
+		}
+		return exitStatus(*check, view.Findings), err
+	}
+}
+
+// account reads the receipts, and one collector's metrics where there is a URL.
+func account(ctx context.Context, conn *connection, source, metrics string) (*receiptsView, []groupView, error) {
+	wanted, err := chooseLists(conn.keyPrefix, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	rdb, end, err := conn.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer end()
+	all, err := survey(ctx, claim.NewStore(rdb), wanted)
+	if err != nil {
+		return nil, nil, err
+	}
+	groups := groupViews(all, nil, nil)
+	e := &examiner{findings: []finding{}}
+	view := &receiptsView{Redis: conn.addresses, At: clock(all), Groups: []receiptsGroup{}}
+	for _, g := range groups {
+		lines := receiptsGroup{Name: g.Name, Lists: []receiptsList{}}
+		for _, l := range g.Lists {
+			e.receipts(g, l)
+			lines.Lists = append(lines.Lists, receiptsList{l.place, l.Receipts})
+		}
+		view.Groups = append(view.Groups, lines)
+	}
+	if metrics != "" {
+		if view.Process, err = readProcess(ctx, metrics, conn.timeout); err != nil {
+			return nil, nil, err
+		}
+		e.process(view.Process)
+	}
+	view.Findings = e.findings
+	return view, groups, nil
+}
+
+// process looks for entries that a destination does not account for.
+func (e *examiner) process(p *processView) {
+	if p.SQL != nil && p.SQL.Missing > 0 {
+		e.find(trouble, "unaccounted", place{}, "", "%s acknowledged by this collector are not accounted for by tyksql and tykfilter: were there other exporters or filters that dropped them?", count(p.SQL.Missing, "entry"))
+	}
+}
+
+func (v *receiptsView) print(w io.Writer, groups []groupView) error {
+	fmt.Fprintf(w, "Redis %s, %s by its clock\n\nSince each group began, over all its processes:\n\n", v.Redis, v.At.Format(time.DateTime))
+	if len(groups) == 0 {
+		fmt.Fprintln(w, "There are no groups: no collector has read these lists.")
+	}
+	if err := printReceipts(w, groups); err != nil {
+		return err
+	}
+	if v.Process != nil {
+		if err := v.Process.print(w); err != nil {
+			return err
+		}
+	}
+	printFindings(w, v.Findings, "Everything adds up.")
+	return nil
+}

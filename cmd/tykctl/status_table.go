@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+func (v *statusView) printLists(w io.Writer) error {
+	if len(v.Lists) == 0 {
+		return nil
+	}
+	t := newTable(w, "LIST", "UNCLAIMED", "DROPPED IN", "SEGMENTS", "ENTRIES", "SIZE", "DEAD LETTERS")
+	for _, l := range v.Lists {
+		ttl := "-"
+		if l.ttl >= 0 {
+			ttl = span(l.ttl)
+		}
+		t.row(l.place, l.Unclaimed, ttl, l.Segments, l.Kept, size(l.Bytes), l.DeadLetters)
+	}
+	return endTable(w, t)
+}
+
+func (v *statusView) printGroups(w io.Writer) error {
+	if len(v.Groups) == 0 {
+		return nil
+	}
+	t := newTable(w, "GROUP", "LAST SEEN", "EXPIRES IN", "LIST", "WAITING", "OLDEST", "MOVEMENT")
+	for _, g := range v.Groups {
+		if len(g.Lists) == 0 {
+			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), "-", 0, "-", idle)
+		}
+		for _, l := range g.Lists {
+			oldest := "-"
+			if l.Waiting > 0 {
+				oldest = span(time.Duration(l.OldestAge * float64(time.Second)))
+			}
+			movement := string(l.Movement)
+			if l.Movement == moving {
+				movement = fmt.Sprintf("moving, %.0f/s", l.PerSecond)
+			}
+			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), l.place, l.Waiting, oldest, movement)
+		}
+	}
+	return endTable(w, t)
+}
+
+// expiresText is when a group that is away is removed.
+func (g groupView) expiresText() string {
+	left, ok := g.expiresIn()
+	if !ok {
+		return "never"
+	}
+	return span(left)
+}
+
+func (v *statusView) printReceipts(w io.Writer) error {
+	return printReceipts(w, v.Groups)
+}
+
+// printReceipts shows what became of everything claimed.
+func printReceipts(w io.Writer, groups []groupView) error {
+	t := newTable(w, "GROUP", "LIST", "CLAIMED", "= DELIVERED", "+ GAVE WAY", "+ DEAD", "+ LOST", "+ IN FLIGHT", "", "REPLAYED", "DROPPED")
+	rows := 0
+	for _, g := range groups {
+		for _, l := range g.Lists {
+			r := l.Receipts
+			verdict := "adds up"
+			if !r.AddsUp {
+				verdict = fmt.Sprintf("OFF BY %d", r.missing())
+			}
+			t.row(g.Name, l.place, r.Claimed, r.Delivered, r.GaveWay, r.DeadLettered, r.Lost, r.InFlight, verdict, r.Replayed, r.Dropped)
+			rows++
+		}
+	}
+	if rows == 0 {
+		return nil
+	}
+	return endTable(w, t)
+}
+
+func (v *statusView) printLeases(w io.Writer) error {
+	if len(v.Leases) == 0 {
+		return nil
+	}
+	t := newTable(w, "WORKER", "GROUP", "LIST", "SEGMENTS", "LEASE")
+	for _, l := range v.Leases {
+		lease := "expires in " + span(l.in)
+		if l.Expired {
+			lease = "EXPIRED " + span(-l.in) + " ago"
+		}
+		t.row(l.Worker, l.Group, l.place, l.Segments, lease)
+	}
+	return endTable(w, t)
+}
+
+func (v *statusView) printReasons(w io.Writer) error {
+	if len(v.DeadLetters) == 0 {
+		return nil
+	}
+	t := newTable(w, "DEAD LETTERS", "GROUP", "LIST", "REASON")
+	for _, r := range v.DeadLetters {
+		n := strconv.FormatInt(r.Count, 10)
+		if r.More {
+			n += "+"
+		}
+		t.row(n, r.Group, r.Source, shorten(r.Reason, 120))
+	}
+	return endTable(w, t)
+}
+
+// endTable writes a table and a line between it and the next.
+func endTable(w io.Writer, t *table) error {
+	if err := t.end(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// printFindings says what is wrong, or well where nothing is.
+func printFindings(w io.Writer, findings []finding, well string) {
+	if exitStatus(true, findings) == exitOK {
+		fmt.Fprintln(w, well)
+	}
+	for _, f := range findings {
+		head := "note:    "
+		if f.Severity == trouble {
+			head = "TROUBLE: "
+		}
+		fmt.Fprintln(w, head+printable(f.Text))
+	}
+}

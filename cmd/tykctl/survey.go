@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// form is how a list's entries are written.
+type form string
+
+const (
+	msgpackForm  form = "msgpack"
+	protobufForm form = "protobuf"
+	uptimeForm   form = "uptime"
+)
+
+// list is one that a gateway pushes to.
+type list struct {
+	key  string
+	form form
+}
+
+// lists names everything that receivers watch.
+func lists(prefix string) []list {
+	var all []list
+	for _, l := range analytics.RequestLists(prefix) {
+		f := msgpackForm
+		if l.Protobuf {
+			f = protobufForm
+		}
+		all = append(all, list{l.Key, f})
+	}
+	return append(all, list{analytics.UptimeList, uptimeForm})
+}
+
+// chooseLists finds a list by its key; an empty key is for all of them.
+func chooseLists(prefix, key string) ([]list, error) {
+	all := lists(prefix)
+	if key == "" {
+		return all, nil
+	}
+	for _, l := range all {
+		if l.key == key {
+			return []list{l}, nil
+		}
+	}
+	return nil, fmt.Errorf("-source: no list %q: those with -key-prefix %q are %s, the same with _0 to _9, each of these with _protobuf, and %s",
+		key, prefix, all[0].key, analytics.UptimeList)
+}
+
+// source is the protocol's view of the list; group is for what is replayed.
+func (l list) source(group string) *claim.Source {
+	return claim.NewSource(l.key, claim.Settings{Group: group})
+}
+
+// place is a list, or the list from which one group's dead letters are replayed.
+type place struct {
+	// Source is the gateway's list.
+	Source string `json:"source"`
+	// ReplayTo is the group that dead letters of the list are replayed to, empty
+	// for the list itself.
+	ReplayTo string `json:"replay_to,omitempty"`
+}
+
+func (p place) String() string {
+	if p.ReplayTo == "" {
+		return p.Source
+	}
+	return p.Source + " (replay to " + p.ReplayTo + ")"
+}
+
+// found is what lies at a place.
+type found struct {
+	place
+	form   form
+	source *claim.Source
+	claim.Report
+}
+
+// used is false for a list that no gateway ever pushed to.
+func (f found) used() bool {
+	return f.Unclaimed > 0 || f.Claimed > 0 || len(f.Segments) > 0 || f.Dead > 0
+}
+
+// group finds a group's state at a place.
+func (f found) group(name string) (claim.GroupReport, bool) {
+	for _, g := range f.Groups {
+		if g.Name == name {
+			return g, true
+		}
+	}
+	return claim.GroupReport{}, false
+}
+
+// survey looks at lists and at what is replayed from it; each by itself is
+// seen in one atomic step.
+func survey(ctx context.Context, store *claim.Store, wanted []list) ([]found, error) {
+	var all []found
+	look := func(l list, p place, src *claim.Source) (found, error) {
+		report, err := store.Inspect(ctx, src)
+		f := found{place: p, form: l.form, source: src, Report: report}
+		if p.ReplayTo != "" {
+			f.Dead = 0 // counted with the list, which keeps them
+		}
+		return f, err
+	}
+	for _, l := range wanted {
+		f, err := look(l, place{Source: l.key}, l.source(""))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+		for _, g := range f.Groups {
+			r, err := look(l, place{Source: l.key, ReplayTo: g.Name}, l.source(g.Name).Replay())
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// clock is Redis' time at the survey, which is not the same on every node of a cluster.
+func clock(all []found) time.Time {
+	if len(all) == 0 {
+		return time.Time{}
+	}
+	return all[0].At
+}
