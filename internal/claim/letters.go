@@ -130,12 +130,13 @@ func score(ms float64) string { return strconv.FormatFloat(ms, 'f', -1, 64) }
 // readLetters reads letters in parts of about letterBytes.
 func (s *Store) readLetters(ctx context.Context, src *Source, fields []string, visit func([]Letter) error) error {
 	sizes := make([]*redis.IntCmd, len(fields))
-	_, err := s.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	pipe, err := s.readPipeline(ctx, src.key)
+	if err == nil {
 		for i, field := range fields {
 			sizes[i] = pipe.HStrLen(ctx, src.keys.dead, field)
 		}
-		return nil
-	})
+		_, err = pipe.Exec(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("measure dead letters of %s: %w", src.key, err)
 	}

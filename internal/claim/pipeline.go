@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,7 +22,31 @@ type call struct {
 // keys, and a second one for those whose script the server did not know: a new
 // server, say, that took over from a dead one. Each call has its own outcome.
 func (s *Store) pipelined(ctx context.Context, calls []*call) {
-	pipe := s.rdb.Pipeline()
+	byServer := map[*redis.Client][]*call{}
+	for _, c := range calls {
+		server, err := s.server(ctx, c.keys[0])
+		if err != nil {
+			c.fail(ctx, err)
+			continue
+		}
+		byServer[server] = append(byServer[server], c)
+	}
+	var servers sync.WaitGroup
+	for server, calls := range byServer {
+		servers.Go(func() { pipelineTo(ctx, server, calls) })
+	}
+	servers.Wait()
+	for _, c := range calls {
+		if err := c.cmd.Err(); redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") {
+			// The cluster client follows redirections of single commands well. Those of
+			// a pipeline it may send to two servers at once, and mix up the answers.
+			c.cmd = c.script.Run(ctx, s.rdb, c.keys, c.args...)
+		}
+	}
+}
+
+func pipelineTo(ctx context.Context, server *redis.Client, calls []*call) {
+	pipe := server.Pipeline()
 	for _, c := range calls {
 		c.cmd = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
 	}
@@ -35,11 +60,39 @@ func (s *Store) pipelined(ctx context.Context, calls []*call) {
 	if len(unknown) == 0 {
 		return
 	}
-	pipe = s.rdb.Pipeline()
+	pipe = server.Pipeline()
 	for _, c := range unknown {
 		c.cmd = c.script.Eval(ctx, pipe, c.keys, c.args...)
 	}
 	_, _ = pipe.Exec(ctx) // as above
+}
+
+// fail is the outcome of a call that could not be made.
+func (c *call) fail(ctx context.Context, err error) {
+	c.cmd = redis.NewCmd(ctx)
+	c.cmd.SetErr(err)
+}
+
+// readPipeline is for reading several things of the server that holds a key. It
+// does not follow redirections, see pipelined.
+func (s *Store) readPipeline(ctx context.Context, key string) (redis.Pipeliner, error) {
+	server, err := s.server(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return server.Pipeline(), nil
+}
+
+// server is the one that holds a key.
+func (s *Store) server(ctx context.Context, key string) (*redis.Client, error) {
+	switch rdb := s.rdb.(type) {
+	case *redis.ClusterClient:
+		return rdb.MasterForKey(ctx, key)
+	case *redis.Client:
+		return rdb, nil
+	default:
+		return nil, fmt.Errorf("find the server of %s: a client of type %T is not supported", key, rdb)
+	}
 }
 
 // faults gathers what went wrong with several sources: the same error is said

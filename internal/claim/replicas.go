@@ -68,7 +68,7 @@ func (s *Store) replicate(ctx context.Context, sources []*Source, visits []Visit
 			continue
 		}
 		fresh[i] = unknown
-		server, err := s.server(ctx, src)
+		server, err := s.server(ctx, src.key)
 		if err != nil {
 			visits[i].hide(unknown)
 			trouble.add("find the server of "+src.key, err)
@@ -102,18 +102,6 @@ func (v *Visit) hide(segments []Segment) {
 		}
 	}
 	v.Held = shown
-}
-
-// server is the one that holds a source's keys.
-func (s *Store) server(ctx context.Context, src *Source) (*redis.Client, error) {
-	switch rdb := s.rdb.(type) {
-	case *redis.ClusterClient:
-		return rdb.MasterForKey(ctx, src.key)
-	case *redis.Client:
-		return rdb, nil
-	default:
-		return nil, fmt.Errorf("wait for replicas: a client of type %T has no single server for %s", rdb, src.key)
-	}
 }
 
 // waitForReplicas waits until as many of a server's replicas as the source's

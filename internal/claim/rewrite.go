@@ -46,7 +46,10 @@ func (s *Store) Footprints(ctx context.Context, src *Source) ([]Footprint, error
 		return fail(err)
 	}
 	lengths, sizes := make([]*redis.IntCmd, len(rows)), make([]*redis.IntCmd, len(rows))
-	pipe := s.rdb.Pipeline()
+	pipe, err := s.readPipeline(ctx, src.key)
+	if err != nil {
+		return fail(err)
+	}
 	const samples = 50
 	for i, row := range rows {
 		key := src.keys.segment + strconv.FormatInt(int64(row.Score), 10)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -168,6 +169,8 @@ func (c *RedisCluster) Options() (*redis.ClusterOptions, error) {
 		TLSConfig:                single.TLSConfig,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: single.MaintNotificationsConfig,
+		// A dead master does not tell who took over from it.
+		ClusterStateReloadInterval: time.Second,
 	}, nil
 }
 

@@ -155,7 +155,7 @@ func (r *running) sum(t *testing.T, name string) int64 {
 }
 
 // pushRecords pushes records whose API keys are their numbers.
-func pushRecords(t *testing.T, rdb *redis.Client, key string, encode func([]byte, *analytics.Record) []byte, from, to int) {
+func pushRecords(t *testing.T, rdb redis.UniversalClient, key string, encode func([]byte, *analytics.Record) []byte, from, to int) {
 	t.Helper()
 	pipe := rdb.Pipeline()
 	for i := from; i < to; i++ {
