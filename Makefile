@@ -17,14 +17,17 @@ UNIT_TIMEOUT ?= 20m
 E2E_TIMEOUT ?= 20m
 
 BINARY := bin/otelcol-tyk
+COMMAND := bin/tykctl
 DISTRIBUTION := cmd/otelcol-tyk
 LINTER := .tools/golangci-lint
 COMPONENTS := receiver processor exporter internal
 
-# All that gets into the binary from this module: sources, embedded SQL and Lua, and the folders themselves,
-# so that a removed file counts as a change too.
-SOURCES := $(shell find $(COMPONENTS) -name testdata -prune -o -name '*_test.go' -prune \
+# All that gets into a binary from folders of this module: sources, embedded SQL and Lua, and the folders
+# themselves, so that a removed file counts as a change too.
+sources = $(shell find $(1) -name testdata -prune -o -name '*_test.go' -prune \
 	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
+SOURCES := $(call sources,$(COMPONENTS))
+COMMAND_SOURCES := $(call sources,cmd/tykctl internal/analytics internal/claim)
 
 export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
@@ -42,7 +45,7 @@ run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names 
 		--feature-gates=+extension.healthcheck.useComponentStatus
 
 .PHONY: build
-build: $(BINARY) ## build bin/otelcol-tyk (the first time about five minutes)
+build: $(BINARY) $(COMMAND) ## build bin/otelcol-tyk (the first time about five minutes) and bin/tykctl
 
 .PHONY: test
 test: build ## all tests with the race detector, then end to end with the built binary
@@ -73,6 +76,11 @@ clean: ## remove what was built
 $(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
 	@echo 'building $@ (from nothing this takes about five minutes and 5 GB of memory)'
 	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
+	@touch $@
+
+$(COMMAND): $(COMMAND_SOURCES) go.mod go.sum
+	@echo 'building $@'
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./cmd/tykctl
 	@touch $@
 
 $(DISTRIBUTION)/components.go: builder-config.yaml tools.mod tools.sum scripts/distribution.sh
