@@ -237,6 +237,9 @@ var errEnough = errors.New("enough letters")
 // reasons sorts the dead letters of a list.
 func (o *observer) reasons(ctx context.Context, f found) ([]reasonView, error) {
 	views := []reasonView{}
+	if f.ReplayTo != "" {
+		return views, nil // the list keeps them
+	}
 	read := 0
 	err := o.store.LetterPages(ctx, f.source, nil, func(page []claim.Letter) error {
 		for _, l := range page {

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestStatusOfATroubledRedis(t *testing.T) {
+	t.Parallel()
+	o := troubled(t)
+	args := []string{"-sample", "5ms", "-stuck-after", "1ms"}
+	a := o.run("status", append(args, "-check")...)
+	assert.Equal(t, exitTrouble, a.status)
+	assert.Empty(t, a.stderr)
+	golden(t, "status.txt", masked(a.stdout))
+	assert.NotContains(t, a.stdout, "\x1b")
+
+	a = o.run("", append(args, "-json")...)
+	assert.Equal(t, exitOK, a.status, "without -check trouble is only told")
+	golden(t, "status.json", maskedJSON(t, a.stdout))
+}
+
+func TestStatusOfAnEmptyRedis(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	out := o.ok("status", "-check")
+	assert.Contains(t, out, "No gateway has pushed anything")
+	assert.Contains(t, out, "Nothing is stuck.")
+
+	var view map[string]any
+	require.NoError(t, json.Unmarshal([]byte(o.ok("status", "-json")), &view))
+	for _, name := range []string{"lists", "groups", "leases", "dead_letters", "findings"} {
+		assert.Equal(t, []any{}, view[name], "%s is a list also where it is empty", name)
+	}
+}
+
+func TestStatusTellsWhatMoves(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	src := worker(msgpackList, "default", "host-1:7:aa", time.Minute)
+	o.push(msgpackList, 500)
+	segment := o.visit(src)[0]
+	ctx, stop := context.WithCancel(t.Context())
+	acked := make(chan struct{})
+	go func() {
+		defer close(acked)
+		for done := int64(1); done < 400 && ctx.Err() == nil; done++ {
+			assert.NoError(t, o.store.Ack(t.Context(), segment, done, noShortfall))
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	var view statusView
+	out := o.ok("status", "-json", "-check", "-sample", "100ms", "-stuck-after", "1ms")
+	stop()
+	<-acked
+	require.NoError(t, json.Unmarshal([]byte(out), &view))
+	list := view.Groups[0].Lists[0]
+	assert.Equal(t, moving, list.Movement)
+	assert.Positive(t, list.PerSecond)
+	require.Len(t, view.Findings, 1)
+	assert.Equal(t, "behind", view.Findings[0].Code)
+}
+
+func TestStatusLooksOnceWhereNothingWaits(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	o.push(msgpackList, 1)
+	segment := o.visit(worker(msgpackList, "default", "host-1:7:aa", time.Minute))[0]
+	o.ack(segment, 1)
+	began := time.Now()
+	assert.Contains(t, o.ok("status", "-sample", "1h"), "idle")
+	assert.Less(t, time.Since(began), time.Minute)
+}
+
+func TestWatchShowsPageAfterPageUntilInterrupted(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	o.push(msgpackList, 1)
+	o.visit(worker(msgpackList, "default", "host-1:7:aa", time.Minute))
+	watch := func(terminal bool, args ...string) string {
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer time.AfterFunc(500*time.Millisecond, interrupt).Stop()
+		a := o.runContext(ctx, terminal, "status", append([]string{"-watch", "10ms", "-sample", "0"}, args...)...)
+		assert.Equal(t, exitOK, a.status, a.stderr)
+		return a.stdout
+	}
+	page := watch(false)
+	assert.Greater(t, strings.Count(page, "WORKER"), 1)
+	assert.NotContains(t, page, "\x1b")
+	assert.Contains(t, page, string(standing), "the page before is the first look")
+	assert.Contains(t, watch(true), "\x1b[2J")
+	for line := range strings.Lines(watch(false, "-json")) {
+		assert.True(t, json.Valid([]byte(line)), line)
+	}
+}
+
+func TestReasonsAreCountedUpToALimit(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	src := worker(msgpackList, "default", "w", time.Minute)
+	for i := range 30 {
+		o.bury(src, letter("default", i, fmt.Sprintf("refused: row %d is odd", i), nil))
+	}
+	reasons := func(limit string) []reasonView {
+		var view statusView
+		require.NoError(t, json.Unmarshal([]byte(o.ok("status", "-json", "-letters", limit)), &view))
+		return view.DeadLetters
+	}
+	all := reasonView{Source: msgpackList, Group: "default", Reason: "refused: row # is odd", Count: 30}
+	assert.Equal(t, []reasonView{all}, reasons("30"))
+	some := all
+	some.Count, some.More = 20, true
+	assert.Equal(t, []reasonView{some}, reasons("20"))
+	assert.Empty(t, reasons("0"))
+}
+
+func TestStatusRefusesWrongFlags(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t, nil)
+	for flags, want := range map[string]string{
+		"-sample=-1s":  "-sample: -1s: use 0 or more",
+		"-watch=-1s":   "-watch: -1s: use 0 or more",
+		"-letters=-1":  "-letters: -1: use 0 or more",
+		"-nonsense":    "flag provided but not defined: -nonsense: see tykctl status -help",
+		"leftover":     `unexpected argument "leftover"`,
+		"-sample soon": "invalid value",
+	} {
+		a := o.run("status " + flags)
+		assert.Equal(t, exitFailed, a.status, flags)
+		assert.Contains(t, a.stderr, want)
+	}
+}
