@@ -15,16 +15,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// entryState is what is known of one record of a push.
-type entryState uint8
-
-const (
-	statePending  entryState = iota // to be written
-	stateApplied                    // the ledger says that it was stored before
-	stateNotTaken                   // this table does not hold records of its kind
-	stateRefused                    // it will never be stored
-)
-
 // maxSegmentName is the longest segment id, in bytes, that is stored as it is. An
 // index entry of PostgreSQL holds 2700 bytes; our own ids are far shorter.
 const maxSegmentName = 200
@@ -37,8 +27,7 @@ type entry struct {
 	log     plog.LogRecord
 	index   int64
 	segment int32 // place in batch.segments, or noSegment
-	state   entryState
-	foreign bool // refused before it was looked at; survives rewind
+	kind    kind
 }
 
 // segment is one segment of which a push holds records.
@@ -48,7 +37,7 @@ type segment struct {
 	sorted      bool  // the indices come in rising order, each once
 }
 
-// refusal says why one record will never be stored.
+// refusal says why one record will never be stored in a table.
 type refusal struct {
 	entry  int32
 	reason refusalReason
@@ -59,12 +48,13 @@ type refusal struct {
 // one goroutine at a time, and refers to the push's pdata until release.
 type batch struct {
 	entries  []entry
+	parts    []part // one for each table
 	segments []segment
 	refusals []refusal
 	bySource map[string]int32 // segment name to place in segments
-	order    []int32          // scratch of pending
-	members  []member         // scratch of applied
-	indices  []int64          // scratch of applied
+	record   analytics.Record // scratch of part.pending
+	members  []member         // scratch of part.applied
+	indices  []int64          // scratch of part.applied
 }
 
 // member is one record's identity: its segment's place in the batch, and index.
@@ -75,8 +65,8 @@ type member struct {
 
 var batches = sync.Pool{New: func() any { return &batch{bySource: map[string]int32{}} }}
 
-// newBatch lists the records of logs. The caller releases the batch.
-func newBatch(logs plog.Logs) *batch {
+// newBatch lists the records of logs for tables. The caller releases the batch.
+func newBatch(logs plog.Logs, tables ...table) *batch {
 	b := batches.Get().(*batch) //nolint:forcetypeassert // the pool holds nothing else
 	b.entries = slices.Grow(b.entries, logs.LogRecordCount())
 	current := int32(noSegment) // segment of the record before
@@ -88,8 +78,19 @@ func newBatch(logs plog.Logs) *batch {
 		}
 	}
 	b.dropRepeated()
+	b.divide(tables)
 	b.rewind()
 	return b
+}
+
+// divide makes a part for each table.
+func (b *batch) divide(tables []table) {
+	b.parts = slices.Grow(b.parts, len(tables))[:len(tables)] // which keeps the memory of former parts
+	for i := range b.parts {
+		p := &b.parts[i]
+		p.batch, p.layout = b, tables[i].layout
+		p.states = slices.Grow(p.states[:0], len(b.entries))[:len(b.entries)]
+	}
 }
 
 // release makes the batch reusable and lets go of the pdata.
@@ -98,16 +99,18 @@ func (b *batch) release() {
 	clear(b.segments)
 	clear(b.refusals)
 	clear(b.bySource)
-	b.entries, b.segments, b.refusals = b.entries[:0], b.segments[:0], b.refusals[:0]
+	b.record = analytics.Record{}
+	b.entries, b.parts, b.segments, b.refusals = b.entries[:0], b.parts[:0], b.segments[:0], b.refusals[:0]
 	batches.Put(b)
 }
 
 // add appends one record; it looks first whether the record is of the same
 // segment as the one before, which nearly all are.
 func (b *batch) add(log plog.LogRecord, current int32) int32 {
-	e := entry{log: log, segment: noSegment, foreign: log.EventName() != analytics.EventRequest}
+	e := entry{log: log, segment: noSegment}
 	defer func() { b.entries = append(b.entries, e) }()
-	if e.foreign {
+	if log.EventName() != analytics.EventRequest {
+		e.kind = kindForeign
 		return current
 	}
 	value, ok := log.Attributes().Get(analytics.AttrUID)
@@ -203,82 +206,33 @@ func (b *batch) dropRepeated() {
 func (b *batch) rewind() {
 	b.refusals = b.refusals[:0]
 	for i := range b.entries {
-		b.entries[i].state = statePending
-		if b.entries[i].foreign {
-			b.refuse(int32(i), reasonForeign, fmt.Sprintf("not an analytics record: its event name is %q, want %q", //nolint:gosec // as many as records
-				b.entries[i].log.EventName(), analytics.EventRequest))
+		if e := &b.entries[i]; e.kind == kindForeign {
+			b.refusals = append(b.refusals, refusal{
+				entry: int32(i), reason: reasonForeign, //nolint:gosec // as many as records
+				text: fmt.Sprintf("not an analytics record: its event name is %q, want %q", e.log.EventName(), analytics.EventRequest),
+			})
 		}
+	}
+	for i := range b.parts {
+		b.parts[i].rewind()
 	}
 }
 
-// refuse marks a record as never to be stored.
-func (b *batch) refuse(i int32, reason refusalReason, text string) {
-	b.entries[i].state = stateRefused
-	b.refusals = append(b.refusals, refusal{entry: i, reason: reason, text: text})
+// empty tells that no record has a kind that a table could hold.
+func (b *batch) empty() bool {
+	return !slices.ContainsFunc(b.entries, func(e entry) bool { return e.kind != kindForeign })
 }
 
-// skipApplied marks the records that the ledger's rows name as stored before.
-func (b *batch) skipApplied(rows []span) {
-	if len(rows) == 0 {
-		return
-	}
-	bySegment := make(map[int32][]span, 1)
-	for _, row := range rows {
-		if place, ok := b.bySource[row.segment]; ok {
-			bySegment[place] = append(bySegment[place], row)
-		}
-	}
+// notTaken counts the records that no table holds.
+func (b *batch) notTaken() int64 {
+	var n int64
 	for i := range b.entries {
-		e := &b.entries[i]
-		if e.state != statePending || e.segment == noSegment {
-			continue
-		}
-		if slices.ContainsFunc(bySegment[e.segment], func(s span) bool { return s.contains(e.index) }) {
-			e.state = stateApplied
+		held := func(p part) bool { return p.states[i] != stateNotTaken }
+		if b.entries[i].kind != kindForeign && !slices.ContainsFunc(b.parts, held) {
+			n++
 		}
 	}
-}
-
-// pending lists the records to be written, in the order of arrival. The list is
-// good until the next call.
-func (b *batch) pending() []int32 {
-	b.order = b.order[:0]
-	for i := range b.entries {
-		if b.entries[i].state == statePending {
-			b.order = append(b.order, int32(i)) //nolint:gosec // as many as records
-		}
-	}
-	return b.order
-}
-
-// applied gives the ledger rows for what a write has dealt with: the pending
-// records, and those not taken, which nobody needs to look at again. They are
-// sorted by segment and first index.
-func (b *batch) applied() []span {
-	b.members = b.members[:0]
-	for i := range b.entries {
-		e := &b.entries[i]
-		if e.segment != noSegment && (e.state == statePending || e.state == stateNotTaken) {
-			b.members = append(b.members, member{e.segment, e.index})
-		}
-	}
-	compare := func(x, y member) int {
-		return cmp.Or(cmp.Compare(x.segment, y.segment), cmp.Compare(x.index, y.index))
-	}
-	if !slices.IsSortedFunc(b.members, compare) {
-		slices.SortFunc(b.members, compare)
-	}
-	var spans []span
-	for from := 0; from < len(b.members); {
-		place := b.members[from].segment
-		b.indices = b.indices[:0]
-		for ; from < len(b.members) && b.members[from].segment == place; from++ {
-			b.indices = append(b.indices, b.members[from].index)
-		}
-		spans = appendSpans(spans, b.segments[place].name, b.indices)
-	}
-	sortSpans(spans)
-	return spans
+	return n
 }
 
 // uid gives a record's identity back for the receiver.
@@ -291,37 +245,35 @@ func (b *batch) uid(i int32) analytics.UID {
 	return analytics.UID{Index: int64(i)}
 }
 
-// count tells how many records are in a state.
-func (b *batch) count(state entryState) int64 {
-	var n int64
-	for i := range b.entries {
-		if b.entries[i].state == state {
-			n++
-		}
-	}
-	return n
-}
-
-// refusedError is nil, or names the refused records to the receiver for good.
+// refusedError is nil, or names the refused records to the receiver for good, each
+// once: another table may have stored it, or refused it too.
 func (b *batch) refusedError(destination string) error {
 	if len(b.refusals) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(b.refusals, func(x, y refusal) int { return cmp.Compare(x.entry, y.entry) })
 	refused := &analytics.RefusedError{Records: make([]analytics.RefusedRecord, 0, len(b.refusals))}
-	for _, r := range b.refusals {
+	for i, r := range b.refusals {
+		reason := string(r.reason) + ": " + r.text
+		if i > 0 && b.refusals[i-1].entry == r.entry {
+			refused.Records[len(refused.Records)-1].Reason += "; " + reason
+			continue
+		}
 		refused.Records = append(refused.Records, analytics.RefusedRecord{
-			UID: b.uid(r.entry), Reason: string(r.reason) + ": " + r.text, Destination: destination,
+			UID: b.uid(r.entry), Reason: reason, Destination: destination,
 		})
 	}
 	return consumererror.NewPermanent(refused)
 }
 
-// lockKeys names the segments for locks: the same keys in the same order in
-// every process, few however many segments there are.
-func (b *batch) lockKeys(table string) []int64 {
-	keys := make([]int64, 0, min(len(b.segments), lockStripes))
-	for i := range b.segments {
-		keys = append(keys, lockKey(table, b.segments[i].name))
+// lockKeys names the segments of tables for locks: the same keys in the same order
+// in every process, few however many segments there are.
+func (b *batch) lockKeys(sinks []string) []int64 {
+	keys := make([]int64, 0, len(sinks)*min(len(b.segments), lockStripes))
+	for _, sink := range sinks {
+		for i := range b.segments {
+			keys = append(keys, lockKey(sink, b.segments[i].name))
+		}
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)

@@ -42,29 +42,29 @@ func TestSameSegmentRefusesWhatIsNoIndex(t *testing.T) {
 
 func TestBatchKeepsNothingFromThePushBefore(t *testing.T) {
 	t.Parallel()
-	b := newBatch(samples("a", 0, 9))
-	b.skipApplied([]span{{segment: "a", first: 0, last: 4}})
-	b.refuse(9, reasonOther, "no")
-	assert.Len(t, b.pending(), 4)
+	b := newBatch(samples("a", 0, 9), requests...)
+	b.parts[0].skipApplied([]span{{segment: "a", first: 0, last: 4}})
+	b.parts[0].refuse(9, reasonOther, "no")
+	assert.Len(t, b.parts[0].pending(), 4)
 	require.Error(t, b.refusedError("tyksql"))
 	b.rewind()
-	assert.Len(t, b.pending(), 10)
+	assert.Len(t, b.parts[0].pending(), 10)
 	require.NoError(t, b.refusedError("tyksql"))
 	b.release()
 
-	again := newBatch(samples("b", 5, 6))
+	again := newBatch(samples("b", 5, 6), requests...)
 	defer again.release()
-	assert.Len(t, again.pending(), 2)
-	assert.Equal(t, []span{{segment: "b", first: 5, last: 6}}, again.applied())
+	assert.Len(t, again.parts[0].pending(), 2)
+	assert.Equal(t, []span{{segment: "b", first: 5, last: 6}}, again.parts[0].applied())
 }
 
 func BenchmarkNewBatch(b *testing.B) {
 	logs := samples("segment", 0, benchmarkChunk-1)
 	b.ReportAllocs()
 	for b.Loop() {
-		batch := newBatch(logs)
-		batch.pending()
-		batch.applied()
+		batch := newBatch(logs, requests...)
+		batch.parts[0].pending()
+		batch.parts[0].applied()
 		batch.release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchmarkChunk, "ns/record")

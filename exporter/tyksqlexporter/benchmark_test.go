@@ -24,13 +24,13 @@ const benchmarkChunk = 5000
 
 // BenchmarkAppendRow is the row encoder alone.
 func BenchmarkAppendRow(b *testing.B) {
-	encodings := newPostgresTable("public", "tyk_analytics").encodings
+	encodings := newPostgresTable("public", requests[0]).encodings
 	record := sample(1)
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if buf, err = appendRow(buf[:0], encodings, &record); err != nil {
+		if buf, err = appendRow(buf[:0], columns, encodings, &record); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -40,17 +40,17 @@ func BenchmarkAppendRow(b *testing.B) {
 // BenchmarkCopySource is all that the exporter does for a record: identity, pdata
 // to record, record to row.
 func BenchmarkCopySource(b *testing.B) {
-	encodings := newPostgresTable("public", "tyk_analytics").encodings
+	encodings := newPostgresTable("public", requests[0]).encodings
 	logs := samples("segment", 0, benchmarkChunk-1)
 	b.ReportAllocs()
 	for b.Loop() {
-		batch := newBatch(logs)
-		source := newCopySource(encodings, batch, batch.pending())
+		batch := newBatch(logs, requests...)
+		source := newCopySource(encodings, &batch.parts[0], batch.parts[0].pending())
 		if _, err := io.Copy(io.Discard, struct{ io.Reader }{source}); err != nil {
 			b.Fatal(err)
 		}
 		source.stop()
-		batch.applied()
+		batch.parts[0].applied()
 		batch.release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchmarkChunk, "ns/record")

@@ -34,8 +34,8 @@ type Config struct {
 	Driver string `mapstructure:"driver"`
 	// Datasource is a PostgreSQL DSN or URL, or an SQLite file path or file: URI.
 	Datasource configopaque.String `mapstructure:"datasource"`
-	// TableName is the table for the records.
-	TableName string `mapstructure:"table_name"`
+	// Tables are the tables that are written, each of other records.
+	Tables TablesConfig `mapstructure:"tables"`
 	// MaxOpenConns bounds the PostgreSQL connections; SQLite always has one.
 	MaxOpenConns int `mapstructure:"max_open_conns"`
 	// Ledger is the memory of what was stored, against storing it twice.
@@ -46,6 +46,24 @@ type Config struct {
 	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
 	// Queue says how many writes go on at once and wait.
 	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+}
+
+// TablesConfig says which tables are written.
+type TablesConfig struct {
+	// Requests holds all requests but those of MCP.
+	Requests TableConfig `mapstructure:"requests"`
+	// Graph holds GraphQL requests, with what they asked for in columns of its own.
+	Graph TableConfig `mapstructure:"graph"`
+	// MCP holds MCP requests.
+	MCP TableConfig `mapstructure:"mcp"`
+}
+
+// TableConfig is one table.
+type TableConfig struct {
+	// Enabled says whether the table is written.
+	Enabled bool `mapstructure:"enabled"`
+	// Name is the table's, without a schema.
+	Name string `mapstructure:"name"`
 }
 
 // LedgerConfig says how long the ledger remembers.
@@ -72,11 +90,15 @@ func createDefaultConfig() component.Config {
 	queue.NumConsumers = 4
 
 	return &Config{
-		Driver:       driverSQLite,
-		Datasource:   "tyk_analytics.db",
-		TableName:    "tyk_analytics",
+		Driver:     driverSQLite,
+		Datasource: "tyk_analytics.db",
+		Tables: TablesConfig{
+			Requests: TableConfig{Enabled: true, Name: "tyk_analytics"},
+			Graph:    TableConfig{Name: "tyk_analytics_graph"},
+			MCP:      TableConfig{Name: "tyk_analytics_mcp"},
+		},
 		MaxOpenConns: 10,
-		Ledger:       LedgerConfig{Retention: 7 * 24 * time.Hour, PruneInterval: time.Hour},
+		Ledger:       LedgerConfig{Retention: 3 * 24 * time.Hour, PruneInterval: time.Hour},
 		Timeout:      timeout,
 		Retry:        retry,
 		Queue:        configoptional.Some(queue),
@@ -87,14 +109,55 @@ func createDefaultConfig() component.Config {
 // refuses the settings with which records could be lost or stored twice.
 func (c *Config) Validate() error {
 	errs := []error{c.validateDatasource(), c.validateQueue()}
-	switch {
-	case !tableNames.MatchString(c.TableName):
-		errs = append(errs, fmt.Errorf("table_name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", c.TableName))
-	case strings.EqualFold(c.TableName, ledgerTable):
-		errs = append(errs, fmt.Errorf("table_name: %q is the ledger's own table: use another name", c.TableName))
-	}
 	if c.MaxOpenConns < 1 {
 		errs = append(errs, fmt.Errorf("max_open_conns: %d must be 1 or more", c.MaxOpenConns))
+	}
+	return errors.Join(errs...)
+}
+
+// list gives the tables by their keys.
+func (c *TablesConfig) list() []struct {
+	TableConfig
+	layout *layout
+} {
+	return []struct {
+		TableConfig
+		layout *layout
+	}{{c.Requests, requestLayout}, {c.Graph, graphLayout}, {c.MCP, mcpLayout}}
+}
+
+// enabledTables are the tables to be written, that of the requests first.
+func (c *Config) enabledTables() []table {
+	var tables []table
+	for _, t := range c.Tables.list() {
+		if t.Enabled {
+			tables = append(tables, table{layout: t.layout, name: t.Name})
+		}
+	}
+	return tables
+}
+
+// Validate checks the names of the tables that are written.
+func (c *TablesConfig) Validate() error {
+	var errs []error
+	keys := map[string]string{} // by name; SQLite does not tell capitals from small letters
+	for _, t := range c.list() {
+		if !t.Enabled {
+			continue
+		}
+		key := t.layout.key
+		switch other, taken := keys[strings.ToLower(t.Name)]; {
+		case !tableNames.MatchString(t.Name):
+			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
+		case strings.EqualFold(t.Name, ledgerTable):
+			errs = append(errs, fmt.Errorf("%s::name: %q is the ledger's own table: use another name", key, t.Name))
+		case taken:
+			errs = append(errs, fmt.Errorf("%s::name: %q is also the name of %s: each has columns of its own, so use another name", key, t.Name, other))
+		}
+		keys[strings.ToLower(t.Name)] = key
+	}
+	if len(keys) == 0 {
+		errs = append(errs, errors.New("no table is enabled, so nothing would be stored: enable requests, graph or mcp"))
 	}
 	return errors.Join(errs...)
 }

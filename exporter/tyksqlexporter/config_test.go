@@ -26,7 +26,11 @@ func TestConfigIsRead(t *testing.T) {
 	all := createDefaultConfig().(*Config)
 	all.Driver = "postgres"
 	all.Datasource = "postgres://tyk:secret@db.example:5432/tyk_analytics?sslmode=verify-full"
-	all.TableName = "tyk_analytics_eu"
+	all.Tables = TablesConfig{
+		Requests: TableConfig{Enabled: true, Name: "tyk_analytics_eu"},
+		Graph:    TableConfig{Enabled: true, Name: "my_graph"},
+		MCP:      TableConfig{Enabled: true, Name: "my_mcp"},
+	}
 	all.MaxOpenConns = 20
 	all.Ledger = LedgerConfig{Retention: 72 * time.Hour, PruneInterval: 10 * time.Minute}
 	all.Timeout.Timeout = 15 * time.Second
@@ -105,16 +109,26 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 			`datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`,
 		},
 		"table of another schema": {
-			func(c *Config) { c.TableName = "tyk.analytics" },
-			`table_name: "tyk.analytics" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
+			func(c *Config) { c.Tables.Requests.Name = "tyk.analytics" },
+			`tables: requests::name: "tyk.analytics" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
 		},
 		"no table": {
-			func(c *Config) { c.TableName = "" },
-			`table_name: "" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
+			func(c *Config) { c.Tables.Requests.Name = "" },
+			`tables: requests::name: "" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
 		},
 		"the ledger as table": {
-			func(c *Config) { c.TableName = "OTELCOL_tyk_ledger" },
-			`table_name: "OTELCOL_tyk_ledger" is the ledger's own table: use another name`,
+			func(c *Config) { c.Tables.Requests.Name = "OTELCOL_tyk_ledger" },
+			`tables: requests::name: "OTELCOL_tyk_ledger" is the ledger's own table: use another name`,
+		},
+		"one table for two": {
+			func(c *Config) {
+				c.Tables.Graph = TableConfig{Enabled: true, Name: "TYK_analytics"}
+			},
+			`tables: graph::name: "TYK_analytics" is also the name of requests: each has columns of its own, so use another name`,
+		},
+		"nothing to write": {
+			func(c *Config) { c.Tables.Requests.Enabled = false },
+			`tables: no table is enabled, so nothing would be stored: enable requests, graph or mcp`,
 		},
 		"no connections": {
 			func(c *Config) { c.MaxOpenConns = 0 },

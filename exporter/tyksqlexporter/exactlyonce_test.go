@@ -305,7 +305,7 @@ func testPrune(t *testing.T, fresh newTarget) {
 	d.start(t)
 	s := openStore(t, d.config)
 	for i := range 7 {
-		b := newBatch(samples("seg"+strconv.Itoa(i), 0, 0))
+		b := newBatch(samples("seg"+strconv.Itoa(i), 0, 0), requests...)
 		require.NoError(t, s.write(t.Context(), b))
 		b.release()
 	}

@@ -49,6 +49,7 @@ func schemaErrorf(format string, args ...any) error {
 type sqlExporter struct {
 	id        string // as the configuration names it
 	config    *Config
+	tables    []table
 	logger    *zap.Logger
 	telemetry *telemetry
 	store     store
@@ -63,7 +64,11 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	e := &sqlExporter{id: set.ID.String(), config: config, logger: set.Logger, telemetry: newTelemetry(builder)}
+	tables := config.enabledTables()
+	e := &sqlExporter{
+		id: set.ID.String(), config: config, tables: tables, logger: set.Logger,
+		telemetry: newTelemetry(builder, tables),
+	}
 	switch config.Driver {
 	case driverPostgres:
 		e.store, err = newPostgresStore(config, set.Logger)
@@ -90,7 +95,7 @@ func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	}
 	e.health.report(err)
 	if err == nil {
-		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("table", e.config.TableName))
+		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", tableNamesOf(e.tables)))
 	}
 	if e.config.Ledger.Retention > 0 {
 		background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -113,9 +118,9 @@ func (e *sqlExporter) shutdown(context.Context) error {
 // push stores the records. Its error is either permanent and names the records
 // that are refused, everything else being stored, or it asks for another attempt.
 func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
-	b := newBatch(logs)
+	b := newBatch(logs, e.tables...)
 	defer b.release()
-	if len(b.pending()) > 0 {
+	if !b.empty() {
 		began := time.Now()
 		err := e.store.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
@@ -123,7 +128,7 @@ func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
 			e.health.report(err)
 		}
 		if err != nil {
-			return fmt.Errorf("store %s in %s: %w", b.describe(), e.config.TableName, err)
+			return fmt.Errorf("store %s in %s: %w", b.describe(), tableNamesOf(e.tables), err)
 		}
 	}
 	e.telemetry.count(ctx, b)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,57 +19,69 @@ import (
 
 var wires = []string{"msgpack", "protobuf"}
 
+// goldenTables are the tables of the golden data and the prefixes of their files.
+var goldenTables = map[string]string{"tyk_analytics": "rows-", "tyk_analytics_graph": "rows-graph-", "tyk_analytics_mcp": "rows-mcp-"}
+
+// withAllTables turns the other tables on.
+func withAllTables(d target) target {
+	d.config.Tables.Graph.Enabled, d.config.Tables.MCP.Enabled = true, true
+	return d
+}
+
 func testPostgresRowsAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
 	for _, wire := range wires {
 		t.Run(wire, func(t *testing.T) {
 			t.Parallel()
-			d := postgresTarget(server)(t)
+			d := withAllTables(postgresTarget(server)(t))
 			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, wire)...)))
-			want := wantedRows(t, wire)
-			got := d.texts(t, "select row_to_json(t)::text from tyk_analytics t")
-			slices.Sort(want)
-			slices.Sort(got)
-			require.Len(t, got, len(want))
-			for i := range want {
-				require.Equal(t, want[i], got[i])
+			for table, file := range goldenTables {
+				want := wantedRows(t, file, wire)
+				got := d.texts(t, "select row_to_json(t)::text from "+table+" t")
+				slices.Sort(want)
+				slices.Sort(got)
+				require.Len(t, got, len(want))
+				for i := range want {
+					require.Equal(t, want[i], got[i])
+				}
 			}
 		})
 	}
 }
 
 // placeAndNames are a row's city and its names.
-var placeAndNames = regexp.MustCompile(`"geo_city_geoname_id":(\d+),"geo_city_names":"(.*?[^\\])",`)
+var placeAndNames = regexp.MustCompile(`geo_city_geoname_id":(\d+),"(?:analytics_)?geo_city_names":"(.*?[^\\])",`)
 
 // wantedRows are the rows of Tyk Pump, but for the two differences of protobuf that
 // docs/differences.md lists: the names of the city are kept, and the gateway's
 // share of the latency, which protobuf does not carry, is derived and not 0.
-func wantedRows(t *testing.T, wire string) []string {
+func wantedRows(t *testing.T, file, wire string) []string {
 	t.Helper()
-	rows := goldenLines(t, "rows-"+wire+".jsonl.gz")
+	rows := goldenLines(t, file+wire+".jsonl.gz")
 	if wire != "protobuf" {
 		return rows
 	}
 	names := map[string]string{}
-	for _, row := range goldenLines(t, "rows-msgpack.jsonl.gz") {
+	for _, row := range goldenLines(t, file+"msgpack.jsonl.gz") {
 		place := placeAndNames.FindStringSubmatch(row)
 		names[place[1]] = place[2]
 	}
+	latency := regexp.MustCompile(`latency_total":(-?\d+),"(?:analytics_)?latency_upstream":(-?\d+),"(?:analytics_)?latency_gateway":0,`)
 	for i, row := range rows {
-		var latency struct {
-			Total    int64 `json:"latency_total"`
-			Upstream int64 `json:"latency_upstream"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(row), &latency))
-		require.Contains(t, row, `"latency_gateway":0,`)
-		row = strings.Replace(row, `"latency_gateway":0,`, fmt.Sprintf(`"latency_gateway":%d,`, latency.Total-latency.Upstream), 1)
-		require.Contains(t, row, `"geo_city_names":"{}",`)
-		rows[i] = strings.Replace(row, `"geo_city_names":"{}",`, `"geo_city_names":"`+names[placeAndNames.FindStringSubmatch(row)[1]]+`",`, 1)
+		found := latency.FindStringSubmatch(row)
+		require.NotNil(t, found, row)
+		total, err := strconv.ParseInt(found[1], 10, 64)
+		require.NoError(t, err)
+		upstream, err := strconv.ParseInt(found[2], 10, 64)
+		require.NoError(t, err)
+		row = strings.Replace(row, `latency_gateway":0,`, fmt.Sprintf(`latency_gateway":%d,`, total-upstream), 1)
+		require.Contains(t, row, `geo_city_names":"{}",`)
+		rows[i] = strings.Replace(row, `geo_city_names":"{}",`, `geo_city_names":"`+names[placeAndNames.FindStringSubmatch(row)[1]]+`",`, 1)
 	}
 	return rows
 }
 
-func testPostgresTableIsThatOfTykPump(t *testing.T, server *peers.Postgres) {
-	d := postgresTarget(server)(t)
+func testPostgresTablesAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
+	d := withAllTables(postgresTarget(server)(t))
 	d.start(t)
 	type columnDDL struct {
 		Name    string  `json:"name"`
@@ -85,18 +98,21 @@ func testPostgresTableIsThatOfTykPump(t *testing.T, server *peers.Postgres) {
 	var want map[string]tableDDL
 	require.NoError(t, json.Unmarshal(content, &want))
 
-	var got tableDDL
-	for _, line := range d.texts(t, `select json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
-			'not_null', a.attnotnull, 'default', pg_get_expr(x.adbin, x.adrelid))::text
-		from pg_attribute a left join pg_attrdef x on x.adrelid = a.attrelid and x.adnum = a.attnum
-		where a.attrelid = 'tyk_analytics'::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`) {
-		var c columnDDL
-		require.NoError(t, json.Unmarshal([]byte(line), &c))
-		got.Columns = append(got.Columns, c)
+	require.Len(t, want, len(goldenTables))
+	for table := range want {
+		var got tableDDL
+		for _, line := range d.texts(t, `select json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+				'not_null', a.attnotnull, 'default', pg_get_expr(x.adbin, x.adrelid))::text
+			from pg_attribute a left join pg_attrdef x on x.adrelid = a.attrelid and x.adnum = a.attnum
+			where a.attrelid = '`+table+`'::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`) {
+			var c columnDDL
+			require.NoError(t, json.Unmarshal([]byte(line), &c))
+			got.Columns = append(got.Columns, c)
+		}
+		got.Indexes = d.texts(t, "select indexname::text from pg_indexes where tablename = '"+table+"'")
+		assert.Equal(t, want[table].Columns, got.Columns)
+		assert.Empty(t, got.Indexes)
 	}
-	got.Indexes = d.texts(t, "select indexname::text from pg_indexes where tablename = 'tyk_analytics'")
-	assert.Equal(t, want["tyk_analytics"].Columns, got.Columns)
-	assert.Empty(t, got.Indexes)
 }
 
 func TestSQLiteRowsAreThoseOfTykPump(t *testing.T) {
@@ -104,27 +120,30 @@ func TestSQLiteRowsAreThoseOfTykPump(t *testing.T) {
 	for _, wire := range wires {
 		t.Run(wire, func(t *testing.T) {
 			t.Parallel()
-			d := sqliteTarget(t)
+			d := withAllTables(sqliteTarget(t))
 			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, wire)...)))
-			want := wantedRows(t, wire)
-			got := sqliteRowsAsJSON(t, d)
-			require.Len(t, got, len(want))
-			for i := range want {
-				want[i] = canonicalJSON(t, want[i])
-			}
-			slices.Sort(want)
-			slices.Sort(got)
-			for i := range want {
-				require.JSONEq(t, want[i], got[i])
+			for _, table := range d.config.enabledTables() {
+				want := wantedRows(t, goldenTables[table.name], wire)
+				got := sqliteRowsAsJSON(t, d, table)
+				require.Len(t, got, len(want))
+				for i := range want {
+					want[i] = canonicalJSON(t, table, want[i])
+				}
+				slices.Sort(want)
+				slices.Sort(got)
+				for i := range want {
+					require.JSONEq(t, want[i], got[i])
+				}
 			}
 		})
 	}
 }
 
 // sqliteRowsAsJSON writes each row as PostgreSQL's row_to_json would.
-func sqliteRowsAsJSON(t *testing.T, d target) []string {
+func sqliteRowsAsJSON(t *testing.T, d target, of table) []string {
 	t.Helper()
-	rows, err := d.db.QueryContext(t.Context(), "select * from tyk_analytics")
+	columns := of.layout.columns
+	rows, err := d.db.QueryContext(t.Context(), "select * from "+of.name)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()
 	names, err := rows.Columns()
@@ -152,20 +171,20 @@ func sqliteRowsAsJSON(t *testing.T, d target) []string {
 		}
 		text, err := json.Marshal(object)
 		require.NoError(t, err)
-		found = append(found, canonicalJSON(t, string(text)))
+		found = append(found, canonicalJSON(t, of, string(text)))
 	}
 	require.NoError(t, rows.Err())
 	return found
 }
 
 // canonicalJSON sorts the keys and writes the zone UTC in one way.
-func canonicalJSON(t *testing.T, text string) string {
+func canonicalJSON(t *testing.T, of table, text string) string {
 	t.Helper()
 	var object map[string]any
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	require.NoError(t, decoder.Decode(&object))
-	for _, c := range columns {
+	for _, c := range of.layout.columns {
 		if c.class == classTime {
 			at, err := time.Parse(time.RFC3339Nano, object[c.name].(string))
 			require.NoError(t, err)

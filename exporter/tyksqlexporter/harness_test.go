@@ -39,6 +39,9 @@ type target struct {
 	db     *sql.DB
 }
 
+// requests is the default: one table.
+var requests = createDefaultConfig().(*Config).enabledTables()
+
 // newTarget makes an empty database of the driver; server is for PostgreSQL.
 type newTarget func(t testing.TB) target
 

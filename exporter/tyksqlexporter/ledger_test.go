@@ -72,9 +72,9 @@ func TestLockKeysAreFewSortedAndTheSameEverywhere(t *testing.T) {
 	for i := range 1000 {
 		samples(strings.Repeat("x", i%150)+"y", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	}
-	b := newBatch(logs)
+	b := newBatch(logs, requests...)
 	defer b.release()
-	keys := b.lockKeys("tyk_analytics")
+	keys := b.lockKeys([]string{"tyk_analytics"})
 	assert.LessOrEqual(t, len(keys), lockStripes)
 	assert.True(t, slices.IsSorted(keys))
 	assert.NotEqual(t, lockKey("one", "segment"), lockKey("other", "segment"))

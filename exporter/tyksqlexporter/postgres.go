@@ -23,11 +23,11 @@ var errRaced = errors.New("another process stored some of the same records meanw
 // postgresStore writes to PostgreSQL 12 or later.
 type postgresStore struct {
 	pool   *pgxpool.Pool
-	name   string // of the records' table
+	wanted []table
 	logger *zap.Logger
-	// table is nil until the tables were found or made, and again when a write
+	// tables is nil until the tables were found or made, and again when a write
 	// shows that they have changed.
-	table atomic.Pointer[postgresTable]
+	tables atomic.Pointer[postgresTables]
 }
 
 func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error) {
@@ -47,7 +47,7 @@ func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &postgresStore{pool: opened, name: config.TableName, logger: logger}, nil
+	return &postgresStore{pool: opened, wanted: config.enabledTables(), logger: logger}, nil
 }
 
 func (s *postgresStore) close() error {
@@ -62,28 +62,28 @@ func (s *postgresStore) open(ctx context.Context) error {
 
 // prepared gives what is known of the tables, and finds or makes them first where
 // nothing is.
-func (s *postgresStore) prepared(ctx context.Context) (*postgresTable, error) {
-	if table := s.table.Load(); table != nil {
-		return table, nil
+func (s *postgresStore) prepared(ctx context.Context) (*postgresTables, error) {
+	if tables := s.tables.Load(); tables != nil {
+		return tables, nil
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Release()
-	table, err := openPostgresTable(ctx, conn.Conn(), s.name, s.logger)
+	tables, err := openPostgresTables(ctx, conn.Conn(), s.wanted, s.logger)
 	if err != nil {
 		return nil, err
 	}
-	s.table.Store(table)
-	return table, nil
+	s.tables.Store(tables)
+	return tables, nil
 }
 
 func (s *postgresStore) write(ctx context.Context, b *batch) error {
 	for race := 0; ; race++ {
-		table, err := s.prepared(ctx)
+		tables, err := s.prepared(ctx)
 		if err == nil {
-			err = s.apply(ctx, table, b)
+			err = s.apply(ctx, tables, b)
 		}
 		if err == nil {
 			return nil
@@ -96,7 +96,7 @@ func (s *postgresStore) write(ctx context.Context, b *batch) error {
 		case actionReconnect:
 			s.pool.Reset()
 		case actionInspect:
-			s.table.Store(nil)
+			s.tables.Store(nil)
 		case actionRetry, actionRefuse:
 		}
 		return err
@@ -104,26 +104,24 @@ func (s *postgresStore) write(ctx context.Context, b *batch) error {
 }
 
 // apply makes one attempt. A batch whose records the database takes, which nearly
-// all are, costs four round trips: begin and ledger, COPY, ledger, commit.
-func (s *postgresStore) apply(ctx context.Context, table *postgresTable, b *batch) error {
+// all are, costs four round trips: begin and ledger, COPY, ledger, commit; one more
+// for each further table that gets records.
+func (s *postgresStore) apply(ctx context.Context, tables *postgresTables, b *batch) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Release() // which closes a connection with an open transaction
-	tx := &postgresWrite{conn: conn.Conn(), table: table, batch: b}
+	tx := &postgresWrite{conn: conn.Conn(), tables: tables, batch: b}
 	if err := tx.begin(ctx); err != nil {
 		return err
 	}
-	pending := b.pending()
-	if len(pending) > 0 {
-		line, err := tx.copy(ctx, pending)
-		if action, _ := classifyPostgres(err); err != nil && action == actionRefuse {
-			err = tx.isolate(ctx, line)
-		}
-		if err != nil {
-			return err
-		}
+	refused, err := tx.store(ctx)
+	if action, _ := classifyPostgres(err); err != nil && action == actionRefuse {
+		err = tx.isolate(ctx, refused)
+	}
+	if err != nil {
+		return err
 	}
 	if err := tx.record(ctx); err != nil {
 		return err
@@ -132,13 +130,13 @@ func (s *postgresStore) apply(ctx context.Context, table *postgresTable, b *batc
 }
 
 func (s *postgresStore) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
-	table, err := s.prepared(ctx)
+	tables, err := s.prepared(ctx)
 	if err != nil {
 		return 0, err
 	}
-	tag, err := s.pool.Exec(ctx, table.prune, age.Seconds(), limit)
+	tag, err := s.pool.Exec(ctx, tables.prune, age.Seconds(), limit)
 	if err != nil {
-		return 0, fmt.Errorf("delete old rows of %s: %w", table.ledger, err)
+		return 0, fmt.Errorf("delete old rows of %s: %w", tables.ledger, err)
 	}
 	return tag.RowsAffected(), nil
 }

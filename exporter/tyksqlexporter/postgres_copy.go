@@ -19,7 +19,7 @@ const copyTrailer = "\xff\xff"
 type copySource struct {
 	mu        sync.Mutex // guards the fields below: the driver reads in a goroutine of its own
 	encodings []encoding
-	batch     *batch
+	part      *part
 	list      []int32
 	next      int   // place in list
 	rows      int64 // sent so far
@@ -40,8 +40,8 @@ var copyScratches = sync.Pool{New: func() any { return &copyScratch{} }}
 // memory for ever.
 const maxKeptBuffer = 1 << 20
 
-func newCopySource(encodings []encoding, b *batch, list []int32) *copySource {
-	s := &copySource{encodings: encodings, batch: b, list: list}
+func newCopySource(encodings []encoding, p *part, list []int32) *copySource {
+	s := &copySource{encodings: encodings, part: p, list: list}
 	s.scratch = copyScratches.Get().(*copyScratch) //nolint:forcetypeassert // the pool holds nothing else
 	s.scratch.buf = append(s.scratch.buf[:0], copyHeader...)
 	s.unread = s.scratch.buf
@@ -83,14 +83,15 @@ func (s *copySource) fill(size int) {
 // encode adds the row of one entry.
 func (s *copySource) encode(buf []byte, i int32) []byte {
 	record := &s.scratch.record
-	record.FromLog(s.batch.entries[i].log)
-	if record.MCP.IsMCP {
-		s.batch.entries[i].state = stateNotTaken
+	e := &s.part.batch.entries[i]
+	record.FromLog(e.log)
+	e.kind = kindOf(record)
+	if !s.part.takes(i) {
 		return buf
 	}
-	buf, err := appendRow(buf, s.encodings, record)
+	buf, err := appendRow(buf, s.part.layout.columns, s.encodings, record)
 	if err != nil {
-		s.batch.refuse(i, reasonRange, err.Error())
+		s.part.refuse(i, reasonRange, err.Error())
 		return buf
 	}
 	s.rows++

@@ -76,9 +76,9 @@ func (e *errRange) Error() string {
 }
 
 // appendRow adds one tuple of a binary COPY. After an error b is as it was.
-func appendRow(b []byte, encodings []encoding, r *analytics.Record) ([]byte, error) {
+func appendRow(b []byte, columns []column, encodings []encoding, r *analytics.Record) ([]byte, error) {
 	start := len(b)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(columns))) //nolint:gosec // 52
+	b = binary.BigEndian.AppendUint16(b, uint16(len(columns))) //nolint:gosec // at most 58
 	var err error
 	for i := range columns {
 		c := &columns[i]

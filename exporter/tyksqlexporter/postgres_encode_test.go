@@ -127,17 +127,17 @@ func TestSQLiteTimeIsWithinWhatSorts(t *testing.T) {
 // However the driver reads, it gets the same bytes.
 func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 	t.Parallel()
-	encodings := newPostgresTable("public", "tyk_analytics").encodings
+	encodings := newPostgresTable("public", requests[0]).encodings
 	records := goldenRecords(t, "msgpack")
 	read := func(wrap func(io.Reader) io.Reader) []byte {
-		b := newBatch(logsOf("seg", 0, records...))
+		b := newBatch(logsOf("seg", 0, records...), requests...)
 		defer b.release()
-		source := newCopySource(encodings, b, b.pending())
+		source := newCopySource(encodings, &b.parts[0], b.parts[0].pending())
 		content, err := io.ReadAll(wrap(source))
 		require.NoError(t, err)
 		assert.EqualValues(t, 531, source.stop())
 		assert.EqualValues(t, 531, source.stop(), "stopping twice is harmless")
-		assert.EqualValues(t, len(records)-531, b.count(stateNotTaken))
+		assert.EqualValues(t, len(records)-531, b.parts[0].count(stateNotTaken))
 		return content
 	}
 	want := read(func(r io.Reader) io.Reader { return r })
@@ -148,9 +148,9 @@ func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 
 func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 	t.Parallel()
-	b := newBatch(samples("seg", 0, 99))
+	b := newBatch(samples("seg", 0, 99), requests...)
 	defer b.release()
-	source := newCopySource(newPostgresTable("public", "t").encodings, b, b.pending())
+	source := newCopySource(newPostgresTable("public", requests[0]).encodings, &b.parts[0], b.parts[0].pending())
 	_, err := source.Read(make([]byte, 100))
 	require.NoError(t, err)
 	source.stop()
@@ -159,7 +159,7 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 }
 
 func FuzzRowIsAsLongAsItSays(f *testing.F) {
-	encodings := newPostgresTable("public", "tyk_analytics").encodings
+	encodings := newPostgresTable("public", requests[0]).encodings
 	for _, r := range goldenRecords(f, "msgpack")[:20] {
 		f.Add(r.Path, r.UserAgent, r.Geo.Latitude, r.ContentLength, r.TimeStamp.Unix())
 	}
@@ -168,7 +168,7 @@ func FuzzRowIsAsLongAsItSays(f *testing.F) {
 			Path: path, UserAgent: agent, Tags: []string{agent, path}, ContentLength: length,
 			Geo: analytics.Geo{Latitude: latitude, CityNames: map[string]string{path: agent}}, TimeStamp: time.Unix(seconds, 0),
 		}
-		b, err := appendRow([]byte("kept"), encodings, &r)
+		b, err := appendRow([]byte("kept"), columns, encodings, &r)
 		require.NoError(t, err)
 		require.Equal(t, "kept", string(b[:4]))
 		b = b[4:]

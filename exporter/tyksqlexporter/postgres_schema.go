@@ -28,13 +28,20 @@ var postgresTypes = map[class]string{
 // create the same table at once can fail even with "if not exists".
 var schemaLock = int64(xxhash.Sum64String("otelcol-tyk schema")) //nolint:gosec // any 64 bits will do
 
-// postgresTable is what is known of the tables: their names and statements, and
-// how each column is encoded.
+// postgresTables is what is known of the tables: their names and statements.
+type postgresTables struct {
+	list                []*postgresTable // as the batch's parts
+	ledger              string           // quoted, with schema: that of the first table
+	look, insert, prune string
+}
+
+// postgresTable is one table, and how each of its columns is encoded.
 type postgresTable struct {
-	bare, sink                        string // the name as the server prints it; as the ledger keeps it
-	name, ledger                      string // quoted, with schema
-	copy, look, insert, prune, create string
-	encodings                         []encoding
+	table
+	bare         string // the name as the server prints it
+	quoted       string // with schema
+	copy, create string
+	encodings    []encoding
 }
 
 // foundColumn is a column of an existing table.
@@ -46,11 +53,11 @@ type foundColumn struct {
 	generated bool
 }
 
-// openPostgresTable finds the tables, or makes what is missing.
-func openPostgresTable(ctx context.Context, conn *pgx.Conn, name string, logger *zap.Logger) (*postgresTable, error) {
-	table, missing, err := findPostgresTable(ctx, conn, name)
+// openPostgresTables finds the tables, or makes what is missing.
+func openPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table, logger *zap.Logger) (*postgresTables, error) {
+	tables, missing, err := findPostgresTables(ctx, conn, wanted)
 	if err != nil || len(missing) == 0 {
-		return table, err
+		return tables, err
 	}
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -61,7 +68,7 @@ func openPostgresTable(ctx context.Context, conn *pgx.Conn, name string, logger 
 		return nil, fmt.Errorf("wait for others that make tables: %w", err)
 	}
 	// Somebody else may have made them while this one waited.
-	if _, missing, err = findPostgresTable(ctx, conn, name); err != nil {
+	if _, missing, err = findPostgresTables(ctx, conn, wanted); err != nil {
 		return nil, err
 	}
 	for _, statement := range missing {
@@ -75,43 +82,61 @@ func openPostgresTable(ctx context.Context, conn *pgx.Conn, name string, logger 
 	for _, statement := range missing {
 		logger.Info("changed the database's schema", zap.String("statement", firstLine(statement)))
 	}
-	table, missing, err = findPostgresTable(ctx, conn, name)
+	tables, missing, err = findPostgresTables(ctx, conn, wanted)
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("tables were made, but are not there: %s", firstLine(missing[0]))
 	}
-	return table, err
+	return tables, err
 }
 
-// findPostgresTable describes the tables, and gives the statements that make what
+// findPostgresTables describes the tables, and gives the statements that make what
 // is missing of them.
-func findPostgresTable(ctx context.Context, conn *pgx.Conn, name string) (*postgresTable, []string, error) {
-	schema, kind, err := findRelation(ctx, conn, "", name)
-	if err != nil {
-		return nil, nil, err
-	}
-	exists := kind != ""
-	if exists && kind != "r" && kind != "p" && kind != "f" {
-		return nil, nil, schemaErrorf("table %q: is a view or the like, records cannot be copied into it: set table_name to a table", name)
-	}
-	table := newPostgresTable(schema, name)
+func findPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table) (*postgresTables, []string, error) {
+	var tables *postgresTables
 	var missing []string
-	if exists {
-		missing, err = table.match(ctx, conn, schema, name)
+	var wrong []error
+	var home string // the ledger's schema
+	for _, want := range wanted {
+		schema, kind, err := findRelation(ctx, conn, "", want.name)
 		if err != nil {
 			return nil, nil, err
 		}
-	} else {
-		missing = append(missing, table.create)
+		if tables == nil {
+			home, tables = schema, newPostgresTables(schema)
+		}
+		t := newPostgresTable(schema, want)
+		tables.list = append(tables.list, t)
+		statements, err := t.find(ctx, conn, schema, kind)
+		if _, ok := errors.AsType[*schemaError](err); ok {
+			wrong = append(wrong, err)
+		} else if err != nil {
+			return nil, nil, err
+		}
+		missing = append(missing, statements...)
 	}
-	_, kind, err = findRelation(ctx, conn, schema, ledgerTable)
+	if len(wrong) > 0 {
+		return nil, nil, &schemaError{text: errors.Join(wrong...).Error()}
+	}
+	_, kind, err := findRelation(ctx, conn, home, ledgerTable)
 	if err != nil {
 		return nil, nil, err
 	}
 	if kind == "" {
-		missing = append(missing, createLedger(table.ledger)...)
-		return table, missing, nil
+		missing = append(missing, createLedger(tables.ledger)...)
+		return tables, missing, nil
 	}
-	return table, missing, checkLedger(ctx, conn, schema)
+	return tables, missing, checkLedger(ctx, conn, home)
+}
+
+// find gives the statements that make what is missing of a table of some kind.
+func (t *postgresTable) find(ctx context.Context, conn *pgx.Conn, schema, kind string) ([]string, error) {
+	switch kind {
+	case "":
+		return []string{t.create}, nil
+	case "r", "p", "f":
+		return t.match(ctx, conn, schema)
+	}
+	return nil, schemaErrorf("table %q: is a view or the like, records cannot be copied into it: set tables::%s::name to a table", t.name, t.layout.key)
 }
 
 // findRelation looks for a table, along the search path where schema is empty, and
@@ -145,21 +170,8 @@ func findRelation(ctx context.Context, conn *pgx.Conn, schema, name string) (str
 	return *current, "", nil
 }
 
-func newPostgresTable(schema, name string) *postgresTable {
-	t := &postgresTable{
-		bare: name, sink: name,
-		name:   pgx.Identifier{schema, name}.Sanitize(),
-		ledger: pgx.Identifier{schema, ledgerTable}.Sanitize(),
-	}
-	names, definitions := make([]string, len(columns)), make([]string, len(columns))
-	t.encodings = make([]encoding, len(columns))
-	for i, c := range columns {
-		names[i] = pgx.Identifier{c.name}.Sanitize()
-		definitions[i] = names[i] + " " + postgresTypes[c.class]
-		t.encodings[i], _ = encodingFor(c.class, canonicalType(c.class))
-	}
-	t.create = "create table if not exists " + t.name + " (\n  " + strings.Join(definitions, ",\n  ") + ")"
-	t.copy = "copy " + t.name + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
+func newPostgresTables(schema string) *postgresTables {
+	t := &postgresTables{ledger: pgx.Identifier{schema, ledgerTable}.Sanitize()}
 	t.look = `select l.segment, l.first_index, l.last_index, l.members
 		from unnest($2::text[], $3::bigint[], $4::bigint[]) as d (segment, first_index, last_index)
 		join ` + t.ledger + ` l on l.sink = $1 and l.segment = d.segment
@@ -168,6 +180,21 @@ func newPostgresTable(schema, name string) *postgresTable {
 		select $1, u.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) as u`
 	t.prune = "delete from " + t.ledger + " where ctid = any(array(select ctid from " + t.ledger +
 		" where applied_at < now() - make_interval(secs => $1) order by applied_at limit $2))"
+	return t
+}
+
+func newPostgresTable(schema string, of table) *postgresTable {
+	t := &postgresTable{table: of, bare: of.name, quoted: pgx.Identifier{schema, of.name}.Sanitize()}
+	columns := of.layout.columns
+	names, definitions := make([]string, len(columns)), make([]string, len(columns))
+	t.encodings = make([]encoding, len(columns))
+	for i, c := range columns {
+		names[i] = pgx.Identifier{c.name}.Sanitize()
+		definitions[i] = names[i] + " " + postgresTypes[c.class]
+		t.encodings[i], _ = encodingFor(c.class, canonicalType(c.class))
+	}
+	t.create = "create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")"
+	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
 	return t
 }
 
@@ -188,7 +215,8 @@ func createLedger(ledger string) []string {
 
 // match compares an existing table with what it must be. It gives the statements
 // that add what is missing, and chooses each column's encoding by its type.
-func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema, name string) ([]string, error) {
+func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema string) ([]string, error) {
+	name, columns := t.name, t.layout.columns
 	found, err := findColumns(ctx, conn, schema, name)
 	if err != nil {
 		return nil, err
@@ -198,7 +226,7 @@ func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema, name 
 	for i, c := range columns {
 		at := slices.IndexFunc(found, func(f foundColumn) bool { return f.name == c.name })
 		if at < 0 {
-			missing = append(missing, "alter table "+t.name+" add column if not exists "+
+			missing = append(missing, "alter table "+t.quoted+" add column if not exists "+
 				pgx.Identifier{c.name}.Sanitize()+" "+postgresTypes[c.class])
 			continue
 		}
@@ -207,8 +235,8 @@ func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema, name 
 		case found[at].generated:
 			errs = append(errs, schemaErrorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.name, postgresTypes[c.class]))
 		case !ok:
-			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: change it (alter table %s alter column %s type %s using ...), or set table_name to another table",
-				name, c.name, found[at].declared, postgresTypes[c.class], t.name, pgx.Identifier{c.name}.Sanitize(), postgresTypes[c.class]))
+			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: change it (alter table %s alter column %s type %s using ...), or set tables::%s::name to another table",
+				name, c.name, found[at].declared, postgresTypes[c.class], t.quoted, pgx.Identifier{c.name}.Sanitize(), postgresTypes[c.class], t.layout.key))
 		default:
 			t.encodings[i] = encoding
 		}

@@ -13,7 +13,7 @@ func TestPostgres(t *testing.T) {
 	server := peers.StartPostgres(t)
 	tests := map[string]func(*testing.T, *peers.Postgres){
 		"rows are those of Tyk Pump":                          testPostgresRowsAreThoseOfTykPump,
-		"table is that of Tyk Pump":                           testPostgresTableIsThatOfTykPump,
+		"tables are those of Tyk Pump":                        testPostgresTablesAreThoseOfTykPump,
 		"a record too large for an index is refused":          testPostgresRefusesByIndex,
 		"a record too long for a column is refused":           testPostgresRefusesTooLong,
 		"refused records are found without the server's hint": testPostgresIsolatesWithoutHint,
@@ -47,5 +47,6 @@ func bothDatabases() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, exactlyOnceTests)
 	maps.Copy(tests, refusedTests)
 	maps.Copy(tests, schemaTests)
+	maps.Copy(tests, tableTests)
 	return tests
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,9 +15,29 @@ import (
 
 // postgresWrite is one transaction that stores one batch.
 type postgresWrite struct {
-	conn  *pgx.Conn
+	conn   *pgx.Conn
+	tables *postgresTables
+	batch  *batch
+}
+
+// portion is what a batch has for one table.
+type portion struct {
 	table *postgresTable
-	batch *batch
+	part  *part
+	list  []int32 // the entries to be stored
+}
+
+// portions gives what is to be stored. A portion is made when the one before is
+// stored, since that finds out what kinds of records there are.
+func (w *postgresWrite) portions() iter.Seq[portion] {
+	return func(yield func(portion) bool) {
+		for i, table := range w.tables.list {
+			p := &w.batch.parts[i]
+			if list := p.pending(); len(list) > 0 && !yield(portion{table: table, part: p, list: list}) {
+				return
+			}
+		}
+	}
 }
 
 // idleLimit is after how long the server ends a transaction that waits for us. The
@@ -29,17 +51,21 @@ func (w *postgresWrite) begin(ctx context.Context) error {
 	queries := &pgx.Batch{}
 	queries.Queue("begin isolation level read committed")
 	queries.Queue("set local idle_in_transaction_session_timeout = '" + idleLimit + "'")
-	var rows []span
-	w.queueLook(queries, &rows)
-	if err := w.conn.SendBatch(ctx, queries).Close(); err != nil {
-		return fmt.Errorf("begin and read %s: %w", w.table.ledger, err)
+	rows := make([][]span, len(w.tables.list))
+	for i, table := range w.tables.list {
+		w.queueLook(queries, table.name, &rows[i])
 	}
-	w.batch.skipApplied(rows)
+	if err := w.conn.SendBatch(ctx, queries).Close(); err != nil {
+		return fmt.Errorf("begin and read %s: %w", w.tables.ledger, err)
+	}
+	for i := range rows {
+		w.batch.parts[i].skipApplied(rows[i])
+	}
 	return nil
 }
 
 // queueLook asks for the ledger's rows that may hold records of the batch.
-func (w *postgresWrite) queueLook(queries *pgx.Batch, rows *[]span) {
+func (w *postgresWrite) queueLook(queries *pgx.Batch, sink string, rows *[]span) {
 	segments := w.batch.segments
 	if len(segments) == 0 {
 		return
@@ -49,7 +75,7 @@ func (w *postgresWrite) queueLook(queries *pgx.Batch, rows *[]span) {
 	for i, segment := range segments {
 		names[i], firsts[i], lasts[i] = segment.name, segment.first, segment.last
 	}
-	queries.Queue(w.table.look, w.table.sink, names, firsts, lasts, int64(maxSpan)).Query(func(found pgx.Rows) error {
+	queries.Queue(w.tables.look, sink, names, firsts, lasts, int64(maxSpan)).Query(func(found pgx.Rows) error {
 		var err error
 		*rows, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (span, error) {
 			var s span
@@ -60,17 +86,33 @@ func (w *postgresWrite) queueLook(queries *pgx.Batch, rows *[]span) {
 	})
 }
 
-// copy writes the entries with one COPY. Where the server refuses one, it gives
+// store copies everything. Where the server refuses a record, it gives the entry
+// that the server names, or -1.
+func (w *postgresWrite) store(ctx context.Context) (int32, error) {
+	for p := range w.portions() {
+		place, err := w.copy(ctx, p)
+		switch {
+		case err == nil:
+		case place >= 0:
+			return p.list[place], err
+		default:
+			return -1, err
+		}
+	}
+	return -1, nil
+}
+
+// copy writes a portion with one COPY. Where the server refuses a record, it gives
 // the place in the list that the server names, or -1.
-func (w *postgresWrite) copy(ctx context.Context, list []int32) (int, error) {
-	source := newCopySource(w.table.encodings, w.batch, list)
-	tag, err := w.conn.PgConn().CopyFrom(ctx, source, w.table.copy)
+func (w *postgresWrite) copy(ctx context.Context, p portion) (int, error) {
+	source := newCopySource(p.table.encodings, p.part, p.list)
+	tag, err := w.conn.PgConn().CopyFrom(ctx, source, p.table.copy)
 	rows := source.stop() // the driver may still be reading when it has failed
 	if err != nil {
-		return w.refusedPlace(err, list), fmt.Errorf("copy into %s: %w", w.table.name, err)
+		return p.refusedPlace(err), fmt.Errorf("copy into %s: %w", p.table.quoted, err)
 	}
 	if tag.RowsAffected() != rows {
-		return -1, fmt.Errorf("copy into %s: sent %d rows, the server took %d", w.table.name, rows, tag.RowsAffected())
+		return -1, fmt.Errorf("copy into %s: sent %d rows, the server took %d", p.table.quoted, rows, tag.RowsAffected())
 	}
 	return -1, nil
 }
@@ -78,12 +120,12 @@ func (w *postgresWrite) copy(ctx context.Context, list []int32) (int, error) {
 // refusedPlace reads from the server's error which row it refused: "COPY t, line
 // 17, column path: ..." in the server's language. It is only a hint of where to
 // look first.
-func (w *postgresWrite) refusedPlace(err error, list []int32) int {
+func (p portion) refusedPlace(err error) int {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return -1
 	}
-	_, rest, found := strings.Cut(pgErr.Where, "COPY "+w.table.bare+",")
+	_, rest, found := strings.Cut(pgErr.Where, "COPY "+p.table.bare+",")
 	if !found {
 		return -1
 	}
@@ -99,8 +141,8 @@ func (w *postgresWrite) refusedPlace(err error, list []int32) int {
 	if err != nil {
 		return -1
 	}
-	for place, i := range list { // lines count only what was sent
-		if w.batch.entries[i].state != statePending {
+	for place, i := range p.list { // lines count only what was sent
+		if p.part.states[i] != statePending {
 			continue
 		}
 		if line--; line == 0 {
@@ -111,23 +153,37 @@ func (w *postgresWrite) refusedPlace(err error, list []int32) int {
 }
 
 // isolate stores the batch around the records that the server refuses. It starts
-// the transaction anew and works with savepoints: a part that is refused is cut at
+// the transaction anew and works with savepoints: a piece that is refused is cut at
 // the row that the server named, or in the middle, until the refused record stands
 // alone. A refused record so costs two or three statements, or two for each
-// halving where the server does not name it.
-func (w *postgresWrite) isolate(ctx context.Context, hint int) error {
+// halving where the server does not name it. The entry named first is cut out
+// before anything is tried; where it is -1, none is.
+func (w *postgresWrite) isolate(ctx context.Context, named int32) error {
 	if _, err := w.conn.Exec(ctx, "rollback"); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	list := w.batch.pending()
-	hint = min(hint, len(list)-1) // the list can have become shorter
-	for parts := cut(list, hint, nil); len(parts) > 0; {
-		part := parts[len(parts)-1]
-		parts = parts[:len(parts)-1]
-		place, err := w.try(ctx, part)
+	for p := range w.portions() {
+		if err := w.storeAround(ctx, p, slices.Index(p.list, named)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeAround stores a portion around the records that the server refuses.
+func (w *postgresWrite) storeAround(ctx context.Context, p portion, place int) error {
+	pieces := [][]int32{p.list}
+	if place >= 0 {
+		pieces = cut(p.list, place, nil)
+	}
+	for len(pieces) > 0 {
+		piece := p
+		piece.list = pieces[len(pieces)-1]
+		pieces = pieces[:len(pieces)-1]
+		place, err := w.try(ctx, piece)
 		if err == nil {
 			continue
 		}
@@ -135,11 +191,11 @@ func (w *postgresWrite) isolate(ctx context.Context, hint int) error {
 		if action != actionRefuse {
 			return err
 		}
-		if len(part) == 1 {
-			w.batch.refuse(part[0], reason, serverText(err))
+		if len(piece.list) == 1 {
+			p.part.refuse(piece.list[0], reason, serverText(err))
 			continue
 		}
-		parts = cut(part, place, parts)
+		pieces = cut(piece.list, place, pieces)
 	}
 	return nil
 }
@@ -153,29 +209,29 @@ func serverText(err error) string {
 	return err.Error()
 }
 
-// cut pushes the parts of list before, at and after place, or its halves, so that
-// the first is taken next. No part is as long as the list unless that is one long.
-func cut(list []int32, place int, parts [][]int32) [][]int32 {
+// cut pushes the pieces of list before, at and after place, or its halves, so that
+// the first is taken next. No piece is as long as the list unless that is one long.
+func cut(list []int32, place int, pieces [][]int32) [][]int32 {
 	before, after := len(list)/2, len(list)/2
 	if place >= 0 && place < len(list) {
 		before, after = place, place+1
 	}
-	for _, part := range [][]int32{list[after:], list[before:after], list[:before]} {
-		if len(part) > 0 {
-			parts = append(parts, part)
+	for _, piece := range [][]int32{list[after:], list[before:after], list[:before]} {
+		if len(piece) > 0 {
+			pieces = append(pieces, piece)
 		}
 	}
-	return parts
+	return pieces
 }
 
-// try copies a part, and takes it back where that fails.
-func (w *postgresWrite) try(ctx context.Context, part []int32) (int, error) {
-	if _, err := w.conn.Exec(ctx, "savepoint part"); err != nil {
+// try copies a piece, and takes it back where that fails.
+func (w *postgresWrite) try(ctx context.Context, piece portion) (int, error) {
+	if _, err := w.conn.Exec(ctx, "savepoint piece"); err != nil {
 		return -1, fmt.Errorf("set a savepoint: %w", err)
 	}
-	place, err := w.copy(ctx, part)
+	place, err := w.copy(ctx, piece)
 	if err == nil {
-		if _, err := w.conn.Exec(ctx, "release savepoint part"); err != nil {
+		if _, err := w.conn.Exec(ctx, "release savepoint piece"); err != nil {
 			return -1, fmt.Errorf("release a savepoint: %w", err)
 		}
 		return -1, nil
@@ -183,7 +239,7 @@ func (w *postgresWrite) try(ctx context.Context, part []int32) (int, error) {
 	if w.conn.IsClosed() {
 		return -1, err
 	}
-	if _, undo := w.conn.Exec(ctx, "rollback to savepoint part; release savepoint part"); undo != nil {
+	if _, undo := w.conn.Exec(ctx, "rollback to savepoint piece; release savepoint piece"); undo != nil {
 		return -1, fmt.Errorf("roll back to a savepoint: %w", undo)
 	}
 	return place, err
@@ -195,28 +251,49 @@ func (w *postgresWrite) try(ctx context.Context, part []int32) (int, error) {
 // else they store. Locks held only from here on let chunks of one segment be
 // written in parallel.
 func (w *postgresWrite) record(ctx context.Context) error {
-	spans := w.batch.applied()
-	if len(spans) == 0 {
+	spans := make([][]span, len(w.tables.list))
+	var sinks []string
+	for i, table := range w.tables.list {
+		if spans[i] = w.batch.parts[i].applied(); len(spans[i]) > 0 {
+			sinks = append(sinks, table.name)
+		}
+	}
+	if len(sinks) == 0 {
 		return nil
 	}
+	queries := &pgx.Batch{}
+	queries.Queue("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key", w.batch.lockKeys(sinks))
+	rows := make([][]span, len(spans))
+	for i, table := range w.tables.list {
+		if len(spans[i]) > 0 {
+			w.queueLook(queries, table.name, &rows[i])
+		}
+	}
+	for i, table := range w.tables.list {
+		if len(spans[i]) > 0 {
+			w.queueInsert(queries, table.name, spans[i])
+		}
+	}
+	err := w.conn.SendBatch(ctx, queries).Close()
+	for i := range spans {
+		if overlap(spans[i], rows[i]) {
+			return errRaced // the insert failed too, if both begin with the same record
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", w.tables.ledger, err)
+	}
+	return nil
+}
+
+// queueInsert adds rows to the ledger.
+func (w *postgresWrite) queueInsert(queries *pgx.Batch, sink string, spans []span) {
 	segments := make([]string, len(spans))
 	firsts, lasts, members := make([]int64, len(spans)), make([]int64, len(spans)), make([][]byte, len(spans))
 	for i, s := range spans {
 		segments[i], firsts[i], lasts[i], members[i] = s.segment, s.first, s.last, s.members
 	}
-	queries := &pgx.Batch{}
-	queries.Queue("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key", w.batch.lockKeys(w.table.sink))
-	var rows []span
-	w.queueLook(queries, &rows)
-	queries.Queue(w.table.insert, w.table.sink, segments, firsts, lasts, members)
-	err := w.conn.SendBatch(ctx, queries).Close()
-	if overlap(spans, rows) {
-		return errRaced // the insert failed too, if both begin with the same record
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", w.table.ledger, err)
-	}
-	return nil
+	queries.Queue(w.tables.insert, sink, segments, firsts, lasts, members)
 }
 
 // commit makes it so. A server that rolls back instead says so only in the tag.

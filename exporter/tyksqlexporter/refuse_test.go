@@ -28,12 +28,22 @@ var refusedTests = map[string]func(*testing.T, newTarget){
 // refusePaths makes the database refuse some paths.
 func refusePaths(t *testing.T, d target, paths ...string) {
 	t.Helper()
-	list := "'" + strings.Join(paths, "', '") + "'"
+	refuseColumn(t, d, "tyk_analytics", "path", paths...)
+}
+
+// refuseColumn makes a table refuse some values.
+func refuseColumn(t *testing.T, d target, table, column string, values ...string) {
+	t.Helper()
+	list := "'" + strings.Join(values, "', '") + "'"
 	if d.config.Driver == driverPostgres {
-		d.exec(t, "alter table tyk_analytics add constraint no_bad_paths check (path not in ("+list+"))")
+		d.exec(t, "alter table "+table+" add constraint no_bad_paths check ("+column+" not in ("+list+"))")
 		return
 	}
-	d.exec(t, "create trigger no_bad_paths before insert on tyk_analytics when new.path in ("+list+") begin select raise(abort, 'no_bad_paths'); end")
+	name := "no_bad_paths"
+	if table != "tyk_analytics" {
+		name += "_" + table
+	}
+	d.exec(t, "create trigger "+name+" before insert on "+table+" when new."+column+" in ("+list+") begin select raise(abort, 'no_bad_paths'); end")
 }
 
 func takePathsAgain(t *testing.T, d target) {
@@ -162,8 +172,8 @@ func testPostgresIsolatesWithoutHint(t *testing.T, server *peers.Postgres) {
 	d.start(t)
 	refusePaths(t, d, "/items/0", "/items/333", "/items/999")
 	s := openStore(t, d.config)
-	s.(*postgresStore).table.Load().bare = "no such name"
-	b := newBatch(samples("seg", 0, 999))
+	s.(*postgresStore).tables.Load().list[0].bare = "no such name"
+	b := newBatch(samples("seg", 0, 999), requests...)
 	defer b.release()
 	require.NoError(t, s.write(t.Context(), b))
 	assert.Len(t, refusedOf(t, b.refusedError("tyksql")), 3)

@@ -141,7 +141,7 @@ func testTableName(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	first := d.start(t)
 	second := *d.config
-	second.TableName = "Select"
+	second.Tables.Requests.Name = "Select"
 	e := startExporter(t, &second, exportertest.NewNopSettings(metadata.Type), componenttest.NewNopHost())
 	for range 2 {
 		require.NoError(t, first.ConsumeLogs(t.Context(), samples("seg", 0, 9)))

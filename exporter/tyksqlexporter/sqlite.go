@@ -35,11 +35,10 @@ var sqlitePragmas = []string{
 // at a time anyway.
 type sqliteStore struct {
 	db         *sql.DB
-	name       string // of the records' table
+	tables     []*sqliteTable // as the batch's parts
 	datasource string
 	logger     *zap.Logger
 	ready      atomic.Bool // the tables were found or made, and did not change since
-	statements sqliteStatements
 }
 
 func newSQLiteStore(config *Config, logger *zap.Logger) *sqliteStore {
@@ -47,10 +46,11 @@ func newSQLiteStore(config *Config, logger *zap.Logger) *sqliteStore {
 	db := sql.OpenDB(&sqliteConnector{driver: &sqlite.Driver{}, datasource: datasource})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1) // kept for ever: a database in memory lives as long as its connection
-	return &sqliteStore{
-		db: db, name: config.TableName, datasource: datasource, logger: logger,
-		statements: newSQLiteStatements(config.TableName),
+	s := &sqliteStore{db: db, datasource: datasource, logger: logger}
+	for _, t := range config.enabledTables() {
+		s.tables = append(s.tables, newSQLiteTable(t))
 	}
+	return s
 }
 
 // sqliteConnector opens connections with the pragmas.
@@ -124,7 +124,7 @@ func (s *sqliteStore) open(ctx context.Context) error {
 		return fmt.Errorf("open the SQLite database: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // only gives it back
-	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, s.name, s.statements) })
+	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, s.tables) })
 	if err != nil {
 		return err
 	}
@@ -185,27 +185,37 @@ func (s *sqliteStore) write(ctx context.Context, b *batch) error {
 
 // apply stores the batch within the transaction. Nobody else writes meanwhile.
 func (s *sqliteStore) apply(ctx context.Context, conn *sql.Conn, b *batch) error {
-	for i := range b.segments {
-		rows, err := s.look(ctx, conn, &b.segments[i])
+	for i, t := range s.tables {
+		if err := t.apply(ctx, conn, &b.parts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply stores what the batch has for the table.
+func (t *sqliteTable) apply(ctx context.Context, conn *sql.Conn, p *part) error {
+	for i := range p.batch.segments {
+		rows, err := t.look(ctx, conn, &p.batch.segments[i])
 		if err != nil {
 			return fmt.Errorf("read %s: %w", ledgerTable, err)
 		}
-		b.skipApplied(rows)
+		p.skipApplied(rows)
 	}
-	if pending := b.pending(); len(pending) > 0 {
+	if pending := p.pending(); len(pending) > 0 {
 		err := conn.Raw(func(driverConn any) error {
-			w, err := newSQLiteWrite(driverConn, s.statements, b)
+			w, err := newSQLiteWrite(driverConn, t, p)
 			if err != nil {
 				return err
 			}
 			return w.insert(ctx, pending)
 		})
 		if err != nil {
-			return fmt.Errorf("insert into %s: %w", s.name, err)
+			return fmt.Errorf("insert into %s: %w", t.name, err)
 		}
 	}
-	for _, row := range b.applied() {
-		if _, err := conn.ExecContext(ctx, s.statements.record, s.name, row.segment, row.first, row.last, row.members); err != nil {
+	for _, row := range p.applied() {
+		if _, err := conn.ExecContext(ctx, sqliteRecord, t.name, row.segment, row.first, row.last, row.members); err != nil {
 			return fmt.Errorf("write %s: %w", ledgerTable, err)
 		}
 	}
@@ -213,8 +223,8 @@ func (s *sqliteStore) apply(ctx context.Context, conn *sql.Conn, b *batch) error
 }
 
 // look reads the ledger's rows that may hold records of the segment.
-func (s *sqliteStore) look(ctx context.Context, conn *sql.Conn, of *segment) ([]span, error) {
-	rows, err := conn.QueryContext(ctx, s.statements.look, s.name, of.name, of.first-maxSpan, of.last, of.first)
+func (t *sqliteTable) look(ctx context.Context, conn *sql.Conn, of *segment) ([]span, error) {
+	rows, err := conn.QueryContext(ctx, sqliteLook, t.name, of.name, of.first-maxSpan, of.last, of.first)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +244,7 @@ func (s *sqliteStore) prune(ctx context.Context, age time.Duration, limit int) (
 	if err := s.open(ctx); err != nil {
 		return 0, err
 	}
-	result, err := s.db.ExecContext(ctx, s.statements.prune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
+	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
 	if err != nil {
 		return 0, fmt.Errorf("delete old rows of %s: %w", ledgerTable, err)
 	}

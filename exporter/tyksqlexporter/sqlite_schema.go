@@ -33,37 +33,43 @@ var sqliteAffinities = map[class][]string{
 	classJSON:     {"text", "blob"},
 }
 
-// sqliteStatements are the statements for one table.
-type sqliteStatements struct {
-	create, createLedger, createIndex string
-	insert, row                       string // insert ends before the first row
-	look, record, prune               string
-}
-
-func newSQLiteStatements(name string) sqliteStatements {
-	names, definitions := make([]string, len(columns)), make([]string, len(columns))
-	for i, c := range columns {
-		names[i] = quoteSQLite(c.name)
-		definitions[i] = names[i] + " " + sqliteTypes[c.class]
-	}
-	return sqliteStatements{
-		create: "create table if not exists " + quoteSQLite(name) + " (\n  " + strings.Join(definitions, ",\n  ") + ")",
-		createLedger: "create table if not exists " + ledgerTable + ` (
+// The statements for the ledger.
+const (
+	sqliteCreateLedger = "create table if not exists " + ledgerTable + ` (
   sink text not null,
   segment text not null,
   first_index integer not null,
   last_index integer not null,
   members blob,
   applied_at text not null default (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-  primary key (sink, segment, first_index))`,
-		createIndex: "create index if not exists otelcol_tyk_ledger_applied_at on " + ledgerTable + " (applied_at)",
-		insert:      "insert into " + quoteSQLite(name) + " (" + strings.Join(names, ", ") + ") values ",
-		row:         "(?" + strings.Repeat(",?", len(columns)-1) + ")",
-		look: "select first_index, last_index, members from " + ledgerTable +
-			" where sink = ? and segment = ? and first_index > ? and first_index <= ? and last_index >= ?",
-		record: "insert into " + ledgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)",
-		prune: "delete from " + ledgerTable + " where rowid in (select rowid from " + ledgerTable +
-			" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) order by applied_at limit ?)",
+  primary key (sink, segment, first_index))`
+	sqliteIndexLedger = "create index if not exists otelcol_tyk_ledger_applied_at on " + ledgerTable + " (applied_at)"
+	sqliteLook        = "select first_index, last_index, members from " + ledgerTable +
+		" where sink = ? and segment = ? and first_index > ? and first_index <= ? and last_index >= ?"
+	sqliteRecord = "insert into " + ledgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"
+	sqlitePrune  = "delete from " + ledgerTable + " where rowid in (select rowid from " + ledgerTable +
+		" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) order by applied_at limit ?)"
+)
+
+// sqliteTable is one table and its statements.
+type sqliteTable struct {
+	table
+	create      string
+	insert, row string // insert ends before the first row
+}
+
+func newSQLiteTable(of table) *sqliteTable {
+	columns := of.layout.columns
+	names, definitions := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = quoteSQLite(c.name)
+		definitions[i] = names[i] + " " + sqliteTypes[c.class]
+	}
+	return &sqliteTable{
+		table:  of,
+		create: "create table if not exists " + quoteSQLite(of.name) + " (\n  " + strings.Join(definitions, ",\n  ") + ")",
+		insert: "insert into " + quoteSQLite(of.name) + " (" + strings.Join(names, ", ") + ") values ",
+		row:    "(?" + strings.Repeat(",?", len(columns)-1) + ")",
 	}
 }
 
@@ -72,36 +78,59 @@ func quoteSQLite(name string) string {
 }
 
 // openSQLiteTables checks the tables and makes what is missing.
-func openSQLiteTables(ctx context.Context, conn *sql.Conn, name string, statements sqliteStatements) error {
-	var kind string
-	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", name).Scan(&kind)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
-		return fmt.Errorf("look for table %q: %w", name, err)
-	case kind != "table":
-		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set table_name to a table", name)
-	}
-	for _, statement := range []string{statements.create, statements.createLedger, statements.createIndex} {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", firstLine(statement), err)
+func openSQLiteTables(ctx context.Context, conn *sql.Conn, tables []*sqliteTable) error {
+	var wrong []error
+	for _, t := range tables {
+		err := t.open(ctx, conn)
+		if _, ok := errors.AsType[*schemaError](err); ok {
+			wrong = append(wrong, err)
+		} else if err != nil {
+			return err
 		}
 	}
-	missing, err := matchSQLiteTable(ctx, conn, name)
-	if err != nil {
+	if len(wrong) > 0 {
+		return &schemaError{text: errors.Join(wrong...).Error()}
+	}
+	if err := execEach(ctx, conn, sqliteCreateLedger, sqliteIndexLedger); err != nil {
 		return err
-	}
-	for _, statement := range missing {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", statement, err)
-		}
 	}
 	return checkSQLiteLedger(ctx, conn)
 }
 
-// matchSQLiteTable compares the table with what it must be, and gives the
-// statements that add what is missing.
-func matchSQLiteTable(ctx context.Context, conn *sql.Conn, name string) ([]string, error) {
+func execEach(ctx context.Context, conn *sql.Conn, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", firstLine(statement), err)
+		}
+	}
+	return nil
+}
+
+// open checks the table and makes what is missing.
+func (t *sqliteTable) open(ctx context.Context, conn *sql.Conn) error {
+	var kind string
+	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", t.name).Scan(&kind)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return fmt.Errorf("look for table %q: %w", t.name, err)
+	case kind != "table":
+		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set tables::%s::name to a table", t.name, t.layout.key)
+	}
+	if err := execEach(ctx, conn, t.create); err != nil {
+		return err
+	}
+	missing, err := t.match(ctx, conn)
+	if err != nil {
+		return err
+	}
+	return execEach(ctx, conn, missing...)
+}
+
+// match compares the table with what it must be, and gives the statements that add
+// what is missing.
+func (t *sqliteTable) match(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	name, columns := t.name, t.layout.columns
 	found, err := findSQLiteColumns(ctx, conn, name)
 	if err != nil {
 		return nil, err
@@ -116,8 +145,8 @@ func matchSQLiteTable(ctx context.Context, conn *sql.Conn, name string) ([]strin
 		case found[at].generated:
 			errs = append(errs, schemaErrorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.name, sqliteTypes[c.class]))
 		case !slices.Contains(sqliteAffinities[c.class], affinity(found[at].declared)):
-			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: rebuild the table with that type, or set table_name to another table",
-				name, c.name, found[at].declared, sqliteTypes[c.class]))
+			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: rebuild the table with that type, or set tables::%s::name to another table",
+				name, c.name, found[at].declared, sqliteTypes[c.class], t.layout.key))
 		}
 	}
 	for _, f := range found {

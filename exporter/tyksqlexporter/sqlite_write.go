@@ -18,23 +18,23 @@ const sqliteRows = 16
 // sqliteWrite inserts the records of one batch, beside database/sql, which would
 // copy and check each of 52 values a record once more.
 type sqliteWrite struct {
-	conn       driver.ConnPrepareContext
-	statements sqliteStatements
-	batch      *batch
-	record     analytics.Record
-	json       []byte
-	args       []driver.NamedValue // of up to sqliteRows rows
-	group      []int32             // the entries whose values are in args
+	conn   driver.ConnPrepareContext
+	table  *sqliteTable
+	part   *part
+	record analytics.Record
+	json   []byte
+	args   []driver.NamedValue // of up to sqliteRows rows
+	group  []int32             // the entries whose values are in args
 }
 
-func newSQLiteWrite(conn any, statements sqliteStatements, b *batch) (*sqliteWrite, error) {
+func newSQLiteWrite(conn any, t *sqliteTable, p *part) (*sqliteWrite, error) {
 	preparer, ok := conn.(driver.ConnPrepareContext)
 	if !ok {
 		return nil, errors.New("the SQLite driver cannot prepare statements")
 	}
 	w := &sqliteWrite{
-		conn: preparer, statements: statements, batch: b,
-		args:  make([]driver.NamedValue, sqliteRows*len(columns)),
+		conn: preparer, table: t, part: p,
+		args:  make([]driver.NamedValue, sqliteRows*len(t.layout.columns)),
 		group: make([]int32, 0, sqliteRows),
 	}
 	for i := range w.args {
@@ -72,7 +72,7 @@ func (w *sqliteWrite) insert(ctx context.Context, list []int32) (err error) {
 }
 
 func (w *sqliteWrite) prepare(ctx context.Context, rows int) (preparedInsert, error) {
-	statement, err := w.conn.PrepareContext(ctx, w.statements.insert+w.statements.row+strings.Repeat(","+w.statements.row, rows-1))
+	statement, err := w.conn.PrepareContext(ctx, w.table.insert+w.table.row+strings.Repeat(","+w.table.row, rows-1))
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -92,16 +92,18 @@ type preparedInsert interface {
 // bind adds the values of one entry to the group, unless it is not taken or does
 // not fit.
 func (w *sqliteWrite) bind(i int32) bool {
-	w.record.FromLog(w.batch.entries[i].log)
-	if w.record.MCP.IsMCP {
-		w.batch.entries[i].state = stateNotTaken
+	e := &w.part.batch.entries[i]
+	w.record.FromLog(e.log)
+	e.kind = kindOf(&w.record)
+	if !w.part.takes(i) {
 		return false
 	}
+	columns := w.table.layout.columns
 	args := w.args[len(w.group)*len(columns):][:len(columns)]
 	for at := range columns {
 		value, err := w.value(&columns[at])
 		if err != nil {
-			w.batch.refuse(i, reasonRange, err.Error())
+			w.part.refuse(i, reasonRange, err.Error())
 			return false
 		}
 		args[at].Value = value
@@ -157,6 +159,7 @@ func (w *sqliteWrite) flush(ctx context.Context, many, one preparedInsert) error
 
 // flushEach inserts the group one row at a time.
 func (w *sqliteWrite) flushEach(ctx context.Context, one preparedInsert) error {
+	columns := w.table.layout.columns
 	args := make([]driver.NamedValue, len(columns))
 	copy(args, w.args) // for the ordinals
 	for at, i := range w.group {
@@ -171,7 +174,7 @@ func (w *sqliteWrite) flushEach(ctx context.Context, one preparedInsert) error {
 		if action != actionRefuse {
 			return err
 		}
-		w.batch.refuse(i, reason, err.Error())
+		w.part.refuse(i, reason, err.Error())
 	}
 	w.group = w.group[:0]
 	return nil

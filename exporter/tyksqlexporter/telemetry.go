@@ -12,20 +12,27 @@ import (
 
 // telemetry counts what the exporter does. Counts are of committed writes only.
 type telemetry struct {
-	builder                   *metadata.TelemetryBuilder
-	stored, applied, notTaken metric.AddOption
+	builder  *metadata.TelemetryBuilder
+	outcomes []outcomes // of the tables
+	notTaken metric.AddOption
 }
 
-func newTelemetry(builder *metadata.TelemetryBuilder) *telemetry {
-	outcome := func(value string) metric.AddOption {
-		return metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", value)))
+// outcomes are what can become of a record and one table.
+type outcomes struct{ stored, applied metric.AddOption }
+
+func newTelemetry(builder *metadata.TelemetryBuilder, tables []table) *telemetry {
+	attributes := func(list ...attribute.KeyValue) metric.AddOption {
+		return metric.WithAttributeSet(attribute.NewSet(list...))
 	}
-	return &telemetry{
-		builder:  builder,
-		stored:   outcome("stored"),
-		applied:  outcome("already_applied"),
-		notTaken: outcome("not_taken"),
+	t := &telemetry{builder: builder, notTaken: attributes(attribute.String("outcome", "not_taken"))}
+	for _, table := range tables {
+		key := attribute.String("table", table.layout.key)
+		t.outcomes = append(t.outcomes, outcomes{
+			stored:  attributes(attribute.String("outcome", "stored"), key),
+			applied: attributes(attribute.String("outcome", "already_applied"), key),
+		})
 	}
+	return t
 }
 
 func (t *telemetry) duration(ctx context.Context, d time.Duration) {
@@ -34,19 +41,17 @@ func (t *telemetry) duration(ctx context.Context, d time.Duration) {
 
 // count books a batch whose write was successful.
 func (t *telemetry) count(ctx context.Context, b *batch) {
-	var states [stateRefused + 1]int64
-	for i := range b.entries {
-		states[b.entries[i].state]++
-	}
 	add := func(n int64, outcome metric.AddOption) {
 		if n > 0 {
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, outcome)
 		}
 	}
-	add(states[statePending], t.stored)
-	add(states[stateApplied], t.applied)
-	add(states[stateNotTaken], t.notTaken)
-	if states[stateRefused] == 0 {
+	for i := range b.parts {
+		add(b.parts[i].count(statePending), t.outcomes[i].stored)
+		add(b.parts[i].count(stateApplied), t.outcomes[i].applied)
+	}
+	add(b.notTaken(), t.notTaken)
+	if len(b.refusals) == 0 {
 		return
 	}
 	reasons := map[refusalReason]int64{}

@@ -48,7 +48,11 @@ func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
 	require.Error(t, e.ConsumeLogs(t.Context(), push()))
 
 	outcome := func(name string, n int64) metricdata.DataPoint[int64] {
-		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("outcome", name)), Value: n}
+		attributes := []attribute.KeyValue{attribute.String("outcome", name)}
+		if name != "not_taken" {
+			attributes = append(attributes, attribute.String("table", "requests"))
+		}
+		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attributes...), Value: n}
 	}
 	metadatatest.AssertEqualExporterTyksqlRecords(t, reader, []metricdata.DataPoint[int64]{
 		outcome("stored", 3), outcome("already_applied", 4), outcome("not_taken", 1),
@@ -112,8 +116,8 @@ func (*consumerStore) prune(context.Context, time.Duration, int) (int64, error) 
 func (s *consumerStore) write(ctx context.Context, b *batch) error {
 	err := s.next().ConsumeLogs(ctx, plog.NewLogs())
 	if consumererror.IsPermanent(err) {
-		for _, i := range b.pending() {
-			b.refuse(i, reasonOther, err.Error())
+		for _, i := range b.parts[0].pending() {
+			b.parts[0].refuse(i, reasonOther, err.Error())
 		}
 		return nil
 	}
@@ -134,8 +138,9 @@ func TestConsumeContract(t *testing.T) {
 			func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
 				config := cfg.(*Config)
 				e := &sqlExporter{
-					config: config, logger: set.Logger, telemetry: newTelemetry(must(metadata.NewTelemetryBuilder(set.TelemetrySettings))),
-					store: &consumerStore{next: func() consumer.Logs { return database }},
+					config: config, logger: set.Logger, tables: requests,
+					telemetry: newTelemetry(must(metadata.NewTelemetryBuilder(set.TelemetrySettings)), requests),
+					store:     &consumerStore{next: func() consumer.Logs { return database }},
 				}
 				wired, err := wire(ctx, set, config, e)
 				return &asRequests{Logs: wired}, err

@@ -179,8 +179,8 @@ func TestPipelinesWithDifferentFiltersDoNotDisturbEachOther(t *testing.T) {
 	for i, g := range shared {
 		filter, pg, lite := "tykfilter/"+g.pump, "tyksql/postgres-"+g.pump, "tyksql/sqlite-"+g.pump
 		processors[filter] = g.filter
-		exporters[pg] = object{"driver": "postgres", "datasource": dsn, "table_name": tableOf(i), "max_open_conns": 4}
-		exporters[lite] = object{"driver": "sqlite", "datasource": file, "table_name": tableOf(i)}
+		exporters[pg] = object{"driver": "postgres", "datasource": dsn, "tables": object{"requests": object{"name": tableOf(i)}}, "max_open_conns": 4}
+		exporters[lite] = object{"driver": "sqlite", "datasource": file, "tables": object{"requests": object{"name": tableOf(i)}}}
 		pipelines["logs/"+g.pump] = object{
 			"receivers": []string{"tykredis"}, "processors": []string{filter}, "exporters": []string{pg, lite},
 		}

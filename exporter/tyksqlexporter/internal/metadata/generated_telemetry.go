@@ -6,9 +6,10 @@ import (
 	"errors"
 	"sync"
 
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"go.opentelemetry.io/collector/component"
 )
 
 func Meter(settings component.TelemetrySettings) metric.Meter {
@@ -68,7 +69,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterTyksqlRecords, err = builder.meter.Int64Counter(
 		"otelcol_exporter_tyksql_records",
-		metric.WithDescription("Number of records of committed writes, by what became of them. not_taken are the records that this table does not hold (MCP). [Alpha]"),
+		metric.WithDescription("Number of records of committed writes, by what became of them in each table. not_taken are the records that no enabled table holds. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -1,0 +1,108 @@
+package tyksqlexporter
+
+import (
+	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// kind is a set of the tables that hold a record; empty while nobody has looked.
+type kind uint8
+
+const (
+	kindRequest kind = 1 << iota // requests, those of GraphQL too
+	kindGraph
+	kindMCP
+	kindForeign // not an analytics record
+)
+
+// kindOf says which tables hold a record, as Tyk Pump's sql, sql-graph and sql-mcp
+// choose theirs (contract: records and raw stores, sections 4.3 and 4.8).
+func kindOf(r *analytics.Record) kind {
+	k := kindRequest
+	if r.MCP.IsMCP {
+		k = kindMCP
+	}
+	if r.GraphQL.IsGraphQL {
+		k |= kindGraph
+	}
+	return k
+}
+
+// layout is what a table holds, and in which columns.
+type layout struct {
+	key     string // of the configuration's tables, and in metrics
+	kind    kind
+	columns []column
+}
+
+// The layouts (contract: records and raw stores, sections 2.3 and 4.8).
+var (
+	requestLayout = &layout{key: "requests", kind: kindRequest, columns: columns}
+	graphLayout   = &layout{key: "graph", kind: kindGraph, columns: graphColumns()}
+	mcpLayout     = &layout{key: "mcp", kind: kindMCP, columns: mcpColumns()}
+)
+
+// table is one table that an exporter writes. Its name is also its sink in the ledger.
+type table struct {
+	layout *layout
+	name   string
+}
+
+// tableNamesOf lists names for people.
+func tableNamesOf(tables []table) string {
+	names := make([]string, len(tables))
+	for i, t := range tables {
+		names[i] = t.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// recordColumns are the columns of requests as other tables hold them.
+func recordColumns() []column {
+	prefixed := make([]column, len(columns))
+	for i, c := range columns {
+		c.name = "analytics_" + c.name
+		prefixed[i] = c
+	}
+	return prefixed
+}
+
+func graphColumns() []column {
+	all := []column{
+		jsonText("types", func(b []byte, r *analytics.Record) []byte { return appendJSONLists(b, r.GraphQL.Types) }),
+	}
+	all = append(all, recordColumns()...)
+	return append(all,
+		text("operation_type", func(r *analytics.Record) string { return operationName(r.GraphQL.OperationType) }),
+		text("variables", func(r *analytics.Record) string { return r.GraphQL.Variables }),
+		jsonText("root_fields", func(b []byte, r *analytics.Record) []byte { return appendJSONStrings(b, r.GraphQL.RootFields) }),
+		jsonText("errors", func(b []byte, r *analytics.Record) []byte { return appendJSONErrors(b, r.GraphQL.Errors) }),
+		boolean("has_errors", func(r *analytics.Record) bool {
+			const firstError = 400 // of HTTP's status codes
+			return r.GraphQL.HasErrors || r.ResponseCode >= firstError
+		}),
+	)
+}
+
+// operationName is empty for an unknown operation.
+func operationName(t analytics.OperationType) string {
+	switch t {
+	case analytics.OperationQuery:
+		return "Query"
+	case analytics.OperationMutation:
+		return "Mutation"
+	case analytics.OperationSubscription:
+		return "Subscription"
+	case analytics.OperationUnknown:
+	}
+	return ""
+}
+
+func mcpColumns() []column {
+	return append([]column{
+		text("jsonrpc_method", func(r *analytics.Record) string { return r.MCP.JSONRPCMethod }),
+		text("primitive_type", func(r *analytics.Record) string { return r.MCP.PrimitiveType }),
+		text("primitive_name", func(r *analytics.Record) string { return r.MCP.PrimitiveName }),
+	}, recordColumns()...)
+}
