@@ -3,6 +3,7 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -14,6 +15,44 @@ import (
 type acking struct {
 	done      int64
 	delivered map[int64]passed // chunks beyond done, by their beginning
+	owed      owed
+}
+
+// owed is what is delivered and not acknowledged yet.
+type owed struct {
+	mu         sync.Mutex // guards the rest
+	recording  bool       // somebody does so, and takes along what is added
+	done, gone int64
+	recorded   int64
+}
+
+// add notes how far a segment is done, and tells whether the caller is to record it.
+func (o *owed) add(done, gone int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.done = done
+	o.gone += gone
+	mine := !o.recording
+	o.recording = true
+	return mine
+}
+
+func (o *owed) all() (done, gone int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.done, o.gone
+}
+
+// settle notes what was recorded. It returns how many entries that were more
+// than before, and whether that is all that is owed.
+func (o *owed) settle(done, gone int64) (more int64, all bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	more = done - o.recorded
+	o.recorded = done
+	o.gone -= gone
+	o.recording = o.done > done
+	return more, !o.recording
 }
 
 // passed is a delivered chunk, without its entries.
@@ -34,47 +73,72 @@ func (a *acking) advance(c chunk) (done, gone int64) {
 	}
 }
 
-// acknowledger records progress in Redis, one segment after the other, so that
-// progress never goes back.
+// acknowledger records progress in Redis. A segment's progress is recorded by one
+// goroutine at a time, so that it never goes back, and a segment whose server is
+// away does not keep others waiting.
 type acknowledger struct {
 	store     *claim.Store
 	logger    *zap.Logger
 	delivered chan chunk
 	// acknowledged is told how many entries Redis recorded as done.
 	acknowledged func(ctx context.Context, entries int64)
+
+	insisting sync.WaitGroup
 }
 
 // run records chunks until the channel is closed. It tries until ctx is done;
 // what it could not record by then is delivered again later.
 func (a *acknowledger) run(ctx context.Context) {
+	defer a.insisting.Wait()
 	for c := range a.delivered {
 		h := c.h
 		before := h.acking.done
 		done, gone := h.acking.advance(c)
-		if done == before || h.gone.Load() {
+		if done == before || h.gone.Load() || !h.acking.owed.add(done, gone) {
 			continue
 		}
-		if err := a.record(ctx, h, done, gone); err != nil {
-			h.gone.Store(true)
-			a.logger.Warn("Delivered records could not be acknowledged and will be delivered again",
-				zap.String("segment", h.Key()), zap.Int64("acknowledged", before), zap.Int64("delivered", done), zap.Error(err))
-			continue
+		if err := a.record(ctx, h); err != nil && !a.isFinal(ctx, h, err) {
+			a.insisting.Go(func() { a.insist(ctx, h) })
 		}
-		a.acknowledged(ctx, done-before)
 	}
 }
 
-func (a *acknowledger) record(ctx context.Context, h *holding, done, gone int64) error {
+// insist records what a segment owes, trying until ctx is done.
+func (a *acknowledger) insist(ctx context.Context, h *holding) {
 	wait := newBackoff()
 	for {
-		err := a.store.Ack(ctx, h.Segment, done, claim.Shortfall{Gone: gone})
-		if err == nil || errors.Is(err, claim.ErrLeaseLost) {
-			return err
-		}
-		if !wait.sleep(ctx) {
-			return err
+		wait.sleep(ctx)
+		if err := a.record(ctx, h); err == nil || a.isFinal(ctx, h, err) {
+			return
 		}
 	}
+}
+
+// record records all that a segment owes, or returns the error that Redis gave.
+func (a *acknowledger) record(ctx context.Context, h *holding) error {
+	for {
+		done, gone := h.acking.owed.all()
+		if err := a.store.Ack(ctx, h.Segment, done, claim.Shortfall{Gone: gone}); err != nil {
+			return err
+		}
+		more, all := h.acking.owed.settle(done, gone)
+		a.acknowledged(ctx, more)
+		if all {
+			return nil
+		}
+	}
+}
+
+// isFinal tells whether trying again is of no use, and says so if it is not.
+func (a *acknowledger) isFinal(ctx context.Context, h *holding, err error) bool {
+	if !errors.Is(err, claim.ErrLeaseLost) && ctx.Err() == nil {
+		return false
+	}
+	h.gone.Store(true)
+	done, _ := h.acking.owed.all()
+	a.logger.Warn("Delivered records could not be acknowledged and will be delivered again",
+		zap.String("segment", h.Key()), zap.Int64("delivered", done), zap.Error(err))
+	return true
 }
 
 // isGone tells the loss of entries, or of the right to them, from trouble with Redis.

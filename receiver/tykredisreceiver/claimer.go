@@ -2,6 +2,7 @@ package tykredisreceiver
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -55,13 +56,13 @@ func (c *claimer) run(ctx context.Context) {
 	c.lastClaim = make([]time.Time, len(c.sources))
 	wait := newBackoff()
 	for ctx.Err() == nil {
-		err := c.look(ctx, plain)
+		reached, err := c.look(ctx, plain)
 		if ctx.Err() != nil {
 			return
 		}
 		c.watch.look()
 		c.health.redis(err)
-		if err != nil {
+		if err != nil && reached == 0 {
 			wait.sleep(ctx)
 			continue
 		}
@@ -70,7 +71,9 @@ func (c *claimer) run(ctx context.Context) {
 	}
 }
 
-func (c *claimer) look(ctx context.Context, plain []*claim.Source) error {
+// look visits all sources and returns how many of them could be: where a server
+// is away, those of the others go on.
+func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached int, err error) {
 	visits, err := c.store.Visit(ctx, plain, c.fewest(time.Now()))
 	for i, v := range visits {
 		if v.Claimed > 0 {
@@ -78,39 +81,58 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) error {
 			c.lastClaim[i] = time.Now()
 		}
 	}
+	var within []int
 	for i, v := range visits {
 		if v.Err != nil {
 			continue // what is held of it stays held as far as anyone knows
 		}
+		within = append(within, i)
 		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
 			if err := c.checkWhole(ctx, h); err != nil {
-				return err
+				return len(within), err
 			}
 		}
 	}
+	return len(within), errors.Join(err, c.sweep(ctx, plain, within), c.measure(ctx, plain, within))
+}
+
+// measure looks at the backlog of the sources that are within reach; of others
+// the last is kept.
+func (c *claimer) measure(ctx context.Context, plain []*claim.Source, within []int) error {
+	if time.Since(c.lastStat) < statEvery || len(within) == 0 {
+		return nil
+	}
+	stats, err := c.store.Stats(ctx, pick(plain, within))
 	if err != nil {
 		return err
 	}
-	if time.Since(c.lastSweep) >= expireEvery {
-		if err := c.expire(ctx, plain); err != nil {
-			return err
-		}
+	all := make([]claim.Stat, len(plain))
+	if before := c.stats.Load(); before != nil {
+		copy(all, *before)
 	}
-	if time.Since(c.lastStat) < statEvery {
-		return nil
+	for at, i := range within {
+		all[i] = stats[at]
 	}
-	stats, err := c.store.Stats(ctx, plain)
-	if err == nil {
-		c.stats.Store(&stats)
-		c.lastStat = time.Now()
-	}
-	return err
+	c.stats.Store(&all)
+	c.lastStat = time.Now()
+	return nil
 }
 
-// expire removes groups that were not heard of for longer than their own
+func pick(sources []*claim.Source, indices []int) []*claim.Source {
+	picked := make([]*claim.Source, len(indices))
+	for at, i := range indices {
+		picked[at] = sources[i]
+	}
+	return picked
+}
+
+// sweep removes groups that were not heard of for longer than their own
 // group_expiry, so that they hold no memory of Redis for ever.
-func (c *claimer) expire(ctx context.Context, plain []*claim.Source) error {
-	expired, err := c.store.Expire(ctx, plain)
+func (c *claimer) sweep(ctx context.Context, plain []*claim.Source, within []int) error {
+	if time.Since(c.lastSweep) < expireEvery || len(within) == 0 {
+		return nil
+	}
+	expired, err := c.store.Expire(ctx, pick(plain, within))
 	for key, groups := range expired {
 		c.logger.Warn("Removed groups that were not heard of for longer than their group_expiry",
 			zap.String("source", key), zap.Strings("groups", groups))

@@ -102,6 +102,6 @@ func newHolding(src *source, g claim.Segment) *holding {
 		Segment: g,
 		source:  src,
 		reading: reading{next: start},
-		acking:  acking{done: start, delivered: map[int64]passed{}},
+		acking:  acking{done: start, delivered: map[int64]passed{}, owed: owed{recorded: start}},
 	}
 }

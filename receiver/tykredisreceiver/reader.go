@@ -2,6 +2,9 @@ package tykredisreceiver
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
@@ -12,6 +15,10 @@ const (
 	pageRecords = 500
 	// guessedBytes is an entry's size before any was seen.
 	guessedBytes = 1024
+	// shortRest and longRest bound how long a source that could not be read is left
+	// alone: as long as the attempt took, so that a server which does not answer
+	// takes at most half of the time.
+	shortRest, longRest = 500 * time.Millisecond, 5 * time.Second
 )
 
 // chunk is a run of a segment's entries. Its boundaries follow from the
@@ -59,8 +66,9 @@ type reader struct {
 	records  int // a batch's most entries
 	bytes    int // and about its most bytes
 
-	turn  int    // source to look at next
-	carry *chunk // cut, but it did not fit the batch before
+	turn  int               // source to look at next
+	carry *chunk            // cut, but it did not fit the batch before
+	rests map[int]time.Time // until when sources that could not be read are left alone
 }
 
 // next blocks until there is a batch. It returns an error when Redis cannot be
@@ -78,8 +86,36 @@ func (r *reader) next(ctx context.Context) (batch, error) {
 		case <-ctx.Done():
 			return batch{}, ctx.Err()
 		case <-r.holdings.wake:
+		case <-r.rested():
 		}
 	}
+}
+
+// rest leaves a source alone for a while: the others, which another server may
+// hold, shall not wait for it.
+func (r *reader) rest(i int, took time.Duration) {
+	if r.rests == nil {
+		r.rests = map[int]time.Time{}
+	}
+	r.rests[i] = time.Now().Add(min(max(took, shortRest), longRest))
+}
+
+// isResting tells whether a source is left alone.
+func (r *reader) isResting(i int) bool {
+	until, ok := r.rests[i]
+	if ok && time.Now().After(until) {
+		delete(r.rests, i)
+		ok = false
+	}
+	return ok
+}
+
+// rested fires when the first rest is over; never when there is none.
+func (r *reader) rested() <-chan time.Time {
+	if len(r.rests) == 0 {
+		return nil
+	}
+	return time.After(time.Until(slices.MinFunc(slices.Collect(maps.Values(r.rests)), time.Time.Compare)))
 }
 
 // assemble fills a batch as far as there is something to read now. A batch that
@@ -90,12 +126,23 @@ func (r *reader) assemble(ctx context.Context) (batch, error) {
 		b.add(*r.carry)
 		r.carry = nil
 	}
+	var trouble error
 	for idle := 0; idle < len(r.sources) && b.entries < r.records && b.bytes < r.bytes; {
 		i := r.turn
 		r.turn = (r.turn + 1) % len(r.sources)
+		if r.isResting(i) {
+			idle++
+			continue
+		}
+		begin := time.Now()
 		c, ok, err := r.cut(ctx, i)
-		if err != nil {
+		switch {
+		case err == nil:
+		case isGone(err) || ctx.Err() != nil:
 			return b, err
+		default:
+			r.rest(i, time.Since(begin))
+			trouble = err
 		}
 		if !ok {
 			idle++
@@ -111,7 +158,7 @@ func (r *reader) assemble(ctx context.Context) (batch, error) {
 			break
 		}
 	}
-	return b, nil
+	return b, trouble
 }
 
 // cut returns the next chunk of a source's oldest unread segment; false when

@@ -27,6 +27,8 @@ type ledger struct {
 	// midway is closed once half of the records are taken; the rest waits for resume.
 	midway, resume chan struct{}
 	half           int
+	// gate, if set, is waited for by every delivery.
+	gate chan struct{}
 
 	mu     sync.Mutex
 	stored map[string]map[string]bool // identities by API key
@@ -40,6 +42,13 @@ func newLedger(half int) *ledger {
 func (*ledger) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
 func (l *ledger) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	if l.gate != nil {
+		select {
+		case <-l.gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if l.take(ld) {
 		select {
 		case <-l.resume:
@@ -64,7 +73,7 @@ func (l *ledger) take(ld plog.Logs) bool {
 		}
 		l.stored[r.APIKey][uid] = true
 	})
-	if before < l.half && l.taken >= l.half {
+	if l.half > 0 && before < l.half && l.taken >= l.half {
 		close(l.midway)
 	}
 	return l.half > 0 && l.taken >= l.half
@@ -74,6 +83,12 @@ func (l *ledger) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.taken
+}
+
+func (l *ledger) has(i int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.stored[strconv.Itoa(i)]) > 0
 }
 
 // requireEachOnce waits for all n records and fails where one came with two
@@ -334,4 +349,50 @@ func TestAListWhoseSlotMovesInTheMiddleOfADrainLosesNothing(t *testing.T) {
 	d.requireEachOnce(t, pushed)
 	requireEmpty(t, c.Nodes())
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+}
+
+func TestADeadMasterStopsItsOwnListsOnly(t *testing.T) {
+	t.Parallel()
+	c := peers.StartRedisCluster(t, peers.RedisAppendOnly(), peers.RedisConfig("appendfsync always", "cluster-require-full-coverage no"))
+	dead, err := c.MasterOf(t.Context(), list)
+	require.NoError(t, err)
+	d := newLedger(0)
+	d.gate = make(chan struct{})
+	rec := start(t, "", d, onCluster(c))
+	n := pushToAll(t, c.Client(), 50)
+	// Something of each list is delivered, and not acknowledged.
+	eventually(t, "a claim of everything", func() bool { return rec.sum(t, "tykredis_records_claimed") == int64(n) })
+	dead.Kill()
+	rec.requireTrouble(t)
+	close(d.gate)
+	alive := func() (left []string) {
+		for _, node := range c.Nodes() {
+			if node != dead {
+				left = append(left, leftover(t, node.Client())...)
+			}
+		}
+		return left
+	}
+	eventually(t, "the other masters' lists to be done", func() bool { return len(alive()) == 0 })
+	pushRecords(t, c.Client(), aliveList(t, c, dead), analytics.AppendMsgpack, n, n+20)
+	eventually(t, "what comes later too", func() bool { return d.has(n+19) && len(alive()) == 0 })
+	require.Equal(t, componentstatus.StatusRecoverableError, rec.host.last(), "one master is still away")
+
+	require.NoError(t, dead.Start(t.Context()))
+	d.requireEachOnce(t, n+20)
+	requireEmpty(t, c.Nodes())
+	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+}
+
+// aliveList is a list that another master holds.
+func aliveList(t *testing.T, c *peers.RedisCluster, dead *peers.Redis) string {
+	t.Helper()
+	for _, list := range requestLists() {
+		master, err := c.MasterOf(t.Context(), list.Key)
+		if err == nil && master != dead && !list.Protobuf {
+			return list.Key
+		}
+	}
+	t.Fatal("all lists lie on one master")
+	return ""
 }
