@@ -1,7 +1,8 @@
 -- Renews this worker's leases and takes free or expired ones, oldest segment first.
--- KEYS: segments, leases, progress, groups, receipts
+-- KEYS: segments, leases, progress, groups, receipts, sequence
 -- ARGV: group, worker, lease in ms, most segments to hold, segment key prefix, group expiry in ms
--- Returns one {sequence, description, entries done, entries in Redis} for each segment held.
+-- Returns the last sequence, and one {sequence, description, entries done, entries
+-- in Redis} for each segment held.
 local group, worker = ARGV[1], ARGV[2]
 local most = tonumber(ARGV[4])
 local now = clock()
@@ -46,4 +47,4 @@ end
 if floor > known then
   redis.call('HSET', KEYS[3], group .. '|floor', floor)
 end
-return held
+return { tonumber(redis.call('GET', KEYS[6]) or '0'), held }

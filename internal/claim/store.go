@@ -76,6 +76,9 @@ type Visit struct {
 	// Held are the segments now leased to this worker, oldest first, but for those
 	// that replicas may not have yet (see ErrNotReplicated).
 	Held []Segment
+	// Last is the highest sequence number that the source has given. It never goes
+	// back unless Redis does, to an older state or to none.
+	Last int64
 	// Err says why Held could not be found out.
 	Err error
 }
@@ -112,7 +115,7 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]V
 			}
 			visits[i].Claimed = n
 		}
-		if visits[i].Held, visits[i].Err = src.held(leases[i]); visits[i].Err != nil {
+		if visits[i].Last, visits[i].Held, visits[i].Err = src.held(leases[i]); visits[i].Err != nil {
 			trouble.add("lease segments of "+src.key, visits[i].Err)
 		}
 	}
@@ -122,7 +125,7 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]V
 
 // leaseKeys and leaseArgs are those of the lease script.
 func (s *Source) leaseKeys() []string {
-	return []string{s.keys.segments, s.keys.leases, s.keys.progress, s.keys.groups, s.keys.receipts}
+	return []string{s.keys.segments, s.keys.leases, s.keys.progress, s.keys.groups, s.keys.receipts, s.keys.sequence}
 }
 
 func (s *Source) leaseArgs() []any {
@@ -133,20 +136,28 @@ func (s *Source) leaseArgs() []any {
 }
 
 // held reads the reply of the lease script.
-func (s *Source) held(lease *call) ([]Segment, error) {
-	rows, err := lease.cmd.Slice()
+func (s *Source) held(lease *call) (last int64, segments []Segment, err error) {
+	reply, err := lease.cmd.Slice()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	segments := make([]Segment, 0, len(rows))
+	var rows []any
+	if len(reply) == 2 {
+		last, _ = reply[0].(int64)
+		rows, _ = reply[1].([]any)
+	}
+	if rows == nil {
+		return 0, nil, fmt.Errorf("unexpected reply %v", reply)
+	}
+	segments = make([]Segment, 0, len(rows))
 	for _, row := range rows {
 		segment, err := s.parseSegment(row)
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		segments = append(segments, segment)
 	}
-	return segments, nil
+	return last, segments, nil
 }
 
 // Read returns the entries from index from up to, not including, index to. The

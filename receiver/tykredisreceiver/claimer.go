@@ -42,6 +42,7 @@ type claimer struct {
 	records   int // of a chunk
 
 	lastClaim []time.Time // by source
+	lastSeq   []int64     // by source
 	lastStat  time.Time
 	lastSweep time.Time
 	stats     atomic.Pointer[[]claim.Stat]
@@ -54,6 +55,7 @@ func (c *claimer) run(ctx context.Context) {
 		plain[i] = src.Source
 	}
 	c.lastClaim = make([]time.Time, len(c.sources))
+	c.lastSeq = make([]int64, len(c.sources))
 	wait := newBackoff()
 	for ctx.Err() == nil {
 		reached, err := c.look(ctx, plain)
@@ -87,6 +89,7 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached int,
 			continue // what is held of it stays held as far as anyone knows
 		}
 		within = append(within, i)
+		c.notice(ctx, i, v.Last)
 		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
 			if err := c.checkWhole(ctx, h); err != nil {
 				return len(within), err
@@ -94,6 +97,18 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached int,
 		}
 	}
 	return len(within), errors.Join(err, c.sweep(ctx, plain, within), c.measure(ctx, plain, within))
+}
+
+// notice says aloud when a source's sequence has gone back: Redis has lost data
+// that it had, and what it lost of unread records nobody can know any more.
+func (c *claimer) notice(ctx context.Context, i int, last int64) {
+	if last < c.lastSeq[i] {
+		c.telemetry.TykredisRollbacks.Add(ctx, 1)
+		c.logger.Error("Redis came back with an older state, or with none: records that were waiting in it may be lost",
+			zap.String("source", c.sources[i].Key()), zap.Int64("sequence_before", c.lastSeq[i]), zap.Int64("sequence_now", last),
+			zap.String("remedy", "switch persistence on (appendonly yes), and let a failover wait for replicas"))
+	}
+	c.lastSeq[i] = last
 }
 
 // measure looks at the backlog of the sources that are within reach; of others

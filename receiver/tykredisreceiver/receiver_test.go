@@ -216,6 +216,20 @@ func TestARestartOfRedisInTheMiddleLosesNothing(t *testing.T) {
 	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
 }
 
+func TestARedisThatComesBackEmptyIsSaidAndWorkGoesOn(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 20)
+	d := newDestination()
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "the first records", func() bool { return rec.sum(t, "tykredis_records_delivered") == 20 })
+	assert.Zero(t, rec.sum(t, "tykredis_rollbacks"))
+	r.Kill()
+	require.NoError(t, r.Start(t.Context()))
+	eventually(t, "word of it", func() bool { return rec.sum(t, "tykredis_rollbacks") == 1 })
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 20, 40)
+	eventually(t, "the records after it", func() bool { return d.count() == 40 })
+}
+
 func TestPasswordsAndUsers(t *testing.T) {
 	r := newRedis(t, peers.RedisPassword("secret"), peers.RedisUser("collector", "other", "~* +@all"))
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 5)

@@ -38,6 +38,7 @@ type TelemetryBuilder struct {
 	TykredisRecordsClaimed      metric.Int64Counter
 	TykredisRecordsDeadLettered metric.Int64Counter
 	TykredisRecordsDelivered    metric.Int64Counter
+	TykredisRollbacks           metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -213,6 +214,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tykredis_records_delivered",
 		metric.WithDescription("Records that every pipeline has taken, and whose progress is recorded in Redis. [Alpha]"),
 		metric.WithUnit("{records}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisRollbacks, err = builder.meter.Int64Counter(
+		"otelcol_tykredis_rollbacks",
+		metric.WithDescription("Times that a source came back from Redis in an older state, or in none. [Alpha]"),
+		metric.WithUnit("{times}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

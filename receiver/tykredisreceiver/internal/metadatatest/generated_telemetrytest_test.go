@@ -43,6 +43,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.TykredisRecordsClaimed.Add(context.Background(), 1)
 	tb.TykredisRecordsDeadLettered.Add(context.Background(), 1)
 	tb.TykredisRecordsDelivered.Add(context.Background(), 1)
+	tb.TykredisRollbacks.Add(context.Background(), 1)
 	AssertEqualTykredisBacklog(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -74,6 +75,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisRecordsDelivered(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykredisRollbacks(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 
