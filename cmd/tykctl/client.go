@@ -139,10 +139,13 @@ func (c *connection) open(ctx context.Context) (redis.UniversalClient, func(), e
 
 // remedies tell what to do about what Redis or the way to it answers.
 var remedies = []struct{ sign, remedy string }{
+	{"all sentinels specified in configuration are unreachable", "are these sentinels, do they know this master's name, and is -sentinel-password right?"},
 	{"WRONGPASS", "the password or the user is wrong: set REDIS_PASSWORD, and -username for an ACL user"},
 	{"invalid password", "the password is wrong: set REDIS_PASSWORD"},
 	{"NOAUTH", "Redis asks for a password: set REDIS_PASSWORD, and -username for an ACL user"},
 	{"NOPERM", "the user lacks a right: the README of tykctl lists those it needs"},
+	{"can't run this command", "the user lacks a right: the README of tykctl lists those it needs"},
+	{"can't access", "the user lacks a right: the README of tykctl lists those it needs"},
 	{"MOVED", "this Redis is a cluster: add -cluster"},
 	{"CROSSSLOT", "this Redis is a cluster: add -cluster"},
 	{"cluster support disabled", "this Redis is no cluster: leave -cluster out"},
@@ -151,11 +154,10 @@ var remedies = []struct{ sign, remedy string }{
 	{"certificate", "name the authority with -tls-ca, and a client certificate with -tls-cert and -tls-key where Redis wants one"},
 	{"EOF", "does this Redis speak TLS? then add -tls"},
 	{"connection reset", "does this Redis speak TLS? then add -tls"},
-	{"all sentinels specified in configuration are unreachable", "are these sentinels, do they know this master's name, and is -sentinel-password right?"},
 	{"connection refused", "nothing listens there: check -redis"},
 	{"no such host", "check -redis"},
-	{"i/o timeout", "check -redis and -timeout"},
-	{"context deadline exceeded", "check -redis and -timeout"},
+	{"i/o timeout", "check -redis, -timeout, and whether this Redis speaks TLS"},
+	{"context deadline exceeded", "check -redis, -timeout, and whether this Redis speaks TLS"},
 }
 
 // explain adds a remedy where one is known.

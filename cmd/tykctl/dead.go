@@ -41,6 +41,14 @@ type letterView struct {
 	Bytes  int       `json:"bytes"`
 }
 
+// when is unknown for a letter that cannot be read.
+func (v letterView) when(layout string) string {
+	if v.At.IsZero() {
+		return "unknown"
+	}
+	return v.At.Format(layout)
+}
+
 func viewOf(l list, letter claim.Letter) letterView {
 	return letterView{UID: letter.UID, Source: l.key, Group: letter.Group, At: letter.At, Reason: reasonOf(letter), Bytes: len(letter.Entry)}
 }
@@ -92,7 +100,7 @@ func listPage(c console, heading []string, l list, page []claim.Letter, wide boo
 		if !wide {
 			v.Reason = shorten(v.Reason, 100)
 		}
-		t.row(v.At.Format(time.DateTime), v.Group, v.Source, v.UID, size(int64(v.Bytes)), v.Reason)
+		t.row(v.when(time.DateTime), v.Group, v.Source, v.UID, size(int64(v.Bytes)), v.Reason)
 	}
 	return t.end()
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"reflect"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -17,7 +18,8 @@ import (
 type wholeLetter struct {
 	letterView
 	Form form `json:"form"`
-	// Record is the entry decoded; absent where it is not one, as DecodeError says.
+	// Record is the entry decoded, without what is zero or empty; absent where it
+	// is no record, as DecodeError says.
 	Record      json.RawMessage `json:"record,omitempty"`
 	DecodeError string          `json:"decode_error,omitempty"`
 	// Entry is the bytes that the gateway pushed, in base64.
@@ -32,7 +34,7 @@ func open(l list, letter claim.Letter) wholeLetter {
 	}
 	record, err := l.form.decode(letter.Entry)
 	if err == nil {
-		w.Record, err = json.Marshal(record)
+		w.Record, err = json.Marshal(withoutZeros(reflect.ValueOf(record).Elem()))
 	}
 	if err != nil {
 		w.Record, w.DecodeError = nil, err.Error()
@@ -56,6 +58,51 @@ func (f form) decode(entry []byte) (any, error) {
 		err := analytics.DecodeMsgpack(entry, &r)
 		return &r, err
 	}
+}
+
+// object is a JSON object that keeps the order of its fields.
+type object []field
+
+type field struct {
+	name  string
+	value any
+}
+
+// MarshalJSON writes the fields in order.
+func (o object) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, f := range o {
+		name, err := json.Marshal(f.name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(f.value)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, name...), ':'), value...)
+	}
+	return append(out, '}'), nil
+}
+
+// withoutZeros lists the fields of a struct that say something.
+func withoutZeros(v reflect.Value) object {
+	o := object{}
+	for i := range v.NumField() {
+		value := v.Field(i)
+		if value.IsZero() || (value.Kind() == reflect.Slice || value.Kind() == reflect.Map) && value.Len() == 0 {
+			continue
+		}
+		f := field{v.Type().Field(i).Name, value.Interface()}
+		if _, isTime := f.value.(time.Time); value.Kind() == reflect.Struct && !isTime {
+			f.value = withoutZeros(value)
+		}
+		o = append(o, f)
+	}
+	return o
 }
 
 func deadShow(f *flag.FlagSet) action {
@@ -99,14 +146,18 @@ func (w wholeLetter) print(out io.Writer, most int) error {
 		{"uid", w.UID},
 		{"list", fmt.Sprintf("%s (%s)", w.Source, w.Form)},
 		{"group", w.Group},
-		{"given up", w.At.Format(time.RFC3339)},
+		{"given up", w.when(time.RFC3339)},
 		{"reason", w.Reason},
 		{"entry", count(int64(w.Bytes), "byte")},
 	} {
 		fmt.Fprintf(out, "%-9s %s\n", line[0], printable(line[1]))
 	}
 	if w.DecodeError == "" {
-		return writeJSON(out, w.Record)
+		if err := writeJSON(out, w.Record); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(out)
+		return err
 	}
 	fmt.Fprintf(out, "%-9s %s\n", "decoding", printable(w.DecodeError))
 	entry := w.Entry

@@ -125,7 +125,9 @@ var states = map[string]struct {
 		}, []string{"odd_lease"}, exitTrouble,
 	},
 	"dead letters": {
-		func(o *operator) { o.bury(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, "refused: odd", nil)) },
+		func(o *operator) {
+			o.bury(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, "refused: odd", nil))
+		},
 		[]string{"dead_letters"}, exitOK,
 	},
 	"a replay for a group that is away": {

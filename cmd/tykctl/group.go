@@ -31,6 +31,7 @@ type groupView struct {
 	Lists []groupList `json:"lists"`
 
 	ago, expiry time.Duration
+	knownOn     int // lists that it reads, also those where nothing ever was
 }
 
 // keeps is what would be given back if a group were removed.
@@ -139,6 +140,9 @@ func groupViews(now, before []found, w weights) []groupView {
 			}
 			if g.Seen.After(view.Seen) {
 				view.Seen, view.ago, view.expiry = g.Seen, f.At.Sub(g.Seen), g.Expiry
+			}
+			if f.ReplayTo == "" {
+				view.knownOn++
 			}
 			view.Waiting += g.Waiting
 			view.OldestAge = max(view.OldestAge, seconds(g.OldestAge))

@@ -28,7 +28,7 @@ func groupsList(f *flag.FlagSet) action {
 		}
 		t := newTable(c.stdout, "GROUP", "LAST SEEN", "EXPIRES IN", "LISTS", "WAITING", "KEEPS ALONE", "SIZE")
 		for _, g := range groups {
-			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), len(g.Lists), g.Waiting,
+			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), g.knownOn, g.Waiting,
 				fmt.Sprintf("%s of %s", count(g.Keeps.Entries, "entry"), count(int64(g.Keeps.Segments), "segment")), size(g.Keeps.Bytes))
 		}
 		return exitOK, t.end()
@@ -90,27 +90,36 @@ func (r removal) run(ctx context.Context, c console, conn *connection) error {
 	if !g.away() && !r.force {
 		return fmt.Errorf("group %s was seen %s ago: stop its collectors first, else they start it anew; -force removes it all the same", g.Name, span(g.ago))
 	}
-	wanted, err := chooseLists(conn.keyPrefix, r.source)
-	if err != nil {
-		return err
-	}
 	if r.dryRun {
-		fmt.Fprintf(c.stdout, "would remove group %s from %s\n", g.Name, count(int64(len(wanted)), "list"))
+		fmt.Fprintf(c.stdout, "would remove group %s from %s\n", g.Name, count(int64(g.knownOn), "list"))
 	} else {
-		removed := int64(0)
-		for _, l := range wanted {
-			ok, err := store.Forget(ctx, l.source(""), r.group)
-			if err != nil {
-				return fmt.Errorf("after %s: %w", count(removed, "list"), err)
-			}
-			if ok {
-				removed++
-			}
-		}
+		removed, err := r.forget(ctx, store, conn)
 		fmt.Fprintf(c.stdout, "removed group %s from %s\n", g.Name, count(removed, "list"))
+		if err != nil {
+			return err
+		}
 	}
 	r.explain(c, g, len(groups) == 1)
 	return nil
+}
+
+// forget takes the group out of one list after the other, and returns of how many.
+func (r removal) forget(ctx context.Context, store *claim.Store, conn *connection) (int64, error) {
+	wanted, err := chooseLists(conn.keyPrefix, r.source)
+	if err != nil {
+		return 0, err
+	}
+	removed := int64(0)
+	for _, l := range wanted {
+		ok, err := store.Forget(ctx, l.source(""), r.group)
+		if err != nil {
+			return removed, err
+		}
+		if ok {
+			removed++
+		}
+	}
+	return removed, nil
 }
 
 // explain says what is given back, and what is not.

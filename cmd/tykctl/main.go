@@ -56,14 +56,15 @@ func commands() []command {
 }
 
 func main() {
-	redis.SetLogger(silence{}) // what matters comes back as an error
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], console{stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv, terminal: isTerminal(os.Stdout)})
 	stop()
 	os.Exit(status)
 }
 
-// silence keeps the Redis client's own messages off the terminal.
+// The client would print what it also returns as errors.
+func init() { redis.SetLogger(silence{}) }
+
 type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}

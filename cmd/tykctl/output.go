@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // isTerminal tells a terminal from a file or pipe.
@@ -114,16 +117,39 @@ func count(n int64, noun string) string {
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // writeJSON writes one document, over several lines for people.
-func writeJSON(w io.Writer, value any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(value)
-}
+func writeJSON(w io.Writer, value any) error { return encodeJSON(w, value, "  ") }
 
 // writeJSONLine writes one document on a line of its own, for streams of them.
-func writeJSONLine(w io.Writer, value any) error {
-	e := json.NewEncoder(w)
+func writeJSONLine(w io.Writer, value any) error { return encodeJSON(w, value, "") }
+
+func encodeJSON(w io.Writer, value any, indent string) error {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	return e.Encode(value)
+	e.SetIndent("", indent)
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	_, err := w.Write(escaped(out.Bytes()))
+	return err
+}
+
+// escaped writes what could drive a terminal, and what JSON itself leaves alone,
+// as JSON escapes. Beyond ASCII there are only strings in JSON.
+func escaped(document []byte) []byte {
+	drives := func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsPrint(r) || r == '\x7f' }
+	if bytes.IndexFunc(document, drives) < 0 {
+		return document
+	}
+	var out []byte
+	for _, r := range string(document) {
+		if !drives(r) {
+			out = utf8.AppendRune(out, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+	}
+	return out
 }

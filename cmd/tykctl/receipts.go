@@ -100,6 +100,7 @@ func (v *receiptsView) print(w io.Writer, groups []groupView) error {
 	fmt.Fprintf(w, "Redis %s, %s by its clock\n\nSince each group began, over all its processes:\n\n", v.Redis, v.At.Format(time.DateTime))
 	if len(groups) == 0 {
 		fmt.Fprintln(w, "There are no groups: no collector has read these lists.")
+		fmt.Fprintln(w)
 	}
 	if err := printReceipts(w, groups); err != nil {
 		return err
