@@ -303,20 +303,39 @@ func (s *RedisSentinel) KillMaster(ctx context.Context) (*Redis, error) {
 // WaitFailover waits until all sentinels name a master that is not old, all
 // servers that run follow it, and returns it.
 func (s *RedisSentinel) WaitFailover(ctx context.Context, old *Redis) (*Redis, error) {
+	return s.waitMaster(ctx, "a replica to take over from "+old.Addr(), func(named *Redis) error {
+		if named == old {
+			return errors.New("a sentinel still names it")
+		}
+		return nil
+	})
+}
+
+// WaitReady waits until all sentinels name the same master and all servers that
+// run follow it.
+func (s *RedisSentinel) WaitReady(ctx context.Context) error {
+	_, err := s.waitMaster(ctx, "the servers to be ready", func(*Redis) error { return nil })
+	return err
+}
+
+// waitMaster waits for a master that all sentinels name, all servers follow, and
+// wanted has nothing against.
+func (s *RedisSentinel) waitMaster(ctx context.Context, what string, wanted func(named *Redis) error) (*Redis, error) {
 	var master *Redis
-	err := await(ctx, "a replica to take over from "+old.Addr(), func(ctx context.Context) error {
+	err := await(ctx, what, func(ctx context.Context) error {
 		for i, watcher := range s.sentinels {
 			address, err := watcher.masterAddr(ctx)
 			if err != nil {
 				return err
 			}
 			named, err := s.at(address)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case named == old:
-				return errors.New("a sentinel still names it")
-			case i > 0 && named != master:
+			}
+			if err := wanted(named); err != nil {
+				return err
+			}
+			if i > 0 && named != master {
 				return errors.New("the sentinels do not agree")
 			}
 			master = named

@@ -1,0 +1,88 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// trial runs one seed. The error tells of the harness; what it found about the
+// collectors is in the outcome.
+func trial(ctx context.Context, p plan, dir string) (*outcome, *world, error) {
+	w, err := newWorld(ctx, p, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	steps := []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"start", w.begin},
+		{"load", func(ctx context.Context) error { return w.load(ctx, w.lanes()) }},
+		{"drain", w.drain},
+		{"end", w.end},
+	}
+	took := map[string]time.Duration{}
+	for _, step := range steps {
+		began := time.Now()
+		w.chronicle.note("%s", step.name)
+		err := step.do(ctx)
+		took[step.name] = time.Since(began)
+		if err != nil {
+			o := w.check(ctx)
+			o.faulty = errors.Join(fmt.Errorf("%s: %w", step.name, err), o.faulty)
+			return o, w, nil
+		}
+	}
+	w.chronicle.note("check")
+	o := w.check(ctx)
+	o.drained = took["drain"]
+	return o, w, nil
+}
+
+// runSeed is trial as a test.
+func runSeed(t *testing.T, seed uint64, length time.Duration) *outcome {
+	t.Helper()
+	p := newPlan(seed, length)
+	t.Logf("seed %d: %s, %d records/s for %s", seed, p, p.rate, length)
+	o, w, err := trial(t.Context(), p, t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(w.close)
+	if o.faulty != nil {
+		t.Errorf("seed %d: %v", seed, o.faulty)
+		w.diagnose(t)
+	}
+	return o
+}
+
+// diagnose shows what helps to find the cause of a failure.
+func (w *world) diagnose(t *testing.T) {
+	t.Helper()
+	t.Logf("what happened:\n%s", w.chronicle)
+	reports, err := w.books.inspect(context.WithoutCancel(t.Context()))
+	t.Logf("what the books say (%v):", err)
+	for _, report := range reports {
+		t.Logf("%+v", report)
+	}
+	const lines = 40
+	for _, c := range w.everyone() {
+		t.Log(c.tail(lines))
+	}
+	t.Logf("PostgreSQL:\n%s", peers.LastLines(w.database.postgres.Output(), lines))
+}
+
+// The client would print what it also returns as errors, in the midst of reports.
+func init() { redis.SetLogger(silence{}) }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}

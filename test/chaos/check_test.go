@@ -1,0 +1,250 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// outcome is what a run found out.
+type outcome struct {
+	plan            plan
+	records, poison int // pushed
+	lost, doubled   int // over all groups
+	letters         int // of all groups
+	faults          map[string]int
+	drained         time.Duration
+	faulty          error // everything that is not as it must be
+}
+
+// shown is how many examples an error gives.
+const shown = 10
+
+// check compares everything with what was pushed.
+func (w *world) check(ctx context.Context) *outcome {
+	o := &outcome{plan: w.plan, faults: w.chronicle.faults}
+	o.records, o.poison, _ = w.journal.totals()
+	letters, err := w.letters(ctx)
+	errs := []error{err}
+	for _, g := range w.groups {
+		errs = append(errs, w.checkStore(ctx, g, o), w.checkLetters(g, letters[g.name]))
+		o.letters += len(letters[g.name])
+	}
+	n, err := w.database.deadlocks(ctx)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("PostgreSQL has seen %d deadlocks", n)
+	}
+	o.faulty = errors.Join(append(errs, err, w.checkReceipts(ctx), w.checkLeftovers(ctx))...)
+	return o
+}
+
+// checkStore looks for each record in the group's store.
+func (w *world) checkStore(ctx context.Context, g *group, o *outcome) error {
+	t, err := g.store.tally(ctx)
+	if err != nil {
+		return fmt.Errorf("group %s: read the store: %w", g.name, err)
+	}
+	var errs []error
+	fault := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("group "+g.name+": "+format, args...))
+	}
+	pushed := w.journal.byRecord()
+	var lost, doubled, unknown []int
+	for n, f := range pushed {
+		switch times := t.times[n]; {
+		case times > 1:
+			doubled = append(doubled, n)
+		case times == 0 && g.mustHave(f):
+			lost = append(lost, n)
+		}
+	}
+	for n := range t.times {
+		if pushed[n] == nil {
+			unknown = append(unknown, n)
+		}
+	}
+	o.lost += len(lost)
+	o.doubled += len(doubled)
+	if len(lost) > 0 {
+		fault("%d records are lost:\n%s", len(lost), w.flushesOf(lost))
+	}
+	if len(doubled) > 0 {
+		slices.Sort(doubled)
+		fault("%d records are there more than once:\n%s%s", len(doubled), w.flushesOf(doubled), explain(ctx, g.store, doubled))
+	}
+	if len(unknown) > 0 {
+		fault("%d records were never pushed, such as %v", len(unknown), unknown[:min(len(unknown), shown)])
+	}
+	if len(t.strangers) > 0 {
+		fault("%d rows are not of good records, such as %q", len(t.strangers), t.strangers[:min(len(t.strangers), shown)])
+	}
+	if _, _, want := w.journal.totals(); len(errs) == 0 && len(t.times) == len(pushed) && t.sums != want {
+		fault("the sums of the columns are %+v, want %+v", t.sums, want)
+	}
+	return errors.Join(errs...)
+}
+
+func explain(ctx context.Context, s store, records []int) string {
+	var b strings.Builder
+	for _, n := range records[:min(len(records), shown/2)] {
+		fmt.Fprintf(&b, "    record %d: %s\n", n, s.explain(ctx, n))
+	}
+	return b.String()
+}
+
+// flushesOf tells when and where records were pushed.
+func (w *world) flushesOf(records []int) string {
+	pushed := w.journal.byRecord()
+	counts, first := map[*flush]int{}, map[*flush]int{}
+	for _, n := range slices.Sorted(slices.Values(records)) {
+		f := pushed[n]
+		if counts[f] == 0 {
+			first[f] = n
+		}
+		counts[f]++
+	}
+	var b strings.Builder
+	flushes := slices.SortedFunc(maps.Keys(counts), func(x, y *flush) int { return x.begun.Compare(y.begun) })
+	for _, f := range flushes[:min(len(flushes), shown)] {
+		fmt.Fprintf(&b, "    %d of the %d of flush %d of gateway %d to %s, from record %d on; pushed %s, confirmed %s, attempts %d\n",
+			counts[f], f.to-f.from, f.number, f.gateway, f.list, first[f], w.chronicle.stamp(f.begun), w.chronicle.stamp(f.done), f.attempts)
+	}
+	if len(flushes) > shown {
+		fmt.Fprintf(&b, "    and %d more flushes\n", len(flushes)-shown)
+	}
+	return b.String()
+}
+
+// letters reads all dead letters, by group.
+func (w *world) letters(ctx context.Context) (map[string][]claim.Letter, error) {
+	all := map[string][]claim.Letter{}
+	for _, src := range w.books.sources {
+		err := w.books.store.Letters(ctx, src, func(l claim.Letter) bool {
+			all[l.Group] = append(all[l.Group], l)
+			return true
+		})
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// checkLetters checks that exactly the poison was buried, unchanged.
+func (w *world) checkLetters(g *group, letters []claim.Letter) error {
+	var errs []error
+	fault := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("group "+g.name+": "+format, args...))
+	}
+	buried := map[string]int{}
+	for _, l := range letters {
+		key, of := string(l.Entry), w.journal.undecodable
+		if of[key] == nil {
+			var r analytics.Record
+			if err := analytics.DecodeMsgpack(l.Entry, &r); err != nil {
+				fault("dead letter %s was not pushed as poison: %s", l.UID, l.Reason)
+				continue
+			}
+			key, of = r.Alias, w.journal.refused
+		}
+		if of[key] == nil {
+			fault("dead letter %s is the good record %q: %s", l.UID, key, l.Reason)
+		}
+		if buried[key]++; buried[key] > 1 {
+			fault("dead letter %s is there more than once: %s", l.UID, l.Reason)
+		}
+	}
+	missing := 0
+	for _, of := range []map[string]*flush{w.journal.undecodable, w.journal.refused} {
+		for key, f := range of {
+			if buried[key] == 0 && g.mustHave(f) {
+				missing++
+			}
+		}
+	}
+	if missing > 0 {
+		fault("%d poison entries are no dead letters", missing)
+	}
+	return errors.Join(errs[:min(len(errs), shown)]...)
+}
+
+// checkReceipts checks that what each group saw was delivered or buried, and that
+// groups which were there from the beginning saw everything.
+func (w *world) checkReceipts(ctx context.Context) error {
+	reports, err := w.books.inspect(ctx)
+	if err != nil {
+		return err
+	}
+	pushed := w.journal.entries()
+	var errs []error
+	for _, report := range reports {
+		for _, r := range report.Groups {
+			i := slices.IndexFunc(w.groups, func(g *group) bool { return g.name == r.Name })
+			if i < 0 {
+				errs = append(errs, fmt.Errorf("%s: a group %q that nobody made", report.Source, r.Name))
+				continue
+			}
+			of := r.Receipts
+			if of.Seen != of.Delivered+of.Dead+of.Lost+of.Gone+r.Waiting || of.Delivered < 0 || of.Lost != 0 || of.Gone != 0 || r.Waiting != 0 {
+				errs = append(errs, fmt.Errorf("%s: group %s: receipts do not add up: %+v, waiting %d", report.Source, r.Name, of, r.Waiting))
+			}
+			if slices.Contains(w.plan.groups(), r.Name) && w.groups[i].forgotten == 0 && of.Seen != pushed[report.Source] {
+				errs = append(errs, fmt.Errorf("%s: group %s has seen %d of %d entries", report.Source, r.Name, of.Seen, pushed[report.Source]))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// What may be in Redis when nothing waits: what the protocol keeps of each list,
+// and of each list of replays; dead letters; the harness's own keys.
+var (
+	kept    = regexp.MustCompile(`^otelcol-tyk:\{[^}]*\}:(seq|groups|progress|receipts|dead|dead:order|replay:[a-z]+:(groups|progress|receipts))$`)
+	ownKeys = regexp.MustCompile(`^chaos:`)
+	// lasting are the fields of a hash of progress that belong to no segment.
+	lasting = regexp.MustCompile(`^[a-z]+\|(floor|expiry)$`)
+)
+
+// checkLeftovers looks for what should not be in Redis when nothing waits.
+func (w *world) checkLeftovers(ctx context.Context) error {
+	var errs []error
+	keys := map[string]bool{}
+	for _, node := range w.server.nodes() {
+		of, err := node.Client().Keys(ctx, "*").Result()
+		if err != nil {
+			return fmt.Errorf("list the keys of %s: %w", node.Addr(), err)
+		}
+		for _, key := range of {
+			keys[key] = true
+		}
+	}
+	for key := range keys {
+		if !kept.MatchString(key) && !ownKeys.MatchString(key) {
+			errs = append(errs, fmt.Errorf("left in Redis: %s", key))
+			continue
+		}
+		if !strings.HasSuffix(key, ":progress") {
+			continue
+		}
+		fields, err := w.rdb.HKeys(ctx, key).Result()
+		if err != nil {
+			return err
+		}
+		for _, field := range fields {
+			if !lasting.MatchString(field) {
+				errs = append(errs, fmt.Errorf("left in Redis: field %s of %s", field, key))
+			}
+		}
+	}
+	return errors.Join(errs[:min(len(errs), shown)]...)
+}

@@ -1,0 +1,129 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"time"
+)
+
+// lanes are where a plan's faults happen.
+func (w *world) lanes() []*lane {
+	add := func(name string, least, most time.Duration, faults ...fault) *lane {
+		return &lane{name: name, dice: newDice(w.plan.seed, name), least: least, most: most, faults: faults}
+	}
+	lanes := []*lane{
+		add("redis", 500*time.Millisecond, 6*time.Second, append(w.server.faults(w.plan.names()), redisFaults(w.server)...)...),
+		add("postgres", 500*time.Millisecond, 5*time.Second, w.database.faults()...),
+	}
+	for _, c := range w.collectors() {
+		lanes = append(lanes, add(c.name, 500*time.Millisecond, 8*time.Second, w.collectorFaults(c)...))
+	}
+	if w.late != nil {
+		groups := add(w.late.name, 2*time.Second, 8*time.Second, append(w.groupFaults(), w.collectorFaults(w.late)...)...)
+		groups.first = []fault{{"group added while records flow", func(ctx context.Context, _ *dice) error { return w.addGroup(ctx) }}}
+		lanes = append(lanes, groups)
+	}
+	return lanes
+}
+
+// addGroup starts the collector of groupLate and waits until Redis knows the group.
+func (w *world) addGroup(ctx context.Context) error {
+	if err := w.late.start(); err != nil {
+		return err
+	}
+	if err := w.late.waitReady(ctx); err != nil {
+		return err
+	}
+	return w.books.waitJoined(ctx, w.group(groupLate))
+}
+
+// groupFaults are what can be done to groupLate.
+func (w *world) groupFaults() []fault {
+	late := w.group(groupLate)
+	return []fault{
+		{"group removed, and added again", func(ctx context.Context, d *dice) error {
+			if err := w.late.stop(ctx); err != nil {
+				return err
+			}
+			if err := w.books.forget(ctx, late); err != nil {
+				return err
+			}
+			time.Sleep(d.between(0, 4*time.Second))
+			return w.addGroup(ctx)
+		}},
+		{"group removed while its collector works", func(ctx context.Context, _ *dice) error {
+			if err := w.books.forget(ctx, late); err != nil {
+				return err
+			}
+			return w.books.waitJoined(ctx, late)
+		}},
+	}
+}
+
+// collectorFaults are those of one collector, and of the files that it stores into.
+func (w *world) collectorFaults(c *collector) []fault {
+	again := func(d *dice, least, most time.Duration) error {
+		time.Sleep(d.between(least, most))
+		return c.start()
+	}
+	faults := []fault{
+		{"collector killed (SIGKILL)", func(_ context.Context, d *dice) error {
+			if err := c.kill(); err != nil {
+				return err
+			}
+			return again(d, 0, 3*time.Second)
+		}},
+		{"collector killed between storing and acknowledging", func(ctx context.Context, d *dice) error {
+			if err := w.withholdAcknowledgements(ctx, d); err != nil {
+				return err
+			}
+			if err := c.kill(); err != nil {
+				return err
+			}
+			return again(d, 0, 2*time.Second)
+		}},
+		{"collector restarted (SIGTERM)", func(ctx context.Context, d *dice) error {
+			if err := c.stop(ctx); err != nil {
+				return err
+			}
+			return again(d, 0, time.Second)
+		}},
+		{"collector frozen beyond its lease", func(_ context.Context, d *dice) error {
+			return c.freeze(d.between(1200*time.Millisecond, 6*time.Second))
+		}},
+		{"collector removed for a while", func(ctx context.Context, d *dice) error {
+			if err := c.stop(ctx); err != nil {
+				return err
+			}
+			return again(d, 4*time.Second, 12*time.Second)
+		}},
+	}
+	for _, name := range c.groups {
+		if f, ok := w.group(name).store.(*file); ok {
+			faults = append(faults, fault{"SQLite file locked", f.lock})
+		}
+	}
+	return faults
+}
+
+// withholdAcknowledgements lets collectors go on reading and storing what they
+// have claimed, and lets no acknowledgement through: what is stored now will be
+// delivered again. Without this a process would rarely die between the two.
+func (w *world) withholdAcknowledgements(ctx context.Context, d *dice) error {
+	for began := time.Now(); time.Since(began) < time.Second; time.Sleep(time.Millisecond) {
+		// Redis can be away, which is no reason not to kill.
+		if waits, err := w.books.backlog(ctx); err == nil && waits.steps > 0 {
+			break
+		}
+	}
+	pause := d.between(50*time.Millisecond, 300*time.Millisecond)
+	// Redis' pause is a little longer, so that the process does not outlive it.
+	const longer = 200
+	began := time.Now()
+	if err := command(ctx, w.server, "CLIENT", "PAUSE", pause.Milliseconds()+longer, "WRITE"); err != nil {
+		return err
+	}
+	time.Sleep(pause - time.Since(began))
+	return nil
+}

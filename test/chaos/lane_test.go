@@ -1,0 +1,92 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// fault is a kind of fault. inflict does it and makes good again before it
+// returns; it never leaves anything stopped.
+type fault struct {
+	name    string // as reports name it
+	inflict func(ctx context.Context, d *dice) error
+}
+
+// lane inflicts faults on one thing, one after the other. Several lanes work at
+// the same time, so that faults meet.
+type lane struct {
+	name string
+	dice *dice
+	// The time between two faults.
+	least, most time.Duration
+	first       []fault // come first, in this order
+	faults      []fault // then these, in any
+}
+
+// run inflicts faults until the end, which a fault that has begun may outlast.
+func (l *lane) run(ctx context.Context, end time.Time, c *chronicle) error {
+	kinds := bag[fault]{dice: l.dice, all: l.faults}
+	for n := 0; ; n++ {
+		rest := l.dice.between(l.least, l.most)
+		if time.Now().Add(rest).After(end) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rest):
+		}
+		var kind fault
+		if n < len(l.first) {
+			kind = l.first[n]
+		} else {
+			kind = kinds.next()
+		}
+		c.note("%s: %s", l.name, kind.name)
+		began := time.Now()
+		if err := kind.inflict(ctx, l.dice); err != nil {
+			return fmt.Errorf("%s: %s: %w", l.name, kind.name, err)
+		}
+		c.note("%s: over after %.1f s: %s", l.name, time.Since(began).Seconds(), kind.name)
+		c.inflicted(kind.name)
+	}
+}
+
+// chronicle is what happened in a run, and when.
+type chronicle struct {
+	mu     sync.Mutex // guards the fields below
+	began  time.Time
+	lines  []string
+	faults map[string]int
+}
+
+func newChronicle() *chronicle { return &chronicle{began: time.Now(), faults: map[string]int{}} }
+
+func (c *chronicle) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines = append(c.lines, c.stamp(time.Now())+" "+fmt.Sprintf(format, args...))
+}
+
+// stamp is a time as the chronicle writes it: s since the beginning, and the
+// clock's, by which logs can be compared.
+func (c *chronicle) stamp(at time.Time) string {
+	return fmt.Sprintf("%7.2f s (%s)", at.Sub(c.began).Seconds(), at.Format("15:04:05.000"))
+}
+
+func (c *chronicle) inflicted(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults[name]++
+}
+
+func (c *chronicle) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.lines, "\n")
+}

@@ -1,0 +1,97 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The groups of a run. Each has a store of its own.
+const (
+	groupPostgres = "postgres"
+	groupSQLite   = "sqlite"
+	groupCopy     = "copy" // in the process of groupSQLite
+	groupLate     = "late" // joins while the load runs
+)
+
+// plan is what a seed decides before anything starts.
+type plan struct {
+	seed   uint64
+	length time.Duration // of the load and the faults
+
+	topology topology
+	replicas int  // collectors of groupPostgres
+	sqlite   bool // a collector of groupSQLite
+	double   bool // which is also of groupCopy
+	late     bool // a collector of groupLate comes and goes
+
+	rate   int // records a second
+	lists  int // per wire form
+	poison int // one poison entry after about this many records
+}
+
+func newPlan(seed uint64, length time.Duration) plan {
+	d := newDice(seed, "plan")
+	p := plan{
+		seed: seed, length: length,
+		topology: oneOf(d, alone, alone, alone, withSentinels, withSentinels, clustered),
+		replicas: 1 + d.IntN(3),
+		sqlite:   d.chance(0.7),
+		double:   d.chance(0.5),
+		late:     d.chance(0.6),
+		rate:     1000 + 100*d.IntN(21),
+		lists:    1 + d.IntN(4),
+		poison:   400 + d.IntN(1600),
+	}
+	p.double = p.double && p.sqlite
+	return p
+}
+
+// groups names those that are there from the beginning.
+func (p plan) groups() []string {
+	groups := []string{groupPostgres}
+	if p.sqlite {
+		groups = append(groups, groupSQLite)
+	}
+	if p.double {
+		groups = append(groups, groupCopy)
+	}
+	return groups
+}
+
+// String describes the plan in a few words.
+func (p plan) String() string {
+	groups := p.groups()
+	if p.late {
+		groups = append(groups, groupLate)
+	}
+	replicas := "1 replica"
+	if p.replicas > 1 {
+		replicas = fmt.Sprintf("%d replicas", p.replicas)
+	}
+	return fmt.Sprintf("%s, %s, groups %s", p.topology, replicas, strings.Join(groups, " "))
+}
+
+func TestASeedAlwaysGivesTheSamePlan(t *testing.T) {
+	t.Parallel()
+	different := map[string]bool{}
+	for seed := range uint64(100) {
+		p := newPlan(seed, time.Minute)
+		assert.Equal(t, p, newPlan(seed, time.Minute))
+		different[p.String()] = true
+	}
+	assert.Greater(t, len(different), 20, "plans: %v", different)
+}
+
+func TestABagGivesEachValueBeforeAnyComesAgain(t *testing.T) {
+	t.Parallel()
+	b := bag[int]{dice: newDice(1, "bag"), all: []int{1, 2, 3, 4}}
+	for range 10 {
+		assert.ElementsMatch(t, b.all, []int{b.next(), b.next(), b.next(), b.next()})
+	}
+}

@@ -1,0 +1,166 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// summary is one line about a seed.
+func (o *outcome) summary() string {
+	verdict := "as pushed"
+	if o.faulty != nil {
+		verdict = "FAILED"
+	}
+	return fmt.Sprintf("seed %d: %s; %d records and %d poison in %.0f s, %d faults, drained in %.1f s: lost %d, doubled %d, dead letters %d: %s",
+		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.drained.Seconds(), o.lost, o.doubled, o.letters, verdict)
+}
+
+func (o *outcome) inflicted() int {
+	total := 0
+	for _, n := range o.faults {
+		total += n
+	}
+	return total
+}
+
+// report is about many seeds.
+type report struct{ outcomes []*outcome }
+
+// kind is a row of the table of faults.
+type kind struct {
+	Name  string
+	Count int // how often it was inflicted
+	Seeds int // in how many seeds
+}
+
+// survived counts faults by kind, in the seeds that passed.
+func (r *report) survived() []kind {
+	byName := map[string]*kind{}
+	for _, o := range r.outcomes {
+		if o.faulty != nil {
+			continue
+		}
+		for name, n := range o.faults {
+			if byName[name] == nil {
+				byName[name] = &kind{Name: name}
+			}
+			byName[name].Count += n
+			byName[name].Seeds++
+		}
+	}
+	kinds := make([]kind, 0, len(byName))
+	for _, k := range byName {
+		kinds = append(kinds, *k)
+	}
+	slices.SortFunc(kinds, func(x, y kind) int { return strings.Compare(x.Name, y.Name) })
+	return kinds
+}
+
+// String is the report's end: what was survived, and what it adds up to.
+func (r *report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%6s %6s  %s\n", "times", "seeds", "fault survived")
+	faults := 0
+	for _, k := range r.survived() {
+		fmt.Fprintf(&b, "%6d %6d  %s\n", k.Count, k.Seeds, k.Name)
+		faults += k.Count
+	}
+	totals := r.totals()
+	fmt.Fprintf(&b, "%d seeds, %d failed: %d faults survived; %d records and %d poison pushed in %.0f s; lost %d, doubled %d\n",
+		len(r.outcomes), totals.Failed, faults, totals.Records, totals.Poison, totals.Seconds, totals.Lost, totals.Doubled)
+	return b.String()
+}
+
+// totals are sums over all seeds.
+type totals struct {
+	Records, Poison, Lost, Doubled, Letters, Failed, Faults int
+	Seconds                                                 float64
+}
+
+func (r *report) totals() totals {
+	var t totals
+	for _, o := range r.outcomes {
+		t.Records += o.records
+		t.Poison += o.poison
+		t.Lost += o.lost
+		t.Doubled += o.doubled
+		t.Letters += o.letters
+		t.Faults += o.inflicted()
+		t.Seconds += o.plan.length.Seconds()
+		if o.faulty != nil {
+			t.Failed++
+		}
+	}
+	return t
+}
+
+// page is docs/chaos.md.
+const page = `# Chaos
+
+What ` + "`{{.Command}}`" + ` found. Each seed runs the built binary with a Redis and a PostgreSQL of its own. Two gateways push
+msgpack and protobuf records to several lists, with poison among them: entries that do not decode, and records that no
+SQL column can hold. Meanwhile a schedule that follows from the seed inflicts faults, several at a time. Afterwards every
+store of every group is compared with what was pushed, record by record:
+
+- lost: records that are missing in a group's store, of those pushed since the group is known;
+- doubled: records that a store has more than once;
+- dead letters are exactly the poison, byte by byte, once for each group;
+- receipts: each group has seen every entry, and what it saw was delivered or became a dead letter;
+- Redis holds nothing but bookkeeping and dead letters, and PostgreSQL has seen no deadlock.
+
+A seed is run again with ` + "`make chaos SEED=<seed> SECONDS={{.Length}}`" + `: the same set-up, the same faults in the same order, at
+about the same times.
+
+**{{.Totals.Records}} records and {{.Totals.Poison}} poison entries pushed in {{printf "%.0f" .Totals.Seconds}} s; {{.Totals.Faults}} faults; lost {{.Totals.Lost}}, doubled {{.Totals.Doubled}}; {{.Totals.Failed}} of {{len .Seeds}} seeds failed.**
+
+## Faults survived
+
+| fault | times | seeds |
+|---|---|---|
+{{range .Kinds}}| {{.Name}} | {{.Count}} | {{.Seeds}} |
+{{end}}
+## Seeds
+
+| seed | set-up | records | poison | faults | drained in | lost | doubled | |
+|---|---|---|---|---|---|---|---|---|
+{{range .Seeds}}| {{.Seed}} | {{.Plan}} | {{.Records}} | {{.Poison}} | {{.Faults}} | {{.Drained}} s | {{.Lost}} | {{.Doubled}} | {{.Verdict}} |
+{{end}}`
+
+// write writes the page. The command is how it was made.
+func (r *report) write(path, command string, length time.Duration) error {
+	type seed struct {
+		Seed                                   uint64
+		Plan, Drained, Verdict                 string
+		Records, Poison, Faults, Lost, Doubled int
+	}
+	var seeds []seed
+	for _, o := range r.outcomes {
+		verdict := "passed"
+		if o.faulty != nil {
+			verdict = "**failed**"
+		}
+		seeds = append(seeds, seed{
+			Seed: o.plan.seed, Plan: o.plan.String(), Drained: fmt.Sprintf("%.1f", o.drained.Seconds()), Verdict: verdict,
+			Records: o.records, Poison: o.poison, Faults: o.inflicted(), Lost: o.lost, Doubled: o.doubled,
+		})
+	}
+	if len(seeds) == 0 {
+		return errors.New("there is nothing to report")
+	}
+	data := map[string]any{
+		"Command": command, "Length": int(length.Seconds()), "Totals": r.totals(), "Kinds": r.survived(), "Seeds": seeds,
+	}
+	var text bytes.Buffer
+	if err := template.Must(template.New("page").Parse(page)).Execute(&text, data); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text.Bytes(), 0o644) //nolint:gosec // a document for everyone
+}

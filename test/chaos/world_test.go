@@ -1,0 +1,245 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// drainPatience is how long the backlog may stand still after the faults.
+	drainPatience = 60 * time.Second
+	// drainTimeout is how long draining may take in all.
+	drainTimeout = 5 * time.Minute
+)
+
+// world is everything that a run starts.
+type world struct {
+	plan      plan
+	dir       string
+	server    server
+	rdb       redis.UniversalClient // the harness's own
+	books     *books
+	database  *database
+	groups    []*group
+	replicas  []*collector // of groupPostgres
+	single    *collector   // of the groups with SQLite files, nil without
+	late      *collector   // of groupLate, nil without
+	journal   *journal
+	chronicle *chronicle
+}
+
+func newWorld(ctx context.Context, p plan, dir string) (w *world, err error) {
+	w = &world{
+		plan: p, dir: dir, chronicle: newChronicle(),
+		journal: &journal{undecodable: map[string]*flush{}, refused: map[string]*flush{}},
+	}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.server, err = newServer(ctx, p); err != nil {
+		return nil, err
+	}
+	if w.rdb, err = w.server.newClient(); err != nil {
+		return nil, err
+	}
+	w.books = newBooks(w.rdb, p.names())
+	if w.database, err = newDatabase(ctx); err != nil {
+		return nil, err
+	}
+	w.groups = []*group{{name: groupPostgres, store: w.database}}
+	for n := range p.replicas {
+		w.replicas = append(w.replicas, w.newCollector(fmt.Sprintf("replica-%d", n+1), groupPostgres))
+	}
+	if p.sqlite {
+		w.addFile(groupSQLite)
+		names := []string{groupSQLite}
+		if p.double {
+			w.addFile(groupCopy)
+			names = append(names, groupCopy)
+		}
+		w.single = w.newCollector("single", names...)
+	}
+	if p.late {
+		w.addFile(groupLate)
+		w.late = w.newCollector("late", groupLate)
+	}
+	return w, nil
+}
+
+// addFile adds a group that stores into an SQLite file.
+func (w *world) addFile(name string) {
+	w.groups = append(w.groups, &group{name: name, store: &file{filepath.Join(w.dir, name+".db")}})
+}
+
+func (w *world) group(name string) *group {
+	return w.groups[slices.IndexFunc(w.groups, func(g *group) bool { return g.name == name })]
+}
+
+// newCollector describes a collector of the groups. Each of its processes draws
+// settings anew, as if somebody tuned it.
+func (w *world) newCollector(name string, groups ...string) *collector {
+	d := newDice(w.plan.seed, "settings of "+name)
+	c := &collector{name: name, dir: w.dir, groups: groups}
+	c.config = func() object {
+		receivers, exporters, pipelines := object{}, object{}, object{}
+		for _, group := range groups {
+			receiver := object{
+				"group": group, "timeout": "2s", "poll_interval": "50ms",
+				"lease":            oneOf(d, "1s", "2s", "4s"),
+				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
+				"chunk_bytes":      oneOf(d, 64<<10, 1<<20, 8<<20),
+				"max_in_flight":    oneOf(d, 1, 2, 4),
+				"shutdown_timeout": oneOf(d, "0s", "1s", "3s"),
+				"redelivery":       object{"initial_interval": "50ms", "max_interval": "1s"},
+			}
+			w.server.receiver(receiver)
+			receivers["tykredis/"+group] = receiver
+			exporters["tyksql/"+group] = w.group(group).store.exporter()
+			pipelines["logs/"+group] = object{"receivers": []string{"tykredis/" + group}, "exporters": []string{"tyksql/" + group}}
+		}
+		return object{
+			"receivers": receivers, "exporters": exporters,
+			"service": object{
+				// Several collectors run beside each other; the port of their metrics is fixed.
+				"telemetry": object{"metrics": object{"level": "none"}},
+				"pipelines": pipelines,
+			},
+		}
+	}
+	return c
+}
+
+// collectors are those that run for the whole time, but for faults.
+func (w *world) collectors() []*collector {
+	all := slices.Clone(w.replicas)
+	if w.single != nil {
+		all = append(all, w.single)
+	}
+	return all
+}
+
+// everyone is all collectors that were ever started.
+func (w *world) everyone() []*collector {
+	all := w.collectors()
+	if w.late != nil && w.late.began() {
+		all = append(all, w.late)
+	}
+	return all
+}
+
+// begin starts the collectors and waits until their groups are known at every
+// list: from then on nothing may be missing.
+func (w *world) begin(ctx context.Context) error {
+	for _, c := range w.collectors() {
+		if err := c.start(); err != nil {
+			return err
+		}
+	}
+	for _, c := range w.collectors() {
+		if err := c.waitReady(ctx); err != nil {
+			return err
+		}
+	}
+	for _, name := range w.plan.groups() {
+		if err := w.books.waitJoined(ctx, w.group(name)); err != nil {
+			return err
+		}
+	}
+	return w.database.prepareFaults(ctx)
+}
+
+// load runs gateways and lanes beside each other until both are done.
+func (w *world) load(ctx context.Context, lanes []*lane) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards errs
+	var errs []error
+	run := func(do func() error) {
+		wg.Go(func() {
+			if err := do(); err != nil {
+				cancel()
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+		})
+	}
+	end := time.Now().Add(w.plan.length)
+	for n := range gateways {
+		g, err := newGateway(n, w.plan, w.server, w.rdb, w.journal)
+		if err != nil {
+			return err
+		}
+		run(func() error { return g.run(ctx) })
+	}
+	for _, l := range lanes {
+		run(func() error { return l.run(ctx, end, w.chronicle) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// drain waits until nothing waits for any group. It is as patient as there is
+// progress.
+func (w *world) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	least, since := int64(-1), time.Now()
+	for {
+		for _, c := range w.everyone() {
+			if _, err := c.running(); err != nil {
+				return err
+			}
+		}
+		waits, err := w.books.backlog(ctx)
+		switch {
+		case err == nil && waits.entries == 0:
+			return nil
+		case err == nil && (least < 0 || waits.steps < least):
+			least, since = waits.steps, time.Now()
+		case time.Since(since) > drainPatience:
+			return fmt.Errorf("the backlog has stood still for %s, %d entries wait: %w", drainPatience, waits.entries, errors.Join(err, ctx.Err()))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("draining takes too long, %d entries wait: %w", waits.entries, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// end stops the collectors in good order.
+func (w *world) end(ctx context.Context) error {
+	var errs []error
+	for _, c := range w.everyone() {
+		errs = append(errs, c.stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (w *world) close() {
+	for _, c := range w.everyone() {
+		c.close()
+	}
+	if w.rdb != nil {
+		_ = w.rdb.Close() // reports only that it was closed before
+	}
+	if w.server != nil {
+		w.server.close()
+	}
+	if w.database != nil {
+		w.database.postgres.Close()
+	}
+}
