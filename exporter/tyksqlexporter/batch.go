@@ -83,8 +83,15 @@ func newBatch(logs plog.Logs, tables ...table) *batch {
 	return b
 }
 
-// divide makes a part for each table.
+// divide makes a part for each table. Uptime checks are refused where no table takes
+// them: whoever had them read wants them stored.
 func (b *batch) divide(tables []table) {
+	uptime := slices.ContainsFunc(tables, func(t table) bool { return t.layout.kind == kindUptime })
+	for i := range b.entries {
+		if b.entries[i].kind == kindUptime && !uptime {
+			b.entries[i].kind = kindForeign
+		}
+	}
 	b.parts = slices.Grow(b.parts, len(tables))[:len(tables)] // which keeps the memory of former parts
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -109,7 +116,11 @@ func (b *batch) release() {
 func (b *batch) add(log plog.LogRecord, current int32) int32 {
 	e := entry{log: log, segment: noSegment}
 	defer func() { b.entries = append(b.entries, e) }()
-	if log.EventName() != analytics.EventRequest {
+	switch log.EventName() {
+	case analytics.EventRequest:
+	case analytics.EventUptime:
+		e.kind = kindUptime
+	default:
 		e.kind = kindForeign
 		return current
 	}
@@ -207,15 +218,20 @@ func (b *batch) rewind() {
 	b.refusals = b.refusals[:0]
 	for i := range b.entries {
 		if e := &b.entries[i]; e.kind == kindForeign {
-			b.refusals = append(b.refusals, refusal{
-				entry: int32(i), reason: reasonForeign, //nolint:gosec // as many as records
-				text: fmt.Sprintf("not an analytics record: its event name is %q, want %q", e.log.EventName(), analytics.EventRequest),
-			})
+			b.refusals = append(b.refusals, refusal{entry: int32(i), reason: reasonForeign, text: foreignText(e.log.EventName())}) //nolint:gosec // as many as records
 		}
 	}
 	for i := range b.parts {
 		b.parts[i].rewind()
 	}
+}
+
+// foreignText says why a record of some event is refused.
+func foreignText(event string) string {
+	if event == analytics.EventUptime {
+		return "an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own"
+	}
+	return fmt.Sprintf("not an analytics record: its event name is %q, want %q", event, analytics.EventRequest)
 }
 
 // empty tells that no record has a kind that a table could hold.

@@ -56,6 +56,8 @@ type TablesConfig struct {
 	Graph TableConfig `mapstructure:"graph"`
 	// MCP holds MCP requests.
 	MCP TableConfig `mapstructure:"mcp"`
+	// Uptime counts uptime checks by hour.
+	Uptime TableConfig `mapstructure:"uptime"`
 }
 
 // TableConfig is one table.
@@ -96,6 +98,7 @@ func createDefaultConfig() component.Config {
 			Requests: TableConfig{Enabled: true, Name: "tyk_analytics"},
 			Graph:    TableConfig{Name: "tyk_analytics_graph"},
 			MCP:      TableConfig{Name: "tyk_analytics_mcp"},
+			Uptime:   TableConfig{Name: "tyk_uptime_analytics"},
 		},
 		MaxOpenConns: 10,
 		Ledger:       LedgerConfig{Retention: 3 * 24 * time.Hour, PruneInterval: time.Hour},
@@ -123,7 +126,7 @@ func (c *TablesConfig) list() []struct {
 	return []struct {
 		TableConfig
 		layout *layout
-	}{{c.Requests, requestLayout}, {c.Graph, graphLayout}, {c.MCP, mcpLayout}}
+	}{{c.Requests, requestLayout}, {c.Graph, graphLayout}, {c.MCP, mcpLayout}, {c.Uptime, uptimeLayout}}
 }
 
 // enabledTables are the tables to be written, that of the requests first.
@@ -157,7 +160,7 @@ func (c *TablesConfig) Validate() error {
 		keys[strings.ToLower(t.Name)] = key
 	}
 	if len(keys) == 0 {
-		errs = append(errs, errors.New("no table is enabled, so nothing would be stored: enable requests, graph or mcp"))
+		errs = append(errs, errors.New("no table is enabled, so nothing would be stored: enable requests, graph, mcp or uptime"))
 	}
 	return errors.Join(errs...)
 }

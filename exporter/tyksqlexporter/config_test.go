@@ -30,6 +30,7 @@ func TestConfigIsRead(t *testing.T) {
 		Requests: TableConfig{Enabled: true, Name: "tyk_analytics_eu"},
 		Graph:    TableConfig{Enabled: true, Name: "my_graph"},
 		MCP:      TableConfig{Enabled: true, Name: "my_mcp"},
+		Uptime:   TableConfig{Enabled: true, Name: "my_uptime"},
 	}
 	all.MaxOpenConns = 20
 	all.Ledger = LedgerConfig{Retention: 72 * time.Hour, PruneInterval: 10 * time.Minute}
@@ -128,7 +129,7 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		},
 		"nothing to write": {
 			func(c *Config) { c.Tables.Requests.Enabled = false },
-			`tables: no table is enabled, so nothing would be stored: enable requests, graph or mcp`,
+			`tables: no table is enabled, so nothing would be stored: enable requests, graph, mcp or uptime`,
 		},
 		"no connections": {
 			func(c *Config) { c.MaxOpenConns = 0 },

@@ -277,7 +277,7 @@ func testForeignRecords(t *testing.T, fresh newTarget) {
 		err := e.ConsumeLogs(t.Context(), logs)
 		require.True(t, consumererror.IsPermanent(err))
 		assert.Equal(t, map[int64]string{
-			1: `foreign: not an analytics record: its event name is "tyk.uptime", want "tyk.request"`,
+			1: `foreign: an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own`,
 			3: `foreign: not an analytics record: its event name is "", want "tyk.request"`,
 		}, refusedOf(t, err))
 	}

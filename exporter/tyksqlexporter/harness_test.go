@@ -230,20 +230,30 @@ func goldenLines(t testing.TB, name string) []string {
 	return strings.Split(strings.TrimSuffix(string(golden(t, name)), "\n"), "\n")
 }
 
+// goldenEntries gives the entries of a gateway's list as they are in Redis.
+func goldenEntries(t testing.TB, name string) [][]byte {
+	t.Helper()
+	content := golden(t, name)
+	var entries [][]byte
+	for len(content) > 0 {
+		n := binary.BigEndian.Uint32(content)
+		entries = append(entries, content[4:4+n])
+		content = content[4+n:]
+	}
+	return entries
+}
+
 // goldenRecords decodes the records of a gateway: msgpack or protobuf.
 func goldenRecords(t testing.TB, wire string) []analytics.Record {
 	t.Helper()
 	decode := map[string]func([]byte, *analytics.Record) error{
 		"msgpack": analytics.DecodeMsgpack, "protobuf": analytics.DecodeProtobuf,
 	}[wire]
-	content := golden(t, "records-"+wire+".bin.gz")
 	var records []analytics.Record
-	for len(content) > 0 {
-		n := binary.BigEndian.Uint32(content)
+	for _, entry := range goldenEntries(t, "records-"+wire+".bin.gz") {
 		var r analytics.Record
-		require.NoError(t, decode(content[4:4+n], &r))
+		require.NoError(t, decode(entry, &r))
 		records = append(records, r)
-		content = content[4+n:]
 	}
 	return records
 }

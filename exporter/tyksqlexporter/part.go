@@ -28,7 +28,7 @@ func (p *part) rewind() {
 	clear(p.states)
 	for i := range p.batch.entries {
 		if p.batch.entries[i].kind == kindForeign {
-			p.states[i] = stateNotTaken
+			p.states[i] = stateRefused
 		}
 	}
 }
@@ -82,7 +82,12 @@ func (p *part) pending() []int32 {
 			continue
 		}
 		e := &p.batch.entries[i]
-		if e.kind == 0 && p.layout.kind != kindRequest {
+		switch {
+		case e.kind != 0 || p.layout.kind == kindRequest:
+		case p.layout.kind == kindUptime: // whose records are known by their event
+			p.states[i] = stateNotTaken
+			continue
+		default:
 			p.batch.record.FromLog(e.log)
 			e.kind = kindOf(&p.batch.record)
 		}

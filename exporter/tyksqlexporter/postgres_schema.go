@@ -40,7 +40,8 @@ type postgresTable struct {
 	table
 	bare         string // the name as the server prints it
 	quoted       string // with schema
-	copy, create string
+	copy, upsert string
+	create       []string
 	encodings    []encoding
 }
 
@@ -132,9 +133,13 @@ func findPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table) (*p
 func (t *postgresTable) find(ctx context.Context, conn *pgx.Conn, schema, kind string) ([]string, error) {
 	switch kind {
 	case "":
-		return []string{t.create}, nil
+		return t.create, nil
 	case "r", "p", "f":
-		return t.match(ctx, conn, schema)
+		missing, err := t.match(ctx, conn, schema)
+		if err == nil && t.layout.primary != "" {
+			err = t.matchPrimary(ctx, conn)
+		}
+		return missing, err
 	}
 	return nil, schemaErrorf("table %q: is a view or the like, records cannot be copied into it: set tables::%s::name to a table", t.name, t.layout.key)
 }
@@ -193,7 +198,14 @@ func newPostgresTable(schema string, of table) *postgresTable {
 		definitions[i] = names[i] + " " + postgresTypes[c.class]
 		t.encodings[i], _ = encodingFor(c.class, canonicalType(c.class))
 	}
-	t.create = "create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")"
+	if of.layout.primary != "" {
+		definitions = append(definitions, "primary key ("+pgx.Identifier{of.layout.primary}.Sanitize()+")")
+	}
+	t.create = []string{"create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")"}
+	for name, of := range of.layout.indexes() {
+		t.create = append(t.create, "create index if not exists "+pgx.Identifier{name}.Sanitize()+" on "+t.quoted+` ("`+strings.Join(of, `", "`)+`")`)
+	}
+	t.upsert = postgresUpsert(t.quoted)
 	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
 	return t
 }
@@ -250,6 +262,23 @@ func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema string
 		return nil, &schemaError{text: errors.Join(errs...).Error()}
 	}
 	return missing, nil
+}
+
+// matchPrimary refuses a table in which rows could not be found again.
+func (t *postgresTable) matchPrimary(ctx context.Context, conn *pgx.Conn) error {
+	var unique bool
+	err := conn.QueryRow(ctx, `select exists (select from pg_index i
+		join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+		where i.indrelid = to_regclass($1) and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and a.attname = $2)`,
+		t.quoted, t.layout.primary).Scan(&unique)
+	if err != nil {
+		return fmt.Errorf("read the indexes of table %q: %w", t.name, err)
+	}
+	if !unique {
+		return schemaErrorf("table %q: has no primary key or unique index on %q, so nothing can be added to its rows: make one, or set tables::%s::name to another table",
+			t.name, t.layout.primary, t.layout.key)
+	}
+	return nil
 }
 
 // findColumns lists the columns of a table.

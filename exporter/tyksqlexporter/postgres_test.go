@@ -28,6 +28,8 @@ func TestPostgres(t *testing.T) {
 		"a connection lost in a COPY is one more attempt":     testPostgresCutInCopy,
 		"sessions ended by an operator are more attempts":     testPostgresSessionEnded,
 		"a read-only database is waited for":                  testPostgresReadOnly,
+		"uptime without its primary key fails the start":      testPostgresUptimeWithoutKey,
+		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
 		"a locked table is waited for":                        testPostgresLocked,
 	}
 	for name, test := range bothDatabases() {
@@ -48,5 +50,6 @@ func bothDatabases() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, refusedTests)
 	maps.Copy(tests, schemaTests)
 	maps.Copy(tests, tableTests)
+	maps.Copy(tests, uptimeTests)
 	return tests
 }

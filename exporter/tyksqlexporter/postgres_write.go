@@ -86,20 +86,29 @@ func (w *postgresWrite) queueLook(queries *pgx.Batch, sink string, rows *[]span)
 	})
 }
 
-// store copies everything. Where the server refuses a record, it gives the entry
-// that the server names, or -1.
+// store writes everything. Where the server refuses a record, it gives the entry
+// that the server names, or nobody.
 func (w *postgresWrite) store(ctx context.Context) (int32, error) {
 	for p := range w.portions() {
-		place, err := w.copy(ctx, p)
+		place, err := w.send(ctx, p)
 		switch {
 		case err == nil:
 		case place >= 0:
 			return p.list[place], err
 		default:
-			return -1, err
+			return nobody, err
 		}
 	}
-	return -1, nil
+	return nobody, nil
+}
+
+// send writes a portion with one statement. Where the server refuses a record, it
+// gives the place in the list that the server names, or -1.
+func (w *postgresWrite) send(ctx context.Context, p portion) (int, error) {
+	if p.table.layout.kind == kindUptime {
+		return -1, w.upsert(ctx, p)
+	}
+	return w.copy(ctx, p)
 }
 
 // copy writes a portion with one COPY. Where the server refuses a record, it gives
@@ -153,11 +162,9 @@ func (p portion) refusedPlace(err error) int {
 }
 
 // isolate stores the batch around the records that the server refuses. It starts
-// the transaction anew and works with savepoints: a piece that is refused is cut at
-// the row that the server named, or in the middle, until the refused record stands
-// alone. A refused record so costs two or three statements, or two for each
-// halving where the server does not name it. The entry named first is cut out
-// before anything is tried; where it is -1, none is.
+// the transaction anew and works with savepoints. A refused record so costs two or
+// three statements, or two for each halving where the server does not name it. The
+// entry named first is cut out before anything is tried, unless it is nobody.
 func (w *postgresWrite) isolate(ctx context.Context, named int32) error {
 	if _, err := w.conn.Exec(ctx, "rollback"); err != nil {
 		return fmt.Errorf("roll back: %w", err)
@@ -175,29 +182,17 @@ func (w *postgresWrite) isolate(ctx context.Context, named int32) error {
 
 // storeAround stores a portion around the records that the server refuses.
 func (w *postgresWrite) storeAround(ctx context.Context, p portion, place int) error {
-	pieces := [][]int32{p.list}
-	if place >= 0 {
-		pieces = cut(p.list, place, nil)
-	}
-	for len(pieces) > 0 {
+	return storeAround(p.list, place, func(list []int32) (int, error) {
 		piece := p
-		piece.list = pieces[len(pieces)-1]
-		pieces = pieces[:len(pieces)-1]
-		place, err := w.try(ctx, piece)
-		if err == nil {
-			continue
-		}
+		piece.list = list
+		return w.try(ctx, piece)
+	}, func(i int32, err error) bool {
 		action, reason := classifyPostgres(err)
-		if action != actionRefuse {
-			return err
+		if action == actionRefuse && i != nobody {
+			p.part.refuse(i, reason, serverText(err))
 		}
-		if len(piece.list) == 1 {
-			p.part.refuse(piece.list[0], reason, serverText(err))
-			continue
-		}
-		pieces = cut(piece.list, place, pieces)
-	}
-	return nil
+		return action == actionRefuse
+	})
 }
 
 // serverText is what the server says about a refused record, without what the
@@ -209,27 +204,12 @@ func serverText(err error) string {
 	return err.Error()
 }
 
-// cut pushes the pieces of list before, at and after place, or its halves, so that
-// the first is taken next. No piece is as long as the list unless that is one long.
-func cut(list []int32, place int, pieces [][]int32) [][]int32 {
-	before, after := len(list)/2, len(list)/2
-	if place >= 0 && place < len(list) {
-		before, after = place, place+1
-	}
-	for _, piece := range [][]int32{list[after:], list[before:after], list[:before]} {
-		if len(piece) > 0 {
-			pieces = append(pieces, piece)
-		}
-	}
-	return pieces
-}
-
-// try copies a piece, and takes it back where that fails.
+// try writes a piece, and takes it back where that fails.
 func (w *postgresWrite) try(ctx context.Context, piece portion) (int, error) {
 	if _, err := w.conn.Exec(ctx, "savepoint piece"); err != nil {
 		return -1, fmt.Errorf("set a savepoint: %w", err)
 	}
-	place, err := w.copy(ctx, piece)
+	place, err := w.send(ctx, piece)
 	if err == nil {
 		if _, err := w.conn.Exec(ctx, "release savepoint piece"); err != nil {
 			return -1, fmt.Errorf("release a savepoint: %w", err)

@@ -202,7 +202,13 @@ func (t *sqliteTable) apply(ctx context.Context, conn *sql.Conn, p *part) error 
 		}
 		p.skipApplied(rows)
 	}
-	if pending := p.pending(); len(pending) > 0 {
+	switch pending := p.pending(); {
+	case len(pending) == 0:
+	case t.layout.kind == kindUptime:
+		if err := t.upsert(ctx, conn, p, pending); err != nil {
+			return err
+		}
+	default:
 		err := conn.Raw(func(driverConn any) error {
 			w, err := newSQLiteWrite(driverConn, t, p)
 			if err != nil {

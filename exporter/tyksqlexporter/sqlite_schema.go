@@ -54,8 +54,8 @@ const (
 // sqliteTable is one table and its statements.
 type sqliteTable struct {
 	table
-	create      string
-	insert, row string // insert ends before the first row
+	create      []string
+	insert, row string // insert ends before the first row, but for uptime
 }
 
 func newSQLiteTable(of table) *sqliteTable {
@@ -65,12 +65,22 @@ func newSQLiteTable(of table) *sqliteTable {
 		names[i] = quoteSQLite(c.name)
 		definitions[i] = names[i] + " " + sqliteTypes[c.class]
 	}
-	return &sqliteTable{
+	if of.layout.primary != "" {
+		definitions = append(definitions, "primary key ("+quoteSQLite(of.layout.primary)+")")
+	}
+	t := &sqliteTable{
 		table:  of,
-		create: "create table if not exists " + quoteSQLite(of.name) + " (\n  " + strings.Join(definitions, ",\n  ") + ")",
+		create: []string{"create table if not exists " + quoteSQLite(of.name) + " (\n  " + strings.Join(definitions, ",\n  ") + ")"},
 		insert: "insert into " + quoteSQLite(of.name) + " (" + strings.Join(names, ", ") + ") values ",
 		row:    "(?" + strings.Repeat(",?", len(columns)-1) + ")",
 	}
+	for name, of := range of.layout.indexes() {
+		t.create = append(t.create, "create index if not exists "+quoteSQLite(name)+" on "+quoteSQLite(t.name)+` ("`+strings.Join(of, `", "`)+`")`)
+	}
+	if of.layout.kind == kindUptime {
+		t.insert = sqliteUpsert(of.name)
+	}
+	return t
 }
 
 func quoteSQLite(name string) string {
@@ -112,13 +122,11 @@ func (t *sqliteTable) open(ctx context.Context, conn *sql.Conn) error {
 	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", t.name).Scan(&kind)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
+		return execEach(ctx, conn, t.create...)
 	case err != nil:
 		return fmt.Errorf("look for table %q: %w", t.name, err)
 	case kind != "table":
 		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set tables::%s::name to a table", t.name, t.layout.key)
-	}
-	if err := execEach(ctx, conn, t.create); err != nil {
-		return err
 	}
 	missing, err := t.match(ctx, conn)
 	if err != nil {

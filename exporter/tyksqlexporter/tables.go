@@ -13,6 +13,7 @@ const (
 	kindRequest kind = 1 << iota // requests, those of GraphQL too
 	kindGraph
 	kindMCP
+	kindUptime
 	kindForeign // not an analytics record
 )
 
@@ -34,6 +35,15 @@ type layout struct {
 	key     string // of the configuration's tables, and in metrics
 	kind    kind
 	columns []column
+	primary string // the column of the primary key, empty without one
+}
+
+// indexes gives what is created with a table, by name: the columns.
+func (l *layout) indexes() map[string][]string {
+	if l.kind == kindUptime {
+		return map[string][]string{"dimension": {"timestamp", "org_id", "dimension", "dimension_value"}}
+	}
+	return nil
 }
 
 // The layouts (contract: records and raw stores, sections 2.3 and 4.8).

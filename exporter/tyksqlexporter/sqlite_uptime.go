@@ -1,0 +1,84 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// sqliteUpsert is the statement that adds one counter to a table.
+func sqliteUpsert(name string) string {
+	columns, values := make([]string, len(uptimeLayout.columns)), make([]string, len(uptimeLayout.columns))
+	for i, c := range uptimeLayout.columns {
+		columns[i], values[i] = quoteSQLite(c.name), "?"
+	}
+	changes := []string{
+		"counter_last_time = max(counter_last_time, excluded.counter_last_time)",
+		`counter_request_time = case when counter_hits + excluded.counter_hits = 0 then 0 else
+			(counter_total_request_time + excluded.counter_total_request_time) / cast(counter_hits + excluded.counter_hits as real) end`,
+	}
+	for _, name := range uptimeSums() {
+		changes = append(changes, name+" = "+name+" + excluded."+name)
+	}
+	return "insert into " + quoteSQLite(name) + " (" + strings.Join(columns, ", ") + ") values (" + strings.Join(values, ", ") +
+		")\non conflict (id) do update set " + strings.Join(changes, ", ")
+}
+
+// sqliteCounter are a counter's values in the order of the table's columns.
+func sqliteCounter(c *uptimeCounter) []any {
+	values := map[string]any{
+		"id": c.id, "counter_hits": c.hits, "counter_success": c.successes, "counter_error": c.failures,
+		"counter_request_time": c.average(), "counter_total_request_time": c.totalTime,
+		"counter_identifier": c.identifier, "counter_last_time": c.lastCheck(),
+		"counter_error_map": "{}", "counter_error_list": "[]",
+		"timestamp": c.hour, "org_id": c.org, "dimension": c.dimension, "dimension_value": c.value,
+	}
+	for at, code := range uptimeCodes {
+		values["code_"+code] = c.codes[at]
+	}
+	constant := map[class]any{classText: "", classInteger: int64(0), classFloat: float64(0)}
+	list := make([]any, len(uptimeLayout.columns))
+	for i, column := range uptimeLayout.columns {
+		value, ok := values[column.name]
+		if !ok {
+			value = constant[column.class]
+		}
+		list[i] = value
+	}
+	return list
+}
+
+// upsert adds the checks to their rows, around those that SQLite refuses.
+func (t *sqliteTable) upsert(ctx context.Context, conn *sql.Conn, p *part, list []int32) error {
+	return storeAround(list, -1, func(piece []int32) (int, error) {
+		if err := execEach(ctx, conn, "savepoint piece"); err != nil {
+			return -1, err
+		}
+		err := t.count(ctx, conn, countUptime(p, piece))
+		if err != nil {
+			if undo := execEach(ctx, conn, "rollback to piece"); undo != nil {
+				return -1, undo
+			}
+		}
+		if release := execEach(ctx, conn, "release piece"); release != nil {
+			return -1, release
+		}
+		return -1, err
+	}, func(i int32, err error) bool {
+		action, reason := classifySQLite(err)
+		if action == actionRefuse && i != nobody {
+			p.refuse(i, reason, err.Error())
+		}
+		return action == actionRefuse
+	})
+}
+
+func (t *sqliteTable) count(ctx context.Context, conn *sql.Conn, rows []*uptimeCounter) error {
+	for _, c := range rows {
+		if _, err := conn.ExecContext(ctx, t.insert, sqliteCounter(c)...); err != nil {
+			return fmt.Errorf("count into %s: %w", t.name, err)
+		}
+	}
+	return nil
+}

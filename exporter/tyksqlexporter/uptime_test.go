@@ -1,0 +1,281 @@
+package tyksqlexporter
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"pgregory.net/rapid"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// uptimeTests hold for each database.
+var uptimeTests = map[string]func(*testing.T, newTarget){
+	"uptime counts are those of Tyk Pump by hour":   testUptimeGolden,
+	"uptime checks are counted once":                testUptimeOnce,
+	"uptime checks of many writers are all counted": testUptimeWriters,
+	"an uptime check that is refused is named":      testUptimeRefused,
+	"uptime checks without their table are refused": testUptimeNotEnabled,
+	"uptime checks of nobody are not taken":         testUptimeOfNobody,
+	"text in uptime checks is cleaned":              testUptimeUnclean,
+}
+
+func withUptime(d target) target {
+	d.config.Tables.Uptime.Enabled = true
+	return d
+}
+
+// checksOf makes one push of uptime checks.
+func checksOf(segment string, first int, checks ...analytics.Uptime) plog.Logs {
+	logs := plog.NewLogs()
+	slice := analytics.AppendScope(logs)
+	for i := range checks {
+		checks[i].ToLog(slice.AppendEmpty(), analytics.UID{Segment: segment, Index: int64(first + i)}.String())
+	}
+	return logs
+}
+
+func goldenChecks(t *testing.T) []analytics.Uptime {
+	t.Helper()
+	var checks []analytics.Uptime
+	for _, entry := range goldenEntries(t, "uptime.bin.gz") {
+		var check analytics.Uptime
+		require.NoError(t, analytics.DecodeUptime(entry, &check))
+		checks = append(checks, check)
+	}
+	return checks
+}
+
+// aCheck is a successful check of the i-th of five addresses.
+func aCheck(i int) analytics.Uptime {
+	return analytics.Uptime{
+		URL: fmt.Sprintf("http://upstream-%d.example/", i%5), RequestTime: int64(10 + i), ResponseCode: 200,
+		TimeStamp: testTime.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
+	}
+}
+
+type uptimeRow map[string]any
+
+func (r uptimeRow) key() string {
+	return fmt.Sprintf("%v|%v|%v", r["org_id"], r["dimension"], r["dimension_value"])
+}
+
+// uptimeRows reads the table, numbers as floats and times as text.
+func uptimeRows(t *testing.T, d target) []uptimeRow {
+	t.Helper()
+	columns := make([]string, 0, len(uptimeLayout.columns))
+	for _, c := range uptimeLayout.columns {
+		name := c.name
+		if c.class == classTime {
+			name = "substr(cast(" + name + " as text), 1, 19)"
+		}
+		columns = append(columns, "'"+c.name+"', "+name)
+	}
+	build := "json_object("
+	if d.config.Driver == driverPostgres {
+		build = "json_build_object("
+	}
+	var rows []uptimeRow
+	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as text) from tyk_uptime_analytics order by id") {
+		var row uptimeRow
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// The sums over all hours are those of Tyk Pump, as are ids and everything else
+// but what docs/differences.md lists: the hour, the mean and the last time.
+func testUptimeGolden(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	e := d.start(t)
+	checks := goldenChecks(t)
+	for from := 0; from < len(checks); from += 20 { // the rows do not depend on how checks come
+		to := min(from+20, len(checks))
+		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", from, checks[from:to]...)))
+	}
+	sums := uptimeSums()
+	sumUp := func(rows []uptimeRow) map[string]uptimeRow {
+		totals := map[string]uptimeRow{}
+		for _, row := range rows {
+			assert.Equal(t, fmt.Sprintf("%x", fmt.Sprintf("%.0f%s%s%s", row["timestamp"], row["org_id"], row["dimension"], row["dimension_value"])), row["id"])
+			total := totals[row.key()]
+			if total == nil {
+				total = uptimeRow{}
+				for name, value := range row {
+					total[name] = value
+				}
+				for _, name := range []string{"id", "timestamp", "counter_request_time", "counter_last_time"} {
+					delete(total, name)
+				}
+				totals[row.key()] = total
+				continue
+			}
+			for _, name := range sums {
+				total[name] = total[name].(float64) + row[name].(float64)
+			}
+		}
+		return totals
+	}
+	var want []uptimeRow
+	for _, line := range goldenLines(t, "rows-uptime.jsonl.gz") {
+		var row uptimeRow
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		want = append(want, row)
+	}
+	got := uptimeRows(t, d)
+	assert.Equal(t, sumUp(want), sumUp(got))
+
+	hits := map[string]float64{} // counted here by hour and organisation
+	for _, check := range checks {
+		if check.OrgID != "" {
+			hits[fmt.Sprint(check.OrgID, check.TimeStamp.Truncate(time.Hour).Unix())]++
+		}
+	}
+	for _, row := range got {
+		assert.InDelta(t, row["counter_total_request_time"].(float64)/row["counter_hits"].(float64), row["counter_request_time"], 1e-9)
+		if row["dimension"] == "" {
+			key := fmt.Sprintf("%s%.0f", row["org_id"], row["timestamp"])
+			assert.InDelta(t, hits[key], row["counter_hits"], 0, key)
+			delete(hits, key)
+		}
+	}
+	assert.Empty(t, hits)
+}
+
+func testUptimeOnce(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	e := d.start(t)
+	checks := []analytics.Uptime{aCheck(0), aCheck(5), aCheck(10)}
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", 0, checks[:2]...)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", 0, checks...)))
+	}
+	rows := uptimeRows(t, d)
+	require.Len(t, rows, 2)
+	for _, row := range rows {
+		assert.InDelta(t, 3, row["counter_hits"], 0)
+		assert.InDelta(t, 45, row["counter_total_request_time"], 0)
+		assert.InDelta(t, 15, row["counter_request_time"], 0)
+		assert.Equal(t, "2026-08-20 10:21:12", row["counter_last_time"])
+	}
+	assert.Equal(t, []string{"tyk_uptime_analytics"}, d.texts(t, "select distinct sink from otelcol_tyk_ledger"))
+}
+
+func testUptimeWriters(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	e := d.start(t)
+	const writers, pushes, each = 8, 10, 20
+	var wg sync.WaitGroup
+	for writer := range writers {
+		wg.Go(func() {
+			for push := range pushes {
+				checks := make([]analytics.Uptime, each)
+				for i := range checks {
+					checks[i] = aCheck(rand.IntN(300))
+				}
+				assert.NoError(t, e.ConsumeLogs(t.Context(), checksOf(fmt.Sprint("seg", writer, "x", push), 0, checks...)))
+			}
+		})
+	}
+	wg.Wait()
+	assert.EqualValues(t, writers*pushes*each, d.number(t, "select sum(counter_hits) from tyk_uptime_analytics where dimension = ''"))
+	assert.EqualValues(t, writers*pushes*each, d.number(t, "select sum(code_200) from tyk_uptime_analytics where dimension = 'url'"))
+}
+
+func testUptimeRefused(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	e := d.start(t)
+	refuseColumn(t, d, "tyk_uptime_analytics", "dimension_value", "http://upstream-3.example/")
+	checks := make([]analytics.Uptime, 10)
+	for i := range checks {
+		checks[i] = aCheck(i)
+	}
+	for range 2 {
+		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), checksOf("seg", 0, checks...)))
+		require.Len(t, reasons, 2)
+		assert.Contains(t, reasons[3], "constraint: ")
+		assert.Contains(t, reasons, int64(8))
+		assert.EqualValues(t, 8, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
+	}
+}
+
+func testUptimeNotEnabled(t *testing.T, fresh newTarget) {
+	d := fresh(t)
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))))
+	assert.Equal(t, "foreign: an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own", reasons[0])
+	d = withUptime(d)
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))), "replayed")
+	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
+}
+
+func testUptimeOfNobody(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	check := aCheck(0)
+	check.OrgID = ""
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, check)))
+	assert.Empty(t, uptimeRows(t, d))
+	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
+}
+
+func testUptimeUnclean(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	check := aCheck(0)
+	check.URL, check.TimeStamp = "http://a\x00b", time.Time{}
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, check)))
+	assert.Equal(t, []string{"http://a\uFFFDb"}, d.texts(t, "select dimension_value from tyk_uptime_analytics where dimension = 'url'"))
+}
+
+func testPostgresUptimeWithoutKey(t *testing.T, server *peers.Postgres) {
+	d := withUptime(postgresTarget(server)(t))
+	d.exec(t, "create table tyk_uptime_analytics (id text, other text unique)")
+	require.ErrorContains(t, startError(t, d), `table "tyk_uptime_analytics": has no primary key or unique index on "id"`)
+}
+
+func testPostgresUptimeTooLarge(t *testing.T, server *peers.Postgres) {
+	d := withUptime(postgresTarget(server)(t))
+	checks := []analytics.Uptime{aCheck(0), aCheck(1), aCheck(2)}
+	long := make([]byte, 9000)
+	for i := range long { // nothing that compression makes fit
+		long[i] = byte('!' + rand.IntN(90))
+	}
+	checks[1].URL = string(long)
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, checks...)))
+	require.Len(t, reasons, 1)
+	assert.Contains(t, reasons[1], "too_large: ")
+	assert.EqualValues(t, 2, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
+}
+
+func TestCodesFallIntoTheColumnsOfTheirClass(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int64]string{
+		200: "200", 204: "2x", 304: "304", 404: "404", 418: "4x", 429: "429", 500: "500", 521: "5x", 1000: "1x", 4040: "4x",
+	} {
+		assert.Equal(t, want, uptimeCodes[codeColumn(code)])
+	}
+	for _, code := range []int64{0, 600, 999, -5} {
+		assert.Equal(t, -1, codeColumn(code))
+	}
+}
+
+// Hours begin where a clock on the wall of the zone shows them to.
+func TestHoursBeginInTheirZone(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "minutes"))
+		at := time.Unix(rapid.Int64Range(-1e11, 1e11).Draw(t, "seconds"), 0).In(zone)
+		hour := time.Unix(hourOf(at), 0).In(zone)
+		if hour.Minute() != 0 || hour.Second() != 0 || at.Before(hour) || at.Sub(hour) >= time.Hour {
+			t.Fatal(at, hour)
+		}
+	})
+}
