@@ -54,7 +54,8 @@ func decodeChunk(c *chunk, records plog.LogRecordSlice) []undecodable {
 			continue
 		}
 		bytes := unsafe.Slice(unsafe.StringData(entry), len(entry))
-		uid, err := "", error(nil)
+		var uid string
+		var err error
 		if c.h.source.replay {
 			uid, bytes, err = claim.Unframe(bytes)
 		} else {
