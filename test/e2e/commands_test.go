@@ -135,9 +135,9 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 			[]string{"sending_queue::batch: must not be set"},
 		},
 		"a table name that is SQL": {
-			[]string{"exporters", "tyksql", "table_name"},
-			"x; drop table y",
-			[]string{`table_name: "x; drop table y" is not a plain table name`},
+			[]string{"exporters", "tyksql", "tables"},
+			object{"requests": object{"name": "x; drop table y"}},
+			[]string{`requests::name: "x; drop table y" is not a plain table name`},
 		},
 	}
 	for name, test := range tests {
