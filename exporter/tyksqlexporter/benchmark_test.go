@@ -24,7 +24,7 @@ const benchmarkChunk = 5000
 
 // BenchmarkAppendRow is the row encoder alone.
 func BenchmarkAppendRow(b *testing.B) {
-	encodings := newPostgresTable("public", requests[0]).encodings
+	encodings := newPostgresTable("public", shard{table: requests[0]}, false).encodings
 	record := sample(1)
 	var buf []byte
 	b.ReportAllocs()
@@ -40,7 +40,7 @@ func BenchmarkAppendRow(b *testing.B) {
 // BenchmarkCopySource is all that the exporter does for a record: identity, pdata
 // to record, record to row.
 func BenchmarkCopySource(b *testing.B) {
-	encodings := newPostgresTable("public", requests[0]).encodings
+	encodings := newPostgresTable("public", shard{table: requests[0]}, false).encodings
 	logs := samples("segment", 0, benchmarkChunk-1)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones, on machines that have none
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/collector/component"
@@ -36,6 +37,12 @@ type Config struct {
 	Datasource configopaque.String `mapstructure:"datasource"`
 	// Tables are the tables that are written, each of other records.
 	Tables TablesConfig `mapstructure:"tables"`
+	// TableSharding gives each day tables of its own, named <name>_YYYYMMDD.
+	TableSharding bool `mapstructure:"table_sharding"`
+	// Timezone is the IANA name of the zone whose days and hours count.
+	Timezone string `mapstructure:"timezone"`
+	// Indexes gives tables that hold many days indexes when they are made.
+	Indexes bool `mapstructure:"indexes"`
 	// MaxOpenConns bounds the PostgreSQL connections; SQLite always has one.
 	MaxOpenConns int `mapstructure:"max_open_conns"`
 	// Ledger is the memory of what was stored, against storing it twice.
@@ -100,6 +107,7 @@ func createDefaultConfig() component.Config {
 			MCP:      TableConfig{Name: "tyk_analytics_mcp"},
 			Uptime:   TableConfig{Name: "tyk_uptime_analytics"},
 		},
+		Timezone:     "UTC",
 		MaxOpenConns: 10,
 		Ledger:       LedgerConfig{Retention: 3 * 24 * time.Hour, PruneInterval: time.Hour},
 		Timeout:      timeout,
@@ -112,6 +120,15 @@ func createDefaultConfig() component.Config {
 // refuses the settings with which records could be lost or stored twice.
 func (c *Config) Validate() error {
 	errs := []error{c.validateDatasource(), c.validateQueue()}
+	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
+		errs = append(errs, fmt.Errorf("timezone: %q is not the name of a time zone: use one such as UTC or America/New_York", c.Timezone))
+	}
+	if c.TableSharding && c.Indexes {
+		errs = append(errs, errors.New("indexes: has no meaning with table_sharding, whose tables always have Tyk Pump's indexes: remove one of them"))
+	}
+	if c.TableSharding || c.Indexes {
+		errs = append(errs, c.validateLongNames())
+	}
 	if c.MaxOpenConns < 1 {
 		errs = append(errs, fmt.Errorf("max_open_conns: %d must be 1 or more", c.MaxOpenConns))
 	}
@@ -163,6 +180,29 @@ func (c *TablesConfig) Validate() error {
 		errs = append(errs, errors.New("no table is enabled, so nothing would be stored: enable requests, graph, mcp or uptime"))
 	}
 	return errors.Join(errs...)
+}
+
+// maxLongName is the longest name of a table to which a day and the name of an index
+// may be appended within PostgreSQL's 63 bytes, which cuts longer ones.
+const maxLongName = 63 - len("_20060102") - len("_idx_responsecode")
+
+func (c *Config) validateLongNames() error {
+	var errs []error
+	for _, t := range c.enabledTables() {
+		if len(t.name) > maxLongName {
+			errs = append(errs, fmt.Errorf("tables::%s::name: %q is too long for table_sharding or indexes, which append to it: use at most %d letters", t.layout.key, t.name, maxLongName))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// calendar is that of a configuration that is valid.
+func (c *Config) calendar() calendar {
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return calendar{zone: zone, sharded: c.TableSharding}
 }
 
 func (c *Config) validateDatasource() error {

@@ -32,6 +32,8 @@ func TestConfigIsRead(t *testing.T) {
 		MCP:      TableConfig{Enabled: true, Name: "my_mcp"},
 		Uptime:   TableConfig{Enabled: true, Name: "my_uptime"},
 	}
+	all.TableSharding = true
+	all.Timezone = "America/New_York"
 	all.MaxOpenConns = 20
 	all.Ledger = LedgerConfig{Retention: 72 * time.Hour, PruneInterval: 10 * time.Minute}
 	all.Timeout.Timeout = 15 * time.Second
@@ -51,6 +53,7 @@ func TestConfigIsRead(t *testing.T) {
 	stored.Queue.Get().StorageID = &storage
 
 	direct := createDefaultConfig().(*Config)
+	direct.Indexes = true
 	direct.Datasource = "file:/var/lib/otelcol-tyk/tyk.db"
 
 	for name, want := range map[string]*Config{"": createDefaultConfig().(*Config), "all": all, "storage": stored, "direct": direct} {
@@ -130,6 +133,24 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		"nothing to write": {
 			func(c *Config) { c.Tables.Requests.Enabled = false },
 			`tables: no table is enabled, so nothing would be stored: enable requests, graph, mcp or uptime`,
+		},
+		"a zone that is none": {
+			func(c *Config) { c.Timezone = "Mars/Base" },
+			`timezone: "Mars/Base" is not the name of a time zone: use one such as UTC or America/New_York`,
+		},
+		"the machine's zone": {
+			func(c *Config) { c.Timezone = "Local" },
+			`timezone: "Local" is not the name of a time zone: use one such as UTC or America/New_York`,
+		},
+		"indexes for tables of days": {
+			func(c *Config) { c.Indexes, c.TableSharding = true, true },
+			`indexes: has no meaning with table_sharding, whose tables always have Tyk Pump's indexes: remove one of them`,
+		},
+		"a name too long for its days": {
+			func(c *Config) {
+				c.TableSharding, c.Tables.Requests.Name = true, "a123456789b123456789c123456789d1234567"
+			},
+			`tables::requests::name: "a123456789b123456789c123456789d1234567" is too long for table_sharding or indexes, which append to it: use at most 37 letters`,
 		},
 		"no connections": {
 			func(c *Config) { c.MaxOpenConns = 0 },

@@ -29,6 +29,8 @@ type store interface {
 	// batch was stored, or it cannot be known whether the transaction went through,
 	// and the ledger tells the next attempt.
 	write(ctx context.Context, b *batch) error
+	// ahead makes the tables that the day after now needs.
+	ahead(ctx context.Context, now time.Time) error
 	// prune deletes ledger rows older than age, at most limit, and tells how many.
 	prune(ctx context.Context, age time.Duration, limit int) (int64, error)
 	// close ends all connections. Nothing may be called after it.
@@ -97,10 +99,13 @@ func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	if err == nil {
 		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", tableNamesOf(e.tables)))
 	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e.stop = stop
 	if e.config.Ledger.Retention > 0 {
-		background, stop := context.WithCancel(context.WithoutCancel(ctx))
-		e.stop = stop
-		e.working.Go(func() { e.pruneEvery(background, e.config.Ledger.PruneInterval) })
+		e.working.Go(func() { every(background, e.config.Ledger.PruneInterval, e.pruneNow) })
+	}
+	if e.config.TableSharding {
+		e.working.Go(func() { every(background, aheadInterval, e.aheadNow) })
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,9 +23,11 @@ var errRaced = errors.New("another process stored some of the same records meanw
 
 // postgresStore writes to PostgreSQL 12 or later.
 type postgresStore struct {
-	pool   *pgxpool.Pool
-	wanted []table
-	logger *zap.Logger
+	pool     *pgxpool.Pool
+	wanted   []table
+	calendar calendar
+	indexes  bool
+	logger   *zap.Logger
 	// tables is nil until the tables were found or made, and again when a write
 	// shows that they have changed.
 	tables atomic.Pointer[postgresTables]
@@ -47,7 +50,7 @@ func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &postgresStore{pool: opened, wanted: config.enabledTables(), logger: logger}, nil
+	return &postgresStore{pool: opened, wanted: config.enabledTables(), calendar: config.calendar(), indexes: config.Indexes, logger: logger}, nil
 }
 
 func (s *postgresStore) close() error {
@@ -66,21 +69,49 @@ func (s *postgresStore) prepared(ctx context.Context) (*postgresTables, error) {
 	if tables := s.tables.Load(); tables != nil {
 		return tables, nil
 	}
+	tables, err := s.find(ctx, s.calendar.current(s.wanted, time.Now()))
+	if err != nil {
+		return nil, err
+	}
+	tables.sinks = s.wanted
+	s.tables.Store(tables)
+	return tables, nil
+}
+
+// find finds or makes shards.
+func (s *postgresStore) find(ctx context.Context, shards []shard) (*postgresTables, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Release()
-	tables, err := openPostgresTables(ctx, conn.Conn(), s.wanted, s.logger)
+	return openPostgresTables(ctx, conn.Conn(), shards, s.indexes, s.logger)
+}
+
+// ahead makes the tables of tomorrow, so that no write has to at midnight.
+func (s *postgresStore) ahead(ctx context.Context, now time.Time) error {
+	tables, err := s.prepared(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.tables.Store(tables)
-	return tables, nil
+	return s.extend(ctx, tables, s.calendar.current(s.wanted, now))
+}
+
+// extend finds or makes those of the shards that are not known yet.
+func (s *postgresStore) extend(ctx context.Context, tables *postgresTables, shards []shard) error {
+	shards = slices.DeleteFunc(shards, func(of shard) bool { return tables.get(of) != nil })
+	if len(shards) == 0 {
+		return nil
+	}
+	found, err := s.find(ctx, shards)
+	if err == nil {
+		tables.add(found)
+	}
+	return err
 }
 
 func (s *postgresStore) write(ctx context.Context, b *batch) error {
-	for race := 0; ; race++ {
+	for races := 0; ; {
 		tables, err := s.prepared(ctx)
 		if err == nil {
 			err = s.apply(ctx, tables, b)
@@ -88,7 +119,15 @@ func (s *postgresStore) write(ctx context.Context, b *batch) error {
 		if err == nil {
 			return nil
 		}
-		if errors.Is(err, errRaced) && race < maxRaces {
+		if missing, ok := errors.AsType[*missingShards](err); ok {
+			err = s.extend(ctx, tables, missing.shards)
+			if err == nil {
+				b.rewind()
+				continue
+			}
+		}
+		if errors.Is(err, errRaced) && races < maxRaces {
+			races++
 			b.rewind()
 			continue
 		}
@@ -112,7 +151,7 @@ func (s *postgresStore) apply(ctx context.Context, tables *postgresTables, b *ba
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Release() // which closes a connection with an open transaction
-	tx := &postgresWrite{conn: conn.Conn(), tables: tables, batch: b}
+	tx := &postgresWrite{conn: conn.Conn(), tables: tables, batch: b, calendar: s.calendar}
 	if err := tx.begin(ctx); err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func TestSQLiteTimeIsWithinWhatSorts(t *testing.T) {
 // However the driver reads, it gets the same bytes.
 func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 	t.Parallel()
-	encodings := newPostgresTable("public", requests[0]).encodings
+	encodings := newPostgresTable("public", shard{table: requests[0]}, false).encodings
 	records := goldenRecords(t, "msgpack")
 	read := func(wrap func(io.Reader) io.Reader) []byte {
 		b := newBatch(logsOf("seg", 0, records...), requests...)
@@ -150,7 +150,7 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 	t.Parallel()
 	b := newBatch(samples("seg", 0, 99), requests...)
 	defer b.release()
-	source := newCopySource(newPostgresTable("public", requests[0]).encodings, &b.parts[0], b.parts[0].pending())
+	source := newCopySource(newPostgresTable("public", shard{table: requests[0]}, false).encodings, &b.parts[0], b.parts[0].pending())
 	_, err := source.Read(make([]byte, 100))
 	require.NoError(t, err)
 	source.stop()
@@ -159,7 +159,7 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 }
 
 func FuzzRowIsAsLongAsItSays(f *testing.F) {
-	encodings := newPostgresTable("public", requests[0]).encodings
+	encodings := newPostgresTable("public", shard{table: requests[0]}, false).encodings
 	for _, r := range goldenRecords(f, "msgpack")[:20] {
 		f.Add(r.Path, r.UserAgent, r.Geo.Latitude, r.ContentLength, r.TimeStamp.Unix())
 	}

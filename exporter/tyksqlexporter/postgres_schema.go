@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/jackc/pgx/v5"
@@ -30,14 +32,16 @@ var schemaLock = int64(xxhash.Sum64String("otelcol-tyk schema")) //nolint:gosec 
 
 // postgresTables is what is known of the tables: their names and statements.
 type postgresTables struct {
-	list                []*postgresTable // as the batch's parts
-	ledger              string           // quoted, with schema: that of the first table
+	sinks               []table // as the batch's parts
+	mu                  sync.RWMutex
+	known               map[string]*postgresTable // by relation; mu guards it
+	ledger              string                    // quoted, with schema: that of the first table
 	look, insert, prune string
 }
 
 // postgresTable is one table, and how each of its columns is encoded.
 type postgresTable struct {
-	table
+	shard
 	bare         string // the name as the server prints it
 	quoted       string // with schema
 	copy, upsert string
@@ -54,9 +58,25 @@ type foundColumn struct {
 	generated bool
 }
 
-// openPostgresTables finds the tables, or makes what is missing.
-func openPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table, logger *zap.Logger) (*postgresTables, error) {
-	tables, missing, err := findPostgresTables(ctx, conn, wanted)
+// get gives what is known of a shard, nil where that is nothing yet.
+func (t *postgresTables) get(of shard) *postgresTable {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.known[of.relation()]
+}
+
+// add takes over what other knows of shards.
+func (t *postgresTables) add(other *postgresTables) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.Copy(t.known, other.known)
+}
+
+// openPostgresTables finds the tables, or makes what is missing: each with its
+// indexes in one transaction, so that nobody finds a table without them or waits
+// until they are built over rows.
+func openPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []shard, indexes bool, logger *zap.Logger) (*postgresTables, error) {
+	tables, missing, err := findPostgresTables(ctx, conn, wanted, indexes)
 	if err != nil || len(missing) == 0 {
 		return tables, err
 	}
@@ -69,7 +89,7 @@ func openPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table, log
 		return nil, fmt.Errorf("wait for others that make tables: %w", err)
 	}
 	// Somebody else may have made them while this one waited.
-	if _, missing, err = findPostgresTables(ctx, conn, wanted); err != nil {
+	if _, missing, err = findPostgresTables(ctx, conn, wanted, indexes); err != nil {
 		return nil, err
 	}
 	for _, statement := range missing {
@@ -83,7 +103,7 @@ func openPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table, log
 	for _, statement := range missing {
 		logger.Info("changed the database's schema", zap.String("statement", firstLine(statement)))
 	}
-	tables, missing, err = findPostgresTables(ctx, conn, wanted)
+	tables, missing, err = findPostgresTables(ctx, conn, wanted, indexes)
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("tables were made, but are not there: %s", firstLine(missing[0]))
 	}
@@ -92,21 +112,21 @@ func openPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table, log
 
 // findPostgresTables describes the tables, and gives the statements that make what
 // is missing of them.
-func findPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []table) (*postgresTables, []string, error) {
+func findPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []shard, indexes bool) (*postgresTables, []string, error) {
 	var tables *postgresTables
 	var missing []string
 	var wrong []error
 	var home string // the ledger's schema
 	for _, want := range wanted {
-		schema, kind, err := findRelation(ctx, conn, "", want.name)
+		schema, kind, err := findRelation(ctx, conn, "", want.relation())
 		if err != nil {
 			return nil, nil, err
 		}
 		if tables == nil {
 			home, tables = schema, newPostgresTables(schema)
 		}
-		t := newPostgresTable(schema, want)
-		tables.list = append(tables.list, t)
+		t := newPostgresTable(schema, want, indexes)
+		tables.known[t.bare] = t
 		statements, err := t.find(ctx, conn, schema, kind)
 		if _, ok := errors.AsType[*schemaError](err); ok {
 			wrong = append(wrong, err)
@@ -141,7 +161,7 @@ func (t *postgresTable) find(ctx context.Context, conn *pgx.Conn, schema, kind s
 		}
 		return missing, err
 	}
-	return nil, schemaErrorf("table %q: is a view or the like, records cannot be copied into it: set tables::%s::name to a table", t.name, t.layout.key)
+	return nil, schemaErrorf("table %q: is a view or the like, records cannot be copied into it: set tables::%s::name to a table", t.bare, t.layout.key)
 }
 
 // findRelation looks for a table, along the search path where schema is empty, and
@@ -176,7 +196,7 @@ func findRelation(ctx context.Context, conn *pgx.Conn, schema, name string) (str
 }
 
 func newPostgresTables(schema string) *postgresTables {
-	t := &postgresTables{ledger: pgx.Identifier{schema, ledgerTable}.Sanitize()}
+	t := &postgresTables{known: map[string]*postgresTable{}, ledger: pgx.Identifier{schema, ledgerTable}.Sanitize()}
 	t.look = `select l.segment, l.first_index, l.last_index, l.members
 		from unnest($2::text[], $3::bigint[], $4::bigint[]) as d (segment, first_index, last_index)
 		join ` + t.ledger + ` l on l.sink = $1 and l.segment = d.segment
@@ -188,8 +208,8 @@ func newPostgresTables(schema string) *postgresTables {
 	return t
 }
 
-func newPostgresTable(schema string, of table) *postgresTable {
-	t := &postgresTable{table: of, bare: of.name, quoted: pgx.Identifier{schema, of.name}.Sanitize()}
+func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {
+	t := &postgresTable{shard: of, bare: of.relation(), quoted: pgx.Identifier{schema, of.relation()}.Sanitize()}
 	columns := of.layout.columns
 	names, definitions := make([]string, len(columns)), make([]string, len(columns))
 	t.encodings = make([]encoding, len(columns))
@@ -202,8 +222,9 @@ func newPostgresTable(schema string, of table) *postgresTable {
 		definitions = append(definitions, "primary key ("+pgx.Identifier{of.layout.primary}.Sanitize()+")")
 	}
 	t.create = []string{"create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")"}
-	for name, of := range of.layout.indexes() {
-		t.create = append(t.create, "create index if not exists "+pgx.Identifier{name}.Sanitize()+" on "+t.quoted+` ("`+strings.Join(of, `", "`)+`")`)
+	for _, index := range of.layout.indexes(of, indexes) {
+		t.create = append(t.create, "create index if not exists "+pgx.Identifier{index.name}.Sanitize()+
+			" on "+t.quoted+` ("`+strings.Join(index.columns, `", "`)+`")`)
 	}
 	t.upsert = postgresUpsert(t.quoted)
 	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
@@ -228,7 +249,7 @@ func createLedger(ledger string) []string {
 // match compares an existing table with what it must be. It gives the statements
 // that add what is missing, and chooses each column's encoding by its type.
 func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema string) ([]string, error) {
-	name, columns := t.name, t.layout.columns
+	name, columns := t.bare, t.layout.columns
 	found, err := findColumns(ctx, conn, schema, name)
 	if err != nil {
 		return nil, err
@@ -272,11 +293,11 @@ func (t *postgresTable) matchPrimary(ctx context.Context, conn *pgx.Conn) error 
 		where i.indrelid = to_regclass($1) and i.indisunique and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and a.attname = $2)`,
 		t.quoted, t.layout.primary).Scan(&unique)
 	if err != nil {
-		return fmt.Errorf("read the indexes of table %q: %w", t.name, err)
+		return fmt.Errorf("read the indexes of table %q: %w", t.bare, err)
 	}
 	if !unique {
 		return schemaErrorf("table %q: has no primary key or unique index on %q, so nothing can be added to its rows: make one, or set tables::%s::name to another table",
-			t.name, t.layout.primary, t.layout.key)
+			t.bare, t.layout.primary, t.layout.key)
 	}
 	return nil
 }

@@ -30,6 +30,8 @@ func TestPostgres(t *testing.T) {
 		"a read-only database is waited for":                  testPostgresReadOnly,
 		"uptime without its primary key fails the start":      testPostgresUptimeWithoutKey,
 		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
+		"tables of days are those of Tyk Pump":                testPostgresDaysAreThoseOfTykPump,
+		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
 		"a locked table is waited for":                        testPostgresLocked,
 	}
 	for name, test := range bothDatabases() {
@@ -51,5 +53,6 @@ func bothDatabases() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, schemaTests)
 	maps.Copy(tests, tableTests)
 	maps.Copy(tests, uptimeTests)
+	maps.Copy(tests, shardingTests)
 	return tests
 }

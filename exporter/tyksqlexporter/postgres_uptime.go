@@ -111,7 +111,7 @@ func postgresUpsert(quoted string) string {
 
 // upsert adds the checks of a portion to their rows, in one statement.
 func (w *postgresWrite) upsert(ctx context.Context, p portion) error {
-	rows := countUptime(p.part, p.list)
+	rows := countUptime(p.part, p.list, w.calendar.zone)
 	if len(rows) == 0 {
 		return nil
 	}

@@ -15,9 +15,17 @@ import (
 
 // postgresWrite is one transaction that stores one batch.
 type postgresWrite struct {
-	conn   *pgx.Conn
-	tables *postgresTables
-	batch  *batch
+	conn     *pgx.Conn
+	tables   *postgresTables
+	batch    *batch
+	calendar calendar
+}
+
+// missingShards says that a write met tables of days that are not known yet.
+type missingShards struct{ shards []shard }
+
+func (e *missingShards) Error() string {
+	return "no table yet for " + e.shards[0].relation()
 }
 
 // portion is what a batch has for one table.
@@ -27,17 +35,46 @@ type portion struct {
 	list  []int32 // the entries to be stored
 }
 
-// portions gives what is to be stored. A portion is made when the one before is
-// stored, since that finds out what kinds of records there are.
-func (w *postgresWrite) portions() iter.Seq[portion] {
-	return func(yield func(portion) bool) {
-		for i, table := range w.tables.list {
-			p := &w.batch.parts[i]
-			if list := p.pending(); len(list) > 0 && !yield(portion{table: table, part: p, list: list}) {
+// portions gives what is to be stored. That of a table is made when the one before
+// is stored, since that finds out what kinds of records there are.
+func (w *postgresWrite) portions() iter.Seq2[portion, error] {
+	return func(yield func(portion, error) bool) {
+		for i := range w.tables.sinks {
+			of, err := w.divide(i)
+			if err != nil {
+				yield(portion{}, err)
 				return
+			}
+			for _, p := range of {
+				if !yield(p, nil) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// divide gives the portions of a sink.
+func (w *postgresWrite) divide(sink int) ([]portion, error) {
+	p := &w.batch.parts[sink]
+	list := p.pending()
+	if len(list) == 0 {
+		return nil, nil
+	}
+	var portions []portion
+	var missing []shard
+	for _, day := range w.calendar.split(w.batch, list) {
+		of := shard{table: w.tables.sinks[sink], day: day.day}
+		table := w.tables.get(of)
+		if table == nil {
+			missing = append(missing, of)
+		}
+		portions = append(portions, portion{table: table, part: p, list: day.list})
+	}
+	if len(missing) > 0 {
+		return nil, &missingShards{shards: missing}
+	}
+	return portions, nil
 }
 
 // idleLimit is after how long the server ends a transaction that waits for us. The
@@ -51,8 +88,8 @@ func (w *postgresWrite) begin(ctx context.Context) error {
 	queries := &pgx.Batch{}
 	queries.Queue("begin isolation level read committed")
 	queries.Queue("set local idle_in_transaction_session_timeout = '" + idleLimit + "'")
-	rows := make([][]span, len(w.tables.list))
-	for i, table := range w.tables.list {
+	rows := make([][]span, len(w.tables.sinks))
+	for i, table := range w.tables.sinks {
 		w.queueLook(queries, table.name, &rows[i])
 	}
 	if err := w.conn.SendBatch(ctx, queries).Close(); err != nil {
@@ -89,8 +126,11 @@ func (w *postgresWrite) queueLook(queries *pgx.Batch, sink string, rows *[]span)
 // store writes everything. Where the server refuses a record, it gives the entry
 // that the server names, or nobody.
 func (w *postgresWrite) store(ctx context.Context) (int32, error) {
-	for p := range w.portions() {
-		place, err := w.send(ctx, p)
+	for p, err := range w.portions() {
+		place := -1
+		if err == nil {
+			place, err = w.send(ctx, p)
+		}
 		switch {
 		case err == nil:
 		case place >= 0:
@@ -172,7 +212,10 @@ func (w *postgresWrite) isolate(ctx context.Context, named int32) error {
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	for p := range w.portions() {
+	for p, err := range w.portions() {
+		if err != nil {
+			return err
+		}
 		if err := w.storeAround(ctx, p, slices.Index(p.list, named)); err != nil {
 			return err
 		}
@@ -231,9 +274,9 @@ func (w *postgresWrite) try(ctx context.Context, piece portion) (int, error) {
 // else they store. Locks held only from here on let chunks of one segment be
 // written in parallel.
 func (w *postgresWrite) record(ctx context.Context) error {
-	spans := make([][]span, len(w.tables.list))
+	spans := make([][]span, len(w.tables.sinks))
 	var sinks []string
-	for i, table := range w.tables.list {
+	for i, table := range w.tables.sinks {
 		if spans[i] = w.batch.parts[i].applied(); len(spans[i]) > 0 {
 			sinks = append(sinks, table.name)
 		}
@@ -244,12 +287,12 @@ func (w *postgresWrite) record(ctx context.Context) error {
 	queries := &pgx.Batch{}
 	queries.Queue("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key", w.batch.lockKeys(sinks))
 	rows := make([][]span, len(spans))
-	for i, table := range w.tables.list {
+	for i, table := range w.tables.sinks {
 		if len(spans[i]) > 0 {
 			w.queueLook(queries, table.name, &rows[i])
 		}
 	}
-	for i, table := range w.tables.list {
+	for i, table := range w.tables.sinks {
 		if len(spans[i]) > 0 {
 			w.queueInsert(queries, table.name, spans[i])
 		}

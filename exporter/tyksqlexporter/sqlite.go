@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,7 +36,10 @@ var sqlitePragmas = []string{
 // at a time anyway.
 type sqliteStore struct {
 	db         *sql.DB
-	tables     []*sqliteTable // as the batch's parts
+	sinks      []table                 // as the batch's parts
+	tables     map[string]*sqliteTable // known, by relation; whoever has the connection uses it
+	calendar   calendar
+	indexes    bool
 	datasource string
 	logger     *zap.Logger
 	ready      atomic.Bool // the tables were found or made, and did not change since
@@ -46,11 +50,10 @@ func newSQLiteStore(config *Config, logger *zap.Logger) *sqliteStore {
 	db := sql.OpenDB(&sqliteConnector{driver: &sqlite.Driver{}, datasource: datasource})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1) // kept for ever: a database in memory lives as long as its connection
-	s := &sqliteStore{db: db, datasource: datasource, logger: logger}
-	for _, t := range config.enabledTables() {
-		s.tables = append(s.tables, newSQLiteTable(t))
+	return &sqliteStore{
+		db: db, datasource: datasource, logger: logger,
+		sinks: config.enabledTables(), calendar: config.calendar(), indexes: config.Indexes,
 	}
-	return s
 }
 
 // sqliteConnector opens connections with the pragmas.
@@ -124,10 +127,15 @@ func (s *sqliteStore) open(ctx context.Context) error {
 		return fmt.Errorf("open the SQLite database: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // only gives it back
-	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, s.tables) })
+	tables := map[string]*sqliteTable{}
+	for _, of := range s.calendar.current(s.sinks, time.Now()) {
+		tables[of.relation()] = newSQLiteTable(of, s.indexes)
+	}
+	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, tables) })
 	if err != nil {
 		return err
 	}
+	s.tables = tables
 	s.ready.Store(true)
 	return nil
 }
@@ -176,61 +184,86 @@ func (s *sqliteStore) write(ctx context.Context, b *batch) error {
 		return fmt.Errorf("open the SQLite database: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // only gives it back
-	err = s.transact(ctx, conn, func() error { return s.apply(ctx, conn, b) })
+	found := maps.Clone(s.tables)
+	err = s.transact(ctx, conn, func() error { return s.apply(ctx, conn, found, b) })
+	if err == nil {
+		s.tables = found
+	}
 	if action, _ := classifySQLite(err); err != nil && action == actionInspect {
 		s.ready.Store(false)
 	}
 	return err
 }
 
-// apply stores the batch within the transaction. Nobody else writes meanwhile.
-func (s *sqliteStore) apply(ctx context.Context, conn *sql.Conn, b *batch) error {
-	for i, t := range s.tables {
-		if err := t.apply(ctx, conn, &b.parts[i]); err != nil {
-			return err
+// apply stores the batch within the transaction, and adds to tables what it makes.
+// Nobody else writes meanwhile.
+func (s *sqliteStore) apply(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, b *batch) error {
+	for i, sink := range s.sinks {
+		p := &b.parts[i]
+		for j := range b.segments {
+			rows, err := look(ctx, conn, sink.name, &b.segments[j])
+			if err != nil {
+				return fmt.Errorf("read %s: %w", ledgerTable, err)
+			}
+			p.skipApplied(rows)
+		}
+		if pending := p.pending(); len(pending) > 0 {
+			for _, day := range s.calendar.split(b, pending) {
+				t, err := s.shard(ctx, conn, tables, shard{table: sink, day: day.day})
+				if err != nil {
+					return err
+				}
+				if err := t.store(ctx, conn, p, day.list, s.calendar.zone); err != nil {
+					return err
+				}
+			}
+		}
+		for _, row := range p.applied() {
+			if _, err := conn.ExecContext(ctx, sqliteRecord, sink.name, row.segment, row.first, row.last, row.members); err != nil {
+				return fmt.Errorf("write %s: %w", ledgerTable, err)
+			}
 		}
 	}
 	return nil
 }
 
-// apply stores what the batch has for the table.
-func (t *sqliteTable) apply(ctx context.Context, conn *sql.Conn, p *part) error {
-	for i := range p.batch.segments {
-		rows, err := t.look(ctx, conn, &p.batch.segments[i])
-		if err != nil {
-			return fmt.Errorf("read %s: %w", ledgerTable, err)
-		}
-		p.skipApplied(rows)
+// shard gives a table, and finds or makes it first where it is not known.
+func (s *sqliteStore) shard(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, of shard) (*sqliteTable, error) {
+	if t := tables[of.relation()]; t != nil {
+		return t, nil
 	}
-	switch pending := p.pending(); {
-	case len(pending) == 0:
-	case t.layout.kind == kindUptime:
-		if err := t.upsert(ctx, conn, p, pending); err != nil {
+	t := newSQLiteTable(of, s.indexes)
+	if err := t.open(ctx, conn); err != nil {
+		return nil, err
+	}
+	tables[of.relation()] = t
+	return t, nil
+}
+
+// ahead does nothing: a table is made in no time by the write that needs it.
+func (*sqliteStore) ahead(context.Context, time.Time) error { return nil }
+
+// store writes the entries.
+func (t *sqliteTable) store(ctx context.Context, conn *sql.Conn, p *part, list []int32, zone *time.Location) error {
+	if t.layout.kind == kindUptime {
+		return t.upsert(ctx, conn, p, list, zone)
+	}
+	err := conn.Raw(func(driverConn any) error {
+		w, err := newSQLiteWrite(driverConn, t, p)
+		if err != nil {
 			return err
 		}
-	default:
-		err := conn.Raw(func(driverConn any) error {
-			w, err := newSQLiteWrite(driverConn, t, p)
-			if err != nil {
-				return err
-			}
-			return w.insert(ctx, pending)
-		})
-		if err != nil {
-			return fmt.Errorf("insert into %s: %w", t.name, err)
-		}
-	}
-	for _, row := range p.applied() {
-		if _, err := conn.ExecContext(ctx, sqliteRecord, t.name, row.segment, row.first, row.last, row.members); err != nil {
-			return fmt.Errorf("write %s: %w", ledgerTable, err)
-		}
+		return w.insert(ctx, list)
+	})
+	if err != nil {
+		return fmt.Errorf("insert into %s: %w", t.relation(), err)
 	}
 	return nil
 }
 
 // look reads the ledger's rows that may hold records of the segment.
-func (t *sqliteTable) look(ctx context.Context, conn *sql.Conn, of *segment) ([]span, error) {
-	rows, err := conn.QueryContext(ctx, sqliteLook, t.name, of.name, of.first-maxSpan, of.last, of.first)
+func look(ctx context.Context, conn *sql.Conn, sink string, of *segment) ([]span, error) {
+	rows, err := conn.QueryContext(ctx, sqliteLook, sink, of.name, of.first-maxSpan, of.last, of.first)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -53,12 +54,13 @@ const (
 
 // sqliteTable is one table and its statements.
 type sqliteTable struct {
-	table
+	shard
 	create      []string
 	insert, row string // insert ends before the first row, but for uptime
 }
 
-func newSQLiteTable(of table) *sqliteTable {
+func newSQLiteTable(of shard, indexes bool) *sqliteTable {
+	relation := of.relation()
 	columns := of.layout.columns
 	names, definitions := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
@@ -69,16 +71,17 @@ func newSQLiteTable(of table) *sqliteTable {
 		definitions = append(definitions, "primary key ("+quoteSQLite(of.layout.primary)+")")
 	}
 	t := &sqliteTable{
-		table:  of,
-		create: []string{"create table if not exists " + quoteSQLite(of.name) + " (\n  " + strings.Join(definitions, ",\n  ") + ")"},
-		insert: "insert into " + quoteSQLite(of.name) + " (" + strings.Join(names, ", ") + ") values ",
+		shard:  of,
+		create: []string{"create table if not exists " + quoteSQLite(relation) + " (\n  " + strings.Join(definitions, ",\n  ") + ")"},
+		insert: "insert into " + quoteSQLite(relation) + " (" + strings.Join(names, ", ") + ") values ",
 		row:    "(?" + strings.Repeat(",?", len(columns)-1) + ")",
 	}
-	for name, of := range of.layout.indexes() {
-		t.create = append(t.create, "create index if not exists "+quoteSQLite(name)+" on "+quoteSQLite(t.name)+` ("`+strings.Join(of, `", "`)+`")`)
+	for _, index := range of.layout.indexes(of, indexes) {
+		t.create = append(t.create, "create index if not exists "+quoteSQLite(index.name)+
+			" on "+quoteSQLite(relation)+` ("`+strings.Join(index.columns, `", "`)+`")`)
 	}
 	if of.layout.kind == kindUptime {
-		t.insert = sqliteUpsert(of.name)
+		t.insert = sqliteUpsert(relation)
 	}
 	return t
 }
@@ -88,9 +91,10 @@ func quoteSQLite(name string) string {
 }
 
 // openSQLiteTables checks the tables and makes what is missing.
-func openSQLiteTables(ctx context.Context, conn *sql.Conn, tables []*sqliteTable) error {
+func openSQLiteTables(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable) error {
 	var wrong []error
-	for _, t := range tables {
+	for _, relation := range slices.Sorted(maps.Keys(tables)) {
+		t := tables[relation]
 		err := t.open(ctx, conn)
 		if _, ok := errors.AsType[*schemaError](err); ok {
 			wrong = append(wrong, err)
@@ -118,15 +122,16 @@ func execEach(ctx context.Context, conn *sql.Conn, statements ...string) error {
 
 // open checks the table and makes what is missing.
 func (t *sqliteTable) open(ctx context.Context, conn *sql.Conn) error {
+	relation := t.relation()
 	var kind string
-	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", t.name).Scan(&kind)
+	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", relation).Scan(&kind)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return execEach(ctx, conn, t.create...)
 	case err != nil:
-		return fmt.Errorf("look for table %q: %w", t.name, err)
+		return fmt.Errorf("look for table %q: %w", relation, err)
 	case kind != "table":
-		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set tables::%s::name to a table", t.name, t.layout.key)
+		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set tables::%s::name to a table", relation, t.layout.key)
 	}
 	missing, err := t.match(ctx, conn)
 	if err != nil {
@@ -138,7 +143,7 @@ func (t *sqliteTable) open(ctx context.Context, conn *sql.Conn) error {
 // match compares the table with what it must be, and gives the statements that add
 // what is missing.
 func (t *sqliteTable) match(ctx context.Context, conn *sql.Conn) ([]string, error) {
-	name, columns := t.name, t.layout.columns
+	name, columns := t.relation(), t.layout.columns
 	found, err := findSQLiteColumns(ctx, conn, name)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // sqliteUpsert is the statement that adds one counter to a table.
@@ -50,12 +51,12 @@ func sqliteCounter(c *uptimeCounter) []any {
 }
 
 // upsert adds the checks to their rows, around those that SQLite refuses.
-func (t *sqliteTable) upsert(ctx context.Context, conn *sql.Conn, p *part, list []int32) error {
+func (t *sqliteTable) upsert(ctx context.Context, conn *sql.Conn, p *part, list []int32, zone *time.Location) error {
 	return storeAround(list, -1, func(piece []int32) (int, error) {
 		if err := execEach(ctx, conn, "savepoint piece"); err != nil {
 			return -1, err
 		}
-		err := t.count(ctx, conn, countUptime(p, piece))
+		err := t.count(ctx, conn, countUptime(p, piece, zone))
 		if err != nil {
 			if undo := execEach(ctx, conn, "rollback to piece"); undo != nil {
 				return -1, undo
@@ -77,7 +78,7 @@ func (t *sqliteTable) upsert(ctx context.Context, conn *sql.Conn, p *part, list 
 func (t *sqliteTable) count(ctx context.Context, conn *sql.Conn, rows []*uptimeCounter) error {
 	for _, c := range rows {
 		if _, err := conn.ExecContext(ctx, t.insert, sqliteCounter(c)...); err != nil {
-			return fmt.Errorf("count into %s: %w", t.name, err)
+			return fmt.Errorf("count into %s: %w", t.relation(), err)
 		}
 	}
 	return nil

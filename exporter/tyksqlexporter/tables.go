@@ -38,13 +38,49 @@ type layout struct {
 	primary string // the column of the primary key, empty without one
 }
 
-// indexes gives what is created with a table, by name: the columns.
-func (l *layout) indexes() map[string][]string {
-	if l.kind == kindUptime {
-		return map[string][]string{"dimension": {"timestamp", "org_id", "dimension", "dimension_value"}}
-	}
-	return nil
+// index is an index of a table.
+type index struct {
+	name    string
+	columns []string
 }
+
+// indexes are those that a table gets when it is made. The table of requests of one
+// day has the six of Tyk Pump; wanted adds a set for tables that hold many days.
+func (l *layout) indexes(s shard, wanted bool) []index {
+	relation := s.relation()
+	switch {
+	case l.kind == kindUptime && s.day == "":
+		return []index{{"dimension", uptimeIndex}}
+	case l.kind == kindUptime:
+		return []index{{relation + "_dimension", uptimeIndex}}
+	case l.kind == kindRequest && s.day != "":
+		list := make([]index, 0, len(dayIndexes))
+		for _, column := range dayIndexes {
+			list = append(list, index{relation + "_idx_" + column, []string{column}})
+		}
+		return list
+	case !wanted:
+		return nil
+	}
+	prefix := "analytics_"
+	if l.kind == kindRequest {
+		prefix = ""
+	}
+	list := make([]index, 0, len(wantedIndexes))
+	for _, column := range wantedIndexes {
+		list = append(list, index{relation + "_idx_" + column + "_ts", []string{prefix + column, prefix + "timestamp"}})
+	}
+	return list
+}
+
+var (
+	// dayIndexes are the columns that Tyk Pump indexes in tables of a day.
+	dayIndexes = []string{"responsecode", "apikey", "timestamp", "apiid", "orgid", "oauthid"}
+	// wantedIndexes are the columns by which Tyk Dashboard looks for requests, always
+	// together with a span of time, the newest first.
+	wantedIndexes = []string{"orgid", "apiid", "apikey"}
+	uptimeIndex   = []string{"timestamp", "org_id", "dimension", "dimension_value"}
+)
 
 // The layouts (contract: records and raw stores, sections 2.3 and 4.8).
 var (

@@ -107,8 +107,9 @@ func TestStatusIsReportedOnceEachWay(t *testing.T) {
 // the database, a permanent one refuses the records.
 type consumerStore struct{ next func() consumer.Logs }
 
-func (*consumerStore) open(context.Context) error { return nil }
-func (*consumerStore) close() error               { return nil }
+func (*consumerStore) open(context.Context) error             { return nil }
+func (*consumerStore) close() error                           { return nil }
+func (*consumerStore) ahead(context.Context, time.Time) error { return nil }
 func (*consumerStore) prune(context.Context, time.Duration, int) (int64, error) {
 	return 0, nil
 }

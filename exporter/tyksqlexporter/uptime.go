@@ -75,13 +75,14 @@ func (c *uptimeCounter) average() float64 {
 type uptimeTotals map[string]*uptimeCounter
 
 // countUptime counts the entries. Each check is booked to the hour in which it was
-// made. The rows are sorted by id, so that transactions which change the same ones
-// meet at the first and none waits crosswise.
-func countUptime(p *part, list []int32) []*uptimeCounter {
+// made, by the clocks of the zone. The rows are sorted by id, so that transactions
+// which change the same ones meet at the first and none waits crosswise.
+func countUptime(p *part, list []int32, zone *time.Location) []*uptimeCounter {
 	totals := uptimeTotals{}
 	var check analytics.Uptime
 	for _, i := range list {
 		check.FromLog(p.batch.entries[i].log)
+		check.TimeStamp = check.TimeStamp.In(zone)
 		if !totals.add(&check) {
 			p.states[i] = stateNotTaken
 		}

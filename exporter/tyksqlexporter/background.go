@@ -11,9 +11,12 @@ import (
 // locks for long.
 const pruneLimit = 5000
 
-// pruneEvery deletes old ledger rows until ctx ends. A failure is no more than a
-// delay: the same rows are found next time.
-func (e *sqlExporter) pruneEvery(ctx context.Context, interval time.Duration) {
+// aheadInterval is the time between two looks whether tomorrow's tables are there.
+const aheadInterval = time.Hour
+
+// every does work until ctx ends. Its failure is no more than a delay: the same is
+// found to be done next time.
+func every(ctx context.Context, interval time.Duration, work func(context.Context)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
@@ -21,8 +24,17 @@ func (e *sqlExporter) pruneEvery(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			e.pruneNow(ctx)
+			work(ctx)
 		}
+	}
+}
+
+// aheadNow makes tomorrow's tables.
+func (e *sqlExporter) aheadNow(ctx context.Context) {
+	attempt, cancel := e.attempt(ctx)
+	defer cancel()
+	if err := e.store.ahead(attempt, time.Now()); err != nil && ctx.Err() == nil {
+		e.logger.Warn("making the tables of tomorrow failed; trying again later", zap.Error(err))
 	}
 }
 

@@ -1,0 +1,327 @@
+package tyksqlexporter
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"pgregory.net/rapid"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// shardingTests hold for each database.
+var shardingTests = map[string]func(*testing.T, newTarget){
+	"each record is in the table of its day":          testEachDay,
+	"days come in one chunk and are stored once":      testDaysOnce,
+	"writers that need the same new days do not fail": testDaysAtOnce,
+	"a refused record among days is named":            testRefusedAmongDays,
+	"a table of a day that exists is used as it is":   testDayThatExists,
+	"a dropped table of a day is made again":          testDroppedDay,
+	"today's and tomorrow's tables are there first":   testTomorrow,
+	"uptime checks are counted by day":                testUptimeByDay,
+	"hours of uptime checks are those of the zone":    testUptimeZone,
+	"indexes for tables of many days":                 testIndexes,
+}
+
+func sharded(d target) target {
+	d.config.TableSharding = true
+	return d
+}
+
+// relations are the tables of a name whose rows a test wants, without those of
+// today and tomorrow.
+func relations(t *testing.T, d target, name string) []string {
+	t.Helper()
+	query := "select name from sqlite_master where type = 'table' and name like '" + name + "_2%' order by name"
+	if d.config.Driver == driverPostgres {
+		query = "select tablename::text from pg_tables where tablename like '" + name + "_2%' order by 1"
+	}
+	var others []string
+	for _, relation := range d.texts(t, query) {
+		if d.number(t, "select count(*) from "+relation) > 0 {
+			others = append(others, relation)
+		}
+	}
+	return others
+}
+
+// onDays makes a push of n records for each of some days from the first on.
+func onDays(segment string, days, n int) plog.Logs {
+	var records []analytics.Record
+	for i := range days * n {
+		r := sample(i)
+		r.TimeStamp = testTime.AddDate(0, 0, i%days)
+		records = append(records, r)
+	}
+	return logsOf(segment, 0, records...)
+}
+
+func testEachDay(t *testing.T, fresh newTarget) {
+	for zone, want := range map[string]string{"UTC": "20260820", "Pacific/Kiritimati": "20260821", "America/Adak": "20260819"} {
+		d := sharded(fresh(t))
+		d.config.Timezone = zone
+		r := sample(0)
+		r.TimeStamp = map[string]time.Time{"20260820": testTime, "20260821": testTime, "20260819": testTime.Add(-2 * time.Hour)}[want]
+		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, r)))
+		assert.Equal(t, []string{"tyk_analytics_" + want}, relations(t, d, "tyk_analytics"), zone)
+	}
+}
+
+func testDaysOnce(t *testing.T, fresh newTarget) {
+	d := sharded(fresh(t))
+	e := d.start(t)
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", 30, 10)))
+	}
+	names := relations(t, d, "tyk_analytics")
+	require.Len(t, names, 30)
+	for _, name := range names {
+		assert.EqualValues(t, 10, d.number(t, "select count(*) from "+name))
+	}
+	assert.Equal(t, []string{"tyk_analytics"}, d.texts(t, "select sink from otelcol_tyk_ledger"), "the days share a memory")
+}
+
+func testDaysAtOnce(t *testing.T, fresh newTarget) {
+	d := sharded(withAllTables(fresh(t)))
+	d.config.Retry.Enabled = true
+	var wg sync.WaitGroup
+	for i := range 4 {
+		e := d.start(t)
+		wg.Go(func() {
+			assert.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg"+strconv.Itoa(i), 7, 20)))
+		})
+	}
+	wg.Wait()
+	names := relations(t, d, "tyk_analytics")
+	require.Len(t, names, 7)
+	for _, name := range names {
+		assert.EqualValues(t, 80, d.number(t, "select count(*) from "+name))
+	}
+}
+
+func testRefusedAmongDays(t *testing.T, fresh newTarget) {
+	d := sharded(fresh(t))
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", 3, 1)))
+	refuseColumn(t, d, "tyk_analytics_20260821", "path", "/items/7", "/items/4")
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), onDays("seg", 3, 10)))
+	assert.Len(t, reasons, 2)
+	assert.Contains(t, reasons, int64(7))
+	assert.Contains(t, reasons, int64(4))
+	assert.EqualValues(t, 11, d.number(t, "select count(*) from tyk_analytics_20260820"))
+	assert.EqualValues(t, 9, d.number(t, "select count(*) from tyk_analytics_20260821"))
+	assert.EqualValues(t, 11, d.number(t, "select count(*) from tyk_analytics_20260822"))
+}
+
+func testDayThatExists(t *testing.T, fresh newTarget) {
+	d := sharded(fresh(t))
+	d.exec(t, "create table tyk_analytics_20260820 (id integer, path text)")
+	d.exec(t, "insert into tyk_analytics_20260820 (id, path) values (1, '/old')")
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	assert.EqualValues(t, 11, d.number(t, "select count(*) from tyk_analytics_20260820"))
+	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics_20260820 where apiid = 'items-api'"), "columns were added")
+	assert.Empty(t, indexNames(t, d, "tyk_analytics_20260820"), "indexes were not")
+}
+
+func testDroppedDay(t *testing.T, fresh newTarget) {
+	d := sharded(fresh(t))
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	d.exec(t, "drop table tyk_analytics_20260820")
+	require.Error(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "the next attempt")
+	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics_20260820"))
+}
+
+func testTomorrow(t *testing.T, fresh newTarget) {
+	d := sharded(withUptime(withAllTables(fresh(t))))
+	before := time.Now()
+	s := openStore(t, d.config)
+	for _, name := range []string{"tyk_analytics", "tyk_analytics_graph", "tyk_analytics_mcp", "tyk_uptime_analytics"} {
+		for _, at := range []time.Time{before, before.AddDate(0, 0, 1)} {
+			assert.Zero(t, d.number(t, "select count(*) from "+name+"_"+at.UTC().Format("20060102")))
+		}
+	}
+	if d.config.Driver == driverPostgres {
+		later := before.AddDate(0, 0, 40)
+		require.NoError(t, s.ahead(t.Context(), later))
+		require.NoError(t, s.ahead(t.Context(), later), "again")
+		assert.Len(t, indexNames(t, d, "tyk_analytics_"+later.AddDate(0, 0, 1).UTC().Format("20060102")), 6)
+	}
+}
+
+// indexNames lists a table's indexes.
+func indexNames(t *testing.T, d target, relation string) []string {
+	t.Helper()
+	if d.config.Driver == driverPostgres {
+		return d.texts(t, "select indexname::text from pg_indexes where tablename = '"+relation+"' order by 1")
+	}
+	return d.texts(t, "select name from pragma_index_list('"+relation+"') order by name")
+}
+
+func testUptimeByDay(t *testing.T, fresh newTarget) {
+	d := sharded(withUptime(fresh(t)))
+	e := d.start(t)
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", 0, goldenChecks(t)...)))
+	}
+	want := map[string]int64{}
+	for _, check := range goldenChecks(t) {
+		if check.OrgID != "" {
+			want["tyk_uptime_analytics_"+check.TimeStamp.UTC().Format("20060102")]++
+		}
+	}
+	names := relations(t, d, "tyk_uptime_analytics")
+	require.Equal(t, []string{"tyk_uptime_analytics_20260328", "tyk_uptime_analytics_20260329"}, names, "those of Tyk Pump")
+	for _, name := range names {
+		assert.Equal(t, want[name], d.number(t, "select sum(counter_hits) from "+name+" where dimension = ''"))
+		assert.Contains(t, indexNames(t, d, name), name+"_dimension")
+	}
+}
+
+func testUptimeZone(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	d.config.Timezone = "Asia/Kolkata"
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))))
+	want := time.Date(2026, 8, 20, 9, 30, 0, 0, time.UTC).Unix() // 15:00 there
+	assert.Equal(t, want, d.number(t, "select distinct timestamp from tyk_uptime_analytics"))
+}
+
+func testIndexes(t *testing.T, fresh newTarget) {
+	d := withAllTables(fresh(t))
+	d.config.Indexes = true
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), mixture("seg")))
+	for _, name := range []string{"tyk_analytics", "tyk_analytics_graph", "tyk_analytics_mcp"} {
+		assert.Equal(t, []string{name + "_idx_apiid_ts", name + "_idx_apikey_ts", name + "_idx_orgid_ts"}, indexNames(t, d, name))
+	}
+}
+
+// The rows that Tyk Pump put into the table of each day; see testdata/golden.
+func goldenDays(t *testing.T) map[string]map[string][]int {
+	t.Helper()
+	content, err := os.ReadFile("testdata/golden/days.json")
+	require.NoError(t, err)
+	var days map[string]map[string][]int
+	require.NoError(t, json.Unmarshal(content, &days))
+	return days
+}
+
+func testPostgresDaysAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
+	for config, c := range map[string]struct{ table, file, wire, zone string }{
+		"sql-postgres-sharded":            {"tyk_analytics", "rows-", "msgpack", "UTC"},
+		"sql-postgres-sharded-tz-newyork": {"tyk_analytics", "rows-", "msgpack", "America/New_York"},
+		"sql-graph-postgres-sharded":      {"tyk_analytics_graph", "rows-graph-", "msgpack", "UTC"},
+		"sql-mcp-postgres-sharded":        {"tyk_analytics_mcp", "rows-mcp-", "msgpack", "UTC"},
+		"sql-postgres-sharded-protobuf":   {"tyk_analytics", "rows-", "protobuf", ""},
+	} {
+		t.Run(config, func(t *testing.T) {
+			t.Parallel()
+			d := sharded(withAllTables(postgresTarget(server)(t)))
+			if c.zone != "" {
+				d.config.Timezone = c.zone
+			}
+			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, c.wire)...)))
+			rows := wantedRows(t, c.file, c.wire)
+			want := map[string][]string{}
+			for day, lines := range goldenDays(t)[config] {
+				for _, line := range lines {
+					if c.zone == "" { // the pump took each record's own zone; here all have one
+						day = dayOfRow(t, rows[line])
+					}
+					want[c.table+"_"+day] = append(want[c.table+"_"+day], rows[line])
+				}
+			}
+			names := relations(t, d, c.table)
+			require.Len(t, names, len(want))
+			for _, name := range names {
+				got := d.texts(t, "select row_to_json(t)::text from "+name+" t")
+				slices.Sort(want[name])
+				slices.Sort(got)
+				assert.Equal(t, want[name], got, name)
+			}
+			if c.table == "tyk_analytics" {
+				assertDayIndexes(t, d, names[0])
+			}
+		})
+	}
+}
+
+// dayOfRow is the day of a row's timestamp in UTC.
+func dayOfRow(t *testing.T, row string) string {
+	t.Helper()
+	var record struct {
+		Timestamp time.Time `json:"timestamp"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(row), &record))
+	return record.Timestamp.UTC().Format("20060102")
+}
+
+// assertDayIndexes compares a table's indexes with those that Tyk Pump makes.
+func assertDayIndexes(t *testing.T, d target, relation string) {
+	t.Helper()
+	var want []string
+	for _, column := range strings.Fields("apiid apikey oauthid orgid responsecode timestamp") {
+		quoted := column
+		if column == "timestamp" {
+			quoted = `"timestamp"`
+		}
+		want = append(want, fmt.Sprintf("CREATE INDEX %s_idx_%s ON public.%s USING btree (%s)", relation, column, relation, quoted))
+	}
+	assert.Equal(t, want, d.texts(t, "select indexdef::text from pg_indexes where tablename = '"+relation+"' order by indexname"))
+}
+
+// A writer never waits for the making of a table of another day.
+func testPostgresWritesWhileTablesAreMade(t *testing.T, server *peers.Postgres) {
+	d := sharded(postgresTarget(server)(t))
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	tx, err := d.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback()) }()
+	_, err = tx.ExecContext(t.Context(), "select pg_advisory_xact_lock($1)", schemaLock) // as one that makes tables does
+	require.NoError(t, err)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
+	assert.EqualValues(t, 20, d.number(t, "select count(*) from tyk_analytics_20260820"))
+}
+
+func TestSplitKeepsEachEntryInTheTableOfItsDay(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := calendar{zone: time.FixedZone("", 60*rapid.IntRange(-12*60, 14*60).Draw(t, "minutes")), sharded: true}
+		seconds := rapid.SliceOfN(rapid.Int64Range(-62_135_596_800, 253_402_300_799), 1, 50).Draw(t, "seconds")
+		records := make([]analytics.Record, len(seconds))
+		for i, s := range seconds {
+			records[i].TimeStamp = time.Unix(s, 0)
+		}
+		b := newBatch(logsOf("seg", 0, records...), requests...)
+		defer b.release()
+		var days []string
+		n := 0
+		for _, d := range c.split(b, b.parts[0].pending()) {
+			days = append(days, d.day)
+			n += len(d.list)
+			if len(d.day) != 8 || !slices.IsSorted(d.list) {
+				t.Fatal(d)
+			}
+			for _, i := range d.list {
+				if got := c.day(time.Unix(seconds[i], 0)); got != d.day {
+					t.Fatal(got, d.day)
+				}
+			}
+		}
+		if n != len(seconds) || !slices.IsSorted(days) || len(slices.Compact(slices.Clone(days))) != len(days) {
+			t.Fatal(n, days)
+		}
+	})
+}
