@@ -83,11 +83,13 @@ func TestPasswordsComeFromTheEnvironmentAndAreNeverShown(t *testing.T) {
 
 // rights are those that the README lists.
 const (
-	keyRights    = "~analytics-* ~host-checker:* ~otelcol-tyk:* "
-	lookRights   = "+ping +evalsha +eval +time +llen +ttl +hlen +hgetall +hmget +hstrlen +zrange +zrangebyscore "
-	sizeRights   = "+memory|usage +info "
-	takeRights   = "+persist +hdel +zrem +rpush +hincrby "
-	removeRights = "+persist +zscore +zrem +hdel +hget +ltrim +unlink "
+	keyRights      = "~analytics-* ~host-checker:* ~otelcol-tyk:* "
+	lookRights     = "+evalsha +eval +time +llen +ttl +hlen +hgetall +hmget +hstrlen +zrange +zrangebyscore "
+	sizeRights     = "+memory|usage +info "
+	takeRights     = "+persist +hdel +zrem +rpush +hincrby "
+	sentinelRights = "+sentinel|get-master-addr-by-name "
+	clusterRights  = "+cluster|slots "
+	removeRights   = "+persist +zscore +zrem +hdel +hget +ltrim +unlink "
 )
 
 func TestTheRightsOfTheREADMESuffice(t *testing.T) {
@@ -143,7 +145,7 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 
 func TestAClusterIsReadAndManagedAsAWhole(t *testing.T) {
 	t.Parallel()
-	c := peers.StartRedisCluster(t)
+	c := peers.StartRedisCluster(t, peers.RedisUser("looks", "p", keyRights+lookRights+sizeRights+clusterRights))
 	seed := c.Addrs()[0]
 	o := newOperator(t, c.Client(), "-redis", seed, "-cluster")
 	lists := []string{msgpackList, protobufList, "analytics-tyk-system-analytics_3"} // in different slots
@@ -164,6 +166,10 @@ func TestAClusterIsReadAndManagedAsAWhole(t *testing.T) {
 	assert.Contains(t, o.ok("groups remove", "gone"), "removed group gone from 3 lists")
 	assert.Contains(t, o.ok("receipts", "-check"), "adds up")
 
+	looks := newOperator(t, c.Client(), "-redis", seed, "-cluster", "-username", "looks")
+	looks.env["REDIS_PASSWORD"] = "p"
+	assert.Contains(t, looks.ok("status"), msgpackList)
+
 	alone := newOperator(t, c.Client(), "-redis", seed)
 	assert.Contains(t, alone.run("status").stderr, "this Redis is a cluster: add -cluster")
 	single := onRedis(t)
@@ -172,13 +178,15 @@ func TestAClusterIsReadAndManagedAsAWhole(t *testing.T) {
 
 func TestSentinelsTellWhereTheMasterIs(t *testing.T) {
 	t.Parallel()
-	s := peers.StartRedisSentinel(t, peers.RedisSentinelPassword("watch"))
+	s := peers.StartRedisSentinel(t, peers.RedisSentinelPassword("watch"), peers.RedisSentinelUser("asker", "ask", sentinelRights))
 	o := newOperator(t, s.Client(), "-redis", strings.Join(s.SentinelAddrs(), ","), "-sentinel", s.MasterName())
 	src := worker(msgpackList, "default", "w", time.Minute)
 	o.push(msgpackList, 3)
 	o.visit(src)
 	o.env["REDIS_SENTINEL_PASSWORD"] = "watch"
 	assert.Contains(t, o.ok("status", "-sample", "0"), msgpackList)
+	o.env["REDIS_SENTINEL_PASSWORD"] = "ask"
+	assert.Contains(t, o.ok("status", "-sample", "0", "-sentinel-username", "asker"), msgpackList)
 	o.env["REDIS_SENTINEL_PASSWORD"] = "wrong"
 	assert.Contains(t, o.run("status").stderr, "is -sentinel-password right?")
 }

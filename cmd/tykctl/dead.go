@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -37,8 +38,10 @@ type letterView struct {
 	Source string    `json:"source"`
 	Group  string    `json:"group"`
 	At     time.Time `json:"at"`
-	Reason string    `json:"reason"`
-	Bytes  int       `json:"bytes"`
+	// Destination refused it; absent where that is not known.
+	Destination string `json:"destination,omitempty"`
+	Reason      string `json:"reason"`
+	Bytes       int    `json:"bytes"`
 }
 
 // when is unknown for a letter that cannot be read.
@@ -50,7 +53,7 @@ func (v letterView) when(layout string) string {
 }
 
 func viewOf(l list, letter claim.Letter) letterView {
-	return letterView{UID: letter.UID, Source: l.key, Group: letter.Group, At: letter.At, Reason: reasonOf(letter), Bytes: len(letter.Entry)}
+	return letterView{UID: letter.UID, Source: l.key, Group: letter.Group, At: letter.At, Destination: letter.Destination, Reason: reasonOf(letter), Bytes: len(letter.Entry)}
 }
 
 func deadList(f *flag.FlagSet) action {
@@ -70,7 +73,7 @@ func deadList(f *flag.FlagSet) action {
 			}
 			var heading []string
 			if shown == 0 {
-				heading = []string{"GIVEN UP", "GROUP", "LIST", "UID", "SIZE", "REASON"}
+				heading = []string{"GIVEN UP", "GROUP", "LIST", "UID", "SIZE", "DESTINATION", "REASON"}
 			}
 			shown += len(page)
 			return listPage(c, heading, l, page, *wide)
@@ -100,7 +103,7 @@ func listPage(c console, heading []string, l list, page []claim.Letter, wide boo
 		if !wide {
 			v.Reason = shorten(v.Reason, 100)
 		}
-		t.row(v.when(time.DateTime), v.Group, v.Source, v.UID, size(int64(v.Bytes)), v.Reason)
+		t.row(v.when(time.DateTime), v.Group, v.Source, v.UID, size(int64(v.Bytes)), cmp.Or(v.Destination, "-"), v.Reason)
 	}
 	return t.end()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -147,6 +148,7 @@ func (w wholeLetter) print(out io.Writer, most int) error {
 		{"list", fmt.Sprintf("%s (%s)", w.Source, w.Form)},
 		{"group", w.Group},
 		{"given up", w.when(time.RFC3339)},
+		{"by", cmp.Or(w.Destination, "-")},
 		{"reason", w.Reason},
 		{"entry", count(int64(w.Bytes), "byte")},
 	} {

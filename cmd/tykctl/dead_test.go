@@ -27,7 +27,9 @@ func buried(t *testing.T) *operator {
 	o.bury(one,
 		letter("default", 1, "undecodable: decode msgpack: record at byte 0", []byte("hel\x00lo")),
 		letter("default", 2, "refused: too_large: Path \x1b[31m is too long", analytics.AppendMsgpack(nil, record())))
-	o.bury(worker(msgpackList, "kafka", "w", time.Minute), letter("kafka", 2, "refused: odd", analytics.AppendMsgpack(nil, record())))
+	l := letter("kafka", 2, "refused: odd", analytics.AppendMsgpack(nil, record()))
+	l.Destination = "kafka/eu"
+	o.bury(worker(msgpackList, "kafka", "w", time.Minute), l)
 	protobuf := worker(protobufList, "default", "w", time.Minute)
 	o.visit(protobuf)
 	o.bury(protobuf, letter("default", 3, "refused: constraint: undecodable text", analytics.AppendProtobuf(nil, record())))
@@ -65,6 +67,7 @@ func TestFiltersChooseLetters(t *testing.T) {
 		"-since 2026-08-20T12:00:00Z -until 2026-08-20T13:00:00Z": {"default/2", "kafka/2"},
 		"-until 1ms":                     {"default/1", "default/2", "kafka/2", "default/3", "gone/4"},
 		"-limit 2":                       {"default/1", "default/2"},
+		"-destination kafka/eu":          {"kafka/2"},
 		"-limit 0":                       {"default/1", "default/2", "kafka/2", "default/3", "gone/4"},
 		"-group default -reason refused": {"default/2", "default/3"},
 	} {

@@ -14,15 +14,16 @@ import (
 
 // filter chooses dead letters; all that is given must be true of one.
 type filter struct {
-	source, group, reason, uid string
-	since, until               moment
-	limit                      int
+	source, group, destination, reason, uid string
+	since, until                            moment
+	limit                                   int
 }
 
 func newFilter(f *flag.FlagSet, limit int) *filter {
 	o := &filter{}
 	f.StringVar(&o.source, "source", "", "of this `list`")
 	f.StringVar(&o.group, "group", "", "given up by this group")
+	f.StringVar(&o.destination, "destination", "", "refused by this `component`, such as tyksql/eu")
 	f.StringVar(&o.reason, "reason", "", "undecodable, refused, or a `text` within the reason")
 	f.StringVar(&o.uid, "uid", "", "of this record `identity`")
 	f.Var(&o.since, "since", "given up at or after this `time`: RFC 3339, or an age such as 90m or 2d")
@@ -33,7 +34,7 @@ func newFilter(f *flag.FlagSet, limit int) *filter {
 
 // empty is true where nothing is chosen.
 func (o *filter) empty() bool {
-	return o.source == "" && o.group == "" && o.reason == "" && o.uid == "" && o.since.IsZero() && o.until.IsZero()
+	return o.source == "" && o.group == "" && o.destination == "" && o.reason == "" && o.uid == "" && o.since.IsZero() && o.until.IsZero()
 }
 
 func (o *filter) validate() error {
@@ -53,6 +54,9 @@ const (
 )
 
 func (o *filter) matches(l claim.Letter) bool {
+	if o.destination != "" && o.destination != l.Destination {
+		return false
+	}
 	switch reason := reasonOf(l); o.reason {
 	case "":
 	case undecodable, refused:

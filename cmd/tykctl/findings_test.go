@@ -128,7 +128,8 @@ var states = map[string]struct {
 		func(o *operator) {
 			o.bury(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, "refused: odd", nil))
 		},
-		[]string{"dead_letters"}, exitOK,
+		[]string{"dead_letters"},
+		exitOK,
 	},
 	"a replay for a group that is away": {
 		func(o *operator) {

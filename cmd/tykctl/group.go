@@ -230,6 +230,11 @@ func receiptsOf(g claim.GroupReport) receipts {
 		DeadLettered: g.Receipts.Dead, Lost: g.Receipts.Lost, InFlight: g.Waiting,
 		Replayed: g.Replayed, Dropped: g.Dropped,
 	}
+	// An entry is a dead letter a moment before it is acknowledged, and in flight until then.
+	if early := min(-r.Delivered, r.InFlight); early > 0 {
+		r.Delivered += early
+		r.InFlight -= early
+	}
 	r.AddsUp = r.missing() == 0
 	return r
 }

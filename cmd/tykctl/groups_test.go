@@ -104,3 +104,9 @@ func TestGroupsAreJSON(t *testing.T) {
 	assert.EqualValues(t, 11, kafka.Keeps.Entries)
 	assert.Positive(t, kafka.Keeps.Bytes)
 }
+
+func TestALetterThatIsNotYetAcknowledgedIsNoNegativeDelivery(t *testing.T) {
+	t.Parallel()
+	r := receiptsOf(claim.GroupReport{Waiting: 3, Receipts: claim.Receipts{Seen: 3, Delivered: -1, Dead: 1}})
+	assert.Equal(t, receipts{Claimed: 3, DeadLettered: 1, InFlight: 2, AddsUp: true}, r)
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -48,15 +47,25 @@ type destinationView struct {
 
 // sqlView is what became of the records that reached tyksql exporters.
 type sqlView struct {
-	Stored         int64            `json:"stored"`
-	AlreadyApplied int64            `json:"already_applied"`
-	NotTaken       int64            `json:"not_taken"`
-	Refused        map[string]int64 `json:"refused"`
+	// Tables are by their keys in the configuration.
+	Tables map[string]sqlTable `json:"tables"`
+	// NotTaken are records that no enabled table holds.
+	NotTaken int64            `json:"not_taken"`
+	Refused  map[string]int64 `json:"refused"`
 	// Missing is how many acknowledged entries these, the filter, dead letters, lost
 	// ones and those that gave way do not account for; below 0 where something was
 	// delivered more than once, or is not acknowledged yet.
 	Missing int64 `json:"missing"`
 }
+
+// sqlTable is what became of the records of one table.
+type sqlTable struct {
+	Stored         int64 `json:"stored"`
+	AlreadyApplied int64 `json:"already_applied"`
+}
+
+// graphTable holds what is in another table, or would be, too.
+const graphTable = "graph"
 
 // metricFamilies are a collector's metrics by name, without the suffixes that
 // depend on its configuration.
@@ -81,15 +90,58 @@ func readProcess(ctx context.Context, url string, timeout time.Duration) (*proce
 		Filtered:     families.by("otelcol_tykfilter_dropped_records", "reason"),
 		Destinations: families.destinations(),
 	}
-	outcomes := families.by("otelcol_exporter_tyksql_records", "outcome")
-	refusals := families.by("otelcol_exporter_tyksql_refused_records", "reason")
-	if len(outcomes)+len(refusals) > 0 {
-		s := &sqlView{Stored: outcomes["stored"], AlreadyApplied: outcomes["already_applied"], NotTaken: outcomes["not_taken"], Refused: refusals}
-		// What a destination refuses is dead-lettered, so it counts there.
-		s.Missing = p.Acknowledged - s.Stored - s.AlreadyApplied - s.NotTaken - total(p.Filtered) - total(p.DeadLettered) - p.GaveWay
-		p.SQL = s
+	if p.SQL = families.sql(); p.SQL != nil {
+		p.SQL.Missing = p.missing()
 	}
 	return p, nil
+}
+
+// sql is nil where there are no tyksql exporters.
+func (f metricFamilies) sql() *sqlView {
+	s := &sqlView{Tables: map[string]sqlTable{}, Refused: f.by("otelcol_exporter_tyksql_refused_records", "reason")}
+	const records = "otelcol_exporter_tyksql_records"
+	if len(f[records])+len(s.Refused) == 0 {
+		return nil
+	}
+	for _, m := range f[records] {
+		n, outcome := int64(valueOf(m)), labelOf(m, "outcome")
+		if outcome == "not_taken" {
+			s.NotTaken += n
+			continue
+		}
+		name := labelOf(m, "table")
+		t := s.Tables[name]
+		if outcome == "stored" {
+			t.Stored += n
+		} else {
+			t.AlreadyApplied += n
+		}
+		s.Tables[name] = t
+	}
+	return s
+}
+
+// stored sums up all tables that share no records.
+func (s *sqlView) stored() (sum sqlTable) {
+	for name, t := range s.Tables {
+		if name != graphTable {
+			sum.Stored += t.Stored
+			sum.AlreadyApplied += t.AlreadyApplied
+		}
+	}
+	return sum
+}
+
+// missing is how many acknowledged entries nothing accounts for. What a
+// destination refuses is dead-lettered, and counts there.
+func (p *processView) missing() int64 {
+	stored, graph := p.SQL.stored(), p.SQL.Tables[graphTable]
+	missing := p.Acknowledged - stored.Stored - stored.AlreadyApplied - p.SQL.NotTaken - total(p.Filtered) - total(p.DeadLettered) - p.GaveWay
+	if missing > 0 {
+		// Where the table of requests is switched off, graph's are nowhere else.
+		missing = max(0, missing-graph.Stored-graph.AlreadyApplied)
+	}
+	return missing
 }
 
 func scrape(ctx context.Context, url string, timeout time.Duration) (metricFamilies, error) {
@@ -125,9 +177,14 @@ func scrape(ctx context.Context, url string, timeout time.Duration) (metricFamil
 func (f metricFamilies) value(name string) float64 {
 	sum := 0.0
 	for _, m := range f[name] {
-		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+		sum += valueOf(m)
 	}
 	return sum
+}
+
+// valueOf is the value of a metric of any type but a histogram.
+func valueOf(m *dto.Metric) float64 {
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
 }
 
 func (f metricFamilies) sum(name string) int64 { return int64(f.value(name)) }
@@ -136,7 +193,7 @@ func (f metricFamilies) sum(name string) int64 { return int64(f.value(name)) }
 func (f metricFamilies) by(name, label string) map[string]int64 {
 	sums := map[string]int64{}
 	for _, m := range f[name] {
-		sums[labelOf(m, label)] += int64(m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue())
+		sums[labelOf(m, label)] += int64(valueOf(m))
 	}
 	return sums
 }
@@ -205,9 +262,17 @@ func (p *processView) print(w io.Writer) error {
 	if p.SQL == nil {
 		return nil
 	}
-	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN (MCP)", "+ FILTERED", "+ DEAD", "+ GAVE WAY", "")
-	t.row(p.Acknowledged, p.SQL.Stored, p.SQL.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.GaveWay, p.SQL.verdict())
-	return errors.Join(endTable(w, t))
+	t = newTable(w, "TYKSQL TABLE", "STORED", "STORED BEFORE")
+	for _, name := range slices.Sorted(maps.Keys(p.SQL.Tables)) {
+		t.row(cmp.Or(name, "-"), p.SQL.Tables[name].Stored, p.SQL.Tables[name].AlreadyApplied)
+	}
+	if err := endTable(w, t); err != nil {
+		return err
+	}
+	stored := p.SQL.stored()
+	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN", "+ FILTERED", "+ DEAD", "+ GAVE WAY", "")
+	t.row(p.Acknowledged, stored.Stored, stored.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.GaveWay, p.SQL.verdict())
+	return endTable(w, t)
 }
 
 func (s *sqlView) verdict() string {
@@ -215,7 +280,7 @@ func (s *sqlView) verdict() string {
 	case s.Missing == 0:
 		return "adds up"
 	case s.Missing < 0:
-		return fmt.Sprintf("%d more: delivered again, to several tables, or not yet acknowledged", -s.Missing)
+		return fmt.Sprintf("%d more: delivered again, to several exporters, or not yet acknowledged", -s.Missing)
 	default:
 		return fmt.Sprintf("%d MISSING", s.Missing)
 	}

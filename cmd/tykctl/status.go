@@ -143,10 +143,11 @@ type listView struct {
 
 // reasonView counts the dead letters that share a reason but for its numbers.
 type reasonView struct {
-	Source string `json:"source"`
-	Group  string `json:"group"`
-	Reason string `json:"reason"`
-	Count  int64  `json:"count"`
+	Source      string `json:"source"`
+	Group       string `json:"group"`
+	Destination string `json:"destination,omitempty"`
+	Reason      string `json:"reason"`
+	Count       int64  `json:"count"`
 	// More is true where the list has more letters than were read.
 	More bool `json:"more,omitempty"`
 }
@@ -248,10 +249,12 @@ func (o *observer) reasons(ctx context.Context, f found) ([]reasonView, error) {
 			}
 			read++
 			reason := figures.ReplaceAllString(reasonOf(l), "#")
-			i := slices.IndexFunc(views, func(v reasonView) bool { return v.Group == l.Group && v.Reason == reason })
+			i := slices.IndexFunc(views, func(v reasonView) bool {
+				return v.Group == l.Group && v.Destination == l.Destination && v.Reason == reason
+			})
 			if i < 0 {
 				i = len(views)
-				views = append(views, reasonView{Source: f.place.Source, Group: l.Group, Reason: reason})
+				views = append(views, reasonView{Source: f.place.Source, Group: l.Group, Destination: l.Destination, Reason: reason})
 			}
 			views[i].Count++
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -99,13 +100,13 @@ func (v *statusView) printReasons(w io.Writer) error {
 	if len(v.DeadLetters) == 0 {
 		return nil
 	}
-	t := newTable(w, "DEAD LETTERS", "GROUP", "LIST", "REASON")
+	t := newTable(w, "DEAD LETTERS", "GROUP", "LIST", "DESTINATION", "REASON")
 	for _, r := range v.DeadLetters {
 		n := strconv.FormatInt(r.Count, 10)
 		if r.More {
 			n += "+"
 		}
-		t.row(n, r.Group, r.Source, shorten(r.Reason, 120))
+		t.row(n, r.Group, r.Source, cmp.Or(r.Destination, "-"), shorten(r.Reason, 120))
 	}
 	return endTable(w, t)
 }
