@@ -205,7 +205,7 @@ func TestReceiptsAddUpWhateverHappens(t *testing.T) {
 			},
 			"release": func(*rapid.T) {
 				id := who()
-				require.NoError(rt, m.store.Release(ctx, m.held[id]))
+				require.NoError(rt, m.store.Release(ctx, []*claim.Source{m.byID[id]}))
 				m.held[id] = nil
 			},
 			"forget": func(rt *rapid.T) {

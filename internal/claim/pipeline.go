@@ -46,25 +46,32 @@ func (s *Store) pipelined(ctx context.Context, calls []*call) {
 }
 
 func pipelineTo(ctx context.Context, server *redis.Client, calls []*call) {
-	pipe := server.Pipeline()
-	for _, c := range calls {
-		c.cmd = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
-	}
-	_, _ = pipe.Exec(ctx) // the first of the calls' errors
+	exec(ctx, server, calls, (*redis.Script).EvalSha)
 	var unknown []*call
 	for _, c := range calls {
 		if redis.HasErrorPrefix(c.cmd.Err(), "NOSCRIPT") {
 			unknown = append(unknown, c)
 		}
 	}
-	if len(unknown) == 0 {
-		return
+	if len(unknown) > 0 {
+		exec(ctx, server, unknown, (*redis.Script).Eval)
 	}
-	pipe = server.Pipeline()
-	for _, c := range unknown {
-		c.cmd = c.script.Eval(ctx, pipe, c.keys, c.args...)
+}
+
+// exec makes calls in one round trip.
+func exec(ctx context.Context, server *redis.Client, calls []*call,
+	eval func(*redis.Script, context.Context, redis.Scripter, []string, ...any) *redis.Cmd,
+) {
+	pipe := server.Pipeline()
+	for _, c := range calls {
+		c.cmd = eval(c.script, ctx, pipe, c.keys, c.args...)
 	}
-	_, _ = pipe.Exec(ctx) // as above
+	_, err := pipe.Exec(ctx)
+	for _, c := range calls {
+		if err != nil && c.cmd.Err() == nil && c.cmd.Val() == nil {
+			c.cmd.SetErr(err) // the connection could not be prepared, and nothing was sent
+		}
+	}
 }
 
 // fail is the outcome of a call that could not be made.

@@ -73,7 +73,8 @@ func TestEveryScriptMayRunTwice(t *testing.T) {
 	assert.Zero(t, stats[0].Claimed)
 
 	push(t, r.Client(), 0, 5)
-	require.NoError(t, store.Release(t.Context(), visit(t, store, src, 1).Held))
+	require.Len(t, visit(t, store, src, 1).Held, 1)
+	require.NoError(t, store.Release(t.Context(), []*claim.Source{src}))
 	require.Len(t, visit(t, store, claim.NewSource(list, settings("b")), 1).Held, 1, "free for a peer")
 	var letters []claim.Letter
 	require.NoError(t, store.Letters(t.Context(), src, func(l claim.Letter) bool { letters = append(letters, l); return true }))
@@ -115,7 +116,7 @@ func TestAllKeysOfASourceShareItsSlot(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, store.Rewrite(t.Context(), g, 1, strings.ToUpper))
 		require.NoError(t, store.Ack(t.Context(), g, 1, claim.Shortfall{}))
-		require.NoError(t, store.Release(t.Context(), []claim.Segment{g}))
+		require.NoError(t, store.Release(t.Context(), sources[i:i+1]))
 		_, err = store.Inspect(t.Context(), sources[i])
 		require.NoError(t, err)
 	}

@@ -1,13 +1,14 @@
--- Gives leases back, so that a peer need not wait for them to expire.
+-- Gives all leases of a worker back, so that a peer need not wait for them to expire.
 -- KEYS: leases
--- ARGV: group, worker, sequence ...
+-- ARGV: group, worker
 -- Returns the number of leases given back.
 local released = 0
-for i = 3, #ARGV do
-  local field = ARGV[1] .. '|' .. ARGV[i]
-  local owner = string.match(redis.call('HGET', KEYS[1], field) or '', '^(%S+) ')
-  if owner == ARGV[2] then
-    released = released + redis.call('HDEL', KEYS[1], field)
+local leases = redis.call('HGETALL', KEYS[1])
+for i = 1, #leases, 2 do
+  local group = string.match(leases[i], '^(.*)|')
+  local owner = string.match(leases[i + 1], '^(%S+) ')
+  if group == ARGV[1] and owner == ARGV[2] then
+    released = released + redis.call('HDEL', KEYS[1], leases[i])
   end
 end
 return released

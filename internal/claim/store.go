@@ -197,22 +197,21 @@ func (s *Store) Ack(ctx context.Context, g Segment, done int64, short Shortfall)
 	return nil
 }
 
-// Release gives the leases of segments back.
-func (s *Store) Release(ctx context.Context, segments []Segment) error {
-	bySource := map[*Source][]any{}
-	for _, g := range segments {
-		if bySource[g.Source] == nil {
-			bySource[g.Source] = []any{g.Source.settings.Group, g.Source.settings.Worker}
-		}
-		bySource[g.Source] = append(bySource[g.Source], g.Seq)
+// Release gives back all leases that the worker has of the sources, also those
+// that no Visit has shown it because it was cut short.
+func (s *Store) Release(ctx context.Context, sources []*Source) error {
+	calls := make([]*call, len(sources))
+	for i, src := range sources {
+		calls[i] = &call{script: releaseScript, keys: []string{src.keys.leases}, args: []any{src.settings.Group, src.settings.Worker}}
 	}
-	var errs []error
-	for src, args := range bySource {
-		if err := s.run(ctx, releaseScript, []string{src.keys.leases}, args...).Err(); err != nil {
-			errs = append(errs, fmt.Errorf("release segments of %s: %w", src.key, err))
+	s.pipelined(ctx, calls)
+	var trouble faults
+	for i, src := range sources {
+		if err := calls[i].cmd.Err(); err != nil {
+			trouble.add("release segments of "+src.key, err)
 		}
 	}
-	return errors.Join(errs...)
+	return trouble.err()
 }
 
 // Bury keeps letters, all of one source. Letters already kept are left alone.

@@ -153,10 +153,10 @@ func TestAReleasedSegmentIsFreeAtOnce(t *testing.T) {
 		push(t, rdb, 0, 3)
 		store := claim.NewStore(rdb)
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, settings("b"))
-		held := visit(t, store, a, 1).Held
-		require.NoError(t, store.Release(t.Context(), held))
+		require.Len(t, visit(t, store, a, 1).Held, 1)
+		require.NoError(t, store.Release(t.Context(), []*claim.Source{a}))
 		assert.Len(t, visit(t, store, b, 1).Held, 1)
-		require.NoError(t, store.Release(t.Context(), held), "somebody else's lease is left alone")
+		require.NoError(t, store.Release(t.Context(), []*claim.Source{a}), "somebody else's lease is left alone")
 		assert.Len(t, visit(t, store, b, 1).Held, 1)
 	})
 }

@@ -50,10 +50,7 @@ type claimer struct {
 
 // run works until ctx is done.
 func (c *claimer) run(ctx context.Context) {
-	plain := make([]*claim.Source, len(c.sources))
-	for i, src := range c.sources {
-		plain[i] = src.Source
-	}
+	plain := plain(c.sources)
 	c.lastClaim = make([]time.Time, len(c.sources))
 	c.lastSeq = make([]int64, len(c.sources))
 	wait := newBackoff()

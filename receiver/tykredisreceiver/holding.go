@@ -81,21 +81,6 @@ func (hs *holdings) of(i int) []*holding {
 // count returns how many segments of a source are held.
 func (hs *holdings) count(i int) int { return len(hs.of(i)) }
 
-// segments returns everything held that is still this process's to release.
-func (hs *holdings) segments() []claim.Segment {
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	var all []claim.Segment
-	for _, held := range hs.held {
-		for _, h := range held {
-			if !h.gone.Load() {
-				all = append(all, h.Segment)
-			}
-		}
-	}
-	return all
-}
-
 func newHolding(src *source, g claim.Segment) *holding {
 	start := g.Start()
 	return &holding{

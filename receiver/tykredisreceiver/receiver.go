@@ -79,7 +79,7 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("create receiver report: %w", err), client.Close())
 	}
-	state := &health{host: host, logger: r.set.Logger}
+	state := &health{host: host, logger: r.set.Logger, explain: r.cfg.explain}
 	progress := newWatch(state)
 	r.claimer = &claimer{
 		store: r.store, sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
@@ -176,7 +176,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timeout)
 	defer cancel()
-	if err := r.store.Release(ctx, r.holdings.segments()); err != nil {
+	if err := r.store.Release(ctx, plain(r.sources)); err != nil {
 		// Not a failed shutdown: the leases expire by themselves.
 		r.set.Logger.Warn("Leases could not be given back; peers wait until they expire",
 			zap.Duration("lease", r.cfg.Lease), zap.Error(err))

@@ -48,6 +48,15 @@ func sources(cfg *Config, settings claim.Settings) []*source {
 	return all
 }
 
+// plain returns the sources as the protocol knows them.
+func plain(sources []*source) []*claim.Source {
+	all := make([]*claim.Source, len(sources))
+	for i, src := range sources {
+		all[i] = src.Source
+	}
+	return all
+}
+
 // decoder turns entries of one form into log records; it is used again for each.
 type decoder struct {
 	form    form
