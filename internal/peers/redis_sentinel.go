@@ -229,7 +229,7 @@ func (s *RedisSentinel) sentinelConfiguration(port int) (string, error) {
 		fmt.Sprintf("sentinel failover-timeout %s %d", sentinelMasterName, sentinelFailoverTimeout),
 	)
 	if s.settings.password != "" {
-		lines = append(lines, fmt.Sprintf("sentinel auth-pass %s %s", sentinelMasterName, s.settings.password))
+		lines = append(lines, fmt.Sprintf("sentinel auth-pass %s %q", sentinelMasterName, s.settings.password))
 	}
 	return strings.Join(lines, "\n") + "\n", nil
 }

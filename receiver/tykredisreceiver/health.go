@@ -13,6 +13,8 @@ import (
 type health struct {
 	host   component.Host
 	logger *zap.Logger
+	// explain, if set, adds remedies to what Redis answers.
+	explain func(error) error
 
 	mu       sync.Mutex // guards the rest
 	troubles [3]error   // by side
@@ -28,6 +30,9 @@ const (
 
 // redis notes whether Redis could be worked with.
 func (h *health) redis(err error) {
+	if err != nil && h.explain != nil {
+		err = h.explain(err)
+	}
 	if err != nil {
 		err = fmt.Errorf("redis: %w", err)
 	}

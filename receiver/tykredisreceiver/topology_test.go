@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -119,19 +120,22 @@ func requireEmpty(t *testing.T, nodes []*peers.Redis) {
 	}, settling, 50*time.Millisecond, "empty servers: %v", left)
 }
 
-// requireTrouble waits until the receiver has said that Redis does not work.
-func (r *running) requireTrouble(t *testing.T) {
+// requireTrouble waits until the receiver has said that Redis does not work, and
+// returns its words.
+func (r *running) requireTrouble(t *testing.T) (said string) {
 	t.Helper()
 	eventually(t, "a truthful status", func() bool {
 		r.host.mu.Lock()
 		defer r.host.mu.Unlock()
 		for _, event := range r.host.events {
 			if event.Status() == componentstatus.StatusRecoverableError && strings.HasPrefix(event.Err().Error(), "redis: ") {
+				said = event.Err().Error()
 				return true
 			}
 		}
 		return false
 	})
+	return said
 }
 
 // requestLists are the keys of all 22.
@@ -322,6 +326,81 @@ func TestAClusterNodeThatRestartsInTheMiddleOfADrainLosesNothing(t *testing.T) {
 	d.requireEachOnce(t, n)
 	requireEmpty(t, c.Nodes())
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+}
+
+// secured lets a receiver come as the documented user, over TLS with a client
+// certificate.
+func secured(certs *peers.Certificates, where func(*Config)) func(*Config) {
+	return func(cfg *Config) {
+		where(cfg)
+		asUser(cfg)
+		cfg.TLS = configtls.ClientConfig{Config: configtls.Config{
+			CAFile: certs.CAFile, CertFile: certs.ClientCertFile, KeyFile: certs.ClientKeyFile,
+		}}
+	}
+}
+
+func TestAClusterWithTLSAndANarrowUser(t *testing.T) {
+	t.Parallel()
+	c := peers.StartRedisCluster(t, peers.RedisReplicas(1), peers.RedisTLS(true), peers.RedisPassword("admin's"))
+	for _, node := range c.Nodes() {
+		setUser(t, node.Client(), documentedRules(t, 0)...)
+	}
+	n := pushToAll(t, c.Client(), 20)
+	d := newLedger(n / 2)
+	rec := start(t, "", d, secured(c.Certificates(), onCluster(c)))
+	<-d.midway
+	require.NoError(t, c.FailOver(t.Context(), list))
+	move, err := c.MoveSlotOf(t.Context(), list+"_0")
+	require.NoError(t, err)
+	close(d.resume)
+	_, err = move.Keys(t.Context(), 2)
+	require.NoError(t, err)
+	before := scriptCalls(t, c.Nodes())
+	eventually(t, "another look", func() bool { return scriptCalls(t, c.Nodes()) >= before+2*len(requestLists()) })
+	require.NoError(t, move.Finish(t.Context()))
+	d.requireEachOnce(t, n)
+	requireEmpty(t, c.Nodes())
+	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+	for _, node := range c.Nodes() {
+		requireNothingDenied(t, node.Client())
+	}
+}
+
+func TestSentinelsWithTLSAndNarrowUsers(t *testing.T) {
+	t.Parallel()
+	s := peers.StartRedisSentinel(t, peers.RedisTLS(true), peers.RedisPassword("admin's"), peers.RedisSentinelPassword("watchers'"),
+		peers.RedisSentinelUser(aclUser, aclPassword, strings.Join(documentedRules(t, 1)[3:], " ")))
+	for _, node := range s.Nodes() {
+		setUser(t, node.Client(), documentedRules(t, 0)...)
+	}
+	n := pushToAll(t, s.Client(), 20)
+	master, err := s.Master(t.Context())
+	require.NoError(t, err)
+	settle(t, master, list, 1)
+	d := newLedger(n / 2)
+	rec := start(t, "", d, secured(s.Certificates(), func(cfg *Config) {
+		onSentinel(s)(cfg)
+		cfg.Sentinel.Username, cfg.Sentinel.Password = aclUser, aclPassword
+	}))
+	<-d.midway
+	_, err = s.KillMaster(t.Context())
+	require.NoError(t, err)
+	after, err := s.WaitFailover(t.Context(), master)
+	require.NoError(t, err)
+	close(d.resume)
+	d.requireEachOnce(t, n)
+	requireEmpty(t, s.Nodes())
+	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+	requireNothingDenied(t, after.Client())
+	for _, address := range s.SentinelAddrs() {
+		options, err := s.Nodes()[0].Options()
+		require.NoError(t, err)
+		options.Addr, options.Password = address, "watchers'"
+		watcher := redis.NewClient(options)
+		requireNothingDenied(t, watcher)
+		require.NoError(t, watcher.Close())
+	}
 }
 
 func TestAListWhoseSlotMovesInTheMiddleOfADrainLosesNothing(t *testing.T) {

@@ -1,0 +1,44 @@
+package tykredisreceiver
+
+import (
+	"fmt"
+	"strings"
+)
+
+// remedy is what to do about an answer of Redis, or of the way to it.
+type remedy struct{ sign, text string }
+
+// misconfigurations do not pass by themselves.
+var misconfigurations = []remedy{
+	{"NOPERM", "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"},
+	{"can't run this command", "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"},
+	{"WRONGPASS", "check username and password"},
+	{"invalid password", "check password"},
+	{"NOAUTH", "Redis wants a password: set password, and username for an ACL user"},
+	// To whom it does not know, Redis listens only for so long.
+	{"unauthenticated multibulk length", "Redis wants a password: set password, and username for an ACL user"},
+	{"cluster support disabled", "this Redis is no cluster: leave cluster out"},
+	{"are unreachable: redis: nil", "the sentinels do not know this sentinel::master_name"},
+	{"first record does not look like a TLS handshake", "this Redis does not speak TLS: set tls::insecure to true"},
+}
+
+// standalone are signs of a server that is part of something bigger; clients of
+// that meet them in passing.
+var standalone = []remedy{
+	{"MOVED ", "this Redis is a cluster: set cluster to true"},
+	{"READONLY", "this Redis is a replica: name its master, or use sentinel"},
+}
+
+// explain adds to an error what the writer of the configuration can do about it.
+func (cfg *Config) explain(err error) error {
+	known := misconfigurations
+	if !cfg.Cluster && cfg.Sentinel.MasterName == "" {
+		known = append(standalone, known...)
+	}
+	for _, r := range known {
+		if strings.Contains(err.Error(), r.sign) {
+			return fmt.Errorf("%w: %s", err, r.text)
+		}
+	}
+	return err
+}
