@@ -45,6 +45,8 @@ type Config struct {
 	Indexes bool `mapstructure:"indexes"`
 	// MaxOpenConns bounds the PostgreSQL connections; SQLite always has one.
 	MaxOpenConns int `mapstructure:"max_open_conns"`
+	// Postgres is what only PostgreSQL has.
+	Postgres PostgresConfig `mapstructure:"postgres"`
 	// Ledger is the memory of what was stored, against storing it twice.
 	Ledger LedgerConfig `mapstructure:"ledger"`
 	// Timeout bounds each attempt to write; 0 is no bound.
@@ -73,6 +75,13 @@ type TableConfig struct {
 	Enabled bool `mapstructure:"enabled"`
 	// Name is the table's, without a schema.
 	Name string `mapstructure:"name"`
+}
+
+// PostgresConfig is what only PostgreSQL has.
+type PostgresConfig struct {
+	// PreferSimpleProtocol sends each statement as one text, for poolers and proxies
+	// that know nothing else.
+	PreferSimpleProtocol bool `mapstructure:"prefer_simple_protocol"`
 }
 
 // LedgerConfig says how long the ledger remembers.
@@ -122,6 +131,9 @@ func (c *Config) Validate() error {
 	errs := []error{c.validateDatasource(), c.validateQueue()}
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
 		errs = append(errs, fmt.Errorf("timezone: %q is not the name of a time zone: use one such as UTC or America/New_York", c.Timezone))
+	}
+	if c.Postgres.PreferSimpleProtocol && c.Driver != driverPostgres {
+		errs = append(errs, fmt.Errorf("postgres::prefer_simple_protocol: true has no meaning with driver %q: remove it, or set driver: postgres", c.Driver))
 	}
 	if c.TableSharding && c.Indexes {
 		errs = append(errs, errors.New("indexes: has no meaning with table_sharding, whose tables always have Tyk Pump's indexes: remove one of them"))

@@ -35,6 +35,7 @@ func TestConfigIsRead(t *testing.T) {
 	all.TableSharding = true
 	all.Timezone = "America/New_York"
 	all.MaxOpenConns = 20
+	all.Postgres.PreferSimpleProtocol = true
 	all.Ledger = LedgerConfig{Retention: 72 * time.Hour, PruneInterval: 10 * time.Minute}
 	all.Timeout.Timeout = 15 * time.Second
 	all.Retry = configretry.NewDefaultBackOffConfig()
@@ -141,6 +142,10 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		"the machine's zone": {
 			func(c *Config) { c.Timezone = "Local" },
 			`timezone: "Local" is not the name of a time zone: use one such as UTC or America/New_York`,
+		},
+		"a protocol of another database": {
+			func(c *Config) { c.Postgres.PreferSimpleProtocol = true },
+			`postgres::prefer_simple_protocol: true has no meaning with driver "sqlite": remove it, or set driver: postgres`,
 		},
 		"indexes for tables of days": {
 			func(c *Config) { c.Indexes, c.TableSharding = true, true },

@@ -1,6 +1,7 @@
 package tyksqlexporter
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -46,6 +47,28 @@ func testPostgresRowsAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
 			}
 		})
 	}
+}
+
+// hexText is a JSON column as Tyk Pump writes it over the simple protocol.
+var hexText = regexp.MustCompile(`"\\\\x([0-9a-f]*)"`)
+
+// Tyk Pump writes hexadecimal text into JSON columns there; here it is JSON.
+func testPostgresSimpleProtocolRows(t *testing.T, server *peers.Postgres) {
+	d := simpleProtocolTarget(server)(t)
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+	var want []string
+	for _, row := range goldenLines(t, "rows-simple-protocol.jsonl.gz") {
+		want = append(want, hexText.ReplaceAllStringFunc(row, func(found string) string {
+			plain, err := hex.DecodeString(hexText.FindStringSubmatch(found)[1])
+			require.NoError(t, err)
+			return d.texts(t, "select to_json(convert_from('\\x"+hex.EncodeToString(plain)+"', 'UTF8'))::text")[0]
+		}))
+	}
+	got := d.texts(t, "select row_to_json(t)::text from tyk_analytics t")
+	slices.Sort(want)
+	slices.Sort(got)
+	require.Len(t, got, 531)
+	require.Equal(t, want, got)
 }
 
 // placeAndNames are a row's city and its names.

@@ -41,6 +41,9 @@ func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error
 	pool.MaxConns = int32(min(config.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
 	// Statements without a name work behind PgBouncer too, when it pools transactions.
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if config.Postgres.PreferSimpleProtocol {
+		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	}
 	params := pool.ConnConfig.RuntimeParams
 	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
 	if params["application_name"] == "" {

@@ -32,10 +32,14 @@ func TestPostgres(t *testing.T) {
 		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
 		"tables of days are those of Tyk Pump":                testPostgresDaysAreThoseOfTykPump,
 		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
+		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a locked table is waited for":                        testPostgresLocked,
 	}
 	for name, test := range bothDatabases() {
 		tests[name] = func(t *testing.T, server *peers.Postgres) { test(t, postgresTarget(server)) }
+	}
+	for name, test := range overSimpleProtocol() {
+		tests[name+", over the simple protocol"] = func(t *testing.T, server *peers.Postgres) { test(t, simpleProtocolTarget(server)) }
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,4 +59,22 @@ func bothDatabases() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, uptimeTests)
 	maps.Copy(tests, shardingTests)
 	return tests
+}
+
+// overSimpleProtocol are the tests with statements and values of each kind.
+func overSimpleProtocol() map[string]func(*testing.T, newTarget) {
+	tests := map[string]func(*testing.T, newTarget){}
+	maps.Copy(tests, refusedTests)
+	maps.Copy(tests, tableTests)
+	maps.Copy(tests, uptimeTests)
+	maps.Copy(tests, shardingTests)
+	return tests
+}
+
+func simpleProtocolTarget(server *peers.Postgres) newTarget {
+	return func(t testing.TB) target {
+		d := postgresTarget(server)(t)
+		d.config.Postgres.PreferSimpleProtocol = true
+		return d
+	}
 }
