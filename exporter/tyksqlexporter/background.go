@@ -14,6 +14,9 @@ const pruneLimit = 5000
 // aheadInterval is the time between two looks whether tomorrow's tables are there.
 const aheadInterval = time.Hour
 
+// dropInterval is the time between two looks for tables that are too old.
+const dropInterval = time.Hour
+
 // every does work until ctx ends. Its failure is no more than a delay: the same is
 // found to be done next time.
 func every(ctx context.Context, interval time.Duration, work func(context.Context)) {

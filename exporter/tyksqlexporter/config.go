@@ -39,6 +39,9 @@ type Config struct {
 	Tables TablesConfig `mapstructure:"tables"`
 	// TableSharding gives each day tables of its own, named <name>_YYYYMMDD.
 	TableSharding bool `mapstructure:"table_sharding"`
+	// RetentionDays is the age in days at which the tables of a day are dropped; 0
+	// keeps them for ever. It needs TableSharding.
+	RetentionDays int `mapstructure:"retention_days"`
 	// Timezone is the IANA name of the zone whose days and hours count.
 	Timezone string `mapstructure:"timezone"`
 	// Indexes gives tables that hold many days indexes when they are made.
@@ -134,6 +137,12 @@ func (c *Config) Validate() error {
 	}
 	if c.Postgres.PreferSimpleProtocol && c.Driver != driverPostgres {
 		errs = append(errs, fmt.Errorf("postgres::prefer_simple_protocol: true has no meaning with driver %q: remove it, or set driver: postgres", c.Driver))
+	}
+	if c.RetentionDays < 0 {
+		errs = append(errs, fmt.Errorf("retention_days: %d must be 0, which keeps all tables, or more", c.RetentionDays))
+	}
+	if c.RetentionDays > 0 && !c.TableSharding {
+		errs = append(errs, errors.New("retention_days: has no meaning without table_sharding, since tables of days are dropped as a whole: remove it, or set table_sharding: true"))
 	}
 	if c.TableSharding && c.Indexes {
 		errs = append(errs, errors.New("indexes: has no meaning with table_sharding, whose tables always have Tyk Pump's indexes: remove one of them"))

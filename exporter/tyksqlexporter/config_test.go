@@ -33,6 +33,7 @@ func TestConfigIsRead(t *testing.T) {
 		Uptime:   TableConfig{Enabled: true, Name: "my_uptime"},
 	}
 	all.TableSharding = true
+	all.RetentionDays = 90
 	all.Timezone = "America/New_York"
 	all.MaxOpenConns = 20
 	all.Postgres.PreferSimpleProtocol = true
@@ -146,6 +147,14 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		"a protocol of another database": {
 			func(c *Config) { c.Postgres.PreferSimpleProtocol = true },
 			`postgres::prefer_simple_protocol: true has no meaning with driver "sqlite": remove it, or set driver: postgres`,
+		},
+		"retention of one table": {
+			func(c *Config) { c.RetentionDays = 7 },
+			`retention_days: has no meaning without table_sharding, since tables of days are dropped as a whole: remove it, or set table_sharding: true`,
+		},
+		"negative retention": {
+			func(c *Config) { c.RetentionDays = -1 },
+			`retention_days: -1 must be 0, which keeps all tables, or more`,
 		},
 		"indexes for tables of days": {
 			func(c *Config) { c.Indexes, c.TableSharding = true, true },

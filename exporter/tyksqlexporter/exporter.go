@@ -31,6 +31,9 @@ type store interface {
 	write(ctx context.Context, b *batch) error
 	// ahead makes the tables that the day after now needs.
 	ahead(ctx context.Context, now time.Time) error
+	// drop drops the tables of days that are older than a number of days at now, and
+	// names them. It drops what it can, also when it fails.
+	drop(ctx context.Context, now time.Time, days int) ([]string, error)
 	// prune deletes ledger rows older than age, at most limit, and tells how many.
 	prune(ctx context.Context, age time.Duration, limit int) (int64, error)
 	// close ends all connections. Nothing may be called after it.
@@ -103,6 +106,12 @@ func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	e.stop = stop
 	if e.config.Ledger.Retention > 0 {
 		e.working.Go(func() { every(background, e.config.Ledger.PruneInterval, e.pruneNow) })
+	}
+	if e.config.RetentionDays > 0 {
+		e.working.Go(func() {
+			e.dropNow(background)
+			every(background, dropInterval, e.dropNow)
+		})
 	}
 	if e.config.TableSharding {
 		e.working.Go(func() { every(background, aheadInterval, e.aheadNow) })

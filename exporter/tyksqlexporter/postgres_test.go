@@ -33,6 +33,7 @@ func TestPostgres(t *testing.T) {
 		"tables of days are those of Tyk Pump":                testPostgresDaysAreThoseOfTykPump,
 		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
+		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
 		"a locked table is waited for":                        testPostgresLocked,
 	}
 	for name, test := range bothDatabases() {
@@ -58,6 +59,7 @@ func bothDatabases() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, tableTests)
 	maps.Copy(tests, uptimeTests)
 	maps.Copy(tests, shardingTests)
+	maps.Copy(tests, retentionTests)
 	return tests
 }
 

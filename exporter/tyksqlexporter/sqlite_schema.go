@@ -173,6 +173,27 @@ func (t *sqliteTable) match(ctx context.Context, conn *sql.Conn) ([]string, erro
 	return missing, nil
 }
 
+// sqliteRelations lists the tables.
+func sqliteRelations(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, "select name from sqlite_master where type = 'table'")
+	if err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
+	var relations []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("list the tables: %w", err)
+		}
+		relations = append(relations, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	return relations, nil
+}
+
 func findSQLiteColumns(ctx context.Context, conn *sql.Conn, name string) ([]foundColumn, error) {
 	const generatedFrom = 2 // table_xinfo's hidden: 2 and 3 are generated columns
 	rows, err := conn.QueryContext(ctx, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden from pragma_table_xinfo(?)`, name)

@@ -66,3 +66,7 @@ func (t *telemetry) count(ctx context.Context, b *batch) {
 func (t *telemetry) prunedRows(ctx context.Context, n int64) {
 	t.builder.ExporterTyksqlLedgerPrunedRows.Add(ctx, n)
 }
+
+func (t *telemetry) droppedTables(ctx context.Context, n int) {
+	t.builder.ExporterTyksqlDroppedTables.Add(ctx, int64(n))
+}

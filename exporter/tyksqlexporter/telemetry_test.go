@@ -110,6 +110,10 @@ type consumerStore struct{ next func() consumer.Logs }
 func (*consumerStore) open(context.Context) error             { return nil }
 func (*consumerStore) close() error                           { return nil }
 func (*consumerStore) ahead(context.Context, time.Time) error { return nil }
+func (*consumerStore) drop(context.Context, time.Time, int) ([]string, error) {
+	return nil, nil
+}
+
 func (*consumerStore) prune(context.Context, time.Duration, int) (int64, error) {
 	return 0, nil
 }

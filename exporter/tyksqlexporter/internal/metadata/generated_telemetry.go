@@ -26,6 +26,7 @@ type TelemetryBuilder struct {
 	meter                          metric.Meter
 	mu                             sync.Mutex
 	registrations                  []metric.Registration
+	ExporterTyksqlDroppedTables    metric.Int64Counter
 	ExporterTyksqlLedgerPrunedRows metric.Int64Counter
 	ExporterTyksqlRecords          metric.Int64Counter
 	ExporterTyksqlRefusedRecords   metric.Int64Counter
@@ -61,6 +62,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ExporterTyksqlDroppedTables, err = builder.meter.Int64Counter(
+		"otelcol_exporter_tyksql_dropped_tables",
+		metric.WithDescription("Number of tables of days dropped because they were older than retention_days. [Alpha]"),
+		metric.WithUnit("{table}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterTyksqlLedgerPrunedRows, err = builder.meter.Int64Counter(
 		"otelcol_exporter_tyksql_ledger_pruned_rows",
 		metric.WithDescription("Number of ledger rows deleted because they were older than ledger.retention. [Alpha]"),

@@ -19,10 +19,14 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ExporterTyksqlDroppedTables.Add(context.Background(), 1)
 	tb.ExporterTyksqlLedgerPrunedRows.Add(context.Background(), 1)
 	tb.ExporterTyksqlRecords.Add(context.Background(), 1)
 	tb.ExporterTyksqlRefusedRecords.Add(context.Background(), 1)
 	tb.ExporterTyksqlWriteDuration.Record(context.Background(), 1)
+	AssertEqualExporterTyksqlDroppedTables(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTyksqlLedgerPrunedRows(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
