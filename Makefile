@@ -16,6 +16,11 @@ BENCH ?= .
 UNIT_TIMEOUT ?= 20m
 E2E_TIMEOUT ?= 20m
 
+# The seeds of `make chaos` are 1 to SEEDS, or only SEED, each with a load of SECONDS.
+SEEDS ?= 20
+SECONDS ?= 60
+SEED ?=
+
 BINARY := bin/otelcol-tyk
 COMMAND := bin/tykctl
 DISTRIBUTION := cmd/otelcol-tyk
@@ -51,7 +56,17 @@ build: $(BINARY) $(COMMAND) ## build bin/otelcol-tyk (the first time about five 
 test: build ## all tests with the race detector, then end to end with the built binary
 	@scripts/install-test-peers.sh
 	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
-	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 ./test/e2e/...
+	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 ./test/...
+
+# Each seed also starts servers, drains and checks, and has time to fail.
+chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 600)) + 1800 ))s
+
+.PHONY: chaos
+chaos: build ## faults under load for SEEDS seeds of SECONDS each, or for one SEED; writes docs/chaos.md
+	@scripts/install-test-peers.sh
+	@mkdir -p bin/chaos
+	CGO_ENABLED=0 go test -tags chaos -artifacts -outputdir bin/chaos -count=1 -timeout $(chaos_timeout) -v ./test/chaos -seconds $(SECONDS) \
+		$(if $(SEED),-run TestSeeds -seed $(SEED),-seeds $(SEEDS) -report '$(abspath docs/chaos.md)')
 
 .PHONY: lint
 lint: $(LINTER) ## static analysis and formatting, as .golangci.yml says

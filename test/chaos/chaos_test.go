@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,8 +19,8 @@ import (
 
 // trial runs one seed. The error tells of the harness; what it found about the
 // collectors is in the outcome.
-func trial(ctx context.Context, p plan, dir string) (*outcome, *world, error) {
-	w, err := newWorld(ctx, p, dir)
+func trial(ctx context.Context, p plan, data, logs string) (*outcome, *world, error) {
+	w, err := newWorld(ctx, p, data, logs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,19 +56,25 @@ func runSeed(t *testing.T, seed uint64, length time.Duration) *outcome {
 	t.Helper()
 	p := newPlan(seed, length)
 	t.Logf("seed %d: %s, %d records/s for %s", seed, p, p.rate, length)
-	o, w, err := trial(t.Context(), p, t.TempDir())
+	o, w, err := trial(t.Context(), p, t.TempDir(), t.ArtifactDir())
 	require.NoError(t, err)
 	t.Cleanup(w.close)
 	if o.faulty != nil {
 		t.Errorf("seed %d: %v", seed, o.faulty)
 		w.diagnose(t)
+		return o
 	}
+	// Only what happened is of interest where nothing failed.
+	require.NoError(t, os.RemoveAll(t.ArtifactDir()))
+	require.NoError(t, os.MkdirAll(t.ArtifactDir(), 0o750))
+	require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), "chronicle.txt"), []byte(w.chronicle.String()+"\n"), 0o600))
 	return o
 }
 
 // diagnose shows what helps to find the cause of a failure.
 func (w *world) diagnose(t *testing.T) {
 	t.Helper()
+	t.Logf("all logs are in %s, with -artifacts also after the test", w.logs)
 	t.Logf("what happened:\n%s", w.chronicle)
 	reports, err := w.books.inspect(context.WithoutCancel(t.Context()))
 	t.Logf("what the books say (%v):", err)
@@ -74,8 +82,10 @@ func (w *world) diagnose(t *testing.T) {
 		t.Logf("%+v", report)
 	}
 	const lines = 40
-	for _, c := range w.everyone() {
-		t.Log(c.tail(lines))
+	for _, c := range w.known {
+		if c.began() {
+			t.Log(c.tail(lines))
+		}
 	}
 	t.Logf("PostgreSQL:\n%s", peers.LastLines(w.database.postgres.Output(), lines))
 }

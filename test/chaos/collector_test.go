@@ -33,6 +33,24 @@ const (
 // object is a mapping of a configuration file, which is written as JSON, and so as YAML.
 type object = map[string]any
 
+// configuration has a pipeline for each group.
+func configuration(groups []string, of func(group string) (receiver, exporter object)) object {
+	receivers, exporters, pipelines := object{}, object{}, object{}
+	for _, group := range groups {
+		from, to := "tykredis/"+group, "tyksql/"+group
+		receivers[from], exporters[to] = of(group)
+		pipelines["logs/"+group] = object{"receivers": []string{from}, "exporters": []string{to}}
+	}
+	return object{
+		"receivers": receivers, "exporters": exporters,
+		"service": object{
+			// Several collectors run beside each other; the port of their metrics is fixed.
+			"telemetry": object{"metrics": object{"level": "none"}},
+			"pipelines": pipelines,
+		},
+	}
+}
+
 // program gives the path of the program under test.
 func program() (string, error) {
 	path := os.Getenv("OTELCOL_TYK_BINARY")

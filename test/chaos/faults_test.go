@@ -75,10 +75,7 @@ func (w *world) collectorFaults(c *collector) []fault {
 			return again(d, 0, 3*time.Second)
 		}},
 		{"collector killed between storing and acknowledging", func(ctx context.Context, d *dice) error {
-			if err := w.withholdAcknowledgements(ctx, d); err != nil {
-				return err
-			}
-			if err := c.kill(); err != nil {
+			if err := w.killUnacknowledged(ctx, d, c); err != nil {
 				return err
 			}
 			return again(d, 0, 2*time.Second)
@@ -99,31 +96,20 @@ func (w *world) collectorFaults(c *collector) []fault {
 			return again(d, 4*time.Second, 12*time.Second)
 		}},
 	}
+	if c.groups[0] == groupPostgres {
+		another := w.newCollector(c.name+"-more", groupPostgres)
+		faults = append(faults, fault{"collector added for a while", func(ctx context.Context, d *dice) error {
+			if err := another.start(); err != nil {
+				return err
+			}
+			time.Sleep(d.between(2*time.Second, 8*time.Second))
+			return another.stop(ctx)
+		}})
+	}
 	for _, name := range c.groups {
 		if f, ok := w.group(name).store.(*file); ok {
 			faults = append(faults, fault{"SQLite file locked", f.lock})
 		}
 	}
 	return faults
-}
-
-// withholdAcknowledgements lets collectors go on reading and storing what they
-// have claimed, and lets no acknowledgement through: what is stored now will be
-// delivered again. Without this a process would rarely die between the two.
-func (w *world) withholdAcknowledgements(ctx context.Context, d *dice) error {
-	for began := time.Now(); time.Since(began) < time.Second; time.Sleep(time.Millisecond) {
-		// Redis can be away, which is no reason not to kill.
-		if waits, err := w.books.backlog(ctx); err == nil && waits.steps > 0 {
-			break
-		}
-	}
-	pause := d.between(50*time.Millisecond, 300*time.Millisecond)
-	// Redis' pause is a little longer, so that the process does not outlive it.
-	const longer = 200
-	began := time.Now()
-	if err := command(ctx, w.server, "CLIENT", "PAUSE", pause.Milliseconds()+longer, "WRITE"); err != nil {
-		return err
-	}
-	time.Sleep(pause - time.Since(began))
-	return nil
 }

@@ -35,6 +35,12 @@ func (g *group) joined() {
 	g.since = time.Now()
 }
 
+func (g *group) wasForgotten() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.forgotten > 0
+}
+
 // mustHave is whether the flush was pushed when the group was known.
 func (g *group) mustHave(f *flush) bool { return !g.since.IsZero() && f.begun.After(g.since) }
 

@@ -63,6 +63,7 @@ type chronicle struct {
 	began  time.Time
 	lines  []string
 	faults map[string]int
+	again  int64 // records stored and not acknowledged when their collector was killed
 }
 
 func newChronicle() *chronicle { return &chronicle{began: time.Now(), faults: map[string]int{}} }
@@ -83,6 +84,13 @@ func (c *chronicle) inflicted(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults[name]++
+}
+
+// exposed notes that so many records will be delivered again.
+func (c *chronicle) exposed(records int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.again += records
 }
 
 func (c *chronicle) String() string {

@@ -56,7 +56,6 @@ type flush struct {
 	list            string
 	from, to        int // its records
 	poison          int
-	sums            sums
 	begun, done     time.Time // done is when Redis, and its replicas, had confirmed it
 	attempts        int
 }
@@ -68,6 +67,11 @@ type journal struct {
 	flushes     []*flush
 	undecodable map[string]*flush // the entries
 	refused     map[string]*flush // the aliases
+	sums        sums
+}
+
+func newJournal() *journal {
+	return &journal{undecodable: map[string]*flush{}, refused: map[string]*flush{}, sums: sums{}}
 }
 
 // gateway pushes records as gateways do: now and then some, msgpack and protobuf,
@@ -130,11 +134,7 @@ func (g *gateway) flush(ctx context.Context, records int) error {
 	}
 	args := []any{f.number, expire}
 	for ; g.made < f.to; g.made++ {
-		entry := g.entry(protobuf, strconv.Itoa(g.made*gateways+g.number), func(r *analytics.Record) {
-			f.sums.requestTime += r.RequestTime
-			f.sums.responseCode += r.ResponseCode
-			f.sums.contentLength += r.ContentLength
-		})
+		entry := g.entry(protobuf, strconv.Itoa(g.made*gateways+g.number), g.journal.count)
 		args = append(args, entry)
 		if g.made%g.plan.poison == g.plan.poison/2 {
 			args = append(args, g.poison(f, protobuf, entry))
@@ -225,6 +225,12 @@ func (j *journal) begin(f *flush) {
 	j.flushes = append(j.flushes, f)
 }
 
+func (j *journal) count(r *analytics.Record) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.sums.add(sumsOf{r.APIID, r.ResponseCode}, sum{1, r.RequestTime, r.ContentLength})
+}
+
 func (j *journal) end(f *flush) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -242,15 +248,12 @@ func (j *journal) poison(f *flush, alias string, entry []byte) {
 }
 
 // totals count what was pushed.
-func (j *journal) totals() (records, poison int, total sums) {
+func (j *journal) totals() (records, poison int) {
 	for _, f := range j.flushes {
 		records += f.to - f.from
 		poison += f.poison
-		total.requestTime += f.sums.requestTime
-		total.responseCode += f.sums.responseCode
-		total.contentLength += f.sums.contentLength
 	}
-	return records, poison, total
+	return records, poison
 }
 
 // entries counts what was pushed to each list, poison too.

@@ -5,10 +5,9 @@ package chaos
 import (
 	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // What `make chaos` chooses.
@@ -16,26 +15,41 @@ var (
 	seeds   = flag.Uint64("seeds", 20, "run the seeds from 1 to this one")
 	seconds = flag.Int("seconds", 60, "length of a seed's load, in s")
 	only    = flag.Uint64("seed", 0, "run only this seed")
-	output  = flag.String("report", "", "write a page about the seeds to this file")
+	output  = flag.String("report", "", "write a page about everything to this file")
 )
+
+// found is what the tests add to the page.
+var found report
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	status := m.Run()
+	if *output != "" && len(found.outcomes) > 0 {
+		command := fmt.Sprintf("make chaos SEEDS=%d SECONDS=%d", *seeds, *seconds)
+		if err := found.write(*output, command, *seconds); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
 
 func TestSeeds(t *testing.T) {
 	first, last := uint64(1), *seeds
 	if *only > 0 {
 		first, last = *only, *only
 	}
-	length := time.Duration(*seconds) * time.Second
-	var r report
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			o := runSeed(t, seed, length)
-			r.outcomes = append(r.outcomes, o)
+			o := runSeed(t, seed, time.Duration(*seconds)*time.Second)
+			found.outcomes = append(found.outcomes, o)
 			t.Log(o.summary())
 		})
 	}
-	t.Logf("\n%s", &r)
-	if *output != "" {
-		command := fmt.Sprintf("make chaos SEEDS=%d SECONDS=%d", *seeds, *seconds)
-		require.NoError(t, r.write(*output, command, length))
-	}
+	t.Logf("\n%s", &found)
+}
+
+func TestGroupsDoNotSlowEachOther(t *testing.T) {
+	const records, pairs, least = 200_000, 7, 0.8
+	found.isolation = checkIsolation(t, records, pairs, least)
 }

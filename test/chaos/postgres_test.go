@@ -90,12 +90,16 @@ func (p *database) deadlocks(ctx context.Context) (int64, error) {
 // once or when a transaction commits.
 func (p *database) prepareFaults(ctx context.Context) error {
 	return p.exec(ctx,
-		inserting("null"),
+		inserting(healthy),
 		committing("null"),
 		`create trigger chaos_inserting before insert on `+table+` for each statement execute function chaos_inserting()`,
 		`create constraint trigger chaos_committing after insert on `+table+`
 			deferrable initially deferred for each row execute function chaos_committing()`)
 }
+
+// healthy lets each delivery take some time, as with a server that is busy or far
+// away, so that faults find deliveries under way.
+const healthy = "perform pg_sleep(random() * 0.01)"
 
 func inserting(what string) string { return trigger("chaos_inserting", what) }
 
@@ -108,6 +112,31 @@ func trigger(name, what string) string {
 // failing raises an error of a class of which PostgreSQL has many.
 func failing(state string) string {
 	return `raise exception 'made by the harness' using errcode = '` + state + `'`
+}
+
+func (p *database) block(ctx context.Context) (func(), error) {
+	conn, err := pgx.Connect(ctx, p.dsn)
+	if err != nil {
+		return nil, err
+	}
+	unblock := func() { _ = conn.Close(context.WithoutCancel(ctx)) }
+	for _, statement := range []string{"begin", "lock table " + table + " in exclusive mode"} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			unblock()
+			return nil, err
+		}
+	}
+	return unblock, nil
+}
+
+func (p *database) count(ctx context.Context) (int64, error) {
+	conn, err := pgx.Connect(ctx, p.dsn)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var n int64
+	return n, conn.QueryRow(ctx, countQuery).Scan(&n)
 }
 
 func (p *database) faults() []fault {
@@ -164,9 +193,9 @@ func (p *database) tableFaults() []fault {
 	return []fault{
 		{"PostgreSQL's table locked", lock(table)},
 		{"PostgreSQL's ledger locked", lock(ledger)},
-		{"PostgreSQL slow", during(inserting("perform pg_sleep(random())"), inserting("null"))},
-		{"PostgreSQL's disk full", during(inserting(failing("53100")), inserting("null"))},
-		{"PostgreSQL read-only", during(inserting(failing("25006")), inserting("null"))},
+		{"PostgreSQL slow", during(inserting("perform pg_sleep(random())"), inserting(healthy))},
+		{"PostgreSQL's disk full", during(inserting(failing("53100")), inserting(healthy))},
+		{"PostgreSQL read-only", during(inserting(failing("25006")), inserting(healthy))},
 		{"PostgreSQL's transactions failing on commit", during(committing(failing("40001")), committing("null"))},
 	}
 }

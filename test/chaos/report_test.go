@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"time"
 )
 
 // summary is one line about a seed.
@@ -19,8 +18,8 @@ func (o *outcome) summary() string {
 	if o.faulty != nil {
 		verdict = "FAILED"
 	}
-	return fmt.Sprintf("seed %d: %s; %d records and %d poison in %.0f s, %d faults, drained in %.1f s: lost %d, doubled %d, dead letters %d: %s",
-		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.drained.Seconds(), o.lost, o.doubled, o.letters, verdict)
+	return fmt.Sprintf("seed %d: %s; %d records and %d poison in %.0f s, %d faults, %d records stored and then delivered again, drained in %.1f s: lost %d, doubled %d, dead letters %d: %s",
+		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.again, o.drained.Seconds(), o.lost, o.doubled, o.letters, verdict)
 }
 
 func (o *outcome) inflicted() int {
@@ -31,8 +30,11 @@ func (o *outcome) inflicted() int {
 	return total
 }
 
-// report is about many seeds.
-type report struct{ outcomes []*outcome }
+// report is about many seeds, and about groups.
+type report struct {
+	outcomes  []*outcome
+	isolation map[setting][]pair
+}
 
 // kind is a row of the table of faults.
 type kind struct {
@@ -82,6 +84,7 @@ func (r *report) String() string {
 // totals are sums over all seeds.
 type totals struct {
 	Records, Poison, Lost, Doubled, Letters, Failed, Faults int
+	Again                                                   int64
 	Seconds                                                 float64
 }
 
@@ -94,6 +97,7 @@ func (r *report) totals() totals {
 		t.Doubled += o.doubled
 		t.Letters += o.letters
 		t.Faults += o.inflicted()
+		t.Again += o.again
 		t.Seconds += o.plan.length.Seconds()
 		if o.faulty != nil {
 			t.Failed++
@@ -132,10 +136,20 @@ about the same times.
 | seed | set-up | records | poison | faults | drained in | lost | doubled | |
 |---|---|---|---|---|---|---|---|---|
 {{range .Seeds}}| {{.Seed}} | {{.Plan}} | {{.Records}} | {{.Poison}} | {{.Faults}} | {{.Drained}} s | {{.Lost}} | {{.Doubled}} | {{.Verdict}} |
-{{end}}`
+{{end}}{{if .Isolation}}
+## A group beside one that is stuck
 
-// write writes the page. The command is how it was made.
-func (r *report) write(path, command string, length time.Duration) error {
+A backlog is drained into PostgreSQL by one group, alone and while a second group, which sees the same records, cannot
+reach its destination. Records a second from the claim to the last acknowledgement, in pairs that alternate which comes
+first; the ratio is the median of the pairs'.
+
+| | alone | beside | ratio |
+|---|---|---|---|
+{{range .Isolation}}| {{.Setting}} | {{.Alone}} | {{.Beside}} | **{{.Ratio}}** |
+{{end}}{{end}}`
+
+// write writes the page. The command is how it was made, with seeds of so many s.
+func (r *report) write(path, command string, seconds int) error {
 	type seed struct {
 		Seed                                   uint64
 		Plan, Drained, Verdict                 string
@@ -156,11 +170,39 @@ func (r *report) write(path, command string, length time.Duration) error {
 		return errors.New("there is nothing to report")
 	}
 	data := map[string]any{
-		"Command": command, "Length": int(length.Seconds()), "Totals": r.totals(), "Kinds": r.survived(), "Seeds": seeds,
+		"Command": command, "Length": seconds, "Totals": r.totals(), "Kinds": r.survived(), "Seeds": seeds,
+		"Isolation": r.comparisons(),
 	}
 	var text bytes.Buffer
 	if err := template.Must(template.New("page").Parse(page)).Execute(&text, data); err != nil {
 		return err
 	}
 	return os.WriteFile(path, text.Bytes(), 0o644) //nolint:gosec // a document for everyone
+}
+
+// compared is a row about a group beside one that is stuck.
+type compared struct {
+	Setting              setting
+	Alone, Beside, Ratio string
+}
+
+func (r *report) comparisons() []compared {
+	var rows []compared
+	for _, how := range []setting{oneProcess, twoProcesses} {
+		pairs := r.isolation[how]
+		if len(pairs) == 0 {
+			continue
+		}
+		row := compared{Setting: how, Ratio: fmt.Sprintf("%.2f", ratio(pairs))}
+		for i, p := range pairs {
+			if i > 0 {
+				row.Alone += ", "
+				row.Beside += ", "
+			}
+			row.Alone += fmt.Sprintf("%.0f", p.alone)
+			row.Beside += fmt.Sprintf("%.0f", p.beside)
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }

@@ -20,17 +20,34 @@ import (
 type tally struct {
 	times     map[int]int // rows by the record's number, which is its alias
 	strangers []string    // aliases that are no number
-	sums      sums        // over all rows
+	sums      sums
 }
 
-// sums are over columns of which every record has another value.
-type sums struct{ requestTime, responseCode, contentLength int64 }
+// sums are over records of an API with the same response code.
+type sums map[sumsOf]sum
+
+type sumsOf struct {
+	api          string
+	responseCode int64
+}
+
+type sum struct{ records, requestTime, contentLength int64 }
+
+// add counts one record, or several with what they add up to.
+func (s sums) add(of sumsOf, more sum) {
+	total := s[of]
+	s[of] = sum{total.records + more.records, total.requestTime + more.requestTime, total.contentLength + more.contentLength}
+}
 
 // What a tally is made of, in either kind of store.
 const (
+	countQuery = "select count(*) from " + table
 	aliasQuery = "select alias from " + table
-	sumsQuery  = "select coalesce(sum(requesttime), 0), coalesce(sum(responsecode), 0), coalesce(sum(contentlength), 0) from " + table
+	sumsQuery  = "select apiid, responsecode, count(*), cast(sum(requesttime) as bigint), cast(sum(contentlength) as bigint) from " +
+		table + " group by apiid, responsecode"
 )
+
+func newTally() *tally { return &tally{times: map[int]int{}, sums: sums{}} }
 
 func (t *tally) add(alias string) {
 	n, err := strconv.Atoi(alias)
@@ -46,6 +63,10 @@ type store interface {
 	// exporter is its configuration.
 	exporter() object
 	tally(ctx context.Context) (*tally, error)
+	// count is the number of rows.
+	count(ctx context.Context) (int64, error)
+	// block keeps everybody from writing until unblock is called.
+	block(ctx context.Context) (unblock func(), err error)
 	// explain tells what the store knows about the rows of a record.
 	explain(ctx context.Context, record int) string
 }
@@ -66,7 +87,7 @@ func (p *database) tally(ctx context.Context) (*tally, error) {
 		return nil, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	t := &tally{times: map[int]int{}}
+	t := newTally()
 	rows, err := conn.Query(ctx, aliasQuery)
 	if err != nil {
 		return nil, err
@@ -75,7 +96,14 @@ func (p *database) tally(ctx context.Context) (*tally, error) {
 	if _, err := pgx.ForEachRow(rows, []any{&alias}, func() error { t.add(alias); return nil }); err != nil {
 		return nil, err
 	}
-	return t, conn.QueryRow(ctx, sumsQuery).Scan(&t.sums.requestTime, &t.sums.responseCode, &t.sums.contentLength)
+	if rows, err = conn.Query(ctx, sumsQuery); err != nil {
+		return nil, err
+	}
+	var of sumsOf
+	var total sum
+	_, err = pgx.ForEachRow(rows, []any{&of.api, &of.responseCode, &total.records, &total.requestTime, &total.contentLength},
+		func() error { t.sums.add(of, total); return nil })
+	return t, err
 }
 
 // explain shows which ledger rows were written in the transactions of the rows.
@@ -85,7 +113,7 @@ func (p *database) explain(ctx context.Context, record int) string {
 		return err.Error()
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := conn.Query(ctx, `select format('row %s of transaction %s: segment %s, %s to %s, applied %s', t.ctid, t.xmin, l.segment, l.first, l.last, l.applied_at)
+	rows, err := conn.Query(ctx, `select format('row %s of transaction %s: segment %s, %s to %s, applied %s', t.ctid, t.xmin, l.segment, l.first_index, l.last_index, l.applied_at)
 		from `+table+` t left join `+ledger+` l on l.xmin = t.xmin where t.alias = $1 order by 1`, strconv.Itoa(record))
 	if err != nil {
 		return err.Error()
@@ -111,7 +139,7 @@ func (f *file) open() (*sql.DB, error) {
 }
 
 func (f *file) tally(ctx context.Context) (*tally, error) {
-	t := &tally{times: map[int]int{}}
+	t := newTally()
 	db, err := f.open()
 	if errors.Is(err, os.ErrNotExist) {
 		return t, nil // its collector has not come so far yet
@@ -120,22 +148,37 @@ func (f *file) tally(ctx context.Context) (*tally, error) {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(ctx, aliasQuery)
+	err = each(ctx, db, aliasQuery, func(rows *sql.Rows) error {
+		var alias string
+		err := rows.Scan(&alias)
+		t.add(alias)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	return t, each(ctx, db, sumsQuery, func(rows *sql.Rows) error {
+		var of sumsOf
+		var total sum
+		err := rows.Scan(&of.api, &of.responseCode, &total.records, &total.requestTime, &total.contentLength)
+		t.sums.add(of, total)
+		return err
+	})
+}
+
+// each calls do for each row of a query's result.
+func each(ctx context.Context, db *sql.DB, query string, do func(*sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var alias string
-		if err := rows.Scan(&alias); err != nil {
-			return nil, err
+		if err := do(rows); err != nil {
+			return err
 		}
-		t.add(alias)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return t, db.QueryRowContext(ctx, sumsQuery).Scan(&t.sums.requestTime, &t.sums.responseCode, &t.sums.contentLength)
+	return rows.Err()
 }
 
 func (f *file) explain(ctx context.Context, record int) string {
@@ -149,20 +192,39 @@ func (f *file) explain(ctx context.Context, record int) string {
 	return fmt.Sprint("rows ", ids, err)
 }
 
-// lock keeps the collectors from writing to the file, as a backup or somebody's
-// shell would.
+func (f *file) count(ctx context.Context) (int64, error) {
+	db, err := f.open()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = db.Close() }()
+	var n int64
+	return n, db.QueryRowContext(ctx, countQuery).Scan(&n)
+}
+
+func (f *file) block(ctx context.Context) (func(), error) {
+	db, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	unblock := func() { _ = db.Close() } // which rolls back
+	if _, err := db.ExecContext(ctx, "begin immediate"); err != nil {
+		unblock()
+		return nil, err
+	}
+	return unblock, nil
+}
+
+// lock keeps the collectors from writing to the file for a while, as a backup or
+// somebody's shell would.
 func (f *file) lock(ctx context.Context, d *dice) error {
 	return retry(ctx, "lock "+f.path, func(ctx context.Context) error {
-		db, err := f.open()
+		unblock, err := f.block(ctx)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = db.Close() }()
-		if _, err := db.ExecContext(ctx, "begin "+oneOf(d, "immediate", "exclusive")); err != nil {
-			return err
-		}
 		time.Sleep(d.between(500*time.Millisecond, 8*time.Second))
-		_, err = db.ExecContext(ctx, "rollback")
-		return err
+		unblock()
+		return nil
 	})
 }

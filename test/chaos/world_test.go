@@ -24,7 +24,8 @@ const (
 // world is everything that a run starts.
 type world struct {
 	plan      plan
-	dir       string
+	data      string // directory of the SQLite files
+	logs      string // directory of the collectors' configurations and logs
 	server    server
 	rdb       redis.UniversalClient // the harness's own
 	books     *books
@@ -33,15 +34,13 @@ type world struct {
 	replicas  []*collector // of groupPostgres
 	single    *collector   // of the groups with SQLite files, nil without
 	late      *collector   // of groupLate, nil without
+	known     []*collector // all that there are, also those that faults add
 	journal   *journal
 	chronicle *chronicle
 }
 
-func newWorld(ctx context.Context, p plan, dir string) (w *world, err error) {
-	w = &world{
-		plan: p, dir: dir, chronicle: newChronicle(),
-		journal: &journal{undecodable: map[string]*flush{}, refused: map[string]*flush{}},
-	}
+func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err error) {
+	w = &world{plan: p, data: data, logs: logs, chronicle: newChronicle(), journal: newJournal()}
 	defer func() {
 		if err != nil {
 			w.close()
@@ -79,7 +78,7 @@ func newWorld(ctx context.Context, p plan, dir string) (w *world, err error) {
 
 // addFile adds a group that stores into an SQLite file.
 func (w *world) addFile(name string) {
-	w.groups = append(w.groups, &group{name: name, store: &file{filepath.Join(w.dir, name+".db")}})
+	w.groups = append(w.groups, &group{name: name, store: &file{filepath.Join(w.data, name+".db")}})
 }
 
 func (w *world) group(name string) *group {
@@ -90,11 +89,11 @@ func (w *world) group(name string) *group {
 // settings anew, as if somebody tuned it.
 func (w *world) newCollector(name string, groups ...string) *collector {
 	d := newDice(w.plan.seed, "settings of "+name)
-	c := &collector{name: name, dir: w.dir, groups: groups}
+	c := &collector{name: name, dir: w.logs, groups: groups}
+	w.known = append(w.known, c)
 	c.config = func() object {
-		receivers, exporters, pipelines := object{}, object{}, object{}
-		for _, group := range groups {
-			receiver := object{
+		return configuration(groups, func(group string) (receiver, exporter object) {
+			receiver = object{
 				"group": group, "timeout": "2s", "poll_interval": "50ms",
 				"lease":            oneOf(d, "1s", "2s", "4s"),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
@@ -104,18 +103,8 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 				"redelivery":       object{"initial_interval": "50ms", "max_interval": "1s"},
 			}
 			w.server.receiver(receiver)
-			receivers["tykredis/"+group] = receiver
-			exporters["tyksql/"+group] = w.group(group).store.exporter()
-			pipelines["logs/"+group] = object{"receivers": []string{"tykredis/" + group}, "exporters": []string{"tyksql/" + group}}
-		}
-		return object{
-			"receivers": receivers, "exporters": exporters,
-			"service": object{
-				// Several collectors run beside each other; the port of their metrics is fixed.
-				"telemetry": object{"metrics": object{"level": "none"}},
-				"pipelines": pipelines,
-			},
-		}
+			return receiver, w.group(group).store.exporter()
+		})
 	}
 	return c
 }
@@ -129,8 +118,8 @@ func (w *world) collectors() []*collector {
 	return all
 }
 
-// everyone is all collectors that were ever started.
-func (w *world) everyone() []*collector {
+// lasting are the collectors that run when no fault is in the way.
+func (w *world) lasting() []*collector {
 	all := w.collectors()
 	if w.late != nil && w.late.began() {
 		all = append(all, w.late)
@@ -198,7 +187,7 @@ func (w *world) drain(ctx context.Context) error {
 	defer cancel()
 	least, since := int64(-1), time.Now()
 	for {
-		for _, c := range w.everyone() {
+		for _, c := range w.lasting() {
 			if _, err := c.running(); err != nil {
 				return err
 			}
@@ -223,14 +212,14 @@ func (w *world) drain(ctx context.Context) error {
 // end stops the collectors in good order.
 func (w *world) end(ctx context.Context) error {
 	var errs []error
-	for _, c := range w.everyone() {
+	for _, c := range w.lasting() {
 		errs = append(errs, c.stop(ctx))
 	}
 	return errors.Join(errs...)
 }
 
 func (w *world) close() {
-	for _, c := range w.everyone() {
+	for _, c := range w.known {
 		c.close()
 	}
 	if w.rdb != nil {

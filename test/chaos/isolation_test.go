@@ -1,0 +1,252 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// The groups of a comparison: how much does the second slow the first?
+const (
+	groupFast  = "fast"
+	groupStuck = "stuck" // its destination is down
+)
+
+// setting is how the two groups run.
+type setting string
+
+const (
+	oneProcess   setting = "both groups in one process"
+	twoProcesses setting = "each group in a process of its own"
+)
+
+// comparison measures how fast a group drains a backlog, alone and beside a
+// group that cannot deliver anything.
+type comparison struct {
+	redis   *peers.Redis
+	staged  *redis.Client // of a database that keeps the backlog
+	books   *books
+	server  *database
+	lists   []string
+	records int64
+	dir     string
+	runs    int
+}
+
+// newComparison makes a backlog of about this many records.
+func newComparison(ctx context.Context, dir string, records int) (c *comparison, err error) {
+	p := plan{seed: 1, lists: 2, rate: records, poison: records * gateways, length: time.Second}
+	c = &comparison{lists: p.names(), dir: dir}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if c.redis, err = peers.NewRedis(ctx); err != nil {
+		return nil, err
+	}
+	options, err := c.redis.Options()
+	if err != nil {
+		return nil, err
+	}
+	options.DB = 1
+	c.staged = redis.NewClient(options)
+	c.books = newBooks(c.redis.Client(), c.lists)
+	if c.server, err = newDatabase(ctx); err != nil {
+		return nil, err
+	}
+	g, err := newGateway(0, p, &standalone{c.redis}, c.staged, newJournal())
+	if err != nil {
+		return nil, err
+	}
+	for g.made < records {
+		if err := g.flush(ctx, flushRecords); err != nil {
+			return nil, err
+		}
+	}
+	for _, list := range c.lists {
+		if err := c.staged.Persist(ctx, list).Err(); err != nil {
+			return nil, err
+		}
+		n, err := c.staged.LLen(ctx, list).Result()
+		if err != nil {
+			return nil, err
+		}
+		c.records += n
+	}
+	return c, nil
+}
+
+func (c *comparison) close() {
+	if c.server != nil {
+		c.server.postgres.Close()
+	}
+	if c.staged != nil {
+		_ = c.staged.Close() // reports only that it was closed before
+	}
+	if c.redis != nil {
+		c.redis.Close()
+	}
+}
+
+// collectors describes who runs: the fast group, and beside it the stuck one if wanted.
+func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([]*collector, error) {
+	dsn, err := c.server.postgres.NewDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	port, err := peers.FreePort() // on which nothing will listen
+	if err != nil {
+		return nil, err
+	}
+	stores := map[string]object{
+		groupFast:  exporter("postgres", dsn),
+		groupStuck: exporter("postgres", fmt.Sprintf("postgres://nobody@%s/nowhere", peers.Address(port))),
+	}
+	named := [][]string{{groupFast}}
+	switch {
+	case stuck && how == oneProcess:
+		named = [][]string{{groupFast, groupStuck}}
+	case stuck:
+		named = [][]string{{groupFast}, {groupStuck}}
+	}
+	c.runs++
+	var all []*collector
+	for n, groups := range named {
+		all = append(all, &collector{name: fmt.Sprintf("comparison-%d-%d", c.runs, n), dir: c.dir, groups: groups, config: func() object {
+			return configuration(groups, func(group string) (receiver, exporter object) {
+				return object{"addresses": []string{c.redis.Addr()}, "group": group}, stores[group]
+			})
+		}})
+	}
+	return all, nil
+}
+
+// rate drains the backlog once and gives records a second, from the claim to the
+// last acknowledgement.
+func (c *comparison) rate(ctx context.Context, how setting, stuck bool) (float64, error) {
+	rdb := c.redis.Client()
+	if err := rdb.FlushDB(ctx).Err(); err != nil {
+		return 0, err
+	}
+	all, err := c.collectors(ctx, how, stuck)
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range all {
+		if err := one.start(); err != nil {
+			return 0, err
+		}
+		defer one.close()
+	}
+	for _, one := range all {
+		if err := one.waitReady(ctx); err != nil {
+			return 0, err
+		}
+		for _, name := range one.groups {
+			if err := c.books.waitJoined(ctx, &group{name: name}); err != nil {
+				return 0, err
+			}
+		}
+	}
+	for _, list := range c.lists {
+		if err := c.staged.Copy(ctx, list, list, 0, false).Err(); err != nil {
+			return 0, err
+		}
+	}
+	return c.watch(ctx)
+}
+
+// watch waits until the fast group has acknowledged everything.
+func (c *comparison) watch(ctx context.Context) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var claimed time.Time
+	for {
+		reports, err := c.books.inspect(ctx)
+		if err != nil {
+			return 0, err
+		}
+		delivered, now := int64(0), reports[0].At
+		for _, report := range reports {
+			for _, segment := range report.Segments {
+				if claimed.IsZero() || segment.ClaimedAt.Before(claimed) {
+					claimed = segment.ClaimedAt
+				}
+			}
+			for _, of := range report.Groups {
+				if of.Name == groupFast {
+					delivered += of.Receipts.Delivered
+				}
+			}
+		}
+		if delivered == c.records {
+			return float64(delivered) / now.Sub(claimed).Seconds(), nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("%d of %d records delivered: %w", delivered, c.records, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// pair is two measurements, one right after the other.
+type pair struct{ alone, beside float64 }
+
+// compare measures pairs, of which every other one begins with the stuck group.
+func (c *comparison) compare(ctx context.Context, how setting, pairs int) ([]pair, error) {
+	measured := make([]pair, pairs)
+	for i := range measured {
+		for _, stuck := range []bool{i%2 == 1, i%2 == 0} {
+			rate, err := c.rate(ctx, how, stuck)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", how, err)
+			}
+			if stuck {
+				measured[i].beside = rate
+			} else {
+				measured[i].alone = rate
+			}
+		}
+	}
+	return measured, nil
+}
+
+// ratio is the median over pairs of what is left of the speed.
+func ratio(pairs []pair) float64 {
+	ratios := make([]float64, len(pairs))
+	for i, p := range pairs {
+		ratios[i] = p.beside / p.alone
+	}
+	slices.Sort(ratios)
+	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
+}
+
+// checkIsolation compares, and fails below a share of the speed.
+func checkIsolation(t *testing.T, records, pairs int, least float64) map[setting][]pair {
+	t.Helper()
+	c, err := newComparison(t.Context(), t.TempDir(), records)
+	require.NoError(t, err)
+	t.Cleanup(c.close)
+	all := map[setting][]pair{}
+	for _, how := range []setting{oneProcess, twoProcesses} {
+		measured, err := c.compare(t.Context(), how, pairs)
+		require.NoError(t, err)
+		t.Logf("%s: %.2f of the speed alone; records a second alone and beside: %.0f", how, ratio(measured), measured)
+		if ratio(measured) < least {
+			t.Errorf("%s: a group whose destination is down slows the other one to %.2f of its speed alone, want at least %.2f", how, ratio(measured), least)
+		}
+		all[how] = measured
+	}
+	return all
+}

@@ -1,0 +1,85 @@
+//go:build e2e || chaos
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// killUnacknowledged kills a collector that has stored records and could not
+// acknowledge them, so that they are delivered again. By chance a process would
+// rarely die between the two: so its store is blocked until records wait, then
+// Redis takes no writes while the store does. Where another fault is in the way
+// of that, the collector is killed all the same.
+func (w *world) killUnacknowledged(ctx context.Context, d *dice, c *collector) error {
+	g := w.group(oneOf(d, c.groups...))
+	if unblock, err := g.store.block(ctx); err == nil {
+		time.Sleep(d.between(100*time.Millisecond, 600*time.Millisecond))
+		const pause = 1500 * time.Millisecond
+		err := w.pauseWrites(ctx, pause)
+		unblock()
+		if err == nil {
+			w.waitUnacknowledged(ctx, d, g, time.Now().Add(pause))
+		}
+	}
+	return c.kill()
+}
+
+// waitUnacknowledged waits until the store has records that are not acknowledged,
+// and then a little, but not to the end of Redis' pause.
+func (w *world) waitUnacknowledged(ctx context.Context, d *dice, g *group, end time.Time) {
+	const margin = 300 * time.Millisecond
+	for time.Now().Add(margin).Before(end) {
+		if n, err := w.unacknowledged(ctx, g); err == nil && n > 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(d.between(0, margin/2))
+	if n, err := w.unacknowledged(ctx, g); err == nil && time.Now().Before(end) {
+		w.chronicle.note("%d records of group %s are stored and not acknowledged", n, g.name)
+		w.chronicle.exposed(n)
+	}
+}
+
+// pauseWrites makes all servers wait with writes, but not so long that sentinels
+// or the others of a cluster mind: those get answers.
+func (w *world) pauseWrites(ctx context.Context, pause time.Duration) error {
+	var errs []error
+	for _, node := range w.server.nodes() {
+		errs = append(errs, node.Client().Do(ctx, "CLIENT", "PAUSE", pause.Milliseconds(), "WRITE").Err())
+	}
+	return errors.Join(errs...)
+}
+
+// unacknowledged counts the records that the group's store has, and of which Redis
+// does not know that. It uses only commands that do not wait with the writes.
+func (w *world) unacknowledged(ctx context.Context, g *group) (int64, error) {
+	n, err := g.store.count(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, list := range w.plan.names() {
+		receipts := "otelcol-tyk:{" + list + "}:receipts"
+		for field, sign := range map[string]int64{"|acked": -1, "|dead": 1} {
+			text, err := w.rdb.HGet(ctx, receipts, g.name+field).Result()
+			if errors.Is(err, redis.Nil) {
+				continue
+			}
+			if err != nil {
+				return 0, err
+			}
+			count, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			n += sign * count
+		}
+	}
+	return n, nil
+}
