@@ -141,3 +141,53 @@ func processTime(b *testing.B) time.Duration {
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
+
+// BenchmarkPostgresDays pushes chunks that span 30 days into tables of days.
+func BenchmarkPostgresDays(b *testing.B) {
+	server := peers.StartPostgres(b, peers.PostgresDurable(), peers.PostgresConfig("max_wal_size=4GB"))
+	d := sharded(postgresTarget(server)(b))
+	e := d.start(b)
+	const days = 30
+	chunk := onDays("segment", days, benchmarkChunk/days)
+	require.NoError(b, e.ConsumeLogs(b.Context(), chunk)) // which makes the tables
+	n := 0
+	for b.Loop() {
+		identifyAll(chunk, fmt.Sprintf("segment%d", n))
+		require.NoError(b, e.ConsumeLogs(b.Context(), chunk))
+		n++
+	}
+	b.ReportMetric(float64(n*chunk.LogRecordCount())/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkPostgresUptime pushes chunks of uptime checks of 100 addresses.
+func BenchmarkPostgresUptime(b *testing.B) {
+	server := peers.StartPostgres(b, peers.PostgresDurable())
+	d := withUptime(postgresTarget(server)(b))
+	e := d.start(b)
+	checks := make([]analytics.Uptime, benchmarkChunk)
+	for i := range checks {
+		checks[i] = aCheck(i % 60)
+		checks[i].URL = fmt.Sprintf("http://upstream-%d.example/", i%100)
+	}
+	n := 0
+	for b.Loop() {
+		require.NoError(b, e.ConsumeLogs(b.Context(), checksOf(fmt.Sprintf("segment%d", n), 0, checks...)))
+		n++
+	}
+	b.ReportMetric(float64(n*benchmarkChunk)/b.Elapsed().Seconds(), "checks/s")
+}
+
+// BenchmarkLedgerRow is the space of a ledger row with its indexes.
+func BenchmarkLedgerRow(b *testing.B) {
+	server := peers.StartPostgres(b)
+	d := postgresTarget(server)(b)
+	s := openStore(b, d.config)
+	n := 0
+	for b.Loop() {
+		push := newBatch(samples(fmt.Sprintf("%032x", n), 0, 0), requests...)
+		require.NoError(b, s.write(b.Context(), push))
+		push.release()
+		n++
+	}
+	b.ReportMetric(float64(d.number(b, "select pg_total_relation_size('otelcol_tyk_ledger')"))/float64(n), "B/row")
+}

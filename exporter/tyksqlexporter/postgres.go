@@ -17,6 +17,10 @@ import (
 // stored some of the same records meanwhile.
 const maxRaces = 3
 
+// shardsAtOnce is how many tables one transaction makes: each takes locks, of which
+// a server has a few thousand.
+const shardsAtOnce = 30
+
 // errRaced says that another process stored some of the same records between the
 // look into the ledger and the commit. The next attempt finds them there.
 var errRaced = errors.New("another process stored some of the same records meanwhile")
@@ -103,14 +107,14 @@ func (s *postgresStore) ahead(ctx context.Context, now time.Time) error {
 // extend finds or makes those of the shards that are not known yet.
 func (s *postgresStore) extend(ctx context.Context, tables *postgresTables, shards []shard) error {
 	shards = slices.DeleteFunc(shards, func(of shard) bool { return tables.get(of) != nil })
-	if len(shards) == 0 {
-		return nil
-	}
-	found, err := s.find(ctx, shards)
-	if err == nil {
+	for some := range slices.Chunk(shards, shardsAtOnce) {
+		found, err := s.find(ctx, some)
+		if err != nil {
+			return err
+		}
 		tables.add(found)
 	}
-	return err
+	return nil
 }
 
 func (s *postgresStore) write(ctx context.Context, b *batch) error {

@@ -37,7 +37,7 @@ func (c calendar) oldShards(tables []table, relations []string, now time.Time, d
 	return old
 }
 
-var dayForm = regexp.MustCompile(`^[0-9]{8}$`)
+var dayForm = regexp.MustCompile(`^\d{8}$`)
 
 // dropNow drops the tables of days that are too old.
 func (e *sqlExporter) dropNow(ctx context.Context) {

@@ -84,13 +84,13 @@ func (c calendar) split(b *batch, list []int32) []dayList {
 		at := b.timeOf(i)
 		local := at.In(c.zone)
 		if of := (date{local.Year(), local.YearDay()}); place < 0 || of != last {
-			known := false
-			if place, known = places[of]; !known {
-				place = len(days)
+			found, known := places[of]
+			if !known {
+				found = len(days)
 				days = append(days, dayList{day: c.day(at)})
-				places[of] = place
+				places[of] = found
 			}
-			last = of
+			place, last = found, of
 		}
 		days[place].list = append(days[place].list, i)
 	}

@@ -82,10 +82,10 @@ func testDaysOnce(t *testing.T, fresh newTarget) {
 	d := sharded(fresh(t))
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", 30, 10)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", 70, 10)))
 	}
 	names := relations(t, d, "tyk_analytics")
-	require.Len(t, names, 30)
+	require.Len(t, names, 70)
 	for _, name := range names {
 		assert.EqualValues(t, 10, d.number(t, "select count(*) from "+name))
 	}

@@ -42,9 +42,9 @@ func mixture(segment string) plog.Logs {
 // assertTables checks how many rows each table has.
 func assertTables(t *testing.T, d target, requests, graph, mcp int64) {
 	t.Helper()
-	assert.EqualValues(t, requests, d.number(t, "select count(*) from tyk_analytics"))
-	assert.EqualValues(t, graph, d.number(t, "select count(*) from tyk_analytics_graph"))
-	assert.EqualValues(t, mcp, d.number(t, "select count(*) from tyk_analytics_mcp"))
+	assert.Equal(t, requests, d.number(t, "select count(*) from tyk_analytics"))
+	assert.Equal(t, graph, d.number(t, "select count(*) from tyk_analytics_graph"))
+	assert.Equal(t, mcp, d.number(t, "select count(*) from tyk_analytics_mcp"))
 }
 
 func testEachTableOnce(t *testing.T, fresh newTarget) {
