@@ -104,7 +104,13 @@ func (o *operator) visit(src *claim.Source) []claim.Segment {
 
 func (o *operator) ack(g claim.Segment, done int64) {
 	o.t.Helper()
-	require.NoError(o.t, o.store.Ack(o.t.Context(), g, done, claim.Shortfall{}))
+	o.ackDead(g, done, 0)
+}
+
+// ackDead acknowledges entries of which some became dead letters.
+func (o *operator) ackDead(g claim.Segment, done, dead int64) {
+	o.t.Helper()
+	require.NoError(o.t, o.store.Ack(o.t.Context(), g, done, claim.Shortfall{Dead: dead}))
 }
 
 func (o *operator) bury(src *claim.Source, letters ...claim.Letter) {
@@ -140,7 +146,7 @@ func troubled(t *testing.T) *operator {
 	o := onRedis(t)
 	one, two := worker(msgpackList, "default", "host-1:7:aa", time.Minute), worker(msgpackList, "default", "host-2:9:bb", time.Millisecond)
 	o.push(msgpackList, 12)
-	o.ack(o.visit(one)[0], 5)
+	o.ackDead(o.visit(one)[0], 5, 3)
 	o.visit(worker(msgpackList, "kafka", "host-3:1:cc", time.Millisecond))
 	o.push(msgpackList, 3)
 	o.visit(two) // holds this one, and dies

@@ -1,7 +1,8 @@
 -- Advances a group's progress in a segment, and gives back the memory of what
 -- every group has passed.
 -- KEYS: segments, leases, progress, groups, segment list, receipts, marks
--- ARGV: group, worker, sequence, entries done, of these newly lost, newly gone
+-- ARGV: group, worker, sequence, entries done, of these newly lost, newly gone,
+-- newly dead letters, segment id
 -- Returns 1, or 0 when the lease is another worker's by now: then nothing changed.
 -- An acknowledgement may come twice, when its answer was lost on the way: the
 -- second finds it done, and the lease or all of the segment gone.
@@ -10,7 +11,7 @@ local field = group .. '|' .. seq
 local owner = string.match(redis.call('HGET', KEYS[2], field) or '', '^(%S+) ')
 local description = redis.call('ZRANGEBYSCORE', KEYS[1], seq, seq)[1]
 local before = tonumber(redis.call('HGET', KEYS[3], field) or '0')
-if not description or before >= tonumber(ARGV[4]) then
+if not description or string.match(description, '^%S+') ~= ARGV[8] or before >= tonumber(ARGV[4]) then
   return 1
 end
 if owner ~= ARGV[2] then
@@ -26,7 +27,7 @@ end
 local done = math.max(before, tonumber(ARGV[4]))
 redis.call('HSET', KEYS[3], field, done)
 redis.call('HINCRBY', KEYS[6], group .. '|acked', done - before)
-for name, n in pairs({ lost = ARGV[5], gone = ARGV[6] }) do
+for name, n in pairs({ lost = ARGV[5], gone = ARGV[6], dead = ARGV[7] }) do
   if tonumber(n) > 0 then
     redis.call('HINCRBY', KEYS[6], group .. '|' .. name, n)
   end

@@ -14,7 +14,6 @@ for i = 3, #ARGV, 2 do
     new = new + 1
   end
 end
-redis.call('HINCRBY', KEYS[3], group .. '|dead', new)
 local over = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[2])
 if over <= 0 then
   return { new, 0 }

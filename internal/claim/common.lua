@@ -1,5 +1,8 @@
 -- Shared by the scripts below, each of which is sent with this in front.
 
+-- What receipts count for each group.
+local receipt_names = { 'before', 'acked', 'dead', 'lost', 'gone', 'replayed', 'dropped' }
+
 -- Redis' own clock, in ms.
 local function clock()
   local time = redis.call('TIME')

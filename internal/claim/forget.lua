@@ -26,7 +26,7 @@ local segments = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for _, group in ipairs(gone) do
   redis.call('ZREM', KEYS[4], group)
   redis.call('HDEL', KEYS[3], group .. '|floor', group .. '|expiry')
-  for _, name in ipairs({ 'before', 'acked', 'dead', 'lost', 'gone', 'replayed', 'dropped' }) do
+  for _, name in ipairs(receipt_names) do
     redis.call('HDEL', KEYS[5], group .. '|' .. name)
   end
   for i = 2, #segments, 2 do

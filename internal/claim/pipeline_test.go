@@ -62,7 +62,7 @@ func TestEveryScriptMayRunTwice(t *testing.T) {
 	}
 	_, _, err = store.Bury(t.Context(), src, []claim.Letter{{UID: g.ID + "-1", Group: "default", Entry: []byte("x")}})
 	require.NoError(t, err)
-	require.NoError(t, store.Ack(t.Context(), g, 400, claim.Shortfall{Lost: 3, Gone: 2}))
+	require.NoError(t, store.Ack(t.Context(), g, 400, claim.Shortfall{Lost: 3, Gone: 2, Dead: 1}))
 	require.NoError(t, store.Ack(t.Context(), g, 300, claim.Shortfall{}), "a late one")
 	require.NoError(t, store.Ack(t.Context(), g, 1200, claim.Shortfall{}))
 	require.NoError(t, store.Ack(t.Context(), g, 1200, claim.Shortfall{}), "one for a segment that is done")

@@ -76,9 +76,9 @@ type Visit struct {
 	// Held are the segments now leased to this worker, oldest first, but for those
 	// that replicas may not have yet (see ErrNotReplicated).
 	Held []Segment
-	// Last is the highest sequence number that the source has given. It never goes
-	// back unless Redis does, to an older state or to none.
-	Last int64
+	// Total is how many entries of the source were ever claimed, by whomever. It
+	// never goes back unless Redis does, to an older state or to none.
+	Total int64
 	// Err says why Held could not be found out.
 	Err error
 }
@@ -115,7 +115,7 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]V
 			}
 			visits[i].Claimed = n
 		}
-		if visits[i].Last, visits[i].Held, visits[i].Err = src.held(leases[i]); visits[i].Err != nil {
+		if visits[i].Total, visits[i].Held, visits[i].Err = src.held(leases[i]); visits[i].Err != nil {
 			trouble.add("lease segments of "+src.key, visits[i].Err)
 		}
 	}
@@ -125,7 +125,7 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]V
 
 // leaseKeys and leaseArgs are those of the lease script.
 func (s *Source) leaseKeys() []string {
-	return []string{s.keys.segments, s.keys.leases, s.keys.progress, s.keys.groups, s.keys.receipts, s.keys.sequence}
+	return []string{s.keys.segments, s.keys.leases, s.keys.progress, s.keys.groups, s.keys.receipts}
 }
 
 func (s *Source) leaseArgs() []any {
@@ -136,14 +136,14 @@ func (s *Source) leaseArgs() []any {
 }
 
 // held reads the reply of the lease script.
-func (s *Source) held(lease *call) (last int64, segments []Segment, err error) {
+func (s *Source) held(lease *call) (total int64, segments []Segment, err error) {
 	reply, err := lease.cmd.Slice()
 	if err != nil {
 		return 0, nil, err
 	}
 	var rows []any
 	if len(reply) == 2 {
-		last, _ = reply[0].(int64)
+		total, _ = reply[0].(int64)
 		rows, _ = reply[1].([]any)
 	}
 	if rows == nil {
@@ -157,7 +157,7 @@ func (s *Source) held(lease *call) (last int64, segments []Segment, err error) {
 		}
 		segments = append(segments, segment)
 	}
-	return last, segments, nil
+	return total, segments, nil
 }
 
 // Read returns the entries from index from up to, not including, index to. The
@@ -180,6 +180,8 @@ type Shortfall struct {
 	Lost int64
 	// Gone gave way, see Gone.
 	Gone int64
+	// Dead are dead letters.
+	Dead int64
 }
 
 // Ack records that the group is done with the first done entries of a segment.
@@ -187,7 +189,7 @@ type Shortfall struct {
 func (s *Store) Ack(ctx context.Context, g Segment, done int64, short Shortfall) error {
 	k := g.Source.keys
 	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key(), k.receipts, k.marks},
-		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done, short.Lost, short.Gone).Int64()
+		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done, short.Lost, short.Gone, short.Dead, g.ID).Int64()
 	if err != nil {
 		return fmt.Errorf("acknowledge %d of %s: %w", done, g.Key(), err)
 	}

@@ -20,56 +20,63 @@ type acking struct {
 
 // owed is what is delivered and not acknowledged yet.
 type owed struct {
-	mu         sync.Mutex // guards the rest
-	recording  bool       // somebody does so, and takes along what is added
-	done, gone int64
-	recorded   int64
+	mu        sync.Mutex // guards the rest
+	recording bool       // somebody does so, and takes along what is added
+	done      int64
+	short     claim.Shortfall
+	recorded  int64
 }
 
 // add notes how far a segment is done, and tells whether the caller is to record it.
-func (o *owed) add(done, gone int64) bool {
+func (o *owed) add(done int64, short claim.Shortfall) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.done = done
-	o.gone += gone
+	o.short.Gone += short.Gone
+	o.short.Dead += short.Dead
 	mine := !o.recording
 	o.recording = true
 	return mine
 }
 
-func (o *owed) all() (done, gone int64) {
+func (o *owed) all() (done int64, short claim.Shortfall) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.done, o.gone
+	return o.done, o.short
 }
 
 // settle notes what was recorded. It returns how many entries that were more
 // than before, and whether that is all that is owed.
-func (o *owed) settle(done, gone int64) (more int64, all bool) {
+func (o *owed) settle(done int64, short claim.Shortfall) (more int64, all bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	more = done - o.recorded
 	o.recorded = done
-	o.gone -= gone
+	o.short.Gone -= short.Gone
+	o.short.Dead -= short.Dead
 	o.recording = o.done > done
 	return more, !o.recording
 }
 
 // passed is a delivered chunk, without its entries.
-type passed struct{ end, gone int64 }
+type passed struct {
+	end   int64
+	short claim.Shortfall
+}
 
 // advance notes a delivered chunk. It returns how far the segment is done now,
-// and how many of the entries that this passes gave way.
-func (a *acking) advance(c chunk) (done, gone int64) {
-	a.delivered[c.from] = passed{end: c.end(), gone: int64(c.gone)}
+// and which of the entries that this passes were not delivered.
+func (a *acking) advance(c chunk) (done int64, short claim.Shortfall) {
+	a.delivered[c.from] = passed{end: c.end(), short: claim.Shortfall{Gone: int64(c.gone), Dead: int64(c.dead)}}
 	for {
 		next, ok := a.delivered[a.done]
 		if !ok {
-			return a.done, gone
+			return a.done, short
 		}
 		delete(a.delivered, a.done)
 		a.done = next.end
-		gone += next.gone
+		short.Gone += next.short.Gone
+		short.Dead += next.short.Dead
 	}
 }
 
@@ -80,7 +87,7 @@ type acknowledger struct {
 	store     *claim.Store
 	logger    *zap.Logger
 	delivered chan chunk
-	// acknowledged is told how many entries Redis recorded as done.
+	// acknowledged is told how many delivered records Redis recorded as done.
 	acknowledged func(ctx context.Context, entries int64)
 
 	insisting sync.WaitGroup
@@ -93,8 +100,8 @@ func (a *acknowledger) run(ctx context.Context) {
 	for c := range a.delivered {
 		h := c.h
 		before := h.acking.done
-		done, gone := h.acking.advance(c)
-		if done == before || h.gone.Load() || !h.acking.owed.add(done, gone) {
+		done, short := h.acking.advance(c)
+		if done == before || h.gone.Load() || !h.acking.owed.add(done, short) {
 			continue
 		}
 		if err := a.record(ctx, h); err != nil && !a.isFinal(ctx, h, err) {
@@ -108,6 +115,9 @@ func (a *acknowledger) insist(ctx context.Context, h *holding) {
 	wait := newBackoff()
 	for {
 		wait.sleep(ctx)
+		if h.gone.Load() {
+			return // another worker delivers it again
+		}
 		if err := a.record(ctx, h); err == nil || a.isFinal(ctx, h, err) {
 			return
 		}
@@ -117,12 +127,12 @@ func (a *acknowledger) insist(ctx context.Context, h *holding) {
 // record records all that a segment owes, or returns the error that Redis gave.
 func (a *acknowledger) record(ctx context.Context, h *holding) error {
 	for {
-		done, gone := h.acking.owed.all()
-		if err := a.store.Ack(ctx, h.Segment, done, claim.Shortfall{Gone: gone}); err != nil {
+		done, short := h.acking.owed.all()
+		if err := a.store.Ack(ctx, h.Segment, done, short); err != nil {
 			return err
 		}
-		more, all := h.acking.owed.settle(done, gone)
-		a.acknowledged(ctx, more)
+		more, all := h.acking.owed.settle(done, short)
+		a.acknowledged(ctx, more-short.Gone-short.Dead)
 		if all {
 			return nil
 		}

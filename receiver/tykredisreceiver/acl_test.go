@@ -216,7 +216,7 @@ func TestAMissingRightIsSaid(t *testing.T) {
 	for missing, message := range map[string]string{
 		"+evalsha":       "claim list " + list + ": NOPERM this user has no permissions to run the 'evalsha' command",
 		"+renamenx":      "claim list " + list + ": ERR The user executing the script can't run this command or subcommand",
-		"+lrange":        "read otelcol-tyk:{" + list + "}:seg:1: NOPERM this user has no permissions to run the 'lrange' command",
+		"+lrange":        "NOPERM this user has no permissions to run the 'lrange' command",
 		"+role":          "count replicas: NOPERM this user has no permissions to run the 'role' command",
 		"+select":        "NOPERM this user has no permissions to run the 'select' command",
 		"~analytics-*":   "claim list " + list + ": NOPERM this user has no permissions to access one of the keys used as arguments",

@@ -42,7 +42,7 @@ type claimer struct {
 	records   int // of a chunk
 
 	lastClaim []time.Time // by source
-	lastSeq   []int64     // by source
+	totals    []int64     // ever claimed, by source
 	lastStat  time.Time
 	lastSweep time.Time
 	stats     atomic.Pointer[[]claim.Stat]
@@ -52,7 +52,7 @@ type claimer struct {
 func (c *claimer) run(ctx context.Context) {
 	plain := plain(c.sources)
 	c.lastClaim = make([]time.Time, len(c.sources))
-	c.lastSeq = make([]int64, len(c.sources))
+	c.totals = make([]int64, len(c.sources))
 	wait := newBackoff()
 	for ctx.Err() == nil {
 		reached, err := c.look(ctx, plain)
@@ -86,7 +86,7 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached int,
 			continue // what is held of it stays held as far as anyone knows
 		}
 		within = append(within, i)
-		c.notice(ctx, i, v.Last)
+		c.notice(ctx, i, v.Total)
 		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
 			if err := c.checkWhole(ctx, h); err != nil {
 				return len(within), err
@@ -96,16 +96,16 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached int,
 	return len(within), errors.Join(err, c.sweep(ctx, plain, within), c.measure(ctx, plain, within))
 }
 
-// notice says aloud when a source's sequence has gone back: Redis has lost data
-// that it had, and what it lost of unread records nobody can know any more.
-func (c *claimer) notice(ctx context.Context, i int, last int64) {
-	if last < c.lastSeq[i] {
+// notice says aloud when a source's total has gone back: Redis has lost data that
+// it had, and what it lost of unread records nobody can know any more.
+func (c *claimer) notice(ctx context.Context, i int, total int64) {
+	if total < c.totals[i] {
 		c.telemetry.TykredisRollbacks.Add(ctx, 1)
 		c.logger.Error("Redis came back with an older state, or with none: records that were waiting in it may be lost",
-			zap.String("source", c.sources[i].Key()), zap.Int64("sequence_before", c.lastSeq[i]), zap.Int64("sequence_now", last),
+			zap.String("source", c.sources[i].Key()), zap.Int64("claimed_before", c.totals[i]), zap.Int64("claimed_now", total),
 			zap.String("remedy", "switch persistence on (appendonly yes), and let a failover wait for replicas"))
 	}
-	c.lastSeq[i] = last
+	c.totals[i] = total
 }
 
 // measure looks at the backlog of the sources that are within reach; of others
@@ -174,13 +174,17 @@ func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
 	if lost == 0 || h.Kept > 0 && h.Done == 0 {
 		return nil // whole, or trimmed by other groups before this one began
 	}
-	c.telemetry.TykredisEntriesLost.Add(ctx, lost)
-	c.logger.Error("Redis no longer has claimed entries: was it restarted without persistence, or are keys evicted?",
-		zap.String("segment", h.Key()), zap.Int64("entries", lost))
 	if h.Kept == 0 {
 		h.gone.Store(true)
 	}
-	return c.store.Ack(ctx, h.Segment, h.Start(), claim.Shortfall{Lost: lost})
+	if err := c.store.Ack(ctx, h.Segment, h.Start(), claim.Shortfall{Lost: lost}); err != nil {
+		h.gone.Store(true) // so that the next look finds it anew
+		return err
+	}
+	c.telemetry.TykredisEntriesLost.Add(ctx, lost)
+	c.logger.Error("Redis no longer has claimed entries: was it restarted without persistence, or are keys evicted?",
+		zap.String("segment", h.Key()), zap.Int64("entries", lost))
+	return nil
 }
 
 // pause waits for d, or until ctx is done.

@@ -54,11 +54,11 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 		switch answer.verdict {
 		case accepted, acceptedBut:
 			d.health.destination(nil)
-			return d.bury(ctx, letters)
+			return d.bury(ctx, b, letters)
 		case rejected:
 			if letters, ok := d.isolate(ctx, b, answer.err); ok {
 				d.health.destination(nil)
-				return d.bury(ctx, letters)
+				return d.bury(ctx, b, letters)
 			}
 		case unanswered:
 		}
@@ -175,6 +175,8 @@ const (
 
 // deadLetter is a letter with what is counted about it.
 type deadLetter struct {
+	h      *holding
+	index  int64
 	source *source
 	reason deathReason
 	letter claim.Letter
@@ -182,7 +184,7 @@ type deadLetter struct {
 
 func (d *deliverer) letter(c chunk, at int, reason deathReason, text string) deadLetter {
 	uid, entry := c.identify(at)
-	return deadLetter{source: c.h.source, reason: reason, letter: claim.Letter{
+	return deadLetter{h: c.h, index: c.from + int64(at), source: c.h.source, reason: reason, letter: claim.Letter{
 		UID:    uid,
 		Reason: string(reason) + ": " + text,
 		At:     time.Now().UTC(),
@@ -199,8 +201,17 @@ func (d *deliverer) undecodable(bad []undecodable) []deadLetter {
 	return letters
 }
 
-// bury keeps letters in Redis, trying until ctx is done.
-func (d *deliverer) bury(ctx context.Context, letters []deadLetter) error {
+// bury keeps a batch's letters in Redis, trying until ctx is done.
+func (d *deliverer) bury(ctx context.Context, b batch, letters []deadLetter) error {
+	for i := range b.chunks {
+		c := &b.chunks[i]
+		c.dead = 0
+		for _, l := range letters {
+			if l.h == c.h && c.from <= l.index && l.index < c.end() {
+				c.dead++
+			}
+		}
+	}
 	bySource := map[*source][]deadLetter{}
 	for _, l := range letters {
 		bySource[l.source] = append(bySource[l.source], l)

@@ -30,6 +30,7 @@ type chunk struct {
 	entries []string
 	bytes   int
 	gone    int // entries that gave way, known once decoded
+	dead    int // entries that became dead letters, known once delivered
 }
 
 // end is the index after the chunk's last entry.

@@ -94,8 +94,8 @@ func TestProgressWaitsForEarlierChunks(t *testing.T) {
 		{10, 10, 2, 40, 3},
 		{40, 5, 5, 45, 5},
 	} {
-		done, gone := a.advance(chunk{from: step.from, entries: make([]string, step.entries), gone: int(step.gone)})
-		assert.Equal(t, [2]int64{step.wantDone, step.wantGone}, [2]int64{done, gone})
+		done, short := a.advance(chunk{from: step.from, entries: make([]string, step.entries), gone: int(step.gone)})
+		assert.Equal(t, [2]int64{step.wantDone, step.wantGone}, [2]int64{done, short.Gone})
 	}
 	assert.Empty(t, a.delivered)
 }
