@@ -197,8 +197,10 @@ func (r *redisReceiver) observe() error {
 			}
 		}
 	}
+	// Receivers of several groups may run in one process.
+	group := attribute.String("group", r.cfg.Group)
 	of := func(src *source, more ...attribute.KeyValue) metric.ObserveOption {
-		return metric.WithAttributes(append(more, attribute.String("source", src.Key()))...)
+		return metric.WithAttributes(append(more, attribute.String("source", src.Key()), group)...)
 	}
 	return errors.Join(
 		r.telemetry.RegisterTykredisBacklogCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -227,7 +229,7 @@ func (r *redisReceiver) observe() error {
 		r.telemetry.RegisterTykredisOldestClaimAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
 			oldest := time.Duration(0)
 			each(func(_ *source, s claim.Stat) { oldest = max(oldest, s.OldestAge) })
-			o.Observe(oldest.Seconds())
+			o.Observe(oldest.Seconds(), metric.WithAttributes(group))
 			return nil
 		}),
 	)
