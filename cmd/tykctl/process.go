@@ -82,7 +82,6 @@ func readProcess(ctx context.Context, url string, timeout time.Duration) (*proce
 	p := &processView{
 		URL:          url,
 		Uptime:       families.value("otelcol_process_uptime"),
-		Acknowledged: families.sum("otelcol_tykredis_records_delivered"),
 		DeadLettered: families.by("otelcol_tykredis_records_dead_lettered", "reason"),
 		Lost:         families.sum("otelcol_tykredis_entries_lost"),
 		GaveWay:      families.by("otelcol_tykredis_gave_way", "policy")["successes"],
@@ -90,6 +89,8 @@ func readProcess(ctx context.Context, url string, timeout time.Duration) (*proce
 		Filtered:     families.by("otelcol_tykfilter_dropped_records", "reason"),
 		Destinations: families.destinations(),
 	}
+	p.Acknowledged = families.sum("otelcol_tykredis_records_delivered") + total(p.DeadLettered) + p.GaveWay
+
 	if p.SQL = families.sql(); p.SQL != nil {
 		p.SQL.Missing = p.missing()
 	}
