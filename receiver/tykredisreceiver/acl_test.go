@@ -209,6 +209,45 @@ func assertGranted(t *testing.T, rules []string, commands *sent) {
 	assert.Equal(t, slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(granted)))
 }
 
+// featureRights are the rights that the README says only some features need.
+func featureRights(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(text), "| rights | needed for |\n|---|---|\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var rights []string
+	for row := range strings.Lines(table) {
+		cell := strings.Split(row, "`")[1]
+		rights = append(rights, strings.Fields(strings.ReplaceAll(cell, `\|`, "|"))...)
+	}
+	return rights
+}
+
+func TestRightsForFeaturesThatAreOffAreNotNeeded(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	unneeded := featureRights(t)
+	rules := documentedRules(t, 0)
+	require.Subset(t, rules, unneeded)
+	setUser(t, r.Client(), slices.DeleteFunc(rules, func(rule string) bool { return slices.Contains(unneeded, rule) })...)
+	n := pushToAll(t, r.Client(), 20)
+	for _, poison := range []string{"\xc1", "\xc1\xc1"} {
+		require.NoError(t, r.Client().RPush(t.Context(), list, poison).Err())
+	}
+	d := newDestination()
+	rec := start(t, r.Addr(), d, func(cfg *Config) {
+		asUser(cfg)
+		cfg.WaitForReplicas, cfg.DeadLetters.MaxEntries = 0, 1
+	})
+	eventually(t, "all records", func() bool { return d.count() == n })
+	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+	assert.Len(t, letters(t, r.Client(), list), 1)
+	require.NoError(t, rec.Shutdown(t.Context()))
+	requireNothingDenied(t, r.Client())
+}
+
 func TestAMissingRightIsSaid(t *testing.T) {
 	t.Parallel()
 	const remedy = "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"
