@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -30,15 +32,20 @@ const (
 	stopTimeout = 45 * time.Second
 )
 
+var errEndedWell = errors.New("status 0")
+
 // object is a mapping of a configuration file, which is written as JSON, and so as YAML.
 type object = map[string]any
 
 // configuration has a pipeline for each group.
-func configuration(groups []string, of func(group string) (receiver, exporter object)) object {
+func configuration(groups []string, of func(group string) (receiver, exporter object, err error)) (object, error) {
 	receivers, exporters, pipelines := object{}, object{}, object{}
 	for _, group := range groups {
 		from, to := "tykredis/"+group, "tyksql/"+group
-		receivers[from], exporters[to] = of(group)
+		var err error
+		if receivers[from], exporters[to], err = of(group); err != nil {
+			return nil, err
+		}
 		pipelines["logs/"+group] = object{"receivers": []string{from}, "exporters": []string{to}}
 	}
 	return object{
@@ -48,7 +55,7 @@ func configuration(groups []string, of func(group string) (receiver, exporter ob
 			"telemetry": object{"metrics": object{"level": "none"}},
 			"pipelines": pipelines,
 		},
-	}
+	}, nil
 }
 
 // program gives the path of the program under test.
@@ -73,7 +80,8 @@ type collector struct {
 	name   string
 	dir    string // of its configurations and logs
 	groups []string
-	config func() object // of the next process
+	config func() (object, error) // of the next process
+	links  map[string]*link       // by the server's address
 
 	mu      sync.Mutex // guards the fields below
 	process *peers.Process
@@ -90,7 +98,11 @@ func (c *collector) start() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.started++
-	text, err := json.MarshalIndent(c.config(), "", "  ")
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the configuration of %s: %w", c.name, err)
 	}
@@ -128,7 +140,7 @@ func (c *collector) running() (*peers.Process, error) {
 	}
 	select {
 	case <-c.process.Done():
-		return nil, fmt.Errorf("%s ended by itself (%v); its last lines:\n%s", c.name, c.process.Err(), peers.LastLines(c.process.Output(), 40))
+		return nil, fmt.Errorf("%s ended by itself: %w; its last lines:\n%s", c.name, cmp.Or(c.process.Err(), errEndedWell), peers.LastLines(c.process.Output(), 40))
 	default:
 		return c.process, nil
 	}
@@ -215,8 +227,25 @@ func (c *collector) forget() {
 	_ = c.log.Close() // it is only read from now on
 }
 
-// close ends the process if there is one.
+// way gives the collector's end of the link to a server.
+func (c *collector) way(addr string) (string, error) {
+	if c.links[addr] == nil {
+		l, err := newLink(addr)
+		if err != nil {
+			return "", err
+		}
+		c.links[addr] = l
+	}
+	return c.links[addr].addr(), nil
+}
+
+// close ends the process if there is one, and the links.
 func (c *collector) close() {
+	defer func() {
+		for _, l := range c.links {
+			l.close()
+		}
+	}()
 	if c.kill() == nil {
 		return
 	}
@@ -229,13 +258,13 @@ func (c *collector) close() {
 func (c *collector) tail(lines int) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var text string
+	var text strings.Builder
 	for n := max(1, c.started-2); n <= c.started; n++ {
 		content, err := os.ReadFile(c.logFile(n))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			text += err.Error() + "\n"
+			text.WriteString(err.Error() + "\n")
 		}
-		text += fmt.Sprintf("--- %s, process %d ---\n%s\n", c.name, n, peers.LastLines(string(content), lines))
+		fmt.Fprintf(&text, "--- %s, process %d ---\n%s\n", c.name, n, peers.LastLines(string(content), lines))
 	}
-	return text
+	return text.String()
 }

@@ -4,6 +4,8 @@ package chaos
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -18,6 +20,19 @@ func (w *world) lanes() []*lane {
 	}
 	for _, c := range w.collectors() {
 		lanes = append(lanes, add(c.name, 500*time.Millisecond, 8*time.Second, w.collectorFaults(c)...))
+	}
+	for _, c := range w.collectors() {
+		var faults []fault
+		for _, addr := range slices.Sorted(maps.Keys(c.links)) {
+			to := "Redis"
+			if addr == w.database.postgres.Addr() {
+				to = "PostgreSQL"
+			}
+			faults = append(faults, c.links[addr].faults(to)...)
+		}
+		if len(faults) > 0 {
+			lanes = append(lanes, add("network of "+c.name, time.Second, 8*time.Second, faults...))
+		}
 	}
 	if w.late != nil {
 		groups := add(w.late.name, 2*time.Second, 8*time.Second, append(w.groupFaults(), w.collectorFaults(w.late)...)...)

@@ -122,9 +122,9 @@ func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([
 	c.runs++
 	var all []*collector
 	for n, groups := range named {
-		all = append(all, &collector{name: fmt.Sprintf("comparison-%d-%d", c.runs, n), dir: c.dir, groups: groups, config: func() object {
-			return configuration(groups, func(group string) (receiver, exporter object) {
-				return object{"addresses": []string{c.redis.Addr()}, "group": group}, stores[group]
+		all = append(all, &collector{name: fmt.Sprintf("comparison-%d-%d", c.runs, n), dir: c.dir, groups: groups, config: func() (object, error) {
+			return configuration(groups, func(group string) (receiver, exporter object, err error) {
+				return object{"addresses": []string{c.redis.Addr()}, "group": group}, stores[group], nil
 			})
 		}})
 	}
@@ -142,11 +142,15 @@ func (c *comparison) rate(ctx context.Context, how setting, stuck bool) (float64
 	if err != nil {
 		return 0, err
 	}
+	defer func() {
+		for _, one := range all {
+			one.close()
+		}
+	}()
 	for _, one := range all {
 		if err := one.start(); err != nil {
 			return 0, err
 		}
-		defer one.close()
 	}
 	for _, one := range all {
 		if err := one.waitReady(ctx); err != nil {

@@ -25,6 +25,9 @@ const (
 	timeToLive = 60
 	// flushRecords is how many records a gateway pushes at once, at most.
 	flushRecords = 500
+	// bigShare is the share of records with a response of 4 to 400 kB, of which some
+	// are more than a chunk may hold.
+	bigShare = 1.0 / 400
 	// messageList is the list of a gateway without multiple keys.
 	messageList = "analytics-tyk-system-analytics"
 	bufSuffix   = "_protobuf"
@@ -86,6 +89,7 @@ type gateway struct {
 	dice      *dice
 	journal   *journal
 	made      int // records
+	poisoned  int // poison entries
 	flushes   int
 }
 
@@ -137,8 +141,10 @@ func (g *gateway) flush(ctx context.Context, records int) error {
 		entry := g.entry(protobuf, strconv.Itoa(g.made*gateways+g.number), g.journal.count)
 		args = append(args, entry)
 		if g.made%g.plan.poison == g.plan.poison/2 {
-			args = append(args, g.poison(f, protobuf, entry))
-			f.poison++
+			for range oneOf(g.dice, 1, 1, 1, 2, 30) {
+				args = append(args, g.poison(f, protobuf))
+				f.poison++
+			}
 		}
 	}
 	g.flushes++
@@ -149,6 +155,9 @@ func (g *gateway) flush(ctx context.Context, records int) error {
 func (g *gateway) entry(protobuf bool, alias string, change func(*analytics.Record)) []byte {
 	r := g.generator.Next(time.Now())
 	r.Alias = alias
+	if g.dice.chance(bigShare) {
+		r.RawResponse = strings.Repeat("QUJD", 1000*(1+g.dice.IntN(100)))
+	}
 	change(r)
 	if protobuf {
 		return analytics.AppendProtobuf(nil, r)
@@ -157,15 +166,17 @@ func (g *gateway) entry(protobuf bool, alias string, change func(*analytics.Reco
 }
 
 // poison makes an entry that must become a dead letter; no two are the same.
-func (g *gateway) poison(f *flush, protobuf bool, good []byte) []byte {
+func (g *gateway) poison(f *flush, protobuf bool) []byte {
+	g.poisoned++
 	if !protobuf && g.dice.chance(0.5) {
-		alias := fmt.Sprintf("refused %d of %d", g.made, g.number)
+		alias := fmt.Sprintf("refused %d of %d", g.poisoned, g.number)
 		g.journal.poison(f, alias, nil)
 		return g.entry(protobuf, alias, func(r *analytics.Record) { r.Geo.CityGeoNameID = math.MaxUint64 })
 	}
-	entry := good[:len(good)-1] // ends within a string
+	entry := append([]byte(strings.Repeat("\xff", 12)), fmt.Sprintf("garbage %d of %d", g.poisoned, g.number)...)
 	if g.dice.chance(0.5) {
-		entry = append([]byte(strings.Repeat("\xff", 12)), fmt.Sprintf("garbage %d of %d", g.made, g.number)...)
+		entry = g.entry(protobuf, fmt.Sprintf("cut %d of %d", g.poisoned, g.number), func(*analytics.Record) {})
+		entry = entry[:len(entry)-1] // ends within a string
 	}
 	g.journal.poison(f, "", entry)
 	return entry

@@ -136,7 +136,8 @@ func (p *database) count(ctx context.Context) (int64, error) {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var n int64
-	return n, conn.QueryRow(ctx, countQuery).Scan(&n)
+	err = conn.QueryRow(ctx, countQuery).Scan(&n)
+	return n, err
 }
 
 func (p *database) faults() []fault {

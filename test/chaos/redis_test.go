@@ -31,8 +31,9 @@ type server interface {
 	newClient() (redis.UniversalClient, error)
 	// at is the master of a key.
 	at(ctx context.Context, rdb redis.UniversalClient, key string) (*redis.Client, error)
-	// receiver adds what tykredis needs to find the server.
-	receiver(config object)
+	// receiver adds what tykredis needs to find the server; way gives the address at
+	// which a server at another one is reached, if it is not found out by asking.
+	receiver(config object, way func(addr string) (string, error)) error
 	// copies is how many replicas confirm each push.
 	copies() int
 	// nodes are all processes.
@@ -91,7 +92,11 @@ func single(rdb redis.UniversalClient) (*redis.Client, error) {
 	return client, nil
 }
 
-func (s *standalone) receiver(config object) { config["addresses"] = []string{s.redis.Addr()} }
+func (s *standalone) receiver(config object, way func(string) (string, error)) error {
+	at, err := way(s.redis.Addr())
+	config["addresses"] = []string{at}
+	return err
+}
 
 func (s *standalone) copies() int { return 0 }
 
@@ -117,6 +122,13 @@ func (s *standalone) faults([]string) []fault {
 		}},
 		{"Redis frozen (SIGSTOP)", func(_ context.Context, d *dice) error {
 			return pause(s.redis, d.between(500*time.Millisecond, s.longestPause()))
+		}},
+		{"Redis read-only, as a replica", func(ctx context.Context, d *dice) error {
+			if err := command(ctx, s, "REPLICAOF", peers.Loopback, 1); err != nil { // where nobody is
+				return err
+			}
+			time.Sleep(d.between(500*time.Millisecond, 5*time.Second))
+			return command(ctx, s, "REPLICAOF", "NO", "ONE")
 		}},
 	}
 }
@@ -152,6 +164,13 @@ func redisFaults(s server) []fault {
 			}
 			time.Sleep(d.between(500*time.Millisecond, 5*time.Second))
 			return command(ctx, s, "CONFIG", "SET", "maxmemory", "0")
+		}},
+		{"Redis without the replicas that it wants", func(ctx context.Context, d *dice) error {
+			if err := command(ctx, s, "CONFIG", "SET", "min-replicas-to-write", 9); err != nil {
+				return err
+			}
+			time.Sleep(d.between(500*time.Millisecond, 5*time.Second))
+			return command(ctx, s, "CONFIG", "SET", "min-replicas-to-write", 0)
 		}},
 		{"Redis' file rewritten", func(ctx context.Context, d *dice) error {
 			err := command(ctx, s, "BGREWRITEAOF")

@@ -47,10 +47,11 @@ func TestThreeReplicasShareAGroupWithoutDeadlocksAndToTheLastDigit(t *testing.T)
 
 	o := w.check(t.Context())
 	assert.Len(t, workers, p.replicas, "those that held leases")
-	if !assert.NoError(t, o.faulty) {
+	t.Log(o.summary())
+	if o.faulty != nil {
 		w.diagnose(t)
 	}
-	t.Log(o.summary())
+	require.NoError(t, o.faulty)
 }
 
 // workers watches who holds leases, until it is told to stop.

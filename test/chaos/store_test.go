@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,8 +61,9 @@ func (t *tally) add(alias string) {
 
 // store is where a group's records go.
 type store interface {
-	// exporter is its configuration.
-	exporter() object
+	// exporter is its configuration; way gives the address at which a server at
+	// another one is reached.
+	exporter(way func(addr string) (string, error)) (object, error)
 	tally(ctx context.Context) (*tally, error)
 	// count is the number of rows.
 	count(ctx context.Context) (int64, error)
@@ -79,7 +81,10 @@ func exporter(driver, datasource string) object {
 	}
 }
 
-func (p *database) exporter() object { return exporter("postgres", p.dsn) }
+func (p *database) exporter(way func(addr string) (string, error)) (object, error) {
+	at, err := way(p.postgres.Addr())
+	return exporter("postgres", strings.Replace(p.dsn, p.postgres.Addr(), at, 1)), err
+}
 
 func (p *database) tally(ctx context.Context) (*tally, error) {
 	conn, err := pgx.Connect(ctx, p.dsn)
@@ -125,7 +130,9 @@ func (p *database) explain(ctx context.Context, record int) string {
 // file is an SQLite file.
 type file struct{ path string }
 
-func (f *file) exporter() object { return exporter("sqlite", f.path) }
+func (f *file) exporter(func(string) (string, error)) (object, error) {
+	return exporter("sqlite", f.path), nil
+}
 
 func (f *file) open() (*sql.DB, error) {
 	if _, err := os.Stat(f.path); err != nil {
@@ -199,7 +206,8 @@ func (f *file) count(ctx context.Context) (int64, error) {
 	}
 	defer func() { _ = db.Close() }()
 	var n int64
-	return n, db.QueryRowContext(ctx, countQuery).Scan(&n)
+	err = db.QueryRowContext(ctx, countQuery).Scan(&n)
+	return n, err
 }
 
 func (f *file) block(ctx context.Context) (func(), error) {

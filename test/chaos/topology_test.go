@@ -47,9 +47,10 @@ func (s *sentinels) at(_ context.Context, rdb redis.UniversalClient, _ string) (
 	return single(rdb)
 }
 
-func (s *sentinels) receiver(config object) {
+func (s *sentinels) receiver(config object, _ func(string) (string, error)) error {
 	config["addresses"] = s.SentinelAddrs()
 	config["sentinel"] = object{"master_name": s.MasterName()}
+	return nil
 }
 
 func (s *sentinels) copies() int { return 1 }
@@ -181,9 +182,10 @@ func (c *cluster) at(ctx context.Context, rdb redis.UniversalClient, key string)
 	return client.MasterForKey(ctx, key)
 }
 
-func (c *cluster) receiver(config object) {
+func (c *cluster) receiver(config object, _ func(string) (string, error)) error {
 	config["addresses"] = c.Addrs()
 	config["cluster"] = true
+	return nil
 }
 
 func (c *cluster) copies() int { return 1 }

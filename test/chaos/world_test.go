@@ -89,10 +89,10 @@ func (w *world) group(name string) *group {
 // settings anew, as if somebody tuned it.
 func (w *world) newCollector(name string, groups ...string) *collector {
 	d := newDice(w.plan.seed, "settings of "+name)
-	c := &collector{name: name, dir: w.logs, groups: groups}
+	c := &collector{name: name, dir: w.logs, groups: groups, links: map[string]*link{}}
 	w.known = append(w.known, c)
-	c.config = func() object {
-		return configuration(groups, func(group string) (receiver, exporter object) {
+	c.config = func() (object, error) {
+		return configuration(groups, func(group string) (receiver, exporter object, err error) {
 			receiver = object{
 				"group": group, "timeout": "2s", "poll_interval": "50ms",
 				"lease":            oneOf(d, "1s", "2s", "4s"),
@@ -102,8 +102,11 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 				"shutdown_timeout": oneOf(d, "0s", "1s", "3s"),
 				"redelivery":       object{"initial_interval": "50ms", "max_interval": "1s"},
 			}
-			w.server.receiver(receiver)
-			return receiver, w.group(group).store.exporter()
+			if err := w.server.receiver(receiver, c.way); err != nil {
+				return nil, nil, err
+			}
+			exporter, err = w.group(group).store.exporter(c.way)
+			return receiver, exporter, err
 		})
 	}
 	return c
