@@ -273,7 +273,7 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 	for i, src := range sources {
 		calls[i] = &call{
 			script: statScript, keys: []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead, src.keys.receipts},
-			args: []any{src.settings.Group, src.keys.segment},
+			args: []any{src.settings.Group},
 		}
 	}
 	s.pipelined(ctx, calls)
