@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,14 +19,15 @@ import (
 // of that, the collector is killed all the same.
 func (w *world) killUnacknowledged(ctx context.Context, d *dice, c *collector) error {
 	g := w.group(oneOf(d, c.groups...))
-	if unblock, err := g.store.block(ctx); err == nil {
+	blocking, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if unblock, err := g.store.block(blocking); err == nil {
 		time.Sleep(d.between(100*time.Millisecond, 600*time.Millisecond))
 		const pause = 1500 * time.Millisecond
-		err := w.pauseWrites(ctx, pause)
+		end := time.Now().Add(pause)
+		w.pauseWrites(ctx, pause)
 		unblock()
-		if err == nil {
-			w.waitUnacknowledged(ctx, d, g, time.Now().Add(pause))
-		}
+		w.waitUnacknowledged(ctx, d, g, end)
 	}
 	return c.kill()
 }
@@ -41,20 +43,26 @@ func (w *world) waitUnacknowledged(ctx context.Context, d *dice, g *group, end t
 		time.Sleep(5 * time.Millisecond)
 	}
 	time.Sleep(d.between(0, margin/2))
-	if n, err := w.unacknowledged(ctx, g); err == nil && time.Now().Before(end) {
+	n, err := w.unacknowledged(ctx, g)
+	if err != nil || time.Now().After(end) {
+		w.chronicle.note("nobody knows how many records of group %s are stored and not acknowledged: %v", g.name, err)
+	} else {
 		w.chronicle.note("%d records of group %s are stored and not acknowledged", n, g.name)
 		w.chronicle.exposed(n)
 	}
 }
 
-// pauseWrites makes all servers wait with writes, but not so long that sentinels
-// or the others of a cluster mind: those get answers.
-func (w *world) pauseWrites(ctx context.Context, pause time.Duration) error {
-	var errs []error
+// pauseWrites makes all servers wait with writes, but not with answers to
+// sentinels or to the others of a cluster. A server that another fault is doing
+// something to is left alone.
+func (w *world) pauseWrites(ctx context.Context, pause time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, pause/3)
+	defer cancel()
+	var all sync.WaitGroup
 	for _, node := range w.server.nodes() {
-		errs = append(errs, node.Client().Do(ctx, "CLIENT", "PAUSE", pause.Milliseconds(), "WRITE").Err())
+		all.Go(func() { _ = node.Client().Do(ctx, "CLIENT", "PAUSE", pause.Milliseconds(), "WRITE").Err() })
 	}
-	return errors.Join(errs...)
+	all.Wait()
 }
 
 // unacknowledged counts the records that the group's store has, and of which Redis
