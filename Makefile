@@ -8,8 +8,8 @@ SHELL := bash
 
 # The Redis that `make run` reads, and the memory it may take beside the mapped binary.
 REDIS ?= localhost:6379
-GOMEMLIMIT ?= 128MiB
-GOGC ?= 100
+GOMEMLIMIT ?= 140MiB
+GOGC ?= 200
 
 # The micro benchmarks that `make bench` runs, and what tests may take.
 BENCH ?= .

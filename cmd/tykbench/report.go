@@ -22,7 +22,7 @@ type results struct {
 const report = `# Benchmarks
 
 Made by ` + "`make bench`" + ` (` + "`go run ./cmd/tykbench`" + `) on one machine that ran Redis, PostgreSQL and the collector:
-{{.Machine}}. The collector is the built binary with ` + "`GOMEMLIMIT=128MiB GOGC=100`" + `, as ` + "`make run`" + ` sets them;
+{{.Machine}}. The collector is the built binary with ` + "`GOMEMLIMIT=140MiB GOGC=200`" + `, as ` + "`make run`" + ` sets them;
 PostgreSQL waits for the disk; neither table has an index. Records are realistic, {{.EntryBytes}} bytes of msgpack
 each on average. Speeds vary with the machine; the ratio, taken pair by pair in one run, varies less.
 

@@ -113,7 +113,7 @@ func (r *rig) collect(ctx context.Context) (*peers.Process, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path)
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "128MiB"), "GOGC="+env("GOGC", "100"))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "140MiB"), "GOGC="+env("GOGC", "200"))
 	return peers.StartProcess(cmd)
 }
 
