@@ -56,7 +56,8 @@ type Config struct {
 	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
 	// Retry says how a failed write is tried again; max_elapsed_time 0 retries without end.
 	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many writes go on at once and wait.
+	// Queue puts a queue before the writes. There is none by default: whoever pushes
+	// several at once has them written at once, and a queue only costs.
 	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 }
 
@@ -124,7 +125,7 @@ func createDefaultConfig() component.Config {
 		Ledger:       LedgerConfig{Retention: 3 * 24 * time.Hour, PruneInterval: time.Hour},
 		Timeout:      timeout,
 		Retry:        retry,
-		Queue:        configoptional.Some(queue),
+		Queue:        configoptional.Default(queue),
 	}
 }
 

@@ -45,14 +45,16 @@ func TestConfigIsRead(t *testing.T) {
 	all.Retry.Multiplier = 2
 	all.Retry.MaxInterval = 20 * time.Second
 	all.Retry.MaxElapsedTime = 0
-	all.Queue.Get().QueueSize = 32
-	all.Queue.Get().NumConsumers = 8
+	queue := all.Queue.GetOrInsertDefault()
+	queue.QueueSize = 32
+	queue.NumConsumers = 8
 
 	stored := createDefaultConfig().(*Config)
 	stored.Driver = "postgres"
 	stored.Datasource = "host=db.example dbname=tyk_analytics user=tyk password=secret"
-	stored.Queue.Get().WaitForResult = false
-	stored.Queue.Get().StorageID = &storage
+	kept := stored.Queue.GetOrInsertDefault()
+	kept.WaitForResult = false
+	kept.StorageID = &storage
 
 	direct := createDefaultConfig().(*Config)
 	direct.Indexes = true
@@ -81,7 +83,8 @@ func TestDefaultsLoseNothing(t *testing.T) {
 	require.NoError(t, confmap.Validate(config))
 	assert.True(t, config.Retry.Enabled)
 	assert.Zero(t, config.Retry.MaxElapsedTime, "retries without end")
-	queue := config.Queue.Get()
+	assert.False(t, config.Queue.HasValue())
+	queue := config.Queue.GetOrInsertDefault()
 	assert.True(t, queue.WaitForResult)
 	assert.True(t, queue.BlockOnOverflow)
 	assert.False(t, queue.Batch.HasValue())
@@ -184,27 +187,27 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		},
 		"a batch": {
 			func(c *Config) {
-				c.Queue.Get().Batch = configoptional.Some(exporterhelper.BatchConfig{FlushTimeout: time.Second, Sizer: exporterhelper.RequestSizerTypeItems})
+				c.Queue.GetOrInsertDefault().Batch = configoptional.Some(exporterhelper.BatchConfig{FlushTimeout: time.Second, Sizer: exporterhelper.RequestSizerTypeItems})
 			},
 			`sending_queue::batch: must not be set: a batch cuts and mixes the receiver's chunks, which are already of a good size (chunk_size of the receiver)`,
 		},
 		"a queue of items": {
-			func(c *Config) { c.Queue.Get().Sizer = exporterhelper.RequestSizerTypeItems },
+			func(c *Config) { c.Queue.GetOrInsertDefault().Sizer = exporterhelper.RequestSizerTypeItems },
 			`sending_queue::sizer: "items" is not supported: a chunk larger than the queue would be refused for ever; use requests`,
 		},
 		"a queue in memory that does not wait": {
-			func(c *Config) { c.Queue.Get().WaitForResult = false },
+			func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 			`sending_queue::wait_for_result: false loses the records that wait in memory when the collector ends: use true, or set storage`,
 		},
 		"a queue on disk without retries": {
 			func(c *Config) {
-				c.Queue.Get().WaitForResult, c.Queue.Get().StorageID, c.Retry.Enabled = false, &storage, false
+				c.Queue.GetOrInsertDefault().WaitForResult, c.Queue.GetOrInsertDefault().StorageID, c.Retry.Enabled = false, &storage, false
 			},
 			`retry_on_failure::enabled: false with sending_queue::storage drops records at the first failure: use true`,
 		},
 		"a queue on disk that gives up": {
 			func(c *Config) {
-				c.Queue.Get().WaitForResult, c.Queue.Get().StorageID, c.Retry.MaxElapsedTime = false, &storage, time.Hour
+				c.Queue.GetOrInsertDefault().WaitForResult, c.Queue.GetOrInsertDefault().StorageID, c.Retry.MaxElapsedTime = false, &storage, time.Hour
 			},
 			`retry_on_failure::max_elapsed_time: 1h0m0s with sending_queue::storage drops records after that time: use 0, which retries without end`,
 		},

@@ -14,9 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
@@ -24,11 +22,9 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
-// withDefaults gives a target the queue and the retries that users get, with
-// shorter waits.
+// withDefaults gives a target the retries that users get, with shorter waits.
 func withDefaults(d target) target {
 	defaults := createDefaultConfig().(*Config)
-	d.config.Queue = defaults.Queue
 	d.config.Retry = defaults.Retry
 	d.config.Retry.InitialInterval = 20 * time.Millisecond
 	d.config.Retry.MaxInterval = 100 * time.Millisecond
@@ -315,7 +311,6 @@ func TestShutdownUnderLoadGivesBackWhatIsNotStored(t *testing.T) {
 func TestPushWithoutQueueIsOneAttempt(t *testing.T) {
 	t.Parallel()
 	d := sqliteTarget(t)
-	d.config.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
 	e := d.start(t)
 	d.exec(t, "begin immediate")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

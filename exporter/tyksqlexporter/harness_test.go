@@ -20,9 +20,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	_ "modernc.org/sqlite"
@@ -68,14 +66,13 @@ func openTarget(t testing.TB, driver, sqlDriver, datasource string) target {
 	return target{config: testConfig(driver, datasource), db: db}
 }
 
-// testConfig is the default one without a queue, so that a push is one attempt
+// testConfig is the default one without retries, so that a push is one attempt
 // unless the test turns on retries.
 func testConfig(driver, datasource string) *Config {
 	config := createDefaultConfig().(*Config)
 	config.Driver = driver
 	config.Datasource = configopaque.String(datasource)
 	config.Retry.Enabled = false
-	config.Queue = configoptional.None[exporterhelper.QueueBatchConfig]()
 	return config
 }
 

@@ -95,6 +95,7 @@ func testAllRefused(t *testing.T, fresh newTarget) {
 
 func testRefusedThroughQueue(t *testing.T, fresh newTarget) {
 	d := withDefaults(fresh(t))
+	d.config.Queue.GetOrInsertDefault()
 	e := d.start(t)
 	refusePaths(t, d, "/items/5")
 	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))

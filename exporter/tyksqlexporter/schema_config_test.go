@@ -19,6 +19,7 @@ func TestSchemaDescribesTheConfig(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	described := describe(t, schema.ToStringMap(), "")
 	got := map[string]any{"sending_queue::enabled": config.Queue.HasValue()}
+	config.Queue.GetOrInsertDefault()
 	defaultsOf(t, reflect.ValueOf(*config), "", got)
 	defaultsOf(t, reflect.ValueOf(*config.Queue.Get()), "sending_queue::", got)
 	delete(got, "sending_queue::batch") // is refused
