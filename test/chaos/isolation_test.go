@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -27,19 +29,28 @@ type setting string
 const (
 	oneProcess   setting = "both groups in one process"
 	twoProcesses setting = "each group in a process of its own"
+	anHourLater  setting = "both groups in one process, the other one stuck for an hour"
 )
+
+var allSettings = []setting{oneProcess, twoProcesses, anHourLater}
+
+// looksAnHour is how often a collector looks at each list in an hour, by default.
+// Each look can leave a segment that waits for the stuck group.
+const looksAnHour = 2 * 60 * 60
 
 // comparison measures how fast a group drains a backlog, alone and beside a
 // group that cannot deliver anything.
 type comparison struct {
 	redis   *peers.Redis
 	staged  *redis.Client // of a database that keeps the backlog
-	books   *books
+	claims  *claim.Store
 	server  *database
 	lists   []string
 	records int64
-	dir     string
-	runs    int
+	// database is that of the last measurement.
+	database string
+	dir      string
+	runs     int
 }
 
 // newComparison makes a backlog of about this many records.
@@ -60,7 +71,7 @@ func newComparison(ctx context.Context, dir string, records int) (c *comparison,
 	}
 	options.DB = 1
 	c.staged = redis.NewClient(options)
-	c.books = newBooks(c.redis.Client(), c.lists)
+	c.claims = claim.NewStore(c.redis.Client())
 	if c.server, err = newDatabase(ctx); err != nil {
 		return nil, err
 	}
@@ -100,10 +111,20 @@ func (c *comparison) close() {
 
 // collectors describes who runs: the fast group, and beside it the stuck one if wanted.
 func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([]*collector, error) {
+	if c.database != "" {
+		if err := c.server.exec(ctx, "drop database "+c.database+" with (force)"); err != nil {
+			return nil, err
+		}
+	}
 	dsn, err := c.server.postgres.NewDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
+	parsed, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c.database = parsed.Database
 	port, err := peers.FreePort() // on which nothing will listen
 	if err != nil {
 		return nil, err
@@ -114,10 +135,10 @@ func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([
 	}
 	named := [][]string{{groupFast}}
 	switch {
-	case stuck && how == oneProcess:
-		named = [][]string{{groupFast, groupStuck}}
-	case stuck:
+	case stuck && how == twoProcesses:
 		named = [][]string{{groupFast}, {groupStuck}}
+	case stuck:
+		named = [][]string{{groupFast, groupStuck}}
 	}
 	c.runs++
 	var all []*collector
@@ -131,12 +152,65 @@ func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([
 	return all, nil
 }
 
+// sources are the lists as a group sees them.
+func (c *comparison) sources(group string) []*claim.Source {
+	all := make([]*claim.Source, len(c.lists))
+	for i, list := range c.lists {
+		all[i] = claim.NewSource(list, claim.Settings{
+			Group: group, Worker: "harness", Lease: time.Second, ChunkRecords: 1, ChunkBytes: 1, MaxHeld: 1, MaxDead: 1,
+		})
+	}
+	return all
+}
+
+// outlast does what happens while the stuck group is stuck for an hour: the fast
+// one claims and delivers what little is there at each look.
+func (c *comparison) outlast(ctx context.Context) error {
+	none, one := make([]int, len(c.lists)), slices.Repeat([]int{1}, len(c.lists))
+	if _, err := c.claims.Visit(ctx, c.sources(groupStuck), none); err != nil {
+		return err
+	}
+	fast := c.sources(groupFast)
+	entries := make([]string, len(c.lists))
+	for i, list := range c.lists {
+		var err error
+		if entries[i], err = c.staged.LIndex(ctx, list, 0).Result(); err != nil {
+			return err
+		}
+	}
+	for range looksAnHour {
+		pipe := c.redis.Client().Pipeline()
+		for i, list := range c.lists {
+			pipe.RPush(ctx, list, entries[i])
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+		visits, err := c.claims.Visit(ctx, fast, one)
+		if err != nil {
+			return err
+		}
+		for _, v := range visits {
+			for _, g := range v.Held {
+				if err := c.claims.Ack(ctx, g, g.Count, claim.Shortfall{}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // rate drains the backlog once and gives records a second, from the claim to the
 // last acknowledgement.
 func (c *comparison) rate(ctx context.Context, how setting, stuck bool) (float64, error) {
-	rdb := c.redis.Client()
-	if err := rdb.FlushDB(ctx).Err(); err != nil {
+	if err := c.redis.Client().FlushDB(ctx).Err(); err != nil {
 		return 0, err
+	}
+	if stuck && how == anHourLater {
+		if err := c.outlast(ctx); err != nil {
+			return 0, err
+		}
 	}
 	all, err := c.collectors(ctx, how, stuck)
 	if err != nil {
@@ -152,56 +226,64 @@ func (c *comparison) rate(ctx context.Context, how setting, stuck bool) (float64
 			return 0, err
 		}
 	}
+	joined := newBooks(c.redis.Client(), c.lists)
 	for _, one := range all {
 		if err := one.waitReady(ctx); err != nil {
 			return 0, err
 		}
 		for _, name := range one.groups {
-			if err := c.books.waitJoined(ctx, &group{name: name}); err != nil {
+			if err := joined.waitJoined(ctx, &group{name: name}); err != nil {
 				return 0, err
 			}
 		}
+	}
+	return c.watch(ctx)
+}
+
+// watch gives the lists their backlog and waits until the fast group has
+// acknowledged all of it.
+func (c *comparison) watch(ctx context.Context) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	sources := c.sources(groupFast)
+	before, err := c.receipts(ctx, sources)
+	if err != nil {
+		return 0, err
 	}
 	for _, list := range c.lists {
 		if err := c.staged.Copy(ctx, list, list, 0, false).Err(); err != nil {
 			return 0, err
 		}
 	}
-	return c.watch(ctx)
-}
-
-// watch waits until the fast group has acknowledged everything.
-func (c *comparison) watch(ctx context.Context) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	var claimed time.Time
 	for {
-		reports, err := c.books.inspect(ctx)
+		now, err := c.receipts(ctx, sources)
 		if err != nil {
 			return 0, err
 		}
-		delivered, now := int64(0), reports[0].At
-		for _, report := range reports {
-			for _, segment := range report.Segments {
-				if claimed.IsZero() || segment.ClaimedAt.Before(claimed) {
-					claimed = segment.ClaimedAt
-				}
-			}
-			for _, of := range report.Groups {
-				if of.Name == groupFast {
-					delivered += of.Receipts.Delivered
-				}
-			}
+		if claimed.IsZero() && now.Seen > before.Seen {
+			claimed = time.Now()
 		}
-		if delivered == c.records {
-			return float64(delivered) / now.Sub(claimed).Seconds(), nil
+		if delivered := now.Delivered - before.Delivered; delivered == c.records {
+			return float64(delivered) / time.Since(claimed).Seconds(), nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("%d of %d records delivered: %w", delivered, c.records, ctx.Err())
+			return 0, fmt.Errorf("the fast group has %+v, of which %+v before: %w", now, before, ctx.Err())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// receipts are the sums of a group's over all lists.
+func (c *comparison) receipts(ctx context.Context, sources []*claim.Source) (claim.Receipts, error) {
+	stats, err := c.claims.Stats(ctx, sources)
+	var total claim.Receipts
+	for _, s := range stats {
+		total.Seen += s.Receipts.Seen
+		total.Delivered += s.Receipts.Delivered
+	}
+	return total, err
 }
 
 // pair is two measurements, one right after the other.
@@ -237,13 +319,13 @@ func ratio(pairs []pair) float64 {
 }
 
 // checkIsolation compares, and fails below a share of the speed.
-func checkIsolation(t *testing.T, records, pairs int, least float64) map[setting][]pair {
+func checkIsolation(t *testing.T, records, pairs int, least float64, settings ...setting) map[setting][]pair {
 	t.Helper()
 	c, err := newComparison(t.Context(), t.TempDir(), records)
 	require.NoError(t, err)
 	t.Cleanup(c.close)
 	all := map[setting][]pair{}
-	for _, how := range []setting{oneProcess, twoProcesses} {
+	for _, how := range settings {
 		measured, err := c.compare(t.Context(), how, pairs)
 		require.NoError(t, err)
 		t.Logf("%s: %.2f of the speed alone; records a second alone and beside: %.0f", how, ratio(measured), measured)

@@ -50,6 +50,6 @@ func TestSeeds(t *testing.T) {
 }
 
 func TestGroupsDoNotSlowEachOther(t *testing.T) {
-	const records, pairs, least = 200_000, 7, 0.8
-	found.isolation = checkIsolation(t, records, pairs, least)
+	const records, pairs, least = 400_000, 7, 0.8
+	found.isolation = checkIsolation(t, records, pairs, least, allSettings...)
 }

@@ -188,7 +188,7 @@ type compared struct {
 
 func (r *report) comparisons() []compared {
 	var rows []compared
-	for _, how := range []setting{oneProcess, twoProcesses} {
+	for _, how := range allSettings {
 		pairs := r.isolation[how]
 		if len(pairs) == 0 {
 			continue

@@ -81,5 +81,5 @@ func (w *world) workers(ctx context.Context, stop <-chan struct{}) []string {
 
 // The measurement is that of `make chaos`, with less of everything, and so less exact.
 func TestAGroupIsNotHeldUpByAnotherWhoseDestinationIsDown(t *testing.T) {
-	checkIsolation(t, 50_000, 3, 0.6)
+	checkIsolation(t, 50_000, 3, 0.6, oneProcess, twoProcesses)
 }
