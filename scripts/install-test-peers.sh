@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, where it is missing: a C compiler for the race detector,
-# redis-server and PostgreSQL. The tests start them themselves, on free ports of the loopback interface.
+# redis-server, PostgreSQL and MariaDB. The tests start them themselves, on free ports of the loopback interface;
+# of MariaDB only the programs are installed, without the service that would run them.
 set -euo pipefail
 
 has_postgres() {
   command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
+}
+
+has_mariadb() {
+  command -v mariadb-install-db >/dev/null && command -v my_print_defaults >/dev/null &&
+    { command -v mariadbd >/dev/null || [[ -x /usr/sbin/mariadbd ]]; }
 }
 
 # Prints the Debian packages of what is missing.
@@ -12,6 +18,7 @@ missing() {
   command -v "${CC:-gcc}" >/dev/null || command -v cc >/dev/null || echo gcc libc6-dev
   command -v redis-server >/dev/null || echo redis-server
   has_postgres || echo postgresql
+  has_mariadb || echo mariadb-server-core mariadb-client-core
 }
 
 read -ra packages <<<"$(missing | tr '\n' ' ')"

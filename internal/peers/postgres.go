@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -56,15 +54,13 @@ func PostgresConfig(parameters ...string) PostgresOption {
 // Postgres is a running PostgreSQL on a loopback port. Stop, Kill and Start keep
 // port and data. Its methods may be called from several goroutines.
 type Postgres struct {
+	server
+
 	settings postgresSettings
-	bin      string // directory of the programs
-	dir      string // of the data
-	port     int
+	bin      string              // directory of the programs
+	dir      string              // of the data
 	account  *syscall.Credential // nil: that of this program
 	fresh    atomic.Int64        // numbers the databases of NewDatabase
-
-	mu      sync.Mutex // guards process
-	process *Process   // nil while stopped
 }
 
 // StartPostgres starts a PostgreSQL for a test and ends it with the test. That
@@ -83,7 +79,8 @@ func StartPostgres(tb testing.TB, opts ...PostgresOption) *Postgres {
 // NewPostgres starts a PostgreSQL; ctx bounds only the start. It fails with
 // ErrNoPostgres where none is installed. Close ends it and removes its data.
 func NewPostgres(ctx context.Context, opts ...PostgresOption) (*Postgres, error) {
-	p := &Postgres{}
+	p := &Postgres{server: server{startTimeout: postgresStartTimeout, stopTimeout: postgresStopTimeout}}
+	p.run = p.serve
 	for _, opt := range opts {
 		opt(&p.settings)
 	}
@@ -95,20 +92,11 @@ func NewPostgres(ctx context.Context, opts ...PostgresOption) (*Postgres, error)
 		p.Close()
 		return nil, err
 	}
-	const attempts = 10
-	for attempt := 1; ; attempt++ {
-		if p.port, err = FreePort(); err != nil {
-			p.Close()
-			return nil, err
-		}
-		if err = p.launch(ctx); err == nil {
-			return p, nil
-		}
-		if !errors.Is(err, errPortTaken) || attempt == attempts {
-			p.Close()
-			return nil, err
-		}
+	if err := p.begin(ctx); err != nil {
+		p.Close()
+		return nil, err
 	}
+	return p, nil
 }
 
 // findPostgres gives the directory of the newest server: where Debian keeps it, or
@@ -152,33 +140,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-process.Done():
-	case <-ctx.Done():
-		process.Kill()
-		return process.failure("did not end", ctx.Err())
-	}
-	if err := process.Err(); err != nil {
-		return process.failure("failed", err)
-	}
-	return nil
-}
-
-// accountOf looks up the user that a server runs as in place of root.
-func accountOf(name string) (*syscall.Credential, error) {
-	account, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is nobody else to run it as: %w", err)
-	}
-	uid, err := strconv.ParseUint(account.Uid, 10, 32)
-	if err != nil {
-		return nil, fmt.Errorf("read the user id of %s: %w", name, err)
-	}
-	gid, err := strconv.ParseUint(account.Gid, 10, 32)
-	if err != nil {
-		return nil, fmt.Errorf("read the group id of %s: %w", name, err)
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	return finish(ctx, process)
 }
 
 // command prepares one of PostgreSQL's programs, run as the server's user.
@@ -191,9 +153,6 @@ func (p *Postgres) command(program string, args ...string) *exec.Cmd {
 	}
 	return cmd
 }
-
-// Addr is host:port.
-func (p *Postgres) Addr() string { return Address(p.port) }
 
 // DSN is the URL of the database "postgres", as a superuser.
 func (p *Postgres) DSN() string { return p.dsn(postgresUser) }
@@ -229,50 +188,24 @@ func (p *Postgres) FreshDatabase(tb testing.TB) string {
 	return dsn
 }
 
-// Start starts a stopped PostgreSQL again, on the same port and with its data. It
-// does nothing while it runs.
-func (p *Postgres) Start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, postgresStartTimeout)
-	defer cancel()
-	for {
-		err := p.launch(ctx)
-		if !errors.Is(err, errPortTaken) {
-			return err
-		}
-		select { // another program uses the port for a moment
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// launch runs the server and waits until it takes connections.
-func (p *Postgres) launch(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.process != nil {
-		return nil
-	}
+// serve runs the server and waits until it takes connections.
+func (p *Postgres) serve(ctx context.Context) (*Process, error) {
 	args := []string{"-D", p.dir}
 	for _, parameter := range p.parameters() {
 		args = append(args, "-c", parameter)
 	}
 	process, err := StartProcess(p.command("postgres", args...))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, postgresStartTimeout)
-	defer cancel()
 	if err := process.WaitOutput(ctx, "database system is ready to accept connections"); err != nil {
 		process.Kill()
 		if strings.Contains(process.Output(), "Address already in use") {
-			return fmt.Errorf("start PostgreSQL on %s: %w", p.Addr(), errPortTaken)
+			return nil, fmt.Errorf("start PostgreSQL on %s: %w", p.Addr(), errPortTaken)
 		}
-		return err
+		return nil, err
 	}
-	p.process = process
-	return nil
+	return process, nil
 }
 
 // parameters are the server's, the caller's last so that they win.
@@ -303,49 +236,6 @@ func (p *Postgres) Kill() {
 	defer cancel()
 	// A server that does not even crash when told to is killed by end.
 	_ = p.end(ctx, syscall.SIGQUIT)
-}
-
-func (p *Postgres) end(ctx context.Context, sig syscall.Signal) error {
-	p.mu.Lock()
-	process := p.process
-	p.process = nil
-	p.mu.Unlock()
-	if process == nil {
-		return nil
-	}
-	if err := process.Signal(sig); err != nil {
-		process.Kill()
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, postgresStopTimeout)
-	defer cancel()
-	select {
-	case <-process.Done():
-		return nil
-	case <-ctx.Done():
-		process.Kill()
-		return process.failure("did not end when told to and was killed", ctx.Err())
-	}
-}
-
-// Output is the end of what the running server has logged, empty while stopped.
-func (p *Postgres) Output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.process == nil {
-		return ""
-	}
-	return p.process.Output()
-}
-
-// PID is the process id of the running server, 0 while stopped.
-func (p *Postgres) PID() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.process == nil {
-		return 0
-	}
-	return p.process.PID()
 }
 
 // Close ends the server and removes its data.
