@@ -23,6 +23,7 @@ SEED ?=
 
 BINARY := bin/otelcol-tyk
 COMMAND := bin/tykctl
+FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
 LINTER := .tools/golangci-lint
 COMPONENTS := receiver processor exporter internal
@@ -53,7 +54,7 @@ run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names 
 build: $(BINARY) $(COMMAND) ## build bin/otelcol-tyk (the first time about five minutes) and bin/tykctl
 
 .PHONY: test
-test: build ## all tests with the race detector, then end to end with the built binary
+test: build $(FERRETDB) ## all tests with the race detector, then end to end with the built binary
 	@scripts/install-test-peers.sh
 	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
 	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 ./test/...
@@ -62,7 +63,7 @@ test: build ## all tests with the race detector, then end to end with the built 
 chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 600)) + 1800 ))s
 
 .PHONY: chaos
-chaos: build ## faults under load for SEEDS seeds of SECONDS each, or for one SEED; writes docs/chaos.md
+chaos: build $(FERRETDB) ## faults under load for SEEDS seeds of SECONDS each, or for one SEED; writes docs/chaos.md
 	@scripts/install-test-peers.sh
 	@mkdir -p bin/chaos
 	CGO_ENABLED=0 go test -tags chaos -artifacts -outputdir bin/chaos -count=1 -timeout $(chaos_timeout) -v ./test/chaos -seconds $(SECONDS) \
@@ -79,7 +80,7 @@ generate: $(LINTER) ## regenerate what mdatagen makes from metadata.yaml, and fo
 	$(LINTER) fmt
 
 .PHONY: bench
-bench: build ## micro benchmarks, then throughput, memory and latency of the built binary
+bench: build $(FERRETDB) ## micro benchmarks, then throughput, memory and latency of the built binary
 	@scripts/install-test-peers.sh
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 	go run ./cmd/tykbench
@@ -96,6 +97,14 @@ $(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION
 $(COMMAND): $(COMMAND_SOURCES) go.mod go.sum
 	@echo 'building $@'
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./cmd/tykctl
+	@touch $@
+
+# A server of MongoDB's protocol for tests, of a module of its own. It has the versions of the distribution where both
+# need a module, and the same flags, so that little is left to compile.
+$(FERRETDB): $(wildcard internal/peers/ferretdb/*)
+	@echo 'building $@'
+	@cd internal/peers/ferretdb && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -tags ferretdb_no_postgresql \
+		-o '$(abspath $@)' .
 	@touch $@
 
 $(DISTRIBUTION)/components.go: builder-config.yaml tools.mod tools.sum scripts/distribution.sh

@@ -2,6 +2,7 @@
 # Installs what the tests need beside Go, where it is missing: a C compiler for the race detector,
 # redis-server, PostgreSQL and MariaDB. The tests start them themselves, on free ports of the loopback interface;
 # of MariaDB only the programs are installed, without the service that would run them.
+# The server of MongoDB's protocol is none of Debian's: the Makefile builds it, bin/ferretdb.
 set -euo pipefail
 
 has_postgres() {

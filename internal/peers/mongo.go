@@ -1,0 +1,210 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// How long a FerretDB may take to start and to end.
+const (
+	mongoStartTimeout = 30 * time.Second
+	mongoStopTimeout  = 15 * time.Second
+)
+
+// ErrNoMongo says that there is no server of MongoDB's protocol to run, and how to
+// get one.
+var ErrNoMongo = errors.New("the test server FerretDB is not built; build it with: make bin/ferretdb")
+
+// mongoProgram is the variable that names the server's program, where it is not
+// bin/ferretdb of the repository that the test runs in.
+const mongoProgram = "OTELCOL_TYK_FERRETDB"
+
+// Mongo is a running FerretDB, which speaks MongoDB's protocol and keeps its data in
+// SQLite files, on a loopback port. What it lacks: TTL indexes, transactions, update
+// pipelines, projections of findAndModify. Stop, Kill and Start keep port and data.
+// Its methods may be called from several goroutines.
+type Mongo struct {
+	program string
+	dir     string // of the data
+	port    int
+	fresh   atomic.Int64 // numbers the databases of FreshDatabase
+
+	mu      sync.Mutex // guards process
+	process *Process   // nil while stopped
+}
+
+// StartMongo starts a FerretDB for a test and ends it with the test. Let subtests
+// share one, each with a database of its own (FreshDatabase).
+func StartMongo(tb testing.TB) *Mongo {
+	tb.Helper()
+	m, err := NewMongo(tb.Context())
+	if err != nil {
+		tb.Fatalf("start a FerretDB: %v", err)
+	}
+	tb.Cleanup(m.Close)
+	return m
+}
+
+// NewMongo starts a FerretDB; ctx bounds only the start. It fails with ErrNoMongo
+// where none is built. Close ends it and removes its data.
+func NewMongo(ctx context.Context) (*Mongo, error) {
+	program, err := findMongo()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "peer-mongo-")
+	if err != nil {
+		return nil, fmt.Errorf("make FerretDB's directory: %w", err)
+	}
+	m := &Mongo{program: program, dir: dir}
+	const attempts = 10
+	for attempt := 1; ; attempt++ {
+		if m.port, err = FreePort(); err == nil {
+			err = m.launch(ctx)
+		}
+		if err == nil {
+			return m, nil
+		}
+		if !errors.Is(err, errPortTaken) || attempt == attempts {
+			m.Close()
+			return nil, err
+		}
+	}
+}
+
+// findMongo gives the path of the server's program.
+func findMongo() (string, error) {
+	if path := os.Getenv(mongoProgram); path != "" {
+		return path, nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("look for FerretDB: %w", err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			return "", ErrNoMongo
+		}
+	}
+	path := filepath.Join(dir, "bin", "ferretdb")
+	if _, err := os.Stat(path); err != nil {
+		return "", ErrNoMongo
+	}
+	return path, nil
+}
+
+// Addr is host:port.
+func (m *Mongo) Addr() string { return Address(m.port) }
+
+// URI is that of a database, which need not exist.
+func (m *Mongo) URI(database string) string { return "mongodb://" + m.Addr() + "/" + database }
+
+// FreshDatabase gives the URI of an empty database.
+func (m *Mongo) FreshDatabase() string {
+	return m.URI(fmt.Sprintf("fresh_%d", m.fresh.Add(1)))
+}
+
+// Start starts a stopped FerretDB again, on the same port and with its data. It does
+// nothing while it runs.
+func (m *Mongo) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, mongoStartTimeout)
+	defer cancel()
+	for {
+		err := m.launch(ctx)
+		if !errors.Is(err, errPortTaken) {
+			return err
+		}
+		select { // another program uses the port for a moment
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// launch runs the server and waits until it takes connections.
+func (m *Mongo) launch(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.process != nil {
+		return nil
+	}
+	cmd := exec.Command(m.program, "-listen", m.Addr(), "-dir", m.dir) //nolint:gosec // the test server
+	cmd.Dir = m.dir
+	process, err := StartProcess(cmd)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, mongoStartTimeout)
+	defer cancel()
+	if err := process.WaitOutput(ctx, "ready to accept connections"); err != nil {
+		process.Kill()
+		if strings.Contains(process.Output(), "address already in use") {
+			return fmt.Errorf("start FerretDB on %s: %w", m.Addr(), errPortTaken)
+		}
+		return err
+	}
+	m.process = process
+	return nil
+}
+
+// Stop ends the server, which first answers what it was asked.
+func (m *Mongo) Stop(ctx context.Context) error {
+	process := m.take()
+	if process == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, mongoStopTimeout)
+	defer cancel()
+	return process.Stop(ctx)
+}
+
+// Kill ends the server at once, whatever it does.
+func (m *Mongo) Kill() {
+	if process := m.take(); process != nil {
+		process.Kill()
+	}
+}
+
+// Freeze lets the server neither work nor answer until Thaw, as a machine that is
+// cut off would.
+func (m *Mongo) Freeze() error { return m.signal(syscall.SIGSTOP) }
+
+// Thaw undoes Freeze.
+func (m *Mongo) Thaw() error { return m.signal(syscall.SIGCONT) }
+
+func (m *Mongo) signal(sig syscall.Signal) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.process == nil {
+		return nil
+	}
+	return m.process.Signal(sig)
+}
+
+func (m *Mongo) take() *Process {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	process := m.process
+	m.process = nil
+	return process
+}
+
+// Close ends the server and removes its data.
+func (m *Mongo) Close() {
+	m.Kill()
+	_ = os.RemoveAll(m.dir) // a leftover in the temporary directory harms nobody
+}
