@@ -33,19 +33,25 @@ func testPostgresRowsAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
 	for _, wire := range wires {
 		t.Run(wire, func(t *testing.T) {
 			t.Parallel()
-			d := withAllTables(postgresTarget(server)(t))
-			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, wire)...)))
-			for table, file := range goldenTables {
-				want := wantedRows(t, file, wire)
-				got := d.texts(t, "select row_to_json(t)::text from "+table+" t")
-				slices.Sort(want)
-				slices.Sort(got)
-				require.Len(t, got, len(want))
-				for i := range want {
-					require.Equal(t, want[i], got[i])
-				}
-			}
+			testGoldenRows(t, postgresTarget(server), wire)
 		})
+	}
+}
+
+// testGoldenRows is for PostgreSQL.
+func testGoldenRows(t *testing.T, fresh newTarget, wire string) {
+	t.Helper()
+	d := withAllTables(fresh(t))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, wire)...)))
+	for table, file := range goldenTables {
+		want := wantedRows(t, file, wire)
+		got := d.texts(t, "select row_to_json(t)::text from "+table+" t")
+		slices.Sort(want)
+		slices.Sort(got)
+		require.Len(t, got, len(want))
+		for i := range want {
+			require.Equal(t, want[i], got[i])
+		}
 	}
 }
 

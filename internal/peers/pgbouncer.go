@@ -1,0 +1,158 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// How long a PgBouncer may take to start.
+const pgBouncerStartTimeout = 30 * time.Second
+
+// ErrNoPgBouncer says that there is no PgBouncer to run, and how to get one.
+var ErrNoPgBouncer = errors.New("PgBouncer is not installed; install it with: apt-get install -y pgbouncer")
+
+// Pooling says for how long a client of a PgBouncer keeps a connection to the server.
+type Pooling string
+
+// The poolings that know transactions.
+const (
+	SessionPooling     Pooling = "session"
+	TransactionPooling Pooling = "transaction"
+)
+
+// PgBouncer is a running PgBouncer on a loopback port, in front of a Postgres.
+type PgBouncer struct {
+	postgres    *Postgres
+	pooling     Pooling
+	connections int
+	dir         string
+	port        int
+	account     *syscall.Credential // nil: that of this program
+	process     *Process
+}
+
+// StartPgBouncer starts a PgBouncer for a test and ends it with the test. It opens at
+// most so many connections to each database of the server.
+func StartPgBouncer(tb testing.TB, postgres *Postgres, pooling Pooling, connections int) *PgBouncer {
+	tb.Helper()
+	b, err := NewPgBouncer(tb.Context(), postgres, pooling, connections)
+	if err != nil {
+		tb.Fatalf("start a PgBouncer: %v", err)
+	}
+	tb.Cleanup(b.Close)
+	return b
+}
+
+// NewPgBouncer starts a PgBouncer; ctx bounds only the start. It fails with
+// ErrNoPgBouncer where none is installed. Close ends it.
+func NewPgBouncer(ctx context.Context, postgres *Postgres, pooling Pooling, connections int) (*PgBouncer, error) {
+	program, err := findPgBouncer()
+	if err != nil {
+		return nil, err
+	}
+	b := &PgBouncer{postgres: postgres, pooling: pooling, connections: connections}
+	if b.dir, err = os.MkdirTemp("", "peer-pgbouncer-"); err != nil {
+		return nil, fmt.Errorf("make PgBouncer's directory: %w", err)
+	}
+	const forAll = 0o755                            // it may run as another user
+	if err := os.Chmod(b.dir, forAll); err != nil { //nolint:gosec // nothing secret is in there
+		b.Close()
+		return nil, fmt.Errorf("open PgBouncer's directory: %w", err)
+	}
+	if os.Geteuid() == 0 { // as whom PgBouncer does not run
+		if b.account, err = accountOf(postgresUser); err != nil {
+			b.Close()
+			return nil, err
+		}
+	}
+	const attempts = 10
+	for attempt := 1; ; attempt++ {
+		err := b.launch(ctx, program)
+		if err == nil {
+			return b, nil
+		}
+		if !errors.Is(err, errPortTaken) || attempt == attempts {
+			b.Close()
+			return nil, err
+		}
+	}
+}
+
+// findPgBouncer looks on the PATH, and where Debian has it, which is not on everyone's.
+func findPgBouncer() (string, error) {
+	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNoPgBouncer
+}
+
+// launch runs the program on a free port and waits until it takes connections.
+func (b *PgBouncer) launch(ctx context.Context, program string) error {
+	var err error
+	if b.port, err = FreePort(); err != nil {
+		return err
+	}
+	file := filepath.Join(b.dir, "pgbouncer.ini")
+	if err := os.WriteFile(file, []byte(b.settings()), 0o644); err != nil { //nolint:gosec // nothing secret is in there
+		return fmt.Errorf("write PgBouncer's configuration: %w", err)
+	}
+	cmd := exec.Command(program, file) //nolint:gosec // the program that was looked for
+	cmd.Dir = b.dir
+	if b.account != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: b.account}
+	}
+	process, err := StartProcess(cmd)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, pgBouncerStartTimeout)
+	defer cancel()
+	if err := process.WaitOutput(ctx, "process up"); err != nil {
+		process.Kill()
+		if strings.Contains(process.Output(), "Address already in use") {
+			return fmt.Errorf("start PgBouncer on %s: %w", Address(b.port), errPortTaken)
+		}
+		return err
+	}
+	b.process = process
+	return nil
+}
+
+// settings is the configuration: any user is the server's superuser, in any database.
+func (b *PgBouncer) settings() string {
+	return fmt.Sprintf(`[databases]
+* = host=%s port=%d user=%s
+
+[pgbouncer]
+listen_addr = %s
+listen_port = %d
+unix_socket_dir =
+auth_type = any
+pool_mode = %s
+default_pool_size = %d
+max_client_conn = 500
+`, Loopback, b.postgres.port, postgresUser, Loopback, b.port, b.pooling, b.connections)
+}
+
+// Through gives the URL of a database of the server, as it is reached through the pooler.
+func (b *PgBouncer) Through(dsn string) string {
+	return strings.Replace(dsn, b.postgres.Addr(), Address(b.port), 1)
+}
+
+// Close ends the pooler, and all connections through it.
+func (b *PgBouncer) Close() {
+	if b.process != nil {
+		b.process.Kill()
+	}
+	_ = os.RemoveAll(b.dir) // a leftover in the temporary directory harms nobody
+}
