@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // The values of Config.Driver.
@@ -97,20 +99,7 @@ type LedgerConfig struct {
 }
 
 func createDefaultConfig() component.Config {
-	timeout := exporterhelper.NewDefaultTimeoutConfig()
-	timeout.Timeout = 30 * time.Second
-
-	retry := configretry.NewDefaultBackOffConfig()
-	retry.InitialInterval = 500 * time.Millisecond
-	retry.MaxInterval = 10 * time.Second
-	retry.MaxElapsedTime = 0
-
-	queue := exporterhelper.NewDefaultQueueConfig()
-	queue.WaitForResult = true
-	queue.BlockOnOverflow = true
-	queue.QueueSize = 64
-	queue.NumConsumers = 4
-
+	timeout, retry, queue := sink.Defaults()
 	return &Config{
 		Driver:     driverSQLite,
 		Datasource: "tyk_analytics.db",
@@ -125,14 +114,14 @@ func createDefaultConfig() component.Config {
 		Ledger:       LedgerConfig{Retention: 3 * 24 * time.Hour, PruneInterval: time.Hour},
 		Timeout:      timeout,
 		Retry:        retry,
-		Queue:        configoptional.Default(queue),
+		Queue:        queue,
 	}
 }
 
 // Validate checks everything that can be checked without the database, and
 // refuses the settings with which records could be lost or stored twice.
 func (c *Config) Validate() error {
-	errs := []error{c.validateDatasource(), c.validateQueue()}
+	errs := []error{c.validateDatasource(), sink.ValidateQueue(c.Queue, c.Retry)}
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
 		errs = append(errs, fmt.Errorf("timezone: %q is not the name of a time zone: use one such as UTC or America/New_York", c.Timezone))
 	}
@@ -248,35 +237,6 @@ func (c *Config) validateDatasource() error {
 		return fmt.Errorf("driver: %q is not one of %q, %q", c.Driver, driverPostgres, driverSQLite)
 	}
 	return nil
-}
-
-// validateQueue refuses what would cut or mix the receiver's chunks, or answer
-// for records before they are safe.
-func (c *Config) validateQueue() error {
-	if !c.Queue.HasValue() {
-		return nil
-	}
-	queue := c.Queue.Get()
-	var errs []error
-	if queue.Batch.HasValue() {
-		errs = append(errs, errors.New("sending_queue::batch: must not be set: a batch cuts and mixes the receiver's chunks, which are already of a good size (chunk_size of the receiver)"))
-	}
-	if queue.Sizer != exporterhelper.RequestSizerTypeRequests {
-		errs = append(errs, fmt.Errorf("sending_queue::sizer: %q is not supported: a chunk larger than the queue would be refused for ever; use requests", queue.Sizer.String()))
-	}
-	if queue.StorageID == nil {
-		if !queue.WaitForResult {
-			errs = append(errs, errors.New("sending_queue::wait_for_result: false loses the records that wait in memory when the collector ends: use true, or set storage"))
-		}
-		return errors.Join(errs...)
-	}
-	if !c.Retry.Enabled {
-		errs = append(errs, errors.New("retry_on_failure::enabled: false with sending_queue::storage drops records at the first failure: use true"))
-	}
-	if c.Retry.Enabled && c.Retry.MaxElapsedTime != 0 {
-		errs = append(errs, fmt.Errorf("retry_on_failure::max_elapsed_time: %v with sending_queue::storage drops records after that time: use 0, which retries without end", c.Retry.MaxElapsedTime))
-	}
-	return errors.Join(errs...)
 }
 
 // Validate checks the ledger's times.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // startTimeout bounds how long the start waits for a database that does not
@@ -58,7 +59,7 @@ type sqlExporter struct {
 	logger    *zap.Logger
 	telemetry *telemetry
 	store     store
-	health    health
+	health    sink.Health
 
 	stop    context.CancelFunc // ends the background work
 	working sync.WaitGroup
@@ -91,14 +92,14 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 // start prepares the database. Only a table that is not as it must be, or a file
 // that cannot be opened, fails it; a database that does not answer is waited for.
 func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
-	e.health.start(host, e.logger)
+	e.health.Start(host, e.logger)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	err := e.store.open(opening)
 	if _, wrong := errors.AsType[*schemaError](err); wrong {
 		return errors.Join(fmt.Errorf("start the tyksql exporter: %w", err), e.shutdown(ctx))
 	}
-	e.health.report(err)
+	e.health.Report(err)
 	if err == nil {
 		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", tableNamesOf(e.tables)))
 	}
@@ -125,7 +126,7 @@ func (e *sqlExporter) shutdown(context.Context) error {
 		e.stop()
 	}
 	e.working.Wait()
-	e.health.stop()
+	e.health.Stop()
 	return e.store.close()
 }
 
@@ -139,7 +140,7 @@ func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
 		err := e.store.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
 		if !errors.Is(err, errRaced) { // which says nothing about the database
-			e.health.report(err)
+			e.health.Report(err)
 		}
 		if err != nil {
 			return fmt.Errorf("store %s in %s: %w", b.describe(), tableNamesOf(e.tables), err)

@@ -2,14 +2,12 @@ package tyksqlexporter
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -21,7 +19,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
-	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadatatest"
@@ -87,20 +84,6 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 		return err == nil && pruned.Data.(metricdata.Sum[int64]).DataPoints[0].Value == 1
 	}, 10*time.Second, 5*time.Millisecond)
 	assert.EqualValues(t, 20, d.rows(t))
-}
-
-func TestStatusIsReportedOnceEachWay(t *testing.T) {
-	t.Parallel()
-	host := newStatusHost()
-	var h health
-	h.report(errors.New("before the start nobody listens"))
-	h.start(host, zap.NewNop())
-	for _, err := range []error{nil, nil, errors.New("down"), errors.New("still down"), context.Canceled, nil, nil} {
-		h.report(err)
-	}
-	h.stop()
-	h.report(errors.New("after the stop nobody listens"))
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
 }
 
 // consumerStore is a database whose answers a consumer gives: an error is one of

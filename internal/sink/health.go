@@ -1,4 +1,4 @@
-package tyksqlexporter
+package sink
 
 import (
 	"context"
@@ -10,31 +10,33 @@ import (
 	"go.uber.org/zap"
 )
 
-// health tells the collector's status when the database starts to fail and when
+// Health tells the collector's status when the database starts to fail and when
 // it works again, once each. All failures are reported as recoverable: each heals
-// as soon as somebody makes the database right again.
-type health struct {
+// as soon as somebody makes the database right again. Its zero value reports nothing
+// until Start.
+type Health struct {
 	mu      sync.Mutex // guards the fields below
 	host    component.Host
 	logger  *zap.Logger
 	failing bool
 }
 
-func (h *health) start(host component.Host, logger *zap.Logger) {
+// Start begins reporting, for the component that host was given to.
+func (h *Health) Start(host component.Host, logger *zap.Logger) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.host, h.logger = host, logger
 }
 
-// stop ends reporting; a failure after it is of no interest.
-func (h *health) stop() {
+// Stop ends reporting; a failure after it is of no interest.
+func (h *Health) Stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.host = nil
 }
 
-// report takes the outcome of the last use of the database.
-func (h *health) report(err error) {
+// Report takes the outcome of the last use of the database.
+func (h *Health) Report(err error) {
 	if errors.Is(err, context.Canceled) {
 		return // says nothing about the database
 	}

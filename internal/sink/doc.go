@@ -1,0 +1,3 @@
+// Package sink is what the exporters of Tyk's schemas have in common: which settings
+// keep the promise that each record is stored once, and how an outage is told.
+package sink
