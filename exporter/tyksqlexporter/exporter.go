@@ -75,18 +75,28 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 		id: set.ID.String(), config: config, tables: tables, logger: set.Logger,
 		telemetry: newTelemetry(builder, tables),
 	}
+	if e.store, err = newStore(config, set.Logger); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// newStore opens nothing yet.
+func newStore(config *Config, logger *zap.Logger) (store, error) {
+	var s server
+	var err error
 	switch config.Driver {
-	case driverPostgres:
-		e.store, err = newPostgresStore(config, set.Logger)
 	case driverSQLite:
-		e.store = newSQLiteStore(config, set.Logger)
+		return newSQLiteStore(config, logger), nil
+	case driverPostgres:
+		s, err = newPostgresServer(config, logger)
 	default:
 		err = config.validateDatasource()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	return newServerStore(config, s, logger), nil
 }
 
 // start prepares the database. Only a table that is not as it must be, or a file

@@ -4,40 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 )
 
-// maxRaces is how often a write starts anew at once because another process
-// stored some of the same records meanwhile.
-const maxRaces = 3
+// postgresServer is PostgreSQL 12 or later.
+type postgresServer struct {
+	memory[*postgresTable]
 
-// shardsAtOnce is how many tables one transaction makes: each takes locks, of which
-// a server has a few thousand.
-const shardsAtOnce = 30
-
-// errRaced says that another process stored some of the same records between the
-// look into the ledger and the commit. The next attempt finds them there.
-var errRaced = errors.New("another process stored some of the same records meanwhile")
-
-// postgresStore writes to PostgreSQL 12 or later.
-type postgresStore struct {
-	pool     *pgxpool.Pool
-	wanted   []table
-	calendar calendar
-	indexes  bool
-	logger   *zap.Logger
-	// tables is nil until the tables were found or made, and again when a write
-	// shows that they have changed.
-	tables atomic.Pointer[postgresTables]
+	pool    *pgxpool.Pool
+	indexes bool
+	zone    *time.Location
+	logger  *zap.Logger
+	first   table                          // of those that are written
+	ledger  atomic.Pointer[postgresLedger] // beside the first table; nil until that was found
 }
 
-func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error) {
+func newPostgresServer(config *Config, logger *zap.Logger) (*postgresServer, error) {
 	pool, err := pgxpool.ParseConfig(string(config.Datasource))
 	if err != nil {
 		return nil, config.validateDatasource() // which says so without showing the value
@@ -57,132 +45,71 @@ func newPostgresStore(config *Config, logger *zap.Logger) (*postgresStore, error
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &postgresStore{pool: opened, wanted: config.enabledTables(), calendar: config.calendar(), indexes: config.Indexes, logger: logger}, nil
+	return &postgresServer{pool: opened, first: config.enabledTables()[0], indexes: config.Indexes, zone: config.calendar().zone, logger: logger}, nil
 }
 
-func (s *postgresStore) close() error {
+func (s *postgresServer) close() error {
 	s.pool.Close()
 	return nil
 }
 
-func (s *postgresStore) open(ctx context.Context) error {
-	_, err := s.prepared(ctx)
-	return err
+func (s *postgresServer) reconnect() { s.pool.Reset() }
+
+func (*postgresServer) classify(err error) (action, refusalReason) { return classifyPostgres(err) }
+
+// serverText leaves out the server's details, which would quote the record.
+func (*postgresServer) serverText(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Message + " (SQLSTATE " + pgErr.Code + ")"
+	}
+	return err.Error()
 }
 
-// prepared gives what is known of the tables, and finds or makes them first where
-// nothing is.
-func (s *postgresStore) prepared(ctx context.Context) (*postgresTables, error) {
-	if tables := s.tables.Load(); tables != nil {
-		return tables, nil
-	}
-	tables, err := s.find(ctx, s.calendar.current(s.wanted, time.Now()))
-	if err != nil {
-		return nil, err
-	}
-	tables.sinks = s.wanted
-	s.tables.Store(tables)
-	return tables, nil
-}
-
-// find finds or makes shards.
-func (s *postgresStore) find(ctx context.Context, shards []shard) (*postgresTables, error) {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Release()
-	return openPostgresTables(ctx, conn.Conn(), shards, s.indexes, s.logger)
-}
-
-// ahead makes the tables of tomorrow, so that no write has to at midnight.
-func (s *postgresStore) ahead(ctx context.Context, now time.Time) error {
-	tables, err := s.prepared(ctx)
-	if err != nil {
-		return err
-	}
-	return s.extend(ctx, tables, s.calendar.current(s.wanted, now))
-}
-
-// extend finds or makes those of the shards that are not known yet.
-func (s *postgresStore) extend(ctx context.Context, tables *postgresTables, shards []shard) error {
-	shards = slices.DeleteFunc(shards, func(of shard) bool { return tables.get(of) != nil })
-	for some := range slices.Chunk(shards, shardsAtOnce) {
-		found, err := s.find(ctx, some)
-		if err != nil {
-			return err
-		}
-		tables.add(found)
-	}
-	return nil
-}
-
-func (s *postgresStore) write(ctx context.Context, b *batch) error {
-	for races := 0; ; {
-		tables, err := s.prepared(ctx)
-		if err == nil {
-			err = s.apply(ctx, tables, b)
-		}
-		if err == nil {
-			return nil
-		}
-		if missing, ok := errors.AsType[*missingShards](err); ok {
-			err = s.extend(ctx, tables, missing.shards)
-			if err == nil {
-				b.rewind()
-				continue
-			}
-		}
-		if errors.Is(err, errRaced) && races < maxRaces {
-			races++
-			b.rewind()
-			continue
-		}
-		switch action, _ := classifyPostgres(err); action {
-		case actionReconnect:
-			s.pool.Reset()
-		case actionInspect:
-			s.tables.Store(nil)
-		case actionRetry, actionRefuse:
-		}
-		return err
-	}
-}
-
-// apply makes one attempt. A batch whose records the database takes, which nearly
-// all are, costs four round trips: begin and ledger, COPY, ledger, commit; one more
-// for each further table that gets records.
-func (s *postgresStore) apply(ctx context.Context, tables *postgresTables, b *batch) error {
+func (s *postgresServer) find(ctx context.Context, shards []shard) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Release() // which closes a connection with an open transaction
-	tx := &postgresWrite{conn: conn.Conn(), tables: tables, batch: b, calendar: s.calendar}
-	if err := tx.begin(ctx); err != nil {
-		return err
-	}
-	refused, err := tx.store(ctx)
-	if action, _ := classifyPostgres(err); err != nil && action == actionRefuse {
-		err = tx.isolate(ctx, refused)
-	}
+	defer conn.Release()
+	found, err := openPostgresTables(ctx, conn.Conn(), shards, s.indexes, s.logger)
 	if err != nil {
 		return err
 	}
-	if err := tx.record(ctx); err != nil {
-		return err
+	if shards[0].table == s.first {
+		s.ledger.Store(newPostgresLedger(found.home))
 	}
-	return tx.commit(ctx)
+	s.add(found.known)
+	return nil
 }
 
-func (s *postgresStore) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
-	tables, err := s.prepared(ctx)
+func (s *postgresServer) connect(ctx context.Context) (session, error) {
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	tag, err := s.pool.Exec(ctx, tables.prune, age.Seconds(), limit)
+	return &postgresSession{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
+}
+
+func (s *postgresServer) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
+	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit)
+	return tag.RowsAffected(), err
+}
+
+func (s *postgresServer) relations(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `select relname::text from pg_class
+		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`)
 	if err != nil {
-		return 0, fmt.Errorf("delete old rows of %s: %w", tables.ledger, err)
+		return nil, err
 	}
-	return tag.RowsAffected(), nil
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func (s *postgresServer) drop(ctx context.Context, relation string) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("set local lock_timeout = '%ds'", dropPatience)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
+		return err
+	})
 }

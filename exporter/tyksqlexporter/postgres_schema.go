@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/jackc/pgx/v5"
@@ -30,12 +28,15 @@ var postgresTypes = map[class]string{
 // create the same table at once can fail even with "if not exists".
 var schemaLock = int64(xxhash.Sum64String("otelcol-tyk schema")) //nolint:gosec // any 64 bits will do
 
-// postgresTables is what is known of the tables: their names and statements.
+// postgresTables is what was found out of some tables.
 type postgresTables struct {
-	sinks               []table // as the batch's parts
-	mu                  sync.RWMutex
-	known               map[string]*postgresTable // by relation; mu guards it
-	ledger              string                    // quoted, with schema: that of the first table
+	known map[string]*postgresTable // by relation
+	home  string                    // the schema of the first, where the ledger is
+}
+
+// postgresLedger is the ledger's name and statements.
+type postgresLedger struct {
+	quoted              string // with schema
 	look, insert, prune string
 }
 
@@ -56,20 +57,6 @@ type foundColumn struct {
 	declared  string // as declared, for people
 	mandatory bool   // not null and without a default
 	generated bool
-}
-
-// get gives what is known of a shard, nil where that is nothing yet.
-func (t *postgresTables) get(of shard) *postgresTable {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.known[of.relation()]
-}
-
-// add takes over what other knows of shards.
-func (t *postgresTables) add(other *postgresTables) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	maps.Copy(t.known, other.known)
 }
 
 // openPostgresTables finds the tables, or makes what is missing: each with its
@@ -116,14 +103,13 @@ func findPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []shard, ind
 	var tables *postgresTables
 	var missing []string
 	var wrong []error
-	var home string // the ledger's schema
 	for _, want := range wanted {
 		schema, kind, err := findRelation(ctx, conn, "", want.relation())
 		if err != nil {
 			return nil, nil, err
 		}
 		if tables == nil {
-			home, tables = schema, newPostgresTables(schema)
+			tables = &postgresTables{known: make(map[string]*postgresTable, len(wanted)), home: schema}
 		}
 		t := newPostgresTable(schema, want, indexes)
 		tables.known[t.bare] = t
@@ -138,15 +124,15 @@ func findPostgresTables(ctx context.Context, conn *pgx.Conn, wanted []shard, ind
 	if len(wrong) > 0 {
 		return nil, nil, &schemaError{text: errors.Join(wrong...).Error()}
 	}
-	_, kind, err := findRelation(ctx, conn, home, ledgerTable)
+	_, kind, err := findRelation(ctx, conn, tables.home, ledgerTable)
 	if err != nil {
 		return nil, nil, err
 	}
 	if kind == "" {
-		missing = append(missing, createLedger(tables.ledger)...)
+		missing = append(missing, createLedger(newPostgresLedger(tables.home).quoted)...)
 		return tables, missing, nil
 	}
-	return tables, missing, checkLedger(ctx, conn, home)
+	return tables, missing, checkLedger(ctx, conn, tables.home)
 }
 
 // find gives the statements that make what is missing of a table of some kind.
@@ -195,17 +181,19 @@ func findRelation(ctx context.Context, conn *pgx.Conn, schema, name string) (str
 	return *current, "", nil
 }
 
-func newPostgresTables(schema string) *postgresTables {
-	t := &postgresTables{known: map[string]*postgresTable{}, ledger: pgx.Identifier{schema, ledgerTable}.Sanitize()}
-	t.look = `select l.segment, l.first_index, l.last_index, l.members
+func newPostgresLedger(schema string) *postgresLedger {
+	quoted := pgx.Identifier{schema, ledgerTable}.Sanitize()
+	return &postgresLedger{
+		quoted: quoted,
+		look: `select l.segment, l.first_index, l.last_index, l.members
 		from unnest($2::text[], $3::bigint[], $4::bigint[]) as d (segment, first_index, last_index)
-		join ` + t.ledger + ` l on l.sink = $1 and l.segment = d.segment
-		 and l.first_index > d.first_index - $5::bigint and l.first_index <= d.last_index and l.last_index >= d.first_index`
-	t.insert = "insert into " + t.ledger + ` (sink, segment, first_index, last_index, members)
-		select $1, u.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) as u`
-	t.prune = "delete from " + t.ledger + " where ctid = any(array(select ctid from " + t.ledger +
-		" where applied_at < now() - make_interval(secs => $1) order by applied_at limit $2))"
-	return t
+		join ` + quoted + ` l on l.sink = $1 and l.segment = d.segment
+		 and l.first_index > d.first_index - $5::bigint and l.first_index <= d.last_index and l.last_index >= d.first_index`,
+		insert: "insert into " + quoted + ` (sink, segment, first_index, last_index, members)
+		select $1, u.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) as u`,
+		prune: "delete from " + quoted + " where ctid = any(array(select ctid from " + quoted +
+			" where applied_at < now() - make_interval(secs => $1) order by applied_at limit $2))",
+	}
 }
 
 func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {

@@ -110,13 +110,13 @@ func postgresUpsert(quoted string) string {
 }
 
 // upsert adds the checks of a portion to their rows, in one statement.
-func (w *postgresWrite) upsert(ctx context.Context, p portion) error {
-	rows := countUptime(p.part, p.list, w.calendar.zone)
+func (s *postgresSession) upsert(ctx context.Context, t *postgresTable, p portion) error {
+	rows := countUptime(p.part, p.list, s.server.zone)
 	if len(rows) == 0 {
 		return nil
 	}
-	if _, err := w.conn.Exec(ctx, p.table.upsert, upsertArguments(rows)...); err != nil {
-		return fmt.Errorf("count into %s: %w", p.table.quoted, err)
+	if _, err := s.conn().Exec(ctx, t.upsert, upsertArguments(rows)...); err != nil {
+		return fmt.Errorf("count into %s: %w", t.quoted, err)
 	}
 	return nil
 }

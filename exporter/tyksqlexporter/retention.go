@@ -2,20 +2,18 @@ package tyksqlexporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 )
 
-// dropPatience is how long dropping a table waits for those who read it. Whoever
-// comes meanwhile waits too, so it gives up soon, and tries again later.
-const dropPatience = "1s"
+// dropPatience is for how many seconds dropping a table waits for those who read it.
+// Whoever comes meanwhile waits too, so it gives up soon, and tries again later.
+const dropPatience = 1
 
 // oldShards are those of the relations that hold a day of one of the tables and are
 // older than a number of days: of which nothing is that new any more.
@@ -51,55 +49,6 @@ func (e *sqlExporter) dropNow(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		e.logger.Warn("dropping old tables failed; trying again later", zap.Error(err))
 	}
-}
-
-// drop drops old tables, each in a transaction of its own.
-func (s *postgresStore) drop(ctx context.Context, now time.Time, days int) ([]string, error) {
-	tables, err := s.prepared(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.pool.Query(ctx, `select relname::text from pg_class
-		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`)
-	if err != nil {
-		return nil, fmt.Errorf("list the tables of days: %w", err)
-	}
-	relations, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("list the tables of days: %w", err)
-	}
-	var dropped []string
-	var errs []error
-	for _, of := range s.calendar.oldShards(s.wanted, relations, now, days) {
-		if err := s.dropOne(ctx, of.relation()); err != nil {
-			errs = append(errs, err) // such as a view of the operator's; the others go all the same
-			continue
-		}
-		tables.forget(of)
-		dropped = append(dropped, of.relation())
-	}
-	return dropped, errors.Join(errs...)
-}
-
-func (s *postgresStore) dropOne(ctx context.Context, relation string) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+dropPatience+"'"); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("drop table %q: %w", relation, err)
-	}
-	return nil
-}
-
-// forget takes out what is known of a shard.
-func (t *postgresTables) forget(of shard) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.known, of.relation())
 }
 
 // drop drops old tables in one transaction.
