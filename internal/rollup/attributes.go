@@ -1,0 +1,97 @@
+package rollup
+
+import (
+	"math"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
+)
+
+// ScopeName is the instrumentation scope of rollups.
+const ScopeName = "github.com/otelcol-tyk/otelcol-tyk/processor/tykaggregateprocessor"
+
+// Attributes of a group's resource, beside the organisation's and the API's ids
+// and the expiry, which have the names that records have.
+const (
+	AttrFamily   = "tyk.rollup.family"   // as Family.String
+	AttrSettings = "tyk.rollup.settings" // as Settings.Fingerprint
+	AttrBucket   = "tyk.rollup.bucket"   // Unix seconds
+	AttrMinutes  = "tyk.rollup.minutes"
+	AttrZone     = "tyk.rollup.zone"
+	AttrSegment  = "tyk.rollup.segment"
+	AttrRecords  = "tyk.rollup.records" // bytes, see Indices.encode
+	AttrCount    = "tyk.rollup.count"   // of the group's rollups
+)
+
+// Attributes of a rollup. Counts are integers, latencies and times milliseconds.
+const (
+	AttrDimension         = "tyk.rollup.dimension"
+	AttrOwner             = "tyk.rollup.owner"
+	AttrValue             = "tyk.rollup.value"
+	AttrIdentifier        = "tyk.rollup.identifier"       // only where it is not the value
+	AttrHumanIdentifier   = "tyk.rollup.human_identifier" // only where it is not the identifier
+	AttrHits              = "tyk.rollup.hits"
+	AttrSuccess           = "tyk.rollup.success"
+	AttrErrors            = "tyk.rollup.errors"
+	AttrRequestTime       = "tyk.rollup.request_time"
+	AttrLatencyTotal      = "tyk.rollup.latency.total"
+	AttrLatencyMax        = "tyk.rollup.latency.max"
+	AttrLatencyMin        = "tyk.rollup.latency.min"
+	AttrUpstreamTotal     = "tyk.rollup.upstream.total"
+	AttrUpstreamMax       = "tyk.rollup.upstream.max"
+	AttrUpstreamMin       = "tyk.rollup.upstream.min"
+	AttrOpenConnections   = "tyk.rollup.open_connections"
+	AttrClosedConnections = "tyk.rollup.closed_connections"
+	AttrBytesIn           = "tyk.rollup.bytes_in"
+	AttrBytesOut          = "tyk.rollup.bytes_out"
+	AttrLastTime          = "tyk.rollup.last_time" // as tyk.expire_at of records
+	AttrCodes             = "tyk.rollup.codes"     // a map of status codes to counts
+	AttrLatencies         = "tyk.rollup.latencies" // bytes, a DDSketch
+)
+
+// attributes builds a map without looking for duplicates; zero values are left out.
+type attributes struct{ xpdata.MapBuilder }
+
+func (b *attributes) str(key, value string) {
+	if value != "" {
+		b.AppendEmpty(key).SetStr(value)
+	}
+}
+
+func (b *attributes) int(key string, value int64) {
+	if value != 0 {
+		b.AppendEmpty(key).SetInt(value)
+	}
+}
+
+// instant writes Unix nanoseconds, or where an int64 cannot hold them a slice of
+// seconds and nanoseconds.
+func (b *attributes) instant(key string, t time.Time) {
+	const least, most = math.MinInt64/int64(time.Second) + 1, math.MaxInt64/int64(time.Second) - 1
+	if t.IsZero() {
+		return
+	}
+	value := b.AppendEmpty(key)
+	if seconds := t.Unix(); seconds >= least && seconds <= most {
+		value.SetInt(t.UnixNano())
+		return
+	}
+	pair := value.SetEmptySlice()
+	pair.EnsureCapacity(2)
+	pair.AppendEmpty().SetInt(t.Unix())
+	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
+}
+
+// asInstant reads what instant wrote; anything else is the zero time.
+func asInstant(v pcommon.Value) time.Time {
+	switch v.Type() {
+	case pcommon.ValueTypeInt:
+		return time.Unix(0, v.Int()).UTC()
+	case pcommon.ValueTypeSlice:
+		if pair := v.Slice(); pair.Len() == 2 {
+			return time.Unix(pair.At(0).Int(), pair.At(1).Int()).UTC()
+		}
+	}
+	return time.Time{}
+}

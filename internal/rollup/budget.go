@@ -1,0 +1,149 @@
+package rollup
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// rememberedBuckets is how many times MaxValues a budget remembers in all, before
+// it forgets the bucket that was not used for longest.
+const rememberedBuckets = 16
+
+// budget bounds how many values a dimension of a bucket gets. It remembers, in
+// this process, the values that were let through, since a chunk alone does not
+// show how many there are: several processes have a budget each, and a restart
+// begins a new one. Whichever values are let through, counts never get lost: all
+// others are counted together.
+type budget struct {
+	maxValues, alertAt int
+
+	mu    sync.Mutex // guards the rest
+	known map[budgetKey]*valueSet
+	size  int   // of all sets
+	clock int64 // counts uses
+}
+
+type budgetKey struct {
+	family    Family
+	dimension Dimension
+	org, api  string
+	bucket    int64
+}
+
+type valueSet struct {
+	values  map[uint64]struct{}
+	used    int64
+	alerted bool
+}
+
+func newBudget(s *Settings) *budget {
+	return &budget{maxValues: s.MaxValues, alertAt: s.TagAlert, known: map[budgetKey]*valueSet{}}
+}
+
+// admits tells whether a value gets a counter of its own.
+func (b *budget) admits(of budgetKey, k key) bool {
+	if of.dimension == Total || b.maxValues == 0 && (of.dimension != Tags || b.alertAt == 0) {
+		return true
+	}
+	most := b.maxValues
+	if most == 0 {
+		most = b.alertAt + 1
+	}
+	hash := k.hash()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	set := b.known[of]
+	if set == nil {
+		set = &valueSet{values: map[uint64]struct{}{}}
+		b.known[of] = set
+	}
+	b.clock++
+	set.used = b.clock
+	if _, known := set.values[hash]; known {
+		return true
+	}
+	if len(set.values) >= most {
+		return b.maxValues == 0
+	}
+	set.values[hash] = struct{}{}
+	if b.size++; b.size > rememberedBuckets*most {
+		b.forgetOldest(of)
+	}
+	return true
+}
+
+// forgetOldest forgets the set that was not used for longest, but for one.
+func (b *budget) forgetOldest(but budgetKey) {
+	var oldest budgetKey
+	var found *valueSet
+	for of, set := range b.known {
+		if of != but && (found == nil || set.used < found.used) {
+			oldest, found = of, set
+		}
+	}
+	if found != nil {
+		b.size -= len(found.values)
+		delete(b.known, oldest)
+	}
+}
+
+// alert tells, once for each bucket, that it has more tags than wanted.
+func (b *budget) alert(of budgetKey) bool {
+	if b.alertAt == 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	set := b.known[of]
+	if set == nil || set.alerted || len(set.values) <= b.alertAt {
+		return false
+	}
+	set.alerted = true
+	return true
+}
+
+// hash tells values of a dimension apart; two of the same hash count as one value
+// of the budget, no more.
+func (k key) hash() uint64 {
+	h := xxhash.New()
+	for _, s := range [...]string{k.a, k.b, k.c} {
+		_, _ = h.WriteString(s) // never fails
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64() + uint64(k.number) //nolint:gosec // any 64 bits will do
+}
+
+// TagAlert says that a bucket of an organisation has more tags than Settings.TagAlert.
+type TagAlert struct {
+	// Org and Bucket say which.
+	Org    string
+	Bucket time.Time
+	// Prefixes are the most common beginnings of the chunk's tags, five at most.
+	Prefixes []string
+}
+
+// commonPrefixes gives the beginnings that most neighbours in the sorted list share.
+func commonPrefixes(sorted []string) []string {
+	const most = 5
+	counts := map[string]int{}
+	for i := 1; i < len(sorted); i++ {
+		n := 0
+		for n < min(len(sorted[i-1]), len(sorted[i])) && sorted[i-1][n] == sorted[i][n] {
+			n++
+		}
+		if dash := strings.LastIndexByte(sorted[i][:n], '-'); dash > 0 {
+			counts[sorted[i][:dash+1]]++
+		}
+	}
+	prefixes := make([]string, 0, len(counts))
+	for prefix := range counts {
+		prefixes = append(prefixes, prefix)
+	}
+	slices.SortFunc(prefixes, func(x, y string) int { return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y)) })
+	return prefixes[:min(len(prefixes), most)]
+}
