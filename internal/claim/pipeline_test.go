@@ -54,7 +54,7 @@ func TestEveryScriptMayRunTwice(t *testing.T) {
 	require.Len(t, held, 1)
 	g := held[0]
 	assert.EqualValues(t, 1200, g.Count)
-	require.NoError(t, store.Rewrite(t.Context(), g, 1, func(entry string) string { return "short " + entry }))
+	require.NoError(t, store.Rewrite(t.Context(), claim.Footprint{Segment: g}, 1, func(entry string) string { return "short " + entry }))
 	entries, err := store.Read(t.Context(), g, 0, 1200)
 	require.NoError(t, err)
 	for i, entry := range entries {
@@ -114,7 +114,7 @@ func TestAllKeysOfASourceShareItsSlot(t *testing.T) {
 		require.NoError(t, err)
 		_, err = store.Replay(t.Context(), sources[i], []claim.Letter{{UID: g.ID + "-0", Group: "default", Entry: []byte("1")}})
 		require.NoError(t, err)
-		require.NoError(t, store.Rewrite(t.Context(), g, 1, strings.ToUpper))
+		require.NoError(t, store.Rewrite(t.Context(), claim.Footprint{Segment: g}, 1, strings.ToUpper))
 		require.NoError(t, store.Ack(t.Context(), g, 1, claim.Shortfall{}))
 		require.NoError(t, store.Release(t.Context(), sources[i:i+1]))
 		_, err = store.Inspect(t.Context(), sources[i])

@@ -19,7 +19,8 @@ const Gone = "\xc1otelcol-tyk:gone"
 // from doing so.
 const rewriteLock = time.Minute
 
-// ErrBusy says that a peer rewrites a segment of the source at the moment.
+// ErrBusy says that a peer rewrites a segment of the source at the moment, or has
+// done so since it was measured.
 var ErrBusy = errors.New("a peer rewrites segments of the source")
 
 // Footprint is what a segment takes of Redis' memory.
@@ -82,31 +83,40 @@ func (s *Store) MaxMemory(ctx context.Context) (int64, error) {
 // Rewrite replaces each entry of a segment by what change makes of it, in one
 // step at the end, and leaves the mark. Indices and identities stay. Workers that
 // read the segment meanwhile see the old entries or the new ones. ErrBusy means
-// that nothing was done.
-func (s *Store) Rewrite(ctx context.Context, g Segment, mark int, change func(entry string) string) error {
-	lock, temporary := g.Source.keys.marks+":lock", g.Key()+":copy:"+randomPart()
-	ok, err := s.rdb.SetNX(ctx, lock, g.Source.settings.Worker, rewriteLock).Result()
+// that nothing was done, and that what was measured no longer holds.
+func (s *Store) Rewrite(ctx context.Context, measured Footprint, mark int, change func(entry string) string) error {
+	fail := func(err error) error { return fmt.Errorf("rewrite %s: %w", measured.Key(), err) }
+	keys, token := measured.Source.keys, randomPart()
+	lock, temporary := keys.marks+":lock", measured.Key()+":copy:"+token
+	ok, err := s.rdb.SetNX(ctx, lock, token, rewriteLock).Result()
 	if err != nil {
-		return fmt.Errorf("rewrite %s: %w", g.Key(), err)
+		return fail(err)
 	}
 	if !ok {
-		return fmt.Errorf("rewrite %s: %w", g.Key(), ErrBusy)
+		return fail(ErrBusy)
 	}
-	defer func() {
-		_ = s.rdb.Unlink(context.WithoutCancel(ctx), lock).Err() // expires by itself otherwise
-	}()
-	if err := s.copySegment(ctx, g, lock, temporary, change); err != nil {
-		_ = s.rdb.Unlink(context.WithoutCancel(ctx), temporary).Err() // expires by itself otherwise
-		return fmt.Errorf("rewrite %s: %w", g.Key(), err)
+	if err := s.copySegment(ctx, measured.Segment, copying{lock: lock, token: token, key: temporary}, change); err != nil {
+		_ = s.run(context.WithoutCancel(ctx), abandonScript, []string{temporary, lock}, token).Err() // both expire by themselves otherwise
+		return fail(err)
 	}
-	if err := s.run(ctx, swapScript, []string{g.Key(), temporary, g.Source.keys.marks}, g.Seq, mark).Err(); err != nil {
-		return fmt.Errorf("rewrite %s: %w", g.Key(), err)
+	done, err := s.run(ctx, swapScript, []string{measured.Key(), temporary, keys.marks, lock}, measured.Seq, measured.Mark, mark, token).Int64()
+	if err != nil {
+		return fail(err)
+	}
+	if done == 0 {
+		return fail(ErrBusy)
 	}
 	return nil
 }
 
+// copying is a copy under way.
+type copying struct {
+	key         string
+	lock, token string // the token is in the lock while it is this worker's
+}
+
 // copySegment writes the changed entries, from where the segment begins now.
-func (s *Store) copySegment(ctx context.Context, g Segment, lock, temporary string, change func(string) string) error {
+func (s *Store) copySegment(ctx context.Context, g Segment, to copying, change func(string) string) error {
 	const page = 500
 	length := 0
 	for from := g.Count - g.Kept; from < g.Count; from += page {
@@ -121,12 +131,12 @@ func (s *Store) copySegment(ctx context.Context, g Segment, lock, temporary stri
 		if len(changed) == 0 {
 			continue // acknowledged by all groups meanwhile
 		}
-		ok, err := s.run(ctx, appendScript, []string{temporary, lock}, append([]any{length, rewriteLock.Milliseconds()}, changed...)...).Int64()
+		ok, err := s.run(ctx, appendScript, []string{to.key, to.lock}, append([]any{length, rewriteLock.Milliseconds(), to.token}, changed...)...).Int64()
 		if err != nil {
 			return err
 		}
 		if ok == 0 {
-			return fmt.Errorf("the copy no longer has its %d entries: %w", length, ErrGone)
+			return fmt.Errorf("the copy of %d entries, or its lock, is gone: %w", length, ErrBusy)
 		}
 		length += len(changed)
 	}

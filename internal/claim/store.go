@@ -37,6 +37,8 @@ var (
 	appendLua string
 	//go:embed swap.lua
 	swapLua string
+	//go:embed abandon.lua
+	abandonLua string
 
 	claimScript   = redis.NewScript(commonLua + claimLua)
 	leaseScript   = redis.NewScript(commonLua + leaseLua)
@@ -49,7 +51,8 @@ var (
 	exhumeScript  = redis.NewScript(commonLua + exhumeLua)
 	inspectScript = redis.NewScript(commonLua + inspectLua)
 	appendScript  = redis.NewScript(appendLua)
-	swapScript    = redis.NewScript(commonLua + swapLua)
+	swapScript    = redis.NewScript(swapLua)
+	abandonScript = redis.NewScript(abandonLua)
 )
 
 // ErrLeaseLost says that a segment is another worker's by now; what was

@@ -54,7 +54,9 @@ type target struct {
 	claim.Footprint
 }
 
-// keep measures the backlog once and acts if it must.
+// keep measures the backlog once and acts if it must. It ends with claim.ErrBusy
+// where a peer acts too: what was measured no longer holds then, and going on by it
+// would give up more than the bound asks for.
 func (b *bound) keep(ctx context.Context) error {
 	limit, err := b.limit(ctx)
 	if err != nil || limit == 0 {
@@ -120,7 +122,7 @@ func (b *bound) limit(ctx context.Context) (int64, error) {
 // giveUp applies a policy to one segment and returns the bytes that it freed.
 func (b *bound) giveUp(ctx context.Context, t target, policy string, mark int) (int64, error) {
 	changed, freed := int64(0), int64(0)
-	err := b.store.Rewrite(ctx, t.Segment, mark, func(entry string) string {
+	err := b.store.Rewrite(ctx, t.Footprint, mark, func(entry string) string {
 		smaller := lighten(t.source.form, policy, entry)
 		if smaller != entry {
 			changed++
