@@ -56,6 +56,7 @@ type sqlExporter struct {
 	id        string // as the configuration names it
 	config    *Config
 	tables    []table
+	calendar  calendar
 	logger    *zap.Logger
 	telemetry *telemetry
 	store     store
@@ -72,7 +73,7 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	}
 	tables := config.enabledTables()
 	e := &sqlExporter{
-		id: set.ID.String(), config: config, tables: tables, logger: set.Logger,
+		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), logger: set.Logger,
 		telemetry: newTelemetry(builder, tables),
 	}
 	if e.store, err = newStore(config, set.Logger); err != nil {
@@ -147,7 +148,7 @@ func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
 	defer b.release()
 	if !b.empty() {
 		began := time.Now()
-		err := e.store.write(ctx, b)
+		err := e.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
 		if !errors.Is(err, errRaced) { // which says nothing about the database
 			e.health.Report(err)

@@ -284,8 +284,7 @@ func (t *postgresTable) matchPrimary(ctx context.Context, conn *pgx.Conn) error 
 		return fmt.Errorf("read the indexes of table %q: %w", t.bare, err)
 	}
 	if !unique {
-		return schemaErrorf("table %q: has no primary key or unique index on %q, so nothing can be added to its rows: make one, or set tables::%s::name to another table",
-			t.bare, t.layout.primary, t.layout.key)
+		return noPrimary(t.shard)
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ func TestPostgres(t *testing.T) {
 		"a connection lost in a COPY is one more attempt":     testPostgresCutInCopy,
 		"sessions ended by an operator are more attempts":     testPostgresSessionEnded,
 		"a read-only database is waited for":                  testPostgresReadOnly,
-		"uptime without its primary key fails the start":      testPostgresUptimeWithoutKey,
+		"uptime without its primary key fails the start":      onPostgres(testUptimeWithoutKey),
+		"uptime with a unique index goes on":                  onPostgres(testUptimeWithUniqueIndex),
 		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
 		"tables of days are those of Tyk Pump":                testPostgresDaysAreThoseOfTykPump,
 		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
@@ -37,7 +38,7 @@ func TestPostgres(t *testing.T) {
 		"a locked table is waited for":                        testPostgresLocked,
 	}
 	for name, test := range bothDatabases() {
-		tests[name] = func(t *testing.T, server *peers.Postgres) { test(t, postgresTarget(server)) }
+		tests[name] = onPostgres(test)
 	}
 	for name, test := range overSimpleProtocol() {
 		tests[name+", over the simple protocol"] = func(t *testing.T, server *peers.Postgres) { test(t, simpleProtocolTarget(server)) }
@@ -48,6 +49,11 @@ func TestPostgres(t *testing.T) {
 			test(t, server)
 		})
 	}
+}
+
+// onPostgres runs a test of any database.
+func onPostgres(test func(*testing.T, newTarget)) func(*testing.T, *peers.Postgres) {
+	return func(t *testing.T, server *peers.Postgres) { test(t, postgresTarget(server)) }
 }
 
 // bothDatabases are the tests that hold for PostgreSQL and SQLite.

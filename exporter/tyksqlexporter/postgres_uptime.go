@@ -96,13 +96,15 @@ func postgresUpsert(quoted string) string {
 		}
 		values[i] = value
 	}
+	// A row that is older than a column has null in it.
+	sum := func(name string) string { return "coalesce(t." + name + ", 0) + excluded." + name }
 	changes := []string{
 		"counter_last_time = greatest(t.counter_last_time, excluded.counter_last_time)",
-		`counter_request_time = case when t.counter_hits + excluded.counter_hits = 0 then 0 else
-			((t.counter_total_request_time + excluded.counter_total_request_time)::float8 / (t.counter_hits + excluded.counter_hits)::float8)::text::numeric end`,
+		"counter_request_time = case when " + sum("counter_hits") + " = 0 then 0 else ((" +
+			sum("counter_total_request_time") + ")::float8 / (" + sum("counter_hits") + ")::float8)::text::numeric end",
 	}
 	for _, name := range uptimeSums() {
-		changes = append(changes, name+" = t."+name+" + excluded."+name)
+		changes = append(changes, name+" = "+sum(name))
 	}
 	return "insert into " + quoted + " as t (" + strings.Join(columns, ", ") + ")\nselect " + strings.Join(values, ", ") +
 		"\nfrom unnest(" + strings.Join(arrays, ", ") + ") as u (" + strings.Join(names, ", ") + ")" +

@@ -32,6 +32,7 @@ var shardingTests = map[string]func(*testing.T, newTarget){
 	"uptime checks are counted by day":                testUptimeByDay,
 	"hours of uptime checks are those of the zone":    testUptimeZone,
 	"indexes for tables of many days":                 testIndexes,
+	"more days than one transaction writes":           testVeryManyDays,
 }
 
 func sharded(d target) target {
@@ -90,6 +91,45 @@ func testDaysOnce(t *testing.T, fresh newTarget) {
 		assert.EqualValues(t, 10, d.number(t, "select count(*) from "+name))
 	}
 	assert.Equal(t, []string{"tyk_analytics"}, d.texts(t, "select sink from otelcol_tyk_ledger"), "the days share a memory")
+}
+
+func testVeryManyDays(t *testing.T, fresh newTarget) {
+	d := sharded(withAllTables(fresh(t)))
+	const days, ofEach = 2*daysAtOnce + 7, 3
+	const foreign, refusedEarly, refusedLate = 41, days + 3, days + daysAtOnce
+	e := d.start(t)
+	chunk := onDays("seg", days, ofEach)
+	chunk.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(foreign).SetEventName("other")
+	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", daysAtOnce+1, 1)))
+	early, late := testTime.AddDate(0, 0, 3).Format("20060102"), testTime.AddDate(0, 0, daysAtOnce).Format("20060102")
+	refuseColumn(t, d, "tyk_analytics_"+early, "path", "/items/"+strconv.Itoa(refusedEarly))
+	refuseColumn(t, d, "tyk_analytics_"+late, "path", "/items/"+strconv.Itoa(refusedLate))
+	for range 2 {
+		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), chunk))
+		assert.Len(t, reasons, 3)
+		assert.Contains(t, reasons[foreign], "foreign: ")
+		assert.Contains(t, reasons[refusedEarly], "constraint: ")
+		assert.Contains(t, reasons[refusedLate], "constraint: ")
+	}
+	assert.Len(t, relations(t, d, "tyk_analytics"), days)
+	stored := map[string]int{}
+	for i := range days {
+		day := testTime.AddDate(0, 0, i).Format("20060102")
+		for _, path := range d.texts(t, "select path from tyk_analytics_"+day) {
+			stored[path+" on "+day]++
+		}
+	}
+	want := map[string]int{}
+	for i := range days * ofEach {
+		on := fmt.Sprintf("/items/%d on %s", i, testTime.AddDate(0, 0, i%days).Format("20060102"))
+		if i != foreign && i != refusedEarly && i != refusedLate {
+			want[on]++
+		}
+		if i <= daysAtOnce {
+			want[on]++ // by the first push
+		}
+	}
+	assert.Equal(t, want, stored)
 }
 
 func testDaysAtOnce(t *testing.T, fresh newTarget) {
@@ -324,4 +364,22 @@ func TestSplitKeepsEachEntryInTheTableOfItsDay(t *testing.T) {
 			t.Fatal(n, days)
 		}
 	})
+}
+
+// A server that has locks for some of the tables of a push only.
+func TestPostgresLocksAreEnoughForAnyNumberOfDays(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t, peers.PostgresConfig("max_connections=10", "max_locks_per_transaction=10"))
+	d := sharded(postgresTarget(server)(t))
+	e := d.start(t)
+	const days = 1200
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", days, 2)))
+	}
+	names := relations(t, d, "tyk_analytics")
+	require.Len(t, names, days)
+	for _, name := range names {
+		assert.EqualValues(t, 2, d.number(t, "select count(distinct path) from "+name))
+		assert.EqualValues(t, 2, d.number(t, "select count(*) from "+name))
+	}
 }

@@ -134,10 +134,28 @@ func (t *sqliteTable) open(ctx context.Context, conn *sql.Conn) error {
 		return schemaErrorf("table %q: is a view, records cannot be inserted into it: set tables::%s::name to a table", relation, t.layout.key)
 	}
 	missing, err := t.match(ctx, conn)
+	if err == nil && t.layout.primary != "" {
+		err = t.matchPrimary(ctx, conn)
+	}
 	if err != nil {
 		return err
 	}
 	return execEach(ctx, conn, missing...)
+}
+
+// matchPrimary refuses a table in which rows could not be found again.
+func (t *sqliteTable) matchPrimary(ctx context.Context, conn *sql.Conn) error {
+	var unique bool
+	err := conn.QueryRowContext(ctx, `select exists (select 1 from pragma_index_list(?) as l where l."unique" and not l.partial
+		and (select count(*) = 1 and min(name) = ? collate nocase and min(coll) = 'BINARY' from pragma_index_xinfo(l.name) where key))`,
+		t.relation(), t.layout.primary).Scan(&unique)
+	if err != nil {
+		return fmt.Errorf("read the indexes of table %q: %w", t.relation(), err)
+	}
+	if !unique {
+		return noPrimary(t.shard)
+	}
+	return nil
 }
 
 // match compares the table with what it must be, and gives the statements that add

@@ -14,13 +14,15 @@ func sqliteUpsert(name string) string {
 	for i, c := range uptimeLayout.columns {
 		columns[i], values[i] = quoteSQLite(c.name), "?"
 	}
+	// A row that is older than a column has null in it.
+	sum := func(name string) string { return "coalesce(" + name + ", 0) + excluded." + name }
 	changes := []string{
-		"counter_last_time = max(counter_last_time, excluded.counter_last_time)",
-		`counter_request_time = case when counter_hits + excluded.counter_hits = 0 then 0 else
-			(counter_total_request_time + excluded.counter_total_request_time) / cast(counter_hits + excluded.counter_hits as real) end`,
+		"counter_last_time = max(coalesce(counter_last_time, ''), excluded.counter_last_time)",
+		"counter_request_time = case when " + sum("counter_hits") + " = 0 then 0 else (" +
+			sum("counter_total_request_time") + ") / cast(" + sum("counter_hits") + " as real) end",
 	}
 	for _, name := range uptimeSums() {
-		changes = append(changes, name+" = "+name+" + excluded."+name)
+		changes = append(changes, name+" = "+sum(name))
 	}
 	return "insert into " + quoteSQLite(name) + " (" + strings.Join(columns, ", ") + ") values (" + strings.Join(values, ", ") +
 		")\non conflict (id) do update set " + strings.Join(changes, ", ")

@@ -152,3 +152,9 @@ func mcpColumns() []column {
 		text("primitive_name", func(r *analytics.Record) string { return r.MCP.PrimitiveName }),
 	}, recordColumns()...)
 }
+
+// noPrimary says that rows of a table could not be found again.
+func noPrimary(of shard) error {
+	return schemaErrorf("table %q: has no primary key or unique index on %q, so nothing can be added to its rows: make one, or set tables::%s::name to another table",
+		of.relation(), of.layout.primary, of.layout.key)
+}

@@ -3,7 +3,9 @@ package tyksqlexporter
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +29,8 @@ var uptimeTests = map[string]func(*testing.T, newTarget){
 	"uptime checks without their table are refused": testUptimeNotEnabled,
 	"uptime checks of nobody are not taken":         testUptimeOfNobody,
 	"text in uptime checks is cleaned":              testUptimeUnclean,
+	"uptime rows are those of Tyk Pump":             testUptimeRows,
+	"uptime rows by day are those of Tyk Pump":      testUptimeRowsByDay,
 }
 
 func withUptime(d target) target {
@@ -70,7 +74,7 @@ func (r uptimeRow) key() string {
 }
 
 // uptimeRows reads the table, numbers as floats and times as text.
-func uptimeRows(t *testing.T, d target) []uptimeRow {
+func uptimeRows(t *testing.T, d target, relation string) []uptimeRow {
 	t.Helper()
 	columns := make([]string, 0, len(uptimeLayout.columns))
 	for _, c := range uptimeLayout.columns {
@@ -85,7 +89,7 @@ func uptimeRows(t *testing.T, d target) []uptimeRow {
 		build = "json_build_object("
 	}
 	var rows []uptimeRow
-	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as text) from tyk_uptime_analytics order by id") {
+	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as text) from "+relation+" order by id") {
 		var row uptimeRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
@@ -126,13 +130,8 @@ func testUptimeGolden(t *testing.T, fresh newTarget) {
 		}
 		return totals
 	}
-	var want []uptimeRow
-	for _, line := range goldenLines(t, "rows-uptime.jsonl.gz") {
-		var row uptimeRow
-		require.NoError(t, json.Unmarshal([]byte(line), &row))
-		want = append(want, row)
-	}
-	got := uptimeRows(t, d)
+	want := goldenUptime(t, "rows-uptime.jsonl.gz")
+	got := uptimeRows(t, d, "tyk_uptime_analytics")
 	assert.Equal(t, sumUp(want), sumUp(got))
 
 	hits := map[string]float64{} // counted here by hour and organisation
@@ -152,6 +151,77 @@ func testUptimeGolden(t *testing.T, fresh newTarget) {
 	assert.Empty(t, hits)
 }
 
+// asPumpBooks gives checks the hour in which Tyk Pump books them: that of their
+// organisation's first in the purge. Tables of days are given those of one day by
+// themselves (docs/differences.md, "Uptime").
+func asPumpBooks(checks []analytics.Uptime, sharded bool) []analytics.Uptime {
+	const day = 24 * time.Hour
+	booked := slices.Clone(checks)
+	for from, purges := 0, []int{1, 10, 19, 28, 32}; from < len(booked); purges = purges[1:] {
+		first := map[string]time.Time{}
+		for i := from; i < from+purges[0]; i++ {
+			check := &booked[i]
+			if sharded && i > from && !check.TimeStamp.Truncate(day).Equal(checks[i-1].TimeStamp.Truncate(day)) {
+				clear(first)
+			}
+			if _, ok := first[check.OrgID]; !ok {
+				first[check.OrgID] = check.TimeStamp
+			}
+			check.TimeStamp = first[check.OrgID]
+		}
+		from += purges[0]
+	}
+	return booked
+}
+
+// assertUptimeRows compares each column of each row, but the last time, which Tyk Pump
+// does not keep; the mean is that of the row and not of its first purge.
+func assertUptimeRows(t *testing.T, want, got []uptimeRow) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i, row := range want {
+		row["counter_request_time"] = 0.0
+		if hits := row["counter_hits"].(float64); hits > 0 {
+			row["counter_request_time"] = row["counter_total_request_time"].(float64) / hits
+		}
+		delete(row, "counter_last_time")
+		delete(got[i], "counter_last_time")
+		assert.Equal(t, row, got[i])
+	}
+}
+
+func goldenUptime(t *testing.T, file string) []uptimeRow {
+	t.Helper()
+	var rows []uptimeRow
+	for _, line := range goldenLines(t, file) {
+		var row uptimeRow
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(x, y uptimeRow) int { return strings.Compare(x["id"].(string), y["id"].(string)) })
+	return rows
+}
+
+func testUptimeRows(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, asPumpBooks(goldenChecks(t), false)...)))
+	assertUptimeRows(t, goldenUptime(t, "rows-uptime.jsonl.gz"), uptimeRows(t, d, "tyk_uptime_analytics"))
+}
+
+func testUptimeRowsByDay(t *testing.T, fresh newTarget) {
+	d := sharded(withUptime(fresh(t)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, asPumpBooks(goldenChecks(t), true)...)))
+	want := map[string][]uptimeRow{}
+	for _, row := range goldenUptime(t, "rows-uptime-days.jsonl.gz") {
+		relation := "tyk_uptime_analytics_" + time.Unix(int64(row["timestamp"].(float64)), 0).UTC().Format("20060102")
+		want[relation] = append(want[relation], row)
+	}
+	require.Equal(t, slices.Sorted(maps.Keys(want)), relations(t, d, "tyk_uptime_analytics"))
+	for relation, rows := range want {
+		assertUptimeRows(t, rows, uptimeRows(t, d, relation))
+	}
+}
+
 func testUptimeOnce(t *testing.T, fresh newTarget) {
 	d := withUptime(fresh(t))
 	e := d.start(t)
@@ -160,7 +230,7 @@ func testUptimeOnce(t *testing.T, fresh newTarget) {
 		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", 0, checks[:2]...)))
 		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", 0, checks...)))
 	}
-	rows := uptimeRows(t, d)
+	rows := uptimeRows(t, d, "tyk_uptime_analytics")
 	require.Len(t, rows, 2)
 	for _, row := range rows {
 		assert.InDelta(t, 3, row["counter_hits"], 0)
@@ -223,7 +293,7 @@ func testUptimeOfNobody(t *testing.T, fresh newTarget) {
 	check := aCheck(0)
 	check.OrgID = ""
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, check)))
-	assert.Empty(t, uptimeRows(t, d))
+	assert.Empty(t, uptimeRows(t, d, "tyk_uptime_analytics"))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
 }
 
@@ -235,10 +305,37 @@ func testUptimeUnclean(t *testing.T, fresh newTarget) {
 	assert.Equal(t, []string{"http://a\uFFFDb"}, d.texts(t, "select dimension_value from tyk_uptime_analytics where dimension = 'url'"))
 }
 
-func testPostgresUptimeWithoutKey(t *testing.T, server *peers.Postgres) {
-	d := withUptime(postgresTarget(server)(t))
-	d.exec(t, "create table tyk_uptime_analytics (id text, other text unique)")
-	require.ErrorContains(t, startError(t, d), `table "tyk_uptime_analytics": has no primary key or unique index on "id"`)
+func testUptimeWithoutKey(t *testing.T, fresh newTarget) {
+	for _, table := range []string{
+		"create table tyk_uptime_analytics (id text, other text unique)",
+		"create table tyk_uptime_analytics (id text, other text, unique (id, other))",
+		"create table tyk_uptime_analytics (id text); create unique index by_id on tyk_uptime_analytics (id) where id <> ''",
+		"create table tyk_uptime_analytics (id text); create index by_id on tyk_uptime_analytics (id)",
+	} {
+		d := withUptime(fresh(t))
+		d.exec(t, table)
+		require.EqualError(t, startError(t, d), `start the tyksql exporter: table "tyk_uptime_analytics": has no primary key or unique index on "id", so nothing can be added to its rows: make one, or set tables::uptime::name to another table`)
+		names := "select name from pragma_table_info('tyk_uptime_analytics')"
+		if d.config.Driver == driverPostgres {
+			names = "select attname::text from pg_attribute where attrelid = 'tyk_uptime_analytics'::regclass and attnum > 0"
+		}
+		assert.NotContains(t, d.texts(t, names), "code_200", "nothing was changed")
+	}
+}
+
+func TestSQLiteUptimeNeedsItsKey(t *testing.T) {
+	t.Parallel()
+	testUptimeWithoutKey(t, sqliteTarget)
+	testUptimeWithUniqueIndex(t, sqliteTarget)
+}
+
+func testUptimeWithUniqueIndex(t *testing.T, fresh newTarget) {
+	d := withUptime(fresh(t))
+	d.exec(t, "create table tyk_uptime_analytics (id text); create unique index by_id on tyk_uptime_analytics (id)")
+	for range 2 {
+		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))))
+	}
+	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
 }
 
 func testPostgresUptimeTooLarge(t *testing.T, server *peers.Postgres) {
