@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,25 +112,7 @@ func testPostgresTablesAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
 	d := withAllTables(postgresTarget(server)(t))
 	d.config.Tables.Uptime.Enabled = true
 	d.start(t)
-	type columnDDL struct {
-		Name    string  `json:"name"`
-		Type    string  `json:"type"`
-		NotNull bool    `json:"not_null"`
-		Default *string `json:"default"`
-	}
-	type indexDDL struct {
-		Name       string `json:"name"`
-		Definition string `json:"definition"`
-	}
-	type tableDDL struct {
-		Columns []columnDDL `json:"columns"`
-		Indexes []indexDDL  `json:"indexes"`
-	}
-	content, err := os.ReadFile("testdata/golden/columns.json")
-	require.NoError(t, err)
-	var want map[string]tableDDL
-	require.NoError(t, json.Unmarshal(content, &want))
-
+	want := goldenJSON[map[string]tableDDL](t, "columns.json")
 	require.Len(t, want, 4)
 	for table := range want {
 		var got tableDDL

@@ -3,7 +3,6 @@ package tyksqlexporter
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,11 +249,7 @@ func testIndexes(t *testing.T, fresh newTarget) {
 // The rows that Tyk Pump put into the table of each day; see testdata/golden.
 func goldenDays(t *testing.T) map[string]map[string][]int {
 	t.Helper()
-	content, err := os.ReadFile("testdata/golden/days.json")
-	require.NoError(t, err)
-	var days map[string]map[string][]int
-	require.NoError(t, json.Unmarshal(content, &days))
-	return days
+	return goldenJSON[map[string]map[string][]int](t, "days.json")
 }
 
 func testPostgresDaysAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {

@@ -1,0 +1,329 @@
+package tyksqlexporter
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// The tables of an installation of Tyk Pump, with its rows, go on being used: as its
+// last version made them, and as older ones did, which knew fewer columns.
+func TestUpgradeInPlace(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t)
+	for database, fresh := range map[string]newTarget{"PostgreSQL": postgresTarget(server), "SQLite": sqliteTarget} {
+		for tables, isSharded := range map[string]bool{"one table of each kind": false, "tables of days": true} {
+			for version, lacks := range map[string]func(string) bool{
+				"of the last version": func(string) bool { return false },
+				"of an older version": lackedByOlderVersions,
+			} {
+				t.Run(database+", "+tables+", "+version, func(t *testing.T) {
+					t.Parallel()
+					d := withUptime(withAllTables(fresh(t)))
+					d.config.TableSharding = isSharded
+					testUpgrade(t, d, lacks)
+				})
+			}
+		}
+	}
+}
+
+// lackedByOlderVersions are columns of fields that gateways record since 5.3 or later
+// (contract: records and raw stores, section 2.3), and some of uptime.
+func lackedByOlderVersions(column string) bool {
+	name := strings.TrimPrefix(column, "analytics_")
+	return strings.HasPrefix(name, "graphql_stats_") || strings.HasPrefix(name, "mcp_stats_") ||
+		slices.Contains([]string{
+			"latency_gateway", "originalpath", "listenpath",
+			"counter_last_time", "counter_error_map", "counter_error_list", "code_403", "code_429", "code_5x",
+		}, name)
+}
+
+// pumpTable is a table that Tyk Pump has made.
+type pumpTable struct {
+	shard
+	columns []columnDDL
+	indexes []string // their definitions
+	rows    []string
+}
+
+// columnDDL is a column of the golden data.
+type columnDDL struct {
+	Name    string  `json:"name"`
+	Type    string  `json:"type"`
+	NotNull bool    `json:"not_null"`
+	Default *string `json:"default"`
+}
+
+// indexDDL is an index of the golden data.
+type indexDDL struct {
+	Name       string `json:"name"`
+	Definition string `json:"definition"`
+}
+
+// tableDDL is a table of the golden data.
+type tableDDL struct {
+	Columns []columnDDL `json:"columns"`
+	Indexes []indexDDL  `json:"indexes"`
+}
+
+func goldenJSON[T any](t *testing.T, name string) T {
+	t.Helper()
+	content, err := os.ReadFile("testdata/golden/" + name)
+	require.NoError(t, err)
+	var value T
+	require.NoError(t, json.Unmarshal(content, &value))
+	return value
+}
+
+// pumpTables are those of the golden data.
+func pumpTables(t *testing.T, d target) []pumpTable {
+	t.Helper()
+	var tables []pumpTable
+	layouts := goldenJSON[map[string]tableDDL](t, "columns.json")
+	for _, of := range d.config.enabledTables() {
+		file := "rows-uptime.jsonl.gz"
+		if of.layout.kind != kindUptime {
+			file = goldenTables[of.name] + "msgpack.jsonl.gz"
+		}
+		whole := pumpTable{shard: shard{table: of}, columns: layouts[of.name].Columns, rows: goldenLines(t, file)}
+		for _, index := range layouts[of.name].Indexes {
+			whole.indexes = append(whole.indexes, index.Definition)
+		}
+		if d.config.TableSharding {
+			tables = append(tables, whole.byDay(t)...)
+		} else {
+			tables = append(tables, whole)
+		}
+	}
+	return tables
+}
+
+// byDay are the tables of days that Tyk Pump made of the same records.
+func (p pumpTable) byDay(t *testing.T) []pumpTable {
+	t.Helper()
+	config := map[kind]string{
+		kindRequest: "sql-postgres-sharded", kindGraph: "sql-graph-postgres-sharded", kindMCP: "sql-mcp-postgres-sharded",
+		kindUptime: "uptime-sql-postgres-sharded",
+	}[p.layout.kind]
+	rows := map[string][]string{}
+	if p.layout.kind == kindUptime {
+		for _, line := range goldenLines(t, "rows-uptime-days.jsonl.gz") {
+			var row struct{ Timestamp int64 }
+			require.NoError(t, json.Unmarshal([]byte(line), &row))
+			day := time.Unix(row.Timestamp, 0).UTC().Format("20060102")
+			rows[day] = append(rows[day], line)
+		}
+	}
+	for day, lines := range goldenDays(t)[config] {
+		for _, line := range lines {
+			rows[day] = append(rows[day], p.rows[line])
+		}
+	}
+	indexes := goldenJSON[map[string]map[string][]string](t, "indexes-days.json")[config]
+	require.Len(t, rows, len(indexes))
+	var tables []pumpTable
+	for relation, definitions := range indexes {
+		of := p
+		of.day = relation[strings.LastIndex(relation, "_")+1:]
+		of.rows, of.indexes = rows[of.day], definitions
+		tables = append(tables, of)
+	}
+	return tables
+}
+
+// sqliteTypeOf is what Tyk Pump's earlier versions made of a type of PostgreSQL in SQLite.
+var sqliteTypeOf = map[string]string{
+	"text": "text", "bigint": "integer", "numeric": "real", "boolean": "numeric", "timestamp with time zone": "datetime",
+}
+
+// make makes the table and fills it.
+func (p pumpTable) make(t *testing.T, d target) {
+	t.Helper()
+	definitions := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		typ := c.Type
+		if d.config.Driver == driverSQLite {
+			typ = sqliteTypeOf[c.Type]
+		}
+		definitions[i] = fmt.Sprintf("%q %s", c.Name, typ)
+		if c.NotNull {
+			definitions[i] += " not null"
+		}
+	}
+	if p.layout.primary != "" {
+		definitions = append(definitions, fmt.Sprintf("primary key (%q)", p.layout.primary))
+	}
+	d.exec(t, "create table "+p.relation()+" ("+strings.Join(definitions, ", ")+")")
+	for _, definition := range p.indexes {
+		if strings.HasPrefix(definition, "CREATE UNIQUE INDEX") { // the primary key
+			continue
+		}
+		d.exec(t, strings.NewReplacer("public.", "", " USING btree", "").Replace(definition))
+	}
+	rows := "[" + strings.Join(p.rows, ",") + "]"
+	if d.config.Driver == driverPostgres {
+		_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select * from json_populate_recordset(null::"+p.relation()+", $1::json)", rows)
+		require.NoError(t, err)
+		return
+	}
+	values := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		values[i] = fmt.Sprintf("json_extract(value, '$.%s')", c.Name)
+		if c.Type == "timestamp with time zone" { // as Tyk Pump's driver wrote times
+			values[i] = "replace(" + values[i] + ", 'T', ' ')"
+		}
+	}
+	_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select "+strings.Join(values, ", ")+" from json_each(?)", rows)
+	require.NoError(t, err)
+}
+
+// schema is what the database says of the table's columns and indexes.
+func (p pumpTable) schema(t *testing.T, d target) (columns, indexes []string) {
+	t.Helper()
+	if d.config.Driver == driverPostgres {
+		return d.texts(t, `select attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull from pg_attribute
+				where attrelid = '`+p.relation()+`'::regclass and attnum > 0 order by attnum`),
+			d.texts(t, "select indexdef::text from pg_indexes where tablename = '"+p.relation()+"' order by 1")
+	}
+	return d.texts(t, "select name || ' ' || lower(type) || ' ' || \"notnull\" from pragma_table_info('"+p.relation()+"')"),
+		d.texts(t, "select name || coalesce(sql, '') from sqlite_master where type = 'index' and tbl_name = '"+p.relation()+"' order by 1")
+}
+
+// read gives all rows, each in JSON with sorted keys.
+func (p pumpTable) read(t *testing.T, d target) []string {
+	t.Helper()
+	names, pairs := make([]string, len(p.layout.columns)), make([]string, len(p.layout.columns))
+	for i, c := range p.layout.columns {
+		names[i] = fmt.Sprintf("%q", c.name)
+		pairs[i] = fmt.Sprintf("'%s', +%q", c.name, c.name)
+	}
+	query := "select row_to_json(r)::text from (select " + strings.Join(names, ", ") + " from " + p.relation() + ") r"
+	if d.config.Driver == driverSQLite {
+		query = "select json_object(" + strings.Join(pairs, ", ") + ") from " + p.relation()
+	}
+	rows := d.texts(t, query)
+	for i := range rows {
+		rows[i] = p.canonical(t, rows[i])
+	}
+	return rows
+}
+
+// canonical writes a row in the one way for both databases.
+func (p pumpTable) canonical(t *testing.T, row string) string {
+	t.Helper()
+	var object map[string]any
+	require.NoError(t, json.Unmarshal([]byte(row), &object))
+	for _, c := range p.layout.columns {
+		switch value := object[c.name].(type) {
+		case string:
+			if c.class == classTime {
+				at, err := time.Parse(time.RFC3339Nano, strings.Replace(value, " ", "T", 1))
+				require.NoError(t, err)
+				object[c.name] = at.UTC()
+			}
+		case float64:
+			if c.class == classBool {
+				object[c.name] = value == 1
+			}
+		}
+	}
+	text, err := json.Marshal(object)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// without gives the golden rows as the table holds them where a column is null that it
+// lacked.
+func (p pumpTable) without(t *testing.T, lacks func(string) bool) []string {
+	t.Helper()
+	rows := make([]string, len(p.rows))
+	for i, row := range p.rows {
+		var object map[string]any
+		require.NoError(t, json.Unmarshal([]byte(row), &object))
+		for name := range object {
+			if lacks(name) {
+				object[name] = nil
+			}
+		}
+		text, err := json.Marshal(object)
+		require.NoError(t, err)
+		rows[i] = p.canonical(t, string(text))
+	}
+	return rows
+}
+
+func testUpgrade(t *testing.T, d target, lacks func(string) bool) {
+	tables := pumpTables(t, d)
+	columns, indexes := map[string][]string{}, map[string][]string{}
+	for _, p := range tables {
+		whole := p.columns
+		p.columns = slices.DeleteFunc(slices.Clone(whole), func(c columnDDL) bool { return lacks(c.Name) })
+		p.make(t, d)
+		columns[p.relation()], indexes[p.relation()] = p.schema(t, d)
+	}
+
+	e := d.start(t)
+	for range 2 { // the second is a redelivery
+		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, asPumpBooks(goldenChecks(t), d.config.TableSharding)...)))
+	}
+
+	for _, p := range tables {
+		relation := p.relation()
+		nowColumns, nowIndexes := p.schema(t, d)
+		had := len(columns[relation])
+		assert.Equal(t, columns[relation], nowColumns[:had], "the columns of %s are as they were, and others come after them", relation)
+		assert.Len(t, nowColumns, len(p.layout.columns), relation)
+		assert.Equal(t, indexes[relation], nowIndexes, relation)
+		if p.layout.kind == kindUptime {
+			assertCountedOn(t, uptimeSumsOf(t, p.without(t, lacks)), uptimeSumsOf(t, p.rows), uptimeSumsOf(t, p.read(t, d)))
+			continue
+		}
+		want := slices.Concat(p.without(t, lacks), p.without(t, func(string) bool { return false }))
+		got := p.read(t, d)
+		slices.Sort(want)
+		slices.Sort(got)
+		assert.Equal(t, want, got, relation)
+	}
+}
+
+// uptimeSumsOf are the counters of rows, by id; null counts as 0.
+func uptimeSumsOf(t *testing.T, rows []string) map[string]map[string]float64 {
+	t.Helper()
+	of := map[string]map[string]float64{}
+	for _, row := range rows {
+		var object map[string]any
+		require.NoError(t, json.Unmarshal([]byte(row), &object))
+		sums := map[string]float64{}
+		for _, name := range append(uptimeSums(), "counter_request_time") {
+			sums[name], _ = object[name].(float64)
+		}
+		of[object["id"].(string)] = sums
+	}
+	return of
+}
+
+// assertCountedOn checks that each row has what it had and the checks.
+func assertCountedOn(t *testing.T, had, checks, got map[string]map[string]float64) {
+	t.Helper()
+	require.Equal(t, slices.Sorted(maps.Keys(had)), slices.Sorted(maps.Keys(got)))
+	for id, row := range got {
+		for _, name := range uptimeSums() {
+			assert.InDelta(t, had[id][name]+checks[id][name], row[name], 0, "%s of %s", name, id)
+		}
+		if row["counter_hits"] > 0 {
+			assert.InDelta(t, row["counter_total_request_time"]/row["counter_hits"], row["counter_request_time"], 1e-9, id)
+		}
+	}
+}
