@@ -50,6 +50,14 @@ func ClearFields(lr plog.LogRecord, fields FieldSet) {
 	}
 }
 
+// RemoveAttributes takes away the attributes of fields, of whatever carries the
+// names of attributes.go: a gateway's spans do.
+func RemoveAttributes(attrs pcommon.Map, fields FieldSet) {
+	attrs.RemoveIf(func(key string, _ pcommon.Value) bool {
+		return fields.Has(attributeField(key))
+	})
+}
+
 // touched are all fields of the groups in which s has one.
 func (s FieldSet) touched() FieldSet {
 	var t FieldSet

@@ -77,6 +77,19 @@ func (c *FieldsConfig) Validate() error {
 	return errs
 }
 
+// ignored are the fields of Ignore.
+func (c *FieldsConfig) ignored() (analytics.FieldSet, error) {
+	var set analytics.FieldSet
+	for _, name := range c.Ignore {
+		field, err := analytics.ParseField(name)
+		if err != nil {
+			return 0, fmt.Errorf("fields::ignore: %w", err)
+		}
+		set |= analytics.NewFieldSet(field)
+	}
+	return set, nil
+}
+
 // isToken tells whether name can be the name of an HTTP header (RFC 9110, section 5.6.2).
 func isToken(name string) bool {
 	for _, c := range []byte(name) {

@@ -1,9 +1,15 @@
 package tykfilterprocessor
 
-// subject is what a record is judged by.
+// subject is what a record, a span or a data point is judged by.
 type subject struct {
 	apiID, orgID string
 	responseCode int64
+}
+
+// named tells whether an API or an organisation is known, as of all that a gateway
+// says of a request.
+func (s subject) named() bool {
+	return s.apiID != "" || s.orgID != ""
 }
 
 // verdict is what a filter says of a record: it passes, or the list that keeps it back.

@@ -2,7 +2,6 @@ package tykfilterprocessor
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -39,25 +38,21 @@ func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProces
 	p := &logsProcessor{filter: newFilter(cfg)}
 	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
 	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
-	for _, name := range cfg.Fields.Ignore {
-		field, err := analytics.ParseField(name)
-		if err != nil {
-			return nil, fmt.Errorf("fields::ignore: %w", err)
-		}
-		switch field {
-		// Few records have these, so most batches need no change for them.
-		case analytics.FieldRawRequest:
-			p.request = payloadRules{omit: true}
-		case analytics.FieldRawResponse:
-			p.response = payloadRules{omit: true}
-		default:
-			p.ignore |= analytics.NewFieldSet(field)
-		}
+	var err error
+	if p.ignore, err = cfg.Fields.ignored(); err != nil {
+		return nil, err
 	}
+	// Few records have these, so most batches need no change for them.
+	if p.ignore.Has(analytics.FieldRawRequest) {
+		p.request = payloadRules{omit: true}
+	}
+	if p.ignore.Has(analytics.FieldRawResponse) {
+		p.response = payloadRules{omit: true}
+	}
+	p.ignore &^= analytics.NewFieldSet(analytics.FieldRawRequest, analytics.FieldRawResponse)
 	p.inPlace = p.ignore != 0 && !p.filter.allowsOnly()
 	p.idle = p.ignore == 0 && p.filter.passesAll() && p.request.idle() && p.response.idle()
 	p.plans.New = func() any { return new(plan) }
-	var err error
 	p.counters, err = newCounters(set)
 	return p, err
 }

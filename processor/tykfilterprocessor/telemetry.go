@@ -83,3 +83,19 @@ func (c *counters) add(ctx context.Context, t *tally) {
 		}
 	}
 }
+
+func (c *counters) addSpans(ctx context.Context, judged *[verdicts]int64) {
+	for v := passes + 1; v < verdicts; v++ {
+		if n := judged[v]; n > 0 {
+			c.builder.TykfilterDroppedSpans.Add(ctx, n, c.reasons[v])
+		}
+	}
+}
+
+func (c *counters) addDataPoints(ctx context.Context, judged *[verdicts]int64) {
+	for v := passes + 1; v < verdicts; v++ {
+		if n := judged[v]; n > 0 {
+			c.builder.TykfilterDroppedDataPoints.Add(ctx, n, c.reasons[v])
+		}
+	}
+}

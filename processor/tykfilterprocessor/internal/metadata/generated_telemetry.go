@@ -22,11 +22,13 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                   metric.Meter
-	mu                      sync.Mutex
-	registrations           []metric.Registration
-	TykfilterDroppedRecords metric.Int64Counter
-	TykfilterPayloads       metric.Int64Counter
+	meter                      metric.Meter
+	mu                         sync.Mutex
+	registrations              []metric.Registration
+	TykfilterDroppedDataPoints metric.Int64Counter
+	TykfilterDroppedRecords    metric.Int64Counter
+	TykfilterDroppedSpans      metric.Int64Counter
+	TykfilterPayloads          metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -58,10 +60,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.TykfilterDroppedDataPoints, err = builder.meter.Int64Counter(
+		"otelcol_tykfilter_dropped_data_points",
+		metric.WithDescription("Data points of metrics that a filter kept back. [Alpha]"),
+		metric.WithUnit("{datapoints}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TykfilterDroppedRecords, err = builder.meter.Int64Counter(
 		"otelcol_tykfilter_dropped_records",
 		metric.WithDescription("Records that a filter kept back. [Alpha]"),
 		metric.WithUnit("{records}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykfilterDroppedSpans, err = builder.meter.Int64Counter(
+		"otelcol_tykfilter_dropped_spans",
+		metric.WithDescription("Spans that a filter kept back. [Alpha]"),
+		metric.WithUnit("{spans}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TykfilterPayloads, err = builder.meter.Int64Counter(

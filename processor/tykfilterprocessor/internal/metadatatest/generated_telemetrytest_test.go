@@ -19,9 +19,17 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.TykfilterDroppedDataPoints.Add(context.Background(), 1)
 	tb.TykfilterDroppedRecords.Add(context.Background(), 1)
+	tb.TykfilterDroppedSpans.Add(context.Background(), 1)
 	tb.TykfilterPayloads.Add(context.Background(), 1)
+	AssertEqualTykfilterDroppedDataPoints(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykfilterDroppedRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykfilterDroppedSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykfilterPayloads(t, testTel,
