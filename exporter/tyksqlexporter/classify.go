@@ -15,6 +15,9 @@ type action uint8
 const (
 	// actionRetry tries the same again later.
 	actionRetry action = iota
+	// actionAgain tries the same again at once, a few times: another transaction was
+	// in the way, and is done.
+	actionAgain
 	// actionReconnect tries again later over new connections: those that exist
 	// lead to a server that does not take writes any more.
 	actionReconnect

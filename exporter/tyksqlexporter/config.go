@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
@@ -20,6 +21,7 @@ import (
 
 // The values of Config.Driver.
 const (
+	driverMySQL    = "mysql"
 	driverPostgres = "postgres"
 	driverSQLite   = "sqlite"
 )
@@ -33,9 +35,10 @@ var tableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 
 // Config says where and how records are stored.
 type Config struct {
-	// Driver is "postgres" or "sqlite".
+	// Driver is "postgres", "mysql" (MariaDB too) or "sqlite".
 	Driver string `mapstructure:"driver"`
-	// Datasource is a PostgreSQL DSN or URL, or an SQLite file path or file: URI.
+	// Datasource is a PostgreSQL DSN or URL, a DSN of MySQL's Go driver, or an SQLite
+	// file path or file: URI.
 	Datasource configopaque.String `mapstructure:"datasource"`
 	// Tables are the tables that are written, each of other records.
 	Tables TablesConfig `mapstructure:"tables"`
@@ -48,10 +51,12 @@ type Config struct {
 	Timezone string `mapstructure:"timezone"`
 	// Indexes gives tables that hold many days indexes when they are made.
 	Indexes bool `mapstructure:"indexes"`
-	// MaxOpenConns bounds the PostgreSQL connections; SQLite always has one.
+	// MaxOpenConns bounds the connections to a server; SQLite always has one.
 	MaxOpenConns int `mapstructure:"max_open_conns"`
 	// Postgres is what only PostgreSQL has.
 	Postgres PostgresConfig `mapstructure:"postgres"`
+	// MySQL is what only MySQL and MariaDB have.
+	MySQL MySQLConfig `mapstructure:"mysql"`
 	// Ledger is the memory of what was stored, against storing it twice.
 	Ledger LedgerConfig `mapstructure:"ledger"`
 	// Timeout bounds each attempt to write; 0 is no bound.
@@ -88,6 +93,13 @@ type PostgresConfig struct {
 	// PreferSimpleProtocol sends each statement as one text, for poolers and proxies
 	// that know nothing else.
 	PreferSimpleProtocol bool `mapstructure:"prefer_simple_protocol"`
+}
+
+// MySQLConfig is what only MySQL and MariaDB have.
+type MySQLConfig struct {
+	// TLS names files with certificates, which a DSN cannot. With it, connections are
+	// encrypted; without it, the DSN says whether they are.
+	TLS configoptional.Optional[configtls.ClientConfig] `mapstructure:"tls"`
 }
 
 // LedgerConfig says how long the ledger remembers.
@@ -127,6 +139,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Postgres.PreferSimpleProtocol && c.Driver != driverPostgres {
 		errs = append(errs, fmt.Errorf("postgres::prefer_simple_protocol: true has no meaning with driver %q: remove it, or set driver: postgres", c.Driver))
+	}
+	if c.MySQL.TLS.HasValue() && c.Driver != driverMySQL {
+		errs = append(errs, fmt.Errorf("mysql::tls: has no meaning with driver %q: remove it, or set driver: mysql", c.Driver))
 	}
 	if c.RetentionDays < 0 {
 		errs = append(errs, fmt.Errorf("retention_days: %d must be 0, which keeps all tables, or more", c.RetentionDays))
@@ -180,7 +195,7 @@ func (c *TablesConfig) Validate() error {
 		switch other, taken := keys[strings.ToLower(t.Name)]; {
 		case !tableNames.MatchString(t.Name):
 			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
-		case strings.EqualFold(t.Name, ledgerTable):
+		case strings.EqualFold(t.Name, ledgerTable), strings.EqualFold(t.Name, locksTable):
 			errs = append(errs, fmt.Errorf("%s::name: %q is the ledger's own table: use another name", key, t.Name))
 		case taken:
 			errs = append(errs, fmt.Errorf("%s::name: %q is also the name of %s: each has columns of its own, so use another name", key, t.Name, other))
@@ -218,7 +233,7 @@ func (c *Config) calendar() calendar {
 
 func (c *Config) validateDatasource() error {
 	if c.Datasource == "" {
-		return errors.New("datasource: is empty: set a PostgreSQL DSN or URL, or the path of an SQLite file")
+		return errors.New("datasource: is empty: set a PostgreSQL DSN or URL, a MySQL DSN, or the path of an SQLite file")
 	}
 	datasource := string(c.Datasource)
 	switch c.Driver {
@@ -228,13 +243,19 @@ func (c *Config) validateDatasource() error {
 			return errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
 				`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
 		}
+	case driverMySQL:
+		_, err := c.parseMySQL()
+		return err
 	case driverSQLite:
 		if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
 			strings.Contains(datasource, "host=") {
 			return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
 		}
+		if strings.Contains(datasource, "@tcp(") || strings.Contains(datasource, "@unix(") {
+			return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
+		}
 	default:
-		return fmt.Errorf("driver: %q is not one of %q, %q", c.Driver, driverPostgres, driverSQLite)
+		return fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
@@ -49,6 +50,11 @@ func TestConfigIsRead(t *testing.T) {
 	queue.QueueSize = 32
 	queue.NumConsumers = 8
 
+	mysql := createDefaultConfig().(*Config)
+	mysql.Driver = "mysql"
+	mysql.Datasource = "tyk:secret@tcp(db.example:3306)/tyk_analytics?loc=Europe%2FBerlin"
+	mysql.MySQL.TLS = configoptional.Some(configtls.ClientConfig{Config: configtls.Config{CAFile: "testdata/ca.pem"}})
+
 	stored := createDefaultConfig().(*Config)
 	stored.Driver = "postgres"
 	stored.Datasource = "host=db.example dbname=tyk_analytics user=tyk password=secret"
@@ -60,7 +66,7 @@ func TestConfigIsRead(t *testing.T) {
 	direct.Indexes = true
 	direct.Datasource = "file:/var/lib/otelcol-tyk/tyk.db"
 
-	for name, want := range map[string]*Config{"": createDefaultConfig().(*Config), "all": all, "storage": stored, "direct": direct} {
+	for name, want := range map[string]*Config{"": createDefaultConfig().(*Config), "all": all, "mysql": mysql, "storage": stored, "direct": direct} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sub, err := content.Sub(component.NewIDWithName(metadata.Type, name).String())
@@ -98,12 +104,12 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		want   string
 	}{
 		"unknown driver": {
-			func(c *Config) { c.Driver = "mysql" },
-			`driver: "mysql" is not one of "postgres", "sqlite"`,
+			func(c *Config) { c.Driver = "oracle" },
+			`driver: "oracle" is not one of "postgres", "mysql", "sqlite"`,
 		},
 		"no datasource": {
 			func(c *Config) { c.Datasource = "" },
-			`datasource: is empty: set a PostgreSQL DSN or URL, or the path of an SQLite file`,
+			`datasource: is empty: set a PostgreSQL DSN or URL, a MySQL DSN, or the path of an SQLite file`,
 		},
 		"a datasource that is none": {
 			func(c *Config) { c.Driver, c.Datasource = "postgres", "postgres://tyk:s3cret@host:port/db" },
@@ -116,6 +122,50 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		"a DSN without its driver": {
 			func(c *Config) { c.Datasource = "host=localhost password=s3cret" },
 			`datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`,
+		},
+		"a DSN of MySQL without its driver": {
+			func(c *Config) { c.Datasource = "tyk:s3cret@tcp(localhost:3306)/tyk_analytics" },
+			`datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is "sqlite": set driver: mysql`,
+		},
+		"a DSN that MySQL's driver does not read": {
+			func(c *Config) { c.Driver, c.Datasource = "mysql", "host=localhost password=s3cret" },
+			`datasource: the value (not shown, it may hold a password) is not a MySQL DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"; its tls is true, false, skip-verify or preferred, and files with certificates are set in mysql::tls`,
+		},
+		"TLS of MySQL that nobody registered": {
+			func(c *Config) {
+				c.Driver, c.Datasource = "mysql", "tyk:s3cret@tcp(localhost:3306)/tyk_analytics?tls=mine"
+			},
+			`datasource: the value (not shown, it may hold a password) is not a MySQL DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"; its tls is true, false, skip-verify or preferred, and files with certificates are set in mysql::tls`,
+		},
+		"a URL for MySQL": {
+			func(c *Config) { c.Driver, c.Datasource = "mysql", "mysql://tyk:s3cret@localhost/tyk_analytics" },
+			`datasource: the value (not shown, it may hold a password) is a URL, but MySQL's driver wants a DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`,
+		},
+		"no database of MySQL": {
+			func(c *Config) { c.Driver, c.Datasource = "mysql", "tyk:s3cret@tcp(localhost:3306)/" },
+			`datasource: the value (not shown, it may hold a password) names no database: append it to the slash, as in tcp(localhost:3306)/tyk_analytics`,
+		},
+		"TLS of MySQL twice": {
+			func(c *Config) {
+				c.Driver, c.Datasource = "mysql", "tyk@tcp(localhost:3306)/tyk_analytics?tls=skip-verify"
+				c.MySQL.TLS = configoptional.Some(configtls.NewDefaultClientConfig())
+			},
+			`mysql::tls: is set, but tls is also set in the datasource: remove one of them`,
+		},
+		"TLS of another driver": {
+			func(c *Config) { c.MySQL.TLS = configoptional.Some(configtls.NewDefaultClientConfig()) },
+			`mysql::tls: has no meaning with driver "sqlite": remove it, or set driver: mysql`,
+		},
+		"TLS of MySQL that is none": {
+			func(c *Config) {
+				c.Driver, c.Datasource = "mysql", "tyk@tcp(localhost:3306)/tyk_analytics"
+				c.MySQL.TLS = configoptional.Some(configtls.ClientConfig{Insecure: true})
+			},
+			`mysql::tls::insecure: true asks for no TLS: remove mysql::tls, or insecure`,
+		},
+		"the locks as table": {
+			func(c *Config) { c.Tables.Requests.Name = "otelcol_tyk_ledger_locks" },
+			`tables: requests::name: "otelcol_tyk_ledger_locks" is the ledger's own table: use another name`,
 		},
 		"table of another schema": {
 			func(c *Config) { c.Tables.Requests.Name = "tyk.analytics" },
@@ -213,7 +263,7 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		},
 		"several at once": {
 			func(c *Config) { c.Driver, c.MaxOpenConns, c.Ledger.PruneInterval = "x", -1, -time.Second },
-			`driver: "x" is not one of "postgres", "sqlite"` + "\nmax_open_conns: -1 must be 1 or more\nledger: prune_interval: -1s must be positive",
+			`driver: "x" is not one of "postgres", "mysql", "sqlite"` + "\nmax_open_conns: -1 must be 1 or more\nledger: prune_interval: -1s must be positive",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,6 +91,8 @@ func newStore(config *Config, logger *zap.Logger) (store, error) {
 		return newSQLiteStore(config, logger), nil
 	case driverPostgres:
 		s, err = newPostgresServer(config, logger)
+	case driverMySQL:
+		s, err = newMySQLServer(config, logger)
 	default:
 		err = config.validateDatasource()
 	}

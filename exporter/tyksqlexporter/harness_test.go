@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
@@ -40,12 +41,25 @@ type target struct {
 // requests is the default: one table.
 var requests = createDefaultConfig().(*Config).enabledTables()
 
-// newTarget makes an empty database of the driver; server is for PostgreSQL.
+// newTarget makes an empty database of a driver.
 type newTarget func(t testing.TB) target
 
 func postgresTarget(server *peers.Postgres) newTarget {
 	return func(t testing.TB) target {
 		return openTarget(t, driverPostgres, "pgx", server.FreshDatabase(t))
+	}
+}
+
+// mysqlTarget gives the test a connection that reads SQL as the others do.
+func mysqlTarget(server *peers.MariaDB) newTarget {
+	return func(t testing.TB) target {
+		datasource := server.FreshDatabase(t)
+		config, err := mysql.ParseDSN(datasource)
+		require.NoError(t, err)
+		config.Params = map[string]string{"sql_mode": "'ANSI'"}
+		d := openTarget(t, driverMySQL, "mysql", config.FormatDSN())
+		d.config.Datasource = configopaque.String(datasource)
+		return d
 	}
 }
 
@@ -111,6 +125,17 @@ func (d target) texts(t testing.TB, query string) []string {
 func (d target) rows(t testing.TB) int64 {
 	t.Helper()
 	return d.number(t, "select count(*) from tyk_analytics")
+}
+
+// ofDriver chooses what a test needs for the target's driver.
+func ofDriver[T any](d target, postgres, mysql, sqlite T) T {
+	switch d.config.Driver {
+	case driverPostgres:
+		return postgres
+	case driverMySQL:
+		return mysql
+	}
+	return sqlite
 }
 
 // start makes an exporter and ends it with the test.

@@ -50,15 +50,6 @@ type postgresTable struct {
 	encodings    []encoding
 }
 
-// foundColumn is a column of an existing table.
-type foundColumn struct {
-	name      string
-	typ       string // name of the type, that of the domain's base type for domains
-	declared  string // as declared, for people
-	mandatory bool   // not null and without a default
-	generated bool
-}
-
 // openPostgresTables finds the tables, or makes what is missing: each with its
 // indexes in one transaction, so that nobody finds a table without them or waits
 // until they are built over rows.
@@ -237,40 +228,28 @@ func createLedger(ledger string) []string {
 // match compares an existing table with what it must be. It gives the statements
 // that add what is missing, and chooses each column's encoding by its type.
 func (t *postgresTable) match(ctx context.Context, conn *pgx.Conn, schema string) ([]string, error) {
-	name, columns := t.bare, t.layout.columns
-	found, err := findColumns(ctx, conn, schema, name)
+	found, err := findColumns(ctx, conn, schema, t.bare)
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
-	var errs []error
-	for i, c := range columns {
-		at := slices.IndexFunc(found, func(f foundColumn) bool { return f.name == c.name })
-		if at < 0 {
-			missing = append(missing, "alter table "+t.quoted+" add column if not exists "+
-				pgx.Identifier{c.name}.Sanitize()+" "+postgresTypes[c.class])
-			continue
-		}
-		encoding, ok := encodingFor(c.class, found[at].typ)
-		switch {
-		case found[at].generated:
-			errs = append(errs, schemaErrorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.name, postgresTypes[c.class]))
-		case !ok:
-			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: change it (alter table %s alter column %s type %s using ...), or set tables::%s::name to another table",
-				name, c.name, found[at].declared, postgresTypes[c.class], t.quoted, pgx.Identifier{c.name}.Sanitize(), postgresTypes[c.class], t.layout.key))
-		default:
-			t.encodings[i] = encoding
-		}
+	rules := columnRules{
+		spell: func(c column) string { return postgresTypes[c.class] },
+		same:  func(a, b string) bool { return a == b },
+		holds: func(place int, found foundColumn) bool {
+			encoding, ok := encodingFor(t.layout.columns[place].class, found.typ)
+			t.encodings[place] = encoding
+			return ok
+		},
+		remedy: func(c column) string {
+			return "change it (alter table " + t.quoted + " alter column " + pgx.Identifier{c.name}.Sanitize() + " type " + postgresTypes[c.class] + " using ...)"
+		},
 	}
-	for _, f := range found {
-		if f.mandatory && !slices.ContainsFunc(columns, func(c column) bool { return c.name == f.name }) {
-			errs = append(errs, schemaErrorf("table %q, column %q: is not one of Tyk's and is NOT NULL without a default, so no record can be stored: give it a default", name, f.name))
-		}
+	missing, err := rules.missing(t.shard, found)
+	statements := make([]string, len(missing))
+	for i, c := range missing {
+		statements[i] = "alter table " + t.quoted + " add column if not exists " + pgx.Identifier{c.name}.Sanitize() + " " + postgresTypes[c.class]
 	}
-	if len(errs) > 0 {
-		return nil, &schemaError{text: errors.Join(errs...).Error()}
-	}
-	return missing, nil
+	return statements, err
 }
 
 // matchPrimary refuses a table in which rows could not be found again.

@@ -37,7 +37,7 @@ func TestPostgres(t *testing.T) {
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
 		"a locked table is waited for":                        testPostgresLocked,
 	}
-	for name, test := range bothDatabases() {
+	for name, test := range anyDatabase() {
 		tests[name] = onPostgres(test)
 	}
 	for name, test := range overSimpleProtocol() {
@@ -56,8 +56,8 @@ func onPostgres(test func(*testing.T, newTarget)) func(*testing.T, *peers.Postgr
 	return func(t *testing.T, server *peers.Postgres) { test(t, postgresTarget(server)) }
 }
 
-// bothDatabases are the tests that hold for PostgreSQL and SQLite.
-func bothDatabases() map[string]func(*testing.T, newTarget) {
+// anyDatabase are the tests that hold for each driver.
+func anyDatabase() map[string]func(*testing.T, newTarget) {
 	tests := map[string]func(*testing.T, newTarget){}
 	maps.Copy(tests, exactlyOnceTests)
 	maps.Copy(tests, refusedTests)

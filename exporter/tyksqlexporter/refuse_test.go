@@ -35,7 +35,7 @@ func refusePaths(t *testing.T, d target, paths ...string) {
 func refuseColumn(t *testing.T, d target, table, column string, values ...string) {
 	t.Helper()
 	list := "'" + strings.Join(values, "', '") + "'"
-	if d.config.Driver == driverPostgres {
+	if d.config.Driver != driverSQLite {
 		d.exec(t, "alter table "+table+" add constraint no_bad_paths check ("+column+" not in ("+list+"))")
 		return
 	}
@@ -48,7 +48,7 @@ func refuseColumn(t *testing.T, d target, table, column string, values ...string
 
 func takePathsAgain(t *testing.T, d target) {
 	t.Helper()
-	if d.config.Driver == driverPostgres {
+	if d.config.Driver != driverSQLite {
 		d.exec(t, "alter table tyk_analytics drop constraint no_bad_paths")
 		return
 	}
@@ -119,6 +119,11 @@ func testNumberBeyond(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	records := []analytics.Record{sample(0), sample(1), sample(2)}
 	records[1].Geo.CityGeoNameID = math.MaxUint64
+	if d.config.Driver == driverMySQL {
+		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+		assert.Equal(t, []string{"18446744073709551615"}, d.texts(t, "select geo_city_geoname_id from tyk_analytics where path = '/items/1'"), "which has no sign there")
+		return
+	}
 	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
 	assert.Len(t, reasons, 1)
 	assert.Contains(t, reasons[1], `range: column "geo_city_geoname_id": 18446744073709551615 does not fit`)
@@ -133,7 +138,11 @@ func testTimesBeyond(t *testing.T, fresh newTarget) {
 	records[2].ExpireAt = time.Date(-10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	records[3].TimeStamp = time.Time{}
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
-	assert.Equal(t, []string{"/items/2", "/items/0", "/items/3", "/items/1"}, d.texts(t, `select path from tyk_analytics order by "expireAt"`))
+	want := []string{"/items/2", "/items/0", "/items/3", "/items/1"}
+	if d.config.Driver == driverMySQL { // whose first year is 1
+		want = []string{"/items/0", "/items/2", "/items/3", "/items/1"}
+	}
+	assert.Equal(t, want, d.texts(t, `select path from tyk_analytics order by "expireAt", path`))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from tyk_analytics where timestamp < '0001-01-02'"))
 }
 

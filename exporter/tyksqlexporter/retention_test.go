@@ -34,10 +34,10 @@ func testOldTablesAreDropped(t *testing.T, fresh newTarget) {
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", 5, 1)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, aCheck(0))))
 	count := func() int64 {
-		if d.config.Driver == driverPostgres {
-			return d.number(t, "select count(*) from pg_tables where schemaname = 'public'")
-		}
-		return d.number(t, "select count(*) from sqlite_master where type = 'table'")
+		return d.number(t, ofDriver(d,
+			"select count(*) from pg_tables where schemaname = 'public'",
+			"select count(*) from information_schema.tables where table_schema = database()",
+			"select count(*) from sqlite_master where type = 'table'"))
 	}
 	before := count()
 	dropped, err := s.drop(t.Context(), fourDaysLater, 3)
@@ -57,10 +57,10 @@ func testDroppedAtStart(t *testing.T, fresh newTarget) {
 	d.exec(t, "create table tyk_analytics_20200101 (path text)")
 	d.exec(t, "create table tyk_analytics_graph_20200101 (path text)") // which is not enabled
 	d.start(t)
-	query := "select count(*) from sqlite_master where name like 'tyk_analytics%_20200101'"
-	if d.config.Driver == driverPostgres {
-		query = "select count(*) from pg_tables where tablename like 'tyk_analytics%_20200101'"
-	}
+	query := ofDriver(d,
+		"select count(*) from pg_tables where tablename like 'tyk_analytics%_20200101'",
+		"select count(*) from information_schema.tables where table_schema = database() and table_name like 'tyk_analytics%_20200101'",
+		"select count(*) from sqlite_master where name like 'tyk_analytics%_20200101'")
 	require.Eventually(t, func() bool { return d.number(t, query) == 1 }, 10*time.Second, 5*time.Millisecond)
 }
 

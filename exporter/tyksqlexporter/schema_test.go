@@ -45,15 +45,15 @@ func startError(t *testing.T, d target) error {
 
 func columnNames(t *testing.T, d target) []string {
 	t.Helper()
-	if d.config.Driver == driverPostgres {
-		return d.texts(t, "select attname::text from pg_attribute where attrelid = 'tyk_analytics'::regclass and attnum > 0 and not attisdropped order by attnum")
-	}
-	return d.texts(t, "select name from pragma_table_info('tyk_analytics')")
+	return d.texts(t, ofDriver(d,
+		"select attname::text from pg_attribute where attrelid = 'tyk_analytics'::regclass and attnum > 0 and not attisdropped order by attnum",
+		"select column_name from information_schema.columns where table_schema = database() and table_name = 'tyk_analytics' order by ordinal_position",
+		"select name from pragma_table_info('tyk_analytics')"))
 }
 
 func testMissingColumns(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	d.exec(t, "create table tyk_analytics (id integer, path text, tags varchar(4000), extra text default 'kept')")
+	d.exec(t, "create table tyk_analytics (id integer, path varchar(500), tags varchar(4000), extra varchar(10) default 'kept')")
 	d.exec(t, "insert into tyk_analytics (id, path) values (1, '/old')")
 	d.exec(t, "create index idx_tyk_analytics_path on tyk_analytics (path)")
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
@@ -66,11 +66,8 @@ func testMissingColumns(t *testing.T, fresh newTarget) {
 
 func testWrongType(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	want := `has type bytea, want text`
-	declared := "bytea"
-	if d.config.Driver == driverSQLite {
-		declared, want = "real", "has type REAL, want text"
-	}
+	want := ofDriver(d, "has type bytea, want text", "has type longblob, want longtext", "has type REAL, want text")
+	declared := ofDriver(d, "bytea", "longblob", "real")
 	d.exec(t, "create table tyk_analytics (path "+declared+", responsecode text, method text)")
 	err := startError(t, d)
 	require.ErrorContains(t, err, `table "tyk_analytics", column "path": `+want)
@@ -88,7 +85,7 @@ func testMandatoryColumn(t *testing.T, fresh newTarget) {
 func testGeneratedColumn(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.exec(t, "create table tyk_analytics (rawpath text, path text generated always as (rawpath || '/') stored)")
-	require.ErrorContains(t, startError(t, d), `table "tyk_analytics", column "path": is generated, so records cannot be stored in it: make it an ordinary column of type text`)
+	require.ErrorContains(t, startError(t, d), `table "tyk_analytics", column "path": is generated, so records cannot be stored in it: make it an ordinary column of type `+ofDriver(d, "text", "longtext", "text"))
 }
 
 func testView(t *testing.T, fresh newTarget) {
@@ -99,7 +96,8 @@ func testView(t *testing.T, fresh newTarget) {
 
 func testForeignLedger(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	d.exec(t, "create table otelcol_tyk_ledger (sink text, segment text, first_index bigint, last_index bigint, applied_at timestamptz)")
+	name, at := ofDriver(d, "text", "varbinary(100)", "text"), ofDriver(d, "timestamptz", "datetime(6)", "text")
+	d.exec(t, "create table otelcol_tyk_ledger (sink "+name+", segment "+name+", first_index bigint, last_index bigint, applied_at "+at+")")
 	require.ErrorContains(t, startError(t, d), `table "otelcol_tyk_ledger": has no column "members"`)
 }
 

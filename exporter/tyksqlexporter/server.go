@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// maxRaces is how often a write starts anew at once because another process
-// stored some of the same records meanwhile.
+// maxRaces is how often a write starts anew at once because another transaction was
+// in the way, or stored some of the same records meanwhile.
 const maxRaces = 3
 
 // shardsAtOnce is how many tables are made at once: each takes locks, of which a
@@ -182,18 +182,19 @@ func (s *serverStore) write(ctx context.Context, b *batch) error {
 				continue
 			}
 		}
-		if errors.Is(err, errRaced) && races < maxRaces {
+		action, _ := s.server.classify(err)
+		if (action == actionAgain || errors.Is(err, errRaced)) && races < maxRaces {
 			races++
 			b.rewind()
 			continue
 		}
-		switch action, _ := s.server.classify(err); action {
+		switch action {
 		case actionReconnect:
 			s.server.reconnect()
 		case actionInspect:
 			s.ready.Store(false)
 			s.server.forgetAll()
-		case actionRetry, actionRefuse:
+		case actionRetry, actionAgain, actionRefuse:
 		}
 		return err
 	}

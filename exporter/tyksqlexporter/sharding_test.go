@@ -43,10 +43,10 @@ func sharded(d target) target {
 // today and tomorrow.
 func relations(t *testing.T, d target, name string) []string {
 	t.Helper()
-	query := "select name from sqlite_master where type = 'table' and name like '" + name + "_2%' order by name"
-	if d.config.Driver == driverPostgres {
-		query = "select tablename::text from pg_tables where tablename like '" + name + "_2%' order by 1"
-	}
+	query := ofDriver(d,
+		"select tablename::text from pg_tables where tablename like '"+name+"_2%' order by 1",
+		"select table_name from information_schema.tables where table_schema = database() and table_name like '"+name+"_2%' order by 1",
+		"select name from sqlite_master where type = 'table' and name like '"+name+"_2%' order by name")
 	var others []string
 	for _, relation := range d.texts(t, query) {
 		if d.number(t, "select count(*) from "+relation) > 0 {
@@ -192,7 +192,7 @@ func testTomorrow(t *testing.T, fresh newTarget) {
 			assert.Zero(t, d.number(t, "select count(*) from "+name+"_"+at.UTC().Format("20060102")))
 		}
 	}
-	if d.config.Driver == driverPostgres {
+	if d.config.Driver != driverSQLite {
 		later := before.AddDate(0, 0, 40)
 		require.NoError(t, s.ahead(t.Context(), later))
 		require.NoError(t, s.ahead(t.Context(), later), "again")
@@ -203,10 +203,10 @@ func testTomorrow(t *testing.T, fresh newTarget) {
 // indexNames lists a table's indexes.
 func indexNames(t *testing.T, d target, relation string) []string {
 	t.Helper()
-	if d.config.Driver == driverPostgres {
-		return d.texts(t, "select indexname::text from pg_indexes where tablename = '"+relation+"' order by 1")
-	}
-	return d.texts(t, "select name from pragma_index_list('"+relation+"') order by name")
+	return d.texts(t, ofDriver(d,
+		"select indexname::text from pg_indexes where tablename = '"+relation+"' order by 1",
+		"select distinct index_name from information_schema.statistics where table_schema = database() and table_name = '"+relation+"' order by 1",
+		"select name from pragma_index_list('"+relation+"') order by name"))
 }
 
 func testUptimeByDay(t *testing.T, fresh newTarget) {

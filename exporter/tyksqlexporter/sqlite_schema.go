@@ -161,34 +161,24 @@ func (t *sqliteTable) matchPrimary(ctx context.Context, conn *sql.Conn) error {
 // match compares the table with what it must be, and gives the statements that add
 // what is missing.
 func (t *sqliteTable) match(ctx context.Context, conn *sql.Conn) ([]string, error) {
-	name, columns := t.relation(), t.layout.columns
-	found, err := findSQLiteColumns(ctx, conn, name)
+	found, err := findSQLiteColumns(ctx, conn, t.relation())
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
-	var errs []error
-	for _, c := range columns {
-		at := slices.IndexFunc(found, func(f foundColumn) bool { return strings.EqualFold(f.name, c.name) })
-		switch {
-		case at < 0:
-			missing = append(missing, "alter table "+quoteSQLite(name)+" add column "+quoteSQLite(c.name)+" "+sqliteTypes[c.class])
-		case found[at].generated:
-			errs = append(errs, schemaErrorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.name, sqliteTypes[c.class]))
-		case !slices.Contains(sqliteAffinities[c.class], affinity(found[at].declared)):
-			errs = append(errs, schemaErrorf("table %q, column %q: has type %s, want %s: rebuild the table with that type, or set tables::%s::name to another table",
-				name, c.name, found[at].declared, sqliteTypes[c.class], t.layout.key))
-		}
+	rules := columnRules{
+		spell: func(c column) string { return sqliteTypes[c.class] },
+		same:  strings.EqualFold,
+		holds: func(place int, found foundColumn) bool {
+			return slices.Contains(sqliteAffinities[t.layout.columns[place].class], affinity(found.declared))
+		},
+		remedy: func(column) string { return "rebuild the table with that type" },
 	}
-	for _, f := range found {
-		if f.mandatory && !slices.ContainsFunc(columns, func(c column) bool { return strings.EqualFold(c.name, f.name) }) {
-			errs = append(errs, schemaErrorf("table %q, column %q: is not one of Tyk's and is NOT NULL without a default, so no record can be stored: give it a default", name, f.name))
-		}
+	missing, err := rules.missing(t.shard, found)
+	statements := make([]string, len(missing))
+	for i, c := range missing {
+		statements[i] = "alter table " + quoteSQLite(t.relation()) + " add column " + quoteSQLite(c.name) + " " + sqliteTypes[c.class]
 	}
-	if len(errs) > 0 {
-		return nil, &schemaError{text: errors.Join(errs...).Error()}
-	}
-	return missing, nil
+	return statements, err
 }
 
 // sqliteRelations lists the tables.

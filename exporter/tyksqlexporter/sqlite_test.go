@@ -4,10 +4,10 @@ import (
 	"testing"
 )
 
-// TestSQLite runs what holds for both databases.
+// TestSQLite runs what holds for each driver.
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	for name, test := range bothDatabases() {
+	for name, test := range anyDatabase() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, sqliteTarget)

@@ -28,30 +28,6 @@ func sqliteUpsert(name string) string {
 		")\non conflict (id) do update set " + strings.Join(changes, ", ")
 }
 
-// sqliteCounter are a counter's values in the order of the table's columns.
-func sqliteCounter(c *uptimeCounter) []any {
-	values := map[string]any{
-		"id": c.id, "counter_hits": c.hits, "counter_success": c.successes, "counter_error": c.failures,
-		"counter_request_time": c.average(), "counter_total_request_time": c.totalTime,
-		"counter_identifier": c.identifier, "counter_last_time": c.lastCheck(),
-		"counter_error_map": "{}", "counter_error_list": "[]",
-		"timestamp": c.hour, "org_id": c.org, "dimension": c.dimension, "dimension_value": c.value,
-	}
-	for at, code := range uptimeCodes {
-		values["code_"+code] = c.codes[at]
-	}
-	constant := map[class]any{classText: "", classInteger: int64(0), classFloat: float64(0)}
-	list := make([]any, len(uptimeLayout.columns))
-	for i, column := range uptimeLayout.columns {
-		value, ok := values[column.name]
-		if !ok {
-			value = constant[column.class]
-		}
-		list[i] = value
-	}
-	return list
-}
-
 // upsert adds the checks to their rows, around those that SQLite refuses.
 func (t *sqliteTable) upsert(ctx context.Context, conn *sql.Conn, p *part, list []int32, zone *time.Location) error {
 	return storeAround(list, -1, func(piece []int32) (int, error) {
@@ -79,7 +55,7 @@ func (t *sqliteTable) upsert(ctx context.Context, conn *sql.Conn, p *part, list 
 
 func (t *sqliteTable) count(ctx context.Context, conn *sql.Conn, rows []*uptimeCounter) error {
 	for _, c := range rows {
-		if _, err := conn.ExecContext(ctx, t.insert, sqliteCounter(c)...); err != nil {
+		if _, err := conn.ExecContext(ctx, t.insert, c.values()...); err != nil {
 			return fmt.Errorf("count into %s: %w", t.relation(), err)
 		}
 	}

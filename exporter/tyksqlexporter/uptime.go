@@ -71,6 +71,30 @@ func (c *uptimeCounter) average() float64 {
 	return c.totalTime / float64(c.hits)
 }
 
+// values are the counter's in the order of the table's columns.
+func (c *uptimeCounter) values() []any {
+	values := map[string]any{
+		"id": c.id, "counter_hits": c.hits, "counter_success": c.successes, "counter_error": c.failures,
+		"counter_request_time": c.average(), "counter_total_request_time": c.totalTime,
+		"counter_identifier": c.identifier, "counter_last_time": c.lastCheck(),
+		"counter_error_map": "{}", "counter_error_list": "[]",
+		"timestamp": c.hour, "org_id": c.org, "dimension": c.dimension, "dimension_value": c.value,
+	}
+	for at, code := range uptimeCodes {
+		values["code_"+code] = c.codes[at]
+	}
+	constant := map[class]any{classText: "", classInteger: int64(0), classFloat: float64(0)}
+	list := make([]any, len(uptimeLayout.columns))
+	for i, column := range uptimeLayout.columns {
+		value, ok := values[column.name]
+		if !ok {
+			value = constant[column.class]
+		}
+		list[i] = value
+	}
+	return list
+}
+
 // uptimeTotals counts checks by row.
 type uptimeTotals map[string]*uptimeCounter
 

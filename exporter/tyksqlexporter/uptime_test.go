@@ -80,16 +80,13 @@ func uptimeRows(t *testing.T, d target, relation string) []uptimeRow {
 	for _, c := range uptimeLayout.columns {
 		name := c.name
 		if c.class == classTime {
-			name = "substr(cast(" + name + " as text), 1, 19)"
+			name = "substr(cast(" + name + " as " + ofDriver(d, "text", "char", "text") + "), 1, 19)"
 		}
 		columns = append(columns, "'"+c.name+"', "+name)
 	}
-	build := "json_object("
-	if d.config.Driver == driverPostgres {
-		build = "json_build_object("
-	}
+	build := ofDriver(d, "json_build_object(", "json_object(", "json_object(")
 	var rows []uptimeRow
-	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as text) from "+relation+" order by id") {
+	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as "+ofDriver(d, "text", "char", "text")+") from "+relation+" order by id") {
 		var row uptimeRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
@@ -306,19 +303,25 @@ func testUptimeUnclean(t *testing.T, fresh newTarget) {
 }
 
 func testUptimeWithoutKey(t *testing.T, fresh newTarget) {
-	for _, table := range []string{
-		"create table tyk_uptime_analytics (id text, other text unique)",
-		"create table tyk_uptime_analytics (id text, other text, unique (id, other))",
-		"create table tyk_uptime_analytics (id text); create unique index by_id on tyk_uptime_analytics (id) where id <> ''",
-		"create table tyk_uptime_analytics (id text); create index by_id on tyk_uptime_analytics (id)",
+	const partial, plain = "create unique index by_id on tyk_uptime_analytics (id) where id <> ''", "create index by_id on tyk_uptime_analytics (id)"
+	for _, statements := range [][]string{
+		{"create table tyk_uptime_analytics (id varchar(191), other varchar(20) unique)"},
+		{"create table tyk_uptime_analytics (id varchar(191), other varchar(20), unique (id, other))"},
+		{"create table tyk_uptime_analytics (id varchar(191))", partial},
+		{"create table tyk_uptime_analytics (id varchar(191))", plain},
 	} {
 		d := withUptime(fresh(t))
-		d.exec(t, table)
-		require.EqualError(t, startError(t, d), `start the tyksql exporter: table "tyk_uptime_analytics": has no primary key or unique index on "id", so nothing can be added to its rows: make one, or set tables::uptime::name to another table`)
-		names := "select name from pragma_table_info('tyk_uptime_analytics')"
-		if d.config.Driver == driverPostgres {
-			names = "select attname::text from pg_attribute where attrelid = 'tyk_uptime_analytics'::regclass and attnum > 0"
+		for _, statement := range statements {
+			if statement == partial {
+				statement = ofDriver(d, partial, "create unique index by_id on tyk_uptime_analytics (id(20))", partial)
+			}
+			d.exec(t, statement)
 		}
+		require.EqualError(t, startError(t, d), `start the tyksql exporter: table "tyk_uptime_analytics": has no primary key or unique index on "id", so nothing can be added to its rows: make one, or set tables::uptime::name to another table`)
+		names := ofDriver(d,
+			"select attname::text from pg_attribute where attrelid = 'tyk_uptime_analytics'::regclass and attnum > 0",
+			"select column_name from information_schema.columns where table_schema = database() and table_name = 'tyk_uptime_analytics'",
+			"select name from pragma_table_info('tyk_uptime_analytics')")
 		assert.NotContains(t, d.texts(t, names), "code_200", "nothing was changed")
 	}
 }
@@ -331,7 +334,8 @@ func TestSQLiteUptimeNeedsItsKey(t *testing.T) {
 
 func testUptimeWithUniqueIndex(t *testing.T, fresh newTarget) {
 	d := withUptime(fresh(t))
-	d.exec(t, "create table tyk_uptime_analytics (id text); create unique index by_id on tyk_uptime_analytics (id)")
+	d.exec(t, "create table tyk_uptime_analytics (id varchar(191))")
+	d.exec(t, "create unique index by_id on tyk_uptime_analytics (id)")
 	for range 2 {
 		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))))
 	}

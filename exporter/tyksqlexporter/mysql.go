@@ -1,0 +1,170 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"go.uber.org/zap"
+)
+
+// mysqlServer is MySQL 5.7 or later, or MariaDB 10.3 or later.
+type mysqlServer struct {
+	memory[*mysqlTable]
+
+	db      *sql.DB
+	idle    int // connections that are kept
+	indexes bool
+	zone    *time.Location // whose hours uptime checks are counted by
+	clock   *time.Location // whose clock the columns of times show
+	logger  *zap.Logger
+}
+
+// mysqlSettings are made on each connection, whatever the datasource or the server's
+// default says: values are taken as they are or refused, never changed; nothing waits
+// for a lock for longer than a write may take; and the session of a machine that is
+// gone ends, with the locks that it holds, after a minute.
+var mysqlSettings = []string{
+	"set session sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
+		"innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, wait_timeout = 60",
+	// A transaction must see what others have committed until each of its statements.
+	"set session transaction isolation level read committed",
+}
+
+// mysqlIdleTime is when a connection that nobody uses is closed: before the server does.
+const mysqlIdleTime = 20 * time.Second
+
+func newMySQLServer(config *Config, logger *zap.Logger) (*mysqlServer, error) {
+	parsed, err := config.mysqlConfig(logger)
+	if err != nil {
+		return nil, err
+	}
+	if config.MySQL.TLS.HasValue() {
+		if parsed.TLS, err = config.MySQL.TLS.Get().LoadTLSConfig(context.Background()); err != nil {
+			return nil, fmt.Errorf("mysql::tls: %w", err)
+		}
+	}
+	connector, err := mysql.NewConnector(parsed)
+	if err != nil {
+		return nil, errMySQLDatasource
+	}
+	s := &mysqlServer{
+		db: sql.OpenDB(&mysqlConnector{Connector: connector}), idle: config.MaxOpenConns,
+		indexes: config.Indexes, zone: config.calendar().zone, clock: parsed.Loc, logger: logger,
+	}
+	s.db.SetMaxOpenConns(config.MaxOpenConns)
+	s.db.SetMaxIdleConns(s.idle)
+	s.db.SetConnMaxIdleTime(mysqlIdleTime)
+	return s, nil
+}
+
+// mysqlConnector opens connections with the settings.
+type mysqlConnector struct{ driver.Connector }
+
+// Connect opens a connection.
+func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	execer, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
+	}
+	for _, setting := range mysqlSettings {
+		if _, err := execer.ExecContext(ctx, setting, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", setting, err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+func (s *mysqlServer) close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close the connections to MySQL: %w", err)
+	}
+	return nil
+}
+
+// reconnect closes the connections that wait; those in use end with their writes,
+// which fail too.
+func (s *mysqlServer) reconnect() {
+	s.db.SetMaxIdleConns(0)
+	s.db.SetMaxIdleConns(s.idle)
+}
+
+func (*mysqlServer) classify(err error) (action, refusalReason) { return classifyMySQL(err) }
+
+func (*mysqlServer) serverText(err error) string { return mysqlText(err) }
+
+func (s *mysqlServer) find(ctx context.Context, shards []shard) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // only gives it back
+	schema := &mysqlSchema{conn: conn, indexes: s.indexes, logger: s.logger}
+	found, err := schema.open(ctx, shards)
+	if err != nil {
+		return err
+	}
+	s.add(found)
+	return nil
+}
+
+func (s *mysqlServer) connect(ctx context.Context) (session, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &mysqlSession{conn: conn, server: s}, nil
+}
+
+func (s *mysqlServer) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
+	result, err := s.db.ExecContext(ctx, mysqlPrune, age.Microseconds(), limit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (s *mysqlServer) relations(ctx context.Context) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, `select table_name from information_schema.tables
+		where table_schema = database() and table_type = 'BASE TABLE' and table_name regexp '_[0-9]{8}$'`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
+	var relations []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		relations = append(relations, name)
+	}
+	return relations, rows.Err()
+}
+
+func (s *mysqlServer) drop(ctx context.Context, relation string) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer discard(conn) // its patience is not that of others
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("set session lock_wait_timeout = %d", dropPatience)); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "drop table if exists "+quoteMySQL(relation))
+	return err
+}
+
+// discard closes a connection instead of giving it back.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which is what it returns
+	_ = conn.Close()                                           // which has happened
+}
