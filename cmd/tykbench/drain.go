@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -35,9 +32,9 @@ func (d drain) String() string {
 
 // drain pushes a backlog, starts the collector, and watches Redis until every
 // record is acknowledged, which is after it was committed.
-func (r *rig) drain(ctx context.Context, n int64) (drain, error) {
+func (r *rig) drain(ctx context.Context, to destination, n int64) (drain, error) {
 	d := drain{records: n}
-	if err := r.fresh(ctx); err != nil {
+	if err := r.fresh(ctx, to); err != nil {
 		return d, err
 	}
 	var rows int64
@@ -51,7 +48,7 @@ func (r *rig) drain(ctx context.Context, n int64) (drain, error) {
 	}
 	d.bytes = gateway.Totals().Bytes
 
-	collector, err := r.collect(ctx)
+	collector, err := r.collect(ctx, to)
 	if err != nil {
 		return d, err
 	}
@@ -90,11 +87,7 @@ func (r *rig) drain(ctx context.Context, n int64) (drain, error) {
 	if err := collector.Stop(ctx); err != nil {
 		return d, err
 	}
-	stored, err := query[int64](ctx, r, "SELECT count(*) FROM "+table)
-	if err == nil && stored != rows {
-		err = fmt.Errorf("the table has %d rows, not %d", stored, rows)
-	}
-	return d, err
+	return d, to.check(ctx, rows)
 }
 
 func collectorFailed(collector *peers.Process) error {
@@ -104,31 +97,4 @@ func collectorFailed(collector *peers.Process) error {
 	default:
 		return nil
 	}
-}
-
-// copySameRows gives the rows per second of psql's \copy, from a file, of what
-// the last drain stored into a table without indexes like the collector's.
-func (r *rig) copySameRows(ctx context.Context) (float64, error) {
-	file := filepath.Join(r.dir, "rows.tsv")
-	if err := r.psql(ctx, fmt.Sprintf(`\copy %s to '%s'`, table, file)); err != nil {
-		return 0, err
-	}
-	if err := r.psql(ctx, fmt.Sprintf("CREATE TABLE copied (LIKE %s INCLUDING DEFAULTS)", table)); err != nil {
-		return 0, err
-	}
-	start := time.Now()
-	if err := r.psql(ctx, fmt.Sprintf(`\copy copied from '%s'`, file)); err != nil {
-		return 0, err
-	}
-	took := time.Since(start)
-	rows, err := query[int64](ctx, r, "SELECT count(*) FROM copied")
-	return float64(rows) / took.Seconds(), err
-}
-
-func (r *rig) psql(ctx context.Context, command string) error {
-	out, err := exec.CommandContext(ctx, r.postgres.Program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", r.database, "-c", command).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

@@ -27,10 +27,10 @@ func (l latency) String() string {
 // says when each row was committed.
 func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration) (latency, error) {
 	var l latency
-	if err := r.fresh(ctx); err != nil {
+	if err := r.fresh(ctx, r.postgres); err != nil {
 		return l, err
 	}
-	collector, err := r.collect(ctx)
+	collector, err := r.collect(ctx, r.postgres)
 	if err != nil {
 		return l, err
 	}
@@ -59,18 +59,18 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 	}
 	l.processorPercent = 100 * (after - before).Seconds() / duration.Seconds()
 	err = await(ctx, 100*time.Millisecond, time.Minute, "the last record", func() (bool, error) {
-		stored, err := query[int64](ctx, r, "SELECT count(*) FROM "+table)
+		stored, err := r.postgres.rows(ctx, table)
 		return stored == rows, err
 	})
 	if err != nil {
 		return l, err
 	}
-	err = r.readLatency(ctx, &l)
+	err = r.postgres.readLatency(ctx, &l)
 	return l, err
 }
 
-func (r *rig) readLatency(ctx context.Context, l *latency) error {
-	conn, err := pgx.Connect(ctx, r.database)
+func (p *postgres) readLatency(ctx context.Context, l *latency) error {
+	conn, err := pgx.Connect(ctx, p.database)
 	if err != nil {
 		return err
 	}

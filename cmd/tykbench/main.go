@@ -47,23 +47,20 @@ func run(ctx context.Context, args []string) error {
 	defer rig.close()
 
 	result := results{options: o}
-	for i := range o.runs {
-		fmt.Printf("backlog of %d into PostgreSQL, run %d of %d\n", o.records, i+1, o.runs)
-		drain, err := rig.drain(ctx, o.records)
-		if err != nil {
-			return err
+	for _, to := range rig.destinations() {
+		result.stores = append(result.stores, store{name: to.name()})
+	}
+	for i := range o.runs { // all of them in turn, so that each sees the machine at its best and worst
+		for at, to := range rig.destinations() {
+			fmt.Printf("backlog of %d, store %s, run %d of %d\n", o.records, to.name(), i+1, o.runs)
+			if err := result.stores[at].measure(ctx, rig, to, o.records); err != nil {
+				return err
+			}
 		}
-		copied, err := rig.copySameRows(ctx)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("  %s; \\copy %.0f rows/s\n", drain, copied)
-		result.drains = append(result.drains, drain)
-		result.copies = append(result.copies, copied)
 	}
 	for _, n := range o.memory {
 		fmt.Printf("memory with a backlog of %d\n", n)
-		drain, err := rig.drain(ctx, n)
+		drain, err := rig.drain(ctx, rig.postgres, n)
 		if err != nil {
 			return err
 		}
@@ -76,6 +73,21 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("  %s\n", result.latency)
 	return result.write(o.output)
+}
+
+// measure adds a run.
+func (s *store) measure(ctx context.Context, r *rig, to destination, records int64) error {
+	drain, err := r.drain(ctx, to, records)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", to.name(), err)
+	}
+	bulk, err := to.bulk(ctx)
+	if err != nil {
+		return fmt.Errorf("bulk load of store %s: %w", to.name(), err)
+	}
+	fmt.Printf("  %s; bulk load %.0f rows/s\n", drain, bulk)
+	s.drains, s.bulks = append(s.drains, drain), append(s.bulks, bulk)
+	return nil
 }
 
 func parse(args []string) (options, error) {

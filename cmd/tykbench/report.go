@@ -13,35 +13,42 @@ import (
 // results are what docs/benchmarks.md tells.
 type results struct {
 	options options
-	drains  []drain
-	copies  []float64
+	stores  []store
 	memory  []drain
 	latency latency
 }
 
+// store is what was measured with one store.
+type store struct {
+	name   string
+	drains []drain
+	bulks  []float64 // rows per second of its own bulk load; 0 where there is none
+}
+
 const report = `# Benchmarks
 
-Made by ` + "`make bench`" + ` (` + "`go run ./cmd/tykbench`" + `) on one machine that ran Redis, PostgreSQL and the collector:
+Made by ` + "`make bench`" + ` (` + "`go run ./cmd/tykbench`" + `) on one machine that ran Redis, the stores and the collector:
 {{.Machine}}. The collector is the built binary with ` + "`GOMEMLIMIT=140MiB GOGC=200`" + `, as ` + "`make run`" + ` sets them;
-PostgreSQL waits for the disk; neither table has an index. Records are realistic, {{.EntryBytes}} bytes of msgpack
+a commit is on disk in every store; no table has an index. Records are realistic, {{.EntryBytes}} bytes of msgpack
 each on average. Speeds vary with the machine; the ratio, taken pair by pair in one run, varies less.
 
-## A backlog into PostgreSQL
+## A backlog into each store
 
-{{.Records}} records from one Redis list through tykredis, tykfilter and tyksql; medians of {{.Runs}} runs. The time is from
-the claim to the last acknowledgement, the CPU time is the collector's in that time, the peak is resident memory
-since its start.
+{{.Records}} records from one Redis list through tykredis, tykfilter and the store's exporter; medians of {{.Runs}} runs, the
+stores in turn. The time is from the claim to the last acknowledgement, the CPU time is the collector's in that time,
+the peak is resident memory since its start. The bulk load is of the same rows, in the same run: ` + "`psql \\copy`" + ` from a
+file; for SQLite, whose work is the collector's own, a prepared insert for each row from memory, 2500 a transaction.
 
-| | records/s | CPU a record | peak memory |
-|---|---|---|---|
-| otelcol-tyk | {{.PerSecond}} | {{.Microseconds}} µs | {{.Peak}} MiB |
-| to reach | 100,000 | 10 µs | 220 MiB |
-| psql \copy of the same rows from a file | {{.Copy}} | | |
-| Tyk Pump 1.17 (reference, taken earlier on a machine of the same size) | 25,000 | 35 µs | 900 MiB |
-
-Ratio to \copy, run by run: {{.Ratios}}; median {{.Ratio}}.
+| store | records/s | CPU a record | peak memory | bulk load, rows/s | ratio to it, run by run | median |
+|---|---|---|---|---|---|---|
+{{range .Stores}}| {{.Name}} | {{.PerSecond}} | {{.Microseconds}} µs | {{.Peak}} MiB | {{.Bulk}} | {{.Ratios}} | {{.Ratio}} |
+{{end}}
+To reach in PostgreSQL: 100,000 records/s, 10 µs, 220 MiB. Tyk Pump 1.17, taken earlier on a machine of the same size:
+25,000 records/s, 35 µs, 900 MiB.
 
 ## Memory
+
+With PostgreSQL.
 
 | backlog | records/s | CPU a record | peak memory |
 |---|---|---|---|
@@ -57,31 +64,46 @@ PostgreSQL's commit timestamps, over {{.LatencyRecords}} rows.
 | {{.P50}} ms | {{.P95}} ms | {{.P99}} ms | {{.Longest}} ms | {{.Within}} % | {{.Busy}} % of one processor |
 `
 
-func (r results) write(path string) error {
-	perSecond := each(r.drains, drain.perSecond)
-	ratios := make([]float64, len(r.drains))
-	shown := make([]string, len(r.drains))
-	for i := range r.drains {
-		ratios[i] = perSecond[i] / r.copies[i]
+// storeRow is a line of the table of stores.
+type storeRow struct{ Name, PerSecond, Microseconds, Peak, Bulk, Ratios, Ratio string }
+
+func (s store) row() storeRow {
+	perSecond := each(s.drains, drain.perSecond)
+	row := storeRow{
+		Name:         s.name,
+		PerSecond:    thousands(median(perSecond)),
+		Microseconds: fmt.Sprintf("%.1f", median(each(s.drains, drain.microseconds))),
+		Peak:         fmt.Sprintf("%.0f", median(each(s.drains, drain.mebibytes))),
+	}
+	if median(s.bulks) == 0 {
+		return row
+	}
+	ratios, shown := make([]float64, len(perSecond)), make([]string, len(perSecond))
+	for i := range perSecond {
+		ratios[i] = perSecond[i] / s.bulks[i]
 		shown[i] = fmt.Sprintf("%.2f", ratios[i])
 	}
-	type row struct{ Records, PerSecond, Microseconds, Peak string }
-	var memory []row
+	row.Bulk, row.Ratios, row.Ratio = thousands(median(s.bulks)), strings.Join(shown, ", "), fmt.Sprintf("%.2f", median(ratios))
+	return row
+}
+
+func (r results) write(path string) error {
+	type memoryRow struct{ Records, PerSecond, Microseconds, Peak string }
+	var memory []memoryRow
 	for _, d := range r.memory {
-		memory = append(memory, row{thousands(float64(d.records)), thousands(d.perSecond()), fmt.Sprintf("%.1f", d.microseconds()), fmt.Sprintf("%.0f", d.mebibytes())})
+		memory = append(memory, memoryRow{thousands(float64(d.records)), thousands(d.perSecond()), fmt.Sprintf("%.1f", d.microseconds()), fmt.Sprintf("%.0f", d.mebibytes())})
 	}
-	l := r.latency
+	stores := make([]storeRow, len(r.stores))
+	for i, s := range r.stores {
+		stores[i] = s.row()
+	}
+	l, first := r.latency, r.stores[0].drains[0]
 	data := map[string]any{
 		"Machine":        fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
-		"EntryBytes":     r.drains[0].bytes / r.drains[0].records,
+		"EntryBytes":     first.bytes / first.records,
 		"Records":        thousands(float64(r.options.records)),
 		"Runs":           r.options.runs,
-		"PerSecond":      thousands(median(perSecond)),
-		"Microseconds":   fmt.Sprintf("%.1f", median(each(r.drains, drain.microseconds))),
-		"Peak":           fmt.Sprintf("%.0f", median(each(r.drains, drain.mebibytes))),
-		"Copy":           thousands(median(r.copies)),
-		"Ratios":         strings.Join(shown, ", "),
-		"Ratio":          fmt.Sprintf("%.2f", median(ratios)),
+		"Stores":         stores,
 		"Memory":         memory,
 		"Rate":           thousands(r.options.rate),
 		"Duration":       r.options.duration,

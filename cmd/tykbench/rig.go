@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
@@ -23,8 +21,13 @@ type rig struct {
 	binary   string
 	dir      string
 	redis    *peers.Redis
-	postgres *peers.Postgres
-	database string // of the last measurement
+	postgres *postgres
+	sqlite   *sqlite
+}
+
+// destinations are those of the backlog.
+func (r *rig) destinations() []destination {
+	return []destination{nowhere{}, r.postgres, r.sqlite}
 }
 
 func newRig(ctx context.Context, binary string) (*rig, error) {
@@ -35,15 +38,12 @@ func newRig(ctx context.Context, binary string) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{binary: binary, dir: dir}
+	r := &rig{binary: binary, dir: dir, sqlite: &sqlite{dir: dir}}
 	if r.redis, err = peers.NewRedis(ctx); err != nil {
 		r.close()
 		return nil, err
 	}
-	r.postgres, err = peers.NewPostgres(ctx, peers.PostgresDurable(),
-		// The time of each commit tells when a record became visible.
-		peers.PostgresConfig("track_commit_timestamp=on", "max_wal_size=4GB", "shared_buffers=256MB"))
-	if err != nil {
+	if r.postgres, err = newPostgres(ctx, dir); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func newRig(ctx context.Context, binary string) (*rig, error) {
 
 func (r *rig) close() {
 	if r.postgres != nil {
-		r.postgres.Close()
+		r.postgres.server.Close()
 	}
 	if r.redis != nil {
 		r.redis.Close()
@@ -77,18 +77,16 @@ func (r *rig) gateway(rows *int64) (*traffic.Gateway, error) {
 	}})
 }
 
-// fresh empties Redis and makes an empty database.
-func (r *rig) fresh(ctx context.Context) error {
+// fresh empties Redis and the destination.
+func (r *rig) fresh(ctx context.Context, to destination) error {
 	if err := r.redis.Client().FlushAll(ctx).Err(); err != nil {
 		return err
 	}
-	var err error
-	r.database, err = r.postgres.NewDatabase(ctx)
-	return err
+	return to.fresh(ctx)
 }
 
-// settings is the collector's configuration, the shipped one's path from Redis
-// to a table with PostgreSQL in SQLite's place.
+// settings is the collector's configuration, the shipped one's path from Redis to a
+// store with the destination in SQLite's place.
 const settings = `
 receivers:
   tykredis:
@@ -96,20 +94,19 @@ receivers:
 processors:
   tykfilter:
 exporters:
-  tyksql:
-    driver: postgres
-    datasource: %q
+  %s: %s
 service:
   telemetry:
     metrics: {level: none}
   pipelines:
-    logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}
+    logs: {receivers: [tykredis], processors: [tykfilter], exporters: [%s]}
 `
 
 // collect starts the collector, as make run does.
-func (r *rig) collect(ctx context.Context) (*peers.Process, error) {
+func (r *rig) collect(ctx context.Context, to destination) (*peers.Process, error) {
 	path := filepath.Join(r.dir, "config.yaml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), r.database), 0o600); err != nil {
+	name, config := to.exporter()
+	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), name, config, name), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path)
@@ -122,18 +119,6 @@ func env(name, otherwise string) string {
 		return value
 	}
 	return otherwise
-}
-
-// query reads one row of one column.
-func query[T any](ctx context.Context, r *rig, sql string) (T, error) {
-	var value T
-	conn, err := pgx.Connect(ctx, r.database)
-	if err != nil {
-		return value, err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	err = conn.QueryRow(ctx, sql).Scan(&value)
-	return value, err
 }
 
 // await looks every interval until condition holds, at most for limit.
