@@ -48,7 +48,7 @@ func (r *Record) ToLog(lr plog.LogRecord, uid string) {
 		lr.SetSeverityNumber(plog.SeverityNumberInfo)
 		lr.SetSeverityText("INFO")
 	}
-	if id, ok := r.traceID(); ok {
+	if id, ok := r.TraceID(); ok {
 		lr.SetTraceID(id)
 	}
 
@@ -189,8 +189,9 @@ func calendar(t time.Time) (day, month, year, hour int64) {
 	return int64(d), int64(m), int64(y), int64(t.Hour())
 }
 
-// traceID is the trace's id that a tag tells.
-func (r *Record) traceID() (id pcommon.TraceID, ok bool) {
+// TraceID is the trace that the request belongs to, as one of the tags tells; the
+// gateway tags requests that passed its middleware while tracing was on.
+func (r *Record) TraceID() (id pcommon.TraceID, ok bool) {
 	for _, tag := range r.Tags {
 		if len(tag) != len(traceTagPrefix)+2*len(id) || tag[:len(traceTagPrefix)] != traceTagPrefix {
 			continue

@@ -232,7 +232,7 @@ func TestTraceIDsComeFromTags(t *testing.T) {
 	traced := 0
 	records := capturedRecords(t, "records-otel-msgpack")
 	for _, r := range records {
-		if id, ok := r.traceID(); ok {
+		if id, ok := r.TraceID(); ok {
 			traced++
 			require.Contains(t, r.Tags, "trace-id-"+id.String())
 		}
