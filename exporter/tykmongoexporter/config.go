@@ -1,0 +1,166 @@
+package tykmongoexporter
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// DatabaseType tells apart the databases that speak MongoDB's protocol, by the
+// numbers of Tyk Pump.
+type DatabaseType int
+
+// The values of Config.DatabaseType.
+const (
+	// StandardMongo is MongoDB.
+	StandardMongo DatabaseType = iota
+	// AWSDocumentDB is Amazon DocumentDB.
+	AWSDocumentDB
+	// CosmosDB is Azure Cosmos DB, which knows no TTL index on a field of ours.
+	CosmosDB
+)
+
+// Config says where and how records are stored.
+type Config struct {
+	// URI is MongoDB's connection string, with the database's name as its path.
+	URI configopaque.String `mapstructure:"uri"`
+	// TLS secures the connections; insecure: true leaves that to the URI.
+	TLS configtls.ClientConfig `mapstructure:"tls"`
+	// AllowInvalidHostnames checks the server's certificate, but not its name.
+	AllowInvalidHostnames bool `mapstructure:"mongo_ssl_allow_invalid_hostnames"`
+	// DatabaseType is which kind of database it is; only the making of indexes differs.
+	DatabaseType DatabaseType `mapstructure:"mongo_db_type"`
+	// Collections are the collections that are written, each of other records.
+	Collections CollectionsConfig `mapstructure:"collections"`
+	// OmitIndexCreation makes no indexes.
+	OmitIndexCreation bool `mapstructure:"omit_index_creation"`
+	// CollectionCapEnable caps collections of a fixed name when they are made.
+	CollectionCapEnable bool `mapstructure:"collection_cap_enable"`
+	// CollectionCapMaxSizeBytes is the size of a capped collection.
+	CollectionCapMaxSizeBytes int64 `mapstructure:"collection_cap_max_size_bytes"`
+	// MaxInsertBatchSizeBytes bounds the documents of one insert command.
+	MaxInsertBatchSizeBytes int `mapstructure:"max_insert_batch_size_bytes"`
+	// MaxDocumentSizeBytes bounds a record's recorded request and response, with 1024
+	// bytes for the rest; above it they are left out.
+	MaxDocumentSizeBytes int `mapstructure:"max_document_size_bytes"`
+	// Timeout bounds each attempt to write; 0 is no bound.
+	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
+	// Retry says how a failed write is tried again; max_elapsed_time 0 retries without end.
+	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
+	// Queue says how many writes go on at once and wait.
+	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+}
+
+// CollectionsConfig says which collections are written.
+type CollectionsConfig struct {
+	// Requests holds all requests but those of MCP.
+	Requests CollectionConfig `mapstructure:"requests"`
+	// Organisations holds the same, in a collection for each organisation.
+	Organisations OrganisationsConfig `mapstructure:"organisations"`
+	// Graph holds GraphQL requests, with what they asked for in fields of its own.
+	Graph CollectionConfig `mapstructure:"graph"`
+	// MCP holds MCP requests.
+	MCP CollectionConfig `mapstructure:"mcp"`
+	// Uptime holds uptime checks.
+	Uptime CollectionConfig `mapstructure:"uptime"`
+}
+
+// CollectionConfig is one collection.
+type CollectionConfig struct {
+	// Enabled says whether the collection is written.
+	Enabled bool `mapstructure:"enabled"`
+	// Name is the collection's.
+	Name string `mapstructure:"name"`
+}
+
+// OrganisationsConfig is one collection for each organisation, whose names Tyk
+// Dashboard derives from the organisation's id.
+type OrganisationsConfig struct {
+	// Enabled says whether the collections are written.
+	Enabled bool `mapstructure:"enabled"`
+}
+
+// Sizes of Config, in bytes.
+const (
+	defaultCapBytes   = 5 << 30
+	defaultBatchBytes = 10 << 20
+	// maxBSONBytes is the largest document, and the largest command, that all of the
+	// databases take.
+	maxBSONBytes = 16 << 20
+)
+
+func createDefaultConfig() component.Config {
+	tls := configtls.NewDefaultClientConfig()
+	tls.Insecure = true
+	timeout, retry, queue := sink.Defaults()
+	return &Config{
+		URI: "mongodb://localhost:27017/tyk_analytics",
+		TLS: tls,
+		Collections: CollectionsConfig{
+			Requests: CollectionConfig{Enabled: true, Name: "tyk_analytics"},
+			Graph:    CollectionConfig{Name: "tyk_graph_analytics"},
+			MCP:      CollectionConfig{Name: "tyk_mcp_analytics"},
+			Uptime:   CollectionConfig{Name: "tyk_uptime_analytics"},
+		},
+		CollectionCapMaxSizeBytes: defaultCapBytes,
+		MaxInsertBatchSizeBytes:   defaultBatchBytes,
+		MaxDocumentSizeBytes:      defaultBatchBytes,
+		Timeout:                   timeout,
+		Retry:                     retry,
+		Queue:                     queue,
+	}
+}
+
+// Validate checks everything that can be checked without the database, and
+// refuses the settings with which records could be lost or stored twice.
+func (c *Config) Validate() error {
+	errs := []error{c.validateURI(), sink.ValidateQueue(c.Queue, c.Retry)}
+	if c.DatabaseType < StandardMongo || c.DatabaseType > CosmosDB {
+		errs = append(errs, fmt.Errorf("mongo_db_type: %d is unknown: use 0 for MongoDB, 1 for Amazon DocumentDB or 2 for Azure Cosmos DB", c.DatabaseType))
+	}
+	if c.CollectionCapEnable && c.CollectionCapMaxSizeBytes < 1 {
+		errs = append(errs, fmt.Errorf("collection_cap_max_size_bytes: %d must be 1 or more, or collection_cap_enable false", c.CollectionCapMaxSizeBytes))
+	}
+	if c.MaxInsertBatchSizeBytes < 1 || c.MaxInsertBatchSizeBytes > maxBSONBytes {
+		errs = append(errs, fmt.Errorf("max_insert_batch_size_bytes: %d must be from 1 to %d, the largest command that the databases take", c.MaxInsertBatchSizeBytes, maxBSONBytes))
+	}
+	if c.MaxDocumentSizeBytes < bytesBesideBodies || c.MaxDocumentSizeBytes > maxBSONBytes {
+		errs = append(errs, fmt.Errorf("max_document_size_bytes: %d must be from %d to %d, the largest document that the databases take", c.MaxDocumentSizeBytes, bytesBesideBodies, maxBSONBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks the names of the collections that are written.
+func (c *CollectionsConfig) Validate() error {
+	var errs []error
+	keys := map[string]string{} // by name
+	for _, k := range collectionKinds {
+		setting := k.setting(c)
+		if !setting.Enabled {
+			continue
+		}
+		switch other, taken := keys[setting.Name]; {
+		case k.perOrganisation:
+		case !validName(setting.Name):
+			errs = append(errs, fmt.Errorf(`%s::name: %q is not a collection's name: use 1 to %d bytes without "$" and NUL that do not begin with "system."`, k.key, setting.Name, maxNameBytes))
+		case strings.HasPrefix(setting.Name, organisationPrefix):
+			errs = append(errs, fmt.Errorf("%s::name: %q could be an organisation's collection, which begin with %s: use another name", k.key, setting.Name, organisationPrefix))
+		case taken:
+			errs = append(errs, fmt.Errorf("%s::name: %q is also the name of %s: each has documents of its own kind, so use another name", k.key, setting.Name, other))
+		}
+		keys[setting.Name] = k.key
+	}
+	if len(keys) == 0 {
+		errs = append(errs, errors.New("no collection is enabled, so nothing would be stored: enable requests, organisations, graph, mcp or uptime"))
+	}
+	return errors.Join(errs...)
+}

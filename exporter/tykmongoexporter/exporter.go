@@ -1,0 +1,112 @@
+package tykmongoexporter
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykmongoexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// startTimeout bounds how long the start waits for a database that does not answer.
+// The first write then prepares what the start could not.
+const startTimeout = 5 * time.Second
+
+// store is one database. Its methods may be called from several goroutines.
+type store interface {
+	// open connects, and makes the collections whose names are known. It may be
+	// called again after a failure; writes do what it could not.
+	open(ctx context.Context) error
+	// write stores the batch, collection by collection, and refuses in it what the
+	// database does not take. When it fails, the collections that did not fail are
+	// stored; the next attempt finds them so.
+	write(ctx context.Context, b *batch) error
+	// close ends all connections. Nothing may be called after it.
+	close(ctx context.Context) error
+}
+
+// mongoExporter stores what it is pushed.
+type mongoExporter struct {
+	id        string // as the configuration names it
+	config    *Config
+	kinds     []*collectionKind
+	logger    *zap.Logger
+	telemetry *telemetry
+	store     store
+	health    sink.Health
+}
+
+func newMongoExporter(config *Config, set exporter.Settings) (*mongoExporter, error) {
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, fmt.Errorf("set up own metrics: %w", err)
+	}
+	kinds := config.enabledKinds()
+	counters := newTelemetry(builder)
+	return &mongoExporter{
+		id: set.ID.String(), config: config, kinds: kinds, logger: set.Logger, telemetry: counters,
+		store: newStore(config, kinds, set.Logger, counters),
+	}, nil
+}
+
+// start prepares the database. Only files that the configuration names and that
+// cannot be read fail it; a database that does not answer is waited for.
+func (e *mongoExporter) start(ctx context.Context, host component.Host) error {
+	if e.config.ownTLS() {
+		if _, err := e.config.TLS.LoadTLSConfig(ctx); err != nil {
+			return fmt.Errorf("start the tykmongo exporter: tls: %w", err)
+		}
+	}
+	e.health.Start(host, e.logger)
+	opening, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	err := e.store.open(opening)
+	e.health.Report(err)
+	if err == nil {
+		e.logger.Info("ready to store records", zap.String("collections", e.describe()))
+	}
+	return nil
+}
+
+// describe lists the kinds of collections for people.
+func (e *mongoExporter) describe() string {
+	names := make([]string, len(e.kinds))
+	for i, k := range e.kinds {
+		names[i] = k.setting(&e.config.Collections).Name
+		if k.perOrganisation {
+			names[i] += "<organisation>"
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// shutdown ends what start began. The helper calls it after the last push.
+func (e *mongoExporter) shutdown(ctx context.Context) error {
+	e.health.Stop()
+	return e.store.close(ctx)
+}
+
+// push stores the records. Its error is either permanent and names the records
+// that are refused, everything else being stored, or it asks for another attempt.
+func (e *mongoExporter) push(ctx context.Context, logs plog.Logs) error {
+	b := newBatch(logs, e.kinds, e.config)
+	defer b.release()
+	if !b.empty() {
+		began := time.Now()
+		err := e.store.write(ctx, b)
+		e.telemetry.duration(ctx, time.Since(began))
+		e.health.Report(err)
+		if err != nil {
+			return fmt.Errorf("store %d records: %w", len(b.entries), err)
+		}
+	}
+	e.telemetry.finished(ctx, b)
+	return b.refusedError(e.id)
+}

@@ -1,0 +1,218 @@
+package tykmongoexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+)
+
+// maxDocuments is how many documents one command inserts at most, which is what all
+// of the databases take.
+const maxDocuments = 100_000
+
+// maxCommandBytes bounds the documents of one command whatever the configuration: a
+// command may be a little longer than a document.
+const maxCommandBytes = maxBSONBytes
+
+// counts tell what became of documents.
+type counts struct{ stored, already int64 }
+
+// insertAll stores the documents of a part. Those that the database does not take are
+// refused in the batch, and take no other with them. A document that is there already
+// stays as it is.
+func (s *mongoStore) insertAll(ctx context.Context, to *connection, b *batch, t *part) (counts, error) {
+	var total counts
+	pieces := s.pieces(b, t.list)
+	for len(pieces) > 0 {
+		piece := pieces[len(pieces)-1]
+		pieces = pieces[:len(pieces)-1]
+		n, err := s.insert(ctx, to, b, t, piece)
+		total.stored += n.stored
+		total.already += n.already
+		if err == nil {
+			continue
+		}
+		reason, refused := refusesCommand(err)
+		switch {
+		case !refused:
+			return total, retryable(err)
+		case len(piece) == 1:
+			b.refuse(b.documents[piece[0]].entry, reason, err.Error())
+		default: // one of them is to blame, and nothing says which
+			pieces = append(pieces, piece[len(piece)/2:], piece[:len(piece)/2])
+		}
+	}
+	return total, nil
+}
+
+// pieces cuts a list to what one command may hold, the last piece first.
+func (s *mongoStore) pieces(b *batch, list []int32) [][]int32 {
+	var pieces [][]int32
+	most := min(s.config.MaxInsertBatchSizeBytes, maxCommandBytes)
+	from, size := 0, 0
+	for at, i := range list {
+		n := len(b.bytes(i))
+		if at > from && (size+n > most || at-from == maxDocuments) {
+			pieces = append(pieces, list[from:at])
+			from, size = at, 0
+		}
+		size += n
+	}
+	if from < len(list) {
+		pieces = append(pieces, list[from:])
+	}
+	for i, j := 0, len(pieces)-1; i < j; i, j = i+1, j-1 {
+		pieces[i], pieces[j] = pieces[j], pieces[i]
+	}
+	return pieces
+}
+
+// refusesCommand tells whether a whole command was refused for what is in it.
+func refusesCommand(err error) (refusalReason, bool) {
+	command, ok := errors.AsType[mongo.CommandError](err)
+	if !ok {
+		return "", false
+	}
+	act, reason := classify(int(command.Code))
+	return reason, act == actionRefuse
+}
+
+// insert stores some documents with one command.
+func (s *mongoStore) insert(ctx context.Context, to *connection, b *batch, t *part, piece []int32) (counts, error) {
+	buffer := commands.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
+	defer func() {
+		if cap(*buffer) <= keptBytes {
+			commands.Put(buffer)
+		}
+	}()
+	*buffer = appendInsert((*buffer)[:0], t.name, to.concern, b, piece)
+	err := to.database.RunCommand(ctx, bson.Raw(*buffer)).Err()
+	if err == nil {
+		return counts{stored: int64(len(piece))}, nil
+	}
+	failed, ok := errors.AsType[mongo.WriteException](err)
+	if !ok {
+		return counts{}, err
+	}
+	return s.settle(ctx, to, b, t, piece, failed)
+}
+
+// commands holds the memory of commands.
+var commands = sync.Pool{New: func() any { return new([]byte) }}
+
+// appendInsert appends the command that inserts a piece. The driver's own insert
+// takes each document apart and copies it; this command is passed on as it is.
+func appendInsert(dst []byte, collection string, concern []byte, b *batch, piece []int32) []byte {
+	start, dst := bsoncore.AppendDocumentStart(dst)
+	dst = bsoncore.AppendStringElement(dst, "insert", collection)
+	dst = bsoncore.AppendBooleanElement(dst, "ordered", false)
+	dst = bsoncore.AppendDocumentElement(dst, "writeConcern", concern)
+	documents, dst := bsoncore.AppendArrayElementStart(dst, "documents")
+	for at, i := range piece {
+		dst = bsoncore.AppendDocumentElement(dst, decimal(at), b.bytes(i))
+	}
+	dst = end(dst, documents)
+	return end(dst, start)
+}
+
+// settle deals with what the database says of single documents; all others are stored.
+func (s *mongoStore) settle(ctx context.Context, to *connection, b *batch, t *part, piece []int32, failed mongo.WriteException) (counts, error) {
+	n := counts{stored: int64(len(piece) - len(failed.WriteErrors))}
+	var unclear []int32 // there is an equal key, of whatever index
+	var retry error
+	for _, e := range failed.WriteErrors {
+		if e.Index < 0 || e.Index >= len(piece) {
+			return n, fmt.Errorf("the database speaks of document %d of %d: %w", e.Index, len(piece), failed)
+		}
+		i := piece[e.Index]
+		act, reason := classify(e.Code)
+		switch act {
+		case actionRetry:
+			retry = failed
+		case actionRefuse:
+			b.refuse(b.documents[i].entry, reason, e.Message)
+		case actionStored:
+			switch duplicateOf(e) {
+			case indexOfID:
+				n.already++
+			case indexOfOthers:
+				b.refuse(b.documents[i].entry, reasonConstraint, e.Message)
+			default:
+				unclear = append(unclear, i)
+			}
+		}
+	}
+	if len(unclear) > 0 {
+		found, err := s.lookUp(ctx, to, b, t, unclear)
+		n.already += found
+		retry = errors.Join(retry, err)
+	}
+	if retry == nil && failed.WriteConcernError != nil {
+		retry = failed // stored, but not yet as safely as was asked for
+	}
+	return n, retry
+}
+
+// Which index has an equal key.
+const (
+	indexUnknown = iota
+	indexOfID
+	indexOfOthers
+)
+
+// duplicateOf reads which index has an equal key. MongoDB says so; others may not.
+func duplicateOf(e mongo.WriteError) int {
+	if pattern, ok := e.Raw.Lookup("keyPattern").DocumentOK(); ok {
+		if _, err := pattern.LookupErr("_id"); err == nil {
+			return indexOfID
+		}
+		return indexOfOthers
+	}
+	if _, index, ok := strings.Cut(e.Message, " index: "); ok {
+		if strings.HasPrefix(index, "_id_ ") || strings.Contains(strings.SplitN(index, " ", 2)[0], "$_id_") {
+			return indexOfID
+		}
+		return indexOfOthers
+	}
+	return indexUnknown
+}
+
+// lookUp tells how many of the documents are there by their _id. The others are
+// refused: a unique index of the operator's does not take them.
+func (s *mongoStore) lookUp(ctx context.Context, to *connection, b *batch, t *part, list []int32) (int64, error) {
+	ids := make(bson.A, len(list))
+	for at, i := range list {
+		ids[at] = b.documents[i].id
+	}
+	cursor, err := to.database.Collection(t.name).Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
+		options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return 0, fmt.Errorf("look for stored documents: %w", err)
+	}
+	var found []struct {
+		ID bson.ObjectID `bson:"_id"`
+	}
+	if err := cursor.All(ctx, &found); err != nil {
+		return 0, fmt.Errorf("look for stored documents: %w", err)
+	}
+	there := make(map[bson.ObjectID]bool, len(found))
+	for _, f := range found {
+		there[f.ID] = true
+	}
+	var n int64
+	for _, i := range list {
+		if there[b.documents[i].id] {
+			n++
+			continue
+		}
+		b.refuse(b.documents[i].entry, reasonConstraint, "a unique index of "+t.name+" has an equal key")
+	}
+	return n, nil
+}

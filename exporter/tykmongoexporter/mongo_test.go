@@ -1,0 +1,48 @@
+package tykmongoexporter
+
+import (
+	"testing"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// The tests that share one server, each with a database of its own.
+func TestMongo(t *testing.T) {
+	t.Parallel()
+	server := peers.StartMongo(t)
+	for name, test := range map[string]func(*testing.T, *peers.Mongo){
+		"documents are those of Tyk Pump":                       testDocumentsAreThoseOfTykPump,
+		"organisations' collections are those of Tyk Pump":      testOrganisationsAreThoseOfTykPump,
+		"limits are those of Tyk Pump":                          testLimitsAreThoseOfTykPump,
+		"uptime checks are those of Tyk Pump":                   testUptimeIsThatOfTykPump,
+		"fields come in the order of Tyk Pump":                  testFieldsComeInTheOrderOfTykPump,
+		"a chunk delivered again is skipped":                    testChunkAgain,
+		"an overlapping delivery adds only what is new":         testOverlap,
+		"a record twice in a push is stored once":               testRepeatedInPush,
+		"records without identity are stored each time":         testWithoutIdentity,
+		"identities of others are identities":                   testForeignIdentities,
+		"overlapping pushes at once store each record once":     testConcurrentSame,
+		"any sequence of subsets stores their union":            testAnySubsets,
+		"what no collection takes is no fault":                  testEmpty,
+		"foreign log records are refused and neighbours stored": testForeignRecords,
+		"a unique index of the operator's refuses one record":   testUniqueIndexOfTheOperators,
+		"documents that are not taken leave neighbours alone":   testDocumentsThatAreNotTaken,
+		"a record beyond the largest document is refused":       testTooLarge,
+		"numbers and times beyond are refused or stored":        testNumbersAndTimesBeyond,
+		"dirty text is cleaned":                                 testCleaning,
+		"organisations with odd names":                          testOrganisationsWithOddNames,
+		"an existing collection is left alone":                  testExistingCollectionIsLeftAlone,
+		"an empty collection is indexed":                        testEmptyCollectionIsIndexed,
+		"indexes are omitted on demand":                         testOmittedIndexes,
+		"an index that is not taken leaves the others alone":    testIndexThatIsNotTakenLeavesTheOthersAlone,
+		"collections are capped on demand":                      testCappedCollections,
+		"an insert is one unordered command":                    testInsertCommand,
+		"commands are of a bounded size":                        testBatches,
+		"records are counted by what became of them":            testRecordsAreCounted,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, server)
+		})
+	}
+}

@@ -1,0 +1,236 @@
+package tykmongoexporter
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+func testForeignRecords(t *testing.T, server *peers.Mongo) {
+	d := freshTarget(t, server)
+	logs := samples("seg", 0, 4)
+	records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	records.At(1).SetEventName(analytics.EventUptime)
+	records.At(3).SetEventName("")
+	e := d.start(t)
+	for range 2 {
+		assert.Equal(t, map[int64]string{
+			1: `foreign: an uptime check, but collections::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own`,
+			3: `foreign: not an analytics record: its event name is "", want "tyk.request"`,
+		}, refusedOf(t, e.ConsumeLogs(t.Context(), logs)))
+	}
+	assert.Equal(t, []string{"/items/0", "/items/2", "/items/4"}, d.texts(t, "tyk_analytics", "path"))
+}
+
+// The server says only that there is an equal key; looking tells of which index.
+func testUniqueIndexOfTheOperators(t *testing.T, server *peers.Mongo) {
+	d := freshTarget(t, server)
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("other", 7, 7)))
+	_, err := d.db.Collection("tyk_analytics").Indexes().CreateOne(t.Context(), mongo.IndexModel{
+		Keys: bson.D{{Key: "path", Value: 1}}, Options: options.Index().SetUnique(true),
+	})
+	require.NoError(t, err)
+	for range 2 {
+		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+		assert.Equal(t, map[int64]string{7: "constraint: a unique index of tyk_analytics has an equal key"}, reasons)
+		d.assertPaths(t, 0, 9)
+	}
+}
+
+// FerretDB does not take field names that begin with a dollar sign.
+func testDocumentsThatAreNotTaken(t *testing.T, server *peers.Mongo) {
+	d := withAll(freshTarget(t, server))
+	records := make([]analytics.Record, 100)
+	for i := range records {
+		records[i] = sample(i)
+	}
+	for _, i := range []int{0, 50, 99} {
+		records[i].Geo.CityNames = map[string]string{"$en": "x"}
+	}
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	assert.Len(t, reasons, 3)
+	for _, i := range []int64{0, 50, 99} {
+		assert.Equal(t, 2, strings.Count(reasons[i], "other: "), "%s: of both collections", reasons[i])
+	}
+	assert.Equal(t, 97, d.count(t, "tyk_analytics"))
+	assert.Equal(t, 97, d.count(t, "z_tyk_analyticz_acme"))
+}
+
+func testTooLarge(t *testing.T, server *peers.Mongo) {
+	d := freshTarget(t, server)
+	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3)}
+	records[1].UserAgent = strings.Repeat("x", maxBSONBytes)
+	records[2].RawRequest = strings.Repeat("x", maxBSONBytes)
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	assert.Len(t, reasons, 1)
+	assert.Regexp(t, `^too_large: a document of \d+ bytes; at most 16777216 are taken$`, reasons[1])
+	assert.Equal(t, []string{"/items/0", "/items/2", "/items/3"}, d.texts(t, "tyk_analytics", "path"))
+}
+
+func testNumbersAndTimesBeyond(t *testing.T, server *peers.Mongo) {
+	d := freshTarget(t, server)
+	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3)}
+	records[1].Geo.CityGeoNameID = math.MaxUint64
+	records[2].ExpireAt = time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	records[2].Day, records[2].ResponseCode = math.MaxInt32+1, math.MinInt64
+	records[3].TimeStamp = time.Time{}
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	assert.Equal(t, map[int64]string{1: "range: geo.city.geonameid: 18446744073709551615: number is out of range"}, reasons)
+	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
+	for _, document := range d.documents(t, "tyk_analytics") {
+		switch document.Lookup("path").StringValue() {
+		case "/items/2":
+			assert.EqualValues(t, math.MaxInt32+1, document.Lookup("day").Int64())
+			assert.EqualValues(t, math.MinInt64, document.Lookup("responsecode").Int64())
+		case "/items/3":
+			assert.EqualValues(t, -62135596800000, document.Lookup("timestamp").DateTime())
+		}
+	}
+}
+
+func testCleaning(t *testing.T, server *peers.Mongo) {
+	d := freshTarget(t, server)
+	dirty := sample(1)
+	dirty.Path = "/nul\x00and\x00nul"
+	dirty.RawPath = "/bad\xff\xfeutf8"
+	dirty.Tags = []string{"nul\x00", "bad\xff", ""}
+	dirty.Geo.CityNames = map[string]string{"k\x00": "v\xff"}
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, sample(0), dirty)))
+	document := d.documents(t, "tyk_analytics")[1]
+	assert.Equal(t, "/nul\x00and\x00nul", document.Lookup("path").StringValue(), "NUL is text to BSON")
+	assert.Equal(t, "/bad\uFFFDutf8", document.Lookup("rawpath").StringValue())
+	assert.Equal(t, "v\uFFFD", document.Lookup("geo", "city", "names", "k\uFFFD").StringValue())
+}
+
+func testOrganisationsWithOddNames(t *testing.T, server *peers.Mongo) {
+	d := withAll(freshTarget(t, server))
+	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3), sample(4)}
+	records[0].OrgID = "with space and ünïcode"
+	records[1].OrgID = "with$dollar"
+	records[2].OrgID = strings.Repeat("x", 300)
+	records[3].OrgID = ""
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	assert.Len(t, reasons, 2)
+	assert.Equal(t, `name: the organisation's id "with$dollar" cannot be in the name of a collection`, reasons[1])
+	assert.Contains(t, reasons[2], "name: ")
+	d.assertPaths(t, 0, 4)
+	assert.Equal(t, 1, d.count(t, organisationPrefix+"with space and ünïcode"))
+	assert.Equal(t, 1, d.count(t, organisationPrefix+"acme"))
+}
+
+func TestAnswersOfOtherDatabases(t *testing.T) {
+	t.Parallel()
+	server := peers.StartMongo(t)
+	key := func(name string) bson.E {
+		return bson.E{Key: "keyPattern", Value: bson.D{{Key: name, Value: int32(1)}}}
+	}
+	for name, c := range map[string]struct {
+		answer  bson.D
+		refused map[int64]string
+		retried string
+	}{
+		"MongoDB: stored before": {answer: faulty(2, fault(1, 11000, "E11000 dup key", key("_id")))},
+		"MongoDB: another index": {
+			answer:  faulty(2, fault(1, 11000, "E11000 dup key", key("path"))),
+			refused: map[int64]string{1: "constraint: E11000 dup key"},
+		},
+		"DocumentDB: stored before": {
+			answer: faulty(2, fault(1, 11000, "E11000 duplicate key error collection: tyk.tyk_analytics index: _id_ dup key")),
+		},
+		"an old MongoDB: stored before": {
+			answer: faulty(2, fault(1, 11000, "E11000 duplicate key error collection: tyk.tyk_analytics index: tyk.tyk_analytics.$_id_ dup key")),
+		},
+		"DocumentDB: another index": {
+			answer:  faulty(2, fault(1, 11000, "E11000 duplicate key error collection: tyk.tyk_analytics index: path_1 dup key")),
+			refused: map[int64]string{1: "constraint: E11000 duplicate key error collection: tyk.tyk_analytics index: path_1 dup key"},
+		},
+		"validation": {
+			answer:  faulty(2, fault(2, 121, "Document failed validation")),
+			refused: map[int64]string{2: "constraint: Document failed validation"},
+		},
+		"Cosmos DB asks for patience":        {answer: faulty(2, fault(0, 16500, "Request rate is large. RetryAfterMs=7, more")), retried: "Throttle (7ms)"},
+		"Cosmos DB asks for much patience":   {answer: failed(16500, "TooManyRequests", "RetryAfterMs=999999999"), retried: "Throttle (1m0s)"},
+		"Cosmos DB does not say how long":    {answer: failed(16500, "TooManyRequests", "Request rate is large"), retried: "Request rate is large"},
+		"a former primary":                   {answer: failed(10107, "NotWritablePrimary", "not primary"), retried: "not primary"},
+		"no rights":                          {answer: failed(13, "Unauthorized", "not authorized on tyk"), retried: "not authorized on tyk"},
+		"something unknown":                  {answer: failed(424242, "Whatever", "whatever"), retried: "whatever"},
+		"something unknown about a document": {answer: faulty(2, fault(0, 424242, "whatever")), retried: "whatever"},
+		"not replicated": {
+			answer: bson.D{{Key: "n", Value: int32(3)}, {Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: bson.D{
+				{Key: "code", Value: int32(64)}, {Key: "codeName", Value: "WriteConcernFailed"}, {Key: "errmsg", Value: "waiting for replication timed out"},
+			}}}, retried: "waiting for replication timed out",
+		},
+		"a document that there is not": {answer: faulty(2, fault(3, 121, "x")), retried: "speaks of document 3 of 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, l := startLink(t, server)
+			e := d.start(t)
+			l.on(once("insert", verdict{answer: c.answer}))
+			err := e.ConsumeLogs(t.Context(), samples("seg", 0, 2))
+			switch {
+			case c.retried != "":
+				require.ErrorContains(t, err, c.retried)
+				assert.False(t, consumererror.IsPermanent(err))
+				require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 2)))
+				d.assertPaths(t, 0, 2)
+			case c.refused != nil:
+				assert.Equal(t, c.refused, refusedOf(t, err))
+			default:
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+// Some databases refuse a whole command for one of its documents.
+func TestDocumentAmongManyIsFoundWithoutAHint(t *testing.T) {
+	t.Parallel()
+	d, l := startLink(t, peers.StartMongo(t))
+	e := d.start(t)
+	l.on(func(command bson.Raw) *verdict {
+		if !named(command, "insert") || !strings.Contains(string(command), `/items/333"`) && !strings.Contains(string(command), "/items/333\x00") {
+			return nil
+		}
+		return &verdict{answer: failed(22, "InvalidBSON", "there is something wrong somewhere")}
+	})
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 999)))
+	assert.Equal(t, map[int64]string{333: "other: (InvalidBSON) there is something wrong somewhere"}, reasons)
+	assert.Equal(t, 999, d.count(t, "tyk_analytics"))
+}
+
+func TestOneCollectionThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	d, l := startLink(t, peers.StartMongo(t))
+	d.config.Collections.Organisations.Enabled = true
+	e := d.start(t)
+	l.on(func(command bson.Raw) *verdict {
+		if name, ok := command.Lookup("insert").StringValueOK(); !ok || name != organisationPrefix+"acme" {
+			return nil
+		}
+		return &verdict{answer: failed(14031, "OutOfDiskSpace", "disk is full")}
+	})
+	records := []analytics.Record{sample(0), sample(1), sample(2)}
+	records[2].OrgID = "other"
+	err := e.ConsumeLogs(t.Context(), logsOf("seg", 0, records...))
+	require.ErrorContains(t, err, "z_tyk_analyticz_acme: (OutOfDiskSpace) disk is full")
+	assert.False(t, consumererror.IsPermanent(err))
+	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
+	assert.Equal(t, 1, d.count(t, organisationPrefix+"other"))
+	l.on(nil)
+	require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
+	assert.Equal(t, 2, d.count(t, organisationPrefix+"acme"))
+}
