@@ -24,7 +24,10 @@ func newPostgres(ctx context.Context, dir string) (*postgres, error) {
 	server, err := peers.NewPostgres(ctx, peers.PostgresDurable(),
 		// The time of each commit tells when a record became visible.
 		peers.PostgresConfig("track_commit_timestamp=on", "max_wal_size=4GB", "shared_buffers=256MB"))
-	return &postgres{server: server, dir: dir}, err
+	if err != nil {
+		return nil, err
+	}
+	return &postgres{server: server, dir: dir}, nil
 }
 
 func (*postgres) name() string { return "PostgreSQL" }

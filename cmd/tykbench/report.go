@@ -36,8 +36,9 @@ each on average. Speeds vary with the machine; the ratio, taken pair by pair in 
 
 {{.Records}} records from one Redis list through tykredis, tykfilter and the store's exporter; medians of {{.Runs}} runs, the
 stores in turn. The time is from the claim to the last acknowledgement, the CPU time is the collector's in that time,
-the peak is resident memory since its start. The bulk load is of the same rows, in the same run: ` + "`psql \\copy`" + ` from a
-file; for SQLite, whose work is the collector's own, a prepared insert for each row from memory, 2500 a transaction.
+the peak is resident memory since its start. The bulk load is of the same rows, in the same run: ` + "`psql \\copy`" + ` and
+` + "`LOAD DATA LOCAL`" + ` from a file; for SQLite, whose work is the collector's own, a prepared insert for each row from
+memory, 2500 a transaction.
 
 | store | records/s | CPU a record | peak memory | bulk load, rows/s | ratio to it, run by run | median |
 |---|---|---|---|---|---|---|

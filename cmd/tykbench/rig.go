@@ -22,12 +22,13 @@ type rig struct {
 	dir      string
 	redis    *peers.Redis
 	postgres *postgres
+	mariaDB  *mariaDB
 	sqlite   *sqlite
 }
 
 // destinations are those of the backlog.
 func (r *rig) destinations() []destination {
-	return []destination{nowhere{}, r.postgres, r.sqlite}
+	return []destination{nowhere{}, r.postgres, r.mariaDB, r.sqlite}
 }
 
 func newRig(ctx context.Context, binary string) (*rig, error) {
@@ -47,10 +48,17 @@ func newRig(ctx context.Context, binary string) (*rig, error) {
 		r.close()
 		return nil, err
 	}
+	if r.mariaDB, err = newMariaDB(ctx, dir); err != nil {
+		r.close()
+		return nil, err
+	}
 	return r, nil
 }
 
 func (r *rig) close() {
+	if r.mariaDB != nil {
+		r.mariaDB.server.Close()
+	}
 	if r.postgres != nil {
 		r.postgres.server.Close()
 	}

@@ -42,8 +42,7 @@ func (s *sqlite) check(ctx context.Context, rows int64) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	var stored int64
-	err = db.QueryRowContext(ctx, "SELECT count(*) FROM "+table).Scan(&stored)
+	stored, err := countRows(ctx, db, table)
 	return checkRows(stored, err, rows)
 }
 

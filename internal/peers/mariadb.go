@@ -175,7 +175,9 @@ func (m *MariaDB) own(file string) error {
 func (m *MariaDB) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...) //nolint:gosec // MariaDB's own programs
 	cmd.Dir = m.dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
+	// A server that starts deletes other servers' temporary tables where they share
+	// a directory.
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC", "TMPDIR="+m.dir)
 	if m.account != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: m.account}
 	}
