@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
 
 // maxSegmentName is the longest segment id, in bytes, that is stored as it is. An
@@ -71,6 +72,9 @@ func newBatch(logs plog.Logs, tables ...table) *batch {
 	b.entries = slices.Grow(b.entries, logs.LogRecordCount())
 	current := int32(noSegment) // segment of the record before
 	for _, resource := range logs.ResourceLogs().All() {
+		if _, rollups := resource.Resource().Attributes().Get(rollup.AttrFamily); rollups {
+			continue
+		}
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, log := range scope.LogRecords().All() {
 				current = b.add(log, current)
@@ -188,12 +192,17 @@ func identify(uid string) (string, int64) {
 	if parsed, err := analytics.ParseUID(uid); err == nil {
 		name, index = parsed.Segment, parsed.Index
 	}
+	return ledgerSegment(name), index
+}
+
+// ledgerSegment is a segment's name as the ledger has it.
+func ledgerSegment(name string) string {
 	name = cleanText(name)
 	if len(name) > maxSegmentName {
 		sum := sha256.Sum256([]byte(name))
 		name = "sha256:" + hex.EncodeToString(sum[:])
 	}
-	return name, index
+	return name
 }
 
 // dropRepeated takes out records that are in the push a second time.
@@ -284,11 +293,13 @@ func (b *batch) refusedError(destination string) error {
 
 // lockKeys names the segments of tables for locks: the same keys in the same order
 // in every process, few however many segments there are.
-func (b *batch) lockKeys(sinks []string) []int64 {
-	keys := make([]int64, 0, len(sinks)*min(len(b.segments), lockStripes))
+func (b *batch) lockKeys(sinks []string) []int64 { return lockKeysOf(sinks, b.segments) }
+
+func lockKeysOf(sinks []string, segments []segment) []int64 {
+	keys := make([]int64, 0, len(sinks)*min(len(segments), lockStripes))
 	for _, sink := range sinks {
-		for i := range b.segments {
-			keys = append(keys, lockKey(sink, b.segments[i].name))
+		for i := range segments {
+			keys = append(keys, lockKey(sink, segments[i].name))
 		}
 	}
 	slices.Sort(keys)

@@ -78,6 +78,14 @@ type TablesConfig struct {
 	MCP TableConfig `mapstructure:"mcp"`
 	// Uptime counts uptime checks by hour.
 	Uptime TableConfig `mapstructure:"uptime"`
+	// Aggregated holds rollups of requests that are neither of GraphQL nor of MCP.
+	Aggregated TableConfig `mapstructure:"aggregated"`
+	// GraphAggregated holds rollups of GraphQL requests.
+	GraphAggregated TableConfig `mapstructure:"graph_aggregated"`
+	// MCPAggregated holds rollups of MCP requests.
+	MCPAggregated TableConfig `mapstructure:"mcp_aggregated"`
+	// Latency holds what percentiles of latencies are computed from.
+	Latency TableConfig `mapstructure:"latency"`
 }
 
 // TableConfig is one table.
@@ -120,6 +128,11 @@ func createDefaultConfig() component.Config {
 			Graph:    TableConfig{Name: "tyk_analytics_graph"},
 			MCP:      TableConfig{Name: "tyk_analytics_mcp"},
 			Uptime:   TableConfig{Name: "tyk_uptime_analytics"},
+
+			Aggregated:      TableConfig{Name: "tyk_aggregated"},
+			GraphAggregated: TableConfig{Name: "tyk_graph_aggregated"},
+			MCPAggregated:   TableConfig{Name: "tyk_mcp_aggregated"},
+			Latency:         TableConfig{Name: "otelcol_tyk_latency"},
 		},
 		Timezone:     "UTC",
 		MaxOpenConns: 10,
@@ -169,7 +182,16 @@ func (c *TablesConfig) list() []struct {
 	return []struct {
 		TableConfig
 		layout *layout
-	}{{c.Requests, requestLayout}, {c.Graph, graphLayout}, {c.MCP, mcpLayout}, {c.Uptime, uptimeLayout}}
+	}{
+		{c.Requests, requestLayout},
+		{c.Graph, graphLayout},
+		{c.MCP, mcpLayout},
+		{c.Uptime, uptimeLayout},
+		{c.Aggregated, aggregatedLayout},
+		{c.GraphAggregated, graphAggregatedLayout},
+		{c.MCPAggregated, mcpAggregatedLayout},
+		{c.Latency, latencyLayout},
+	}
 }
 
 // enabledTables are the tables to be written, that of the requests first.
@@ -203,7 +225,7 @@ func (c *TablesConfig) Validate() error {
 		keys[strings.ToLower(t.Name)] = key
 	}
 	if len(keys) == 0 {
-		errs = append(errs, errors.New("no table is enabled, so nothing would be stored: enable requests, graph, mcp or uptime"))
+		errs = append(errs, errors.New("no table is enabled, so nothing would be stored: enable requests, graph, mcp, uptime, aggregated, graph_aggregated, mcp_aggregated or latency"))
 	}
 	return errors.Join(errs...)
 }

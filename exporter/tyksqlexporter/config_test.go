@@ -32,6 +32,11 @@ func TestConfigIsRead(t *testing.T) {
 		Graph:    TableConfig{Enabled: true, Name: "my_graph"},
 		MCP:      TableConfig{Enabled: true, Name: "my_mcp"},
 		Uptime:   TableConfig{Enabled: true, Name: "my_uptime"},
+
+		Aggregated:      TableConfig{Enabled: true, Name: "my_aggregated"},
+		GraphAggregated: TableConfig{Enabled: true, Name: "my_graph_aggregated"},
+		MCPAggregated:   TableConfig{Enabled: true, Name: "my_mcp_aggregated"},
+		Latency:         TableConfig{Enabled: true, Name: "my_latency"},
 	}
 	all.TableSharding = true
 	all.RetentionDays = 90
@@ -187,7 +192,7 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		},
 		"nothing to write": {
 			func(c *Config) { c.Tables.Requests.Enabled = false },
-			`tables: no table is enabled, so nothing would be stored: enable requests, graph, mcp or uptime`,
+			`tables: no table is enabled, so nothing would be stored: enable requests, graph, mcp, uptime, aggregated, graph_aggregated, mcp_aggregated or latency`,
 		},
 		"a zone that is none": {
 			func(c *Config) { c.Timezone = "Mars/Base" },

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -30,6 +31,9 @@ type store interface {
 	// batch was stored, or it cannot be known whether the transaction went through,
 	// and the ledger tells the next attempt.
 	write(ctx context.Context, b *batch) error
+	// writeRollups stores the groups of the batch as write does records. It returns a
+	// rollup.OverlapError where some were stored in part.
+	writeRollups(ctx context.Context, b *rollupBatch) error
 	// ahead makes the tables that the day after now needs.
 	ahead(ctx context.Context, now time.Time) error
 	// drop drops the tables of days that are older than a number of days at now, and
@@ -58,6 +62,7 @@ type sqlExporter struct {
 	tables    []table
 	calendar  calendar
 	logger    *zap.Logger
+	rollups   rollupTables
 	telemetry *telemetry
 	store     store
 	health    sink.Health
@@ -73,8 +78,8 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	}
 	tables := config.enabledTables()
 	e := &sqlExporter{
-		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), logger: set.Logger,
-		telemetry: newTelemetry(builder, tables),
+		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: newRollupTables(tables), logger: set.Logger,
+		telemetry: newTelemetry(builder, ofRecords(tables)),
 	}
 	if e.store, err = newStore(config, set.Logger); err != nil {
 		return nil, err
@@ -146,7 +151,23 @@ func (e *sqlExporter) shutdown(context.Context) error {
 // push stores the records. Its error is either permanent and names the records
 // that are refused, everything else being stored, or it asks for another attempt.
 func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
-	b := newBatch(logs, e.tables...)
+	groups, err := rollup.FromLogs(logs)
+	if err != nil {
+		return err // waits until somebody mends the pipeline, since nothing may be lost
+	}
+	if len(groups) == 0 {
+		return e.pushRecords(ctx, logs)
+	}
+	err = e.pushRollups(ctx, groups)
+	if len(groups) < logs.ResourceLogs().Len() {
+		err = errors.Join(err, e.pushRecords(ctx, logs))
+	}
+	return err
+}
+
+// pushRecords stores what is no rollup.
+func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
+	b := newBatch(logs, ofRecords(e.tables)...)
 	defer b.release()
 	if !b.empty() {
 		began := time.Now()

@@ -110,10 +110,11 @@ func wantedRows(t *testing.T, file, wire string) []string {
 
 func testPostgresTablesAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
 	d := withAllTables(postgresTarget(server)(t))
+	withRollups(d)
 	d.config.Tables.Uptime.Enabled = true
 	d.start(t)
 	want := goldenJSON[map[string]tableDDL](t, "columns.json")
-	require.Len(t, want, 4)
+	require.Len(t, want, 7)
 	for table := range want {
 		var got tableDDL
 		for _, line := range d.texts(t, `select json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),

@@ -66,6 +66,7 @@ func anyDatabase() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, uptimeTests)
 	maps.Copy(tests, shardingTests)
 	maps.Copy(tests, retentionTests)
+	maps.Copy(tests, rollupTests)
 	return tests
 }
 
@@ -74,6 +75,7 @@ func overSimpleProtocol() map[string]func(*testing.T, newTarget) {
 	tests := map[string]func(*testing.T, newTarget){}
 	maps.Copy(tests, refusedTests)
 	maps.Copy(tests, tableTests)
+	maps.Copy(tests, rollupTests)
 	maps.Copy(tests, uptimeTests)
 	maps.Copy(tests, shardingTests)
 	return tests

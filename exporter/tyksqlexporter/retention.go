@@ -67,7 +67,7 @@ func (s *sqliteStore) drop(ctx context.Context, now time.Time, days int) ([]stri
 		if err != nil {
 			return err
 		}
-		for _, of := range s.calendar.oldShards(s.sinks, relations, now, days) {
+		for _, of := range s.calendar.oldShards(s.wanted, relations, now, days) {
 			if err := execEach(ctx, conn, "drop table "+quoteSQLite(of.relation())); err != nil {
 				return err
 			}

@@ -123,14 +123,16 @@ func (m *memory[T]) forgetAll() {
 // serverStore writes to a database server.
 type serverStore struct {
 	server   server
-	sinks    []table // as the batch's parts
+	tables   []table // all
+	sinks    []table // those of records, as the batch's parts
 	calendar calendar
 	logger   *zap.Logger
 	ready    atomic.Bool // the current tables were found or made, and did not change since
 }
 
 func newServerStore(config *Config, s server, logger *zap.Logger) *serverStore {
-	return &serverStore{server: s, sinks: config.enabledTables(), calendar: config.calendar(), logger: logger}
+	tables := config.enabledTables()
+	return &serverStore{server: s, tables: tables, sinks: ofRecords(tables), calendar: config.calendar(), logger: logger}
 }
 
 func (s *serverStore) close() error { return s.server.close() }
@@ -140,7 +142,7 @@ func (s *serverStore) open(ctx context.Context) error {
 	if s.ready.Load() {
 		return nil
 	}
-	if err := s.extend(ctx, s.calendar.current(s.sinks, time.Now())); err != nil {
+	if err := s.extend(ctx, s.calendar.current(s.tables, time.Now())); err != nil {
 		return err
 	}
 	s.ready.Store(true)
@@ -152,7 +154,7 @@ func (s *serverStore) ahead(ctx context.Context, now time.Time) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	return s.extend(ctx, s.calendar.current(s.sinks, now))
+	return s.extend(ctx, s.calendar.current(s.tables, now))
 }
 
 // extend finds or makes those of the shards that are not known yet.
@@ -167,10 +169,16 @@ func (s *serverStore) extend(ctx context.Context, shards []shard) error {
 }
 
 func (s *serverStore) write(ctx context.Context, b *batch) error {
+	return s.persist(ctx, func() error { return s.apply(ctx, b) }, b.rewind)
+}
+
+// persist makes attempts, with a rewind before each further one, until one succeeds
+// or there is something to wait for.
+func (s *serverStore) persist(ctx context.Context, apply func() error, rewind func()) error {
 	for races := 0; ; {
 		err := s.open(ctx)
 		if err == nil {
-			err = s.apply(ctx, b)
+			err = apply()
 		}
 		if err == nil {
 			return nil
@@ -178,14 +186,14 @@ func (s *serverStore) write(ctx context.Context, b *batch) error {
 		if missing, ok := errors.AsType[*missingShards](err); ok {
 			err = s.extend(ctx, missing.shards)
 			if err == nil {
-				b.rewind()
+				rewind()
 				continue
 			}
 		}
 		action, _ := s.server.classify(err)
 		if (action == actionAgain || errors.Is(err, errRaced)) && races < maxRaces {
 			races++
-			b.rewind()
+			rewind()
 			continue
 		}
 		switch action {
@@ -235,7 +243,7 @@ func (s *serverStore) drop(ctx context.Context, now time.Time, days int) ([]stri
 	}
 	var dropped []string
 	var errs []error
-	for _, of := range s.calendar.oldShards(s.sinks, relations, now, days) {
+	for _, of := range s.calendar.oldShards(s.tables, relations, now, days) {
 		if err := s.server.drop(ctx, of.relation()); err != nil {
 			errs = append(errs, fmt.Errorf("drop table %q: %w", of.relation(), err))
 			continue // such as a view of the operator's; the others go all the same

@@ -36,7 +36,8 @@ var sqlitePragmas = []string{
 // at a time anyway.
 type sqliteStore struct {
 	db         *sql.DB
-	sinks      []table                 // as the batch's parts
+	wanted     []table                 // all that are written
+	sinks      []table                 // those of records, as the batch's parts
 	tables     map[string]*sqliteTable // known, by relation; whoever has the connection uses it
 	calendar   calendar
 	indexes    bool
@@ -52,7 +53,7 @@ func newSQLiteStore(config *Config, logger *zap.Logger) *sqliteStore {
 	db.SetMaxIdleConns(1) // kept for ever: a database in memory lives as long as its connection
 	return &sqliteStore{
 		db: db, datasource: datasource, logger: logger,
-		sinks: config.enabledTables(), calendar: config.calendar(), indexes: config.Indexes,
+		wanted: config.enabledTables(), sinks: ofRecords(config.enabledTables()), calendar: config.calendar(), indexes: config.Indexes,
 	}
 }
 
@@ -128,7 +129,7 @@ func (s *sqliteStore) open(ctx context.Context) error {
 	}
 	defer func() { _ = conn.Close() }() // only gives it back
 	tables := map[string]*sqliteTable{}
-	for _, of := range s.calendar.current(s.sinks, time.Now()) {
+	for _, of := range s.calendar.current(s.wanted, time.Now()) {
 		tables[of.relation()] = newSQLiteTable(of, s.indexes)
 	}
 	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, tables) })

@@ -80,8 +80,11 @@ func newSQLiteTable(of shard, indexes bool) *sqliteTable {
 		t.create = append(t.create, "create index if not exists "+quoteSQLite(index.name)+
 			" on "+quoteSQLite(relation)+` ("`+strings.Join(index.columns, `", "`)+`")`)
 	}
-	if of.layout.kind == kindUptime {
+	switch of.layout.kind {
+	case kindUptime:
 		t.insert = sqliteUpsert(relation)
+	case kindRollup:
+		t.insert = sqliteAdd(relation, of.layout.rollups)
 	}
 	return t
 }

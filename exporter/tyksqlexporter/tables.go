@@ -1,6 +1,7 @@
 package tyksqlexporter
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -14,6 +15,7 @@ const (
 	kindGraph
 	kindMCP
 	kindUptime
+	kindRollup  // no record, but what was counted of some
 	kindForeign // not an analytics record
 )
 
@@ -35,7 +37,8 @@ type layout struct {
 	key     string // of the configuration's tables, and in metrics
 	kind    kind
 	columns []column
-	primary string // the column of the primary key, empty without one
+	primary string         // the column of the primary key, empty without one
+	rollups []rollupColumn // of a table of rollups, as columns
 }
 
 // index is an index of a table.
@@ -49,6 +52,10 @@ type index struct {
 func (l *layout) indexes(s shard, wanted bool) []index {
 	relation := s.relation()
 	switch {
+	case l == graphAggregatedLayout, l == mcpAggregatedLayout && s.day != "": // as Tyk Pump
+		return nil
+	case l.kind == kindRollup:
+		return []index{{relation + "_idx_dimension", rollupIndex}}
 	case l.kind == kindUptime && s.day == "":
 		return []index{{"dimension", uptimeIndex}}
 	case l.kind == kindUptime:
@@ -79,6 +86,7 @@ var (
 	// wantedIndexes are the columns by which Tyk Dashboard looks for requests, always
 	// together with a span of time, the newest first.
 	wantedIndexes = []string{"orgid", "apiid", "apikey"}
+	rollupIndex   = []string{"dimension", "timestamp", "org_id", "dimension_value"}
 	uptimeIndex   = []string{"timestamp", "org_id", "dimension", "dimension_value"}
 )
 
@@ -93,6 +101,11 @@ var (
 type table struct {
 	layout *layout
 	name   string
+}
+
+// ofRecords are the tables that hold records.
+func ofRecords(tables []table) []table {
+	return slices.DeleteFunc(slices.Clone(tables), func(t table) bool { return t.layout.kind == kindRollup })
 }
 
 // tableNamesOf lists names for people.

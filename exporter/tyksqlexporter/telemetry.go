@@ -2,6 +2,7 @@ package tyksqlexporter
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -60,6 +61,28 @@ func (t *telemetry) count(ctx context.Context, b *batch) {
 	}
 	for reason, n := range reasons {
 		t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
+	}
+}
+
+// countRollups books the records of groups whose write was successful.
+func (t *telemetry) countRollups(ctx context.Context, b *rollupBatch) {
+	for i := range b.groups {
+		n := b.groups[i].Records.Len()
+		key := attribute.String("table", latencyLayout.key)
+		if to, ok := b.tables.families[b.groups[i].Family]; ok {
+			key = attribute.String("table", to.layout.key)
+		}
+		switch b.states[i] {
+		case statePending:
+			t.builder.ExporterTyksqlRecords.Add(ctx, n, metric.WithAttributes(attribute.String("outcome", "stored"), key))
+		case stateApplied:
+			t.builder.ExporterTyksqlRecords.Add(ctx, n, metric.WithAttributes(attribute.String("outcome", "already_applied"), key))
+		case stateNotTaken:
+			t.builder.ExporterTyksqlRecords.Add(ctx, n, t.notTaken)
+		case stateRefused:
+			reason, _, _ := strings.Cut(b.reasons[i], ":")
+			t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", reason)))
+		}
 	}
 }
 

@@ -218,8 +218,11 @@ var (
 )
 
 // lastCheck is the counter's last time as both databases read and SQLite sorts it.
-func (c *uptimeCounter) lastCheck() string {
-	at := c.last
+func (c *uptimeCounter) lastCheck() string { return storedTime(c.last) }
+
+// storedTime is an instant as databases read and SQLite sorts it, or the nearest
+// that they have.
+func storedTime(at time.Time) string {
 	switch {
 	case at.Before(earliestCheck):
 		at = earliestCheck

@@ -75,7 +75,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterTyksqlRecords, err = builder.meter.Int64Counter(
 		"otelcol_exporter_tyksql_records",
-		metric.WithDescription("Number of records of committed writes, by what became of them in each table. not_taken are the records that no enabled table holds. [Alpha]"),
+		metric.WithDescription("Number of records of committed writes, by what became of them in each table; those of rollups are the records that were counted. not_taken are the records that no enabled table holds. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

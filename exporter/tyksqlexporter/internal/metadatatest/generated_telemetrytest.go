@@ -56,7 +56,7 @@ func AssertEqualExporterTyksqlLedgerPrunedRows(t *testing.T, tt *componenttest.T
 func AssertEqualExporterTyksqlRecords(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_tyksql_records",
-		Description: "Number of records of committed writes, by what became of them in each table. not_taken are the records that no enabled table holds. [Alpha]",
+		Description: "Number of records of committed writes, by what became of them in each table; those of rollups are the records that were counted. not_taken are the records that no enabled table holds. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -1,0 +1,183 @@
+package tyksqlexporter
+
+import (
+	"compress/gzip"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+)
+
+// rollupGolden is where the rows of Tyk Pump are, and the records it made them of.
+var rollupGolden = filepath.Join("..", "..", "internal", "rollup", "testdata", "golden")
+
+func withRollups(d target) target {
+	d.config.Tables.Aggregated.Enabled, d.config.Tables.GraphAggregated.Enabled, d.config.Tables.MCPAggregated.Enabled = true, true, true
+	return d
+}
+
+// onlyRollups leaves the table of records out.
+func onlyRollups(d target) target {
+	d.config.Tables.Requests.Enabled = false
+	return withRollups(d)
+}
+
+func readRollupGolden(t testing.TB, name string) []byte {
+	t.Helper()
+	file, err := os.Open(filepath.Join(rollupGolden, name))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, file.Close()) }()
+	unzipped, err := gzip.NewReader(file)
+	require.NoError(t, err)
+	content, err := io.ReadAll(unzipped)
+	require.NoError(t, err)
+	return content
+}
+
+func rollupRecords(t testing.TB, wire string) []analytics.Record {
+	t.Helper()
+	decode := map[string]func([]byte, *analytics.Record) error{
+		"msgpack": analytics.DecodeMsgpack, "protobuf": analytics.DecodeProtobuf,
+	}[wire]
+	content := readRollupGolden(t, "records-"+wire+".bin.gz")
+	var records []analytics.Record
+	for len(content) > 0 {
+		n := binary.BigEndian.Uint32(content)
+		var r analytics.Record
+		require.NoError(t, decode(content[4:4+n], &r))
+		records = append(records, r)
+		content = content[4+n:]
+	}
+	return records
+}
+
+// purges gives which records were one purge of Tyk Pump.
+func purges(t testing.TB, batching string) [][]int {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(rollupGolden, "batches.json"))
+	require.NoError(t, err)
+	var all map[string][][]int
+	require.NoError(t, json.Unmarshal(content, &all))
+	require.NotEmpty(t, all[batching])
+	return all[batching]
+}
+
+// tableRow is one row of a table; numbers are floats.
+type tableRow map[string]any
+
+func (r tableRow) number(name string) float64 {
+	number, _ := r[name].(float64)
+	return number
+}
+
+func (r tableRow) text(name string) string {
+	text, _ := r[name].(string)
+	return text
+}
+
+// key names the row but for its bucket.
+func (r tableRow) key() string {
+	return fmt.Sprintf("%s|%s|%s|%s|%s", r.text("org_id"), r.text("api_id"), r.text("dimension"), r.text("dimension_value"), r.text("day"))
+}
+
+func goldenRollupRows(t testing.TB, configuration string) []tableRow {
+	t.Helper()
+	var rows []tableRow
+	for line := range strings.Lines(string(readRollupGolden(t, "sql/"+configuration+".jsonl.gz"))) {
+		var row tableRow
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// rollupRows reads a table of rollups.
+func rollupRows(t testing.TB, d target, of *layout, relation string) []tableRow {
+	t.Helper()
+	postgres := d.config.Driver == driverPostgres
+	columns := make([]string, 0, len(of.columns))
+	for _, c := range of.columns {
+		name := c.name
+		if c.class == classTime {
+			if name = "substr(" + name + " || '', 1, 19)"; postgres {
+				name = "to_char(" + c.name + " at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+			}
+		}
+		columns = append(columns, "'"+c.name+"', "+name)
+	}
+	build := "json_object("
+	if postgres {
+		build = "json_build_object("
+	}
+	var rows []tableRow
+	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as text) from "+relation+" order by id") {
+		var row tableRow
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// rolledUp makes rollups of a chunk and delivers them, in other cuts as long as the
+// store asks for them, as the processor does.
+func rolledUp(t testing.TB, e consumer.Logs, a *rollup.Aggregator, chunk plog.Logs) error {
+	t.Helper()
+	var cut rollup.Cut
+	for {
+		groups, _ := a.Aggregate(chunk, cut)
+		logs := plog.NewLogs()
+		rollup.AppendLogs(logs, "", groups)
+		err := e.ConsumeLogs(t.Context(), logs)
+		overlap, ok := asOverlap(err)
+		if !ok {
+			return err
+		}
+		cut, err = cut.With(overlap.Overlaps)
+		require.NoError(t, err)
+	}
+}
+
+// aggregator counts by the hour in UTC, unless change says otherwise.
+func aggregator(t testing.TB, change func(*rollup.Settings)) *rollup.Aggregator {
+	t.Helper()
+	settings := rollup.Settings{Minutes: 60, Zone: "UTC", TraceTags: true}
+	if change != nil {
+		change(&settings)
+	}
+	a, err := rollup.NewAggregator(settings)
+	require.NoError(t, err)
+	return a
+}
+
+// aHit is a request to the i-th of five APIs by one of seven keys.
+func aHit(i int) analytics.Record {
+	r := sample(i)
+	r.APIID, r.APIKey, r.TimeStamp = fmt.Sprintf("api-%d", i%5), fmt.Sprintf("key-%d", i%7), testTime.Add(time.Duration(i)*time.Second)
+	r.RequestTime, r.Latency = int64(i), analytics.Latency{Total: int64(i), Upstream: int64(i / 2)}
+	if i%4 == 3 {
+		r.ResponseCode = 500
+	}
+	r.TrackPath, r.Path = true, fmt.Sprintf("/items/%d", i%3)
+	return r
+}
+
+// hits makes a chunk of the records of a segment from first to last.
+func hits(segment string, first, last int) plog.Logs {
+	var records []analytics.Record
+	for i := first; i <= last; i++ {
+		records = append(records, aHit(i))
+	}
+	return logsOf(segment, int64(first), records...)
+}
