@@ -103,6 +103,9 @@ func quoteMySQL(name string) string { return "`" + strings.ReplaceAll(name, "`",
 
 // mysqlType is the type of a column in a table of ours: that of Tyk Pump.
 func mysqlType(of *layout, c column) string {
+	if of.kind == kindRollup && c.name == of.primary {
+		return "varchar(" + strconv.Itoa(maxRowID) + ")" // Tyk Pump's 191 characters hold few ids
+	}
 	if of.kind == kindUptime && c.class == classText && (c.name == of.primary || slices.Contains(uptimeIndex, c.name)) {
 		return "varchar(" + strconv.Itoa(mysqlKeyLength) + ")"
 	}
@@ -134,8 +137,11 @@ func newMySQLTable(of shard, indexes bool) *mysqlTable {
 	t.create = "create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + "\n" + mysqlOptions
 	t.insert = "insert into " + t.quoted + " (" + strings.Join(names, ", ") + ") values "
 	t.row = "(?" + strings.Repeat(",?", len(names)-1) + ")"
-	if of.layout.kind == kindUptime {
+	switch of.layout.kind {
+	case kindUptime:
 		t.update = mysqlUpdate()
+	case kindRollup:
+		t.update = mysqlAdd(of.layout.rollups)
 	}
 	return t
 }

@@ -32,7 +32,7 @@ func (e *sqlExporter) write(ctx context.Context, b *batch) error {
 }
 
 func (e *sqlExporter) writePiece(ctx context.Context, b *batch, list []int32) error {
-	piece := b.pick(list, e.tables)
+	piece := b.pick(list, ofRecords(e.tables))
 	defer piece.release()
 	if err := e.store.write(ctx, piece); err != nil {
 		return err

@@ -104,7 +104,10 @@ func (b *rollupBatch) sink(g *rollup.Group) string {
 		}
 		to = *b.tables.latency
 	}
-	return to.name + " " + g.Family.String() + " " + g.Settings
+	// A name of every database's ledger: with a hash of all, it may lose its end.
+	const longest, hashed = 64, 17
+	sum := xxhash.Sum64String(to.name + " " + g.Family.String() + " " + g.Settings)
+	return to.name[:min(len(to.name), longest-hashed)] + fmt.Sprintf("/%016x", sum)
 }
 
 // rewind forgets what an attempt to write found out, before the next one.

@@ -110,19 +110,25 @@ func rollupRows(t testing.TB, d target, of *layout, relation string) []tableRow 
 	columns := make([]string, 0, len(of.columns))
 	for _, c := range of.columns {
 		name := c.name
+		if name == "timestamp" {
+			name = `"timestamp"`
+		}
 		if c.class == classTime {
-			if name = "substr(" + name + " || '', 1, 19)"; postgres {
+			if name = "substr(cast(" + name + " as char(40)), 1, 19)"; postgres {
 				name = "to_char(" + c.name + " at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 			}
 		}
 		columns = append(columns, "'"+c.name+"', "+name)
 	}
-	build := "json_object("
-	if postgres {
+	build, text := "json_object(", "text"
+	switch d.config.Driver {
+	case driverPostgres:
 		build = "json_build_object("
+	case driverMySQL:
+		text = "char"
 	}
 	var rows []tableRow
-	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as text) from "+relation+" order by id") {
+	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as "+text+") from "+relation+" order by id") {
 		var row tableRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)

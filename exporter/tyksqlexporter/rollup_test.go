@@ -173,7 +173,7 @@ func checkRow(t *testing.T, row tableRow, of *layout) {
 		owner = row.text("api_id")
 	}
 	name := fmt.Sprintf("%.0f%s%s%s", row.number("timestamp"), owner, row.text("dimension"), row.text("dimension_value"))
-	if id := fmt.Sprintf("%x", name); id != row.text("id") {
+	if id := fmt.Sprintf("%x", name); id != row.text("id") && len(row.text("id")) != maxRowID {
 		assert.Fail(t, "id", "want %s, got %s", id, row.text("id"))
 	}
 	hits := max(row.number("counter_hits"), 1)
@@ -217,9 +217,13 @@ func pushGolden(t *testing.T, d target, c goldenRollup, batching string) {
 
 // compareByHour compares rows with those of Tyk Pump's purges of one hour each,
 // times of which made the rows.
-func compareByHour(t *testing.T, got []tableRow, times float64) {
+func compareByHour(t *testing.T, d target, got []tableRow, times float64) {
 	t.Helper()
 	want := goldenRollupRows(t, "sql_aggregate-postgres-by-hour")
+	if d.config.Driver == driverMySQL { // which does not hold longer ids
+		long := func(row tableRow) bool { return len(row.text("id")) >= maxRowID }
+		got, want = slices.DeleteFunc(got, long), slices.DeleteFunc(want, long)
+	}
 	slices.SortFunc(want, func(x, y tableRow) int { return strings.Compare(x.text("id"), y.text("id")) })
 	require.Equal(t, len(want), len(got)) //nolint:testifylint // a list of all would not help
 	for i, w := range want {
@@ -247,7 +251,7 @@ func compareByHour(t *testing.T, got []tableRow, times float64) {
 func testRollupsByHour(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	pushGolden(t, d, goldenRollup{keep: withoutTCP}, "by_hour")
-	compareByHour(t, rollupRows(t, d, aggregatedLayout, "tyk_aggregated"), 1)
+	compareByHour(t, d, rollupRows(t, d, aggregatedLayout, "tyk_aggregated"), 1)
 }
 
 // The rows of Tyk Pump are there already, in the table that it made: ours are added.
@@ -255,6 +259,9 @@ func testRollupsAddToTykPump(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.start(t) // the same table, see "tables are those of Tyk Pump"
 	for _, row := range goldenRollupRows(t, "sql_aggregate-postgres-by-hour") {
+		if len(row.text("id")) > maxRowID && d.config.Driver == driverMySQL {
+			continue
+		}
 		names, values := []string{}, []string{}
 		for _, c := range aggregatedLayout.columns {
 			value := "0"
@@ -263,8 +270,16 @@ func testRollupsAddToTykPump(t *testing.T, fresh newTarget) {
 				value = "'{}'"
 			case c.name == "counter_error_list":
 				value = "'[]'"
-			case c.class == classText || c.class == classTime:
+			case c.class == classText:
 				value = "'" + strings.ReplaceAll(row.text(c.name), "'", "''") + "'"
+				if d.config.Driver == driverMySQL {
+					value = strings.ReplaceAll(value, `\`, `\\`)
+				}
+			case c.class == classTime:
+				value = "'" + strings.Replace(row.text(c.name)[:19], "T", " ", 1) + "'"
+				if d.config.Driver == driverPostgres {
+					value += "::timestamp at time zone 'UTC'"
+				}
 			case row[c.name] != nil:
 				value = decimal(row.number(c.name))
 			}
@@ -273,7 +288,7 @@ func testRollupsAddToTykPump(t *testing.T, fresh newTarget) {
 		d.exec(t, "insert into tyk_aggregated ("+strings.Join(names, ", ")+") values ("+strings.Join(values, ", ")+")")
 	}
 	pushGolden(t, d, goldenRollup{keep: withoutTCP}, "mixed")
-	compareByHour(t, rollupRows(t, d, aggregatedLayout, "tyk_aggregated"), 2)
+	compareByHour(t, d, rollupRows(t, d, aggregatedLayout, "tyk_aggregated"), 2)
 }
 
 func testRollupsAnySplit(t *testing.T, fresh newTarget) {
@@ -444,10 +459,12 @@ func testRollupsLongValues(t *testing.T, fresh newTarget) {
 		require.NoError(t, rolledUp(t, e, a, logsOf("seg", int64(2*i), r, other)))
 	}
 	assert.EqualValues(t, 4, totalHits(t, d))
-	assert.Equal(t, []string{"2", "2"}, d.texts(t, "select cast(counter_hits as text) from tyk_aggregated where dimension = 'endpoints'"))
+	assert.EqualValues(t, 2, d.number(t, "select count(*) from tyk_aggregated where dimension = 'endpoints' and counter_hits = 2"))
 	assert.EqualValues(t, 3001, d.number(t, "select min(length(counter_identifier)) from tyk_aggregated where dimension = 'endpoints'"))
-	assert.Empty(t, d.texts(t, "select id from tyk_aggregated where "+map[string]string{driverPostgres: "length(id) > 760", driverSQLite: "dimension_value like '%~%'"}[d.config.Driver]))
-	assert.Equal(t, []string{"nul\uFFFD and \uFFFD"}, d.texts(t, "select counter_human_identifier from tyk_aggregated where dimension = 'apikeys' and dimension_value = '"+strings.ReplaceAll(r.APIKey, "'", "''")+"'"))
+	cut := d.number(t, "select count(*) from tyk_aggregated where dimension_value like '%~%'")
+	assert.Equal(t, d.config.Driver == driverPostgres, cut > 0, "where an index does not hold them")
+	assert.Equal(t, []string{"nul\uFFFD and \uFFFD"}, d.texts(t, "select counter_human_identifier from tyk_aggregated where counter_human_identifier like 'nul%'"))
+	assert.Equal(t, []string{r.APIKey}, d.texts(t, "select dimension_value from tyk_aggregated where counter_human_identifier like 'nul%'"))
 }
 
 func testRollupsBesideRecords(t *testing.T, fresh newTarget) {

@@ -6,12 +6,6 @@ import (
 	"slices"
 )
 
-// rollupSession is what a session of a server also does that takes rollups.
-type rollupSession interface {
-	// add adds the rows to those of the same ids, or inserts them, in one statement.
-	add(ctx context.Context, p rollupPortion) error
-}
-
 // writeRollups stores the groups of the batch in one transaction, together with
 // their ledger rows, as write does records.
 func (s *serverStore) writeRollups(ctx context.Context, b *rollupBatch) error {
@@ -25,11 +19,7 @@ func (s *serverStore) applyRollups(ctx context.Context, b *rollupBatch) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer connected.release()
-	adding, ok := connected.(rollupSession)
-	if !ok {
-		return schemaErrorf("driver: this one stores no rollups yet")
-	}
-	t := &rollupTransaction{store: s, session: connected, adding: adding, batch: b}
+	t := &rollupTransaction{store: s, session: connected, batch: b}
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
@@ -50,7 +40,6 @@ func (s *serverStore) applyRollups(ctx context.Context, b *rollupBatch) error {
 type rollupTransaction struct {
 	store   *serverStore
 	session session
-	adding  rollupSession
 	batch   *rollupBatch
 }
 
@@ -76,7 +65,7 @@ func (t *rollupTransaction) addAll(ctx context.Context, groups []int) error {
 		return &missingShards{shards: missing}
 	}
 	for _, p := range portions {
-		if err := t.adding.add(ctx, p); err != nil {
+		if err := t.session.add(ctx, p); err != nil {
 			return fmt.Errorf("add to %s: %w", p.relation(), err)
 		}
 	}
@@ -135,7 +124,7 @@ func (t *rollupTransaction) addAround(ctx context.Context, group int) error {
 		}
 		rows := p.rows
 		p.rows = slices.DeleteFunc(slices.Clone(rows), (*rollupRow).long)
-		if err := t.adding.add(ctx, p); err != nil {
+		if err := t.session.add(ctx, p); err != nil {
 			return fmt.Errorf("add to %s: %w", p.relation(), err)
 		}
 		for _, row := range rows {
@@ -155,7 +144,7 @@ func (t *rollupTransaction) addAround(ctx context.Context, group int) error {
 }
 
 func (t *rollupTransaction) addOne(ctx context.Context, to shard, row *rollupRow) error {
-	if err := t.adding.add(ctx, rollupPortion{shard: to, rows: []*rollupRow{row}}); err != nil {
+	if err := t.session.add(ctx, rollupPortion{shard: to, rows: []*rollupRow{row}}); err != nil {
 		return fmt.Errorf("add to %s: %w", to.relation(), err)
 	}
 	return nil

@@ -63,6 +63,9 @@ type session interface {
 	// send writes a portion, wholly or not at all. Where the server refuses a record,
 	// it gives the place in the list that the server names, or -1.
 	send(ctx context.Context, p portion) (int, error)
+	// add adds rows of rollups to those of the same ids, or inserts them, wholly or not
+	// at all.
+	add(ctx context.Context, p rollupPortion) error
 	// exec runs statements without a result.
 	exec(ctx context.Context, statements ...string) error
 	// record takes the locks with the keys until the end of the transaction, gives
