@@ -11,6 +11,8 @@ const (
 	EventRequest = "tyk.request"
 	EventUptime  = "tyk.uptime"
 	EventRollup  = "tyk.rollup"
+	// EventDocument is a request that has become a Document: no store of records can use it.
+	EventDocument = "tyk.document"
 )
 
 // Attribute names: semantic conventions first, then the names that the gateway

@@ -31,7 +31,7 @@ var (
 
 func readGzip(tb testing.TB, path string) []byte {
 	tb.Helper()
-	file, err := os.Open(filepath.Join("testdata", "gateway", path))
+	file, err := os.Open(filepath.Join("testdata", path))
 	require.NoError(tb, err)
 	defer func() { require.NoError(tb, file.Close()) }()
 	unzipped, err := gzip.NewReader(file)
@@ -44,7 +44,13 @@ func readGzip(tb testing.TB, path string) []byte {
 // captured gives the entries of a capture.
 func captured(tb testing.TB, name string) [][]byte {
 	tb.Helper()
-	content := readGzip(tb, name+".bin.gz")
+	return capturedEntries(tb, "gateway/"+name+".bin.gz")
+}
+
+// capturedEntries is captured for any file below testdata.
+func capturedEntries(tb testing.TB, path string) [][]byte {
+	tb.Helper()
+	content := readGzip(tb, path)
 	var entries [][]byte
 	for len(content) > 0 {
 		end := 4 + binary.BigEndian.Uint32(content)
@@ -74,7 +80,7 @@ func capturedRecords(tb testing.TB, name string) []Record {
 func referenceLines(tb testing.TB, name string) [][]byte {
 	tb.Helper()
 	var lines [][]byte
-	scanner := bufio.NewScanner(bytes.NewReader(readGzip(tb, filepath.Join("decoded", name+".jsonl.gz"))))
+	scanner := bufio.NewScanner(bytes.NewReader(readGzip(tb, "gateway/decoded/"+name+".jsonl.gz")))
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
 		lines = append(lines, bytes.Clone(scanner.Bytes()))

@@ -45,7 +45,7 @@ func ClearFields(lr plog.LogRecord, fields FieldSet) {
 		lr.SetTimestamp(0)
 	}
 	if rewrite != 0 {
-		r.clearLinked(fields)
+		r.Clear(fields)
 		r.putDerived(attrs, rewrite)
 	}
 }
@@ -117,34 +117,92 @@ func (r *Record) putDerived(attrs pcommon.Map, fields FieldSet) {
 	}
 }
 
-// clearLinked zeroes those of the fields that are in a group.
-func (r *Record) clearLinked(fields FieldSet) {
-	if fields.Has(FieldPath) {
-		r.Path = ""
+// Clear zeroes fields, as a decoded record without them would be.
+func (r *Record) Clear(fields FieldSet) {
+	for f := range fieldCount {
+		if fields.Has(f) {
+			r.clear(f)
+		}
 	}
-	if fields.Has(FieldRawPath) {
-		r.RawPath = ""
-	}
-	if fields.Has(FieldLatency) {
-		r.Latency = Latency{}
-	}
-	if fields.Has(FieldRequestTime) {
-		r.RequestTime = 0
-	}
-	if fields.Has(FieldTimeStamp) {
-		r.TimeStamp = time.Time{}
-	}
-	if fields.Has(FieldDay) {
+}
+
+func (r *Record) clear(f Field) {
+	switch f {
+	case FieldContentLength:
+		r.ContentLength = 0
+	case FieldDay:
 		r.Day = 0
-	}
-	if fields.Has(FieldMonth) {
+	case FieldMonth:
 		r.Month = 0
-	}
-	if fields.Has(FieldYear) {
+	case FieldYear:
 		r.Year = 0
-	}
-	if fields.Has(FieldHour) {
+	case FieldHour:
 		r.Hour = 0
+	case FieldResponseCode:
+		r.ResponseCode = 0
+	case FieldTimeStamp:
+		r.TimeStamp = time.Time{}
+	case FieldRequestTime:
+		r.RequestTime = 0
+	case FieldGeo:
+		r.Geo = Geo{}
+	case FieldNetwork:
+		r.Network = Network{}
+	case FieldLatency:
+		r.Latency = Latency{}
+	case FieldTags:
+		r.Tags = r.Tags[:0]
+	case FieldTrackPath:
+		r.TrackPath = false
+	case FieldExpireAt:
+		r.ExpireAt = time.Time{}
+	case FieldGraphQL:
+		r.GraphQL = GraphQLStats{}
+	case FieldMCP:
+		r.MCP = MCPStats{}
+	default:
+		r.clearText(f)
+	}
+}
+
+func (r *Record) clearText(f Field) {
+	switch f {
+	case FieldMethod:
+		r.Method = ""
+	case FieldHost:
+		r.Host = ""
+	case FieldPath:
+		r.Path = ""
+	case FieldRawPath:
+		r.RawPath = ""
+	case FieldUserAgent:
+		r.UserAgent = ""
+	case FieldAPIKey:
+		r.APIKey = ""
+	case FieldAPIVersion:
+		r.APIVersion = ""
+	case FieldAPIName:
+		r.APIName = ""
+	case FieldAPIID:
+		r.APIID = ""
+	case FieldOrgID:
+		r.OrgID = ""
+	case FieldOauthID:
+		r.OauthID = ""
+	case FieldRawRequest:
+		r.RawRequest = ""
+	case FieldRawResponse:
+		r.RawResponse = ""
+	case FieldIPAddress:
+		r.IPAddress = ""
+	case FieldAlias:
+		r.Alias = ""
+	case FieldAPISchema:
+		r.APISchema = ""
+	case FieldOriginalPath:
+		r.OriginalPath = ""
+	case FieldListenPath:
+		r.ListenPath = ""
 	}
 }
 

@@ -223,3 +223,20 @@ func BenchmarkClearFields(b *testing.B) {
 		})
 	}
 }
+
+// TestClearIsClearFieldsOfARecord holds for any record and any fields.
+func TestClearIsClearFieldsOfARecord(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		drawn := drawRecord(t)
+		fields := FieldSet(rapid.Uint64Range(0, 1<<fieldCount-1).Draw(t, "fields"))
+		lr := plog.NewLogRecord()
+		drawn.ToLog(lr, "s-1")
+		var got, want Record
+		got.FromLog(lr)
+		got.Clear(fields)
+		ClearFields(lr, fields)
+		want.FromLog(lr)
+		require.Equal(t, canonical(&want), canonical(&got))
+	})
+}

@@ -29,6 +29,8 @@ type Config struct {
 	SkipResponseCodes []int64 `mapstructure:"skip_response_codes"`
 	// Fields says what of a record that passed goes on.
 	Fields FieldsConfig `mapstructure:"fields"`
+	// Document gives what goes on of a request the form that Tyk Pump gives it.
+	Document DocumentConfig `mapstructure:"document"`
 }
 
 // FieldsConfig says what of a record goes on. What it takes away is gone for
@@ -50,11 +52,34 @@ type FieldsConfig struct {
 	RedactHeaders []string `mapstructure:"redact_headers"`
 }
 
+// DocumentConfig makes of each request the document that a pump of Tyk Pump sends for it.
+type DocumentConfig struct {
+	// Format names the pump; empty leaves requests in attributes.
+	Format string `mapstructure:"format"`
+	// Fields are the document's keys; empty takes those that the pump sends by default.
+	Fields []string `mapstructure:"fields"`
+	// Place is where the document goes, body or attributes; there it replaces what was.
+	Place string `mapstructure:"place"`
+	// ObfuscateAPIKeys replaces keys but for their ends.
+	ObfuscateAPIKeys bool `mapstructure:"obfuscate_api_keys"`
+	// ObfuscateAPIKeysLength is how many letters at the end of an obfuscated key stay.
+	ObfuscateAPIKeysLength int `mapstructure:"obfuscate_api_keys_length"`
+	// IgnoreTagPrefixList takes out of the document the tags that begin so.
+	IgnoreTagPrefixList []string `mapstructure:"ignore_tag_prefix_list"`
+}
+
+// The places of a document.
+const (
+	placeBody       = "body"
+	placeAttributes = "attributes"
+)
+
 func createDefaultConfig() component.Config {
 	return &Config{
 		Fields: FieldsConfig{
 			RedactHeaders: []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"},
 		},
+		Document: DocumentConfig{Place: placeBody},
 	}
 }
 
@@ -73,6 +98,26 @@ func (c *FieldsConfig) Validate() error {
 		if !isToken(name) {
 			errs = errors.Join(errs, fmt.Errorf("redact_headers: %q is not the name of an HTTP header; give names such as x-api-key, without the colon and the value", name))
 		}
+	}
+	return errs
+}
+
+// Validate reports formats, keys and places that cannot be meant.
+func (c *DocumentConfig) Validate() error {
+	var errs error
+	if c.Format != "" {
+		if _, err := analytics.NewDocument(c.Format, c.Fields); err != nil {
+			errs = errors.Join(errs, err)
+		}
+	} else if len(c.Fields)+len(c.IgnoreTagPrefixList) > 0 || c.ObfuscateAPIKeys {
+		errs = errors.Join(errs, fmt.Errorf("format: is missing, without which there is no document; give one of %s",
+			strings.Join(analytics.DocumentFormats(), ", ")))
+	}
+	if c.Place != placeBody && c.Place != placeAttributes {
+		errs = errors.Join(errs, fmt.Errorf("place: %q is no place for a document; give %s or %s", c.Place, placeBody, placeAttributes))
+	}
+	if c.ObfuscateAPIKeysLength < 0 {
+		errs = errors.Join(errs, fmt.Errorf("obfuscate_api_keys_length: %d is below 0; give the number of letters that stay", c.ObfuscateAPIKeysLength))
 	}
 	return errs
 }

@@ -46,6 +46,10 @@ func TestConfigReadsEveryKey(t *testing.T) {
 			DecodeRawResponse:     true,
 			RedactHeaders:         []string{"X-Token"},
 		},
+		Document: DocumentConfig{
+			Format: "splunk", Fields: []string{"method", "tags"}, Place: "attributes",
+			ObfuscateAPIKeys: true, ObfuscateAPIKeysLength: 4, IgnoreTagPrefixList: []string{"key-", "org-"},
+		},
 	}, got)
 }
 
@@ -54,7 +58,7 @@ func TestConfigDefaultsOnlyRedact(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &Config{Fields: FieldsConfig{
 		RedactHeaders: []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"},
-	}}, got)
+	}, Document: DocumentConfig{Place: "body"}}, got)
 }
 
 func TestConfigEmptyHeaderListSwitchesRedactionOff(t *testing.T) {
@@ -74,6 +78,15 @@ max_record_size: -1 is below 0; give a number of bytes, or 0 to keep recorded re
 redact_headers: "x-token: abc" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value
 redact_headers: "" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value`)
 
+	_, err = loadConfig(t, "faulty_document")
+	require.EqualError(t, err, `document: "graylog" is not a format of documents; the formats are tyk, kafka, elasticsearch, `+
+		`elasticsearch_extended, splunk, logzio, influx
+place: "head" is no place for a document; give body or attributes
+obfuscate_api_keys_length: -1 is below 0; give the number of letters that stay`)
+	_, err = loadConfig(t, "unnamed_document")
+	require.EqualError(t, err, `document: format: is missing, without which there is no document; give one of tyk, kafka, `+
+		`elasticsearch, elasticsearch_extended, splunk, logzio, influx`)
+
 	_, err = loadConfig(t, "faulty_code")
 	require.ErrorContains(t, err, "response_codes")
 	_, err = loadConfig(t, "faulty_key")
@@ -85,6 +98,7 @@ func TestSchemaDescribesTheConfig(t *testing.T) {
 	require.NoError(t, err)
 	requireSchema(t, schema.ToStringMap(), reflect.ValueOf(createDefaultConfig()).Elem(), "")
 
+	assert.Equal(t, append([]string{""}, analytics.DocumentFormats()...), anyStrings(schema.Get("properties::document::properties::format::enum").([]any)))
 	items := schema.Get("properties::fields::properties::ignore::items::enum").([]any)
 	var names []string
 	for f := analytics.FieldMethod; f <= analytics.FieldMCP; f++ {
@@ -117,6 +131,10 @@ func requireSchema(t *testing.T, schema map[string]any, cfg reflect.Value, path 
 			if value.Len() > 0 {
 				assert.Equal(t, value.Interface(), anyStrings(property["default"].([]any)), key)
 			}
+		case reflect.String:
+			assert.Equal(t, "string", property["type"], key)
+			assert.Equal(t, value.Interface(), property["default"], key)
+			assert.Contains(t, property["enum"], value.Interface(), key)
 		case reflect.Int:
 			assert.Equal(t, "integer", property["type"], key)
 			assert.EqualValues(t, value.Interface(), property["default"], key)

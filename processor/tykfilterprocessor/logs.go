@@ -22,6 +22,7 @@ type logsProcessor struct {
 	ignore   analytics.FieldSet
 	request  payloadRules
 	response payloadRules
+	document *documentRules // nil leaves records in attributes
 	counters *counters
 	plans    sync.Pool
 
@@ -50,8 +51,11 @@ func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProces
 		p.response = payloadRules{omit: true}
 	}
 	p.ignore &^= analytics.NewFieldSet(analytics.FieldRawRequest, analytics.FieldRawResponse)
-	p.inPlace = p.ignore != 0 && !p.filter.allowsOnly()
-	p.idle = p.ignore == 0 && p.filter.passesAll() && p.request.idle() && p.response.idle()
+	if p.document, err = newDocumentRules(&cfg.Document); err != nil {
+		return nil, err
+	}
+	p.inPlace = p.ignore != 0 && !p.filter.allowsOnly() && p.document == nil
+	p.idle = p.ignore == 0 && p.document == nil && p.filter.passesAll() && p.request.idle() && p.response.idle()
 	p.plans.New = func() any { return new(plan) }
 	p.counters, err = newCounters(set)
 	return p, err
@@ -82,7 +86,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 	case p.inPlace:
 		p.keepInPlace(ld, pl)
 		return ld, nil
-	case pl.kept() == len(pl.verdicts) && len(pl.edits) == 0 && p.ignore == 0:
+	case pl.kept() == len(pl.verdicts) && len(pl.edits) == 0 && p.ignore == 0 && p.document == nil:
 		return ld, nil
 	}
 	return p.copyKept(ld, pl), nil
@@ -94,6 +98,7 @@ type plan struct {
 	edits    []edit
 	scratch  scratch
 	tally    tally
+	record   analytics.Record // what documents are made of
 }
 
 // edit is the new text of one record's request or response; empty takes it away.
@@ -110,6 +115,7 @@ func (pl *plan) kept() int {
 func (pl *plan) reset() {
 	clear(pl.edits)
 	pl.verdicts, pl.edits, pl.tally = pl.verdicts[:0], pl.edits[:0], tally{}
+	pl.record.Reset()
 	pl.scratch.shrink()
 }
 
@@ -205,6 +211,9 @@ func (p *logsProcessor) copyKept(ld plog.Logs, pl *plan) plog.Logs {
 			outScope := outResource.ScopeLogs().AppendEmpty()
 			sl.Scope().CopyTo(outScope.Scope())
 			outScope.SetSchemaUrl(sl.SchemaUrl())
+			if p.document != nil {
+				p.document.stampScope(outScope.Scope())
+			}
 			outRecords := outScope.LogRecords()
 			outRecords.EnsureCapacity(kept)
 			for i, lr := range records.All() {
@@ -212,6 +221,10 @@ func (p *logsProcessor) copyKept(ld plog.Logs, pl *plan) plog.Logs {
 					continue
 				}
 				copied := outRecords.AppendEmpty()
+				if p.document != nil && isRequest(lr) {
+					edits = p.writeDocument(lr, copied, first+i, edits, &pl.record)
+					continue
+				}
 				lr.CopyTo(copied)
 				edits = p.change(copied, first+i, edits)
 			}
