@@ -13,8 +13,11 @@ import (
 	"time"
 )
 
-// How long a PgBouncer may take to start.
-const pgBouncerStartTimeout = 30 * time.Second
+// How long a PgBouncer may take to start and to end.
+const (
+	pgBouncerStartTimeout = 30 * time.Second
+	pgBouncerStopTimeout  = 10 * time.Second
+)
 
 // ErrNoPgBouncer says that there is no PgBouncer to run, and how to get one.
 var ErrNoPgBouncer = errors.New("PgBouncer is not installed; install it with: apt-get install -y pgbouncer")
@@ -30,13 +33,14 @@ const (
 
 // PgBouncer is a running PgBouncer on a loopback port, in front of a Postgres.
 type PgBouncer struct {
+	server
+
+	program     string
 	postgres    *Postgres
 	pooling     Pooling
 	connections int
 	dir         string
-	port        int
 	account     *syscall.Credential // nil: that of this program
-	process     *Process
 }
 
 // StartPgBouncer starts a PgBouncer for a test and ends it with the test. It opens at
@@ -54,36 +58,41 @@ func StartPgBouncer(tb testing.TB, postgres *Postgres, pooling Pooling, connecti
 // NewPgBouncer starts a PgBouncer; ctx bounds only the start. It fails with
 // ErrNoPgBouncer where none is installed. Close ends it.
 func NewPgBouncer(ctx context.Context, postgres *Postgres, pooling Pooling, connections int) (*PgBouncer, error) {
-	program, err := findPgBouncer()
-	if err != nil {
+	b := &PgBouncer{
+		server:   server{startTimeout: pgBouncerStartTimeout, stopTimeout: pgBouncerStopTimeout},
+		postgres: postgres, pooling: pooling, connections: connections,
+	}
+	b.run = b.serve
+	if err := b.prepare(); err != nil {
+		b.Close()
 		return nil, err
 	}
-	b := &PgBouncer{postgres: postgres, pooling: pooling, connections: connections}
-	if b.dir, err = os.MkdirTemp("", "peer-pgbouncer-"); err != nil {
-		return nil, fmt.Errorf("make PgBouncer's directory: %w", err)
-	}
-	const forAll = 0o755                            // it may run as another user
-	if err := os.Chmod(b.dir, forAll); err != nil { //nolint:gosec // nothing secret is in there
+	if err := b.begin(ctx); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("open PgBouncer's directory: %w", err)
+		return nil, err
 	}
-	if os.Geteuid() == 0 { // as whom PgBouncer does not run
-		if b.account, err = accountOf(postgresUser); err != nil {
-			b.Close()
-			return nil, err
-		}
+	return b, nil
+}
+
+// prepare makes the directory of the configuration.
+func (b *PgBouncer) prepare() error {
+	var err error
+	if b.program, err = findPgBouncer(); err != nil {
+		return err
 	}
-	const attempts = 10
-	for attempt := 1; ; attempt++ {
-		err := b.launch(ctx, program)
-		if err == nil {
-			return b, nil
-		}
-		if !errors.Is(err, errPortTaken) || attempt == attempts {
-			b.Close()
-			return nil, err
-		}
+	if b.dir, err = os.MkdirTemp("", "peer-pgbouncer-"); err != nil {
+		return fmt.Errorf("make PgBouncer's directory: %w", err)
 	}
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if b.account, err = accountOf(postgresUser); err != nil { // it does not run as root
+		return err
+	}
+	if err := os.Chown(b.dir, int(b.account.Uid), int(b.account.Gid)); err != nil {
+		return fmt.Errorf("give PgBouncer its directory: %w", err)
+	}
+	return nil
 }
 
 // findPgBouncer looks on the PATH, and where Debian has it, which is not on everyone's.
@@ -96,36 +105,29 @@ func findPgBouncer() (string, error) {
 	return "", ErrNoPgBouncer
 }
 
-// launch runs the program on a free port and waits until it takes connections.
-func (b *PgBouncer) launch(ctx context.Context, program string) error {
-	var err error
-	if b.port, err = FreePort(); err != nil {
-		return err
-	}
+// serve runs the program and waits until it takes connections.
+func (b *PgBouncer) serve(ctx context.Context) (*Process, error) {
 	file := filepath.Join(b.dir, "pgbouncer.ini")
 	if err := os.WriteFile(file, []byte(b.settings()), 0o644); err != nil { //nolint:gosec // nothing secret is in there
-		return fmt.Errorf("write PgBouncer's configuration: %w", err)
+		return nil, fmt.Errorf("write PgBouncer's configuration: %w", err)
 	}
-	cmd := exec.Command(program, file) //nolint:gosec // the program that was looked for
+	cmd := exec.Command(b.program, file) //nolint:gosec // the program that was looked for
 	cmd.Dir = b.dir
 	if b.account != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: b.account}
 	}
 	process, err := StartProcess(cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, pgBouncerStartTimeout)
-	defer cancel()
 	if err := process.WaitOutput(ctx, "process up"); err != nil {
 		process.Kill()
 		if strings.Contains(process.Output(), "Address already in use") {
-			return fmt.Errorf("start PgBouncer on %s: %w", Address(b.port), errPortTaken)
+			return nil, fmt.Errorf("start PgBouncer on %s: %w", b.Addr(), errPortTaken)
 		}
-		return err
+		return nil, err
 	}
-	b.process = process
-	return nil
+	return process, nil
 }
 
 // settings is the configuration: any user is the server's superuser, in any database.
@@ -146,13 +148,13 @@ max_client_conn = 500
 
 // Through gives the URL of a database of the server, as it is reached through the pooler.
 func (b *PgBouncer) Through(dsn string) string {
-	return strings.Replace(dsn, b.postgres.Addr(), Address(b.port), 1)
+	return strings.Replace(dsn, b.postgres.Addr(), b.Addr(), 1)
 }
 
 // Close ends the pooler, and all connections through it.
 func (b *PgBouncer) Close() {
-	if b.process != nil {
-		b.process.Kill()
+	_ = b.end(context.Background(), syscall.SIGKILL) // nothing survives that
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir) // a leftover in the temporary directory harms nobody
 	}
-	_ = os.RemoveAll(b.dir) // a leftover in the temporary directory harms nobody
 }

@@ -36,14 +36,21 @@ const postgresUser = "postgres"
 type PostgresOption func(*postgresSettings)
 
 type postgresSettings struct {
-	durable bool
-	config  []string
+	durable, tls bool
+	config       []string
 }
 
 // PostgresDurable waits for the disk as a real server does. Without it a server is
 // faster, and Kill and Stop still lose nothing, but a crash of the machine would.
 func PostgresDurable() PostgresOption {
 	return func(s *postgresSettings) { s.durable = true }
+}
+
+// PostgresTLS takes only connections with TLS, with certificates made for it (see
+// Certificates). The superuser needs no password, the role "client" shows the
+// client's certificate, and all other roles have a password.
+func PostgresTLS() PostgresOption {
+	return func(s *postgresSettings) { s.tls = true }
 }
 
 // PostgresConfig sets parameters of postgresql.conf, each as "name=value".
@@ -60,7 +67,8 @@ type Postgres struct {
 	bin      string              // directory of the programs
 	dir      string              // of the data
 	account  *syscall.Credential // nil: that of this program
-	fresh    atomic.Int64        // numbers the databases of NewDatabase
+	certs    *Certificates
+	fresh    atomic.Int64 // numbers the databases of NewDatabase
 }
 
 // StartPostgres starts a PostgreSQL for a test and ends it with the test. That
@@ -140,8 +148,40 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(ctx, process)
+	if err := finish(ctx, process); err != nil || !p.settings.tls {
+		return err
+	}
+	return p.secure()
 }
+
+// postgresAccess says who may connect where connections have TLS.
+const postgresAccess = `hostssl all ` + postgresUser + ` all trust
+hostssl all ` + certifiedClient + ` all cert
+hostssl all all all scram-sha-256
+`
+
+// certifiedClient is the name in the client's certificate.
+const certifiedClient = "client"
+
+// secure makes the certificates, and lets nobody in without.
+func (p *Postgres) secure() error {
+	var err error
+	if p.certs, err = NewCertificates(p.dir, certifiedClient); err != nil {
+		return err
+	}
+	if p.account != nil {
+		if err := os.Chown(p.certs.ServerKeyFile, int(p.account.Uid), int(p.account.Gid)); err != nil {
+			return fmt.Errorf("give PostgreSQL its key: %w", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "pg_hba.conf"), []byte(postgresAccess), 0o600); err != nil {
+		return fmt.Errorf("say who may connect to PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+// Certificates are those of PostgresTLS, else nil.
+func (p *Postgres) Certificates() *Certificates { return p.certs }
 
 // command prepares one of PostgreSQL's programs, run as the server's user.
 func (p *Postgres) command(program string, args ...string) *exec.Cmd {
@@ -154,11 +194,16 @@ func (p *Postgres) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// DSN is the URL of the database "postgres", as a superuser.
+// DSN is the URL of the database "postgres", as a superuser. With PostgresTLS it asks
+// for TLS, but does not say which authority to trust.
 func (p *Postgres) DSN() string { return p.dsn(postgresUser) }
 
 func (p *Postgres) dsn(database string) string {
-	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", postgresUser, p.Addr(), database)
+	mode := "disable"
+	if p.settings.tls {
+		mode = "require"
+	}
+	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=%s", postgresUser, p.Addr(), database, mode)
 }
 
 // Program is the path of one of the server's programs, such as psql.
@@ -221,6 +266,10 @@ func (p *Postgres) parameters() []string {
 	}
 	if !p.settings.durable {
 		parameters = append(parameters, "fsync=off", "full_page_writes=off")
+	}
+	if p.certs != nil {
+		parameters = append(parameters, "ssl=on", "ssl_ca_file="+p.certs.CAFile,
+			"ssl_cert_file="+p.certs.ServerCertFile, "ssl_key_file="+p.certs.ServerKeyFile)
 	}
 	return append(parameters, p.settings.config...)
 }

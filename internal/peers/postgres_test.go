@@ -2,6 +2,7 @@ package peers_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -74,4 +75,23 @@ func TestPostgresDurableWaitsForTheDisk(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "on", value, parameter)
 	}
+}
+
+func TestPostgresWithTLSLetsNobodyInWithoutIt(t *testing.T) {
+	t.Parallel()
+	p := peers.StartPostgres(t, peers.PostgresTLS())
+	version, err := query(t, p.FreshDatabase(t), "select version from pg_stat_ssl where pid = pg_backend_pid()")
+	require.NoError(t, err)
+	assert.Contains(t, version, "TLSv1.")
+	_, err = query(t, strings.Replace(p.DSN(), "sslmode=require", "sslmode=disable", 1), "select 'x'")
+	require.ErrorContains(t, err, "no encryption")
+	_, err = query(t, p.DSN()+"&sslrootcert="+p.Certificates().CAFile, "create role client login")
+	require.Error(t, err) // of a row that is not there
+	certified := strings.Replace(p.DSN(), "postgres@", "client@", 1)
+	_, err = query(t, certified, "select 'x'")
+	require.ErrorContains(t, err, "certificate")
+	certified += "&sslcert=" + p.Certificates().ClientCertFile + "&sslkey=" + p.Certificates().ClientKeyFile
+	name, err := query(t, certified, "select current_user::text")
+	require.NoError(t, err)
+	assert.Equal(t, "client", name)
 }

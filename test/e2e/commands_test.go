@@ -117,7 +117,7 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 		"a driver that does not exist": {
 			[]string{"exporters", "tyksql", "driver"},
 			"oracle",
-			[]string{"exporters::tyksql", `driver: "oracle" is not one of "postgres", "sqlite"`},
+			[]string{"exporters::tyksql", `driver: "oracle" is not one of "postgres", "mysql", "sqlite"`},
 		},
 		"a datasource that is none": {
 			[]string{"exporters", "tyksql", "datasource"},
