@@ -36,6 +36,9 @@ func TestPostgres(t *testing.T) {
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
 		"a locked table is waited for":                        testPostgresLocked,
+		"a serialization failure is one more attempt":         testPostgresSerializationFailure,
+		"serializable by default makes no difference":         testPostgresSerializableByDefault,
+		"a deadlock with others is one more attempt":          testPostgresDeadlock,
 	}
 	for name, test := range anyDatabase() {
 		tests[name] = onPostgres(test)

@@ -244,6 +244,13 @@ func testIndexes(t *testing.T, fresh newTarget) {
 	for _, name := range []string{"tyk_analytics", "tyk_analytics_graph", "tyk_analytics_mcp"} {
 		assert.Equal(t, []string{name + "_idx_apiid_ts", name + "_idx_apikey_ts", name + "_idx_orgid_ts"}, indexNames(t, d, name))
 	}
+
+	// To make them on a table that is there would block its writers.
+	existing := fresh(t)
+	existing.start(t)
+	existing.config.Indexes = true
+	require.NoError(t, existing.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	assert.Empty(t, indexNames(t, existing, "tyk_analytics"))
 }
 
 // The rows that Tyk Pump put into the table of each day; see testdata/golden.
@@ -324,8 +331,13 @@ func testPostgresWritesWhileTablesAreMade(t *testing.T, server *peers.Postgres) 
 	tx, err := d.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tx.Rollback()) }()
-	_, err = tx.ExecContext(t.Context(), "select pg_advisory_xact_lock($1)", schemaLock) // as one that makes tables does
+	_, err = tx.ExecContext(t.Context(), "select pg_advisory_xact_lock($1)", schemaLock)
 	require.NoError(t, err)
+	tomorrow := newPostgresTable("public", shard{table: d.config.enabledTables()[0], day: "20260821"}, false)
+	for _, statement := range tomorrow.create {
+		_, err = tx.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
 	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
 	assert.EqualValues(t, 20, d.number(t, "select count(*) from tyk_analytics_20260820"))
 }
