@@ -9,8 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
 // cutter is a proxy before a server that cuts a connection at a chosen point.
@@ -94,7 +92,7 @@ func (c *cutter) down(client, server net.Conn, ending *atomic.Bool) {
 }
 
 // through points a target's exporter at the proxy.
-func through(d target, c *cutter, server *peers.Postgres) target {
+func through(d target, c *cutter, server databasePeer) target {
 	d.config.Datasource = configopaque.String(strings.Replace(string(d.config.Datasource), server.Addr(), c.listener.Addr().String(), 1))
 	return d
 }

@@ -31,11 +31,34 @@ func withDefaults(d target) target {
 	return d
 }
 
-// Pushes go on while the server is stopped, crashes and comes back, several times.
-func TestPostgresOutagesLoseAndDoubleNothing(t *testing.T) {
+// databasePeer is a server that a test stops and starts.
+type databasePeer interface {
+	Addr() string
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	Kill()
+}
+
+// onEachServer runs a test with a server of its own, of each kind.
+func onEachServer(t *testing.T, test func(*testing.T, databasePeer, newTarget)) {
 	t.Parallel()
-	server := peers.StartPostgres(t)
-	d := withDefaults(postgresTarget(server)(t))
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		server := peers.StartPostgres(t)
+		test(t, server, postgresTarget(server))
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		t.Parallel()
+		server := peers.StartMariaDB(t)
+		test(t, server, mysqlTarget(server))
+	})
+}
+
+// Pushes go on while the server is stopped, crashes and comes back, several times.
+func TestOutagesLoseAndDoubleNothing(t *testing.T) { onEachServer(t, testOutages) }
+
+func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
+	d := withDefaults(fresh(t))
 	host := newStatusHost()
 	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
 
@@ -70,10 +93,10 @@ func TestPostgresOutagesLoseAndDoubleNothing(t *testing.T) {
 	assert.Equal(t, componentstatus.StatusOK, statuses[len(statuses)-1])
 }
 
-func TestPostgresUnreachableAtStartIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	server := peers.StartPostgres(t)
-	d := withDefaults(postgresTarget(server)(t))
+func TestServerUnreachableAtStartIsWaitedFor(t *testing.T) { onEachServer(t, testUnreachable) }
+
+func testUnreachable(t *testing.T, server databasePeer, fresh newTarget) {
+	d := withDefaults(fresh(t))
 	require.NoError(t, server.Stop(t.Context()))
 	host := newStatusHost()
 	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
@@ -93,10 +116,10 @@ func TestPostgresUnreachableAtStartIsWaitedFor(t *testing.T) {
 }
 
 // A table that is wrong while the server was away is no reason to drop records.
-func TestPostgresWrongTableFoundLaterIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	server := peers.StartPostgres(t)
-	d := postgresTarget(server)(t)
+func TestWrongTableFoundLaterIsWaitedFor(t *testing.T) { onEachServer(t, testWrongTableLater) }
+
+func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
+	d := fresh(t)
 	d.exec(t, "create table tyk_analytics (path bigint)")
 	require.NoError(t, server.Stop(t.Context()))
 	e := d.start(t)
@@ -268,9 +291,11 @@ func TestSQLiteMakesTheDirectoryOfItsFile(t *testing.T) {
 // Shutdown does not wait for a database that is away: what it does not store is
 // the receiver's again.
 func TestShutdownUnderLoadGivesBackWhatIsNotStored(t *testing.T) {
-	t.Parallel()
-	server := peers.StartPostgres(t)
-	d := withDefaults(postgresTarget(server)(t))
+	onEachServer(t, testShutdownUnderLoad)
+}
+
+func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
+	d := withDefaults(fresh(t))
 	e, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), d.config)
 	require.NoError(t, err)
 	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))

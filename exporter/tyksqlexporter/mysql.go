@@ -25,14 +25,23 @@ type mysqlServer struct {
 }
 
 // mysqlSettings are made on each connection, whatever the datasource or the server's
-// default says: values are taken as they are or refused, never changed; nothing waits
-// for a lock for longer than a write may take; and the session of a machine that is
-// gone ends, with the locks that it holds, after a minute.
-var mysqlSettings = []string{
-	"set session sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
-		"innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, wait_timeout = 60",
-	// A transaction must see what others have committed until each of its statements.
-	"set session transaction isolation level read committed",
+// default says: values are taken as they are or refused, never changed; the session of
+// a machine that is gone ends, with the locks that it holds, after a minute; and none
+// waits for locks for longer than an attempt to write lasts, since the server does not
+// notice when a client that waits gives up.
+func mysqlSettings(timeout time.Duration) []string {
+	const longest = 10 * time.Second
+	wait := longest
+	if timeout > 0 {
+		wait = min(max(timeout/2, time.Second), longest)
+	}
+	seconds := int(wait.Seconds())
+	return []string{
+		"set session sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
+			fmt.Sprintf("innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, wait_timeout = 60", seconds, seconds),
+		// A transaction must see what others have committed until each of its statements.
+		"set session transaction isolation level read committed",
+	}
 }
 
 // mysqlIdleTime is when a connection that nobody uses is closed: before the server does.
@@ -53,7 +62,7 @@ func newMySQLServer(config *Config, logger *zap.Logger) (*mysqlServer, error) {
 		return nil, errMySQLDatasource
 	}
 	s := &mysqlServer{
-		db: sql.OpenDB(&mysqlConnector{Connector: connector}), idle: config.MaxOpenConns,
+		db: sql.OpenDB(&mysqlConnector{Connector: connector, settings: mysqlSettings(config.Timeout.Timeout)}), idle: config.MaxOpenConns,
 		indexes: config.Indexes, zone: config.calendar().zone, clock: parsed.Loc, logger: logger,
 	}
 	s.db.SetMaxOpenConns(config.MaxOpenConns)
@@ -63,7 +72,11 @@ func newMySQLServer(config *Config, logger *zap.Logger) (*mysqlServer, error) {
 }
 
 // mysqlConnector opens connections with the settings.
-type mysqlConnector struct{ driver.Connector }
+type mysqlConnector struct {
+	driver.Connector
+
+	settings []string
+}
 
 // Connect opens a connection.
 func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -75,7 +88,7 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
 	}
-	for _, setting := range mysqlSettings {
+	for _, setting := range c.settings {
 		if _, err := execer.ExecContext(ctx, setting, nil); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", setting, err), conn.Close())
 		}

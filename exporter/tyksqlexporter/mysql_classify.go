@@ -75,9 +75,10 @@ func classifyMySQL(err error) (action, refusalReason) {
 		}
 	case mysqlDeadlock: // also what Galera says of a conflict with another node
 		return actionAgain, ""
-	case mysqlNotWhileOption, mysqlReadOnlySession, mysqlReadOnlyMode, mysqlUnknownCommand:
+	case mysqlNotWhileOption, mysqlReadOnlySession, mysqlReadOnlyMode, mysqlUnknownCommand,
+		mysqlTableDenied, mysqlColumnDenied: // rights to a database are given to new connections
 		return actionReconnect, ""
-	case mysqlNoTable, mysqlUnknownColumn, mysqlTableDenied, mysqlColumnDenied, mysqlNoDefault, mysqlNotInsertable:
+	case mysqlNoTable, mysqlUnknownColumn, mysqlNoDefault, mysqlNotInsertable:
 		return actionInspect, ""
 	}
 	return actionRetry, ""

@@ -23,10 +23,10 @@ type mysqlSession struct {
 
 func (s *mysqlSession) closed() bool { return s.lost }
 
-// release closes a connection whose transaction has not ended well: its state is in
-// doubt, and the server rolls back at once.
-func (s *mysqlSession) release() {
-	if !s.committed {
+// release closes a connection that does not answer any more: the server rolls back
+// what it has not committed.
+func (s *mysqlSession) release(ctx context.Context) {
+	if !s.committed && (s.lost || s.exec(ctx, "rollback") != nil) {
 		discard(s.conn)
 		return
 	}

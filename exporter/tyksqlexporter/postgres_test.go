@@ -12,7 +12,6 @@ func TestPostgres(t *testing.T) {
 	t.Parallel()
 	server := peers.StartPostgres(t)
 	tests := map[string]func(*testing.T, *peers.Postgres){
-		"rows are those of Tyk Pump":                          testPostgresRowsAreThoseOfTykPump,
 		"tables are those of Tyk Pump":                        testPostgresTablesAreThoseOfTykPump,
 		"a record too large for an index is refused":          testPostgresRefusesByIndex,
 		"a record too long for a column is refused":           testPostgresRefusesTooLong,
@@ -31,7 +30,6 @@ func TestPostgres(t *testing.T) {
 		"uptime without its primary key fails the start":      onPostgres(testUptimeWithoutKey),
 		"uptime with a unique index goes on":                  onPostgres(testUptimeWithUniqueIndex),
 		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
-		"tables of days are those of Tyk Pump":                testPostgresDaysAreThoseOfTykPump,
 		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
@@ -62,6 +60,7 @@ func onPostgres(test func(*testing.T, newTarget)) func(*testing.T, *peers.Postgr
 // anyDatabase are the tests that hold for each driver.
 func anyDatabase() map[string]func(*testing.T, newTarget) {
 	tests := map[string]func(*testing.T, newTarget){}
+	maps.Copy(tests, goldenTests)
 	maps.Copy(tests, exactlyOnceTests)
 	maps.Copy(tests, refusedTests)
 	maps.Copy(tests, schemaTests)

@@ -25,8 +25,8 @@ func (s *postgresSession) conn() *pgx.Conn { return s.pooled.Conn() }
 
 func (s *postgresSession) closed() bool { return s.conn().IsClosed() }
 
-// release closes a connection with an open transaction.
-func (s *postgresSession) release() { s.pooled.Release() }
+// release closes a connection with an open transaction, which the pool does.
+func (s *postgresSession) release(context.Context) { s.pooled.Release() }
 
 func (s *postgresSession) exec(ctx context.Context, statements ...string) error {
 	_, err := s.conn().Exec(ctx, strings.Join(statements, "; "))

@@ -74,8 +74,8 @@ type session interface {
 	commit(ctx context.Context) error
 	// closed tells that the connection is lost.
 	closed() bool
-	// release gives the connection back, and ends what it has not committed.
-	release()
+	// release gives the connection back, and rolls back what it has not committed.
+	release(ctx context.Context)
 }
 
 // ledgerEntry is what a transaction stored of a sink.
@@ -217,7 +217,7 @@ func (s *serverStore) apply(ctx context.Context, b *batch) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer session.release()
+	defer session.release(ctx)
 	tx := &transaction{store: s, session: session, batch: b}
 	if err := tx.begin(ctx); err != nil {
 		return err

@@ -20,8 +20,10 @@ import (
 // last version made them, and as older ones did, which knew fewer columns.
 func TestUpgradeInPlace(t *testing.T) {
 	t.Parallel()
-	server := peers.StartPostgres(t)
-	for database, fresh := range map[string]newTarget{"PostgreSQL": postgresTarget(server), "SQLite": sqliteTarget} {
+	databases := map[string]newTarget{
+		"PostgreSQL": postgresTarget(peers.StartPostgres(t)), "MariaDB": mysqlTarget(peers.StartMariaDB(t)), "SQLite": sqliteTarget,
+	}
+	for database, fresh := range databases {
 		for tables, isSharded := range map[string]bool{"one table of each kind": false, "tables of days": true} {
 			for version, lacks := range map[string]func(string) bool{
 				"of the last version": func(string) bool { return false },
@@ -52,9 +54,10 @@ func lackedByOlderVersions(column string) bool {
 // pumpTable is a table that Tyk Pump has made.
 type pumpTable struct {
 	shard
-	columns []columnDDL
-	indexes []string // their definitions
-	rows    []string
+	columns   []columnDDL
+	indexes   []string // their definitions
+	rows      []string
+	precision time.Duration // of times in the database
 }
 
 // columnDDL is a column of the golden data.
@@ -96,7 +99,7 @@ func pumpTables(t *testing.T, d target) []pumpTable {
 		if of.layout.kind != kindUptime {
 			file = goldenTables[of.name] + "msgpack.jsonl.gz"
 		}
-		whole := pumpTable{shard: shard{table: of}, columns: layouts[of.name].Columns, rows: goldenLines(t, file)}
+		whole := pumpTable{shard: shard{table: of}, columns: layouts[of.name].Columns, rows: goldenLines(t, file), precision: precisionOf(d)}
 		for _, index := range layouts[of.name].Indexes {
 			whole.indexes = append(whole.indexes, index.Definition)
 		}
@@ -147,16 +150,30 @@ var sqliteTypeOf = map[string]string{
 	"text": "text", "bigint": "integer", "numeric": "real", "boolean": "numeric", "timestamp with time zone": "datetime",
 }
 
+// mysqlTypeOf is what Tyk Pump makes of a type of PostgreSQL in MySQL (contract:
+// records and raw stores, sections 2.3 and 4.5).
+func mysqlTypeOf(of kind, c columnDDL) string {
+	keys := []string{"id", "org_id", "dimension", "dimension_value"}
+	switch {
+	case strings.HasSuffix(c.Name, "geo_city_geoname_id"):
+		return "bigint(20) unsigned"
+	case of == kindUptime && slices.Contains(keys, c.Name):
+		return "varchar(191)"
+	}
+	return map[string]string{
+		"text": "longtext", "bigint": "bigint(20)", "numeric": "double", "boolean": "tinyint(1)", "timestamp with time zone": "datetime(3)",
+	}[c.Type]
+}
+
+// mysqlKeys gives the columns of text in a definition of an index their lengths.
+var mysqlKeys = strings.NewReplacer("(apiid)", "(apiid(191))", "(apikey)", "(apikey(191))", "(oauthid)", "(oauthid(191))", "(orgid)", "(orgid(191))")
+
 // make makes the table and fills it.
 func (p pumpTable) make(t *testing.T, d target) {
 	t.Helper()
 	definitions := make([]string, len(p.columns))
 	for i, c := range p.columns {
-		typ := c.Type
-		if d.config.Driver == driverSQLite {
-			typ = sqliteTypeOf[c.Type]
-		}
-		definitions[i] = fmt.Sprintf("%q %s", c.Name, typ)
+		definitions[i] = fmt.Sprintf("%q %s", c.Name, ofDriver(d, c.Type, mysqlTypeOf(p.layout.kind, c), sqliteTypeOf[c.Type]))
 		if c.NotNull {
 			definitions[i] += " not null"
 		}
@@ -169,15 +186,36 @@ func (p pumpTable) make(t *testing.T, d target) {
 		if strings.HasPrefix(definition, "CREATE UNIQUE INDEX") { // the primary key
 			continue
 		}
-		d.exec(t, strings.NewReplacer("public.", "", " USING btree", "").Replace(definition))
+		definition = strings.NewReplacer("public.", "", " USING btree", "").Replace(definition)
+		d.exec(t, ofDriver(d, definition, mysqlKeys.Replace(definition), definition))
 	}
+	p.fill(t, d)
+}
+
+// fill inserts Tyk Pump's rows.
+func (p pumpTable) fill(t *testing.T, d target) {
+	t.Helper()
 	rows := "[" + strings.Join(p.rows, ",") + "]"
 	if d.config.Driver == driverPostgres {
 		_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select * from json_populate_recordset(null::"+p.relation()+", $1::json)", rows)
 		require.NoError(t, err)
 		return
 	}
-	values := make([]string, len(p.columns))
+	values, read := make([]string, len(p.columns)), make([]string, len(p.columns))
+	if d.config.Driver == driverMySQL {
+		for i, c := range p.columns {
+			typ := mysqlTypeOf(p.layout.kind, c)
+			values[i] = fmt.Sprintf("%q", c.Name)
+			if c.Type == "timestamp with time zone" {
+				values[i], typ = "replace(replace("+values[i]+", 'T', ' '), '+00:00', '')", "varchar(40)"
+			}
+			read[i] = fmt.Sprintf("%q %s path '$.%s'", c.Name, typ, c.Name)
+		}
+		_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select "+strings.Join(values, ", ")+
+			" from json_table(?, '$[*]' columns ("+strings.Join(read, ", ")+")) as r", rows)
+		require.NoError(t, err)
+		return
+	}
 	for i, c := range p.columns {
 		values[i] = fmt.Sprintf("json_extract(value, '$.%s')", c.Name)
 		if c.Type == "timestamp with time zone" { // as Tyk Pump's driver wrote times
@@ -196,6 +234,12 @@ func (p pumpTable) schema(t *testing.T, d target) (columns, indexes []string) {
 				where attrelid = '`+p.relation()+`'::regclass and attnum > 0 order by attnum`),
 			d.texts(t, "select indexdef::text from pg_indexes where tablename = '"+p.relation()+"' order by 1")
 	}
+	if d.config.Driver == driverMySQL {
+		return d.texts(t, `select concat(column_name, ' ', column_type, ' ', is_nullable) from information_schema.columns
+				where table_schema = database() and table_name = '`+p.relation()+"' order by ordinal_position"),
+			d.texts(t, `select concat(index_name, ' ', seq_in_index, ' ', column_name) from information_schema.statistics
+				where table_schema = database() and table_name = '`+p.relation()+"' order by 1")
+	}
 	return d.texts(t, "select name || ' ' || lower(type) || ' ' || \"notnull\" from pragma_table_info('"+p.relation()+"')"),
 		d.texts(t, "select name || coalesce(sql, '') from sqlite_master where type = 'index' and tbl_name = '"+p.relation()+"' order by 1")
 }
@@ -206,10 +250,10 @@ func (p pumpTable) read(t *testing.T, d target) []string {
 	names, pairs := make([]string, len(p.layout.columns)), make([]string, len(p.layout.columns))
 	for i, c := range p.layout.columns {
 		names[i] = fmt.Sprintf("%q", c.name)
-		pairs[i] = fmt.Sprintf("'%s', +%q", c.name, c.name)
+		pairs[i] = fmt.Sprintf("'%s', %s%q", c.name, ofDriver(d, "", "", "+"), c.name)
 	}
 	query := "select row_to_json(r)::text from (select " + strings.Join(names, ", ") + " from " + p.relation() + ") r"
-	if d.config.Driver == driverSQLite {
+	if d.config.Driver != driverPostgres {
 		query = "select json_object(" + strings.Join(pairs, ", ") + ") from " + p.relation()
 	}
 	rows := d.texts(t, query)
@@ -219,7 +263,7 @@ func (p pumpTable) read(t *testing.T, d target) []string {
 	return rows
 }
 
-// canonical writes a row in the one way for both databases.
+// canonical writes a row in the one way for all databases.
 func (p pumpTable) canonical(t *testing.T, row string) string {
 	t.Helper()
 	var object map[string]any
@@ -228,9 +272,12 @@ func (p pumpTable) canonical(t *testing.T, row string) string {
 		switch value := object[c.name].(type) {
 		case string:
 			if c.class == classTime {
-				at, err := time.Parse(time.RFC3339Nano, strings.Replace(value, " ", "T", 1))
+				if value = strings.Replace(value, " ", "T", 1); !strings.HasSuffix(value, "+00:00") { // MySQL's has no zone
+					value += "Z"
+				}
+				at, err := time.Parse(time.RFC3339Nano, value)
 				require.NoError(t, err)
-				object[c.name] = at.UTC()
+				object[c.name] = at.UTC().Truncate(p.precision)
 			}
 		case float64:
 			if c.class == classBool {

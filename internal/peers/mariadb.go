@@ -138,7 +138,10 @@ func (m *MariaDB) prepare(ctx context.Context, install string) error {
 			return err
 		}
 	}
-	if err := m.own(dir); err != nil {
+	if err := os.Mkdir(m.temporary(), 0o700); err != nil {
+		return fmt.Errorf("make MariaDB's directory: %w", err)
+	}
+	if err := errors.Join(m.own(dir), m.own(m.temporary())); err != nil {
 		return err
 	}
 	if m.settings.tls {
@@ -149,7 +152,7 @@ func (m *MariaDB) prepare(ctx context.Context, install string) error {
 			return err
 		}
 	}
-	process, err := StartProcess(m.command(install, "--no-defaults", "--datadir="+m.data(),
+	process, err := StartProcess(m.command(install, "--no-defaults", "--datadir="+m.data(), "--tmpdir="+m.temporary(),
 		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"))
 	if err != nil {
 		return err
@@ -159,6 +162,10 @@ func (m *MariaDB) prepare(ctx context.Context, install string) error {
 
 // data is the directory of the tables.
 func (m *MariaDB) data() string { return filepath.Join(m.dir, "data") }
+
+// temporary is the directory of temporary tables, whose names servers that share
+// one would both use.
+func (m *MariaDB) temporary() string { return filepath.Join(m.dir, "tmp") }
 
 // own gives a file to the user that the server runs as.
 func (m *MariaDB) own(file string) error {
@@ -256,6 +263,7 @@ func (m *MariaDB) serve(ctx context.Context) (*Process, error) {
 func (m *MariaDB) variables() []string {
 	variables := []string{
 		"datadir=" + m.data(),
+		"tmpdir=" + m.temporary(),
 		"bind-address=" + Loopback,
 		fmt.Sprintf("port=%d", m.port),
 		"socket=mariadb.sock", // in the data's directory
