@@ -29,6 +29,7 @@ import (
 const (
 	msgpackList  = "analytics-tyk-system-analytics"
 	protobufList = "analytics-tyk-system-analytics_protobuf"
+	uptimeList   = "host-checker:tyk-uptime-analytics"
 )
 
 // testdata gives the content of a file below testdata, unpacked.
@@ -76,7 +77,7 @@ func push(tb testing.TB, rdb *redis.Client, list string, entries [][]byte) {
 // What the protocol keeps for each list in an empty Redis, and for replays to it:
 // the last segment's number, who reads, how far each has come, and what became of
 // the entries. None of it grows.
-var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{analytics-tyk-system-analytics(_[0-9])?(_protobuf)?\}:` +
+var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{(analytics-tyk-system-analytics(_[0-9])?(_protobuf)?|host-checker:tyk-uptime-analytics)\}:` +
 	`(replay:default:)?(seq|groups|progress|receipts)$`)
 
 // deadLetterKey matches the two keys in which a list's dead letters lie.

@@ -154,11 +154,16 @@ func columnNames(tb testing.TB, db *sql.DB, table string) []string {
 	return names
 }
 
-// The columns of which SQLite's form differs from PostgreSQL's.
+// The columns of which SQLite's form differs from PostgreSQL's; other tables than that
+// of requests have them with a prefix.
 var (
-	booleanColumns = []string{"trackpath", "graphql_stats_has_errors", "graphql_stats_is_graph_ql", "mcp_stats_is_mcp"}
+	booleanColumns = []string{"trackpath", "graphql_stats_has_errors", "graphql_stats_is_graph_ql", "mcp_stats_is_mcp", "has_errors"}
 	timeColumns    = []string{"timestamp", "expireAt"}
 )
+
+func isOneOf(list []string, column string) bool {
+	return slices.Contains(list, strings.TrimPrefix(column, "analytics_"))
+}
 
 // sqliteValue is a value in JSON. Its Go type is that of its storage in SQLite, so
 // that a number which was stored as text is not taken for a number.
@@ -170,13 +175,13 @@ func sqliteValue(tb testing.TB, column string, value any) string {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case int64:
-		if slices.Contains(booleanColumns, column) {
+		if isOneOf(booleanColumns, column) {
 			require.Contains(tb, []int64{0, 1}, v, column)
 			return strconv.FormatBool(v == 1)
 		}
 		return strconv.FormatInt(v, 10)
 	case string:
-		if !slices.Contains(timeColumns, column) {
+		if !isOneOf(timeColumns, column) {
 			return jsonText(tb, v)
 		}
 		at, err := time.Parse("2006-01-02 15:04:05.000000-07:00", v)
