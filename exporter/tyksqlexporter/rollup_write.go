@@ -18,7 +18,7 @@ func (s *serverStore) applyRollups(ctx context.Context, b *rollupBatch) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer connected.release()
+	defer connected.release(ctx)
 	t := &rollupTransaction{store: s, session: connected, batch: b}
 	if err := t.begin(ctx); err != nil {
 		return err
