@@ -38,7 +38,7 @@ func (r *rig) drain(ctx context.Context, to destination, n int64) (drain, error)
 		return d, err
 	}
 	var rows int64
-	gateway, err := r.gateway(&rows)
+	gateway, err := r.gateway(to, &rows)
 	if err != nil {
 		return d, err
 	}

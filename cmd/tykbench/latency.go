@@ -41,7 +41,7 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 		return l, err
 	}
 	var rows int64
-	gateway, err := r.gateway(&rows)
+	gateway, err := r.gateway(r.postgres, &rows)
 	if err != nil {
 		return l, err
 	}

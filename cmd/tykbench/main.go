@@ -58,6 +58,9 @@ func run(ctx context.Context, args []string) error {
 			}
 		}
 	}
+	if result.rollups, err = rig.measureRollups(ctx, o); err != nil {
+		return err
+	}
 	for _, n := range o.memory {
 		fmt.Printf("memory with a backlog of %d\n", n)
 		drain, err := rig.drain(ctx, rig.postgres, n)

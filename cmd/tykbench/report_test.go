@@ -21,6 +21,7 @@ func TestTheReportTellsMediansAndRatios(t *testing.T) {
 			{name: "none", drains: []drain{run(1), run(1), run(1)}, bulks: []float64{0, 0, 0}},
 			{name: "PostgreSQL", drains: []drain{run(2), run(1), run(4)}, bulks: []float64{200_000, 160_000, 100_000}},
 		},
+		rollups: rollupResult{store: store{drains: []drain{run(1)}, bulks: []float64{0}}, rows: 12_345, shape: "20 APIs"},
 		memory:  []drain{{records: 1_000_000, took: 10 * time.Second, processor: 8 * time.Second, peak: 200 << 20}},
 		latency: latency{records: 40_000, p99: 560 * time.Millisecond, withinASecond: 1},
 	}
@@ -31,6 +32,8 @@ func TestTheReportTellsMediansAndRatios(t *testing.T) {
 	for _, want := range []string{
 		"| none | 200,000 | 8.0 µs | 180 MiB |  |  |  |",
 		"| PostgreSQL | 100,000 | 8.0 µs | 180 MiB | 160,000 | 0.50, 1.25, 0.50 | 0.50 |",
+		"PostgreSQL, where 20 APIs make 12,345 rows of `tyk_aggregated`",
+		"| otelcol-tyk | 200,000 | 8.0 µs | 180 MiB |",
 		"| 1,000,000 | 100,000 | 8.0 µs | 200 MiB |",
 		"| 0 ms | 0 ms | 560 ms | 0 ms | 100.00 % |",
 	} {

@@ -69,20 +69,26 @@ func (r *rig) close() {
 }
 
 // gateway pushes to the rig's Redis, and counts in rows what the table will hold.
-func (r *rig) gateway(rows *int64) (*traffic.Gateway, error) {
+func (r *rig) gateway(to destination, rows *int64) (*traffic.Gateway, error) {
 	options, err := r.redis.Options()
 	if err != nil {
 		return nil, err
 	}
-	generator, err := traffic.New(traffic.DefaultSettings())
+	chosen := traffic.DefaultSettings()
+	counts := func(record *analytics.Record) int64 {
+		if record.MCP.IsMCP { // which have a table of their own
+			return 0
+		}
+		return 1
+	}
+	if counting, ok := to.(rollups); ok {
+		chosen, counts = counting.traffic(), counting.counts
+	}
+	generator, err := traffic.New(chosen)
 	if err != nil {
 		return nil, err
 	}
-	return traffic.NewGateway(*options, generator, traffic.GatewaySettings{Observe: func(record *analytics.Record) {
-		if !record.MCP.IsMCP { // which have a table of their own
-			*rows++
-		}
-	}})
+	return traffic.NewGateway(*options, generator, traffic.GatewaySettings{Observe: func(record *analytics.Record) { *rows += counts(record) }})
 }
 
 // fresh empties Redis and the destination.
@@ -101,20 +107,25 @@ receivers:
     addresses: [%q]
 processors:
   tykfilter:
+  tykaggregate:
 exporters:
   %s: %s
 service:
   telemetry:
     metrics: {level: none}
   pipelines:
-    logs: {receivers: [tykredis], processors: [tykfilter], exporters: [%s]}
+    logs: {receivers: [tykredis], processors: [%s], exporters: [%s]}
 `
 
 // collect starts the collector, as make run does.
 func (r *rig) collect(ctx context.Context, to destination) (*peers.Process, error) {
 	path := filepath.Join(r.dir, "config.yaml")
 	name, config := to.exporter()
-	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), name, config, name), 0o600); err != nil {
+	processors := "tykfilter"
+	if counting, ok := to.(rollups); ok {
+		processors = counting.processors()
+	}
+	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), name, config, processors, name), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path)

@@ -18,20 +18,45 @@ func postgresRank(row string) string {
 		row + ".counter_hits > " + row + ".counter_error end then 2 else 1 end"
 }
 
-// postgresAdd is the statement that adds rows to a table. The columns of Tyk have no
-// defaults, so a null may be where another tool made the row.
-func postgresAdd(quoted string, columns []rollupColumn) string {
-	names, arrays, changes := make([]string, len(columns)), make([]string, len(columns)), []string{}
+// postgresAdd is the statement that adds rows to a table, and its arguments: each
+// column is one array in its text form, which costs least to write. A code that no
+// row has, as most, is neither sent nor changed. The statement is
+// planned anew each time anyway, since it has no name.
+func postgresAdd(quoted string, columns []rollupColumn, rows []*rollupRow) (string, []any) {
+	names, values, changes := make([]string, len(columns)), make([]string, len(columns)), []string{}
+	var arrays, sent []string
+	var arguments []any
+	var buf []byte
 	for i := range columns {
 		c := &columns[i]
 		names[i] = pgx.Identifier{c.name}.Sanitize()
-		arrays[i] = "$" + strconv.Itoa(i+1) + "::text::" + rollupTypes[c.class] + "[]"
+		switch {
+		case c.constant != "":
+			values[i] = "'" + c.constant + "'"
+			continue
+		case c.merging == meanOfSums:
+			values[i] = postgresMean("u."+pgx.Identifier{c.sum}.Sanitize(), "u.counter_hits")
+		case strings.HasPrefix(c.name, "code_") && c.zero(rows):
+			values[i] = "0"
+			continue
+		default:
+			buf = appendArray(buf[:0], c, rows)
+			arguments = append(arguments, string(buf))
+			arrays = append(arrays, "$"+strconv.Itoa(len(arguments))+"::text::"+rollupTypes[c.class]+"[]")
+			sent, values[i] = append(sent, names[i]), "u."+names[i]
+		}
 		if c.changes() {
 			changes = append(changes, names[i]+" = "+postgresChange(c, names[i]))
 		}
 	}
-	return "insert into " + quoted + " as t (" + strings.Join(names, ", ") + ")\nselect * from unnest(" + strings.Join(arrays, ", ") +
-		")\non conflict (id) do update set " + strings.Join(changes, ", ")
+	return "insert into " + quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(values, ", ") +
+		"\nfrom unnest(" + strings.Join(arrays, ", ") + ") as u (" + strings.Join(sent, ", ") +
+		")\non conflict (id) do update set " + strings.Join(changes, ", "), arguments
+}
+
+// postgresMean divides decimals, whose quotient is the same however a sum came about.
+func postgresMean(sum, hits string) string {
+	return "case when " + hits + " = 0 then 0 else (" + sum + ")::numeric / (" + hits + ") end"
 }
 
 func postgresChange(c *rollupColumn, name string) string {
@@ -47,8 +72,7 @@ func postgresChange(c *rollupColumn, name string) string {
 			" else least(" + mine + ", " + others + ") end"
 	case meanOfSums:
 		sum := pgx.Identifier{c.sum}.Sanitize()
-		return "case when t.counter_hits + excluded.counter_hits = 0 then 0 else ((t." + sum + " + excluded." + sum +
-			")::float8 / (t.counter_hits + excluded.counter_hits)::float8)::text::numeric end"
+		return postgresMean("t."+sum+" + excluded."+sum, "t.counter_hits + excluded.counter_hits")
 	case latest:
 		return "case when excluded.counter_last_time >= t.counter_last_time then " + others + " else " + mine + " end"
 	case keepFirst:
@@ -56,20 +80,17 @@ func postgresChange(c *rollupColumn, name string) string {
 	return mine
 }
 
-// add sends each column as one array in its text form, which costs least to write.
+// add sends the rows with one statement.
 func (s *postgresSession) add(ctx context.Context, p rollupPortion) error {
 	t, known := s.server.get(p.shard)
 	if !known { // forgotten meanwhile
 		return &missingShards{shards: []shard{p.shard}}
 	}
-	columns := p.layout.rollups
-	arguments := make([]any, len(columns))
-	var buf []byte
-	for i := range columns {
-		buf = appendArray(buf[:0], &columns[i], p.rows)
-		arguments[i] = string(buf)
+	if len(p.rows) == 0 {
+		return nil
 	}
-	_, err := s.conn().Exec(ctx, t.upsert, arguments...)
+	statement, arguments := postgresAdd(t.quoted, p.layout.rollups, p.rows)
+	_, err := s.conn().Exec(ctx, statement, arguments...)
 	return err
 }
 

@@ -205,11 +205,8 @@ func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {
 		t.create = append(t.create, "create index if not exists "+pgx.Identifier{index.name}.Sanitize()+
 			" on "+t.quoted+` ("`+strings.Join(index.columns, `", "`)+`")`)
 	}
-	switch of.layout.kind {
-	case kindUptime:
+	if of.layout.kind == kindUptime {
 		t.upsert = postgresUpsert(t.quoted)
-	case kindRollup:
-		t.upsert = postgresAdd(t.quoted, of.layout.rollups)
 	}
 	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
 	return t

@@ -24,14 +24,15 @@ const (
 // rollupColumn is one column of a table of rollups. Exactly the accessor of its
 // class is set.
 type rollupColumn struct {
-	name    string
-	class   class
-	merging merging
-	sum     string // the column of which a mean is
-	text    func(*rollupRow) string
-	integer func(*rollupRow) int64
-	float   func(*rollupRow) float64
-	instant func(*rollupRow) time.Time
+	name     string
+	class    class
+	merging  merging
+	sum      string // the column of which a mean is
+	constant string // of all rows; empty where there is none
+	text     func(*rollupRow) string
+	integer  func(*rollupRow) int64
+	float    func(*rollupRow) float64
+	instant  func(*rollupRow) time.Time
 }
 
 // rollupRow is one row of a table of rollups, or what a push adds to it.
@@ -112,8 +113,8 @@ func counterColumns() []rollupColumn {
 		count("min_latency", leastByRank, func(c *rollup.Counter) int64 { return c.Latency.Min }),
 		count("total_latency", addUp, latency),
 		rollupMean("counter_latency", "counter_total_latency", latency),
-		{name: "counter_error_map", class: classJSON, text: func(*rollupRow) string { return "{}" }},
-		{name: "counter_error_list", class: classJSON, text: func(*rollupRow) string { return "[]" }},
+		{name: "counter_error_map", class: classJSON, constant: "{}", text: func(*rollupRow) string { return "{}" }},
+		{name: "counter_error_list", class: classJSON, constant: "[]", text: func(*rollupRow) string { return "[]" }},
 	}
 	return columns
 }
@@ -169,6 +170,11 @@ func newRollupLayout(key string, columns []rollupColumn) *layout {
 
 // changes tells whether a row that is there gets another value.
 func (c *rollupColumn) changes() bool { return c.merging != keepFirst }
+
+// zero tells whether a count is 0 in all rows.
+func (c *rollupColumn) zero(rows []*rollupRow) bool {
+	return c.class == classInteger && !slices.ContainsFunc(rows, func(r *rollupRow) bool { return c.integer(r) != 0 })
+}
 
 // decimal is a number in the shortest form that is exactly it.
 func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
