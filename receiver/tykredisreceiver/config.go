@@ -69,6 +69,8 @@ type Config struct {
 	Backlog BacklogConfig `mapstructure:"backlog"`
 	// DeadLetters are entries that no delivery will ever succeed with.
 	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
+	// Metrics are made of the records where the receiver is in a metrics pipeline.
+	Metrics MetricsConfig `mapstructure:"metrics"`
 }
 
 // RedeliveryConfig says how long to wait; each wait doubles the one before.
@@ -181,6 +183,7 @@ func (cfg *Config) Validate() error {
 		}
 	}
 	cfg.Backlog.faults(fault)
+	cfg.Metrics.faults(fault)
 	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {
 		fault("group_expiry: %s: use at least 1m0s, or 0 for never", cfg.GroupExpiry)
 	}

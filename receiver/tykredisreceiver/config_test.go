@@ -52,6 +52,18 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Uptime:          UptimeConfig{Enabled: true},
 		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, GiveUp: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
+		Metrics: MetricsConfig{
+			Presets:         []string{"tyk_pump"},
+			DisabledMetrics: []string{"tyk_latency"},
+			TrackAllPaths:   true,
+			Histograms:      "exponential",
+			Interval:        3 * time.Second,
+			SeriesLimit:     12,
+			CustomMetrics: []CustomMetricConfig{{
+				Name: "tyk_latency", Help: "By key", MetricType: "histogram", Buckets: []float64{1, 10.5}, Labels: []string{"type", "api_key"},
+				ObfuscateAPIKeys: true, ObfuscateAPIKeysLength: 6, MCPOnly: true,
+			}},
+		},
 	}, cfg)
 }
 
@@ -79,8 +91,23 @@ backlog::max_bytes: -1: use a number of bytes, or 0 for no bound
 backlog::max_memory_share: 1.5: use a number from 0 to 1
 backlog::give_up: "errors": use "bodies" and "successes", each at most once
 backlog::give_up: "bodies": use "bodies" and "successes", each at most once
+metrics::presets: "prometheus": use "gateway", "tyk_pump", or both
+metrics::presets: "gateway" is there twice
+metrics::disabled_metrics: "tyk_latency" is none of the metrics tyk.http.requests, tyk.api.requests.total, http.server.request.duration, tyk.gateway.request.duration, tyk.upstream.request.duration
+metrics::custom_metrics::0::name: "tyk.http.requests" is another metric's: use another name, or add that of a preset to disabled_metrics
+metrics::custom_metrics::1::metric_type: "gauge": use "counter" or "histogram"
+metrics::custom_metrics::1::labels: "tags" has no value: use some of alias, api, api_id, api_key, api_name, api_version, client_id, code, host, ip_address, key, latency_gateway, latency_total, latency_upstream, mcp_method, mcp_primitive_name, mcp_primitive_type, method, oauth_id, org_id, path, request_time, response_code, time_stamp
+metrics::histograms: "native": use "explicit" or "exponential"
+metrics::interval: 0s: use at least 1ms
+metrics::series_limit: 1: use a number from 2
+metrics::expiry: -1s: use at least metrics::interval, 0s, or 0 for never
 group_expiry: 1s: use at least 1m0s, or 0 for never
 requests::enabled and uptime::enabled: both are false: nothing is left to receive: enable one, or remove the receiver`)
+}
+
+func TestAReceiverWithoutMetricsIsNamed(t *testing.T) {
+	require.EqualError(t, load(t, "tykredis/no_metrics").Validate(), `metrics::presets and custom_metrics: no metric is left: name a preset
+metrics::expiry: 1s: use at least metrics::interval, 10s, or 0 for never`)
 }
 
 func TestClusterAndSentinelAreRead(t *testing.T) {

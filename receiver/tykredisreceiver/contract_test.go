@@ -60,7 +60,7 @@ func TestReceiverKeepsTheCollectorsConsumeContract(t *testing.T) {
 	factory := receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithLogs(
 		func(ctx context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
 			require.NoError(t, r.Client().FlushDB(ctx).Err())
-			return createLogs(ctx, set, cfg, tagged{next})
+			return newInstances().logs(ctx, set, cfg, tagged{next})
 		}, metadata.LogsStability))
 	receivertest.CheckConsumeContract(receivertest.CheckConsumeContractParams{
 		T:             t,

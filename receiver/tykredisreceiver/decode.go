@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 )
 
 // undecodable is an entry that is no record.
@@ -20,19 +21,29 @@ type undecodable struct {
 	reason error
 }
 
-// decodeBatch makes log records of a batch: one ResourceLogs a chunk, so that
-// what belongs to one segment stays together. The attributes share the entries'
-// memory, which nobody changes.
-func decodeBatch(b batch, scopeVersion string) (plog.Logs, []undecodable) {
+// decodeBatch makes log records of a batch, unless they are not wanted: one
+// ResourceLogs a chunk, so that what belongs to one segment stays together. The
+// attributes share the entries' memory, which nobody changes. A tally, if there is
+// one, gets each record added.
+func decodeBatch(b batch, wanted bool, scopeVersion string, tally *measure.Batch) (plog.Logs, []undecodable) {
 	logs := plog.NewLogs()
 	logs.ResourceLogs().EnsureCapacity(len(b.chunks))
 	var bad []undecodable
 	for i := range b.chunks {
 		c := &b.chunks[i]
+		if !wanted {
+			bad = append(bad, decodeChunk(c, tally, func(*decoder, string) {})...)
+			continue
+		}
 		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(c.entries))
 		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(scopeVersion)
-		bad = append(bad, decodeChunk(c, records)...)
+		claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
+		bad = append(bad, decodeChunk(c, tally, func(d *decoder, uid string) {
+			lr := records.AppendEmpty()
+			d.write(lr, uid)
+			lr.SetObservedTimestamp(claimed)
+		})...)
 	}
 	if logs.LogRecordCount() < b.entries {
 		logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
@@ -42,37 +53,41 @@ func decodeBatch(b batch, scopeVersion string) (plog.Logs, []undecodable) {
 	return logs, bad
 }
 
-func decodeChunk(c *chunk, records plog.LogRecordSlice) []undecodable {
+// decodeChunk visits each record of a chunk, with its identity.
+func decodeChunk(c *chunk, tally *measure.Batch, visit func(d *decoder, uid string)) []undecodable {
 	var bad []undecodable
 	c.gone = 0
 	d := decoder{form: c.h.source.form}
-	claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
 	ids := newUIDs(*c)
 	for i, entry := range c.entries {
 		if entry == claim.Gone {
 			c.gone++
 			continue
 		}
-		bytes := unsafe.Slice(unsafe.StringData(entry), len(entry))
-		var uid string
-		var err error
-		if c.h.source.replay {
-			uid, bytes, err = claim.Unframe(bytes)
-		} else {
-			uid = ids.at(i)
-		}
-		if err == nil {
-			err = d.decode(bytes)
-		}
+		uid, err := d.read(c.h.source, entry)
 		if err != nil {
 			bad = append(bad, undecodable{chunk: *c, at: i, reason: err})
 			continue
 		}
-		lr := records.AppendEmpty()
-		d.write(lr, uid)
-		lr.SetObservedTimestamp(claimed)
+		if uid == "" {
+			uid = ids.at(i)
+		}
+		visit(&d, uid)
+		d.count(tally)
 	}
 	return bad
+}
+
+// read decodes an entry of a source. It returns the identity that a replayed entry
+// brings along, and none for others.
+func (d *decoder) read(src *source, entry string) (uid string, err error) {
+	bytes := unsafe.Slice(unsafe.StringData(entry), len(entry))
+	if src.replay {
+		if uid, bytes, err = claim.Unframe(bytes); err != nil {
+			return "", err
+		}
+	}
+	return uid, d.decode(bytes)
 }
 
 // uids writes a chunk's record identities into one piece of memory.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
@@ -25,7 +26,8 @@ const refusalsInARow = 16
 // deliverer hands batches to the pipelines until they are stored. It gives up
 // on a record only when the pipelines take others and refuse that one for good.
 type deliverer struct {
-	next      consumer.Logs
+	next      consumer.Logs // nil where only metrics are wanted
+	counting  *counting     // nil where none are
 	store     *claim.Store
 	obsrep    *receiverhelper.ObsReport
 	telemetry *metadata.TelemetryBuilder
@@ -46,27 +48,39 @@ type deliverer struct {
 func (d *deliverer) deliver(ctx context.Context, b batch) error {
 	defer d.watch.delivery()()
 	wait := &backoff{next: d.redelivery.InitialInterval, longest: d.redelivery.MaxInterval}
+	tally := d.counting.begin()
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
 			d.telemetry.TykredisChunksRedelivered.Add(ctx, int64(len(b.chunks)))
 		}
-		letters, answer := d.attempt(ctx, b)
+		letters, answer := d.attempt(ctx, b, tally)
 		switch answer.verdict {
 		case accepted, acceptedBut:
 			d.health.destination(nil)
-			return d.bury(ctx, b, letters)
+			return d.finish(ctx, b, letters, tally)
 		case rejected:
 			if letters, ok := d.isolate(ctx, b, answer.err); ok {
 				d.health.destination(nil)
-				return d.bury(ctx, b, letters)
+				return d.finish(ctx, b, letters, tally)
 			}
 		case unanswered:
 		}
 		d.health.destination(answer.err)
 		if !wait.sleep(ctx) || b.gone() {
+			d.counting.abandon(tally)
 			return fmt.Errorf("deliver %d records: %w", b.entries, answer.err)
 		}
 	}
+}
+
+// finish keeps the letters of a delivered batch, and counts its records.
+func (d *deliverer) finish(ctx context.Context, b batch, letters []deadLetter, tally *measure.Batch) error {
+	if err := d.bury(ctx, b, letters); err != nil {
+		d.counting.abandon(tally)
+		return err
+	}
+	d.counting.end(b, letters, tally)
+	return nil
 }
 
 // gone is true once nothing of the batch is this process's any more.
@@ -86,9 +100,13 @@ type answer struct {
 }
 
 // attempt delivers a batch once. The letters are its undecodable entries and
-// the records that were refused by name.
-func (d *deliverer) attempt(ctx context.Context, b batch) ([]deadLetter, answer) {
-	logs, bad := decodeBatch(b, d.version)
+// the records that were refused by name. The tally, if there is one, holds what
+// was decoded.
+func (d *deliverer) attempt(ctx context.Context, b batch, tally *measure.Batch) ([]deadLetter, answer) {
+	if tally != nil {
+		tally.Reset()
+	}
+	logs, bad := decodeBatch(b, d.next != nil, d.version, tally)
 	letters := d.undecodable(bad)
 	if logs.LogRecordCount() == 0 {
 		return letters, answer{verdict: accepted}
@@ -134,7 +152,7 @@ func (d *deliverer) isolate(ctx context.Context, b batch, reason error) ([]deadL
 	var all []deadLetter
 	left, right := b.halve()
 	for _, half := range []batch{left, right} {
-		letters, answer := d.attempt(ctx, half)
+		letters, answer := d.attempt(ctx, half, nil)
 		switch answer.verdict {
 		case unanswered:
 			return nil, false

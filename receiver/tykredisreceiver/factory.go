@@ -1,12 +1,10 @@
 package tykredisreceiver
 
 import (
-	"context"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configtls"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
@@ -14,10 +12,12 @@ import (
 
 // NewFactory makes tykredis receivers.
 func NewFactory() receiver.Factory {
+	all := newInstances()
 	return receiver.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
-		receiver.WithLogs(createLogs, metadata.LogsStability),
+		receiver.WithLogs(all.logs, metadata.LogsStability),
+		receiver.WithMetrics(all.metrics, metadata.MetricsStability),
 	)
 }
 
@@ -40,9 +40,9 @@ func createDefaultConfig() component.Config {
 		Requests:        RequestsConfig{Enabled: true},
 		Backlog:         BacklogConfig{GiveUp: []string{giveUpBodies, giveUpSuccesses}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000},
+		Metrics: MetricsConfig{
+			Presets: []string{gatewayPreset}, Histograms: explicitHistograms, Exemplars: true,
+			Interval: 10 * time.Second, SeriesLimit: 2000, Expiry: 24 * time.Hour,
+		},
 	}
-}
-
-func createLogs(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
-	return newReceiver(set, cfg.(*Config), next)
 }

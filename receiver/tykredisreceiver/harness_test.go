@@ -19,6 +19,8 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
@@ -111,13 +113,21 @@ func (h *statusHost) last() componentstatus.Status {
 
 // running is a started receiver.
 type running struct {
-	receiver.Logs
-	host *statusHost
-	tel  *componenttest.Telemetry
+	receiver.Logs             // or its metrics, where it has no logs
+	host          *statusHost // of its logs
+	metricsHost   *statusHost
+	tel           *componenttest.Telemetry
+	log           *observer.ObservedLogs // from warnings on
 }
 
 // start runs a receiver against a Redis at address; it is shut down with the test.
 func start(t *testing.T, address string, next consumer.Logs, adapt func(*Config)) *running {
+	t.Helper()
+	return startSignals(t, address, next, nil, adapt)
+}
+
+// startSignals is start for a receiver of logs, of metrics, or of both.
+func startSignals(t *testing.T, address string, logs consumer.Logs, metrics consumer.Metrics, adapt func(*Config)) *running {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.Addresses = []string{address}
@@ -125,6 +135,7 @@ func start(t *testing.T, address string, next consumer.Logs, adapt func(*Config)
 	cfg.ChunkSize = 10
 	cfg.Lease = time.Second
 	cfg.ShutdownTimeout = time.Second
+	cfg.Metrics.Interval = 10 * time.Millisecond
 	if adapt != nil {
 		adapt(cfg)
 	}
@@ -132,11 +143,29 @@ func start(t *testing.T, address string, next consumer.Logs, adapt func(*Config)
 	tel := componenttest.NewTelemetry()
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = tel.NewTelemetrySettings()
-	logs, err := NewFactory().CreateLogs(t.Context(), set, cfg, next)
-	require.NoError(t, err)
-	host := newStatusHost()
-	require.NoError(t, logs.Start(t.Context(), host))
-	r := &running{Logs: logs, host: host, tel: tel}
+	written, log := observer.New(zap.WarnLevel)
+	set.Logger = zap.New(written)
+	factory := NewFactory()
+	r := &running{host: newStatusHost(), metricsHost: newStatusHost(), tel: tel, log: log}
+	if logs != nil {
+		made, err := factory.CreateLogs(t.Context(), set, cfg, logs)
+		require.NoError(t, err)
+		r.Logs = made
+		t.Cleanup(func() { require.NoError(t, made.Shutdown(context.Background())) })
+	}
+	if metrics != nil {
+		made, err := factory.CreateMetrics(t.Context(), set, cfg, metrics)
+		require.NoError(t, err)
+		if logs == nil {
+			r.Logs = made
+		}
+		require.Same(t, r.Logs, made, "one receiver for both")
+		require.NoError(t, made.Start(t.Context(), r.metricsHost))
+		t.Cleanup(func() { require.NoError(t, made.Shutdown(context.Background())) })
+	}
+	if logs != nil {
+		require.NoError(t, r.Start(t.Context(), r.host))
+	}
 	t.Cleanup(func() {
 		require.NoError(t, r.Shutdown(context.Background()))
 		require.NoError(t, tel.Shutdown(context.Background()))

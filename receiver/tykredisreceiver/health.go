@@ -17,7 +17,7 @@ type health struct {
 	explain func(error) error
 
 	mu       sync.Mutex // guards the rest
-	troubles [3]error   // by side
+	troubles [4]error   // by side
 	said     string     // of the status reported last
 }
 
@@ -26,6 +26,7 @@ const (
 	redisSide = iota
 	destinationSide
 	slowSide
+	pushSide
 )
 
 // redis notes whether Redis could be worked with.
@@ -49,6 +50,14 @@ func (h *health) destination(err error) {
 
 // slow notes whether a delivery takes suspiciously long.
 func (h *health) slow(err error) { h.note(slowSide, err) }
+
+// push notes whether the pipelines took the last push of metrics.
+func (h *health) push(err error) {
+	if err != nil {
+		err = fmt.Errorf("pipelines did not take metrics: %w", err)
+	}
+	h.note(pushSide, err)
+}
 
 // report passes an event on as it is.
 func (h *health) report(event *componentstatus.Event) {

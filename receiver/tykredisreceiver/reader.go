@@ -186,7 +186,7 @@ func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 	at := &h.reading
 	most := int(min(int64(h.ChunkRecords), h.Count-at.next))
 	for {
-		n, bytes, whole := measure(at.ahead, most, h.ChunkBytes)
+		n, bytes, whole := fit(at.ahead, most, h.ChunkBytes)
 		if whole {
 			c := chunk{h: h, from: at.next, entries: at.ahead[:n:n], bytes: bytes}
 			at.ahead = at.ahead[n:]
@@ -210,10 +210,10 @@ func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 	}
 }
 
-// measure finds how many entries make a chunk: at most records of them, and at
+// fit finds how many entries make a chunk: at most records of them, and at
 // most limit bytes unless a single one is bigger. It is not whole while further
 // entries might still fit.
-func measure(entries []string, records, limit int) (n, bytes int, whole bool) {
+func fit(entries []string, records, limit int) (n, bytes int, whole bool) {
 	for ; n < len(entries) && n < records; n++ {
 		if n > 0 && bytes+len(entries[n]) > limit {
 			return n, bytes, true

@@ -17,16 +17,27 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
 // redisReceiver runs one pipeline of goroutines, each handing on to the next:
 //
 //	claimer -> reader -> deliveries (max_in_flight) -> acknowledger
+//
+// and beside it, where metrics are wanted, one that pushes what deliveries counted.
 type redisReceiver struct {
-	set  receiver.Settings
-	cfg  *Config
-	next consumer.Logs
+	set    receiver.Settings
+	cfg    *Config
+	forget func() // that this receiver exists, so that another may be made of its configuration
+
+	// At least one of them is there.
+	logs    consumer.Logs
+	metrics consumer.Metrics
+
+	mu    sync.Mutex // guards the two below
+	hosts hosts      // of the signals that were started
+	ended bool
 
 	telemetry *metadata.TelemetryBuilder
 	client    redis.UniversalClient
@@ -41,18 +52,45 @@ type redisReceiver struct {
 	deliveries     sync.WaitGroup
 	acknowledging  sync.WaitGroup
 	delivered      chan chunk
+
+	meter       *measure.Meter // nil where no metrics are wanted
+	pusher      *pusher
+	pushing     sync.WaitGroup
+	stopPushing context.CancelFunc
 }
 
-func newReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*redisReceiver, error) {
+func newReceiver(set receiver.Settings, cfg *Config) (*redisReceiver, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, fmt.Errorf("create telemetry: %w", err)
 	}
-	return &redisReceiver{set: set, cfg: cfg, next: next, telemetry: telemetry}, nil
+	return &redisReceiver{set: set, cfg: cfg, telemetry: telemetry}, nil
 }
 
-// Start prepares everything and returns; a Redis out of reach is waited for.
+// Start is called for each signal. With the last one everything is prepared, since
+// only then all that the receiver delivers to has started; a Redis out of reach is waited for.
 func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hosts = append(r.hosts, host)
+	if len(r.hosts) < one(r.logs != nil)+one(r.metrics != nil) {
+		return nil
+	}
+	return r.begin(ctx)
+}
+
+func one(present bool) int {
+	if present {
+		return 1
+	}
+	return 0
+}
+
+func (r *redisReceiver) begin(ctx context.Context) error {
+	if r.logs == nil && r.cfg.Uptime.Enabled {
+		return errors.New("uptime::enabled: true, but the receiver is in no logs pipeline, and uptime checks make no metrics: " +
+			"add a logs pipeline, or leave uptime out")
+	}
 	client, err := newClient(ctx, r.cfg)
 	if err != nil {
 		return err
@@ -72,14 +110,24 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 		WaitForReplicas: r.cfg.WaitForReplicas,
 	})
 	r.holdings = newHoldings(len(r.sources))
+	if err := r.assemble(); err != nil {
+		r.client = nil
+		return errors.Join(err, client.Close())
+	}
+	r.set.Logger.Info("Watching the gateway's lists in Redis",
+		zap.Strings("addresses", r.cfg.Addresses), zap.String("group", r.cfg.Group), zap.Int("lists", len(r.sources)))
+	return nil
+}
 
+// assemble puts together what works, and sets it going.
+func (r *redisReceiver) assemble() error {
 	obsrep, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID: r.set.ID, Transport: "redis", LongLivedCtx: true, ReceiverCreateSettings: r.set,
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("create receiver report: %w", err), client.Close())
+		return fmt.Errorf("create receiver report: %w", err)
 	}
-	state := &health{host: host, logger: r.set.Logger, explain: r.cfg.explain}
+	state := &health{host: r.hosts, logger: r.set.Logger, explain: r.cfg.explain}
 	progress := newWatch(state)
 	r.claimer = &claimer{
 		store: r.store, sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
@@ -87,16 +135,25 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 		// Leases are renewed with each look, which must come well before they expire.
 		interval: min(r.cfg.PollInterval, r.cfg.Lease/3),
 	}
+	var tallies *counting
+	if r.metrics != nil {
+		r.meter = r.cfg.Metrics.newMeter(time.Now())
+		if tallies, err = newCounting(r.meter); err != nil {
+			return err
+		}
+		r.pusher = &pusher{
+			next: r.metrics, meter: r.meter, obsrep: obsrep, health: state, logger: r.set.Logger,
+			resource: resourceOf(r.set), version: r.set.BuildInfo.Version,
+		}
+	}
 	if err := r.observe(); err != nil {
-		return errors.Join(err, client.Close())
+		return err
 	}
 	r.run(state, &deliverer{
-		next: r.next, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
+		next: r.logs, counting: tallies, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
 		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
 		redelivery: r.cfg.Redelivery,
 	})
-	r.set.Logger.Info("Watching the gateway's lists in Redis",
-		zap.Strings("addresses", r.cfg.Addresses), zap.String("group", r.cfg.Group), zap.Int("lists", len(r.sources)))
 	return nil
 }
 
@@ -117,6 +174,11 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 		r.intake.Go(func() { b.run(intakeCtx) })
 	}
 	r.intake.Go(func() { r.read(intakeCtx, deliveryCtx, state, d) })
+	if r.pusher != nil {
+		pushCtx, stopPushing := context.WithCancel(context.Background())
+		r.stopPushing = stopPushing
+		r.pushing.Go(func() { r.pusher.run(pushCtx, r.cfg.Metrics.Interval) })
+	}
 }
 
 // read hands batches to deliveries, of which max_in_flight run at once; the
@@ -157,8 +219,17 @@ func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d 
 }
 
 // Shutdown stops reading, lets deliveries end for as long as shutdown_timeout,
-// and gives the rest back for others.
+// gives the rest back for others, and pushes the metrics a last time. The first of
+// the signals to be shut down ends the receiver, while all pipelines still work.
 func (r *redisReceiver) Shutdown(ctx context.Context) error {
+	r.mu.Lock()
+	ended := r.ended
+	r.ended = true
+	r.mu.Unlock()
+	if ended {
+		return nil
+	}
+	r.forget()
 	defer r.telemetry.Shutdown()
 	if r.client == nil {
 		return nil
@@ -173,6 +244,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 	close(r.delivered)
 	r.acknowledging.Wait()
 	r.stopDeliveries()
+	r.endPushing(ctx)
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timeout)
 	defer cancel()
@@ -184,6 +256,18 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 	err := r.client.Close()
 	r.client = nil
 	return err
+}
+
+// endPushing pushes what was counted since the last time.
+func (r *redisReceiver) endPushing(ctx context.Context) {
+	if r.pusher == nil {
+		return
+	}
+	r.stopPushing()
+	r.pushing.Wait()
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.ShutdownTimeout)
+	defer cancel()
+	r.pusher.push(ctx)
 }
 
 // observe offers what the last look at the backlog found.
@@ -230,6 +314,29 @@ func (r *redisReceiver) observe() error {
 			oldest := time.Duration(0)
 			each(func(_ *source, s claim.Stat) { oldest = max(oldest, s.OldestAge) })
 			o.Observe(oldest.Seconds(), metric.WithAttributes(group))
+			return nil
+		}),
+		r.observeMeter(),
+	)
+}
+
+// observeMeter offers how full the metrics made of records are.
+func (r *redisReceiver) observeMeter() error {
+	if r.meter == nil {
+		return nil
+	}
+	each := func(o metric.Int64Observer, of func(measure.Usage) int64) {
+		for _, u := range r.meter.Usage() {
+			o.Observe(of(u), metric.WithAttributes(attribute.String("metric", u.Metric), attribute.String("group", r.cfg.Group)))
+		}
+	}
+	return errors.Join(
+		r.telemetry.RegisterTykredisMetricSeriesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			each(o, func(u measure.Usage) int64 { return int64(u.Series) })
+			return nil
+		}),
+		r.telemetry.RegisterTykredisMetricOverflowsCallback(func(_ context.Context, o metric.Int64Observer) error {
+			each(o, func(u measure.Usage) int64 { return u.Overflowed })
 			return nil
 		}),
 	)

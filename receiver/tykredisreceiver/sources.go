@@ -5,6 +5,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 )
 
 // source is a list, how its entries are written, and where its dead letters lie.
@@ -83,4 +84,12 @@ func (d *decoder) write(lr plog.LogRecord, uid string) {
 		return
 	}
 	d.request.ToLog(lr, uid)
+}
+
+// count adds what was decoded last to a tally, if there is one. Uptime checks are
+// no requests and count nowhere.
+func (d *decoder) count(tally *measure.Batch) {
+	if tally != nil && d.form != msgpackUptime {
+		tally.Add(&d.request)
+	}
 }

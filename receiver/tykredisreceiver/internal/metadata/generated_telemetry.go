@@ -33,6 +33,8 @@ type TelemetryBuilder struct {
 	TykredisDeadLettersDropped  metric.Int64Counter
 	TykredisEntriesLost         metric.Int64Counter
 	TykredisGaveWay             metric.Int64Counter
+	TykredisMetricOverflows     metric.Int64ObservableCounter
+	TykredisMetricSeries        metric.Int64ObservableGauge
 	TykredisOldestClaimAge      metric.Float64ObservableGauge
 	TykredisReceipts            metric.Int64ObservableGauge
 	TykredisRecordsClaimed      metric.Int64Counter
@@ -73,6 +75,36 @@ func (builder *TelemetryBuilder) RegisterTykredisDeadLettersCallback(cb metric.I
 		cb(ctx, &observerInt64{inst: builder.TykredisDeadLetters, obs: o})
 		return nil
 	}, builder.TykredisDeadLetters)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTykredisMetricOverflowsCallback sets callback for observable TykredisMetricOverflows metric.
+func (builder *TelemetryBuilder) RegisterTykredisMetricOverflowsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TykredisMetricOverflows, obs: o})
+		return nil
+	}, builder.TykredisMetricOverflows)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTykredisMetricSeriesCallback sets callback for observable TykredisMetricSeries metric.
+func (builder *TelemetryBuilder) RegisterTykredisMetricSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TykredisMetricSeries, obs: o})
+		return nil
+	}, builder.TykredisMetricSeries)
 	if err != nil {
 		return err
 	}
@@ -184,6 +216,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tykredis_gave_way",
 		metric.WithDescription("Entries of which the bodies, or all, gave way so that the backlog stays within its bound. [Alpha]"),
 		metric.WithUnit("{entries}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisMetricOverflows, err = builder.meter.Int64ObservableCounter(
+		"otelcol_tykredis_metric_overflows",
+		metric.WithDescription("Measurements that were counted together because their metric had reached metrics::series_limit. [Alpha]"),
+		metric.WithUnit("{measurements}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisMetricSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tykredis_metric_series",
+		metric.WithDescription("Series of each metric that is made of records. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.TykredisOldestClaimAge, err = builder.meter.Float64ObservableGauge(

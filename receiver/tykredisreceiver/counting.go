@@ -1,0 +1,148 @@
+package tykredisreceiver
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+)
+
+// countedSegments is how many segments are remembered as counted. A segment comes
+// again only while it is not acknowledged in full, or after Redis came back in an
+// older state.
+const countedSegments = 4096
+
+// counting counts records into metrics, each once while the process lives: when
+// it is delivered, and only if it has not been counted before. What is delivered
+// again, because its lease or its acknowledgement was lost, is known by its
+// segment and its place there.
+type counting struct {
+	meter *measure.Meter
+	spare sync.Pool // of *measure.Batch
+
+	mu      sync.Mutex // guards counted
+	counted *simplelru.LRU[string, *spans]
+}
+
+func newCounting(meter *measure.Meter) (*counting, error) {
+	counted, err := simplelru.NewLRU[string, *spans](countedSegments, nil)
+	if err != nil {
+		return nil, fmt.Errorf("remember what is counted: %w", err)
+	}
+	c := &counting{meter: meter, counted: counted}
+	c.spare.New = func() any { return meter.NewBatch() }
+	return c, nil
+}
+
+// begin gives an empty tally for a delivery; nil where nothing is counted.
+func (c *counting) begin() *measure.Batch {
+	if c == nil {
+		return nil
+	}
+	return c.spare.Get().(*measure.Batch)
+}
+
+// end counts a delivery. The tally holds all its decodable records; letters are
+// those of its entries that were not delivered, and so do not count yet: a letter
+// counts when its replay is delivered.
+func (c *counting) end(b batch, letters []deadLetter, tally *measure.Batch) {
+	if c == nil {
+		return
+	}
+	whole := true
+	fresh := make([]spans, len(b.chunks))
+	for i := range b.chunks {
+		fresh[i] = c.take(b.chunks[i])
+		whole = whole && fresh[i].length() == int64(len(b.chunks[i].entries))
+	}
+	refused := slices.ContainsFunc(letters, func(l deadLetter) bool { return l.reason == refusedEntry })
+	if !whole || refused {
+		tally.Reset()
+		for i := range b.chunks {
+			recount(&b.chunks[i], fresh[i], letters, tally)
+		}
+	}
+	c.meter.Merge(time.Now(), tally)
+	c.spare.Put(tally)
+}
+
+// abandon gives up a tally.
+func (c *counting) abandon(tally *measure.Batch) {
+	if c == nil {
+		return
+	}
+	tally.Reset()
+	c.spare.Put(tally)
+}
+
+// take marks a chunk as counted and returns what of it was not before.
+func (c *counting) take(k chunk) spans {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, ok := c.counted.Get(k.h.ID)
+	if !ok {
+		s = new(spans)
+		c.counted.Add(k.h.ID, s)
+	}
+	return s.add(k.from, k.end())
+}
+
+// recount adds those records of a chunk that lie in fresh and were delivered.
+func recount(k *chunk, fresh spans, letters []deadLetter, tally *measure.Batch) {
+	d := decoder{form: k.h.source.form}
+	for _, s := range fresh {
+		for index := s.from; index < s.end; index++ {
+			entry := k.entries[index-k.from]
+			dead := slices.ContainsFunc(letters, func(l deadLetter) bool { return l.h == k.h && l.index == index })
+			if entry == claim.Gone || dead {
+				continue
+			}
+			if _, err := d.read(k.h.source, entry); err == nil {
+				d.count(tally)
+			}
+		}
+	}
+}
+
+// span is a run of a segment's entries, from a first one to before an end.
+type span struct{ from, end int64 }
+
+// spans are runs in rising order that do not touch.
+type spans []span
+
+func (s spans) length() int64 {
+	n := int64(0)
+	for _, run := range s {
+		n += run.end - run.from
+	}
+	return n
+}
+
+// add adds a run and returns what of it was not there before.
+func (s *spans) add(from, end int64) spans {
+	var fresh spans
+	var kept spans
+	merged, at := span{from, end}, from
+	for _, run := range *s {
+		if run.end < merged.from || run.from > merged.end {
+			kept = append(kept, run)
+			continue
+		}
+		if run.from > at {
+			fresh = append(fresh, span{at, run.from})
+		}
+		at = max(at, run.end)
+		merged = span{min(merged.from, run.from), max(merged.end, run.end)}
+	}
+	if at < end {
+		fresh = append(fresh, span{at, end})
+	}
+	i, _ := slices.BinarySearchFunc(kept, merged, func(a, b span) int { return int(a.from - b.from) })
+	*s = slices.Insert(kept, i, merged)
+	return fresh
+}

@@ -1,0 +1,147 @@
+package tykredisreceiver
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+)
+
+// MetricsConfig says which metrics are made of the records, for the metrics
+// pipelines that the receiver is in.
+type MetricsConfig struct {
+	// Presets lists sets of metrics: "gateway" for those that gateways from 5.13 on
+	// send themselves, "tyk_pump" for those of Tyk Pump's Prometheus pump.
+	Presets []string `mapstructure:"presets"`
+	// DisabledMetrics lists metrics of presets to leave out.
+	DisabledMetrics []string `mapstructure:"disabled_metrics"`
+	// CustomMetrics are further metrics.
+	CustomMetrics []CustomMetricConfig `mapstructure:"custom_metrics"`
+	// TrackAllPaths puts the path of every request into the label "path"; otherwise it is
+	// "unknown" for all that matched no tracked endpoint.
+	TrackAllPaths bool `mapstructure:"track_all_paths"`
+	// Histograms is "explicit" for the buckets of each metric, or "exponential" for
+	// buckets that fit themselves to the values.
+	Histograms string `mapstructure:"histograms"`
+	// Exemplars is whether points name the trace of one of their requests.
+	Exemplars bool `mapstructure:"exemplars"`
+	// Interval is how often the metrics are handed on, above 0.
+	Interval time.Duration `mapstructure:"interval"`
+	// SeriesLimit is the most series of each metric, from 2; what is beyond is counted in one.
+	SeriesLimit int `mapstructure:"series_limit"`
+	// Expiry is how long a series stays without a request, at least Interval; 0 is for ever.
+	Expiry time.Duration `mapstructure:"expiry"`
+}
+
+// CustomMetricConfig is a metric as Tyk Pump's custom_metrics describe it.
+type CustomMetricConfig struct {
+	// Name is the metric's, which no other has.
+	Name string `mapstructure:"name"`
+	// Help is its description.
+	Help string `mapstructure:"help"`
+	// MetricType is "counter" for requests, or "histogram" for their total time in milliseconds.
+	MetricType string `mapstructure:"metric_type"`
+	// Buckets are a histogram's upper bounds in milliseconds, rising; empty for Tyk Pump's.
+	Buckets []float64 `mapstructure:"buckets"`
+	// ObfuscateAPIKeys shows only the ends of API keys.
+	ObfuscateAPIKeys bool `mapstructure:"obfuscate_api_keys"`
+	// ObfuscateAPIKeysLength is how many letters of a key are shown; 0 is 4.
+	ObfuscateAPIKeysLength int `mapstructure:"obfuscate_api_keys_length"`
+	// Labels are the labels, with Tyk Pump's names.
+	Labels []string `mapstructure:"labels"`
+	// MCPOnly leaves out all requests but those of MCP.
+	MCPOnly bool `mapstructure:"mcp_only"`
+}
+
+// The words that Presets and Histograms know.
+const (
+	gatewayPreset         = "gateway"
+	tykPumpPreset         = "tyk_pump"
+	explicitHistograms    = "explicit"
+	exponentialHistograms = "exponential"
+)
+
+func (cfg *MetricsConfig) faults(fault func(format string, args ...any)) {
+	if _, errs := cfg.instruments(); len(errs) > 0 {
+		for _, err := range errs {
+			fault("metrics::%w", err)
+		}
+	}
+	if cfg.Histograms != explicitHistograms && cfg.Histograms != exponentialHistograms {
+		fault("metrics::histograms: %q: use %q or %q", cfg.Histograms, explicitHistograms, exponentialHistograms)
+	}
+	if cfg.Interval < time.Millisecond {
+		fault("metrics::interval: %s: use at least %s", cfg.Interval, time.Millisecond)
+	}
+	const fewest = 2 // one, and the one for what is beyond
+	if cfg.SeriesLimit < fewest {
+		fault("metrics::series_limit: %d: use a number from %d", cfg.SeriesLimit, fewest)
+	}
+	if cfg.Expiry != 0 && cfg.Expiry < cfg.Interval {
+		fault("metrics::expiry: %s: use at least metrics::interval, %s, or 0 for never", cfg.Expiry, cfg.Interval)
+	}
+}
+
+func (cfg *MetricsConfig) paths() measure.Paths { return measure.Paths(cfg.TrackAllPaths) }
+
+// instruments lists the metrics asked for, and what is wrong with them.
+func (cfg *MetricsConfig) instruments() (all []measure.Instrument, errs []error) {
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	seen := map[string]bool{}
+	for _, preset := range cfg.Presets {
+		switch {
+		case seen[preset]:
+			fault("presets: %q is there twice", preset)
+		case preset == gatewayPreset:
+			all = append(all, measure.Gateway()...)
+		case preset == tykPumpPreset:
+			all = append(all, measure.TykPump(cfg.paths())...)
+		default:
+			fault("presets: %q: use %q, %q, or both", preset, gatewayPreset, tykPumpPreset)
+		}
+		seen[preset] = true
+	}
+	left, err := measure.Without(all, cfg.DisabledMetrics)
+	if err != nil {
+		fault("disabled_metrics: %w", err)
+		left = all
+	}
+	taken := map[string]bool{}
+	for _, in := range left {
+		taken[in.Name] = true
+	}
+	for i, custom := range cfg.CustomMetrics {
+		in, err := custom.instrument(cfg.paths())
+		if err != nil {
+			for _, line := range strings.Split(err.Error(), "\n") {
+				fault("custom_metrics::%d::%s", i, line)
+			}
+			continue
+		}
+		if taken[in.Name] {
+			fault("custom_metrics::%d::name: %q is another metric's: use another name, or add that of a preset to disabled_metrics", i, in.Name)
+		}
+		taken[in.Name] = true
+		left = append(left, in)
+	}
+	if len(left) == 0 && len(errs) == 0 {
+		fault("presets and custom_metrics: no metric is left: name a preset")
+	}
+	if cfg.Histograms == exponentialHistograms {
+		left = measure.Exponential(left)
+	}
+	return left, errs
+}
+
+func (c CustomMetricConfig) instrument(paths measure.Paths) (measure.Instrument, error) {
+	return measure.Custom{
+		Name: c.Name, Help: c.Help, Type: c.MetricType, Buckets: c.Buckets, Labels: c.Labels,
+		MaskKeys: c.ObfuscateAPIKeys, MaskLength: c.ObfuscateAPIKeysLength, MCPOnly: c.MCPOnly,
+	}.Instrument(paths)
+}
+
+func (cfg *MetricsConfig) newMeter(now time.Time) *measure.Meter {
+	instruments, _ := cfg.instruments() // whose faults Validate has told
+	return measure.NewMeter(instruments, measure.Settings{SeriesLimit: cfg.SeriesLimit, Expiry: cfg.Expiry, Exemplars: cfg.Exemplars}, now)
+}
