@@ -8,7 +8,7 @@ SHELL := bash
 
 # The Redis that `make run` reads, and the memory it may take beside the mapped binary.
 REDIS ?= localhost:6379
-GOMEMLIMIT ?= 140MiB
+GOMEMLIMIT ?= 120MiB
 GOGC ?= 200
 
 # The micro benchmarks that `make bench` runs, and what tests may take.

@@ -29,7 +29,7 @@ type store struct {
 const report = `# Benchmarks
 
 Made by ` + "`make bench`" + ` (` + "`go run ./cmd/tykbench`" + `) on one machine that ran Redis, the stores and the collector:
-{{.Machine}}. The collector is the built binary with ` + "`GOMEMLIMIT=140MiB GOGC=200`" + `, as ` + "`make run`" + ` sets them;
+{{.Machine}}. The collector is the built binary with ` + "`GOMEMLIMIT=120MiB GOGC=200`" + `, as ` + "`make run`" + ` sets them;
 a commit is on disk in every store; no table has an index. Records are realistic, {{.EntryBytes}} bytes of msgpack
 each on average. Speeds vary with the machine; the ratio, taken pair by pair in one run, varies less.
 

@@ -129,7 +129,7 @@ func (r *rig) collect(ctx context.Context, to destination) (*peers.Process, erro
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path)
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "140MiB"), "GOGC="+env("GOGC", "200"))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "120MiB"), "GOGC="+env("GOGC", "200"))
 	return peers.StartProcess(cmd)
 }
 
