@@ -56,11 +56,24 @@ func BenchmarkCopySource(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchmarkChunk, "ns/record")
 }
 
-// BenchmarkPostgres pushes chunks of 5000 records into a real server, two at a
-// time, and then has psql copy the same rows. CPU is this process' own.
+// BenchmarkPostgres pushes chunks into a real server, and then has psql copy the same
+// rows.
 func BenchmarkPostgres(b *testing.B) {
 	server := peers.StartPostgres(b, peers.PostgresDurable(), peers.PostgresConfig("max_wal_size=4GB"))
 	d := postgresTarget(server)(b)
+	pushChunks(b, d)
+	b.ReportMetric(psqlCopy(b, server, d), "psql-rows/s")
+}
+
+// BenchmarkMySQL pushes chunks into a real server.
+func BenchmarkMySQL(b *testing.B) {
+	server := peers.StartMariaDB(b, peers.MariaDBDurable(), peers.MariaDBConfig("innodb-log-file-size=1G"))
+	pushChunks(b, mysqlTarget(server)(b))
+}
+
+// pushChunks pushes chunks of 5000 records, two at a time. CPU is this process' own.
+func pushChunks(b *testing.B, d target) {
+	b.Helper()
 	e := d.start(b)
 	const workers = 2
 	pushes := make(chan int)
@@ -93,7 +106,6 @@ func BenchmarkPostgres(b *testing.B) {
 	b.ReportMetric(records/seconds, "records/s")
 	b.ReportMetric(float64((processTime(b)-cpu).Nanoseconds())/records, "cpu-ns/record")
 	require.EqualValues(b, n*benchmarkChunk, d.rows(b))
-	b.ReportMetric(psqlCopy(b, server, d), "psql-rows/s")
 }
 
 // BenchmarkSQLite pushes chunks of 5000 records into a file.
@@ -145,7 +157,17 @@ func processTime(b *testing.B) time.Duration {
 // BenchmarkPostgresDays pushes chunks that span 30 days into tables of days.
 func BenchmarkPostgresDays(b *testing.B) {
 	server := peers.StartPostgres(b, peers.PostgresDurable(), peers.PostgresConfig("max_wal_size=4GB"))
-	d := sharded(postgresTarget(server)(b))
+	pushDays(b, sharded(postgresTarget(server)(b)))
+}
+
+// BenchmarkMySQLDays does the same in MariaDB.
+func BenchmarkMySQLDays(b *testing.B) {
+	server := peers.StartMariaDB(b, peers.MariaDBDurable(), peers.MariaDBConfig("innodb-log-file-size=1G"))
+	pushDays(b, sharded(mysqlTarget(server)(b)))
+}
+
+func pushDays(b *testing.B, d target) {
+	b.Helper()
 	e := d.start(b)
 	const days = 30
 	chunk := onDays("segment", days, benchmarkChunk/days)
@@ -161,8 +183,16 @@ func BenchmarkPostgresDays(b *testing.B) {
 
 // BenchmarkPostgresUptime pushes chunks of uptime checks of 100 addresses.
 func BenchmarkPostgresUptime(b *testing.B) {
-	server := peers.StartPostgres(b, peers.PostgresDurable())
-	d := withUptime(postgresTarget(server)(b))
+	pushChecks(b, withUptime(postgresTarget(peers.StartPostgres(b, peers.PostgresDurable()))(b)))
+}
+
+// BenchmarkMySQLUptime does the same in MariaDB.
+func BenchmarkMySQLUptime(b *testing.B) {
+	pushChecks(b, withUptime(mysqlTarget(peers.StartMariaDB(b, peers.MariaDBDurable()))(b)))
+}
+
+func pushChecks(b *testing.B, d target) {
+	b.Helper()
 	e := d.start(b)
 	checks := make([]analytics.Uptime, benchmarkChunk)
 	for i := range checks {

@@ -37,7 +37,7 @@ func mysqlSettings(timeout time.Duration) []string {
 	}
 	seconds := int(wait.Seconds())
 	return []string{
-		"set session sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
+		"set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
 			fmt.Sprintf("innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, wait_timeout = 60", seconds, seconds),
 		// A transaction must see what others have committed until each of its statements.
 		"set session transaction isolation level read committed",

@@ -136,7 +136,7 @@ func testMySQLSettings(t *testing.T, server *peers.MariaDB) {
 	var settings string
 	require.NoError(t, db.QueryRowContext(t.Context(), `select concat_ws(' ', @@sql_mode, @@autocommit, @@time_zone, @@character_set_client, @@tx_isolation,
 		@@innodb_lock_wait_timeout, @@lock_wait_timeout, @@wait_timeout)`).Scan(&settings))
-	assert.Equal(t, "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION ON +00:00 utf8mb4 READ-COMMITTED 10 10 60", settings)
+	assert.Equal(t, "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION ON +00:00 utf8mb4 READ-COMMITTED 10 10 60", settings)
 }
 
 func testMySQLPlace(t *testing.T, server *peers.MariaDB) {
