@@ -89,10 +89,31 @@ func (w *world) checkStore(ctx context.Context, g *group, o *outcome) error {
 	if len(t.strangers) > 0 {
 		fault("%d rows are not of good records, such as %q", len(t.strangers), t.strangers[:min(len(t.strangers), shown)])
 	}
+	if err := w.checkRollups(g, t, len(t.times) == len(pushed)); err != nil {
+		errs = append(errs, err)
+	}
 	if len(errs) == 0 && len(t.times) == len(pushed) && !maps.Equal(t.sums, w.journal.sums) {
 		fault("the sums by API and response code are %v, want %v", t.sums, w.journal.sums)
 	}
 	return errors.Join(errs...)
+}
+
+// checkRollups compares the rollups of a store with what was pushed. A group that has
+// not seen everything, or was forgotten in the middle of a delivery, counts less.
+func (w *world) checkRollups(g *group, t *tally, complete bool) error {
+	exact := complete && slices.Contains(w.plan.groups(), g.name) && !g.wasForgotten()
+	var errs []error
+	for api, want := range w.journal.rollups {
+		if got := t.rollups[api]; got.hits > want.hits || exact && got != want {
+			errs = append(errs, fmt.Errorf("group %s: the rollups of API %q count %+v, want %+v", g.name, api, got, want))
+		}
+	}
+	for api, got := range t.rollups {
+		if _, known := w.journal.rollups[api]; !known {
+			errs = append(errs, fmt.Errorf("group %s: the rollups of API %q count %+v, but nothing was pushed", g.name, api, got))
+		}
+	}
+	return errors.Join(errs[:min(len(errs), shown)]...)
 }
 
 func explain(ctx context.Context, s store, records []int) string {

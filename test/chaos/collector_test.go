@@ -37,7 +37,8 @@ var errEndedWell = errors.New("status 0")
 // object is a mapping of a configuration file, which is written as JSON, and so as YAML.
 type object = map[string]any
 
-// configuration has a pipeline for each group.
+// configuration has a pipeline for each group, and one more for rollups where the
+// exporter stores them.
 func configuration(groups []string, of func(group string) (receiver, exporter object, err error)) (object, error) {
 	receivers, exporters, pipelines := object{}, object{}, object{}
 	for _, group := range groups {
@@ -47,9 +48,12 @@ func configuration(groups []string, of func(group string) (receiver, exporter ob
 			return nil, err
 		}
 		pipelines["logs/"+group] = object{"receivers": []string{from}, "exporters": []string{to}}
+		if exporters[to].(object)["tables"] != nil {
+			pipelines["logs/rollups-"+group] = object{"receivers": []string{from}, "processors": []string{"tykaggregate"}, "exporters": []string{to}}
+		}
 	}
 	return object{
-		"receivers": receivers, "exporters": exporters,
+		"receivers": receivers, "processors": object{"tykaggregate": object{}}, "exporters": exporters,
 		"service": object{
 			// Several collectors run beside each other; the port of their metrics is fixed.
 			"telemetry": object{"metrics": object{"level": "none"}},

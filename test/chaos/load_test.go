@@ -71,10 +71,11 @@ type journal struct {
 	undecodable map[string]*flush // the entries
 	refused     map[string]*flush // the aliases
 	sums        sums
+	rollups     rollups
 }
 
 func newJournal() *journal {
-	return &journal{undecodable: map[string]*flush{}, refused: map[string]*flush{}, sums: sums{}}
+	return &journal{undecodable: map[string]*flush{}, refused: map[string]*flush{}, sums: sums{}, rollups: rollups{}}
 }
 
 // gateway pushes records as gateways do: now and then some, msgpack and protobuf,
@@ -171,7 +172,12 @@ func (g *gateway) poison(f *flush, protobuf bool) []byte {
 	if !protobuf && g.dice.chance(0.5) {
 		alias := fmt.Sprintf("refused %d of %d", g.poisoned, g.number)
 		g.journal.poison(f, alias, nil)
-		return g.entry(protobuf, alias, func(r *analytics.Record) { r.Geo.CityGeoNameID = math.MaxUint64 })
+		return g.entry(protobuf, alias, func(r *analytics.Record) {
+			r.Geo.CityGeoNameID = math.MaxUint64
+			g.journal.mu.Lock()
+			defer g.journal.mu.Unlock()
+			g.journal.countRollups(r)
+		})
 	}
 	entry := append([]byte(strings.Repeat("\xff", 12)), fmt.Sprintf("garbage %d of %d", g.poisoned, g.number)...)
 	if g.dice.chance(0.5) {
@@ -240,6 +246,15 @@ func (j *journal) count(r *analytics.Record) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.sums.add(sumsOf{r.APIID, r.ResponseCode}, sum{1, r.RequestTime, r.ContentLength})
+	j.countRollups(r)
+}
+
+// countRollups counts a record that rollups count, also where a table of records
+// refuses it. The records are of organisations, and none is of a TCP API.
+func (j *journal) countRollups(r *analytics.Record) {
+	for _, api := range []string{"", r.APIID} { // its total, and its API
+		j.rollups.add(api, rollup{1, r.RequestTime})
+	}
 }
 
 func (j *journal) end(f *flush) {

@@ -22,6 +22,7 @@ type tally struct {
 	times     map[int]int // rows by the record's number, which is its alias
 	strangers []string    // aliases that are no number
 	sums      sums
+	rollups   rollups
 }
 
 // sums are over records of an API with the same response code.
@@ -48,7 +49,26 @@ const (
 		table + " group by apiid, responsecode"
 )
 
-func newTally() *tally { return &tally{times: map[int]int{}, sums: sums{}} }
+// rollups are what the rollups of each API count. Every record is in them, also one
+// that the table of records refuses.
+type rollups map[string]rollup
+
+type rollup struct{ hits, requestTime int64 }
+
+func (r rollups) add(api string, more rollup) {
+	total := r[api]
+	r[api] = rollup{total.hits + more.hits, total.requestTime + more.requestTime}
+}
+
+// The totals must be those of the APIs.
+const (
+	rollupTables = "(select dimension, dimension_value, counter_hits, counter_total_request_time from tyk_aggregated union all " +
+		"select dimension, dimension_value, counter_hits, counter_total_request_time from tyk_graph_aggregated) as counted"
+	rollupsQuery = "select case when dimension = '' then '' else dimension_value end, cast(sum(counter_hits) as bigint), " +
+		"cast(sum(counter_total_request_time) as bigint) from " + rollupTables + " where dimension in ('', 'apiid') group by 1"
+)
+
+func newTally() *tally { return &tally{times: map[int]int{}, sums: sums{}, rollups: rollups{}} }
 
 func (t *tally) add(alias string) {
 	n, err := strconv.Atoi(alias)
@@ -108,6 +128,15 @@ func (p *database) tally(ctx context.Context) (*tally, error) {
 	var total sum
 	_, err = pgx.ForEachRow(rows, []any{&of.api, &of.responseCode, &total.records, &total.requestTime, &total.contentLength},
 		func() error { t.sums.add(of, total); return nil })
+	if err != nil {
+		return t, err
+	}
+	if rows, err = conn.Query(ctx, rollupsQuery); err != nil {
+		return nil, err
+	}
+	var api string
+	var counted rollup
+	_, err = pgx.ForEachRow(rows, []any{&api, &counted.hits, &counted.requestTime}, func() error { t.rollups.add(api, counted); return nil })
 	return t, err
 }
 
@@ -159,6 +188,16 @@ func (f *file) tally(ctx context.Context) (*tally, error) {
 		var alias string
 		err := rows.Scan(&alias)
 		t.add(alias)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, db, rollupsQuery, func(rows *sql.Rows) error {
+		var api string
+		var counted rollup
+		err := rows.Scan(&api, &counted.hits, &counted.requestTime)
+		t.rollups.add(api, counted)
 		return err
 	})
 	if err != nil {

@@ -106,6 +106,7 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 				return nil, nil, err
 			}
 			exporter, err = w.group(group).store.exporter(c.way)
+			exporter["tables"] = object{"aggregated": object{"enabled": true}, "graph_aggregated": object{"enabled": true}}
 			return receiver, exporter, err
 		})
 	}
