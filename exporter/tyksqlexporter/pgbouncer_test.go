@@ -42,7 +42,7 @@ func TestPgBouncer(t *testing.T) {
 				"writers at once store each record once": testPooledWriters,
 				"rows are those of Tyk Pump":             func(t *testing.T, fresh newTarget) { testGoldenRows(t, fresh, "msgpack") },
 			}
-			if pooling == peers.TransactionPooling {
+			if pooling == peers.TransactionPooling && !simple {
 				maps.Copy(tests, exactlyOnceTests)
 				maps.Copy(tests, refusedTests)
 				maps.Copy(tests, tableTests)
