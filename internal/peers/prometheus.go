@@ -128,8 +128,8 @@ type PrometheusSample struct {
 	Value float64
 }
 
-// Query evaluates an expression now. An error tells what the server said.
-func (p *Prometheus) Query(ctx context.Context, expression string) ([]PrometheusSample, error) {
+// Query evaluates an expression as of a time. An error tells what the server said.
+func (p *Prometheus) Query(ctx context.Context, expression string, at time.Time) ([]PrometheusSample, error) {
 	var result struct {
 		ResultType string `json:"resultType"`
 		Result     []struct {
@@ -137,7 +137,7 @@ func (p *Prometheus) Query(ctx context.Context, expression string) ([]Prometheus
 			Value  [2]any            `json:"value"`
 		} `json:"result"`
 	}
-	if err := p.Get(ctx, "/api/v1/query", url.Values{"query": {expression}}, &result); err != nil {
+	if err := p.Get(ctx, "/api/v1/query", url.Values{"query": {expression}, "time": {at.Format(time.RFC3339Nano)}}, &result); err != nil {
 		return nil, fmt.Errorf("query %q: %w", expression, err)
 	}
 	samples := make([]PrometheusSample, 0, len(result.Result))
@@ -154,7 +154,7 @@ func (p *Prometheus) Query(ctx context.Context, expression string) ([]Prometheus
 
 // Get reads the data of an endpoint of Prometheus' HTTP interface.
 func (p *Prometheus) Get(ctx context.Context, path string, parameters url.Values, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Addr()+path+"?"+parameters.Encode(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Addr()+path+"?"+parameters.Encode(), http.NoBody)
 	if err != nil {
 		return err
 	}

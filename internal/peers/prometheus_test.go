@@ -23,9 +23,9 @@ func TestPrometheusScrapesAndAnswersQueries(t *testing.T) {
 		Targets: map[string]string{"test": strings.TrimPrefix(page.URL, "http://")}, Interval: 100 * time.Millisecond,
 	})
 	require.Eventually(t, func() bool {
-		samples, err := p.Query(t.Context(), "2 * things")
+		samples, err := p.Query(t.Context(), "2 * things", time.Now())
 		return assert.NoError(t, err) && len(samples) == 1 && samples[0].Value == 14 && samples[0].Labels["kind"] == "a"
 	}, 20*time.Second, 20*time.Millisecond)
-	_, err := p.Query(t.Context(), "sum(")
+	_, err := p.Query(t.Context(), "sum(", time.Now())
 	require.ErrorContains(t, err, "parse error")
 }
