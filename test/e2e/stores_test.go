@@ -1,0 +1,396 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// example is the path of a configuration in examples.
+func example(tb testing.TB, name string) string {
+	tb.Helper()
+	return repository(tb, "examples", name)
+}
+
+// newExample is a collector with several examples at once, whose environment is
+// what their users may set; changes is merged over them. It is not started yet.
+func newExample(tb testing.TB, examples []string, changes object, env ...string) *collector {
+	tb.Helper()
+	quiet := object{"service": object{"telemetry": object{"metrics": object{"level": "none"}}}}
+	maps.Copy(quiet, changes)
+	c := newCollectorWith(tb, example(tb, examples[0]), env...)
+	for _, name := range examples[1:] {
+		c.args = append(c.args, "--config", example(tb, name))
+	}
+	c.args = append(c.args, "--config", writeConfig(tb, quiet))
+	return c
+}
+
+// documentsOfTykPump are what the real Tyk Pump sent for the records that golden.push
+// pushes, by format.
+func documentsOfTykPump(tb testing.TB) map[string][]document {
+	tb.Helper()
+	all := map[string][]document{}
+	for _, line := range parseLines(tb, testdata(tb, "pump/documents.jsonl.gz")) {
+		seconds := line["splunk_time"]
+		delete(line, "splunk_time")
+		for format, d := range line {
+			all[format] = append(all[format], d.(document))
+		}
+		line["splunk"].(document)["time"] = seconds
+	}
+	return all
+}
+
+// startKafka starts a broker in this process with one topic.
+func startKafka(tb testing.TB, topic string) (address string) {
+	tb.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topic))
+	require.NoError(tb, err)
+	tb.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()[0]
+}
+
+// messages gives the first n of a topic.
+func messages(tb testing.TB, broker, topic string, n int) []*kgo.Record {
+	tb.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(tb, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(tb.Context(), drainTimeout)
+	defer cancel()
+	var all []*kgo.Record
+	for len(all) < n {
+		fetches := client.PollFetches(ctx)
+		require.NoError(tb, ctx.Err(), "%d of %d messages came", len(all), n)
+		require.Empty(tb, fetches.Errors())
+		all = append(all, fetches.Records()...)
+	}
+	return all
+}
+
+// bulk answers as Elasticsearch does, whose clients insist on its name.
+func bulk(w http.ResponseWriter, r received) {
+	w.Header().Set("X-Elastic-Product", "Elasticsearch")
+	w.Header().Set("Content-Type", "application/json")
+	items := []string{}
+	for i := range bytes.Count(r.body, []byte("\n")) / 2 {
+		items = append(items, `{"create":{"_index":"tyk_analytics","_id":"`+strconv.Itoa(i)+`","status":201}}`)
+	}
+	_, _ = io.WriteString(w, `{"took":1,"errors":false,"items":[`+strings.Join(items, ",")+`]}`)
+}
+
+// TestTheExamplesSendWhatTykPumpSends runs the examples of all stores in one
+// collector, against doubles that go down once, and compares every document.
+func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
+	t.Parallel()
+	const topic = "tyk-analytics"
+	redis, broker := peers.StartRedis(t), startKafka(t, topic)
+	splunk, elastic := startDouble(t, nil), startDouble(t, bulk)
+	logzio, influx, influx1, s3 := startDouble(t, nil), startDouble(t, nil), startDouble(t, nil), startDouble(t, nil)
+	file := filepath.Join(t.TempDir(), "tyk.jsonl")
+	wide := object{"fields": object{"redact_headers": []string{}}} // Tyk Pump takes no credentials out
+	c := newExample(t, []string{
+		"kafka.yaml", "splunk.yaml", "elasticsearch.yaml", "file.yaml", "logzio.yaml", "influxdb.yaml", "influxdb-v1.yaml", "awss3.yaml",
+	}, object{
+		"receivers": object{"tykredis": object{"poll_interval": "20ms"}},
+		"processors": object{
+			"tykfilter/kafka": wide, "tykfilter/splunk": wide, "tykfilter/elasticsearch": wide, "tykfilter/file": wide,
+			"tykfilter/logzio": wide, "tykfilter/influxdb": wide, "tykfilter/influxdb_v1": wide, "tykfilter/awss3": wide,
+		},
+	},
+		"TYK_REDIS_ADDRESS="+redis.Addr(), "KAFKA_BROKER="+broker, "TYK_JSON_FILE="+file,
+		"SPLUNK_HEC_URL="+splunk.URL, "SPLUNK_HEC_TOKEN=tok",
+		"ELASTICSEARCH_URL="+elastic.URL, "ELASTICSEARCH_USER=u", "ELASTICSEARCH_PASSWORD=p",
+		"LOGZIO_ENDPOINT="+logzio.URL+"/v1/logs", "LOGZIO_TOKEN=tok",
+		"INFLUXDB_URL="+influx.URL, "INFLUXDB_TOKEN=t", "INFLUXDB_ORG=myorg",
+		"INFLUXDB_V1_URL="+influx1.URL, "INFLUXDB_V1_USER=root", "INFLUXDB_V1_PASSWORD=root",
+		"S3_ENDPOINT="+s3.URL, "S3_PATH_STYLE=true", "AWS_ACCESS_KEY_ID=k", "AWS_SECRET_ACCESS_KEY=s",
+	)
+	golden{encoding: msgpack}.push(t, redis.Client())
+	c.start()
+	waitDrained(t, redis.Client(), 2*drainTimeout)
+	require.Empty(t, deadLetters(t, redis.Client()))
+	c.stop()
+	sent := documentsOfTykPump(t)
+	require.Len(t, sent["kafka"], 600)
+
+	t.Run("Kafka", func(t *testing.T) {
+		var got []document
+		for _, message := range messages(t, broker, topic, len(sent["kafka"])) {
+			assert.Nil(t, message.Key)
+			got = append(got, parseDocument(t, message.Value))
+		}
+		requireSameDocuments(t, sent["kafka"], once(t, got))
+	})
+	t.Run("Splunk", func(t *testing.T) {
+		all := splunk.requests()
+		assert.Equal(t, "POST /services/collector/event/1.0", same(t, all, func(r received) string { return r.method + " " + r.path }))
+		assert.Equal(t, "Splunk tok", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
+		var got []document
+		for _, r := range all {
+			decoder := json.NewDecoder(bytes.NewReader(r.body))
+			for decoder.More() {
+				var envelope document
+				require.NoError(t, decoder.Decode(&envelope))
+				assert.Equal(t, "tyk:analytics", envelope["sourcetype"])
+				assert.NotEmpty(t, envelope["fields"].(document)["log.record.uid"])
+				event := envelope["event"].(document)
+				at, err := time.Parse(time.RFC3339Nano, event["time_stamp"].(string))
+				require.NoError(t, err)
+				assert.InDelta(t, float64(at.UnixMicro())/1e6, envelope["time"], 0.001)
+				event["time"] = float64(at.Unix()) // Tyk Pump's are whole seconds
+				got = append(got, event)
+			}
+		}
+		requireSameDocuments(t, sent["splunk"], once(t, got))
+	})
+	t.Run("Elasticsearch", func(t *testing.T) {
+		all := elastic.requests()
+		assert.Equal(t, "POST /_bulk", same(t, all, func(r received) string { return r.method + " " + r.path }))
+		assert.Equal(t, "Basic dTpw", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
+		assert.Equal(t, "gzip", same(t, all, func(r received) string { return r.compression }))
+		byID := map[string]document{} // as the index has them: by id
+		for _, r := range all {
+			lines := parseLines(t, r.body)
+			for i := 0; i < len(lines); i += 2 {
+				action := lines[i]["create"].(document)
+				assert.Equal(t, "tyk_analytics", action["_index"])
+				byID[action["_id"].(string)] = lines[i+1]
+			}
+		}
+		var got []document
+		for _, d := range byID {
+			got = append(got, d)
+		}
+		requireSameDocuments(t, sent["elasticsearch"], got)
+	})
+	t.Run("files", func(t *testing.T) {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		requireSameDocuments(t, sent["tyk"], once(t, parseLines(t, content)))
+	})
+	t.Run("S3", func(t *testing.T) {
+		all := s3.requests()
+		var got []document
+		for _, r := range all {
+			assert.Equal(t, http.MethodPut, r.method)
+			assert.Regexp(t, `^/tyk-analytics/analytics/year=\d{4}/month=\d{2}/day=\d{2}/hour=\d{2}/minute=\d{2}/logs_[0-9a-f-]+\.txt\.gz$`, r.path)
+			got = append(got, parseLines(t, r.body)...)
+		}
+		requireSameDocuments(t, sent["tyk"], once(t, got))
+	})
+	t.Run("Logz.io", func(t *testing.T) {
+		all := logzio.requests()
+		assert.Equal(t, "POST /v1/logs", same(t, all, func(r received) string { return r.method + " " + r.path }))
+		assert.Equal(t, "Bearer tok", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
+		var got []document
+		for _, r := range all {
+			request := plogotlp.NewExportRequest()
+			require.NoError(t, request.UnmarshalProto(r.body))
+			for _, rl := range request.Logs().ResourceLogs().All() {
+				for _, sl := range rl.ScopeLogs().All() {
+					for _, lr := range sl.LogRecords().All() {
+						text, err := json.Marshal(lr.Attributes().AsRaw())
+						require.NoError(t, err)
+						d := parseDocument(t, text)
+						at, err := time.Parse(time.RFC3339Nano, d["@timestamp"].(string))
+						require.NoError(t, err)
+						assert.True(t, at.Equal(lr.Timestamp().AsTime()))
+						delete(d, "log.record.uid")
+						got = append(got, d)
+					}
+				}
+			}
+		}
+		requireSameDocuments(t, sent["logzio"], once(t, got))
+	})
+	t.Run("InfluxDB 2", func(t *testing.T) {
+		all := influx.requests()
+		assert.Equal(t, "POST /api/v2/write", same(t, all, func(r received) string { return r.method + " " + r.path }))
+		assert.Equal(t, "bucket=tyk&org=myorg&precision=ns", same(t, all, func(r received) string { return r.query }))
+		assert.Equal(t, "Token t", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
+		var want []document
+		for _, d := range sent["influx"] {
+			d = maps.Clone(d)
+			for _, left := range []string{"api_key", "raw_request", "raw_response"} { // which the example leaves out
+				delete(d, left)
+			}
+			want = append(want, d)
+		}
+		requireSameDocuments(t, want, once(t, points(t, all, "response_code", "api_name", "org_id")))
+	})
+	t.Run("InfluxDB 1", func(t *testing.T) {
+		all := influx1.requests()
+		assert.Equal(t, "POST /write", same(t, all, func(r received) string { return r.method + " " + r.path }))
+		assert.Equal(t, "db=tyk&precision=ns", same(t, all, func(r received) string { return r.query }))
+		assert.Equal(t, "Basic cm9vdDpyb290", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
+		var want []document
+		for _, d := range sent["influx"] {
+			d = maps.Clone(d)
+			delete(d, "total_latency")
+			delete(d, "upstream_latency")
+			want = append(want, d)
+		}
+		requireSameDocuments(t, want, once(t, points(t, all, "method", "response_code", "api_name", "org_id")))
+	})
+}
+
+// once takes away what came again because another store was down: all stores of
+// these examples share one consumer group, and get its deliveries again together.
+func once(tb testing.TB, all []document) []document {
+	tb.Helper()
+	seen := map[string]bool{}
+	var out []document
+	for _, d := range all {
+		text := canonical(tb, d)
+		if !seen[text] {
+			seen[text] = true
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// points reads InfluxDB's line protocol as documents: tags, and the JSON of the field attributes.
+func points(tb testing.TB, requests []received, tags ...string) []document {
+	tb.Helper()
+	var all []document
+	for _, r := range requests {
+		decoder := lineprotocol.NewDecoderWithBytes(r.body)
+		for decoder.Next() {
+			measurement, err := decoder.Measurement()
+			require.NoError(tb, err)
+			assert.Equal(tb, "logs", string(measurement))
+			d := document{}
+			for _, tag := range tags {
+				d[tag] = "" // InfluxDB has no empty tags
+			}
+			for {
+				key, value, err := decoder.NextTag()
+				require.NoError(tb, err)
+				if key == nil {
+					break
+				}
+				d[string(key)] = string(value)
+			}
+			code, err := strconv.Atoi(d["response_code"].(string))
+			require.NoError(tb, err)
+			d["response_code"] = float64(code)
+			for {
+				key, value, err := decoder.NextField()
+				require.NoError(tb, err)
+				if key == nil {
+					break
+				}
+				if string(key) == "attributes" {
+					maps.Copy(d, parseDocument(tb, []byte(value.StringV())))
+				}
+			}
+			at, err := decoder.Time(lineprotocol.Nanosecond, time.Time{})
+			require.NoError(tb, err)
+			stamp, err := time.Parse(time.RFC3339Nano, d["time_stamp"].(string))
+			require.NoError(tb, err)
+			assert.True(tb, at.Equal(stamp), "the point's time is the record's")
+			delete(d, "log.record.uid")
+			delete(d, "service.name")
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// waitCommitted waits until a consumer group has read all of a topic.
+func waitCommitted(tb testing.TB, broker, topic, group string) {
+	tb.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker))
+	require.NoError(tb, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	eventually(tb, drainTimeout, func() string {
+		ends, err := admin.ListEndOffsets(tb.Context(), topic)
+		require.NoError(tb, err)
+		committed, err := admin.FetchOffsets(tb.Context(), group)
+		if err != nil {
+			return err.Error()
+		}
+		behind := ""
+		ends.Each(func(end kadm.ListedOffset) {
+			at, ok := committed.Lookup(topic, end.Partition)
+			if end.Offset > 0 && (!ok || at.At < end.Offset) {
+				behind = fmt.Sprintf("partition %d: %d of %d", end.Partition, at.At, end.Offset)
+			}
+		})
+		return behind
+	})
+}
+
+// TestTheDatadogExampleSendsRecordsAsLogs checks what the stock exporter makes of records.
+func TestTheDatadogExampleSendsRecordsAsLogs(t *testing.T) {
+	t.Parallel()
+	redis, datadog := peers.StartRedis(t), startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
+	c := newExample(t, []string{"datadog.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "DD_API_KEY=0123456789abcdef0123456789abcdef", "DD_LOGS_URL="+datadog.URL)
+	pushSome(t, redis.Client())
+	c.start()
+	waitDrained(t, redis.Client(), drainTimeout)
+	const records = 109
+	count := func() (apis map[string]int, n int) {
+		apis = map[string]int{}
+		for _, r := range datadog.requests() {
+			assert.Equal(t, "POST /api/v2/logs", r.method+" "+r.path)
+			assert.Equal(t, "0123456789abcdef0123456789abcdef", r.header.Get("Dd-Api-Key"))
+			var entries []struct {
+				Service string `json:"service"`
+				Message string `json:"message"`
+			}
+			require.NoError(t, json.Unmarshal(r.body, &entries), string(r.body))
+			for _, entry := range entries {
+				message := parseDocument(t, []byte(entry.Message))
+				assert.Equal(t, "tyk-gateway", entry.Service)
+				assert.NotEmpty(t, message["log.record.uid"])
+				assert.NotContains(t, message, "tyk.raw_request", "which the example leaves out")
+				apis[message["tyk.api.id"].(string)]++
+				n++
+			}
+		}
+		return apis, n
+	}
+	eventually(t, drainTimeout, func() string {
+		datadog.mu.Lock()
+		sent := len(datadog.stored)
+		datadog.mu.Unlock()
+		if sent == 0 {
+			return "nothing was sent"
+		}
+		if _, n := count(); n < records {
+			return fmt.Sprintf("%d of %d records", n, records)
+		}
+		return ""
+	})
+	c.stop()
+	_, want := organisationsAndAPIs(t)
+	got, _ := count()
+	assert.Equal(t, want, got)
+}
