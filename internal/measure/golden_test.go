@@ -233,3 +233,26 @@ func TestTCPRecordsAreNoRequestsOfTheGateway(t *testing.T) {
 	all, _ := collect(count(Gateway(), roomy(), []analytics.Record{{ResponseCode: -1, APIID: "tcp"}}), epoch)
 	assert.Zero(t, all.Len())
 }
+
+func TestFurtherAttributesPartTheGatewaysMetrics(t *testing.T) {
+	t.Parallel()
+	further, err := FurtherAttributes([]string{analytics.AttrOrgID, analytics.AttrAPIName})
+	require.NoError(t, err)
+	requests := []analytics.Record{{APIID: "a", OrgID: "o", APIName: "n"}, {APIID: "b", OrgID: "p", APIName: "n"}}
+	all, _ := collect(count(Gateway(further...), roomy(), requests), epoch)
+	assert.Equal(t, map[string]int64{
+		`{tyk.api.name="n",tyk.api.orgid="o"}`: 1, `{tyk.api.name="n",tyk.api.orgid="p"}`: 1,
+	}, counters(t, all, "tyk.http.requests"))
+	for _, m := range all.All() {
+		if m.Type() == pmetric.MetricTypeHistogram {
+			for _, dp := range m.Histogram().DataPoints().All() {
+				_, ok := dp.Attributes().Get(analytics.AttrOrgID)
+				assert.True(t, ok, m.Name())
+			}
+		}
+	}
+	_, err = FurtherAttributes([]string{"url.path"})
+	require.EqualError(t, err, `"url.path": use some of tyk.api.apikey, tyk.api.apikey.alias, tyk.api.name, tyk.api.oauthid, tyk.api.orgid, tyk.api.path, tyk.api.version`)
+	_, err = FurtherAttributes([]string{analytics.AttrOrgID, analytics.AttrOrgID})
+	require.EqualError(t, err, `"tyk.api.orgid" is there twice`)
+}

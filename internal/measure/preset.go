@@ -1,6 +1,11 @@
 package measure
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
@@ -70,20 +75,23 @@ const attrResponseFlag = "tyk.response_flag"
 // Gateway lists the metrics of requests that gateways from 5.13 on send themselves,
 // with their names, units, buckets and attributes (golden: gateway, metrics).
 //
+// All of them get the further attributes, such as the organisation's, by which
+// pipelines may part them.
+//
 // A record does not tell why the gateway refused a request, so tyk.response_flag is
 // always the status, which is what the gateway puts there for answers that it passed on.
 // TCP records are not requests and do not count.
-func Gateway() []Instrument {
+func Gateway(further ...Label) []Instrument {
 	method := text(analytics.AttrMethod, texts["method"])
 	api := text(analytics.AttrAPIID, texts["api"])
 	status := number(analytics.AttrResponseCode, numbers["code"])
 	flag := number(attrResponseFlag, numbers["code"])
 	counter := func(name, description string, labels ...Label) Instrument {
-		return Instrument{Name: name, Description: description, Unit: dimensionless, Kind: Counter, Labels: labels, condition: isRequest}
+		return Instrument{Name: name, Description: description, Unit: dimensionless, Kind: Counter, Labels: slices.Concat(labels, further), condition: isRequest}
 	}
 	histogram := func(name, description string, of func(*analytics.Record) int64, labels ...Label) Instrument {
 		return Instrument{
-			Name: name, Description: description, Unit: seconds, Kind: Histogram, Labels: labels, Bounds: gatewayBounds,
+			Name: name, Description: description, Unit: seconds, Kind: Histogram, Labels: slices.Concat(labels, further), Bounds: gatewayBounds,
 			times: []measurement{{of: of}}, perUnit: millisecondsPerSecond, condition: isRequest,
 		}
 	}
@@ -94,6 +102,33 @@ func Gateway() []Instrument {
 		histogram("tyk.gateway.request.duration", "Gateway processing time", gatewayLatency, method, api, flag),
 		histogram("tyk.upstream.request.duration", "Upstream response time", upstreamLatency, method, api, flag),
 	}
+}
+
+// The attributes of log records that the gateway's metrics may have as well.
+var furtherAttributes = map[string]func(*analytics.Record) string{
+	analytics.AttrOrgID:      func(r *analytics.Record) string { return r.OrgID },
+	analytics.AttrAPIName:    func(r *analytics.Record) string { return r.APIName },
+	analytics.AttrAPIVersion: func(r *analytics.Record) string { return r.APIVersion },
+	analytics.AttrListenPath: func(r *analytics.Record) string { return r.ListenPath },
+	analytics.AttrAPIKey:     func(r *analytics.Record) string { return r.APIKey },
+	analytics.AttrAlias:      func(r *analytics.Record) string { return r.Alias },
+	analytics.AttrOauthID:    func(r *analytics.Record) string { return r.OauthID },
+}
+
+// FurtherAttributes finds attributes for Gateway by their names on log records.
+func FurtherAttributes(names []string) ([]Label, error) {
+	var labels []Label
+	for i, name := range names {
+		of, ok := furtherAttributes[name]
+		if !ok {
+			return nil, fmt.Errorf("%q: use some of %s", name, strings.Join(slices.Sorted(maps.Keys(furtherAttributes)), ", "))
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("%q is there twice", name)
+		}
+		labels = append(labels, text(name, of))
+	}
+	return labels, nil
 }
 
 // isRequest is false for the records of TCP APIs, one a second whether there is traffic or not.

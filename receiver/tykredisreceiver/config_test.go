@@ -53,7 +53,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, GiveUp: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
 		Metrics: MetricsConfig{
-			Presets:         []string{"tyk_pump"},
+			Presets:         []string{"tyk_pump", "gateway"},
+			Attributes:      []string{"tyk.api.orgid"},
 			DisabledMetrics: []string{"tyk_latency"},
 			TrackAllPaths:   true,
 			Histograms:      "exponential",
@@ -91,6 +92,7 @@ backlog::max_bytes: -1: use a number of bytes, or 0 for no bound
 backlog::max_memory_share: 1.5: use a number from 0 to 1
 backlog::give_up: "errors": use "bodies" and "successes", each at most once
 backlog::give_up: "bodies": use "bodies" and "successes", each at most once
+metrics::attributes: "url.path": use some of tyk.api.apikey, tyk.api.apikey.alias, tyk.api.name, tyk.api.oauthid, tyk.api.orgid, tyk.api.path, tyk.api.version
 metrics::presets: "prometheus": use "gateway", "tyk_pump", or both
 metrics::presets: "gateway" is there twice
 metrics::disabled_metrics: "tyk_latency" is none of the metrics tyk.http.requests, tyk.api.requests.total, http.server.request.duration, tyk.gateway.request.duration, tyk.upstream.request.duration
@@ -106,6 +108,8 @@ requests::enabled and uptime::enabled: both are false: nothing is left to receiv
 }
 
 func TestAReceiverWithoutMetricsIsNamed(t *testing.T) {
+	require.EqualError(t, load(t, "tykredis/no_gateway_metrics").Validate(),
+		`metrics::attributes: tyk.api.orgid: only the preset "gateway" has them: name it, or leave them out`)
 	require.EqualError(t, load(t, "tykredis/no_metrics").Validate(), `metrics::presets and custom_metrics: no metric is left: name a preset
 metrics::expiry: 1s: use at least metrics::interval, 10s, or 0 for never`)
 }

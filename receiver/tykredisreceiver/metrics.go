@@ -2,6 +2,7 @@ package tykredisreceiver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ type MetricsConfig struct {
 	// Presets lists sets of metrics: "gateway" for those that gateways from 5.13 on
 	// send themselves, "tyk_pump" for those of Tyk Pump's Prometheus pump.
 	Presets []string `mapstructure:"presets"`
+	// Attributes are further attributes of the preset "gateway", such as tyk.api.orgid.
+	Attributes []string `mapstructure:"attributes"`
 	// DisabledMetrics lists metrics of presets to leave out.
 	DisabledMetrics []string `mapstructure:"disabled_metrics"`
 	// CustomMetrics are further metrics.
@@ -88,13 +91,20 @@ func (cfg *MetricsConfig) paths() measure.Paths { return measure.Paths(cfg.Track
 // instruments lists the metrics asked for, and what is wrong with them.
 func (cfg *MetricsConfig) instruments() (all []measure.Instrument, errs []error) {
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	further, err := measure.FurtherAttributes(cfg.Attributes)
+	if err != nil {
+		fault("attributes: %w", err)
+	}
+	if len(cfg.Attributes) > 0 && !slices.Contains(cfg.Presets, gatewayPreset) {
+		fault("attributes: %s: only the preset %q has them: name it, or leave them out", strings.Join(cfg.Attributes, ", "), gatewayPreset)
+	}
 	seen := map[string]bool{}
 	for _, preset := range cfg.Presets {
 		switch {
 		case seen[preset]:
 			fault("presets: %q is there twice", preset)
 		case preset == gatewayPreset:
-			all = append(all, measure.Gateway()...)
+			all = append(all, measure.Gateway(further...)...)
 		case preset == tykPumpPreset:
 			all = append(all, measure.TykPump(cfg.paths())...)
 		default:
