@@ -84,6 +84,11 @@ func (r *rig) drain(ctx context.Context, to destination, n int64) (drain, error)
 	if d.peak, err = peakMemory(collector.PID()); err != nil {
 		return d, err
 	}
+	if p, ok := to.(*page); ok {
+		if err := p.shown(ctx, rows); err != nil {
+			return d, err
+		}
+	}
 	if err := collector.Stop(ctx); err != nil {
 		return d, err
 	}

@@ -45,7 +45,9 @@ memory, 2500 a transaction.
 |---|---|---|---|---|---|---|
 {{range .Stores}}| {{.Name}} | {{.PerSecond}} | {{.Microseconds}} µs | {{.Peak}} MiB | {{.Bulk}} | {{.Ratios}} | {{.Ratio}} |
 {{end}}
-To reach in PostgreSQL: 100,000 records/s, 10 µs, 220 MiB. Tyk Pump 1.17, taken earlier on a machine of the same size:
+Without filter and log records, where metrics for a Prometheus are all that is made of records, pushed every second.
+
+To reach in PostgreSQL: 100,000 records/s, 10 µs, 220 MiB; for Prometheus 5 µs. Tyk Pump 1.17, taken earlier on a machine of the same size:
 25,000 records/s, 35 µs, 900 MiB.
 
 ## Rollups

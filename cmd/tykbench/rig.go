@@ -28,7 +28,7 @@ type rig struct {
 
 // destinations are those of the backlog.
 func (r *rig) destinations() []destination {
-	return []destination{nowhere{}, r.postgres, r.mariaDB, r.sqlite}
+	return []destination{nowhere{}, r.postgres, r.mariaDB, r.sqlite, &page{}}
 }
 
 func newRig(ctx context.Context, binary string) (*rig, error) {
@@ -81,8 +81,11 @@ func (r *rig) gateway(to destination, rows *int64) (*traffic.Gateway, error) {
 		}
 		return 1
 	}
-	if counting, ok := to.(rollups); ok {
-		chosen, counts = counting.traffic(), counting.counts
+	switch to := to.(type) {
+	case rollups:
+		chosen, counts = to.traffic(), to.counts
+	case *page:
+		counts = func(*analytics.Record) int64 { return 1 }
 	}
 	generator, err := traffic.New(chosen)
 	if err != nil {
@@ -105,6 +108,7 @@ const settings = `
 receivers:
   tykredis:
     addresses: [%q]
+    metrics: {presets: [tyk_pump], interval: 1s}
 processors:
   tykfilter:
   tykaggregate:
@@ -114,18 +118,21 @@ service:
   telemetry:
     metrics: {level: none}
   pipelines:
-    logs: {receivers: [tykredis], processors: [%s], exporters: [%s]}
+    %s: {receivers: [tykredis], processors: [%s], exporters: [%s]}
 `
 
 // collect starts the collector, as make run does.
 func (r *rig) collect(ctx context.Context, to destination) (*peers.Process, error) {
 	path := filepath.Join(r.dir, "config.yaml")
 	name, config := to.exporter()
-	processors := "tykfilter"
-	if counting, ok := to.(rollups); ok {
-		processors = counting.processors()
+	signal, processors := "logs", "tykfilter"
+	switch to := to.(type) {
+	case rollups:
+		processors = to.processors()
+	case *page:
+		signal, processors = "metrics", ""
 	}
-	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), name, config, processors, name), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), name, config, signal, processors, name), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path)
