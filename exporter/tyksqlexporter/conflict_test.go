@@ -25,6 +25,31 @@ func testPostgresSerializationFailure(t *testing.T, server *peers.Postgres) {
 	assert.Greater(t, d.number(t, "select last_value from attempts"), int64(3))
 }
 
+// Of a push that needs several transactions, those before a failure stay, and are not
+// done again.
+func testPostgresFailureBetweenTransactions(t *testing.T, server *peers.Postgres) {
+	d := sharded(postgresTarget(server)(t))
+	const days, ofEach = daysAtOnce + 2, 2
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", days, 1))) // which makes the tables
+	late := "tyk_analytics_" + testTime.AddDate(0, 0, days-1).Format("20060102")
+	d.exec(t, `create function conflict() returns trigger language plpgsql as $$ begin
+		raise exception 'could not serialize access' using errcode = '40001'; end $$`)
+	d.exec(t, "create constraint trigger conflict after insert on "+late+" deferrable initially deferred for each row execute function conflict()")
+	require.ErrorContains(t, e.ConsumeLogs(t.Context(), onDays("seg", days, ofEach)), "could not serialize access")
+	assert.EqualValues(t, 1+ofEach, d.number(t, "select count(*) from tyk_analytics_"+testTime.Format("20060102")))
+	assert.EqualValues(t, 1, d.number(t, "select count(*) from "+late))
+	d.exec(t, "drop trigger conflict on "+late)
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", days, ofEach)))
+	}
+	names := relations(t, d, "tyk_analytics")
+	require.Len(t, names, days)
+	for _, name := range names {
+		assert.EqualValues(t, 1+ofEach, d.number(t, "select count(*) from "+name), name)
+	}
+}
+
 // Whatever the operator's default is, writers see what others have stored.
 func testPostgresSerializableByDefault(t *testing.T, server *peers.Postgres) {
 	for _, level := range []string{"serializable", "repeatable read"} {

@@ -35,6 +35,7 @@ func TestPostgres(t *testing.T) {
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
 		"a locked table is waited for":                        testPostgresLocked,
 		"a serialization failure is one more attempt":         testPostgresSerializationFailure,
+		"what came before a failure is not done again":        testPostgresFailureBetweenTransactions,
 		"serializable by default makes no difference":         testPostgresSerializableByDefault,
 		"a deadlock with others is one more attempt":          testPostgresDeadlock,
 	}
