@@ -31,6 +31,8 @@ type PrometheusSettings struct {
 	Interval time.Duration
 	// Rules are rule files.
 	Rules []string
+	// RemoteWrite is true for one that also takes what is pushed to /api/v1/write.
+	RemoteWrite bool
 }
 
 // Prometheus is a running Prometheus on a loopback port.
@@ -81,9 +83,14 @@ func (p *Prometheus) execute(ctx context.Context, program string) (*Process, err
 	if err := os.WriteFile(file, p.configuration(), 0o600); err != nil {
 		return nil, fmt.Errorf("write Prometheus' configuration: %w", err)
 	}
-	process, err := StartProcess(exec.Command(program, //nolint:gosec // the program that was looked for
-		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(p.dir, "data"),
-		"--web.listen-address="+p.Addr(), "--enable-feature=exemplar-storage"))
+	args := []string{
+		"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(p.dir, "data"),
+		"--web.listen-address=" + p.Addr(), "--enable-feature=exemplar-storage",
+	}
+	if p.settings.RemoteWrite {
+		args = append(args, "--web.enable-remote-write-receiver")
+	}
+	process, err := StartProcess(exec.Command(program, args...)) //nolint:gosec // the program that was looked for
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -87,6 +88,12 @@ func unpack(compression string, body io.Reader) ([]byte, error) {
 			return nil, err
 		}
 		defer reader.Close()
+		return io.ReadAll(reader)
+	case "deflate":
+		reader, err := zlib.NewReader(body)
+		if err != nil {
+			return nil, err
+		}
 		return io.ReadAll(reader)
 	case "":
 		return io.ReadAll(body)

@@ -3,29 +3,65 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
+// mongoOrganisations counts the documents of a collection by their organisation.
+func mongoOrganisations(tb testing.TB, uri, collection string) map[string]int {
+	tb.Helper()
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, client.Disconnect(context.WithoutCancel(tb.Context()))) }()
+	cursor, err := client.Database(uri[strings.LastIndexByte(uri, '/')+1:]).Collection(collection).Find(tb.Context(), bson.D{})
+	require.NoError(tb, err)
+	var documents []struct {
+		OrgID string `bson:"orgid"`
+	}
+	require.NoError(tb, cursor.All(tb.Context(), &documents))
+	count := map[string]int{}
+	for _, d := range documents {
+		count[d.OrgID]++
+	}
+	return count
+}
+
 // organisationsAndAPIs counts the records of the capture that pushSome pushes, as
 // the gateway wrote them.
 func organisationsAndAPIs(tb testing.TB) (organisations, apis map[string]int) {
 	tb.Helper()
 	organisations, apis = map[string]int{}, map[string]int{}
-	for _, entry := range entries(tb, "gateway/records-otel-msgpack.bin.gz") {
-		var r analytics.Record
-		require.NoError(tb, analytics.DecodeMsgpack(entry, &r))
+	for _, r := range gatewayRecords(tb) {
 		organisations[r.OrgID]++
 		apis[r.APIID]++
 	}
 	return organisations, apis
+}
+
+// gatewayRecords are those that pushSome pushes.
+func gatewayRecords(tb testing.TB) []analytics.Record {
+	tb.Helper()
+	all := entries(tb, "gateway/records-otel-msgpack.bin.gz")
+	records := make([]analytics.Record, len(all))
+	for i, entry := range all {
+		require.NoError(tb, analytics.DecodeMsgpack(entry, &records[i]))
+	}
+	return records
 }
 
 // TestShardingSendsEachOrganisationWhereItBelongs is the scenario of Tyk's own documentation.
@@ -35,38 +71,39 @@ func TestShardingSendsEachOrganisationWhereItBelongs(t *testing.T) {
 	redis, datadog, elastic := peers.StartRedis(t), startDouble(t, nil), startDouble(t, bulk)
 	ports, err := peers.FreePorts(1)
 	require.NoError(t, err)
-	overGRPC, _, env := otlpPorts(t)
-	file := filepath.Join(t.TempDir(), "a.db")
-	c := newExample(t, []string{"sharding.yaml"}, object{}, append(env,
+	uri := peers.StartMongo(t).FreshDatabase()
+	c := newExample(t, []string{"sharding.yaml"}, object{},
 		"TYK_REDIS_ADDRESS="+redis.Addr(), "ORG_A="+shopOrg, "ORG_B="+bankOrg, "SKIP_API_ID="+skipped,
-		"ORG_A_SQL_DATASOURCE="+file, "DD_OTLP_LOGS_URL="+datadog.URL+"/v1/logs", "DD_API_KEY=key",
-		"ELASTICSEARCH_URL="+elastic.URL, "PROMETHEUS_ENDPOINT="+peers.Address(ports[0]), "FLUSH_INTERVAL=200ms",
-	)...)
+		"TYK_MONGO_URI="+uri, "DD_OTLP_LOGS_URL="+datadog.URL+"/v1/logs", "DD_API_KEY=key",
+		"ELASTICSEARCH_URL="+elastic.URL, "PROMETHEUS_ENDPOINT="+peers.Address(ports[0]), "METRICS_INTERVAL=200ms",
+	)
 	organisations, apis := organisationsAndAPIs(t)
 	require.Len(t, organisations, 2)
 	pushSome(t, redis.Client())
 	c.start()
-	exportTraces(t, overGRPC, gatewayTraces(t))
 	waitDrained(t, redis.Client(), drainTimeout)
 	require.Empty(t, deadLetters(t, redis.Client()))
-	calls := map[string]int{}
-	for _, spans := range requests(spansOf(gatewayTraces(t))) {
-		for _, span := range spans {
-			if attribute(span.Attributes(), analytics.AttrOrgID) == bankOrg {
-				calls[attribute(span.Attributes(), analytics.AttrAPIID)]++
-			}
+	requests, inMongo := map[string]int{}, 0
+	for _, r := range gatewayRecords(t) {
+		switch {
+		case r.OrgID == bankOrg:
+			requests[r.APIID]++
+		case !r.MCP.IsMCP:
+			inMongo++ // those of MCP would have a collection of their own
 		}
 	}
-	require.NotEmpty(t, calls)
-	waitCalls(t, peers.Address(ports[0]), calls) // Prometheus has B's requests
+	require.NotEmpty(t, requests)
+	eventually(t, drainTimeout, func() string {
+		_, page := get(t, "http://"+peers.Address(ports[0])+"/metrics")
+		got := countByLabel(t, page, "tyk_requests_total", "api_id")
+		if maps.Equal(requests, got) {
+			return "" // Prometheus has B's requests, and only those
+		}
+		return fmt.Sprintf("want %v, got %v", requests, got)
+	})
 	c.stop()
 
-	stored := map[string]int{}
-	for _, row := range sqliteRows(t, file, table) {
-		stored[row.text(t, "orgid")]++
-	}
-	assert.Len(t, stored, 1, "A's store has A's records only")
-	assert.Positive(t, stored[shopOrg])
+	assert.Equal(t, map[string]int{shopOrg: inMongo}, mongoOrganisations(t, uri, table), "A's store has A's records only")
 
 	seen, logs := map[string]bool{}, map[string]int{}
 	for _, r := range datadog.requests() {
@@ -119,5 +156,66 @@ func TestRecordsGoThroughKafkaAndAreStoredOnce(t *testing.T) {
 		waitCommitted(t, broker, topic, group)
 		far.stop()
 		assert.Len(t, sqliteRows(t, file, table), want, group)
+	}
+}
+
+// TestRemoteWriteReachesAPrometheus pushes to a real one.
+func TestRemoteWriteReachesAPrometheus(t *testing.T) {
+	t.Parallel()
+	const skipped = "petstore-open"
+	redis := peers.StartRedis(t)
+	prometheus := peers.StartPrometheus(t, peers.PrometheusSettings{Interval: time.Second, RemoteWrite: true})
+	c := newExample(t, []string{"prometheusremotewrite.yaml"}, object{},
+		"TYK_REDIS_ADDRESS="+redis.Addr(), "SKIP_API_ID="+skipped, "METRICS_INTERVAL=200ms",
+		"REMOTE_WRITE_URL=http://"+prometheus.Addr()+"/api/v1/write",
+	)
+	_, want := organisationsAndAPIs(t)
+	require.Positive(t, want[skipped])
+	delete(want, skipped)
+	pushSome(t, redis.Client())
+	c.start()
+	eventually(t, drainTimeout, func() string {
+		samples, err := prometheus.Query(t.Context(), "sum by (tyk_api_id) (tyk_api_requests_total)", time.Now())
+		if err != nil {
+			return err.Error()
+		}
+		got := map[string]int{}
+		for _, sample := range samples {
+			got[sample.Labels["tyk_api_id"]] = int(sample.Value)
+		}
+		if maps.Equal(want, got) {
+			return ""
+		}
+		return fmt.Sprintf("want %v, got %v", want, got)
+	})
+	c.stop()
+}
+
+func TestSidecarsAndAgentsHandOnWhatTheirGatewayHas(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"sidecar.yaml", "agent.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redis, store := peers.StartRedis(t), startOTLPStore(t)
+			ports, err := peers.FreePorts(1)
+			require.NoError(t, err)
+			overGRPC, _, env := otlpPorts(t)
+			c := newExample(t, []string{name}, object{}, append(env, "TYK_REDIS_ADDRESS="+redis.Addr(), "OTLP_ENDPOINT="+store.address,
+				"TYK_HEALTH_ENDPOINT="+peers.Address(ports[0]), "TYK_QUEUE_DIRECTORY="+t.TempDir())...)
+			records := gatewayRecords(t)
+			pushSome(t, redis.Client())
+			c.start()
+			exportTraces(t, overGRPC, gatewayTraces(t))
+			waitDrained(t, redis.Client(), drainTimeout)
+			want := gatewayTraces(t).SpanCount()
+			eventually(t, drainTimeout, func() string {
+				if got := len(store.storedSpans()); got != want {
+					return fmt.Sprintf("%d of %d spans", got, want)
+				}
+				return ""
+			})
+			c.stop()
+			assert.Len(t, store.storedLogs(), len(records))
+		})
 	}
 }

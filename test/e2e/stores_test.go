@@ -350,8 +350,9 @@ func waitCommitted(tb testing.TB, broker, topic, group string) {
 // TestTheDatadogExampleSendsRecordsAsLogs checks what the stock exporter makes of records.
 func TestTheDatadogExampleSendsRecordsAsLogs(t *testing.T) {
 	t.Parallel()
-	redis, datadog := peers.StartRedis(t), startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
-	c := newExample(t, []string{"datadog.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "DD_API_KEY=0123456789abcdef0123456789abcdef", "DD_LOGS_URL="+datadog.URL)
+	redis, metrics := peers.StartRedis(t), startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
+	datadog := startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
+	c := newExample(t, []string{"datadog.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "DD_API_KEY=0123456789abcdef0123456789abcdef", "DD_LOGS_URL="+datadog.URL, "DD_METRICS_URL="+metrics.URL, "METRICS_INTERVAL=200ms")
 	pushSome(t, redis.Client())
 	c.start()
 	waitDrained(t, redis.Client(), drainTimeout)
@@ -388,6 +389,18 @@ func TestTheDatadogExampleSendsRecordsAsLogs(t *testing.T) {
 			return fmt.Sprintf("%d of %d records", n, records)
 		}
 		return ""
+	})
+	eventually(t, drainTimeout, func() string {
+		metrics.mu.Lock()
+		defer metrics.mu.Unlock()
+		var paths []string
+		for _, r := range metrics.stored {
+			if strings.Contains(string(r.body), "tyk.api.requests.total") {
+				return ""
+			}
+			paths = append(paths, r.path)
+		}
+		return fmt.Sprintf("no metrics of requests in %v", paths)
 	})
 	c.stop()
 	_, want := organisationsAndAPIs(t)

@@ -125,7 +125,7 @@ func waitCalls(t *testing.T, address string, want map[string]int) (page string) 
 	t.Helper()
 	eventually(t, drainTimeout, func() string {
 		_, page = get(t, "http://"+address+"/metrics")
-		if got := countByAPI(t, page, "tyk_calls_total"); !maps.Equal(want, got) {
+		if got := countByLabel(t, page, "tyk_calls_total", "tyk_api_id"); !maps.Equal(want, got) {
 			return fmt.Sprintf("want %v, got %v", want, got)
 		}
 		return ""
@@ -133,11 +133,11 @@ func waitCalls(t *testing.T, address string, want map[string]int) (page string) 
 	return page
 }
 
-// countByAPI reads the samples of a counter by their API.
-func countByAPI(t *testing.T, page, name string) map[string]int {
+// countByLabel adds up the samples of a counter by one of their labels.
+func countByLabel(t *testing.T, page, name, label string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	api := regexp.MustCompile(`tyk_api_id="([^"]*)"`)
+	value := regexp.MustCompile(`[{,]` + label + `="([^"]*)"`)
 	for line := range strings.Lines(page) {
 		if !strings.HasPrefix(line, name+"{") {
 			continue
@@ -145,7 +145,7 @@ func countByAPI(t *testing.T, page, name string) map[string]int {
 		fields := strings.Fields(line)
 		n, err := strconv.ParseFloat(fields[len(fields)-1], 64)
 		require.NoError(t, err, line)
-		out[api.FindStringSubmatch(line)[1]] += int(n)
+		out[value.FindStringSubmatch(line)[1]] += int(n)
 	}
 	return out
 }
