@@ -171,14 +171,18 @@ func pushDays(b *testing.B, d target) {
 	e := d.start(b)
 	const days = 30
 	chunk := onDays("segment", days, benchmarkChunk/days)
-	require.NoError(b, e.ConsumeLogs(b.Context(), chunk)) // which makes the tables
+	const first = 10 // which make the tables, and let the files of MariaDB's grow to where it reserves space in larger steps
 	n := 0
+	for ; n < first; n++ {
+		identifyAll(chunk, fmt.Sprintf("segment%d", n))
+		require.NoError(b, e.ConsumeLogs(b.Context(), chunk))
+	}
 	for b.Loop() {
 		identifyAll(chunk, fmt.Sprintf("segment%d", n))
 		require.NoError(b, e.ConsumeLogs(b.Context(), chunk))
 		n++
 	}
-	b.ReportMetric(float64(n*chunk.LogRecordCount())/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64((n-first)*chunk.LogRecordCount())/b.Elapsed().Seconds(), "records/s")
 }
 
 // BenchmarkPostgresUptime pushes chunks of uptime checks of 100 addresses.

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ type mysqlInsert struct {
 	portion  portion
 	clock    *time.Location
 	record   analytics.Record
-	json     []byte
+	scratch  []byte              // of one value
 	args     []driver.NamedValue // of the rows that are to be sent
 	group    []int               // the places in the portion's list whose values are in args
 	prepared preparedInsert      // for rows rows
@@ -94,6 +95,7 @@ func (w *mysqlInsert) add(v driver.Value) {
 // the place in the list that the server names, or -1.
 func (w *mysqlInsert) store(ctx context.Context) (int, error) {
 	list := w.portion.list
+	w.args = slices.Grow(w.args, min(len(list), 2*mysqlRows)*len(w.table.columns))
 	for at, i := range list {
 		if !w.bind(i) {
 			continue
@@ -151,8 +153,8 @@ func (w *mysqlInsert) value(c *column, precision int) driver.Value {
 	case classText:
 		return cleanText(c.text(r))
 	case classJSON:
-		w.json = c.json(w.json[:0], r)
-		return string(w.json)
+		w.scratch = c.json(w.scratch[:0], r)
+		return string(w.scratch)
 	case classInteger:
 		return c.integer(r)
 	case classUnsigned:
@@ -169,13 +171,19 @@ func (w *mysqlInsert) value(c *column, precision int) driver.Value {
 		return c.boolean(r)
 	case classTime:
 	}
-	return mysqlTime(c.instant(r), w.clock, precision)
+	return w.time(c.instant(r), precision)
 }
 
-// mysqlTime is what the clock of a place shows, cut to a number of digits of a
+// time is an instant's value for a column.
+func (w *mysqlInsert) time(t time.Time, precision int) string {
+	w.scratch = appendMySQLTime(w.scratch[:0], t, w.clock, precision)
+	return string(w.scratch)
+}
+
+// appendMySQLTime adds what the clock of a place shows, cut to a number of digits of a
 // second: the server would round, and move a day's last record to the next day. One
 // outside of the years that MySQL knows becomes the nearest inside.
-func mysqlTime(t time.Time, clock *time.Location, digits int) string {
+func appendMySQLTime(b []byte, t time.Time, clock *time.Location, digits int) []byte {
 	t = t.In(clock)
 	switch year := t.Year(); {
 	case year < earliestCheck.Year():
@@ -184,10 +192,10 @@ func mysqlTime(t time.Time, clock *time.Location, digits int) string {
 		t = latestCheck
 	}
 	const form = "2006-01-02 15:04:05.000000"
-	length := len(form) - 6 + digits
+	b = t.AppendFormat(b, form)
+	b = b[:len(b)-6+digits]
 	if digits == 0 {
-		length-- // without the point
+		return b[:len(b)-1] // without the point
 	}
-	var b [len(form)]byte
-	return string(t.AppendFormat(b[:0], form)[:length])
+	return b
 }

@@ -96,7 +96,7 @@ func (w *mysqlInsert) rollup(row *rollupRow) {
 		case classFloat:
 			w.add(c.float(row))
 		case classTime:
-			w.add(mysqlTime(c.instant(row), w.clock, column.precision))
+			w.add(w.time(c.instant(row), column.precision))
 		default:
 			text := c.text(row)
 			switch c.name {

@@ -54,7 +54,7 @@ func (w *mysqlInsert) count(c *uptimeCounter) {
 		case "dimension_value":
 			w.add(cutText(c.value, column.length))
 		case "counter_last_time":
-			w.add(mysqlTime(c.last, w.clock, column.precision))
+			w.add(w.time(c.last, column.precision))
 		default:
 			w.add(values[at])
 		}
