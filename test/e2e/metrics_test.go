@@ -68,3 +68,38 @@ func TestOneFilterPartsRecordsAndTheirMetricsByOrganisation(t *testing.T) {
 	}
 	c.stop()
 }
+
+// TestIdleSeriesLeaveThePage holds the receiver's word that a series has ended to
+// what the Prometheus exporter makes of it, which keeps series for five minutes otherwise.
+func TestIdleSeriesLeaveThePage(t *testing.T) {
+	t.Parallel()
+	redis := peers.StartRedis(t)
+	port, err := peers.FreePort()
+	require.NoError(t, err)
+	config := pipeline(redis, object{"metrics": object{"interval": "100ms", "expiry": "5s", "presets": []string{"tyk_pump"}}}, object{},
+		map[string]object{"prometheus": {"endpoint": peers.Address(port)}})
+	config["service"].(object)["pipelines"] = object{"metrics": object{"receivers": []string{"tykredis"}, "exporters": []string{"prometheus"}}}
+	c := newCollector(t, config)
+	c.start()
+	push(t, redis.Client(), msgpackList, entries(t, "pump/records-msgpack.bin.gz"))
+	requests := func(want float64) {
+		eventually(t, drainTimeout, func() string {
+			_, page := get(t, "http://"+peers.Address(port)+"/metrics")
+			for _, counter := range []string{"tyk_http_status_total", "tyk_http_status_per_path_total", "tyk_latency_milliseconds_count"} {
+				times := 1.0
+				if counter == "tyk_latency_milliseconds_count" {
+					times = 3 // total, upstream and gateway
+				}
+				if n := sum(page, counter); n != want*times {
+					return fmt.Sprintf("%s is %v, not %v", counter, n, want*times)
+				}
+			}
+			return ""
+		})
+	}
+	requests(goldenRecords)
+	requests(0)
+	push(t, redis.Client(), msgpackList, entries(t, "pump/records-msgpack.bin.gz"))
+	requests(goldenRecords)
+	c.stop()
+}
