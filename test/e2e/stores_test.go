@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -91,15 +93,54 @@ func messages(tb testing.TB, broker, topic string, n int) []*kgo.Record {
 	return all
 }
 
-// bulk answers as Elasticsearch does, whose clients insist on its name.
-func bulk(w http.ResponseWriter, r received) {
-	w.Header().Set("X-Elastic-Product", "Elasticsearch")
+// elastic stands for Elasticsearch: it has one document for each id, and is too
+// busy for the first that comes.
+type elastic struct {
+	*double
+	documents map[string]document // guarded by the double's lock
+	busy      int                 // documents that were refused for that
+}
+
+func startElastic(tb testing.TB) *elastic {
+	tb.Helper()
+	e := &elastic{documents: map[string]document{}}
+	e.double = startDouble(tb, e.answer)
+	return e
+}
+
+func (e *elastic) answer(w http.ResponseWriter, r received) {
+	w.Header().Set("X-Elastic-Product", "Elasticsearch") // on which the client insists
 	w.Header().Set("Content-Type", "application/json")
-	items := []string{}
-	for i := range bytes.Count(r.body, []byte("\n")) / 2 {
-		items = append(items, `{"create":{"_index":"tyk_analytics","_id":"`+strconv.Itoa(i)+`","status":201}}`)
+	lines, items := parseLines(e.tb, r.body), []string{}
+	for i := 0; i+1 < len(lines); i += 2 {
+		action := lines[i]["create"].(document)
+		assert.Equal(e.tb, "tyk_analytics", action["_index"])
+		id, status, fault := action["_id"].(string), http.StatusCreated, ""
+		_, stored := e.documents[id]
+		switch {
+		case e.busy == 0:
+			e.busy++
+			status, fault = http.StatusTooManyRequests, "es_rejected_execution_exception"
+		case stored:
+			status, fault = http.StatusConflict, "version_conflict_engine_exception"
+		default:
+			e.documents[id] = lines[i+1]
+		}
+		item := fmt.Sprintf(`"_index":"tyk_analytics","_id":%q,"status":%d`, id, status)
+		if fault != "" {
+			item += fmt.Sprintf(`,"error":{"type":%q,"reason":"as a real one"}`, fault)
+		}
+		items = append(items, `{"create":{`+item+`}}`)
 	}
-	_, _ = io.WriteString(w, `{"took":1,"errors":false,"items":[`+strings.Join(items, ",")+`]}`)
+	_, _ = io.WriteString(w, `{"took":1,"errors":true,"items":[`+strings.Join(items, ",")+`]}`)
+}
+
+// stored are the documents by id.
+func (e *elastic) stored() map[string]document {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	require.Equal(e.tb, 1, e.busy)
+	return maps.Clone(e.documents)
 }
 
 // TestTheExamplesSendWhatTykPumpSends runs the examples of all stores in one
@@ -108,7 +149,7 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 	t.Parallel()
 	const topic = "tyk-analytics"
 	redis, broker := peers.StartRedis(t), startKafka(t, topic)
-	splunk, elastic := startDouble(t, nil), startDouble(t, bulk)
+	splunk, elastic := startDouble(t, nil), startElastic(t)
 	logzio, influx, influx1, s3 := startDouble(t, nil), startDouble(t, nil), startDouble(t, nil), startDouble(t, nil)
 	file := filepath.Join(t.TempDir(), "tyk.jsonl")
 	wide := object{"fields": object{"redact_headers": []string{}}} // Tyk Pump takes no credentials out
@@ -172,20 +213,7 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 		assert.Equal(t, "POST /_bulk", same(t, all, func(r received) string { return r.method + " " + r.path }))
 		assert.Equal(t, "Basic dTpw", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
 		assert.Equal(t, "gzip", same(t, all, func(r received) string { return r.compression }))
-		byID := map[string]document{} // as the index has them: by id
-		for _, r := range all {
-			lines := parseLines(t, r.body)
-			for i := 0; i < len(lines); i += 2 {
-				action := lines[i]["create"].(document)
-				assert.Equal(t, "tyk_analytics", action["_index"])
-				byID[action["_id"].(string)] = lines[i+1]
-			}
-		}
-		var got []document
-		for _, d := range byID {
-			got = append(got, d)
-		}
-		requireSameDocuments(t, sent["elasticsearch"], got)
+		requireSameDocuments(t, sent["elasticsearch"], slices.Collect(maps.Values(elastic.stored())))
 	})
 	t.Run("files", func(t *testing.T) {
 		content, err := os.ReadFile(file)
@@ -256,6 +284,34 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 		}
 		requireSameDocuments(t, want, once(t, points(t, all, "method", "response_code", "api_name", "org_id")))
 	})
+}
+
+// TestARecordThatIsTooBigForKafkaStandsAside sends one among others.
+func TestARecordThatIsTooBigForKafkaStandsAside(t *testing.T) {
+	t.Parallel()
+	const topic = "tyk-analytics"
+	redis, broker := peers.StartRedis(t), startKafka(t, topic)
+	c := newExample(t, []string{"kafka.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "KAFKA_BROKER="+broker)
+	var entries [][]byte
+	for _, alias := range []string{"before", "big", "after"} {
+		r := analytics.Record{Alias: alias, OrgID: "acme", APIID: "orders", TimeStamp: time.Unix(1774749599, 0)}
+		if alias == "big" {
+			r.RawResponse = strings.Repeat("QUJD", 1<<19)
+		}
+		entries = append(entries, analytics.AppendMsgpack(nil, &r))
+	}
+	push(t, redis.Client(), msgpackList, entries)
+	c.start()
+	waitDrained(t, redis.Client(), drainTimeout)
+	c.stop()
+	letters := deadLetters(t, redis.Client())[msgpackList]
+	require.Len(t, letters, 1)
+	assert.Contains(t, letters[0].Reason, "MESSAGE_TOO_LARGE")
+	got := map[string]bool{}
+	for _, message := range messages(t, broker, topic, 2) {
+		got[parseDocument(t, message.Value)["alias"].(string)] = true
+	}
+	assert.Equal(t, map[string]bool{"before": true, "after": true}, got)
 }
 
 // once takes away what came again because another store was down: all stores of
