@@ -109,7 +109,7 @@ receivers:
   tykredis:
     addresses: [%q]
     metrics: {presets: [tyk_pump], interval: 1s}
-processors:
+%sprocessors:
   tykfilter:
   tykaggregate:
 exporters:
@@ -125,14 +125,14 @@ service:
 func (r *rig) collect(ctx context.Context, to destination) (*peers.Process, error) {
 	path := filepath.Join(r.dir, "config.yaml")
 	name, config := to.exporter()
-	signal, processors := "logs", "tykfilter"
+	signal, processors, receiver := "logs", "tykfilter", ""
 	switch to := to.(type) {
 	case rollups:
-		processors = to.processors()
+		processors, receiver = to.processors(), to.receiver()
 	case *page:
 		signal, processors = "metrics", ""
 	}
-	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), name, config, signal, processors, name), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), receiver, name, config, signal, processors, name), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path)

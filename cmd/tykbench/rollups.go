@@ -23,6 +23,10 @@ func (r rollups) exporter() (name, config string) {
 // processors replace those of other destinations.
 func (rollups) processors() string { return "tykfilter, tykaggregate" }
 
+// receiver makes big chunks: the more records a chunk has, the fewer rows for each,
+// and writes of the same rows go one after the other anyway.
+func (rollups) receiver() string { return "    chunk_size: 10000\n    max_in_flight: 2\n" }
+
 // traffic is of 20 APIs with some 500 keys and 1,000 paths.
 func (rollups) traffic() traffic.Settings {
 	s := traffic.DefaultSettings()
