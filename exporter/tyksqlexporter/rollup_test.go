@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -27,6 +28,7 @@ var rollupTests = map[string]func(*testing.T, newTarget){
 	"rollups add to rows of Tyk Pump":                        testRollupsAddToTykPump,
 	"rollups are the same however records come":              testRollupsAnySplit,
 	"rollups are applied once in any cut":                    testRollupsOnce,
+	"rollups are cut anew through a queue too":               testRollupsThroughQueue,
 	"rollups of many writers all count":                      testRollupsWriters,
 	"rollups of other settings are others":                   testRollupsOfOtherSettings,
 	"a group of rollups that is refused is named":            testRollupsRefused,
@@ -350,6 +352,17 @@ func testRollupsOnce(t *testing.T, fresh newTarget) {
 	assert.EqualValues(t, 300, totalHits(t, d))
 	assert.EqualValues(t, 300, d.number(t, "select sum(counter_hits) from tyk_aggregated where dimension = 'apikeys'"))
 	assert.EqualValues(t, 299*300/2, d.number(t, "select sum(counter_total_latency) from tyk_aggregated where dimension = 'apiid'"))
+}
+
+// The word of what is applied reaches the processor through queue and retries.
+func testRollupsThroughQueue(t *testing.T, fresh newTarget) {
+	d := onlyRollups(fresh(t))
+	d.config.Retry.Enabled = true
+	d.config.Queue = configoptional.Some(*createDefaultConfig().(*Config).Queue.GetOrInsertDefault())
+	e, a := d.start(t), aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, hits("seg", 10, 19)))
+	require.NoError(t, rolledUp(t, e, a, hits("seg", 0, 29)))
+	assert.EqualValues(t, 30, totalHits(t, d))
 }
 
 func testRollupsWriters(t *testing.T, fresh newTarget) {
