@@ -3,6 +3,7 @@ package tyksqlexporter
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -104,6 +105,30 @@ func testMySQLLocked(t *testing.T, server *peers.MariaDB) {
 	require.NoError(t, err)
 	require.NoError(t, <-pushed)
 	assertPaths(t, d, 0, 9)
+}
+
+// A writer that dies with the locks of a segment keeps others waiting only until then.
+func testMySQLLockHolderDies(t *testing.T, server *peers.MariaDB) {
+	d := mysqlTarget(server)(t)
+	e := d.start(t)
+	conn, err := d.db.Conn(t.Context())
+	require.NoError(t, err)
+	defer discard(conn)
+	var id int64
+	require.NoError(t, conn.QueryRowContext(t.Context(), "select connection_id()").Scan(&id))
+	_, err = conn.ExecContext(t.Context(), "start transaction")
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), fmt.Sprintf("insert into otelcol_tyk_ledger_locks (id) values (%d)", lockKey("tyk_analytics", "seg")))
+	require.NoError(t, err)
+	pushed := make(chan error, 1)
+	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	require.Eventually(t, func() bool {
+		return d.number(t, "select count(*) from information_schema.processlist where db = database() and info like 'insert into otelcol_tyk_ledger_locks%'") == 1
+	}, 10*time.Second, 5*time.Millisecond, "it waits")
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("other", 10, 19)), "writers of other segments do not")
+	d.exec(t, fmt.Sprintf("kill %d", id))
+	require.NoError(t, <-pushed)
+	assertPaths(t, d, 0, 19)
 }
 
 func testMySQLDropsOthers(t *testing.T, server *peers.MariaDB) {

@@ -53,6 +53,7 @@ func TestMySQL(t *testing.T) {
 		"a connection lost in rows is one more attempt":    testMySQLCutInRows,
 		"sessions ended by an operator are more attempts":  testMySQLSessionEnded,
 		"a locked table is waited for":                     testMySQLLocked,
+		"the locks of a session that died are free":        testMySQLLockHolderDies,
 		"a table that is read is dropped later":            testMySQLDropsOthers,
 		"segments beyond one look are all found":           testMySQLManySegments,
 		"uptime without its primary key fails the start":   onMySQL(testUptimeWithoutKey),
