@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
 
 // document is one document of a push, in batch.memory.
@@ -44,6 +45,10 @@ type batch struct {
 	parts     []part
 	byName    map[string]int // name to place in parts
 	refusals  []refusal
+	groups    []rollup.Group
+	overlaps  []rollup.Overlap
+	unstored  []analytics.RefusedRecord // of groups that are refused
+	reasons   map[refusalReason]int64   // of unstored
 	notTaken  int64
 	replaced  int64 // records without their bodies
 	maxBytes  int   // of a record's bodies
@@ -69,6 +74,9 @@ func newBatch(logs plog.Logs, kinds []*collectionKind, config *Config) *batch {
 		}
 	}
 	for _, resource := range logs.ResourceLogs().All() {
+		if _, rollups := resource.Resource().Attributes().Get(rollup.AttrFamily); rollups {
+			continue // addGroups reads them
+		}
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, log := range scope.LogRecords().All() {
 				b.entries = append(b.entries, log)
@@ -216,7 +224,44 @@ func foreignText(event string) string {
 }
 
 // empty tells that there is nothing to store.
-func (b *batch) empty() bool { return len(b.documents) == 0 }
+func (b *batch) empty() bool { return len(b.documents) == 0 && len(b.groups) == 0 }
+
+// addGroups lists the rollups of logs. They are refused where no collection counts:
+// whoever had them made wants them stored.
+func (b *batch) addGroups(logs plog.Logs, kinds []*collectionKind) error {
+	groups, err := rollup.FromLogs(logs)
+	if err != nil {
+		return consumererror.NewPermanent(err)
+	}
+	b.groups = groups
+	if slices.ContainsFunc(kinds, func(k *collectionKind) bool { return k.form == formAggregate }) {
+		return nil
+	}
+	for i := range groups {
+		b.refuseGroup(&groups[i], reasonForeign, "rollups, but neither collections::aggregates::enabled nor collections::mcp_aggregates::enabled is true")
+	}
+	b.groups = nil
+	return nil
+}
+
+// refuseGroup marks the records of a group as never to be counted in a document.
+func (b *batch) refuseGroup(g *rollup.Group, reason refusalReason, text string) {
+	if b.reasons == nil {
+		b.reasons = map[refusalReason]int64{}
+	}
+	for index := range g.Records.All() {
+		b.reasons[reason]++
+		b.unstored = append(b.unstored, analytics.RefusedRecord{
+			UID: analytics.UID{Segment: g.Segment, Index: index}, Reason: string(reason) + ": " + text,
+		})
+	}
+	if g.Segment == "" { // nobody can name its records
+		b.reasons[reason]++
+	}
+}
+
+// overlap keeps what a document has counted of groups in another cut.
+func (b *batch) overlap(overlaps []rollup.Overlap) { b.overlaps = append(b.overlaps, overlaps...) }
 
 // uid gives a record's identity back for the receiver.
 func (b *batch) uid(entry int32) analytics.UID {
@@ -228,10 +273,13 @@ func (b *batch) uid(entry int32) analytics.UID {
 	return analytics.UID{Index: int64(entry)}
 }
 
-// refusedError is nil, or names the refused records to the receiver for good, each
-// once: another collection may have stored it, or refused it too.
+// refusedError is nil, or asks for rollups in another cut, or names the refused
+// records to the receiver for good, each once: another collection may have stored it, or refused it too.
 func (b *batch) refusedError(destination string) error {
-	if len(b.refusals) == 0 {
+	if len(b.overlaps) > 0 { // what is refused will be refused again
+		return consumererror.NewPermanent(&rollup.OverlapError{Overlaps: b.overlaps})
+	}
+	if len(b.refusals) == 0 && len(b.reasons) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(b.refusals, func(x, y refusal) int { return cmp.Compare(x.entry, y.entry) })
@@ -245,6 +293,14 @@ func (b *batch) refusedError(destination string) error {
 		refused.Records = append(refused.Records, analytics.RefusedRecord{
 			UID: b.uid(r.entry), Reason: reason, Destination: destination,
 		})
+	}
+	named := map[analytics.UID]bool{}
+	for _, r := range b.unstored {
+		if !named[r.UID] { // another collection may have counted it, or refused it too
+			r.Destination = destination
+			refused.Records = append(refused.Records, r)
+			named[r.UID] = true
+		}
 	}
 	return consumererror.NewPermanent(refused)
 }

@@ -39,6 +39,9 @@ const (
 	reasonOther      refusalReason = "other"
 )
 
+// duplicateKey says that an equal key is there.
+const duplicateKey = 11000
+
 // throttled is Cosmos DB's word that it is asked for too much.
 const throttled = 16500
 
@@ -48,7 +51,7 @@ const throttled = 16500
 // everything unknown is tried again.
 func classify(code int) (action, refusalReason) {
 	switch code {
-	case 11000, 11001, 12582: // duplicate key
+	case duplicateKey, 11001, 12582: // duplicate key
 		return actionStored, ""
 	case 10334, 17419, 17420, 17280: // BSONObjectTooLarge, its older codes, and that of a key of an index
 		return actionRefuse, reasonTooLarge

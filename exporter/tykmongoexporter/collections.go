@@ -6,6 +6,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
 
 // organisationPrefix stands before the organisation's id in the name of its collection.
@@ -28,6 +29,7 @@ const (
 	formGraph
 	formMCP
 	formUptime
+	formAggregate
 )
 
 // collectionKind is a kind of collections: what they hold, and their indexes.
@@ -40,13 +42,16 @@ type collectionKind struct {
 	// takes tells whether a record that is no uptime check belongs there.
 	takes   func(*analytics.Record) bool
 	indexes []index
+	family  rollup.Family                   // of formAggregate
+	mixed   func(*CollectionsConfig) string // of formAggregate: the collection of all organisations, if any
 }
 
 // networkCode marks what is no HTTP request, but one second of a TCP API. Tyk Pump
 // keeps those out of MongoDB.
 const networkCode = -1
 
-// The kinds (contract: records and raw stores, sections 4.1, 4.2, 4.4 and 4.8).
+// The kinds (contract: records and raw stores, sections 4.1, 4.2, 4.4 and 4.8;
+// aggregates, sections 2 and 5.4).
 var collectionKinds = []*collectionKind{
 	{
 		key: "requests", form: formRequest, capped: true, indexes: wideIndexes,
@@ -77,6 +82,22 @@ var collectionKinds = []*collectionKind{
 		setting: func(c *CollectionsConfig) CollectionConfig { return c.Uptime },
 		takes:   func(*analytics.Record) bool { return false },
 	},
+	{
+		key: "aggregates", form: formAggregate, perOrganisation: true, indexes: aggregateIndexes, family: rollup.Requests,
+		setting: func(c *CollectionsConfig) CollectionConfig {
+			return CollectionConfig{Enabled: c.Aggregates.Enabled, Name: "z_tyk_analyticz_aggregate_"}
+		},
+		takes: func(*analytics.Record) bool { return false },
+		mixed: func(c *CollectionsConfig) string { return c.Aggregates.mixed("tyk_analytics_aggregates") },
+	},
+	{
+		key: "mcp_aggregates", form: formAggregate, perOrganisation: true, indexes: aggregateIndexes, family: rollup.MCP,
+		setting: func(c *CollectionsConfig) CollectionConfig {
+			return CollectionConfig{Enabled: c.MCPAggregates.Enabled, Name: "z_tyk_mcp_analyticz_aggregate_"}
+		},
+		takes: func(*analytics.Record) bool { return false },
+		mixed: func(c *CollectionsConfig) string { return c.MCPAggregates.mixed("tyk_mcp_analytics_aggregate") },
+	},
 }
 
 // index is an index of a collection.
@@ -106,9 +127,15 @@ var (
 			{Key: "responsecode", Value: ascending},
 		}},
 	}
+	expiryIndex      = index{name: "expireAt_1", keys: bson.D{{Key: "expireAt", Value: ascending}}, expires: true}
+	aggregateIndexes = []index{
+		expiryIndex,
+		{name: "timestamp_1", keys: bson.D{{Key: "timestamp", Value: ascending}}},
+		{name: "orgid_1", keys: bson.D{{Key: "orgid", Value: ascending}}},
+	}
 	organisationIndexes = []index{
 		apiIndex,
-		{name: "expireAt_1", keys: bson.D{{Key: "expireAt", Value: ascending}}, expires: true},
+		expiryIndex,
 		{name: "logBrowserIndex", keys: bson.D{
 			{Key: "timestamp", Value: descending},
 			{Key: "apiid", Value: ascending},

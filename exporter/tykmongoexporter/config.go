@@ -3,6 +3,7 @@ package tykmongoexporter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
@@ -72,6 +73,27 @@ type CollectionsConfig struct {
 	MCP CollectionConfig `mapstructure:"mcp"`
 	// Uptime holds uptime checks.
 	Uptime CollectionConfig `mapstructure:"uptime"`
+	// Aggregates holds rollups of requests, by organisation.
+	Aggregates AggregatesConfig `mapstructure:"aggregates"`
+	// MCPAggregates holds rollups of MCP requests, by organisation.
+	MCPAggregates AggregatesConfig `mapstructure:"mcp_aggregates"`
+}
+
+// AggregatesConfig is one collection of rollups for each organisation, whose names
+// Tyk Dashboard derives from the organisation's id.
+type AggregatesConfig struct {
+	// Enabled says whether the collections are written.
+	Enabled bool `mapstructure:"enabled"`
+	// UseMixedCollection writes the same into one collection of all organisations.
+	UseMixedCollection bool `mapstructure:"use_mixed_collection"`
+}
+
+// mixed gives the name of the collection of all organisations where it is written.
+func (c AggregatesConfig) mixed(name string) string {
+	if !c.Enabled || !c.UseMixedCollection {
+		return ""
+	}
+	return name
 }
 
 // CollectionConfig is one collection.
@@ -152,15 +174,35 @@ func (c *CollectionsConfig) Validate() error {
 		case k.perOrganisation:
 		case !validName(setting.Name):
 			errs = append(errs, fmt.Errorf(`%s::name: %q is not a collection's name: use 1 to %d bytes without "$" and NUL that do not begin with "system."`, k.key, setting.Name, maxNameBytes))
-		case strings.HasPrefix(setting.Name, organisationPrefix):
-			errs = append(errs, fmt.Errorf("%s::name: %q could be an organisation's collection, which begin with %s: use another name", k.key, setting.Name, organisationPrefix))
+		case reservedName(setting.Name):
+			errs = append(errs, fmt.Errorf("%s::name: %q could be a collection of an organisation or of rollups: use another name", k.key, setting.Name))
 		case taken:
 			errs = append(errs, fmt.Errorf("%s::name: %q is also the name of %s: each has documents of its own kind, so use another name", k.key, setting.Name, other))
 		}
 		keys[setting.Name] = k.key
 	}
+	for _, rollups := range []struct {
+		key string
+		AggregatesConfig
+	}{{"aggregates", c.Aggregates}, {"mcp_aggregates", c.MCPAggregates}} {
+		if rollups.UseMixedCollection && !rollups.Enabled {
+			errs = append(errs, fmt.Errorf("%s::use_mixed_collection: has no meaning without %s::enabled: set that to true too", rollups.key, rollups.key))
+		}
+	}
 	if len(keys) == 0 {
-		errs = append(errs, errors.New("no collection is enabled, so nothing would be stored: enable requests, organisations, graph, mcp or uptime"))
+		errs = append(errs, errors.New("no collection is enabled, so nothing would be stored: enable requests, organisations, graph, mcp, uptime, aggregates or mcp_aggregates"))
 	}
 	return errors.Join(errs...)
+}
+
+// reservedName tells names that collections have which are not named in the
+// configuration.
+func reservedName(name string) bool {
+	return slices.ContainsFunc(collectionKinds, func(k *collectionKind) bool {
+		all := &CollectionsConfig{
+			Aggregates:    AggregatesConfig{Enabled: true, UseMixedCollection: true},
+			MCPAggregates: AggregatesConfig{Enabled: true, UseMixedCollection: true},
+		}
+		return k.perOrganisation && strings.HasPrefix(name, k.setting(all).Name) || k.mixed != nil && k.mixed(all) == name
+	})
 }

@@ -33,6 +33,8 @@ func TestConfigIsRead(t *testing.T) {
 		Graph:         CollectionConfig{Enabled: true, Name: "my_graph"},
 		MCP:           CollectionConfig{Enabled: true, Name: "my_mcp"},
 		Uptime:        CollectionConfig{Enabled: true, Name: "my_uptime"},
+		Aggregates:    AggregatesConfig{Enabled: true, UseMixedCollection: true},
+		MCPAggregates: AggregatesConfig{Enabled: true, UseMixedCollection: true},
 	}
 	all.OmitIndexCreation = true
 	all.CollectionCapEnable = true
@@ -123,7 +125,15 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		},
 		"an organisation's name": {
 			func(c *Config) { c.Collections.Requests.Name = "z_tyk_analyticz_x" },
-			`collections: requests::name: "z_tyk_analyticz_x" could be an organisation's collection, which begin with z_tyk_analyticz_: use another name`,
+			`collections: requests::name: "z_tyk_analyticz_x" could be a collection of an organisation or of rollups: use another name`,
+		},
+		"a name of rollups": {
+			func(c *Config) { c.Collections.Requests.Name = "tyk_analytics_aggregates" },
+			`collections: requests::name: "tyk_analytics_aggregates" could be a collection of an organisation or of rollups: use another name`,
+		},
+		"a mixed collection alone": {
+			func(c *Config) { c.Collections.Aggregates.UseMixedCollection = true },
+			`collections: aggregates::use_mixed_collection: has no meaning without aggregates::enabled: set that to true too`,
 		},
 		"one collection for two": {
 			func(c *Config) { c.Collections.Graph = CollectionConfig{Enabled: true, Name: "tyk_analytics"} },
@@ -131,7 +141,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		},
 		"nothing to write": {
 			func(c *Config) { c.Collections.Requests.Enabled = false },
-			`collections: no collection is enabled, so nothing would be stored: enable requests, organisations, graph, mcp or uptime`,
+			`collections: no collection is enabled, so nothing would be stored: enable requests, organisations, graph, mcp, uptime, aggregates or mcp_aggregates`,
 		},
 		"a queue in memory that does not wait": {
 			func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },

@@ -13,6 +13,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
@@ -142,7 +144,8 @@ func databaseName(uri string) string {
 type connection struct {
 	client   *mongo.Client
 	database *mongo.Database
-	concern  bson.Raw // the write concern, as commands ask for it
+	reading  *mongo.Database // for what must not be undone
+	concern  bson.Raw        // the write concern, as commands ask for it
 }
 
 // newConnection prepares to connect. No server is asked for yet.
@@ -163,7 +166,12 @@ func newConnection(ctx context.Context, c *Config, monitor *event.CommandMonitor
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &connection{client: client, database: client.Database(databaseName(string(c.URI))), concern: raw}, nil
+	name := databaseName(string(c.URI))
+	primary := options.Database().SetReadPreference(readpref.Primary())
+	if opts.ReadConcern == nil {
+		primary.SetReadConcern(readconcern.Majority())
+	}
+	return &connection{client: client, database: client.Database(name), reading: client.Database(name, primary), concern: raw}, nil
 }
 
 // close ends all connections.

@@ -83,6 +83,9 @@ func (e *mongoExporter) describe() string {
 		if k.perOrganisation {
 			names[i] += "<organisation>"
 		}
+		if k.mixed != nil && k.mixed(&e.config.Collections) != "" {
+			names[i] += ", " + k.mixed(&e.config.Collections)
+		}
 	}
 	return strings.Join(names, ", ")
 }
@@ -98,13 +101,16 @@ func (e *mongoExporter) shutdown(ctx context.Context) error {
 func (e *mongoExporter) push(ctx context.Context, logs plog.Logs) error {
 	b := newBatch(logs, e.kinds, e.config)
 	defer b.release()
+	if err := b.addGroups(logs, e.kinds); err != nil {
+		return err
+	}
 	if !b.empty() {
 		began := time.Now()
 		err := e.store.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
 		e.health.Report(err)
 		if err != nil {
-			return fmt.Errorf("store %d records: %w", len(b.entries), err)
+			return fmt.Errorf("store %d records and %d groups of rollups: %w", len(b.entries), len(b.groups), err)
 		}
 	}
 	e.telemetry.finished(ctx, b)

@@ -39,6 +39,16 @@ func TestMongo(t *testing.T) {
 		"an insert is one unordered command":                    testInsertCommand,
 		"commands are of a bounded size":                        testBatches,
 		"records are counted by what became of them":            testRecordsAreCounted,
+		"rollups of any cuts end in the same documents":         testAnyCutsEndInTheSameDocuments,
+		"rollups of concurrent writers count once":              testConcurrentWriters,
+		"keys of rollups are escaped":                           testKeysAreEscaped,
+		"large documents fold":                                  testLargeDocumentsFold,
+		"a document of Tyk Pump goes on":                        testDocumentOfTykPumpGoesOn,
+		"a rollup is one conditional update":                    testUpdateCommand,
+		"rollups without a collection are refused":              testRollupsWithoutACollection,
+		"rollups of organisations that cannot be named":         testOrganisationsThatCannotBeNamed,
+		"sums of rollups are those of Tyk Pump":                 testSumsAreThoseOfTykPump,
+		"rollups of hours are those of Tyk Pump":                testHoursAreThoseOfTykPump,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ type mongoStore struct {
 	logger    *zap.Logger
 	telemetry *telemetry
 	monitor   *event.CommandMonitor // may be nil; sees every command
+	known     known
 
 	mu         sync.Mutex // guards the fields below
 	connection *connection
@@ -82,6 +83,21 @@ func (s *mongoStore) write(ctx context.Context, b *batch) error {
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", t.name, err))
 		if !answered(err) { // nor would it answer for the others
+			return errors.Join(errs...)
+		}
+	}
+	for _, p := range b.shares(s.kinds, s.config) {
+		err := s.prepare(ctx, to, p.key.kind, p.key.collection)
+		if err == nil {
+			var n counts
+			n, err = s.count(ctx, to, b, p)
+			s.telemetry.stored(ctx, p.key.kind, n)
+		}
+		if err == nil {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", p.key.collection, err))
+		if !answered(err) && !errors.Is(err, errContended) {
 			break
 		}
 	}

@@ -64,6 +64,9 @@ func (t *telemetry) finished(ctx context.Context, b *batch) {
 	for _, r := range b.refusals {
 		reasons[r.reason]++
 	}
+	for reason, n := range b.reasons {
+		reasons[reason] += n
+	}
 	for reason, n := range reasons {
 		t.builder.ExporterTykmongoRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
 	}

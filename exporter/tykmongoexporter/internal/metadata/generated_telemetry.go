@@ -62,7 +62,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.ExporterTykmongoRecords, err = builder.meter.Int64Counter(
 		"otelcol_exporter_tykmongo_records",
-		metric.WithDescription("Number of records by what became of them in each collection, counted with each answer of the database. already_stored are those that were there from an earlier delivery, not_taken those that no enabled collection holds. [Alpha]"),
+		metric.WithDescription("Number of records by what became of them in each collection, counted with each answer of the database. already_stored are those that were there, or counted there, from an earlier delivery, not_taken those that no enabled collection holds. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) exporter.Settings {
 func AssertEqualExporterTykmongoRecords(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_tykmongo_records",
-		Description: "Number of records by what became of them in each collection, counted with each answer of the database. already_stored are those that were there from an earlier delivery, not_taken those that no enabled collection holds. [Alpha]",
+		Description: "Number of records by what became of them in each collection, counted with each answer of the database. already_stored are those that were there, or counted there, from an earlier delivery, not_taken those that no enabled collection holds. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
