@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -185,8 +186,12 @@ func duplicateOf(e mongo.WriteError) int {
 }
 
 // lookUp tells how many of the documents are there by their _id. The others are
-// refused: a unique index of the operator's does not take them.
+// refused: a unique index of the operator's does not take them. Where there is no such
+// index, all are there.
 func (s *mongoStore) lookUp(ctx context.Context, to *connection, b *batch, t *part, list []int32) (int64, error) {
+	if indexes, err := to.database.Collection(t.name).Indexes().ListSpecifications(ctx); err == nil && !slices.ContainsFunc(indexes, ofOperator) {
+		return int64(len(list)), nil
+	}
 	ids := make(bson.A, len(list))
 	for at, i := range list {
 		ids[at] = b.documents[i].id
@@ -215,4 +220,9 @@ func (s *mongoStore) lookUp(ctx context.Context, to *connection, b *batch, t *pa
 		b.refuse(b.documents[i].entry, reasonConstraint, "a unique index of "+t.name+" has an equal key")
 	}
 	return n, nil
+}
+
+// ofOperator tells a unique index that is not that of _id: we make none.
+func ofOperator(i mongo.IndexSpecification) bool {
+	return i.Unique != nil && *i.Unique && i.Name != "_id_"
 }
