@@ -408,11 +408,26 @@ func TestTheDatadogExampleSendsRecordsAsLogs(t *testing.T) {
 	t.Parallel()
 	redis, metrics := peers.StartRedis(t), startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
 	datadog := startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
-	c := newExample(t, []string{"datadog.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "DD_API_KEY=0123456789abcdef0123456789abcdef", "DD_LOGS_URL="+datadog.URL, "DD_METRICS_URL="+metrics.URL, "METRICS_INTERVAL=200ms")
+	otlp := startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusOK) })
+	both := object{"service": object{
+		"telemetry": object{"metrics": object{"level": "none"}},
+		"pipelines": object{"logs/datadog": object{"exporters": []string{"otlp_http/datadog", "datadog"}}},
+	}}
+	c := newExample(t, []string{"datadog.yaml"}, both, "TYK_REDIS_ADDRESS="+redis.Addr(), "DD_API_KEY=0123456789abcdef0123456789abcdef",
+		"DD_LOGS_URL="+datadog.URL, "DD_OTLP_LOGS_URL="+otlp.URL+"/v1/logs", "DD_METRICS_URL="+metrics.URL, "METRICS_INTERVAL=200ms")
 	pushSome(t, redis.Client())
 	c.start()
 	waitDrained(t, redis.Client(), drainTimeout)
 	const records = 109
+	arrived := 0
+	for _, r := range otlp.requests() {
+		assert.Equal(t, "POST /v1/logs", r.method+" "+r.path)
+		assert.Equal(t, "0123456789abcdef0123456789abcdef", r.header.Get("Dd-Api-Key"))
+		request := plogotlp.NewExportRequest()
+		require.NoError(t, request.UnmarshalProto(r.body))
+		arrived += request.Logs().LogRecordCount()
+	}
+	assert.Equal(t, records, arrived, "all of them once Redis is empty")
 	count := func() (apis map[string]int, n int) {
 		apis = map[string]int{}
 		for _, r := range datadog.requests() {
