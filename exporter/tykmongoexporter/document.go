@@ -139,7 +139,7 @@ func appendGeo(dst []byte, g *analytics.Geo) []byte {
 // appendGraph appends what documents of GraphQL requests have at their end.
 func appendGraph(dst []byte, r *analytics.Record) []byte {
 	const firstError = 400 // of HTTP's status codes
-	dst = appendText(dst, "operationtype", operationName(r.GraphQL.OperationType))
+	dst = appendText(dst, "operationtype", r.GraphQL.OperationType.Name())
 	dst = appendText(dst, "variables", r.GraphQL.Variables)
 	dst = appendTexts(dst, "rootfields", r.GraphQL.RootFields)
 	faults, dst := bsoncore.AppendArrayElementStart(dst, "errors")
@@ -161,20 +161,6 @@ func appendGraph(dst []byte, r *analytics.Record) []byte {
 	}
 	dst = end(dst, faults)
 	return bsoncore.AppendBooleanElement(dst, "haserrors", r.GraphQL.HasErrors || r.ResponseCode >= firstError)
-}
-
-// operationName is empty for an unknown operation.
-func operationName(t analytics.OperationType) string {
-	switch t {
-	case analytics.OperationQuery:
-		return "Query"
-	case analytics.OperationMutation:
-		return "Mutation"
-	case analytics.OperationSubscription:
-		return "Subscription"
-	case analytics.OperationUnknown:
-	}
-	return ""
 }
 
 // appendUptime appends an uptime check's document to dst (contract: records and raw

@@ -133,7 +133,7 @@ func graphColumns() []column {
 	}
 	all = append(all, recordColumns()...)
 	return append(all,
-		text("operation_type", func(r *analytics.Record) string { return operationName(r.GraphQL.OperationType) }),
+		text("operation_type", func(r *analytics.Record) string { return r.GraphQL.OperationType.Name() }),
 		text("variables", func(r *analytics.Record) string { return r.GraphQL.Variables }),
 		jsonText("root_fields", func(b []byte, r *analytics.Record) []byte { return appendJSONStrings(b, r.GraphQL.RootFields) }),
 		jsonText("errors", func(b []byte, r *analytics.Record) []byte { return appendJSONErrors(b, r.GraphQL.Errors) }),
@@ -142,20 +142,6 @@ func graphColumns() []column {
 			return r.GraphQL.HasErrors || r.ResponseCode >= firstError
 		}),
 	)
-}
-
-// operationName is empty for an unknown operation.
-func operationName(t analytics.OperationType) string {
-	switch t {
-	case analytics.OperationQuery:
-		return "Query"
-	case analytics.OperationMutation:
-		return "Mutation"
-	case analytics.OperationSubscription:
-		return "Subscription"
-	case analytics.OperationUnknown:
-	}
-	return ""
 }
 
 func mcpColumns() []column {

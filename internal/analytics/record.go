@@ -170,6 +170,21 @@ const (
 	OperationSubscription
 )
 
+// Name is what Tyk's stores call the operation, such as "Query"; empty for one that
+// is unknown.
+func (t OperationType) Name() string {
+	switch t {
+	case OperationQuery:
+		return "Query"
+	case OperationMutation:
+		return "Mutation"
+	case OperationSubscription:
+		return "Subscription"
+	case OperationUnknown:
+	}
+	return ""
+}
+
 // MCPStats describes a Model Context Protocol request.
 type MCPStats struct {
 	// IsMCP marks the record as an MCP request.

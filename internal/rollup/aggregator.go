@@ -237,24 +237,10 @@ func (b *booking) bookGraph(l *ledger) {
 			b.add(l, true, key{dimension: Fields, a: name, b: field}, "")
 		}
 	}
-	b.add(l, true, key{dimension: Operation, a: operationName(g.OperationType)}, "")
+	b.add(l, true, key{dimension: Operation, a: g.OperationType.Name()}, "")
 	for _, field := range g.RootFields {
 		b.add(l, true, key{dimension: RootFields, a: field}, "")
 	}
-}
-
-// operationName is empty for an unknown operation.
-func operationName(t analytics.OperationType) string {
-	switch t {
-	case analytics.OperationQuery:
-		return "Query"
-	case analytics.OperationMutation:
-		return "Mutation"
-	case analytics.OperationSubscription:
-		return "Subscription"
-	case analytics.OperationUnknown:
-	}
-	return ""
 }
 
 func (b *booking) bookMCP(l *ledger) {
