@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -34,13 +33,11 @@ const mongoProgram = "OTELCOL_TYK_FERRETDB"
 // pipelines, projections of findAndModify. Stop, Kill and Start keep port and data.
 // Its methods may be called from several goroutines.
 type Mongo struct {
-	program string
-	dir     string // of the data
-	port    int
-	fresh   atomic.Int64 // numbers the databases of FreshDatabase
+	server
 
-	mu      sync.Mutex // guards process
-	process *Process   // nil while stopped
+	program string
+	dir     string       // of the data
+	fresh   atomic.Int64 // numbers the databases of FreshDatabase
 }
 
 // StartMongo starts a FerretDB for a test and ends it with the test. Let subtests
@@ -66,20 +63,13 @@ func NewMongo(ctx context.Context) (*Mongo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make FerretDB's directory: %w", err)
 	}
-	m := &Mongo{program: program, dir: dir}
-	const attempts = 10
-	for attempt := 1; ; attempt++ {
-		if m.port, err = FreePort(); err == nil {
-			err = m.launch(ctx)
-		}
-		if err == nil {
-			return m, nil
-		}
-		if !errors.Is(err, errPortTaken) || attempt == attempts {
-			m.Close()
-			return nil, err
-		}
+	m := &Mongo{program: program, dir: dir, server: server{startTimeout: mongoStartTimeout, stopTimeout: mongoStopTimeout}}
+	m.run = m.serve
+	if err := m.begin(ctx); err != nil {
+		m.Close()
+		return nil, err
 	}
+	return m, nil
 }
 
 // findMongo gives the path of the server's program.
@@ -106,9 +96,6 @@ func findMongo() (string, error) {
 	return path, nil
 }
 
-// Addr is host:port.
-func (m *Mongo) Addr() string { return Address(m.port) }
-
 // URI is that of a database, which need not exist.
 func (m *Mongo) URI(database string) string { return "mongodb://" + m.Addr() + "/" + database }
 
@@ -117,67 +104,29 @@ func (m *Mongo) FreshDatabase() string {
 	return m.URI(fmt.Sprintf("fresh_%d", m.fresh.Add(1)))
 }
 
-// Start starts a stopped FerretDB again, on the same port and with its data. It does
-// nothing while it runs.
-func (m *Mongo) Start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, mongoStartTimeout)
-	defer cancel()
-	for {
-		err := m.launch(ctx)
-		if !errors.Is(err, errPortTaken) {
-			return err
-		}
-		select { // another program uses the port for a moment
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// launch runs the server and waits until it takes connections.
-func (m *Mongo) launch(ctx context.Context) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.process != nil {
-		return nil
-	}
+// serve runs the server and waits until it takes connections.
+func (m *Mongo) serve(ctx context.Context) (*Process, error) {
 	cmd := exec.Command(m.program, "-listen", m.Addr(), "-dir", m.dir) //nolint:gosec // the test server
 	cmd.Dir = m.dir
 	process, err := StartProcess(cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, mongoStartTimeout)
-	defer cancel()
 	if err := process.WaitOutput(ctx, "ready to accept connections"); err != nil {
 		process.Kill()
 		if strings.Contains(process.Output(), "address already in use") {
-			return fmt.Errorf("start FerretDB on %s: %w", m.Addr(), errPortTaken)
+			return nil, fmt.Errorf("start FerretDB on %s: %w", m.Addr(), errPortTaken)
 		}
-		return err
+		return nil, err
 	}
-	m.process = process
-	return nil
+	return process, nil
 }
 
 // Stop ends the server, which first answers what it was asked.
-func (m *Mongo) Stop(ctx context.Context) error {
-	process := m.take()
-	if process == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, mongoStopTimeout)
-	defer cancel()
-	return process.Stop(ctx)
-}
+func (m *Mongo) Stop(ctx context.Context) error { return m.end(ctx, syscall.SIGTERM) }
 
 // Kill ends the server at once, whatever it does.
-func (m *Mongo) Kill() {
-	if process := m.take(); process != nil {
-		process.Kill()
-	}
-}
+func (m *Mongo) Kill() { _ = m.end(context.Background(), syscall.SIGKILL) }
 
 // Freeze lets the server neither work nor answer until Thaw, as a machine that is
 // cut off would.
@@ -193,14 +142,6 @@ func (m *Mongo) signal(sig syscall.Signal) error {
 		return nil
 	}
 	return m.process.Signal(sig)
-}
-
-func (m *Mongo) take() *Process {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	process := m.process
-	m.process = nil
-	return process
 }
 
 // Close ends the server and removes its data.
