@@ -104,7 +104,7 @@ func (r *Record) take(key string, value pcommon.Value, seen *logReading) {
 	case AttrTags:
 		r.Tags = asStrs(value, r.Tags[:0])
 	case AttrExpireAt:
-		if t, ok := asInstant(value); ok {
+		if t, ok := Instant(value); ok {
 			r.ExpireAt = t
 		}
 	default:
@@ -123,7 +123,7 @@ func (r *Record) takeRare(key string, value pcommon.Value, seen *logReading) {
 	case AttrRawResponse:
 		r.RawResponse = asStr(value)
 	case AttrTimestamp:
-		if t, ok := asInstant(value); ok {
+		if t, ok := Instant(value); ok {
 			r.TimeStamp = t
 		}
 	case AttrDay:
@@ -345,8 +345,9 @@ func asStrs(v pcommon.Value, list []string) []string {
 	return list
 }
 
-// asInstant reads what attributes.instant wrote, or a string in RFC 3339.
-func asInstant(v pcommon.Value) (time.Time, bool) {
+// Instant reads what SetInstant wrote, in UTC, or a string in RFC 3339; false where
+// the value is neither.
+func Instant(v pcommon.Value) (time.Time, bool) {
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
 		return time.Unix(0, v.Int()).UTC(), true

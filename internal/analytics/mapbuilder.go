@@ -52,10 +52,11 @@ func (b *attributes) strs(key string, values []string) {
 	}
 }
 
-// instant writes Unix nanoseconds, the form of OTLP's own times, or where an
+func (b *attributes) instant(key string, t time.Time) { SetInstant(b.AppendEmpty(key), t) }
+
+// SetInstant writes Unix nanoseconds, the form of OTLP's own times, or where an
 // int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
-func (b *attributes) instant(key string, t time.Time) {
-	value := b.AppendEmpty(key)
+func SetInstant(value pcommon.Value, t time.Time) {
 	if seconds := t.Unix(); seconds >= minNanosSecond && seconds <= maxNanosSecond {
 		value.SetInt(t.UnixNano())
 		return

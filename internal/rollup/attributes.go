@@ -1,11 +1,11 @@
 package rollup
 
 import (
-	"math"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
 // ScopeName is the instrumentation scope of rollups.
@@ -65,33 +65,9 @@ func (b *attributes) int(key string, value int64) {
 	}
 }
 
-// instant writes Unix nanoseconds, or where an int64 cannot hold them a slice of
-// seconds and nanoseconds.
+// instant leaves the zero time out.
 func (b *attributes) instant(key string, t time.Time) {
-	const least, most = math.MinInt64/int64(time.Second) + 1, math.MaxInt64/int64(time.Second) - 1
-	if t.IsZero() {
-		return
+	if !t.IsZero() {
+		analytics.SetInstant(b.AppendEmpty(key), t)
 	}
-	value := b.AppendEmpty(key)
-	if seconds := t.Unix(); seconds >= least && seconds <= most {
-		value.SetInt(t.UnixNano())
-		return
-	}
-	pair := value.SetEmptySlice()
-	pair.EnsureCapacity(2)
-	pair.AppendEmpty().SetInt(t.Unix())
-	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
-}
-
-// asInstant reads what instant wrote; anything else is the zero time.
-func asInstant(v pcommon.Value) time.Time {
-	switch v.Type() {
-	case pcommon.ValueTypeInt:
-		return time.Unix(0, v.Int()).UTC()
-	case pcommon.ValueTypeSlice:
-		if pair := v.Slice(); pair.Len() == 2 {
-			return time.Unix(pair.At(0).Int(), pair.At(1).Int()).UTC()
-		}
-	}
-	return time.Time{}
 }

@@ -96,7 +96,7 @@ func readGroup(attributes pcommon.Map) (g Group, count int64, err error) {
 		case AttrCount:
 			count = value.Int()
 		case analytics.AttrExpireAt:
-			g.ExpireAt = asInstant(value)
+			g.ExpireAt, _ = analytics.Instant(value)
 		}
 	}
 	if err == nil && g.Segment != "" && g.Records.Len() == 0 {
@@ -156,7 +156,7 @@ func readRollup(from plog.LogRecord) (Rollup, error) {
 		case AttrHumanIdentifier:
 			c.HumanIdentifier, named = value.Str(), true
 		case AttrLastTime:
-			c.LastTime = asInstant(value)
+			c.LastTime, _ = analytics.Instant(value)
 		case AttrCodes:
 			if c.Codes, err = readCodes(value); err != nil {
 				return r, err
