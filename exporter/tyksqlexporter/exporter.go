@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
@@ -159,17 +160,26 @@ func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
 		return e.pushRecords(ctx, logs)
 	}
 	err = e.pushRollups(ctx, groups)
-	if len(groups) < logs.ResourceLogs().Len() {
-		err = errors.Join(err, e.pushRecords(ctx, logs))
+	if len(groups) == logs.ResourceLogs().Len() || isTransient(err) {
+		return err
 	}
-	return err
+	// An error that asks for another attempt must not stand beside a permanent one,
+	// which would speak for both. The attempt refuses again what is refused now.
+	other := e.pushRecords(ctx, logs)
+	if isTransient(other) {
+		return other
+	}
+	return errors.Join(err, other)
 }
+
+// isTransient says that an error asks for another attempt.
+func isTransient(err error) bool { return err != nil && !consumererror.IsPermanent(err) }
 
 // pushRecords stores what is no rollup.
 func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
 	b := newBatch(logs, ofRecords(e.tables)...)
 	defer b.release()
-	if !b.empty() {
+	if !b.empty() && len(b.parts) > 0 {
 		began := time.Now()
 		err := e.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))

@@ -1,6 +1,7 @@
 package tyksqlexporter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -37,6 +38,8 @@ var rollupTests = map[string]func(*testing.T, newTarget){
 	"rollups of TCP APIs alone divide by nothing":            testRollupsOfNetwork,
 	"rollups with long and dirty values are stored":          testRollupsLongValues,
 	"rollups and records travel in one push":                 testRollupsBesideRecords,
+	"records without any table of records are left out":      testRecordsBesideRollupTables,
+	"a refusal of rollups does not speak for records":        testRollupsRefusedBesideRecords,
 	"percentiles come from the table of latencies":           testRollupsLatency,
 	"rollups that were cut on the way are waited for":        testRollupsDamaged,
 	"latencies alone are stored once":                        testRollupsOnlyLatency,
@@ -490,6 +493,30 @@ func testRollupsBesideRecords(t *testing.T, fresh newTarget) {
 		require.NoError(t, e.ConsumeLogs(t.Context(), logs))
 	}
 	assert.EqualValues(t, 10, totalHits(t, d))
+	assert.EqualValues(t, 5, d.rows(t))
+}
+
+func testRecordsBesideRollupTables(t *testing.T, fresh newTarget) {
+	d := onlyRollups(fresh(t))
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), hits("seg", 0, 9)))
+	require.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", 0, 9)))
+	assert.EqualValues(t, 10, totalHits(t, d))
+}
+
+// Records that could not be stored come again, though the rollups beside them never will.
+func testRollupsRefusedBesideRecords(t *testing.T, fresh newTarget) {
+	d := fresh(t)
+	e := d.start(t)
+	groups, _ := aggregator(t, nil).Aggregate(hits("seg", 0, 9), nil)
+	logs := hits("seg", 0, 4)
+	rollup.AppendLogs(logs, "", groups)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	err := e.ConsumeLogs(ended, logs)
+	require.Error(t, err)
+	assert.False(t, consumererror.IsPermanent(err))
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), logs)), 10)
 	assert.EqualValues(t, 5, d.rows(t))
 }
 
