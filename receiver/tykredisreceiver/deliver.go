@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
@@ -120,14 +121,32 @@ func (d *deliverer) attempt(ctx context.Context, b batch, tally *measure.Batch) 
 		d.refusals.Add(1)
 	case unanswered:
 	}
-	for _, r := range refused {
-		if c, at, ok := b.find(r.UID); ok {
-			letter := d.letter(c, at, refusedEntry, r.Reason)
-			letter.letter.Destination = r.Destination
-			letters = append(letters, letter)
+	return append(letters, d.refused(b, refused)...), answer{verdict: v, err: err}
+}
+
+// refused makes one letter of a record, however many destinations refuse it.
+func (d *deliverer) refused(b batch, records []analytics.RefusedRecord) []deadLetter {
+	var letters []deadLetter
+	places := map[analytics.UID]int{}
+	for _, r := range records {
+		if place, known := places[r.UID]; known {
+			letter := &letters[place].letter
+			if letter.Destination != r.Destination {
+				letter.Destination += ", " + r.Destination
+			}
+			letter.Reason += "; " + r.Reason
+			continue
 		}
+		c, at, ok := b.find(r.UID)
+		if !ok {
+			continue
+		}
+		places[r.UID] = len(letters)
+		letter := d.letter(c, at, refusedEntry, r.Reason)
+		letter.letter.Destination = r.Destination
+		letters = append(letters, letter)
 	}
-	return letters, answer{verdict: v, err: err}
+	return letters
 }
 
 func (d *deliverer) consume(ctx context.Context, logs plog.Logs) error {

@@ -112,6 +112,39 @@ func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
 	assert.Zero(t, rec.sum(t, "tykredis_chunks_redelivered"))
 }
 
+func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	d := newDestination()
+	d.answer = func(_ context.Context, _ []string, ld plog.Logs) error {
+		var all error
+		eachRecord(ld, func(lr plog.LogRecord) {
+			var record analytics.Record
+			uid, err := analytics.ParseUID(record.FromLog(lr))
+			if err != nil || record.APIKey != "7" {
+				return
+			}
+			for _, destination := range []string{"tyksql", "tykmongo"} {
+				all = multierr.Append(all, consumererror.NewPermanent(&analytics.RefusedError{
+					Records: []analytics.RefusedRecord{{UID: uid, Reason: "too odd for " + destination, Destination: destination}},
+				}))
+			}
+		})
+		return all
+	}
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "an empty Redis", func() bool {
+		return rec.sum(t, "tykredis_records_delivered") == 9 && len(leftover(t, r.Client())) == 0
+	})
+	for _, letter := range letters(t, r.Client(), list) {
+		assert.Equal(t, "refused: too odd for tyksql; too odd for tykmongo", letter.Reason)
+		assert.Equal(t, "tyksql, tykmongo", letter.Destination)
+	}
+	assert.EqualValues(t, 1, rec.sum(t, "tykredis_records_dead_lettered"))
+	want := map[string]int64{"claimed": 10, "delivered": 9, "gave_way": 0, "dead_lettered": 1, "lost": 0, "in_flight": 0}
+	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
+}
+
 func TestAnUnnamedPoisonRecordIsFoundAndItsNeighboursArrive(t *testing.T) {
 	r := newRedis(t)
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
