@@ -1,7 +1,6 @@
 package tyksqlexporter
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -481,43 +480,6 @@ func testRollupsLongValues(t *testing.T, fresh newTarget) {
 	assert.Equal(t, d.config.Driver == driverPostgres, cut > 0, "where an index does not hold them")
 	assert.Equal(t, []string{"nul\uFFFD and \uFFFD"}, d.texts(t, "select counter_human_identifier from tyk_aggregated where counter_human_identifier like 'nul%'"))
 	assert.Equal(t, []string{r.APIKey}, d.texts(t, "select dimension_value from tyk_aggregated where counter_human_identifier like 'nul%'"))
-}
-
-func testRollupsBesideRecords(t *testing.T, fresh newTarget) {
-	d := withRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
-	groups, _ := a.Aggregate(hits("seg", 0, 9), nil)
-	for range 2 {
-		logs := hits("seg", 0, 4)
-		rollup.AppendLogs(logs, "", groups)
-		require.NoError(t, e.ConsumeLogs(t.Context(), logs))
-	}
-	assert.EqualValues(t, 10, totalHits(t, d))
-	assert.EqualValues(t, 5, d.rows(t))
-}
-
-func testRecordsBesideRollupTables(t *testing.T, fresh newTarget) {
-	d := onlyRollups(fresh(t))
-	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), hits("seg", 0, 9)))
-	require.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", 0, 9)))
-	assert.EqualValues(t, 10, totalHits(t, d))
-}
-
-// Records that could not be stored come again, though the rollups beside them never will.
-func testRollupsRefusedBesideRecords(t *testing.T, fresh newTarget) {
-	d := fresh(t)
-	e := d.start(t)
-	groups, _ := aggregator(t, nil).Aggregate(hits("seg", 0, 9), nil)
-	logs := hits("seg", 0, 4)
-	rollup.AppendLogs(logs, "", groups)
-	ended, end := context.WithCancel(t.Context())
-	end()
-	err := e.ConsumeLogs(ended, logs)
-	require.Error(t, err)
-	assert.False(t, consumererror.IsPermanent(err))
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), logs)), 10)
-	assert.EqualValues(t, 5, d.rows(t))
 }
 
 func testRollupsDamaged(t *testing.T, fresh newTarget) {
