@@ -3,22 +3,50 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
-// destination is where the collector stores records.
+// destination is where the collector brings records.
 type destination interface {
-	// name is for people.
-	name() string
-	// exporter gives the exporter's type and its configuration in YAML.
-	exporter() (name, config string)
-	// fresh makes an empty store for the next measurement.
+	// pipeline is the collector's configuration.
+	pipeline() pipeline
+	// traffic is what it gets.
+	traffic() traffic.Settings
+	// counts tells how much a record adds to what check finds.
+	counts(record *analytics.Record) int64
+	// fresh makes an empty store for the next measurement, and removes the last one.
 	fresh(ctx context.Context) error
-	// check fails unless there are so many rows.
-	check(ctx context.Context, rows int64) error
-	// bulk gives the rows per second of the store's own way to load many rows, of
-	// those that the last drain stored, into a table like the collector's; 0 where
-	// there is none.
-	bulk(ctx context.Context) (float64, error)
+	// check fails unless there is so much, as counts has it.
+	check(ctx context.Context, want int64) error
+}
+
+// pipeline is the collector's configuration of a way from Redis to a destination.
+type pipeline struct {
+	signal     string // logs or metrics
+	receiver   string // what tykredis has beside its address, in YAML's flow style
+	processors string // their names
+	exporter   string // its type
+	config     string // the exporter's, in YAML's flow style
+}
+
+// requests are what most destinations get: request records through the filter, as in
+// the shipped configuration.
+type requests struct{}
+
+func (requests) traffic() traffic.Settings { return traffic.DefaultSettings() }
+
+// counts leaves out those that have a table of their own.
+func (requests) counts(record *analytics.Record) int64 {
+	if record.MCP.IsMCP {
+		return 0
+	}
+	return 1
+}
+
+func (requests) stored(exporter, config string) pipeline {
+	return pipeline{signal: "logs", processors: "tykfilter", exporter: exporter, config: config}
 }
 
 // checkRows compares a count of rows with what must be there.
@@ -29,16 +57,11 @@ func checkRows(stored int64, err error, want int64) error {
 	return err
 }
 
-// nowhere takes records and forgets them: what remains is the work of the receiver
-// and the processor.
-type nowhere struct{}
+// nowhere takes records and forgets them: what remains is the work of the receiver.
+type nowhere struct{ requests }
 
-func (nowhere) name() string { return "none (`nop`)" }
-
-func (nowhere) exporter() (name, config string) { return "nop", "" }
+func (nowhere) pipeline() pipeline { return pipeline{signal: "logs", exporter: "nop"} }
 
 func (nowhere) fresh(context.Context) error { return nil }
 
 func (nowhere) check(context.Context, int64) error { return nil }
-
-func (nowhere) bulk(context.Context) (float64, error) { return 0, nil }

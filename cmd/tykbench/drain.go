@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
@@ -20,6 +19,8 @@ type drain struct {
 
 func (d drain) perSecond() float64 { return float64(d.records) / d.took.Seconds() }
 
+func (d drain) perProcessorSecond() float64 { return float64(d.records) / d.processor.Seconds() }
+
 func (d drain) microseconds() float64 {
 	return float64(d.processor.Microseconds()) / float64(d.records)
 }
@@ -27,18 +28,20 @@ func (d drain) microseconds() float64 {
 func (d drain) mebibytes() float64 { return float64(d.peak) / (1 << 20) }
 
 func (d drain) String() string {
-	return fmt.Sprintf("%.0f records/s, %.1f µs CPU a record, peak %.0f MiB", d.perSecond(), d.microseconds(), d.mebibytes())
+	return fmt.Sprintf("%s records/s, %.2f µs CPU a record, %s records per CPU-second, peak %.0f MiB",
+		thousands(d.perSecond()), d.microseconds(), thousands(d.perProcessorSecond()), d.mebibytes())
 }
 
-// drain pushes a backlog, starts the collector, and watches Redis until every
-// record is acknowledged, which is after it was committed.
-func (r *rig) drain(ctx context.Context, to destination, n int64) (drain, error) {
+// drain pushes a backlog, starts the collector, and watches Redis until every record is
+// acknowledged, which is after it was committed. Staged, where not nil, is called while
+// the backlog waits.
+func (r *rig) drain(ctx context.Context, to destination, n int64, staged func() error) (drain, error) {
 	d := drain{records: n}
 	if err := r.fresh(ctx, to); err != nil {
 		return d, err
 	}
-	var rows int64
-	gateway, err := r.gateway(to, &rows)
+	var want int64
+	gateway, err := r.gateway(to, &want)
 	if err != nil {
 		return d, err
 	}
@@ -47,59 +50,72 @@ func (r *rig) drain(ctx context.Context, to destination, n int64) (drain, error)
 		return d, err
 	}
 	d.bytes = gateway.Totals().Bytes
-
-	collector, err := r.collect(ctx, to)
-	if err != nil {
-		return d, err
-	}
-	defer collector.Kill()
-	rdb := r.redis.Client()
-	exists := func(key string) func() (bool, error) {
-		return func() (bool, error) {
-			if err := collectorFailed(collector); err != nil {
-				return false, err
-			}
-			n, err := rdb.Exists(ctx, key).Result()
-			return n == 0, err
-		}
-	}
-	if err := await(ctx, time.Millisecond, time.Minute, "the claim", exists(traffic.Key)); err != nil {
-		return d, err
-	}
-	start := time.Now()
-	before, err := processorTime(collector.PID())
-	if err != nil {
-		return d, err
-	}
-	segments := "otelcol-tyk:{" + traffic.Key + "}:segments"
-	if err := await(ctx, 2*time.Millisecond, 5*time.Minute, "the end of the backlog", exists(segments)); err != nil {
-		return d, err
-	}
-	d.took = time.Since(start)
-	after, err := processorTime(collector.PID())
-	if err != nil {
-		return d, err
-	}
-	d.processor = after - before
-	if d.peak, err = peakMemory(collector.PID()); err != nil {
-		return d, err
-	}
-	if p, ok := to.(*page); ok {
-		if err := p.shown(ctx, rows); err != nil {
+	if staged != nil {
+		if err := staged(); err != nil {
 			return d, err
 		}
 	}
-	if err := collector.Stop(ctx); err != nil {
+	c, err := r.collect(ctx, to.pipeline())
+	if err != nil {
 		return d, err
 	}
-	return d, to.check(ctx, rows)
+	defer c.Kill()
+	if err := r.watch(ctx, c, &d); err != nil {
+		return d, err
+	}
+	if p, ok := to.(*page); ok {
+		if err := p.shown(ctx, want); err != nil {
+			return d, err
+		}
+	}
+	if err := c.finish(ctx); err != nil {
+		return d, err
+	}
+	return d, to.check(ctx, want)
 }
 
-func collectorFailed(collector *peers.Process) error {
-	select {
-	case <-collector.Done():
-		return fmt.Errorf("the collector ended; its last lines:\n%s", peers.LastLines(collector.Output(), 20))
-	default:
-		return nil
+// watch takes the time and the collector's CPU time from the claim of the list to the
+// last acknowledgement.
+func (r *rig) watch(ctx context.Context, c *collector, d *drain) error {
+	gone := func(key string) func() (bool, error) {
+		return func() (bool, error) {
+			if err := c.failed(); err != nil {
+				return false, err
+			}
+			n, err := r.redis.Client().Exists(ctx, key).Result()
+			return n == 0, err
+		}
 	}
+	if err := await(ctx, time.Millisecond, time.Minute, "the claim", gone(d.key())); err != nil {
+		return err
+	}
+	start := time.Now()
+	before, err := processorTime(c.PID())
+	if err != nil {
+		return err
+	}
+	segments := "otelcol-tyk:{" + d.key() + "}:segments"
+	if err := await(ctx, 2*time.Millisecond, 10*time.Minute, "the end of the backlog", gone(segments)); err != nil {
+		return err
+	}
+	d.took = time.Since(start)
+	after, err := processorTime(c.PID())
+	if err != nil {
+		return err
+	}
+	d.processor = after - before
+	d.peak, err = peakMemory(c.PID())
+	return err
+}
+
+// key is the list that the backlog waits in.
+func (drain) key() string { return traffic.Key }
+
+// each gives one figure of all drains.
+func each(drains []drain, of func(drain) float64) []float64 {
+	values := make([]float64, len(drains))
+	for i, d := range drains {
+		values[i] = of(d)
+	}
+	return values
 }

@@ -17,6 +17,7 @@ import (
 
 // mariaDB is a MariaDB that waits for the disk.
 type mariaDB struct {
+	requests
 	server     *peers.MariaDB
 	dir        string // for files
 	datasource string // of the last measurement
@@ -31,16 +32,36 @@ func newMariaDB(ctx context.Context, dir string) (*mariaDB, error) {
 	return &mariaDB{server: server, dir: dir}, nil
 }
 
-func (*mariaDB) name() string { return "MariaDB" }
-
-func (m *mariaDB) exporter() (name, config string) {
-	return "tyksql", fmt.Sprintf("{driver: mysql, datasource: %q}", m.datasource)
+func (m *mariaDB) pipeline() pipeline {
+	return m.stored("tyksql", fmt.Sprintf("{driver: mysql, datasource: %q}", m.datasource))
 }
 
 func (m *mariaDB) fresh(ctx context.Context) error {
+	if m.datasource != "" {
+		if err := m.drop(ctx); err != nil {
+			return err
+		}
+	}
 	var err error
 	m.datasource, err = m.server.NewDatabase(ctx)
 	return err
+}
+
+// drop removes the last measurement's database.
+func (m *mariaDB) drop(ctx context.Context) error {
+	db, err := sql.Open("mysql", m.datasource)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	var name string
+	if err := db.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&name); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "DROP DATABASE `"+name+"`"); err != nil {
+		return fmt.Errorf("remove the last measurement: %w", err)
+	}
+	return nil
 }
 
 func (m *mariaDB) check(ctx context.Context, rows int64) error {
@@ -49,7 +70,7 @@ func (m *mariaDB) check(ctx context.Context, rows int64) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	stored, err := countRows(ctx, db, table)
+	stored, err := countRows(ctx, db, tableName)
 	return checkRows(stored, err, rows)
 }
 
@@ -70,7 +91,7 @@ func (m *mariaDB) bulk(ctx context.Context) (float64, error) {
 	if err := unload(ctx, db, file); err != nil {
 		return 0, fmt.Errorf("write the rows to a file: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, "CREATE TABLE copied LIKE "+table); err != nil {
+	if _, err := db.ExecContext(ctx, "CREATE TABLE copied LIKE "+tableName); err != nil {
 		return 0, err
 	}
 	start := time.Now()
@@ -93,7 +114,7 @@ func unload(ctx context.Context, db *sql.DB, path string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // once more, where all is well
-	rows, err := db.QueryContext(ctx, "SELECT * FROM "+table)
+	rows, err := db.QueryContext(ctx, "SELECT * FROM "+tableName)
 	if err != nil {
 		return err
 	}

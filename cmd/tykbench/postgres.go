@@ -15,6 +15,7 @@ import (
 
 // postgres is a PostgreSQL that waits for the disk.
 type postgres struct {
+	requests
 	server   *peers.Postgres
 	dir      string // for files
 	database string // of the last measurement
@@ -30,25 +31,48 @@ func newPostgres(ctx context.Context, dir string) (*postgres, error) {
 	return &postgres{server: server, dir: dir}, nil
 }
 
-func (*postgres) name() string { return "PostgreSQL" }
-
-func (p *postgres) exporter() (name, config string) {
-	return "tyksql", fmt.Sprintf("{driver: postgres, datasource: %q}", p.database)
+func (p *postgres) pipeline() pipeline {
+	return p.stored("tyksql", fmt.Sprintf("{driver: postgres, datasource: %q}", p.database))
 }
 
 func (p *postgres) fresh(ctx context.Context) error {
+	if p.database != "" {
+		if err := p.drop(ctx); err != nil {
+			return err
+		}
+	}
 	var err error
 	p.database, err = p.server.NewDatabase(ctx)
 	return err
 }
 
+// drop removes the last measurement's database.
+func (p *postgres) drop(ctx context.Context) error {
+	config, err := pgx.ParseConfig(p.database)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, p.server.DSN())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	// A checkpoint also lets go of the disk that the log of its changes takes.
+	for _, statement := range []string{"DROP DATABASE " + pgx.Identifier{config.Database}.Sanitize() + " WITH (FORCE)", "CHECKPOINT"} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("remove the last measurement: %w", err)
+		}
+	}
+	return nil
+}
+
 func (p *postgres) check(ctx context.Context, rows int64) error {
-	stored, err := p.rows(ctx, table)
+	stored, err := p.count(ctx, tableName)
 	return checkRows(stored, err, rows)
 }
 
-// rows counts those of a table.
-func (p *postgres) rows(ctx context.Context, of string) (int64, error) {
+// count counts the rows of a table.
+func (p *postgres) count(ctx context.Context, of string) (int64, error) {
 	conn, err := pgx.Connect(ctx, p.database)
 	if err != nil {
 		return 0, err
@@ -62,10 +86,10 @@ func (p *postgres) rows(ctx context.Context, of string) (int64, error) {
 // bulk is psql's \copy from a file.
 func (p *postgres) bulk(ctx context.Context) (float64, error) {
 	file := filepath.Join(p.dir, "rows.tsv")
-	if err := p.psql(ctx, fmt.Sprintf(`\copy %s to '%s'`, table, file)); err != nil {
+	if err := p.psql(ctx, fmt.Sprintf(`\copy %s to '%s'`, tableName, file)); err != nil {
 		return 0, err
 	}
-	if err := p.psql(ctx, fmt.Sprintf("CREATE TABLE copied (LIKE %s INCLUDING DEFAULTS)", table)); err != nil {
+	if err := p.psql(ctx, fmt.Sprintf("CREATE TABLE copied (LIKE %s INCLUDING DEFAULTS)", tableName)); err != nil {
 		return 0, err
 	}
 	start := time.Now()
@@ -73,7 +97,7 @@ func (p *postgres) bulk(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	took := time.Since(start)
-	rows, err := p.rows(ctx, "copied")
+	rows, err := p.count(ctx, "copied")
 	return float64(rows) / took.Seconds(), err
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"os"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,34 +10,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheReportTellsMediansAndRatios(t *testing.T) {
+func drained(seconds float64) drain {
+	return drain{records: 200_000, bytes: 200_000_000, took: time.Duration(seconds * float64(time.Second)), processor: 1600 * time.Millisecond, peak: 180 << 20}
+}
+
+func TestTheTableTellsMediansRangesAndVerdicts(t *testing.T) {
 	t.Parallel()
-	run := func(seconds float64) drain {
-		return drain{records: 200_000, bytes: 200_000_000, took: time.Duration(seconds * float64(time.Second)), processor: 1600 * time.Millisecond, peak: 180 << 20}
+	j := rawJob(options{records: 200_000}).(*storeJob)
+	j.drains = []drain{drained(2), drained(1), drained(4)}
+	j.limits = []float64{200_000, 160_000, 100_000}
+	var cells [][]string
+	for _, r := range j.rows() {
+		cells = append(cells, r.cells())
 	}
-	r := results{
-		options: options{records: 200_000, runs: 3, rate: 2000, duration: 20 * time.Second},
-		stores: []store{
-			{name: "none", drains: []drain{run(1), run(1), run(1)}, bulks: []float64{0, 0, 0}},
-			{name: "PostgreSQL", drains: []drain{run(2), run(1), run(4)}, bulks: []float64{200_000, 160_000, 100_000}},
-		},
-		rollups: rollupResult{store: store{drains: []drain{run(1)}, bulks: []float64{0}}, rows: 12_345, shape: "20 APIs"},
-		memory:  []drain{{records: 1_000_000, took: 10 * time.Second, processor: 8 * time.Second, peak: 200 << 20}},
-		latency: latency{records: 40_000, p99: 560 * time.Millisecond, withinASecond: 1},
+	assert.Equal(t, [][]string{
+		{"raw records to PostgreSQL", "records/s", "25,000", "100,000 (50,000 to 200,000)", "160,000", "≥ 140,000", "no"},
+		{"raw records to PostgreSQL", "share of the limit", "", "0.50 (0.50 to 1.25)", "", "≥ 0.75", "no"},
+		{"raw records to PostgreSQL", "CPU a record, µs", "35", "8.0 (8.0 to 8.0)", "", "≤ 6.5", "no"},
+		{"raw records to PostgreSQL", "peak memory, MiB", "900", "180 (180 to 180)", "", "≤ 200", "yes"},
+	}, cells)
+	assert.Contains(t, j.section(), "200,000 records of 1,000 bytes each on average.")
+}
+
+func TestOneRunAboveABoundOfMemoryIsTooMany(t *testing.T) {
+	t.Parallel()
+	assert.True(t, atMost(200).reached([]float64{100, 100, 300}))
+	assert.False(t, neverAbove(200).reached([]float64{100, 100, 300}))
+}
+
+func TestTheReportHasASectionForEachJob(t *testing.T) {
+	t.Parallel()
+	o := options{runs: 1, memory: []int64{1000}, rate: 5000, only: []string{"memory", "latency"}}
+	jobs := chosenJobs(o)
+	require.Len(t, jobs, 2)
+	jobs[0].(*memoryJob).drains = [][]drain{{drained(1)}}
+	jobs[1].(*latencyJob).runs = []latency{{records: 40_000, p99: 560 * time.Millisecond}}
+	text := report(o, jobs)
+	for _, want := range []string{"## Peak memory by backlog", "## Push to visible at 5,000/s", "560 ms"} {
+		assert.Contains(t, text, want)
 	}
-	path := filepath.Join(t.TempDir(), "benchmarks.md")
-	require.NoError(t, r.write(path))
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	for _, want := range []string{
-		"| none | 200,000 | 8.0 µs | 180 MiB |  |  |  |",
-		"| PostgreSQL | 100,000 | 8.0 µs | 180 MiB | 160,000 | 0.50, 1.25, 0.50 | 0.50 |",
-		"PostgreSQL, where 20 APIs make 12,345 rows of `tyk_aggregated`",
-		"| otelcol-tyk | 200,000 | 8.0 µs | 180 MiB |",
-		"| 1,000,000 | 100,000 | 8.0 µs | 200 MiB |",
-		"| 0 ms | 0 ms | 560 ms | 0 ms | 100.00 % |",
-	} {
-		assert.Contains(t, string(text), want)
+	for line := range strings.Lines(table(rowsOf(jobs))) {
+		assert.Equal(t, len(tableHead)+1, strings.Count(line, "|"), line)
 	}
 }
 
@@ -61,11 +74,12 @@ func TestAProcessIsMeasured(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-memory", "x"}, {"-memory", "0"}, {"-runs", "0"}, {"-rate", "0"}} {
+	for _, args := range [][]string{{"-memory", "x"}, {"-memory", "0"}, {"-runs", "0"}, {"-rate", "0"}, {"-pause", "-1s"}, {"-only", "raw,x"}} {
 		_, err := parse(args)
 		require.Error(t, err, args)
 	}
-	o, err := parse([]string{"-memory", "1,2"})
+	o, err := parse([]string{"-memory", "1,2", "-only", "raw,nop"})
 	require.NoError(t, err)
 	assert.Equal(t, []int64{1, 2}, o.memory)
+	assert.Equal(t, []string{"raw", "nop"}, o.only)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -13,42 +11,37 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
-// table is where the records go.
-const table = "tyk_analytics"
+// tableName is where the records go.
+const tableName = "tyk_analytics"
 
-// rig is the servers that all measurements share.
+// rig is the servers that all measurements share; each is started by the first that
+// needs it.
 type rig struct {
 	binary   string
+	profiles string // directory, empty for none
 	dir      string
+	run      string // names the measurement that is under way
 	redis    *peers.Redis
 	postgres *postgres
 	mariaDB  *mariaDB
 	sqlite   *sqlite
 }
 
-// destinations are those of the backlog.
-func (r *rig) destinations() []destination {
-	return []destination{nowhere{}, r.postgres, r.mariaDB, r.sqlite, &page{}}
-}
-
-func newRig(ctx context.Context, binary string) (*rig, error) {
-	if _, err := os.Stat(binary); err != nil {
+func newRig(o options) (*rig, error) {
+	if _, err := os.Stat(o.binary); err != nil {
 		return nil, fmt.Errorf("no collector to measure: run make build: %w", err)
+	}
+	if o.profiles != "" {
+		if err := os.MkdirAll(o.profiles, 0o755); err != nil { //nolint:gosec // profiles for everyone
+			return nil, err
+		}
 	}
 	dir, err := os.MkdirTemp("", "tykbench-")
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{binary: binary, dir: dir, sqlite: &sqlite{dir: dir}}
-	if r.redis, err = peers.NewRedis(ctx); err != nil {
-		r.close()
-		return nil, err
-	}
-	if r.postgres, err = newPostgres(ctx, dir); err != nil {
-		r.close()
-		return nil, err
-	}
-	if r.mariaDB, err = newMariaDB(ctx, dir); err != nil {
+	r := &rig{binary: o.binary, profiles: o.profiles, dir: dir}
+	if r.redis, err = peers.NewRedis(context.Background()); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -68,30 +61,59 @@ func (r *rig) close() {
 	_ = os.RemoveAll(r.dir)
 }
 
-// gateway pushes to the rig's Redis, and counts in rows what the table will hold.
-func (r *rig) gateway(to destination, rows *int64) (*traffic.Gateway, error) {
+// opener gives a destination, whose server it starts where that has not been done.
+type opener func(ctx context.Context, r *rig) (destination, error)
+
+func toPostgres(ctx context.Context, r *rig) (destination, error) { return r.openPostgres(ctx) }
+
+func (r *rig) openPostgres(ctx context.Context) (*postgres, error) {
+	var err error
+	if r.postgres == nil {
+		r.postgres, err = newPostgres(ctx, r.dir)
+	}
+	return r.postgres, err
+}
+
+func toRollups(ctx context.Context, r *rig) (destination, error) {
+	p, err := r.openPostgres(ctx)
+	return rollups{p}, err
+}
+
+func toMariaDB(ctx context.Context, r *rig) (destination, error) {
+	var err error
+	if r.mariaDB == nil {
+		r.mariaDB, err = newMariaDB(ctx, r.dir)
+	}
+	return r.mariaDB, err
+}
+
+func toSQLite(_ context.Context, r *rig) (destination, error) {
+	if r.sqlite == nil {
+		r.sqlite = &sqlite{dir: r.dir}
+	}
+	return r.sqlite, nil
+}
+
+func toNowhere(context.Context, *rig) (destination, error) { return nowhere{}, nil }
+
+func toPage(context.Context, *rig) (destination, error) { return &page{}, nil }
+
+// gateway pushes to the rig's Redis what the destination gets, and adds up in want
+// what its check must find.
+func (r *rig) gateway(to destination, want *int64) (*traffic.Gateway, error) {
+	return r.push(to.traffic(), traffic.GatewaySettings{Observe: func(record *analytics.Record) { *want += to.counts(record) }})
+}
+
+func (r *rig) push(chosen traffic.Settings, settings traffic.GatewaySettings) (*traffic.Gateway, error) {
 	options, err := r.redis.Options()
 	if err != nil {
 		return nil, err
-	}
-	chosen := traffic.DefaultSettings()
-	counts := func(record *analytics.Record) int64 {
-		if record.MCP.IsMCP { // which have a table of their own
-			return 0
-		}
-		return 1
-	}
-	switch to := to.(type) {
-	case rollups:
-		chosen, counts = to.traffic(), to.counts
-	case *page:
-		counts = func(*analytics.Record) int64 { return 1 }
 	}
 	generator, err := traffic.New(chosen)
 	if err != nil {
 		return nil, err
 	}
-	return traffic.NewGateway(*options, generator, traffic.GatewaySettings{Observe: func(record *analytics.Record) { *rows += counts(record) }})
+	return traffic.NewGateway(*options, generator, settings)
 }
 
 // fresh empties Redis and the destination.
@@ -100,51 +122,6 @@ func (r *rig) fresh(ctx context.Context, to destination) error {
 		return err
 	}
 	return to.fresh(ctx)
-}
-
-// settings is the collector's configuration, the shipped one's path from Redis to a
-// store with the destination in SQLite's place.
-const settings = `
-receivers:
-  tykredis:
-    addresses: [%q]
-    metrics: {presets: [tyk_pump], interval: 1s}
-%sprocessors:
-  tykfilter:
-  tykaggregate:
-exporters:
-  %s: %s
-service:
-  telemetry:
-    metrics: {level: none}
-  pipelines:
-    %s: {receivers: [tykredis], processors: [%s], exporters: [%s]}
-`
-
-// collect starts the collector, as make run does.
-func (r *rig) collect(ctx context.Context, to destination) (*peers.Process, error) {
-	path := filepath.Join(r.dir, "config.yaml")
-	name, config := to.exporter()
-	signal, processors, receiver := "logs", "tykfilter", ""
-	switch to := to.(type) {
-	case rollups:
-		processors, receiver = to.processors(), to.receiver()
-	case *page:
-		signal, processors = "metrics", ""
-	}
-	if err := os.WriteFile(path, fmt.Appendf(nil, settings, r.redis.Addr(), receiver, name, config, signal, processors, name), 0o600); err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, r.binary, "--config", path)
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "120MiB"), "GOGC="+env("GOGC", "200"))
-	return peers.StartProcess(cmd)
-}
-
-func env(name, otherwise string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	return otherwise
 }
 
 // await looks every interval until condition holds, at most for limit.

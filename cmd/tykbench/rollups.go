@@ -13,19 +13,15 @@ import (
 // rollups is a PostgreSQL that gets what records count up to.
 type rollups struct{ *postgres }
 
-func (rollups) name() string { return "PostgreSQL, rollups" }
-
-func (r rollups) exporter() (name, config string) {
-	return "tyksql", fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
-		"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database)
+// pipeline makes big chunks: the more records a chunk has, the fewer rows for each, and
+// writes of the same rows go one after the other anyway.
+func (r rollups) pipeline() pipeline {
+	return pipeline{
+		signal: "logs", receiver: "chunk_size: 10000, max_in_flight: 2", processors: "tykfilter, tykaggregate", exporter: "tyksql",
+		config: fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
+			"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database),
+	}
 }
-
-// processors replace those of other destinations.
-func (rollups) processors() string { return "tykfilter, tykaggregate" }
-
-// receiver makes big chunks: the more records a chunk has, the fewer rows for each,
-// and writes of the same rows go one after the other anyway.
-func (rollups) receiver() string { return "    chunk_size: 10000\n    max_in_flight: 2\n" }
 
 // traffic is of 20 APIs with some 500 keys and 1,000 paths.
 func (rollups) traffic() traffic.Settings {
@@ -64,9 +60,6 @@ func (r rollups) check(ctx context.Context, want int64) error {
 	return err
 }
 
-// bulk has nothing to compare with.
-func (rollups) bulk(context.Context) (float64, error) { return 0, nil }
-
 // values says how many values the last drain stored of a dimension.
 func (r rollups) values(ctx context.Context, dimension string) (int64, error) {
 	return r.number(ctx, "SELECT count(DISTINCT dimension_value) FROM tyk_aggregated WHERE dimension = '"+dimension+"'")
@@ -83,33 +76,32 @@ func (r rollups) number(ctx context.Context, query string) (int64, error) {
 	return n, err
 }
 
-// rollupResult is what was measured with rollups.
-type rollupResult struct {
-	store store
-	rows  int64 // stored by the last run
-	shape string
+// shape tells what the last drain stored.
+func (r rollups) shape(ctx context.Context) (string, error) {
+	counts := map[string]int64{}
+	var err error
+	for _, dimension := range []string{"apiid", "apikeys", "apiendpoints", "tags"} {
+		if counts[dimension], err = r.values(ctx, dimension); err != nil {
+			return "", err
+		}
+	}
+	rows, err := r.count(ctx, "tyk_aggregated")
+	return fmt.Sprintf("%d APIs, %d keys, %d tracked endpoints and %d tags make %s rows of `tyk_aggregated`.",
+		counts["apiid"], counts["apikeys"], counts["apiendpoints"], counts["tags"], thousands(float64(rows))), err
 }
 
-// measureRollups drains backlogs into rollups.
-func (r *rig) measureRollups(ctx context.Context, o options) (rollupResult, error) {
-	to := rollups{r.postgres}
-	result := rollupResult{store: store{name: to.name()}}
-	for i := range o.runs {
-		fmt.Printf("backlog of %d, store %s, run %d of %d\n", o.records, to.name(), i+1, o.runs)
-		if err := result.store.measure(ctx, r, to, o.records); err != nil {
-			return result, err
-		}
+func rollupsJob(o options) job {
+	return &storeJob{
+		name: "rollups", shown: "rollups to PostgreSQL", records: o.records, open: toRollups,
+		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 10000, its `max_in_flight` 2, " +
+			"since big chunks have fewer rows for each record. The sum of all totals' hits is compared with the records pushed.",
+		after: func(ctx context.Context, to destination) (string, error) { return to.(rollups).shape(ctx) },
+		judge: func(j *storeJob) []row {
+			return []row{
+				{unit: perSecond, pump: "24,000", values: each(j.drains, drain.perSecond), goal: atLeast(200_000)},
+				{unit: microseconds, pump: "48", values: each(j.drains, drain.microseconds), goal: atMost(5)},
+				{unit: mebibytes, pump: "1,024", values: each(j.drains, drain.mebibytes), goal: neverAbove(200)},
+			}
+		},
 	}
-	var err error
-	if result.rows, err = to.rows(ctx, "tyk_aggregated"); err != nil {
-		return result, err
-	}
-	counts := map[string]int64{}
-	for _, dimension := range []string{"apiid", "apikeys", "apiendpoints", "tags"} {
-		if counts[dimension], err = to.values(ctx, dimension); err != nil {
-			return result, err
-		}
-	}
-	result.shape = fmt.Sprintf("%d APIs, %d keys, %d tracked endpoints and %d tags", counts["apiid"], counts["apikeys"], counts["apiendpoints"], counts["tags"])
-	return result, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,18 +15,26 @@ import (
 
 // sqlite is an SQLite file.
 type sqlite struct {
+	requests
 	dir  string
 	runs int
 	file string // of the last measurement
 }
 
-func (*sqlite) name() string { return "SQLite" }
-
-func (s *sqlite) exporter() (name, config string) {
-	return "tyksql", fmt.Sprintf("{driver: sqlite, datasource: %q}", s.file)
+func (s *sqlite) pipeline() pipeline {
+	return s.stored("tyksql", fmt.Sprintf("{driver: sqlite, datasource: %q}", s.file))
 }
 
 func (s *sqlite) fresh(context.Context) error {
+	old, err := filepath.Glob(filepath.Join(s.dir, "run*.db*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range old {
+		if err := os.Remove(file); err != nil {
+			return err
+		}
+	}
 	s.runs++
 	s.file = filepath.Join(s.dir, "run"+strconv.Itoa(s.runs)+".db")
 	return nil
@@ -42,7 +51,7 @@ func (s *sqlite) check(ctx context.Context, rows int64) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	stored, err := countRows(ctx, db, table)
+	stored, err := countRows(ctx, db, tableName)
 	return checkRows(stored, err, rows)
 }
 
@@ -63,13 +72,13 @@ func (s *sqlite) bulk(ctx context.Context) (float64, error) {
 	}
 	defer func() { _ = to.Close() }()
 	var definition string
-	if err := from.QueryRowContext(ctx, "SELECT sql FROM sqlite_master WHERE name = ?", table).Scan(&definition); err != nil {
+	if err := from.QueryRowContext(ctx, "SELECT sql FROM sqlite_master WHERE name = ?", tableName).Scan(&definition); err != nil {
 		return 0, err
 	}
 	if _, err := to.ExecContext(ctx, definition); err != nil {
 		return 0, err
 	}
-	rows, err := from.QueryContext(ctx, "SELECT * FROM "+table)
+	rows, err := from.QueryContext(ctx, "SELECT * FROM "+tableName)
 	if err != nil {
 		return 0, err
 	}
@@ -116,7 +125,7 @@ func insert(ctx context.Context, db *sql.DB, rows [][]any) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after the commit it does nothing
-	statement, err := tx.PrepareContext(ctx, "INSERT INTO "+table+" VALUES (?"+strings.Repeat(",?", len(rows[0])-1)+")")
+	statement, err := tx.PrepareContext(ctx, "INSERT INTO "+tableName+" VALUES (?"+strings.Repeat(",?", len(rows[0])-1)+")")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// collector is a running one.
+type collector struct {
+	*peers.Process
+	pprof string // the address of its profiles; empty where there are none
+	// profiles is the beginning of the names of the files that profiles go to.
+	profiles string
+}
+
+// configuration is the shipped one's path from Redis to a store, with a destination
+// in SQLite's place, or with several, each in a group of its own.
+var configuration = template.Must(template.New("config").Parse(`
+receivers:
+{{- range $i, $_ := .Pipelines}}
+  tykredis/{{$i}}: { {{- with .Receiver}}{{.}}, {{end}}group: "g{{$i}}", addresses: ["{{$.Redis}}"], metrics: {presets: [tyk_pump], interval: 1s}}
+{{- end}}
+processors:
+  tykfilter:
+  tykaggregate:
+exporters:
+{{- range $i, $_ := .Pipelines}}
+  {{.Exporter}}/{{$i}}: {{.Config}}
+{{- end}}
+{{- with .Pprof}}
+extensions:
+  pprof: {endpoint: "{{.}}", save_to_file: "{{$.Profiles}}.cpu.pprof"}
+{{- end}}
+service:
+{{- with .Pprof}}
+  extensions: [pprof]
+{{- end}}
+  telemetry:
+    metrics: {level: none}
+  pipelines:
+{{- range $i, $_ := .Pipelines}}
+    {{.Signal}}/{{$i}}: {receivers: [tykredis/{{$i}}], processors: [{{.Processors}}], exporters: [{{.Exporter}}/{{$i}}]}
+{{- end}}
+`))
+
+// collect starts the collector, as make run does.
+func (r *rig) collect(ctx context.Context, pipelines ...pipeline) (*collector, error) {
+	c := &collector{}
+	if r.profiles != "" {
+		port, err := peers.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		c.pprof, c.profiles = peers.Address(port), filepath.Join(r.profiles, r.run)
+	}
+	type shown struct{ Signal, Receiver, Processors, Exporter, Config string }
+	var list []shown
+	for _, p := range pipelines {
+		list = append(list, shown{p.signal, p.receiver, p.processors, p.exporter, p.config})
+	}
+	var text strings.Builder
+	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles}
+	if err := configuration.Execute(&text, data); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(r.dir, "config.yaml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, r.binary, "--config", path) //nolint:gosec // the collector
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "120MiB"), "GOGC="+env("GOGC", "200"))
+	var err error
+	c.Process, err = peers.StartProcess(cmd)
+	return c, err
+}
+
+// ready waits until it has started.
+func (c *collector) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return c.WaitOutput(ctx, "Everything is ready")
+}
+
+// failed tells that it has ended, which it should not by itself.
+func (c *collector) failed() error {
+	select {
+	case <-c.Done():
+		return fmt.Errorf("the collector ended; its last lines:\n%s", peers.LastLines(c.Output(), 20))
+	default:
+		return nil
+	}
+}
+
+// finish ends it, after its allocations were written where profiles are wanted.
+func (c *collector) finish(ctx context.Context) error {
+	if c.pprof != "" {
+		if err := c.allocations(ctx); err != nil {
+			return err
+		}
+	}
+	return c.Stop(ctx)
+}
+
+// allocations writes the profile of all allocations since the start.
+func (c *collector) allocations(ctx context.Context) error {
+	file, err := os.Create(c.profiles + ".allocs.pprof")
+	if err != nil {
+		return err
+	}
+	body, err := get(ctx, "http://"+c.pprof+"/debug/pprof/allocs")
+	if err == nil {
+		_, err = io.WriteString(file, body)
+	}
+	return errors.Join(err, file.Close())
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }() // after it was read
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return string(body), err
+}
+
+func env(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}

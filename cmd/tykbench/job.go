@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"slices"
+)
+
+// job is something that is measured several times.
+type job interface {
+	// key chooses it on the command line.
+	key() string
+	// title is for people.
+	title() string
+	// measure does it once more.
+	measure(ctx context.Context, r *rig) error
+	// rows are its part of the table.
+	rows() []row
+	// section tells more about it, in Markdown.
+	section() string
+}
+
+// allJobs are those of the report, in its order.
+func allJobs(o options) []job {
+	return []job{
+		rawJob(o), rollupsJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o),
+		&memoryJob{backlogs: o.memory}, &latencyJob{rate: o.rate, duration: o.duration},
+	}
+}
+
+// chosenJobs are those that the command line asks for.
+func chosenJobs(o options) []job {
+	return slices.DeleteFunc(allJobs(o), func(j job) bool { return len(o.only) > 0 && !slices.Contains(o.only, j.key()) })
+}
+
+func keys() []string {
+	var names []string
+	for _, j := range allJobs(options{}) {
+		names = append(names, j.key())
+	}
+	return names
+}
+
+func rowsOf(jobs []job) []row {
+	var rows []row
+	for _, j := range jobs {
+		rows = append(rows, j.rows()...)
+	}
+	return rows
+}

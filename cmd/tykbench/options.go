@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// options are what the command line chooses.
+type options struct {
+	binary   string
+	output   string
+	only     []string // keys of jobs; empty for all
+	profiles string   // directory
+	records  int64
+	runs     int
+	pause    time.Duration
+	memory   []int64
+	rate     float64
+	duration time.Duration
+}
+
+func parse(args []string) (options, error) {
+	flags := flag.NewFlagSet("tykbench", flag.ContinueOnError)
+	binary := os.Getenv("OTELCOL_TYK_BINARY")
+	if binary == "" {
+		binary = filepath.Join("bin", "otelcol-tyk")
+	}
+	var o options
+	flags.StringVar(&o.binary, "binary", binary, "the built collector")
+	flags.StringVar(&o.output, "output", filepath.Join("docs", "benchmarks.md"), "the file to write")
+	only := flags.String("only", "", "measure only these jobs, separated by commas: "+strings.Join(keys(), ", "))
+	flags.StringVar(&o.profiles, "profile-dir", "", "write CPU and allocation profiles of the collector of each run into this directory, which costs speed")
+	flags.Int64Var(&o.records, "records", 200_000, "records in a backlog")
+	flags.IntVar(&o.runs, "runs", 5, "runs of each job; medians are reported")
+	flags.DurationVar(&o.pause, "pause", 0, "let the machine rest before each run")
+	memory := flags.String("memory", "100000,1000000", "backlogs to measure peak memory with")
+	flags.Float64Var(&o.rate, "rate", 5000, "records per second for the latency")
+	flags.DurationVar(&o.duration, "duration", 20*time.Second, "how long the latency is measured")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	for _, key := range o.only {
+		if !slices.Contains(keys(), key) {
+			return o, fmt.Errorf("-only: there is no job %q: use some of %s", key, strings.Join(keys(), ", "))
+		}
+	}
+	for field := range strings.SplitSeq(*memory, ",") {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-memory: %q: want numbers above 0, separated by commas", *memory)
+		}
+		o.memory = append(o.memory, n)
+	}
+	if o.records < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.pause < 0 {
+		return o, errors.New("-records, -runs, -rate and -duration must be above 0, -pause not below")
+	}
+	return o, nil
+}

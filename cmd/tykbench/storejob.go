@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// storeJob drains a backlog into a destination, beside what limits that in the same run.
+type storeJob struct {
+	name    string // its key
+	shown   string // its title
+	records int64
+	open    opener
+	// limit, where there is one, is measured with what the drain left behind.
+	limit func(ctx context.Context, to destination) (float64, error)
+	// staged, where there is one, measures the limit while the backlog waits.
+	staged func(ctx context.Context, r *rig) (reading, error)
+	// judge gives the rows of the table.
+	judge func(j *storeJob) []row
+	// about tells what is measured and what it is held against.
+	about string
+	// after, where there is one, adds to that what the last run stored.
+	after func(ctx context.Context, to destination) (string, error)
+
+	drains   []drain
+	limits   []float64 // rows per second
+	readings []reading
+	found    string
+}
+
+func (j *storeJob) key() string { return j.name }
+
+func (j *storeJob) title() string { return j.shown }
+
+func (j *storeJob) rows() []row {
+	rows := j.judge(j)
+	for i := range rows {
+		rows[i].job = j.shown
+	}
+	return rows
+}
+
+func (j *storeJob) measure(ctx context.Context, r *rig) error {
+	to, err := j.open(ctx, r)
+	if err != nil {
+		return err
+	}
+	var staged func() error
+	if j.staged != nil {
+		staged = func() error {
+			reading, err := j.staged(ctx, r)
+			fmt.Printf("  limit: %s\n", reading)
+			j.readings = append(j.readings, reading)
+			return err
+		}
+	}
+	drain, err := r.drain(ctx, to, j.records, staged)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  %s\n", drain)
+	j.drains = append(j.drains, drain)
+	if j.limit != nil {
+		limit, err := j.limit(ctx, to)
+		if err != nil {
+			return fmt.Errorf("the limit: %w", err)
+		}
+		fmt.Printf("  limit: %s rows/s, share of it %.2f\n", thousands(limit), drain.perSecond()/limit)
+		j.limits = append(j.limits, limit)
+	}
+	if j.after != nil {
+		j.found, err = j.after(ctx, to)
+	}
+	return err
+}
+
+// shares are the ratios to the limit, pair by pair in one run.
+func (j *storeJob) shares() []float64 {
+	shares := each(j.drains, drain.perSecond)
+	for i := range shares {
+		shares[i] /= j.limits[i]
+	}
+	return shares
+}
+
+func (j *storeJob) section() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s records of %s bytes each on average. %s", thousands(float64(j.records)), thousands(float64(j.drains[0].bytes/j.records)), j.about)
+	if j.found != "" {
+		b.WriteString(" " + j.found)
+	}
+	b.WriteString("\n\n")
+	head := []string{"run", "records/s", "CPU a record", "records per CPU-second", "peak memory"}
+	if len(j.limits) > 0 {
+		head = append(head, "limit, rows/s", "share of it")
+	}
+	lines := [][]string{head, nil}
+	for i, d := range j.drains {
+		line := []string{fmt.Sprint(i + 1), thousands(d.perSecond()), fmt.Sprintf("%.2f µs", d.microseconds()), thousands(d.perProcessorSecond()), fmt.Sprintf("%.0f MiB", d.mebibytes())}
+		if len(j.limits) > 0 {
+			line = append(line, thousands(j.limits[i]), fmt.Sprintf("%.2f", j.shares()[i]))
+		}
+		lines = append(lines, line)
+	}
+	b.WriteString(markdown(lines))
+	return b.String()
+}
