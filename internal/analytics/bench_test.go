@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 const benchmarkUID = "0f1e2d3c4b5a6978.000123.a1b2c3d4-4711"
@@ -33,14 +35,14 @@ func BenchmarkDecodeProtobuf(b *testing.B) { benchmarkDecode(b, "records-protobu
 
 func BenchmarkToLog(b *testing.B) {
 	records := capturedRecords(b, "records-msgpack")
-	list := newLogSlice()
+	list, room := newLogSlice(), slab.New(1000)
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
 		if list.Len() == 1000 {
-			list = newLogSlice()
+			list, room = newLogSlice(), slab.New(1000)
 		}
-		records[i].ToLog(list.AppendEmpty(), benchmarkUID)
+		records[i].ToLogIn(room, list.AppendEmpty(), benchmarkUID)
 		i = (i + 1) % len(records)
 	}
 }
@@ -63,18 +65,18 @@ func BenchmarkFromLog(b *testing.B) {
 // benchmarkReceive is the receiver's share: from the bytes to the log record.
 func benchmarkReceive(b *testing.B, capture string, decode func([]byte, *Record) error) {
 	entries := captured(b, capture)
-	list := newLogSlice()
+	list, room := newLogSlice(), slab.New(1000)
 	var r Record
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
 		if list.Len() == 1000 {
-			list = newLogSlice()
+			list, room = newLogSlice(), slab.New(1000)
 		}
 		if err := decode(entries[i], &r); err != nil {
 			b.Fatal(err)
 		}
-		r.ToLog(list.AppendEmpty(), benchmarkUID)
+		r.ToLogIn(room, list.AppendEmpty(), benchmarkUID)
 		i = (i + 1) % len(entries)
 	}
 }

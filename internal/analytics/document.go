@@ -387,3 +387,10 @@ func putMCP(r *Record, v pcommon.Value) {
 	stats.PutStr("primitive_type", r.MCP.PrimitiveType)
 	stats.PutStr("primitive_name", r.MCP.PrimitiveName)
 }
+
+func setStrs(list pcommon.Slice, values []string) {
+	list.EnsureCapacity(len(values))
+	for _, value := range values {
+		list.AppendEmpty().SetStr(cleanUTF8(value))
+	}
+}

@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/xpdata"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // Instants outside these seconds are not sure to fit into an int64 of Unix nanoseconds.
@@ -19,40 +20,47 @@ const (
 )
 
 // attributes builds a map without looking for duplicates; its methods leave zero values out.
-type attributes struct{ xpdata.MapBuilder }
+type attributes struct{ slab.Builder }
 
 func (b *attributes) str(key, value string) {
 	if value != "" {
-		b.AppendEmpty(key).SetStr(cleanUTF8(value))
+		b.Str(key, cleanUTF8(value))
 	}
 }
 
 func (b *attributes) int(key string, value int64) {
 	if value != 0 {
-		b.AppendEmpty(key).SetInt(value)
+		b.Int(key, value)
 	}
 }
 
 func (b *attributes) bool(key string, value bool) {
 	if value {
-		b.AppendEmpty(key).SetBool(value)
+		b.Empty(key).SetBool(value)
 	}
 }
 
 // float compares bits, so that minus zero stays.
 func (b *attributes) float(key string, value float64) {
 	if math.Float64bits(value) != 0 {
-		b.AppendEmpty(key).SetDouble(value)
+		b.Empty(key).SetDouble(value)
 	}
 }
 
 func (b *attributes) strs(key string, values []string) {
-	if len(values) > 0 {
-		setStrs(b.AppendEmpty(key).SetEmptySlice(), values)
+	if len(values) == 0 {
+		return
 	}
+	b.Strs(key, cleanTexts(values))
 }
 
-func (b *attributes) instant(key string, t time.Time) { SetInstant(b.AppendEmpty(key), t) }
+func (b *attributes) instant(key string, t time.Time) {
+	if seconds := t.Unix(); seconds >= minNanosSecond && seconds <= maxNanosSecond {
+		b.Int(key, t.UnixNano())
+		return
+	}
+	SetInstant(b.Empty(key), t)
+}
 
 // SetInstant writes Unix nanoseconds, the form of OTLP's own times, or where an
 // int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
@@ -67,11 +75,18 @@ func SetInstant(value pcommon.Value, t time.Time) {
 	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
 }
 
-func setStrs(list pcommon.Slice, values []string) {
-	list.EnsureCapacity(len(values))
+// cleanTexts is values if all are UTF-8, else a clean copy.
+func cleanTexts(values []string) []string {
 	for _, value := range values {
-		list.AppendEmpty().SetStr(cleanUTF8(value))
+		if !isASCII(value) && !utf8.ValidString(value) {
+			clean := make([]string, len(values))
+			for i := range values {
+				clean[i] = cleanUTF8(values[i])
+			}
+			return clean
+		}
 	}
+	return values
 }
 
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.

@@ -7,6 +7,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // traceTagPrefix begins the tag by which the gateway tells a request's trace.
@@ -35,7 +37,10 @@ func StampResource(res pcommon.Resource) {
 // empty. Zero values become no attribute; FromLog reads everything back, except
 // that invalid UTF-8, for which OTLP would refuse the whole batch, has become
 // U+FFFD. lr shares the memory of r's strings, but of nothing else in r.
-func (r *Record) ToLog(lr plog.LogRecord, uid string) {
+func (r *Record) ToLog(lr plog.LogRecord, uid string) { r.ToLogIn(nil, lr, uid) }
+
+// ToLogIn does as ToLog, with attributes that lie in s, which may be nil.
+func (r *Record) ToLogIn(s *slab.Slab, lr plog.LogRecord, uid string) {
 	lr.SetEventName(EventRequest)
 	switch {
 	case r.ResponseCode >= 500:
@@ -52,26 +57,25 @@ func (r *Record) ToLog(lr plog.LogRecord, uid string) {
 		lr.SetTraceID(id)
 	}
 
-	var b attributes
-	b.EnsureCapacity(r.attributeCount())
+	b := attributes{s.Map(r.attributeCount())}
 	b.str(AttrUID, uid)
 	r.putRequest(&b)
 	r.putHost(&b)
 	r.putTime(lr, &b)
 	b.strs(AttrTags, r.Tags)
 	if r.Geo.present() {
-		r.Geo.put(&b)
+		r.Geo.put(s, &b)
 	}
 	if r.Network != (Network{}) {
 		r.Network.put(&b)
 	}
 	if r.GraphQL.present() {
-		r.GraphQL.put(&b)
+		r.GraphQL.put(s, &b)
 	}
 	if r.MCP != (MCPStats{}) {
 		r.MCP.put(&b)
 	}
-	b.UnsafeIntoMap(lr.Attributes())
+	b.Into(lr.Attributes())
 }
 
 // attributeCount is how many attributes r will have, or a few more: memory for
@@ -114,7 +118,7 @@ func (r *Record) putRequest(b *attributes) {
 	b.str(AttrMethod, r.Method)
 	b.str(AttrPath, r.Path)
 	if r.RawPath != r.Path {
-		b.AppendEmpty(AttrRawPath).SetStr(cleanUTF8(r.RawPath))
+		b.Str(AttrRawPath, cleanUTF8(r.RawPath))
 	}
 	b.str(AttrOriginalPath, r.OriginalPath)
 	b.str(AttrListenPath, r.ListenPath)
@@ -133,7 +137,7 @@ func (r *Record) putRequest(b *attributes) {
 	b.int(AttrLatencyUpstream, r.Latency.Upstream)
 	b.int(AttrLatencyGateway, r.Latency.Gateway)
 	if r.RequestTime != r.Latency.Total {
-		b.AppendEmpty(AttrRequestTime).SetInt(r.RequestTime)
+		b.Int(AttrRequestTime, r.RequestTime)
 	}
 	b.bool(AttrTrackPath, r.TrackPath)
 	b.str(AttrRawRequest, r.RawRequest)
@@ -166,16 +170,16 @@ func (r *Record) putTime(lr plog.LogRecord, b *attributes) {
 	}
 	day, month, year, hour := calendar(r.TimeStamp)
 	if r.Day != day {
-		b.AppendEmpty(AttrDay).SetInt(r.Day)
+		b.Int(AttrDay, r.Day)
 	}
 	if r.Month != month {
-		b.AppendEmpty(AttrMonth).SetInt(r.Month)
+		b.Int(AttrMonth, r.Month)
 	}
 	if r.Year != year {
-		b.AppendEmpty(AttrYear).SetInt(r.Year)
+		b.Int(AttrYear, r.Year)
 	}
 	if r.Hour != hour {
-		b.AppendEmpty(AttrHour).SetInt(r.Hour)
+		b.Int(AttrHour, r.Hour)
 	}
 }
 
@@ -210,7 +214,7 @@ func (g *Geo) present() bool {
 		math.Float64bits(g.Latitude) != 0 || math.Float64bits(g.Longitude) != 0
 }
 
-func (g *Geo) put(b *attributes) {
+func (g *Geo) put(s *slab.Slab, b *attributes) {
 	b.str(AttrGeoCountry, g.CountryISOCode)
 	b.float(AttrGeoLatitude, g.Latitude)
 	b.float(AttrGeoLongitude, g.Longitude)
@@ -228,14 +232,13 @@ func (g *Geo) put(b *attributes) {
 	if others == 0 {
 		return
 	}
-	var names attributes
-	names.EnsureCapacity(others)
+	names := s.Map(others)
 	for language, name := range cleanKeys(g.CityNames) {
 		if language != english || city == "" {
-			names.AppendEmpty(language).SetStr(cleanUTF8(name))
+			names.Str(language, cleanUTF8(name))
 		}
 	}
-	names.UnsafeIntoMap(b.AppendEmpty(AttrGeoNames).SetEmptyMap())
+	names.Into(b.Empty(AttrGeoNames).SetEmptyMap())
 }
 
 func (n *Network) put(b *attributes) {
@@ -255,7 +258,7 @@ var operationNames = [...]string{
 	OperationQuery: "query", OperationMutation: "mutation", OperationSubscription: "subscription",
 }
 
-func (g *GraphQLStats) put(b *attributes) {
+func (g *GraphQLStats) put(s *slab.Slab, b *attributes) {
 	b.bool(AttrGraphQL, g.IsGraphQL)
 	b.bool(AttrGraphQLHasErrors, g.HasErrors)
 	if op := g.OperationType; op > 0 && int64(op) < int64(len(operationNames)) {
@@ -266,15 +269,14 @@ func (g *GraphQLStats) put(b *attributes) {
 	b.str(AttrGraphQLVariables, g.Variables)
 	b.strs(AttrGraphQLRootFields, g.RootFields)
 	if len(g.Types) > 0 {
-		var types attributes
-		types.EnsureCapacity(len(g.Types))
+		types := s.Map(len(g.Types))
 		for name, fields := range cleanKeys(g.Types) {
-			setStrs(types.AppendEmpty(name).SetEmptySlice(), fields)
+			types.Strs(name, cleanTexts(fields))
 		}
-		types.UnsafeIntoMap(b.AppendEmpty(AttrGraphQLTypes).SetEmptyMap())
+		types.Into(b.Empty(AttrGraphQLTypes).SetEmptyMap())
 	}
 	if len(g.Errors) > 0 {
-		list := b.AppendEmpty(AttrGraphQLErrors).SetEmptySlice()
+		list := b.Empty(AttrGraphQLErrors).SetEmptySlice()
 		list.EnsureCapacity(len(g.Errors))
 		for i := range g.Errors {
 			g.Errors[i].put(list.AppendEmpty().SetEmptyMap())

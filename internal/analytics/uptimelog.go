@@ -3,6 +3,8 @@ package analytics
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // ToLog writes u into lr, whose attributes it replaces; ObservedTimestamp is left
@@ -18,9 +20,9 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 	lr.SetSeverityNumber(severity)
 	lr.SetSeverityText(text)
 
-	var b attributes
 	const most = 16
-	b.EnsureCapacity(most)
+	var alone *slab.Slab // checks are few
+	b := attributes{alone.Map(most)}
 	b.str(AttrUID, uid)
 	b.str(AttrURL, u.URL)
 	b.int(AttrRequestTime, u.RequestTime)
@@ -33,9 +35,9 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 	r := u.clock()
 	r.putTime(lr, &b)
 	if u.Minute != u.minute() {
-		b.AppendEmpty(AttrMinute).SetInt(u.Minute)
+		b.Int(AttrMinute, u.Minute)
 	}
-	b.UnsafeIntoMap(lr.Attributes())
+	b.Into(lr.Attributes())
 }
 
 // FromLog empties u, fills it from lr, and gives the check's identity, which is

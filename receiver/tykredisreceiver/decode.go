@@ -12,6 +12,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // undecodable is an entry that is no record.
@@ -57,7 +58,7 @@ func decodeBatch(b batch, wanted bool, scopeVersion string, tally *measure.Batch
 func decodeChunk(c *chunk, tally *measure.Batch, visit func(d *decoder, uid string)) []undecodable {
 	var bad []undecodable
 	c.gone = 0
-	d := decoder{form: c.h.source.form}
+	d := decoder{form: c.h.source.form, slab: slab.New(len(c.entries))}
 	ids := newUIDs(*c)
 	for i, entry := range c.entries {
 		if entry == claim.Gone {

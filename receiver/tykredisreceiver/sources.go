@@ -6,6 +6,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // source is a list, how its entries are written, and where its dead letters lie.
@@ -61,6 +62,7 @@ func plain(sources []*source) []*claim.Source {
 // decoder turns entries of one form into log records; it is used again for each.
 type decoder struct {
 	form    form
+	slab    *slab.Slab // of the chunk's log records
 	request analytics.Record
 	uptime  analytics.Uptime
 }
@@ -83,7 +85,7 @@ func (d *decoder) write(lr plog.LogRecord, uid string) {
 		d.uptime.ToLog(lr, uid)
 		return
 	}
-	d.request.ToLog(lr, uid)
+	d.request.ToLogIn(d.slab, lr, uid)
 }
 
 // count adds what was decoded last to a tally, if there is one. Uptime checks are

@@ -1,0 +1,131 @@
+package slab
+
+import (
+	"reflect"
+	"unsafe"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+// pair is laid out as pdata's KeyValue, whose AnyValue is a struct of one interface.
+type pair struct {
+	value any
+	key   string
+	index int32
+}
+
+// The headers of pdata's wrappers: what they stand for, and whether it is mutable.
+type (
+	valueHeader struct {
+		value *any
+		state unsafe.Pointer
+	}
+	mapHeader struct {
+		pairs *[]pair
+		state unsafe.Pointer
+	}
+	sliceHeader struct {
+		values *[]any
+		state  unsafe.Pointer
+	}
+	// boxHeader is an interface: the type, and where the value lies.
+	boxHeader struct{ typ, data unsafe.Pointer }
+)
+
+// Samples of what pdata makes, from which types and a mutable state are taken.
+var (
+	textSample   = pcommon.NewValueStr("")
+	numberSample = pcommon.NewValueInt(0)
+
+	layoutKnown = knowsLayout()
+
+	textType, numberType, mutable = func() (text, number, state unsafe.Pointer) {
+		if !layoutKnown {
+			return nil, nil, nil
+		}
+		return boxTypeOf(&textSample), boxTypeOf(&numberSample), (*valueHeader)(unsafe.Pointer(&textSample)).state
+	}()
+)
+
+func boxTypeOf(v *pcommon.Value) unsafe.Pointer {
+	return (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(v)).value)).typ
+}
+
+// boxText makes the interface in which pdata keeps a string, a pointer to a struct
+// of that string.
+func boxText(text *string) any {
+	header := boxHeader{typ: textType, data: unsafe.Pointer(text)}
+	return *(*any)(unsafe.Pointer(&header))
+}
+
+func boxNumber(number *int64) any {
+	header := boxHeader{typ: numberType, data: unsafe.Pointer(number)}
+	return *(*any)(unsafe.Pointer(&header))
+}
+
+// valueOf wraps a value that is mutable.
+func valueOf(value *any) pcommon.Value {
+	header := valueHeader{value: value, state: mutable}
+	return *(*pcommon.Value)(unsafe.Pointer(&header))
+}
+
+func intoMap(m pcommon.Map, pairs []pair) {
+	m.Clear() // panics where m is not mutable
+	*(*mapHeader)(unsafe.Pointer(&m)).pairs = pairs
+}
+
+func intoSlice(s pcommon.Slice, values []any) {
+	*(*sliceHeader)(unsafe.Pointer(&s)).values = values
+}
+
+// knowsLayout compares pdata's types with what this package takes them for, without
+// touching their memory.
+func knowsLayout() bool {
+	value, ok := wrapped(reflect.TypeFor[pcommon.Value]())
+	if !ok || !isAnyValue(value) {
+		return false
+	}
+	pairs, ok := wrapped(reflect.TypeFor[pcommon.Map]())
+	if !ok || pairs.Kind() != reflect.Slice || !isPair(pairs.Elem(), value) {
+		return false
+	}
+	values, ok := wrapped(reflect.TypeFor[pcommon.Slice]())
+	if !ok || values.Kind() != reflect.Slice || values.Elem() != value {
+		return false
+	}
+	// Only now it is sure that a value's header may be read.
+	return isBox(&textSample, reflect.TypeFor[string]()) && isBox(&numberSample, reflect.TypeFor[int64]())
+}
+
+// wrapped gives what a wrapper stands for.
+func wrapped(wrapper reflect.Type) (reflect.Type, bool) {
+	if wrapper.Kind() != reflect.Struct || wrapper.NumField() != 2 || wrapper.Size() != unsafe.Sizeof(valueHeader{}) ||
+		wrapper.Field(0).Type.Kind() != reflect.Pointer || wrapper.Field(1).Type.Kind() != reflect.Pointer {
+		return nil, false
+	}
+	return wrapper.Field(0).Type.Elem(), true
+}
+
+func isAnyValue(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Type == reflect.TypeFor[any]()
+}
+
+func isPair(t, value reflect.Type) bool {
+	own := reflect.TypeFor[pair]()
+	if t.Kind() != reflect.Struct || t.NumField() != own.NumField() || t.Size() != own.Size() {
+		return false
+	}
+	for i, want := range []reflect.Type{value, reflect.TypeFor[string](), reflect.TypeFor[int32]()} {
+		if t.Field(i).Type != want || t.Field(i).Offset != own.Field(i).Offset {
+			return false
+		}
+	}
+	return t.Field(1).Name == "Key"
+}
+
+// isBox tells whether a value holds a pointer to a struct of nothing but the content.
+func isBox(v *pcommon.Value, content reflect.Type) bool {
+	box := reflect.TypeOf(*(*valueHeader)(unsafe.Pointer(v)).value)
+	return box != nil && box.Kind() == reflect.Pointer && box.Elem().Kind() == reflect.Struct &&
+		box.Elem().NumField() == 1 && box.Elem().Field(0).Type == content
+}

@@ -1,0 +1,119 @@
+package slab
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+)
+
+// With the version of pdata that go.mod names, the fast way must be the one taken.
+func TestLayoutIsKnown(t *testing.T) {
+	require.True(t, layoutKnown, "pdata's types have changed: see layout.go")
+}
+
+// build puts something of each kind into a map, and a map into it.
+func build(s *Slab, i int, m pcommon.Map) {
+	b := s.Map(8)
+	b.Str("text", fmt.Sprint("text ", i))
+	b.Str("empty", "")
+	b.Int("number", int64(i))
+	b.Strs("list", strings.Split(strings.Repeat("x ", i%5), " "))
+	b.Strs("nothing", nil)
+	b.Empty("flag").SetBool(true)
+	inner := s.Map(1)
+	inner.Str("a", "1")
+	inner.Int("b", -1) // one more than there was room for
+	inner.Into(b.Empty("map").SetEmptyMap())
+	for n := range i % 4 { // at times more than there is room for
+		b.Int(fmt.Sprint("more ", n), int64(n))
+	}
+	b.Into(m)
+}
+
+// fill makes so many log records.
+func fill(s *Slab, records int) plog.Logs {
+	logs := plog.NewLogs()
+	list := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	for i := range records {
+		build(s, i, list.AppendEmpty().Attributes())
+	}
+	return logs
+}
+
+func TestSlabMakesWhatPdataMakes(t *testing.T) {
+	for _, records := range []int{1, 2, 100, 3000} {
+		want, got := fill(nil, records), fill(New(records), records)
+		runtime.GC() // finds pointers that are none
+		assert.Equal(t, want, got)
+		wire, err := plogotlp.NewExportRequestFromLogs(got).MarshalProto()
+		require.NoError(t, err)
+		plain, err := plogotlp.NewExportRequestFromLogs(want).MarshalProto()
+		require.NoError(t, err)
+		assert.Equal(t, plain, wire)
+	}
+}
+
+// Whatever is done to attributes that lie in a slab stays with them.
+func TestNeighboursStayAsTheyAre(t *testing.T) {
+	logs := fill(New(100), 100)
+	list := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	at := list.At(50).Attributes()
+	at.PutStr("text", "changed")
+	at.PutStr("new", "one more")
+	at.PutInt("number", 7)
+	value, _ := at.Get("list")
+	value.Slice().AppendEmpty().SetStr("one more")
+	at.Remove("empty")
+
+	want := fill(nil, 100)
+	for i := range 100 {
+		if i != 50 {
+			require.Equal(t, want.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(i), list.At(i), i)
+		}
+	}
+	value, _ = at.Get("text")
+	assert.Equal(t, "changed", value.Str())
+	value, _ = at.Get("new")
+	assert.Equal(t, "one more", value.Str())
+}
+
+func TestReadOnlyMapsAreRefused(t *testing.T) {
+	logs := fill(New(1), 1)
+	logs.MarkReadOnly()
+	b := New(1).Map(1)
+	b.Str("key", "value")
+	assert.Panics(t, func() { b.Into(logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes()) })
+}
+
+func BenchmarkMap(b *testing.B) {
+	for name, slab := range map[string]func() *Slab{"slab": func() *Slab { return New(1000) }, "plain": func() *Slab { return nil }} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			s, maps := slab(), make([]pcommon.Map, 1000)
+			for i := range maps {
+				maps[i] = pcommon.NewMap()
+			}
+			i := 0
+			for b.Loop() {
+				if i++; i%1000 == 0 {
+					s = slab()
+				}
+				m := s.Map(24)
+				for range 16 {
+					m.Str("http.request.method", "GET")
+				}
+				for range 8 {
+					m.Int("http.response.status_code", 200)
+				}
+				m.Into(maps[i%1000])
+			}
+		})
+	}
+}
