@@ -34,6 +34,7 @@ receivers:
 processors:
   tykfilter:
   tykaggregate:
+  tykaggregate/paths: {track_all_paths: true}
 exporters:
 {{- range $i, $_ := .Pipelines}}
   {{.Exporter}}/{{$i}}: {{.Config}}

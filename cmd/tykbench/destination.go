@@ -12,12 +12,15 @@ import (
 type destination interface {
 	// pipeline is the collector's configuration.
 	pipeline() pipeline
-	// traffic is what it gets.
-	traffic() traffic.Settings
+	// traffic is what it gets, and in which wire form.
+	traffic() (traffic.Settings, traffic.Serializer)
 	// counts tells how much a record adds to what check finds.
 	counts(record *analytics.Record) int64
 	// fresh makes an empty store for the next measurement, and removes the last one.
 	fresh(ctx context.Context) error
+	// settled waits, where that takes a while, until it shows what it got, of which
+	// want is as much as counts has it. The collector still runs.
+	settled(ctx context.Context, want int64) error
 	// check fails unless there is so much, as counts has it.
 	check(ctx context.Context, want int64) error
 }
@@ -35,7 +38,9 @@ type pipeline struct {
 // the shipped configuration.
 type requests struct{}
 
-func (requests) traffic() traffic.Settings { return traffic.DefaultSettings() }
+func (requests) traffic() (traffic.Settings, traffic.Serializer) {
+	return traffic.DefaultSettings(), traffic.Msgpack
+}
 
 // counts leaves out those that have a table of their own.
 func (requests) counts(record *analytics.Record) int64 {
@@ -44,6 +49,8 @@ func (requests) counts(record *analytics.Record) int64 {
 	}
 	return 1
 }
+
+func (requests) settled(context.Context, int64) error { return nil }
 
 func (requests) stored(exporter, config string) pipeline {
 	return pipeline{signal: "logs", processors: "tykfilter", exporter: exporter, config: config}

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
 // drain is how the collector emptied a backlog.
@@ -27,56 +26,91 @@ func (d drain) microseconds() float64 {
 
 func (d drain) mebibytes() float64 { return float64(d.peak) / (1 << 20) }
 
+func (d drain) megabytesPerSecond() float64 { return float64(d.bytes) / 1e6 / d.took.Seconds() }
+
 func (d drain) String() string {
 	return fmt.Sprintf("%s records/s, %.2f µs CPU a record, %s records per CPU-second, peak %.0f MiB",
 		thousands(d.perSecond()), d.microseconds(), thousands(d.perProcessorSecond()), d.mebibytes())
 }
 
-// drain pushes a backlog, starts the collector, and watches Redis until every record is
-// acknowledged, which is after it was committed. Staged, where not nil, is called while
-// the backlog waits.
-func (r *rig) drain(ctx context.Context, to destination, n int64, staged func() error) (drain, error) {
+// drain pushes a backlog to a list that the collector does not know, starts the
+// collector, with a group for each destination, and gives the list its name when it is
+// ready. Then it watches Redis until every record is acknowledged by all groups, which
+// is after it was committed. Waiting, where not nil, is called with the list before
+// the collector starts.
+func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) error, to ...destination) (drain, error) {
 	d := drain{records: n}
-	if err := r.fresh(ctx, to); err != nil {
+	if err := r.fresh(ctx, to...); err != nil {
 		return d, err
 	}
-	var want int64
-	gateway, err := r.gateway(to, &want)
+	want := make([]int64, len(to))
+	list, err := r.stage(ctx, &d, want, to)
 	if err != nil {
 		return d, err
 	}
-	defer func() { _ = gateway.Close() }()
-	if err := gateway.Backlog(ctx, n, time.Hour); err != nil {
-		return d, err
-	}
-	d.bytes = gateway.Totals().Bytes
-	if staged != nil {
-		if err := staged(); err != nil {
+	if waiting != nil {
+		if err := waiting(staged); err != nil {
 			return d, err
 		}
 	}
-	c, err := r.collect(ctx, to.pipeline())
+	pipelines := make([]pipeline, len(to))
+	for i, one := range to {
+		pipelines[i] = one.pipeline()
+	}
+	c, err := r.collect(ctx, pipelines...)
 	if err != nil {
 		return d, err
 	}
 	defer c.Kill()
-	if err := r.watch(ctx, c, &d); err != nil {
+	if err := c.ready(ctx); err != nil {
 		return d, err
 	}
-	if p, ok := to.(*page); ok {
-		if err := p.shown(ctx, want); err != nil {
+	if err := r.redis.Client().Rename(ctx, staged, list).Err(); err != nil {
+		return d, err
+	}
+	if err := r.watch(ctx, c, list, &d); err != nil {
+		return d, err
+	}
+	for i, one := range to {
+		if err := one.settled(ctx, want[i]); err != nil {
 			return d, err
 		}
 	}
 	if err := c.finish(ctx); err != nil {
 		return d, err
 	}
-	return d, to.check(ctx, want)
+	for i, one := range to {
+		if err := one.check(ctx, want[i]); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// staged is where a backlog waits for its collector.
+const staged = "staged"
+
+// stage pushes a backlog, and gives the list that a gateway would have pushed it to.
+func (r *rig) stage(ctx context.Context, d *drain, want []int64, to []destination) (string, error) {
+	gateway, err := r.gateway(want, to...)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = gateway.Close() }()
+	if err := gateway.Backlog(ctx, d.records, time.Hour); err != nil {
+		return "", err
+	}
+	totals := gateway.Totals()
+	d.bytes = totals.Bytes
+	for list := range totals.Keys { // there is one
+		return list, r.redis.Client().Rename(ctx, list, staged).Err()
+	}
+	return "", errors.New("no record was pushed")
 }
 
 // watch takes the time and the collector's CPU time from the claim of the list to the
 // last acknowledgement.
-func (r *rig) watch(ctx context.Context, c *collector, d *drain) error {
+func (r *rig) watch(ctx context.Context, c *collector, list string, d *drain) error {
 	gone := func(key string) func() (bool, error) {
 		return func() (bool, error) {
 			if err := c.failed(); err != nil {
@@ -86,7 +120,7 @@ func (r *rig) watch(ctx context.Context, c *collector, d *drain) error {
 			return n == 0, err
 		}
 	}
-	if err := await(ctx, time.Millisecond, time.Minute, "the claim", gone(d.key())); err != nil {
+	if err := await(ctx, time.Millisecond, time.Minute, "the claim", gone(list)); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -94,7 +128,7 @@ func (r *rig) watch(ctx context.Context, c *collector, d *drain) error {
 	if err != nil {
 		return err
 	}
-	segments := "otelcol-tyk:{" + d.key() + "}:segments"
+	segments := "otelcol-tyk:{" + list + "}:segments"
 	if err := await(ctx, 2*time.Millisecond, 10*time.Minute, "the end of the backlog", gone(segments)); err != nil {
 		return err
 	}
@@ -107,9 +141,6 @@ func (r *rig) watch(ctx context.Context, c *collector, d *drain) error {
 	d.peak, err = peakMemory(c.PID())
 	return err
 }
-
-// key is the list that the backlog waits in.
-func (drain) key() string { return traffic.Key }
 
 // each gives one figure of all drains.
 func each(drains []drain, of func(drain) float64) []float64 {

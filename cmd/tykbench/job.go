@@ -22,8 +22,10 @@ type job interface {
 // allJobs are those of the report, in its order.
 func allJobs(o options) []job {
 	return []job{
-		rawJob(o), rollupsJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o),
+		rawJob(o), rollupsJob(o), trackedJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o), mongoJob(o),
 		&memoryJob{backlogs: o.memory}, &latencyJob{rate: o.rate, duration: o.duration},
+		groupsOf(o, "groups", "SQLite", toSQLite), groupsOf(o, "groups-mariadb", "MariaDB", toMariaDB),
+		largeJob(o), smallJob(o),
 	}
 }
 

@@ -92,8 +92,8 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 	if err := c.ready(ctx); err != nil {
 		return l, err
 	}
-	var want int64
-	gateway, err := r.gateway(to, &want)
+	want := make([]int64, 1)
+	gateway, err := r.gateway(want, to)
 	if err != nil {
 		return l, err
 	}
@@ -112,7 +112,7 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 	l.processorPercent = 100 * (after - before).Seconds() / duration.Seconds()
 	err = await(ctx, 100*time.Millisecond, time.Minute, "the last record", func() (bool, error) {
 		stored, err := to.count(ctx, tableName)
-		return stored == want, err
+		return stored == want[0], err
 	})
 	if err != nil {
 		return l, err

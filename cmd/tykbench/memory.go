@@ -25,7 +25,7 @@ func (j *memoryJob) measure(ctx context.Context, r *rig) error {
 		j.drains = make([][]drain, len(j.backlogs))
 	}
 	for i, n := range j.backlogs {
-		drain, err := r.drain(ctx, to, n, nil)
+		drain, err := r.drain(ctx, n, nil, to)
 		if err != nil {
 			return err
 		}

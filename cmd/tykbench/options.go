@@ -19,6 +19,8 @@ type options struct {
 	only     []string // keys of jobs; empty for all
 	profiles string   // directory
 	records  int64
+	mongo    int64
+	large    int64
 	runs     int
 	pause    time.Duration
 	memory   []int64
@@ -38,9 +40,11 @@ func parse(args []string) (options, error) {
 	only := flags.String("only", "", "measure only these jobs, separated by commas: "+strings.Join(keys(), ", "))
 	flags.StringVar(&o.profiles, "profile-dir", "", "write CPU and allocation profiles of the collector of each run into this directory, which costs speed")
 	flags.Int64Var(&o.records, "records", 200_000, "records in a backlog")
+	flags.Int64Var(&o.mongo, "mongo-records", 20_000, "records in the backlog for MongoDB's protocol")
+	flags.Int64Var(&o.large, "large-records", 5000, "records in the backlog with large bodies")
 	flags.IntVar(&o.runs, "runs", 5, "runs of each job; medians are reported")
 	flags.DurationVar(&o.pause, "pause", 0, "let the machine rest before each run")
-	memory := flags.String("memory", "100000,1000000", "backlogs to measure peak memory with")
+	memory := flags.String("memory", "100000,1000000,3000000", "backlogs to measure peak memory with")
 	flags.Float64Var(&o.rate, "rate", 5000, "records per second for the latency")
 	flags.DurationVar(&o.duration, "duration", 20*time.Second, "how long the latency is measured")
 	if err := flags.Parse(args); err != nil {
@@ -61,8 +65,8 @@ func parse(args []string) (options, error) {
 		}
 		o.memory = append(o.memory, n)
 	}
-	if o.records < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.pause < 0 {
-		return o, errors.New("-records, -runs, -rate and -duration must be above 0, -pause not below")
+	if min(o.records, o.mongo, o.large) < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.pause < 0 {
+		return o, errors.New("-records, -mongo-records, -large-records, -runs, -rate and -duration must be above 0, -pause not below")
 	}
 	return o, nil
 }

@@ -31,8 +31,8 @@ func (p *page) fresh(context.Context) error {
 	return err
 }
 
-// shown waits until the page tells of all records; the collector still runs.
-func (p *page) shown(ctx context.Context, records int64) error {
+// settled waits until the page tells of all records.
+func (p *page) settled(ctx context.Context, records int64) error {
 	return await(ctx, 100*time.Millisecond, time.Minute, "the page's total", func() (bool, error) {
 		total, err := p.total(ctx)
 		if err == nil && total > records {

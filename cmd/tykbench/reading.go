@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
 // pageSize is as many records as tykredis takes at once by default.
@@ -28,22 +26,22 @@ func (r reading) String() string {
 		thousands(float64(r.records)/r.took.Seconds()), thousands(r.perProcessorSecond()))
 }
 
-// readPlainly reads the backlog with LRANGE, page by page, and lets go of it.
-func readPlainly(ctx context.Context, r *rig) (reading, error) {
+// readPlainly reads a list with LRANGE, page by page, and lets go of it.
+func readPlainly(ctx context.Context, r *rig, list string) (reading, error) {
 	options, err := r.redis.Options()
 	if err != nil {
 		return reading{}, err
 	}
 	client := redis.NewClient(options)
 	defer func() { _ = client.Close() }()
-	length, err := client.LLen(ctx, traffic.Key).Result() // also dials
+	length, err := client.LLen(ctx, list).Result() // also dials
 	if err != nil {
 		return reading{}, err
 	}
 	start, before := time.Now(), ownProcessorTime()
 	var read reading
 	for from := int64(0); from < length; from += pageSize {
-		page, err := client.LRange(ctx, traffic.Key, from, from+pageSize-1).Result()
+		page, err := client.LRange(ctx, list, from, from+pageSize-1).Result()
 		if err != nil {
 			return read, err
 		}

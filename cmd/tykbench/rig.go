@@ -25,6 +25,7 @@ type rig struct {
 	postgres *postgres
 	mariaDB  *mariaDB
 	sqlite   *sqlite
+	mongoDB  *mongoDB
 }
 
 func newRig(o options) (*rig, error) {
@@ -49,6 +50,9 @@ func newRig(o options) (*rig, error) {
 }
 
 func (r *rig) close() {
+	if r.mongoDB != nil {
+		r.mongoDB.close()
+	}
 	if r.mariaDB != nil {
 		r.mariaDB.server.Close()
 	}
@@ -74,11 +78,6 @@ func (r *rig) openPostgres(ctx context.Context) (*postgres, error) {
 	return r.postgres, err
 }
 
-func toRollups(ctx context.Context, r *rig) (destination, error) {
-	p, err := r.openPostgres(ctx)
-	return rollups{p}, err
-}
-
 func toMariaDB(ctx context.Context, r *rig) (destination, error) {
 	var err error
 	if r.mariaDB == nil {
@@ -94,34 +93,48 @@ func toSQLite(_ context.Context, r *rig) (destination, error) {
 	return r.sqlite, nil
 }
 
+func toMongoDB(ctx context.Context, r *rig) (destination, error) {
+	var err error
+	if r.mongoDB == nil {
+		r.mongoDB, err = newMongoDB(ctx)
+	}
+	return r.mongoDB, err
+}
+
 func toNowhere(context.Context, *rig) (destination, error) { return nowhere{}, nil }
 
 func toPage(context.Context, *rig) (destination, error) { return &page{}, nil }
 
-// gateway pushes to the rig's Redis what the destination gets, and adds up in want
-// what its check must find.
-func (r *rig) gateway(to destination, want *int64) (*traffic.Gateway, error) {
-	return r.push(to.traffic(), traffic.GatewaySettings{Observe: func(record *analytics.Record) { *want += to.counts(record) }})
-}
-
-func (r *rig) push(chosen traffic.Settings, settings traffic.GatewaySettings) (*traffic.Gateway, error) {
+// gateway pushes to the rig's Redis what the first destination gets, and adds up in
+// want what the check of each must find.
+func (r *rig) gateway(want []int64, to ...destination) (*traffic.Gateway, error) {
 	options, err := r.redis.Options()
 	if err != nil {
 		return nil, err
 	}
+	chosen, serializer := to[0].traffic()
 	generator, err := traffic.New(chosen)
 	if err != nil {
 		return nil, err
 	}
-	return traffic.NewGateway(*options, generator, settings)
+	return traffic.NewGateway(*options, generator, traffic.GatewaySettings{Serializer: serializer, Observe: func(record *analytics.Record) {
+		for i := range to {
+			want[i] += to[i].counts(record)
+		}
+	}})
 }
 
-// fresh empties Redis and the destination.
-func (r *rig) fresh(ctx context.Context, to destination) error {
+// fresh empties Redis and the destinations.
+func (r *rig) fresh(ctx context.Context, to ...destination) error {
 	if err := r.redis.Client().FlushAll(ctx).Err(); err != nil {
 		return err
 	}
-	return to.fresh(ctx)
+	for _, one := range to {
+		if err := one.fresh(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // await looks every interval until condition holds, at most for limit.

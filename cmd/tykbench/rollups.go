@@ -11,23 +11,30 @@ import (
 )
 
 // rollups is a PostgreSQL that gets what records count up to.
-type rollups struct{ *postgres }
+type rollups struct {
+	*postgres
+	everyPath bool // counts for itself, not only those of tracked endpoints
+}
 
 // pipeline makes big chunks: the more records a chunk has, the fewer rows for each, and
 // writes of the same rows go one after the other anyway.
 func (r rollups) pipeline() pipeline {
+	aggregate := "tykaggregate"
+	if r.everyPath {
+		aggregate = "tykaggregate/paths"
+	}
 	return pipeline{
-		signal: "logs", receiver: "chunk_size: 10000, max_in_flight: 2", processors: "tykfilter, tykaggregate", exporter: "tyksql",
+		signal: "logs", receiver: "chunk_size: 10000, max_in_flight: 2", processors: "tykfilter, " + aggregate, exporter: "tyksql",
 		config: fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
 			"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database),
 	}
 }
 
 // traffic is of 20 APIs with some 500 keys and 1,000 paths.
-func (rollups) traffic() traffic.Settings {
+func (rollups) traffic() (traffic.Settings, traffic.Serializer) {
 	s := traffic.DefaultSettings()
-	s.APIs = 20
-	return s
+	s.APIs, s.PathVariants = 20, 52
+	return s, traffic.Msgpack
 }
 
 // counts tells how often a record is counted in the totals.
@@ -80,21 +87,36 @@ func (r rollups) number(ctx context.Context, query string) (int64, error) {
 func (r rollups) shape(ctx context.Context) (string, error) {
 	counts := map[string]int64{}
 	var err error
-	for _, dimension := range []string{"apiid", "apikeys", "apiendpoints", "tags"} {
+	for _, dimension := range []string{"apiid", "apikeys", "apiendpoints", "keyendpoints", "tags"} {
 		if counts[dimension], err = r.values(ctx, dimension); err != nil {
 			return "", err
 		}
 	}
 	rows, err := r.count(ctx, "tyk_aggregated")
-	return fmt.Sprintf("%d APIs, %d keys, %d tracked endpoints and %d tags make %s rows of `tyk_aggregated`.",
-		counts["apiid"], counts["apikeys"], counts["apiendpoints"], counts["tags"], thousands(float64(rows))), err
+	return fmt.Sprintf("%d APIs, %d keys, %d endpoints, %d keys by endpoint and %d tags make %s rows of `tyk_aggregated`.",
+		counts["apiid"], counts["apikeys"], counts["apiendpoints"], counts["keyendpoints"], counts["tags"], thousands(float64(rows))), err
 }
 
+// rollupsJob counts every one of the paths, trackedJob those of tracked endpoints.
 func rollupsJob(o options) job {
+	return newRollupsJob(o, true, "rollups", "rollups to PostgreSQL, 1,000 paths",
+		"With `track_all_paths: true`, so that each of the paths is counted, alone and by key.")
+}
+
+func trackedJob(o options) job {
+	return newRollupsJob(o, false, "tracked", "rollups to PostgreSQL, tracked endpoints only",
+		"The same records with the default settings, where paths are counted only for the endpoints that the gateway tracks: two of each of two APIs, a tenth of the records.")
+}
+
+func newRollupsJob(o options, everyPath bool, key, title, about string) job {
 	return &storeJob{
-		name: "rollups", shown: "rollups to PostgreSQL", records: o.records, open: toRollups,
+		name: key, shown: title, records: o.records,
+		open: func(ctx context.Context, r *rig) (destination, error) {
+			p, err := r.openPostgres(ctx)
+			return rollups{p, everyPath}, err
+		},
 		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 10000, its `max_in_flight` 2, " +
-			"since big chunks have fewer rows for each record. The sum of all totals' hits is compared with the records pushed.",
+			"since big chunks have fewer rows for each record. The sum of all totals' hits is compared with the records pushed. " + about,
 		after: func(ctx context.Context, to destination) (string, error) { return to.(rollups).shape(ctx) },
 		judge: func(j *storeJob) []row {
 			return []row{

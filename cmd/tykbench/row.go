@@ -18,6 +18,7 @@ var (
 	perProcessorSecond = unit{"records per CPU-second", thousands}
 	microseconds       = unit{"CPU a record, µs", decimals(1)}
 	mebibytes          = unit{"peak memory, MiB", decimals(0)}
+	megabytesPerSecond = unit{"MB/s of entries", decimals(0)}
 	share              = unit{"share of the limit", decimals(2)}
 	milliseconds       = unit{"ms", decimals(0)}
 )

@@ -14,8 +14,8 @@ type storeJob struct {
 	open    opener
 	// limit, where there is one, is measured with what the drain left behind.
 	limit func(ctx context.Context, to destination) (float64, error)
-	// staged, where there is one, measures the limit while the backlog waits.
-	staged func(ctx context.Context, r *rig) (reading, error)
+	// read, where there is one, measures the limit while the backlog waits in a list.
+	read func(ctx context.Context, r *rig, list string) (reading, error)
 	// judge gives the rows of the table.
 	judge func(j *storeJob) []row
 	// about tells what is measured and what it is held against.
@@ -46,16 +46,16 @@ func (j *storeJob) measure(ctx context.Context, r *rig) error {
 	if err != nil {
 		return err
 	}
-	var staged func() error
-	if j.staged != nil {
-		staged = func() error {
-			reading, err := j.staged(ctx, r)
+	var waiting func(list string) error
+	if j.read != nil {
+		waiting = func(list string) error {
+			reading, err := j.read(ctx, r, list)
 			fmt.Printf("  limit: %s\n", reading)
 			j.readings = append(j.readings, reading)
 			return err
 		}
 	}
-	drain, err := r.drain(ctx, to, j.records, staged)
+	drain, err := r.drain(ctx, j.records, waiting, to)
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,11 @@ func (j *storeJob) measure(ctx context.Context, r *rig) error {
 		fmt.Printf("  limit: %s rows/s, share of it %.2f\n", thousands(limit), drain.perSecond()/limit)
 		j.limits = append(j.limits, limit)
 	}
-	if j.after != nil {
-		j.found, err = j.after(ctx, to)
+	if j.after == nil {
+		return nil
 	}
+	j.found, err = j.after(ctx, to)
+	fmt.Printf("  %s\n", j.found)
 	return err
 }
 

@@ -28,7 +28,7 @@ func rawJob(o options) job {
 
 func nopJob(o options) job {
 	return &storeJob{
-		name: "nop", shown: "Redis to nop", records: o.records, open: toNowhere, staged: readPlainly,
+		name: "nop", shown: "Redis to nop", records: o.records, open: toNowhere, read: readPlainly,
 		about: "Claimed, decoded and made log records by tykredis, with no processor, and forgotten by the exporter `nop`. The limit is a plain reader of the same list just before.",
 		judge: func(j *storeJob) []row {
 			limits := make([]float64, len(j.readings))
@@ -68,6 +68,14 @@ func mariaDBJob(o options) job {
 	return &storeJob{
 		name: "mariadb", shown: "raw records to MariaDB", records: o.records, open: toMariaDB, limit: bulkOf, judge: judgeBulk,
 		about: "The limit is `LOAD DATA LOCAL` of the same rows from a file into a table like it.",
+	}
+}
+
+func mongoJob(o options) job {
+	return &storeJob{
+		name: "mongo", shown: "raw records to MongoDB's protocol", records: o.mongo, open: toMongoDB, limit: bulkOf, judge: judgeBulk,
+		about: "The server is FerretDB 1 over SQLite, as there is no MongoDB here: it is slow, so there are fewer records, and the share says more than the speed. " +
+			"The limit is the driver's own `InsertMany`, unordered, 2,500 at once, of the same documents into a collection beside.",
 	}
 }
 

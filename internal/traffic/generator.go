@@ -19,6 +19,12 @@ type Settings struct {
 	Organisations int
 	// APIs is the number of APIs, from 1. The first twelve are all different.
 	APIs int
+	// PathVariants is how many concrete paths stand behind an endpoint whose path varies.
+	PathVariants int
+	// Lean leaves out what makes records big, tags, places and user agents, as a
+	// gateway without GeoIP data records calls of plain clients. Records that are not
+	// detailed have some 300 bytes of protobuf then.
+	Lean bool
 	// DetailedShare is the share of records, from 0 to 1, that carry the request
 	// and the response. GraphQL records always do, as in a gateway.
 	DetailedShare float64
@@ -37,7 +43,7 @@ type Settings struct {
 
 // DefaultSettings are twelve APIs of three organisations, without detailed recording.
 func DefaultSettings() Settings {
-	return Settings{Seed: 1, Organisations: 3, APIs: 12, BodyBytes: 512, Location: time.UTC}
+	return Settings{Seed: 1, Organisations: 3, APIs: 12, PathVariants: 40, BodyBytes: 512, Location: time.UTC}
 }
 
 // Validate names every setting out of range.
@@ -48,6 +54,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.Organisations < 1 || s.Organisations > max(s.APIs, 1) {
 		errs = append(errs, fmt.Errorf("number of organisations is %d: it must be from 1 to the number of APIs, %d", s.Organisations, s.APIs))
+	}
+	if s.PathVariants < 1 {
+		errs = append(errs, fmt.Errorf("number of paths behind an endpoint is %d: it must be at least 1", s.PathVariants))
 	}
 	if !(s.DetailedShare >= 0 && s.DetailedShare <= 1) { // also refuses NaN
 		errs = append(errs, fmt.Errorf("share of detailed records is %v: it must be from 0 to 1", s.DetailedShare))
@@ -82,7 +91,7 @@ func New(s Settings) (*Generator, error) {
 		s.Location = time.UTC
 	}
 	g := &Generator{settings: s, random: rand.New(rand.NewPCG(s.Seed, 0x74796b))}
-	g.apis, g.nextAPI = build(s.Organisations, s.APIs, s.OmitMCP)
+	g.apis, g.nextAPI = build(s)
 	g.clients = clients(worldClients, g.random)
 	return g, nil
 }
@@ -120,6 +129,9 @@ func (g *Generator) Next(at time.Time) *analytics.Record {
 	g.setPaths(c, o)
 	g.setLatency(a, c, o, cached)
 	g.setTags(a, who, o, cached)
+	if g.settings.Lean {
+		r.UserAgent, r.Geo, r.Tags = "", analytics.Geo{}, nil
+	}
 	switch a.kind {
 	case graph:
 		g.setGraph(o)

@@ -62,6 +62,31 @@ func TestSizesAreThoseOfARealGateway(t *testing.T) {
 	assert.InDelta(t, 460, proto[len(proto)/2], 25, "a gateway's median in protobuf is 442 to 475 bytes")
 }
 
+func TestLeanRecordsAreSmall(t *testing.T) {
+	t.Parallel()
+	total, records := 0, 0
+	each(generator(t, func(s *traffic.Settings) { s.Lean = true }), 20_000, func(r *analytics.Record) {
+		if r.RawRequest == "" { // recorded bodies are as big as they are
+			total += len(analytics.AppendProtobuf(nil, r))
+			records++
+		}
+	})
+	assert.InDelta(t, 300, total/records, 30)
+}
+
+func TestPathsAreAsManyAsChosen(t *testing.T) {
+	t.Parallel()
+	for _, variants := range []int{1, 7} {
+		paths := map[string]bool{}
+		each(generator(t, func(s *traffic.Settings) { s.PathVariants = variants }), 20_000, func(r *analytics.Record) {
+			if r.APIName == "Orders API" {
+				paths[r.OriginalPath] = true
+			}
+		})
+		assert.Len(t, paths, 1+variants, "one path that does not vary, and orders by their id")
+	}
+}
+
 func TestBothWireFormsDecodeToTheRecord(t *testing.T) {
 	t.Parallel()
 	each(generator(t, func(s *traffic.Settings) { s.DetailedShare = 0.3 }), 3000, func(r *analytics.Record) {
@@ -275,7 +300,7 @@ func TestSettingsOutOfRangeAreNamed(t *testing.T) {
 	t.Parallel()
 	_, err := traffic.New(traffic.Settings{Organisations: 5, APIs: 0, DetailedShare: 1.5, BodyBytes: -1})
 	require.Error(t, err)
-	for _, part := range []string{"number of APIs is 0", "number of organisations is 5", "detailed records is 1.5", "bodies is -1"} {
+	for _, part := range []string{"number of APIs is 0", "number of organisations is 5", "detailed records is 1.5", "paths behind an endpoint is 0", "bodies is -1"} {
 		assert.ErrorContains(t, err, part)
 	}
 }

@@ -9,10 +9,8 @@ import (
 	"strings"
 )
 
-// How many concrete paths stand behind a template, callers behind an API, and
-// client addresses behind everything.
+// How many callers stand behind an API, and client addresses behind everything.
 const (
-	pathVariants = 40
 	apiConsumers = 40
 	worldClients = 760
 )
@@ -52,17 +50,17 @@ type consumer struct {
 }
 
 // build makes the APIs; the same numbers give the same identifiers, whatever the seed.
-func build(orgs, apis int, omitMCP bool) ([]*api, picker) {
-	list := make([]*api, apis)
-	weights := make([]float64, apis)
+func build(s Settings) ([]*api, picker) {
+	list := make([]*api, s.APIs)
+	weights := make([]float64, s.APIs)
 	kinds := slices.Clone(blueprints)
-	if omitMCP {
+	if s.OmitMCP {
 		kinds = slices.DeleteFunc(kinds, func(bp blueprint) bool { return bp.kind == mcp })
 	}
 	for i := range list {
 		bp := &kinds[i%len(kinds)]
 		round := i / len(kinds)
-		org := i % orgs
+		org := i % s.Organisations
 		name := organisationName(org)
 		a := &api{
 			blueprint: bp,
@@ -70,7 +68,7 @@ func build(orgs, apis int, omitMCP bool) ([]*api, picker) {
 			org:       identifier(24, "organisation", name),
 			title:     bp.name,
 			listen:    "/" + bp.slug + "/",
-			traced:    org == orgs-1,
+			traced:    org == s.Organisations-1,
 		}
 		if round > 0 {
 			a.id = identifier(32, "api", bp.slug, strconv.Itoa(round))
@@ -78,7 +76,7 @@ func build(orgs, apis int, omitMCP bool) ([]*api, picker) {
 			a.listen = fmt.Sprintf("/%s-%d/", bp.slug, round+1)
 		}
 		weights[i] = bp.weight / float64(round+1)
-		a.addCalls()
+		a.addCalls(s.PathVariants)
 		a.addConsumers(name)
 		a.addOutcomes()
 		list[i] = a
@@ -94,13 +92,14 @@ func organisationName(n int) string {
 	return name
 }
 
-func (a *api) addCalls() {
+// addCalls makes so many of each endpoint whose path varies.
+func (a *api) addCalls(variants int) {
 	var weights []float64
 	for i := range a.endpoints {
 		e := &a.endpoints[i]
 		shares := []float64{1}
 		if strings.Contains(e.path, "{") {
-			shares = zipf(pathVariants, 1.1)
+			shares = zipf(variants, 1.1)
 		}
 		for n, share := range shares {
 			path := concrete(e.path, n)
