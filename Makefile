@@ -11,8 +11,11 @@ REDIS ?= localhost:6379
 GOMEMLIMIT ?= 120MiB
 GOGC ?= 200
 
-# The micro benchmarks that `make bench` runs, and what tests may take.
+# The micro-benchmarks that `make bench` runs, and what else it is told, such as -only raw,nop or -pause 30s.
 BENCH ?= .
+BENCHFLAGS ?=
+
+# What tests may take.
 UNIT_TIMEOUT ?= 20m
 E2E_TIMEOUT ?= 20m
 
@@ -80,10 +83,10 @@ generate: $(LINTER) ## regenerate what mdatagen makes from metadata.yaml, and fo
 	$(LINTER) fmt
 
 .PHONY: bench
-bench: build $(FERRETDB) ## micro benchmarks, then throughput, memory and latency of the built binary
+bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, then the built binary beside its limits
 	@scripts/install-test-peers.sh
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
-	go run ./cmd/tykbench
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./... | tee bin/micro-benchmarks.txt
+	go run ./cmd/tykbench -micro bin/micro-benchmarks.txt -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' $(BENCHFLAGS)
 
 .PHONY: clean
 clean: ## remove what was built

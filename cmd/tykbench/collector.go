@@ -80,7 +80,7 @@ func (r *rig) collect(ctx context.Context, pipelines ...pipeline) (*collector, e
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path) //nolint:gosec // the collector
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+env("GOMEMLIMIT", "120MiB"), "GOGC="+env("GOGC", "200"))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+r.memLimit, "GOGC="+r.gogc)
 	var err error
 	c.Process, err = peers.StartProcess(cmd)
 	return c, err
@@ -141,11 +141,4 @@ func get(ctx context.Context, url string) (string, error) {
 		err = fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return string(body), err
-}
-
-func env(name, otherwise string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	return otherwise
 }

@@ -18,6 +18,9 @@ type options struct {
 	output   string
 	only     []string // keys of jobs; empty for all
 	profiles string   // directory
+	micro    string   // file
+	memLimit string   // the collector's GOMEMLIMIT
+	gogc     string   // the collector's GOGC
 	records  int64
 	mongo    int64
 	large    int64
@@ -39,6 +42,9 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.output, "output", filepath.Join("docs", "benchmarks.md"), "the file to write")
 	only := flags.String("only", "", "measure only these jobs, separated by commas: "+strings.Join(keys(), ", "))
 	flags.StringVar(&o.profiles, "profile-dir", "", "write CPU and allocation profiles of the collector of each run into this directory, which costs speed")
+	flags.StringVar(&o.memLimit, "gomemlimit", "", "the collector's GOMEMLIMIT; by default that of the environment, or else of the Makefile")
+	flags.StringVar(&o.gogc, "gogc", "", "the collector's GOGC, likewise")
+	flags.StringVar(&o.micro, "micro", "", "put the micro-benchmarks of this output of go test -bench into the report")
 	flags.Int64Var(&o.records, "records", 200_000, "records in a backlog")
 	flags.Int64Var(&o.mongo, "mongo-records", 20_000, "records in the backlog for MongoDB's protocol")
 	flags.Int64Var(&o.large, "large-records", 5000, "records in the backlog with large bodies")
@@ -48,6 +54,9 @@ func parse(args []string) (options, error) {
 	flags.Float64Var(&o.rate, "rate", 5000, "records per second for the latency")
 	flags.DurationVar(&o.duration, "duration", 20*time.Second, "how long the latency is measured")
 	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if err := o.tune(); err != nil {
 		return o, err
 	}
 	if *only != "" {

@@ -9,7 +9,15 @@ import (
 
 // write writes the report.
 func write(o options, jobs []job) error {
-	if err := os.WriteFile(o.output, []byte(report(o, jobs)), 0o644); err != nil { //nolint:gosec // a document for everyone
+	text := report(o, jobs)
+	if o.micro != "" {
+		section, err := microSection(o.micro)
+		if err != nil {
+			return err
+		}
+		text += section
+	}
+	if err := os.WriteFile(o.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document for everyone
 		return err
 	}
 	fmt.Println("\nwrote", o.output)
@@ -31,7 +39,7 @@ memory against the highest of all runs.
 
 Tyk Pump's figures are those of version 1.17, taken earlier on a machine of the same size with the same servers on it.
 
-`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), env("GOMEMLIMIT", "120MiB"), env("GOGC", "200"), o.runs)
+`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), o.memLimit, o.gogc, o.runs)
 	b.WriteString(table(rowsOf(jobs)))
 	for _, j := range jobs {
 		title := j.title()

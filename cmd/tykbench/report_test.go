@@ -54,6 +54,17 @@ func TestTheReportHasASectionForEachJob(t *testing.T) {
 	}
 }
 
+func TestTheCollectorIsTunedAsTheMakefileSays(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../../Makefile")
+	require.NoError(t, err)
+	for _, name := range []string{"GOMEMLIMIT", "GOGC"} {
+		assert.NotEmpty(t, makeVariable(string(makefile), name))
+	}
+	assert.Equal(t, "120MiB", makeVariable("REDIS ?= x\nGOMEMLIMIT ?= 120MiB\n", "GOMEMLIMIT"))
+	assert.Empty(t, makeVariable("REDIS ?= x\n", "GOGC"))
+}
+
 func TestMedian(t *testing.T) {
 	t.Parallel()
 	assert.InDelta(t, 2, median([]float64{3, 1, 2}), 0)
@@ -73,7 +84,8 @@ func TestAProcessIsMeasured(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	t.Parallel()
+	t.Setenv("GOMEMLIMIT", "90MiB")
+	t.Setenv("GOGC", "150")
 	for _, args := range [][]string{{"-memory", "x"}, {"-memory", "0"}, {"-runs", "0"}, {"-rate", "0"}, {"-pause", "-1s"}, {"-only", "raw,x"}} {
 		_, err := parse(args)
 		require.Error(t, err, args)
@@ -82,4 +94,5 @@ func TestOptionsAreChecked(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []int64{1, 2}, o.memory)
 	assert.Equal(t, []string{"raw", "nop"}, o.only)
+	assert.Equal(t, "90MiB 150", o.memLimit+" "+o.gogc)
 }

@@ -18,6 +18,8 @@ const tableName = "tyk_analytics"
 // needs it.
 type rig struct {
 	binary   string
+	memLimit string // the collector's GOMEMLIMIT
+	gogc     string // the collector's GOGC
 	profiles string // directory, empty for none
 	dir      string
 	run      string // names the measurement that is under way
@@ -41,7 +43,7 @@ func newRig(o options) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{binary: o.binary, profiles: o.profiles, dir: dir}
+	r := &rig{binary: o.binary, memLimit: o.memLimit, gogc: o.gogc, profiles: o.profiles, dir: dir}
 	if r.redis, err = peers.NewRedis(context.Background()); err != nil {
 		r.close()
 		return nil, err
