@@ -15,6 +15,9 @@ GOGC ?= 200
 BENCH ?= .
 BENCHFLAGS ?=
 
+# How long `make soak` takes.
+SOAK ?= 10m
+
 # What tests may take.
 UNIT_TIMEOUT ?= 20m
 E2E_TIMEOUT ?= 20m
@@ -87,6 +90,11 @@ bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, t
 	@scripts/install-test-peers.sh
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./... | tee bin/micro-benchmarks.txt
 	go run ./cmd/tykbench -micro bin/micro-benchmarks.txt -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' $(BENCHFLAGS)
+
+.PHONY: soak
+soak: build ## a steady 5,000 records/s into PostgreSQL for SOAK: memory and the like stay flat; writes docs/soak.md
+	@scripts/install-test-peers.sh
+	go run ./cmd/tykbench soak -duration '$(SOAK)' -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)'
 
 .PHONY: clean
 clean: ## remove what was built

@@ -19,8 +19,10 @@ import (
 // collector is a running one.
 type collector struct {
 	*peers.Process
-	pprof string // the address of its profiles; empty where there are none
-	// profiles is the beginning of the names of the files that profiles go to.
+	pprof   string // the address of its profiles; empty where there are none
+	metrics string // the address of its own metrics; empty where there are none
+	// profiles is the beginning of the names of the files that profiles go to; empty
+	// where none are written.
 	profiles string
 }
 
@@ -41,49 +43,69 @@ exporters:
 {{- end}}
 {{- with .Pprof}}
 extensions:
-  pprof: {endpoint: "{{.}}", save_to_file: "{{$.Profiles}}.cpu.pprof"}
+  pprof: {endpoint: "{{.}}"{{with $.Profiles}}, save_to_file: "{{.}}.cpu.pprof"{{end}}}
 {{- end}}
 service:
 {{- with .Pprof}}
   extensions: [pprof]
 {{- end}}
   telemetry:
-    metrics: {level: none}
+    metrics: {{if .Host}}{readers: [{pull: {exporter: {prometheus: {host: "{{.Host}}", port: {{.Port}}}}}}]}{{else}}{level: none}{{end}}
   pipelines:
 {{- range $i, $_ := .Pipelines}}
     {{.Signal}}/{{$i}}: {receivers: [tykredis/{{$i}}], processors: [{{.Processors}}], exporters: [{{.Exporter}}/{{$i}}]}
 {{- end}}
 `))
 
-// collect starts the collector, as make run does.
+// collect starts the collector, as make run does, but without metrics of its own.
 func (r *rig) collect(ctx context.Context, pipelines ...pipeline) (*collector, error) {
 	c := &collector{}
 	if r.profiles != "" {
-		port, err := peers.FreePort()
-		if err != nil {
+		c.profiles = filepath.Join(r.profiles, r.run)
+		if err := freeAddress(&c.pprof); err != nil {
 			return nil, err
 		}
-		c.pprof, c.profiles = peers.Address(port), filepath.Join(r.profiles, r.run)
 	}
+	return c, r.start(ctx, c, pipelines)
+}
+
+// collectWatched starts it with its own metrics, and with what tells of its memory.
+func (r *rig) collectWatched(ctx context.Context, pipelines ...pipeline) (*collector, error) {
+	c := &collector{}
+	if err := errors.Join(freeAddress(&c.pprof), freeAddress(&c.metrics)); err != nil {
+		return nil, err
+	}
+	return c, r.start(ctx, c, pipelines)
+}
+
+func freeAddress(address *string) error {
+	port, err := peers.FreePort()
+	*address = peers.Address(port)
+	return err
+}
+
+// start runs the collector with the addresses that have been chosen.
+func (r *rig) start(ctx context.Context, c *collector, pipelines []pipeline) error {
 	type shown struct{ Signal, Receiver, Processors, Exporter, Config string }
 	var list []shown
 	for _, p := range pipelines {
 		list = append(list, shown{p.signal, p.receiver, p.processors, p.exporter, p.config})
 	}
 	var text strings.Builder
-	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles}
+	host, port, _ := strings.Cut(c.metrics, ":")
+	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles, "Host": host, "Port": port}
 	if err := configuration.Execute(&text, data); err != nil {
-		return nil, err
+		return err
 	}
 	path := filepath.Join(r.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
-		return nil, err
+		return err
 	}
 	cmd := exec.CommandContext(ctx, r.binary, "--config", path) //nolint:gosec // the collector
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT="+r.memLimit, "GOGC="+r.gogc)
 	var err error
 	c.Process, err = peers.StartProcess(cmd)
-	return c, err
+	return err
 }
 
 // ready waits until it has started.
@@ -105,7 +127,7 @@ func (c *collector) failed() error {
 
 // finish ends it, after its allocations were written where profiles are wanted.
 func (c *collector) finish(ctx context.Context) error {
-	if c.pprof != "" {
+	if c.profiles != "" {
 		if err := c.allocations(ctx); err != nil {
 			return err
 		}

@@ -33,17 +33,11 @@ type options struct {
 
 func parse(args []string) (options, error) {
 	flags := flag.NewFlagSet("tykbench", flag.ContinueOnError)
-	binary := os.Getenv("OTELCOL_TYK_BINARY")
-	if binary == "" {
-		binary = filepath.Join("bin", "otelcol-tyk")
-	}
 	var o options
-	flags.StringVar(&o.binary, "binary", binary, "the built collector")
+	o.collectorFlags(flags)
 	flags.StringVar(&o.output, "output", filepath.Join("docs", "benchmarks.md"), "the file to write")
 	only := flags.String("only", "", "measure only these jobs, separated by commas: "+strings.Join(keys(), ", "))
 	flags.StringVar(&o.profiles, "profile-dir", "", "write CPU and allocation profiles of the collector of each run into this directory, which costs speed")
-	flags.StringVar(&o.memLimit, "gomemlimit", "", "the collector's GOMEMLIMIT; by default that of the environment, or else of the Makefile")
-	flags.StringVar(&o.gogc, "gogc", "", "the collector's GOGC, likewise")
 	flags.StringVar(&o.micro, "micro", "", "put the micro-benchmarks of this output of go test -bench into the report")
 	flags.Int64Var(&o.records, "records", 200_000, "records in a backlog")
 	flags.Int64Var(&o.mongo, "mongo-records", 20_000, "records in the backlog for MongoDB's protocol")
@@ -78,4 +72,15 @@ func parse(args []string) (options, error) {
 		return o, errors.New("-records, -mongo-records, -large-records, -runs, -rate and -duration must be above 0, -pause not below")
 	}
 	return o, nil
+}
+
+// collectorFlags are those of the collector itself.
+func (o *options) collectorFlags(flags *flag.FlagSet) {
+	binary := os.Getenv("OTELCOL_TYK_BINARY")
+	if binary == "" {
+		binary = filepath.Join("bin", "otelcol-tyk")
+	}
+	flags.StringVar(&o.binary, "binary", binary, "the built collector")
+	flags.StringVar(&o.memLimit, "gomemlimit", "", "the collector's GOMEMLIMIT; by default that of the environment, or else of the Makefile")
+	flags.StringVar(&o.gogc, "gogc", "", "the collector's GOGC, likewise")
 }

@@ -33,16 +33,27 @@ func processorTime(pid int) (time.Duration, error) {
 }
 
 // peakMemory is the most resident memory that a process had, in bytes.
-func peakMemory(pid int) (int64, error) {
+func peakMemory(pid int) (int64, error) { return statusBytes(pid, "VmHWM:") }
+
+// residentMemory is what it has now.
+func residentMemory(pid int) (int64, error) { return statusBytes(pid, "VmRSS:") }
+
+func statusBytes(pid int, field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kibibytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
 			return kibibytes * 1024, err
 		}
 	}
-	return 0, fmt.Errorf("peak memory of %d: the kernel does not tell", pid)
+	return 0, fmt.Errorf("memory of %d: the kernel does not tell %s", pid, field)
+}
+
+// openFiles counts a process' file descriptors.
+func openFiles(pid int) (int64, error) {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	return int64(len(entries)), err
 }

@@ -20,6 +20,7 @@ var (
 	mebibytes          = unit{"peak memory, MiB", decimals(0)}
 	megabytesPerSecond = unit{"MB/s of entries", decimals(0)}
 	share              = unit{"share of the limit", decimals(2)}
+	count              = unit{"", decimals(0)}
 	milliseconds       = unit{"ms", decimals(0)}
 )
 

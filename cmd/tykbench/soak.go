@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
+)
+
+// soak is a long run at a steady rate, and what it showed.
+type soak struct {
+	options
+	interval time.Duration
+
+	samples []sample
+	pushed  int64
+	took    time.Duration
+	peak    int64
+	latency latency
+}
+
+// runSoak is the command "soak".
+func runSoak(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("tykbench soak", flag.ContinueOnError)
+	var s soak
+	s.collectorFlags(flags)
+	flags.StringVar(&s.output, "output", filepath.Join("docs", "soak.md"), "the file to write")
+	flags.Float64Var(&s.rate, "rate", 5000, "records per second")
+	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "how long it takes")
+	flags.DurationVar(&s.interval, "interval", 3*time.Second, "how often it is looked at the collector and Redis")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if s.rate <= 0 || s.interval <= 0 || s.duration < 9*s.interval {
+		return errors.New("-rate and -interval must be above 0, and -duration at least nine intervals, three a third")
+	}
+	if err := s.tune(); err != nil {
+		return err
+	}
+	rig, err := newRig(s.options)
+	if err != nil {
+		return err
+	}
+	defer rig.close()
+	if err := s.measure(ctx, rig); err != nil {
+		return err
+	}
+	text, grown := s.report()
+	if text == "" {
+		return grown
+	}
+	fmt.Print("\n", text)
+	if err := os.WriteFile(s.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document for everyone
+		return err
+	}
+	fmt.Println("\nwrote", s.output)
+	return grown
+}
+
+// soaked is a PostgreSQL in which each record can be told from all others.
+type soaked struct{ *postgres }
+
+func (soaked) traffic() (traffic.Settings, traffic.Serializer) {
+	chosen := traffic.DefaultSettings()
+	chosen.OmitMCP, chosen.Marker = true, "soak"
+	return chosen, traffic.Msgpack
+}
+
+// check fails unless each record is there, once.
+func (s soaked) check(ctx context.Context, want int64) error {
+	conn, err := pgx.Connect(ctx, s.database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var rows, distinct int64
+	err = conn.QueryRow(ctx, "SELECT count(*), count(DISTINCT useragent) FROM "+tableName+" WHERE useragent LIKE '% run/soak/%'").Scan(&rows, &distinct)
+	if err == nil && (rows != want || distinct != want) {
+		err = fmt.Errorf("the table has %d rows of %d records, not one each of %d", rows, distinct, want)
+	}
+	return err
+}
+
+// measure pushes, and takes samples all the while.
+func (s *soak) measure(ctx context.Context, r *rig) error {
+	p, err := r.openPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	to := soaked{p}
+	if err := r.fresh(ctx, to); err != nil {
+		return err
+	}
+	c, err := r.collectWatched(ctx, to.pipeline())
+	if err != nil {
+		return err
+	}
+	defer c.Kill()
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	want := make([]int64, 1)
+	if err := s.push(ctx, r, c, to, want); err != nil {
+		return err
+	}
+	s.pushed = want[0]
+	err = await(ctx, time.Second, time.Minute, "the last record", func() (bool, error) {
+		stored, err := to.count(ctx, tableName)
+		return stored >= want[0], err
+	})
+	if err != nil {
+		return err
+	}
+	if s.peak, err = peakMemory(c.PID()); err != nil {
+		return err
+	}
+	if err := c.finish(ctx); err != nil {
+		return err
+	}
+	if err := to.check(ctx, want[0]); err != nil {
+		return err
+	}
+	return to.readLatency(ctx, &s.latency)
+}
+
+// push pushes while watch looks on.
+func (s *soak) push(ctx context.Context, r *rig, c *collector, to destination, want []int64) error {
+	gateway, err := r.gateway(want, to)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = gateway.Close() }()
+	pushing, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan error, 1)
+	go func() {
+		err := s.watch(pushing, r, c)
+		if err != nil {
+			stop()
+		}
+		watched <- err
+	}()
+	start := time.Now()
+	err = gateway.Run(pushing, s.rate, s.duration)
+	s.took = time.Since(start)
+	stop()
+	return errors.Join(err, <-watched, ctx.Err())
+}
+
+// watch takes samples until the end of ctx.
+func (s *soak) watch(ctx context.Context, r *rig, c *collector) error {
+	ticker := time.NewTicker(s.interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		one, err := r.sample(ctx, c)
+		if ctx.Err() != nil { // cut off in the middle
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("take a sample: %w", err)
+		}
+		s.samples = append(s.samples, one)
+		if len(s.samples)%20 == 1 {
+			fmt.Println(one)
+		}
+	}
+}
