@@ -90,7 +90,13 @@ type booking struct {
 	one     Counter
 	counted bool // the record, in some family
 	tally   Tally
-	free    []Counter
+	free    []counterRoom
+}
+
+// counterRoom is what a new value takes.
+type counterRoom struct {
+	counted
+	own Counter
 }
 
 // ledgerKey names what becomes a group.
@@ -109,13 +115,7 @@ type ledger struct {
 	records  Indices
 	expireAt time.Time
 	total    Counter
-	counters map[key]counted
-}
-
-// counted is where a value is counted; several share a counter that is folded.
-type counted struct {
-	*Counter
-	folded bool
+	counters counters
 }
 
 func (b *booking) bookLog(log plog.LogRecord) {
@@ -160,7 +160,7 @@ func (b *booking) find(family Family, uid analytics.UID) *ledger {
 	}
 	l := b.ledgers[k]
 	if l == nil {
-		l = &ledger{ledgerKey: k, start: start, counters: map[key]counted{}}
+		l = &ledger{ledgerKey: k, start: start, counters: counters{}}
 		b.ledgers[k] = l
 	}
 	b.recent[family] = l
@@ -184,26 +184,7 @@ func (b *booking) book(family Family, uid analytics.UID) {
 		return
 	}
 	l.total.Add(&b.one, Total)
-	b.add(l, r.APIID != "", key{dimension: APIID, a: r.APIID}, r.APIName)
-	if r.ResponseCode >= firstError {
-		b.add(l, true, key{dimension: Errors, number: r.ResponseCode}, "")
-	}
-	b.add(l, r.APIVersion != "", key{dimension: Versions, a: r.APIID, b: r.APIVersion}, "")
-	b.add(l, r.APIKey != "", key{dimension: APIKeys, a: r.APIKey}, r.Alias)
-	b.add(l, r.OauthID != "", key{dimension: OauthIDs, a: r.OauthID}, "")
-	b.add(l, r.Geo.CountryISOCode != "", key{dimension: Geo, a: r.Geo.CountryISOCode}, "")
-	if !b.ignored[Tags] {
-		for _, tag := range r.Tags {
-			counted := b.settings.countedTag(tag, family)
-			b.add(l, counted != "", key{dimension: Tags, a: counted}, "")
-		}
-	}
-	if r.TrackPath || b.settings.TrackAllPaths && family == Requests {
-		b.add(l, true, key{dimension: Endpoints, a: r.Path}, "")
-		b.add(l, r.APIKey != "", key{dimension: KeyEndpoints, a: r.APIKey, b: r.APIID, c: r.Path}, "")
-		b.add(l, r.OauthID != "", key{dimension: OauthEndpoints, a: r.OauthID, b: r.APIID, c: r.Path}, "")
-		b.add(l, true, key{dimension: APIEndpoints, a: r.APIID, b: r.APIVersion, c: r.Path}, "")
-	}
+	b.bookRequest(l)
 	switch family {
 	case Graph:
 		b.bookGraph(l)
@@ -213,12 +194,39 @@ func (b *booking) book(family Family, uid analytics.UID) {
 	}
 }
 
+// bookRequest counts what all requests have.
+func (b *booking) bookRequest(l *ledger) {
+	r := &b.record
+	api, version, apiKey, oauth := hashText(r.APIID), hashText(r.APIVersion), hashText(r.APIKey), hashText(r.OauthID)
+	b.add(l, r.APIID != "", key{dimension: APIID, a: r.APIID}, api, r.APIName)
+	if r.ResponseCode >= firstError {
+		b.add(l, true, key{dimension: Errors, number: r.ResponseCode}, hash(r.ResponseCode), "") //nolint:gosec // any 64 bits will do
+	}
+	b.add(l, r.APIVersion != "", key{dimension: Versions, a: r.APIID, b: r.APIVersion}, api.with(version), "")
+	b.add(l, r.APIKey != "", key{dimension: APIKeys, a: r.APIKey}, apiKey, r.Alias)
+	b.add(l, r.OauthID != "", key{dimension: OauthIDs, a: r.OauthID}, oauth, "")
+	b.addText(l, Geo, r.Geo.CountryISOCode)
+	if !b.ignored[Tags] {
+		for _, tag := range r.Tags {
+			b.addText(l, Tags, b.settings.countedTag(tag, l.family))
+		}
+	}
+	if r.TrackPath || b.settings.TrackAllPaths && l.family == Requests {
+		path := hashText(r.Path)
+		b.add(l, true, key{dimension: Endpoints, a: r.Path}, path, "")
+		b.add(l, r.APIKey != "", key{dimension: KeyEndpoints, a: r.APIKey, b: r.APIID, c: r.Path}, apiKey.with(api).with(path), "")
+		b.add(l, r.OauthID != "", key{dimension: OauthEndpoints, a: r.OauthID, b: r.APIID, c: r.Path}, oauth.with(api).with(path), "")
+		b.add(l, true, key{dimension: APIEndpoints, a: r.APIID, b: r.APIVersion, c: r.Path}, api.with(version).with(path), "")
+	}
+}
+
 // bookNetwork counts a second of a TCP API: its traffic is no request (contract:
 // aggregates, section 1.4).
 func (b *booking) bookNetwork(l *ledger) {
 	n := b.record.Network
 	b.one.BytesIn, b.one.BytesOut = n.BytesIn, n.BytesOut
-	b.add(l, b.record.APIID != "", key{dimension: APIID, a: b.record.APIID}, b.record.APIName)
+	api := b.record.APIID
+	b.add(l, api != "", key{dimension: APIID, a: api}, hashText(api), b.record.APIName)
 	b.one.OpenConnections, b.one.ClosedConnections = n.OpenConnections, n.ClosedConnections
 	l.total.Add(&b.one, Total)
 }
@@ -232,34 +240,45 @@ func (b *booking) bookGraph(l *ledger) {
 		b.one.Success--
 	}
 	for name, fields := range g.Types {
-		b.add(l, true, key{dimension: Types, a: name}, "")
+		of := hashText(name)
+		b.add(l, true, key{dimension: Types, a: name}, of, "")
 		for _, field := range fields {
-			b.add(l, true, key{dimension: Fields, a: name, b: field}, "")
+			b.add(l, true, key{dimension: Fields, a: name, b: field}, of.with(hashText(field)), "")
 		}
 	}
-	b.add(l, true, key{dimension: Operation, a: g.OperationType.Name()}, "")
+	operation := g.OperationType.Name()
+	b.add(l, true, key{dimension: Operation, a: operation}, hashText(operation), "")
 	for _, field := range g.RootFields {
-		b.add(l, true, key{dimension: RootFields, a: field}, "")
+		b.add(l, true, key{dimension: RootFields, a: field}, hashText(field), "")
 	}
 }
 
 func (b *booking) bookMCP(l *ledger) {
 	m := &b.record.MCP
-	b.add(l, m.JSONRPCMethod != "", key{dimension: Methods, a: m.JSONRPCMethod}, "")
-	b.add(l, m.PrimitiveType != "", key{dimension: Primitives, a: m.PrimitiveType}, "")
-	b.add(l, m.PrimitiveName != "", key{dimension: Names, a: m.PrimitiveType, b: m.PrimitiveName}, "")
+	b.addText(l, Methods, m.JSONRPCMethod)
+	b.addText(l, Primitives, m.PrimitiveType)
+	b.add(l, m.PrimitiveName != "", key{dimension: Names, a: m.PrimitiveType, b: m.PrimitiveName},
+		hashText(m.PrimitiveType).with(hashText(m.PrimitiveName)), "")
 }
 
-// add counts the record for a value that is there; human names it for people where
-// the value does not.
-func (b *booking) add(l *ledger, there bool, k key, human string) {
+// addText counts the record for a value of one text, if it is there.
+func (b *booking) addText(l *ledger, d Dimension, text string) {
+	if text != "" {
+		b.add(l, true, key{dimension: d, a: text}, hashText(text), "")
+	}
+}
+
+// add counts the record for a value that is there; h is the hash of its texts, and
+// human names it for people where the value does not.
+func (b *booking) add(l *ledger, there bool, k key, h hash, human string) {
 	if !there || b.ignored[k.dimension] {
 		return
 	}
-	c, known := l.counters[k]
-	if !known {
-		c = b.counter(l, k)
-		l.counters[k] = c
+	h = h.with(hash(k.dimension))
+	c := l.counters.get(&k, h)
+	if c == nil {
+		c = b.counter(l, &k)
+		l.counters.put(h, c)
 	}
 	b.one.Identifier, b.one.HumanIdentifier = c.Identifier, c.HumanIdentifier
 	switch {
@@ -278,25 +297,27 @@ func (b *booking) add(l *ledger, there bool, k key, human string) {
 }
 
 // counter makes the counter of a value that the chunk has not met yet.
-func (b *booking) counter(l *ledger, k key) counted {
-	folded := !b.budget.admits(l.budgetKey(k.dimension), k)
-	if folded {
-		k = otherKey(k.dimension)
-		if c, known := l.counters[k]; known {
-			return c
-		}
-	}
+func (b *booking) counter(l *ledger, k *key) *counted {
 	if len(b.free) == 0 {
 		const atOnce = 64
-		b.free = make([]Counter, atOnce)
+		b.free = make([]counterRoom, atOnce)
 	}
-	c := counted{Counter: &b.free[0], folded: folded}
+	room := &b.free[0]
 	b.free = b.free[1:]
-	_, value := k.encode()
-	c.Identifier, c.HumanIdentifier = k.names(value)
-	if folded {
-		l.counters[k] = c
+	c := &room.counted
+	c.key, c.Counter = *k, &room.own
+	named := *k
+	if c.folded = !b.budget.admits(l.budgetKey(k.dimension), *k); c.folded {
+		named = otherKey(k.dimension)
+		h := hash(0).with(hash(k.dimension))
+		if other := l.counters.get(&named, h); other != nil {
+			c.Counter = other.Counter
+			return c
+		}
+		l.counters.put(h, &counted{Counter: c.Counter, key: named, folded: true})
 	}
+	_, value := named.encode()
+	c.Identifier, c.HumanIdentifier = named.names(value)
 	return c
 }
 
@@ -332,12 +353,12 @@ func (b *booking) close(l *ledger) Group {
 		Rollups: make([]Rollup, 0, len(l.counters)+1),
 	}
 	g.Rollups = append(g.Rollups, Rollup{Dimension: Total, Value: "total", Counter: l.total})
-	for k, c := range l.counters {
-		if c.folded && !k.other {
+	for c := range l.counters.all {
+		if c.folded && !c.key.other {
 			continue // counted under the key that stands for all of them
 		}
-		owner, value := k.encode()
-		g.Rollups = append(g.Rollups, Rollup{Dimension: k.dimension, Owner: owner, Value: value, Counter: *c.Counter})
+		owner, value := c.key.encode()
+		g.Rollups = append(g.Rollups, Rollup{Dimension: c.key.dimension, Owner: owner, Value: value, Counter: *c.Counter})
 	}
 	g.Rollups = mergeEqual(g.Rollups)
 	if b.budget.alert(l.budgetKey(Tags)) {

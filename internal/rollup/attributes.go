@@ -3,9 +3,8 @@ package rollup
 import (
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/xpdata"
-
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // ScopeName is the instrumentation scope of rollups.
@@ -51,23 +50,23 @@ const (
 )
 
 // attributes builds a map without looking for duplicates; zero values are left out.
-type attributes struct{ xpdata.MapBuilder }
+type attributes struct{ slab.Builder }
 
 func (b *attributes) str(key, value string) {
 	if value != "" {
-		b.AppendEmpty(key).SetStr(value)
+		b.Str(key, value)
 	}
 }
 
 func (b *attributes) int(key string, value int64) {
 	if value != 0 {
-		b.AppendEmpty(key).SetInt(value)
+		b.Int(key, value)
 	}
 }
 
 // instant leaves the zero time out.
 func (b *attributes) instant(key string, t time.Time) {
 	if !t.IsZero() {
-		analytics.SetInstant(b.AppendEmpty(key), t)
+		analytics.SetInstant(b.Empty(key), t)
 	}
 }

@@ -7,24 +7,29 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // AppendLogs adds groups to logs in the form that the package's comment describes.
 // version is that of the scope. The log records share the memory of the texts.
 func AppendLogs(logs plog.Logs, version string, groups []Group) {
 	logs.ResourceLogs().EnsureCapacity(logs.ResourceLogs().Len() + len(groups))
+	rollups := 0
 	for i := range groups {
-		groups[i].toLogs(logs.ResourceLogs().AppendEmpty(), version)
+		rollups += len(groups[i].Rollups)
+	}
+	room := slab.New(rollups)
+	for i := range groups {
+		groups[i].toLogs(room, logs.ResourceLogs().AppendEmpty(), version)
 	}
 }
 
-func (g *Group) toLogs(to plog.ResourceLogs, version string) {
+func (g *Group) toLogs(room *slab.Slab, to plog.ResourceLogs, version string) {
 	analytics.StampResource(to.Resource())
-	var b attributes
 	const most = 14
-	b.EnsureCapacity(most)
+	b := attributes{room.Map(most)}
 	for key, value := range to.Resource().Attributes().All() {
-		value.CopyTo(b.AppendEmpty(key))
+		value.CopyTo(b.Empty(key))
 	}
 	b.str(AttrFamily, g.Family.String())
 	b.str(AttrSettings, g.Settings)
@@ -35,11 +40,11 @@ func (g *Group) toLogs(to plog.ResourceLogs, version string) {
 	b.str(AttrZone, g.Bucket.Location().String())
 	b.str(AttrSegment, g.Segment)
 	if g.Segment != "" {
-		b.AppendEmpty(AttrRecords).SetEmptyBytes().FromRaw(g.Records.encode())
+		b.Empty(AttrRecords).SetEmptyBytes().FromRaw(g.Records.encode())
 	}
 	b.int(AttrCount, int64(len(g.Rollups)))
 	b.instant(analytics.AttrExpireAt, g.ExpireAt)
-	b.UnsafeIntoMap(to.Resource().Attributes())
+	b.Into(to.Resource().Attributes())
 
 	scope := to.ScopeLogs().AppendEmpty()
 	scope.Scope().SetName(ScopeName)
@@ -51,23 +56,22 @@ func (g *Group) toLogs(to plog.ResourceLogs, version string) {
 		record := records.AppendEmpty()
 		record.SetTimestamp(timestamp)
 		record.SetEventName(analytics.EventRollup)
-		g.Rollups[i].toLog(record)
+		g.Rollups[i].toLog(room, record)
 	}
 }
 
-func (r *Rollup) toLog(to plog.LogRecord) {
+func (r *Rollup) toLog(room *slab.Slab, to plog.LogRecord) {
 	c := &r.Counter
-	var b attributes
 	const most = 22
-	b.EnsureCapacity(most)
+	b := attributes{room.Map(most)}
 	b.str(AttrDimension, r.Dimension.String())
 	b.str(AttrOwner, r.Owner)
 	b.str(AttrValue, r.Value)
 	if c.Identifier != r.Value {
-		b.AppendEmpty(AttrIdentifier).SetStr(c.Identifier)
+		b.Str(AttrIdentifier, c.Identifier)
 	}
 	if c.HumanIdentifier != c.Identifier {
-		b.AppendEmpty(AttrHumanIdentifier).SetStr(c.HumanIdentifier)
+		b.Str(AttrHumanIdentifier, c.HumanIdentifier)
 	}
 	b.int(AttrHits, c.Hits)
 	b.int(AttrSuccess, c.Success)
@@ -85,15 +89,14 @@ func (r *Rollup) toLog(to plog.LogRecord) {
 	b.int(AttrBytesOut, c.BytesOut)
 	b.instant(AttrLastTime, c.LastTime)
 	if len(c.Codes) > 0 {
-		var codes attributes
-		codes.EnsureCapacity(len(c.Codes))
+		codes := room.Map(len(c.Codes))
 		for _, code := range c.Codes {
-			codes.AppendEmpty(strconv.FormatInt(code.Code, 10)).SetInt(code.Count)
+			codes.Int(strconv.FormatInt(code.Code, 10), code.Count)
 		}
-		codes.UnsafeIntoMap(b.AppendEmpty(AttrCodes).SetEmptyMap())
+		codes.Into(b.Empty(AttrCodes).SetEmptyMap())
 	}
 	if c.Latencies != nil {
-		b.AppendEmpty(AttrLatencies).SetEmptyBytes().FromRaw(c.Latencies.encode())
+		b.Empty(AttrLatencies).SetEmptyBytes().FromRaw(c.Latencies.encode())
 	}
-	b.UnsafeIntoMap(to.Attributes())
+	b.Into(to.Attributes())
 }
