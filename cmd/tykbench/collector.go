@@ -143,7 +143,7 @@ func (c *collector) allocations(ctx context.Context) error {
 	}
 	body, err := get(ctx, "http://"+c.pprof+"/debug/pprof/allocs")
 	if err == nil {
-		_, err = io.WriteString(file, body)
+		_, err = file.WriteString(body)
 	}
 	return errors.Join(err, file.Close())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 )
 
 // groupsJob drains one list into two destinations, each in a group of its own, in one
@@ -73,7 +74,7 @@ func (j *groupsJob) section() string {
 	lines := [][]string{{"run", "PostgreSQL alone", j.second + " alone", "both", "share of the slower one alone", "CPU a record, both", "peak memory, both"}, nil}
 	for i, run := range j.runs {
 		lines = append(lines, []string{
-			fmt.Sprint(i + 1), thousands(run.first.perSecond()) + "/s", thousands(run.second.perSecond()) + "/s", thousands(run.both.perSecond()) + "/s",
+			strconv.Itoa(i + 1), thousands(run.first.perSecond()) + "/s", thousands(run.second.perSecond()) + "/s", thousands(run.both.perSecond()) + "/s",
 			fmt.Sprintf("%.2f", run.share()), fmt.Sprintf("%.2f µs", run.both.microseconds()), fmt.Sprintf("%.0f MiB", run.both.mebibytes()),
 		})
 	}

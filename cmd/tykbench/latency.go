@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,7 +64,7 @@ func (j *latencyJob) rows() []row {
 func (j *latencyJob) section() string {
 	lines := [][]string{{"run", "rows", "p50", "p95", "p99", "longest", "the collector's CPU"}, nil}
 	for i, l := range j.runs {
-		line := []string{fmt.Sprint(i + 1), thousands(float64(l.records))}
+		line := []string{strconv.Itoa(i + 1), thousands(float64(l.records))}
 		for _, d := range []time.Duration{l.p50, l.p95, l.p99, l.longest} {
 			line = append(line, fmt.Sprintf("%d ms", d.Milliseconds()))
 		}
@@ -120,7 +121,8 @@ func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration)
 	if err := c.finish(ctx); err != nil {
 		return l, err
 	}
-	return l, to.readLatency(ctx, &l)
+	err = to.readLatency(ctx, &l)
+	return l, err
 }
 
 func (p *postgres) readLatency(ctx context.Context, l *latency) error {

@@ -27,6 +27,10 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	micros, err := microSection(o.micro)
+	if err != nil {
+		return err
+	}
 	rig, err := newRig(o)
 	if err != nil {
 		return err
@@ -37,7 +41,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Print("\n", table(rowsOf(jobs)))
-	return write(o, jobs)
+	return write(o, jobs, micros)
 }
 
 // measure runs all jobs in turn, again and again, so that each sees the machine at its

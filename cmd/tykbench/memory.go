@@ -40,7 +40,7 @@ func (j *memoryJob) rows() []row {
 	for i, n := range j.backlogs {
 		rows[i] = row{
 			job: j.title(), unit: mebibytes.named("MiB with " + thousands(float64(n)) + " records"),
-			values: each(j.drains[i], drain.mebibytes), goal: neverAbove(200),
+			values: each(j.drains[i], drain.mebibytes), goal: memoryBound,
 		}
 		if i == 0 {
 			rows[i].pump = "2.8 to 3.5 kB a waiting record"

@@ -7,17 +7,9 @@ import (
 	"strings"
 )
 
-// write writes the report.
-func write(o options, jobs []job) error {
-	text := report(o, jobs)
-	if o.micro != "" {
-		section, err := microSection(o.micro)
-		if err != nil {
-			return err
-		}
-		text += section
-	}
-	if err := os.WriteFile(o.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document for everyone
+// write writes the report, with the section of micro-benchmarks at its end.
+func write(o options, jobs []job, micros string) error {
+	if err := os.WriteFile(o.output, []byte(report(o, jobs)+micros), 0o644); err != nil { //nolint:gosec // a document for everyone
 		return err
 	}
 	fmt.Println("\nwrote", o.output)
@@ -32,14 +24,14 @@ Made by `+"`make bench`"+` (`+"`go run ./cmd/tykbench`"+`) on one machine that r
 %d processors, %s/%s, %s. The collector is the built binary with `+"`GOMEMLIMIT=%s GOGC=%s`"+`, as `+"`make run`"+` sets them;
 a commit is on disk in every store; no table has an index. Records are realistic, in msgpack unless said otherwise.
 
-Medians of %d runs, the jobs in turn. The time is from the claim of the list to the last acknowledgement, the CPU time is
+Medians of %d runs (the lowest and the highest in parentheses), the jobs in turn, with a pause of %s before each. The time is from the claim of the list to the last acknowledgement, the CPU time is
 the collector's in that time, the peak is resident memory since its start. Limits are measured in the same run, and shares
 of them pair by pair: speeds vary with the machine, shares vary less. What is to be reached is held against the median, peak
 memory against the highest of all runs.
 
 Tyk Pump's figures are those of version 1.17, taken earlier on a machine of the same size with the same servers on it.
 
-`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), o.memLimit, o.gogc, o.runs)
+`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), o.memLimit, o.gogc, o.runs, o.pause)
 	b.WriteString(table(rowsOf(jobs)))
 	for _, j := range jobs {
 		title := j.title()

@@ -35,7 +35,7 @@ func TestTheTableTellsMediansRangesAndVerdicts(t *testing.T) {
 func TestOneRunAboveABoundOfMemoryIsTooMany(t *testing.T) {
 	t.Parallel()
 	assert.True(t, atMost(200).reached([]float64{100, 100, 300}))
-	assert.False(t, neverAbove(200).reached([]float64{100, 100, 300}))
+	assert.False(t, memoryBound.reached([]float64{100, 100, 300}))
 }
 
 func TestTheReportHasASectionForEachJob(t *testing.T) {

@@ -122,7 +122,7 @@ func newRollupsJob(o options, everyPath bool, key, title, about string) job {
 			return []row{
 				{unit: perSecond, pump: "24,000", values: each(j.drains, drain.perSecond), goal: atLeast(200_000)},
 				{unit: microseconds, pump: "48", values: each(j.drains, drain.microseconds), goal: atMost(5)},
-				{unit: mebibytes, pump: "1,024", values: each(j.drains, drain.mebibytes), goal: neverAbove(200)},
+				{unit: mebibytes, pump: "1,024", values: each(j.drains, drain.mebibytes), goal: memoryBound},
 			}
 		},
 	}

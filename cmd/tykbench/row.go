@@ -52,8 +52,8 @@ func atLeast(bound float64) goal { return goal{bound: bound} }
 
 func atMost(bound float64) goal { return goal{bound: bound, atMost: true} }
 
-// neverAbove is for what may not happen in any run.
-func neverAbove(bound float64) goal { return goal{bound: bound, atMost: true, highest: true} }
+// memoryBound is the peak memory in MiB that no run may exceed.
+var memoryBound = goal{bound: 200, atMost: true, highest: true}
 
 func (g goal) reached(values []float64) bool {
 	value := median(values)

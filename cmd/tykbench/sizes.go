@@ -40,7 +40,7 @@ func sizedJob(key, title string, records int64, settings traffic.Settings, wire 
 		},
 		judge: func(j *storeJob) []row {
 			return []row{
-				{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: neverAbove(200)},
+				{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: memoryBound},
 				{unit: megabytesPerSecond, values: each(j.drains, drain.megabytesPerSecond)},
 				{unit: perSecond, values: each(j.drains, drain.perSecond)},
 			}

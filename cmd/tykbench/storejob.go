@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -99,7 +100,7 @@ func (j *storeJob) section() string {
 	}
 	lines := [][]string{head, nil}
 	for i, d := range j.drains {
-		line := []string{fmt.Sprint(i + 1), thousands(d.perSecond()), fmt.Sprintf("%.2f µs", d.microseconds()), thousands(d.perProcessorSecond()), fmt.Sprintf("%.0f MiB", d.mebibytes())}
+		line := []string{strconv.Itoa(i + 1), thousands(d.perSecond()), fmt.Sprintf("%.2f µs", d.microseconds()), thousands(d.perProcessorSecond()), fmt.Sprintf("%.0f MiB", d.mebibytes())}
 		if len(j.limits) > 0 {
 			line = append(line, thousands(j.limits[i]), fmt.Sprintf("%.2f", j.shares()[i]))
 		}

@@ -20,7 +20,7 @@ func rawJob(o options) job {
 				{unit: perSecond, pump: "25,000", values: each(j.drains, drain.perSecond), limits: j.limits, goal: atLeast(140_000)},
 				{unit: share, values: j.shares(), goal: atLeast(0.75)},
 				{unit: microseconds, pump: "35", values: each(j.drains, drain.microseconds), goal: atMost(6.5)},
-				{unit: mebibytes, pump: "900", values: each(j.drains, drain.mebibytes), goal: neverAbove(200)},
+				{unit: mebibytes, pump: "900", values: each(j.drains, drain.mebibytes), goal: memoryBound},
 			}
 		},
 	}
@@ -38,7 +38,7 @@ func nopJob(o options) job {
 			return []row{
 				{unit: perProcessorSecond, pump: "118,000", values: each(j.drains, drain.perProcessorSecond), limits: limits, goal: atLeast(400_000)},
 				{unit: perSecond, values: each(j.drains, drain.perSecond)},
-				{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: neverAbove(200)},
+				{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: memoryBound},
 			}
 		},
 	}
@@ -85,6 +85,6 @@ func judgeBulk(j *storeJob) []row {
 		{unit: share, values: j.shares(), goal: atLeast(0.7)},
 		{unit: perSecond, values: each(j.drains, drain.perSecond), limits: j.limits},
 		{unit: microseconds, values: each(j.drains, drain.microseconds)},
-		{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: neverAbove(200)},
+		{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: memoryBound},
 	}
 }
