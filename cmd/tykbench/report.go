@@ -24,10 +24,10 @@ Made by `+"`make bench`"+` (`+"`go run ./cmd/tykbench`"+`) on one machine that r
 %d processors, %s/%s, %s. The collector is the built binary with `+"`GOMEMLIMIT=%s GOGC=%s`"+`, as `+"`make run`"+` sets them;
 a commit is on disk in every store; no table has an index. Records are realistic, in msgpack unless said otherwise.
 
-Medians of %d runs (the lowest and the highest in parentheses), the jobs in turn, with a pause of %s before each. The time is from the claim of the list to the last acknowledgement, the CPU time is
-the collector's in that time, the peak is resident memory since its start. Limits are measured in the same run, and shares
-of them pair by pair: speeds vary with the machine, shares vary less. What is to be reached is held against the median, peak
-memory against the highest of all runs.
+Medians of %d runs, with the lowest and the highest in parentheses, the jobs in turn, with a pause of %s before each. The time is
+from the claim of the list to the last acknowledgement, the CPU time is the collector's in that time, the peak is resident
+memory since its start. Limits are measured in the same run, and shares of them pair by pair: speeds vary with the machine,
+shares vary less. What is to be reached is held against the median, peak memory against the highest of all runs.
 
 Tyk Pump's figures are those of version 1.17, taken earlier on a machine of the same size with the same servers on it.
 
