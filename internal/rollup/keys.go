@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // OtherValue stands for the values of a dimension that are beyond Settings.MaxValues.
@@ -102,9 +101,12 @@ func (s *Settings) countedTag(tag string, family Family) string {
 			}
 		}
 	}
-	clean := strings.TrimFunc(tag, unicode.IsSpace)
+	clean := strings.TrimSpace(tag)
 	if !s.TraceTags && strings.HasPrefix(clean, traceTagPrefix) {
 		return ""
+	}
+	if strings.IndexByte(clean, '.') < 0 { // as nearly all
+		return clean
 	}
 	return strings.ReplaceAll(clean, ".", "")
 }

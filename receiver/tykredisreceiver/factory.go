@@ -33,7 +33,7 @@ func createDefaultConfig() component.Config {
 		ChunkSize:       2500,
 		ChunkBytes:      8 << 20,
 		MaxInFlight:     3,
-		PollInterval:    500 * time.Millisecond,
+		PollInterval:    250 * time.Millisecond,
 		Lease:           30 * time.Second,
 		ShutdownTimeout: 10 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},

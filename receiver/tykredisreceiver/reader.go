@@ -13,8 +13,9 @@ const (
 	// pageRecords bounds one answer of Redis, which must be held as a whole,
 	// where entries suddenly are much bigger than those before.
 	pageRecords = 500
-	// guessedBytes is an entry's size before any was seen.
-	guessedBytes = 1024
+	// firstPage is how many entries of a segment are read before anything is known of
+	// their size, and pageGrowth how many times as many as were seen are read next.
+	firstPage, pageGrowth = 16, 4
 	// shortRest and longRest bound how long a source that could not be read is left
 	// alone: as long as the attempt took, so that a server which does not answer
 	// takes at most half of the time.
@@ -189,7 +190,7 @@ func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 		n, bytes, whole := fit(at.ahead, most, h.ChunkBytes)
 		if whole {
 			c := chunk{h: h, from: at.next, entries: at.ahead[:n:n], bytes: bytes}
-			at.ahead = at.ahead[n:]
+			at.ahead = slices.Clone(at.ahead[n:]) // so that a delivered chunk's entries are not kept with them
 			at.next += int64(n)
 			return c, nil
 		}
@@ -223,11 +224,12 @@ func fit(entries []string, records, limit int) (n, bytes int, whole bool) {
 	return n, bytes, n == records
 }
 
-// page says how many entries to ask for, so that about room bytes come.
+// page says how many entries to ask for, so that about room bytes come: few until
+// their size is known, since an answer is held as a whole.
 func (at *reading) page(room, most int) int {
-	average := int64(guessedBytes)
-	if at.entries > 0 {
-		average = at.bytes/at.entries + 1
+	if at.entries == 0 {
+		return min(firstPage, most)
 	}
-	return min(max(int(int64(room)/average), 1), most, pageRecords)
+	average := at.bytes/at.entries + 1
+	return min(max(int(int64(room)/average), 1), int(min(pageGrowth*at.entries, pageRecords)), most)
 }

@@ -59,6 +59,25 @@ func TestChunksAreTheSameFromWhereverDeliveryResumes(t *testing.T) {
 	})
 }
 
+// An answer of Redis is held as a whole, whatever max_in_flight says.
+func TestPagesAreSmallUntilEntriesAreKnownToBe(t *testing.T) {
+	const chunkBytes, chunkRecords = 8 << 20, 2500
+	for name, size := range map[string]int64{"small": 300, "usual": 1000, "recorded bodies": 270_000, "huge": 20 << 20} {
+		t.Run(name, func(t *testing.T) {
+			var at reading
+			pages := 0
+			for at.entries < 20_000 {
+				page := int64(at.page(chunkBytes, chunkRecords))
+				assert.LessOrEqual(t, page*size, max(chunkBytes, firstPage*size))
+				at.entries, at.bytes = at.entries+page, at.bytes+page*size
+				if pages++; at.entries > pageRecords && size <= 1000 {
+					assert.EqualValues(t, pageRecords, page)
+				}
+			}
+		})
+	}
+}
+
 func TestHalvingABatchKeepsEveryEntryInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b batch
