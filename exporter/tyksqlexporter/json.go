@@ -26,8 +26,16 @@ var plainJSON = func() (plain [utf8.RuneSelf]bool) {
 // appendJSONString writes s with quotes. Bytes that are not UTF-8 become \ufffd.
 func appendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
+	plain := 0
+	for plain < len(s) && s[plain] < utf8.RuneSelf && plainJSON[s[plain]] {
+		plain++
+	}
+	if plain == len(s) { // as nearly all
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plain; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if plainJSON[c] {
@@ -98,7 +106,13 @@ func appendJSONMap(b []byte, m map[string]string) []byte {
 		}
 		return append(b, '}')
 	}
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	var room [16]string // as many languages as places have names in
+	keys := room[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for i, key := range keys {
 		if i > 0 {
 			b = append(b, ',')
 		}

@@ -23,6 +23,16 @@ func appendNumeric(b []byte, v float64) []byte {
 	case v == 0: // most installations look up no places
 		return appendNumericDigits(b, numericPositive, 0, 0, nil)
 	}
+	if scaled := math.Abs(v) * base10000; scaled < 1e13 { // which leaves at most 13 digits: then the shortest number is this one
+		if n := int64(math.Round(scaled)); float64(n)/base10000 == math.Abs(v) {
+			return appendNumericScaled(b, v < 0, n)
+		}
+	}
+	return appendNumericShortest(b, v)
+}
+
+// appendNumericShortest writes a number that is not 0 by way of its decimal text.
+func appendNumericShortest(b []byte, v float64) []byte {
 	var text [32]byte
 	scientific := strconv.AppendFloat(text[:0], math.Abs(v), 'e', -1, 64) // d.ddde±xx
 	sign := uint16(numericPositive)
@@ -40,6 +50,42 @@ func appendNumeric(b []byte, v float64) []byte {
 	}
 	exponent, _ := strconv.Atoi(string(scientific[i+1:])) // of the first digit; FormatFloat's own text
 	return appendNumericDigits(b, sign, exponent, max(0, n-1-exponent), digits[:n])
+}
+
+// base10000 is the base of a numeric's digits.
+const base10000 = 10000
+
+// appendNumericScaled writes n ten-thousandths, which coordinates mostly are, with as
+// many decimal places as are not 0. n is above 0.
+func appendNumericScaled(b []byte, negative bool, n int64) []byte {
+	scale := 4
+	for places := n; scale > 0 && places%10 == 0; places /= 10 {
+		scale--
+	}
+	weight := -1 // of the last digit, then of the first
+	for ; n%base10000 == 0; n /= base10000 {
+		weight++
+	}
+	var digits [4]uint16 // last first
+	count := 0
+	for ; n > 0; n /= base10000 {
+		digits[count] = uint16(n % base10000) //nolint:gosec // below 10000
+		count++
+	}
+	sign := uint16(numericPositive)
+	if negative {
+		sign = numericNegative
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(8+2*count))      //nolint:gosec // at most 4
+	b = binary.BigEndian.AppendUint16(b, uint16(count))          //nolint:gosec // at most 4
+	b = binary.BigEndian.AppendUint16(b, uint16(weight+count-1)) //nolint:gosec // two's complement
+	b = binary.BigEndian.AppendUint16(b, sign)
+	b = binary.BigEndian.AppendUint16(b, uint16(scale)) //nolint:gosec // at most 4
+	for count > 0 {
+		count--
+		b = binary.BigEndian.AppendUint16(b, digits[count])
+	}
+	return b
 }
 
 // appendNumericInteger writes an integer.

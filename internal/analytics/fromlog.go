@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // logReading is what FromLog must remember until it has seen all attributes.
@@ -278,13 +280,20 @@ func (r *Record) completeCalendar(seen *logReading) {
 }
 
 func asStr(v pcommon.Value) string {
-	if v.Type() == pcommon.ValueTypeStr {
-		return v.Str()
+	if text, ok := slab.Text(v); ok {
+		return text
 	}
 	return v.AsString()
 }
 
 func asInt(v pcommon.Value) int64 {
+	if number, ok := slab.Number(v); ok {
+		return number
+	}
+	return convertInt(v)
+}
+
+func convertInt(v pcommon.Value) int64 {
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
 		return v.Int()

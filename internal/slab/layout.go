@@ -129,3 +129,22 @@ func isBox(v *pcommon.Value, content reflect.Type) bool {
 	return box != nil && box.Kind() == reflect.Pointer && box.Elem().Kind() == reflect.Struct &&
 		box.Elem().NumField() == 1 && box.Elem().Field(0).Type == content
 }
+
+// Text gives a string's content at the cost of a comparison; false for values that
+// hold something else, and for all where pdata's types are not known.
+func Text(v pcommon.Value) (string, bool) {
+	box := (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(&v)).value))
+	if box.typ != textType || textType == nil {
+		return "", false
+	}
+	return *(*string)(box.data), true
+}
+
+// Number is Text of an integer.
+func Number(v pcommon.Value) (int64, bool) {
+	box := (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(&v)).value))
+	if box.typ != numberType || numberType == nil {
+		return 0, false
+	}
+	return *(*int64)(box.data), true
+}

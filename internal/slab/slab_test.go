@@ -84,6 +84,20 @@ func TestNeighboursStayAsTheyAre(t *testing.T) {
 	assert.Equal(t, "one more", value.Str())
 }
 
+func TestReading(t *testing.T) {
+	for _, v := range []pcommon.Value{
+		pcommon.NewValueStr(""), pcommon.NewValueStr("text"), pcommon.NewValueInt(0), pcommon.NewValueInt(-1), pcommon.NewValueBool(true),
+		pcommon.NewValueDouble(1), pcommon.NewValueBytes(), pcommon.NewValueSlice(), pcommon.NewValueMap(), pcommon.NewValueEmpty(),
+	} {
+		text, is := Text(v)
+		assert.Equal(t, v.Type() == pcommon.ValueTypeStr, is)
+		assert.Equal(t, v.Str(), text)
+		number, is := Number(v)
+		assert.Equal(t, v.Type() == pcommon.ValueTypeInt, is)
+		assert.Equal(t, v.Int(), number)
+	}
+}
+
 func TestReadOnlyMapsAreRefused(t *testing.T) {
 	logs := fill(New(1), 1)
 	logs.MarkReadOnly()
