@@ -26,6 +26,7 @@ func postgresAdd(quoted string, columns []rollupColumn, rows []*rollupRow) (stri
 	names, values, changes := make([]string, len(columns)), make([]string, len(columns)), []string{}
 	var arrays, sent []string
 	var arguments []any
+	used := usedCodes(rows)
 	var buf []byte
 	for i := range columns {
 		c := &columns[i]
@@ -36,7 +37,7 @@ func postgresAdd(quoted string, columns []rollupColumn, rows []*rollupRow) (stri
 			continue
 		case c.merging == meanOfSums:
 			values[i] = postgresMean("u."+pgx.Identifier{c.sum}.Sanitize(), "u.counter_hits")
-		case strings.HasPrefix(c.name, "code_") && c.zero(rows):
+		case c.code > 0 && !used[c.code-1]:
 			values[i] = "0"
 			continue
 		default:

@@ -200,7 +200,7 @@ func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {
 	if of.layout.primary != "" {
 		definitions = append(definitions, "primary key ("+pgx.Identifier{of.layout.primary}.Sanitize()+")")
 	}
-	t.create = []string{"create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")"}
+	t.create = []string{"create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")" + postgresStorage(of.layout.kind)}
 	for _, index := range of.layout.indexes(of, indexes) {
 		t.create = append(t.create, "create index if not exists "+pgx.Identifier{index.name}.Sanitize()+
 			" on "+t.quoted+` ("`+strings.Join(index.columns, `", "`)+`")`)
@@ -210,6 +210,15 @@ func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {
 	}
 	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
 	return t
+}
+
+// postgresStorage leaves half of each page of a table whose rows each push changes to
+// their next versions, which then need no new index entries. Other tables only grow.
+func postgresStorage(k kind) string {
+	if k == kindRollup || k == kindUptime {
+		return " with (fillfactor = 50)"
+	}
+	return ""
 }
 
 // createLedger gives the statements that make the ledger.

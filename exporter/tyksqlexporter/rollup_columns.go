@@ -29,6 +29,7 @@ type rollupColumn struct {
 	merging  merging
 	sum      string // the column of which a mean is
 	constant string // of all rows; empty where there is none
+	code     int    // counts this one of uptimeCodes, from 1; 0 counts none
 	text     func(*rollupRow) string
 	integer  func(*rollupRow) int64
 	float    func(*rollupRow) float64
@@ -124,6 +125,7 @@ func codeColumns() []rollupColumn {
 	columns := make([]rollupColumn, len(uptimeCodes))
 	for at, code := range uptimeCodes {
 		columns[at] = rollupInteger("code_"+code, addUp, func(r *rollupRow) int64 { return r.codeCounts(at) })
+		columns[at].code = at + 1
 	}
 	return columns
 }
@@ -171,9 +173,17 @@ func newRollupLayout(key string, columns []rollupColumn) *layout {
 // changes tells whether a row that is there gets another value.
 func (c *rollupColumn) changes() bool { return c.merging != keepFirst }
 
-// zero tells whether a count is 0 in all rows.
-func (c *rollupColumn) zero(rows []*rollupRow) bool {
-	return c.class == classInteger && !slices.ContainsFunc(rows, func(r *rollupRow) bool { return c.integer(r) != 0 })
+// usedCodes tells which of uptimeCodes some row counts.
+func usedCodes(rows []*rollupRow) []bool {
+	used := make([]bool, len(uptimeCodes))
+	for _, row := range rows {
+		for _, code := range row.counter.Codes {
+			if at := codeColumn(code.Code); at >= 0 {
+				used[at] = true
+			}
+		}
+	}
+	return used
 }
 
 // decimal is a number in the shortest form that is exactly it.

@@ -193,8 +193,23 @@ func (c *uptimeCounter) add(check *analytics.Uptime) {
 	}
 }
 
+// codePlaces has what findCodeColumn finds for each status that HTTP knows.
+var codePlaces = func() (places [600]int8) {
+	for code := range places {
+		places[code] = int8(findCodeColumn(int64(code))) //nolint:gosec // a few columns
+	}
+	return places
+}()
+
 // codeColumn is the place of a code's column in uptimeCodes, -1 where it has none.
 func codeColumn(code int64) int {
+	if code >= 0 && code < int64(len(codePlaces)) {
+		return int(codePlaces[code])
+	}
+	return findCodeColumn(code)
+}
+
+func findCodeColumn(code int64) int {
 	digits := strconv.FormatInt(code, 10)
 	if at := slices.Index(uptimeCodes, digits); at >= 0 {
 		return at

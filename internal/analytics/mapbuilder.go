@@ -43,7 +43,7 @@ func (b *attributes) bool(key string, value bool) {
 // float compares bits, so that minus zero stays.
 func (b *attributes) float(key string, value float64) {
 	if math.Float64bits(value) != 0 {
-		b.Empty(key).SetDouble(value)
+		b.Float(key, value)
 	}
 }
 
@@ -129,7 +129,7 @@ func word(s string) uint64 {
 func cleanKeys[V any](m map[string]V) map[string]V {
 	valid := true
 	for key := range m {
-		valid = valid && utf8.ValidString(key)
+		valid = valid && (isASCII(key) || utf8.ValidString(key))
 	}
 	if valid {
 		return m

@@ -36,14 +36,15 @@ type (
 var (
 	textSample   = pcommon.NewValueStr("")
 	numberSample = pcommon.NewValueInt(0)
+	floatSample  = pcommon.NewValueDouble(0)
 
 	layoutKnown = knowsLayout()
 
-	textType, numberType, mutable = func() (text, number, state unsafe.Pointer) {
+	textType, numberType, floatType, mutable = func() (text, number, float, state unsafe.Pointer) {
 		if !layoutKnown {
-			return nil, nil, nil
+			return nil, nil, nil, nil
 		}
-		return boxTypeOf(&textSample), boxTypeOf(&numberSample), (*valueHeader)(unsafe.Pointer(&textSample)).state
+		return boxTypeOf(&textSample), boxTypeOf(&numberSample), boxTypeOf(&floatSample), (*valueHeader)(unsafe.Pointer(&textSample)).state
 	}()
 )
 
@@ -60,6 +61,12 @@ func boxText(text *string) any {
 
 func boxNumber(number *int64) any {
 	header := boxHeader{typ: numberType, data: unsafe.Pointer(number)}
+	return *(*any)(unsafe.Pointer(&header))
+}
+
+// boxFloat takes where the bits of a float64 lie.
+func boxFloat(bits *int64) any {
+	header := boxHeader{typ: floatType, data: unsafe.Pointer(bits)}
 	return *(*any)(unsafe.Pointer(&header))
 }
 
@@ -94,7 +101,8 @@ func knowsLayout() bool {
 		return false
 	}
 	// Only now it is sure that a value's header may be read.
-	return isBox(&textSample, reflect.TypeFor[string]()) && isBox(&numberSample, reflect.TypeFor[int64]())
+	return isBox(&textSample, reflect.TypeFor[string]()) && isBox(&numberSample, reflect.TypeFor[int64]()) &&
+		isBox(&floatSample, reflect.TypeFor[float64]())
 }
 
 // wrapped gives what a wrapper stands for.

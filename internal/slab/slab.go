@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"math"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -50,13 +51,13 @@ func (s *Slab) text(value string) any {
 	return boxText(&s.texts[len(s.texts)-1])
 }
 
-// number boxes an integer as pdata does.
-func (s *Slab) number(value int64) any {
+// eight keeps eight bytes.
+func (s *Slab) eight(value int64) *int64 {
 	if len(s.numbers) == cap(s.numbers) {
 		s.numbers = block[int64](s, numbersEach, mostNumbers, 1)
 	}
 	s.numbers = append(s.numbers, value)
-	return boxNumber(&s.numbers[len(s.numbers)-1])
+	return &s.numbers[len(s.numbers)-1]
 }
 
 // list gives room for n values of a slice.
@@ -115,7 +116,16 @@ func (b *Builder) Int(key string, value int64) {
 		b.plain.AppendEmpty(key).SetInt(value)
 		return
 	}
-	b.pairs = append(b.pairs, pair{value: b.slab.number(value), key: key})
+	b.pairs = append(b.pairs, pair{value: boxNumber(b.slab.eight(value)), key: key})
+}
+
+// Float appends a floating-point number.
+func (b *Builder) Float(key string, value float64) {
+	if b.slab == nil {
+		b.plain.AppendEmpty(key).SetDouble(value)
+		return
+	}
+	b.pairs = append(b.pairs, pair{value: boxFloat(b.slab.eight(int64(math.Float64bits(value)))), key: key}) //nolint:gosec // its bits
 }
 
 // Strs appends a slice of strings.

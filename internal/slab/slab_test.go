@@ -24,6 +24,7 @@ func build(s *Slab, i int, m pcommon.Map) {
 	b.Str("text", fmt.Sprint("text ", i))
 	b.Str("empty", "")
 	b.Int("number", int64(i))
+	b.Float("float", -float64(i)/3)
 	b.Strs("list", strings.Split(strings.Repeat("x ", i%5), " "))
 	b.Strs("nothing", nil)
 	b.Empty("flag").SetBool(true)
