@@ -45,15 +45,22 @@ const duplicateKey = 11000
 // throttled is Cosmos DB's word that it is asked for too much.
 const throttled = 16500
 
-// classify judges an error code of MongoDB, DocumentDB or Cosmos DB. Only what speaks
-// of a document itself is a refusal. A lost connection, a server that is not or no
+// bsonObjectTooLarge and invalidBSON are what a server can have against documents
+// before it looks at each of them.
+const (
+	bsonObjectTooLarge = 10334
+	invalidBSON        = 22
+)
+
+// classify judges the code of an error that speaks of one write (a writeError) of
+// MongoDB, DocumentDB or Cosmos DB. Only what speaks of a document itself is a refusal. A lost connection, a server that is not or no
 // longer the primary, a conflict, throttling, missing rights, a full disk, and
 // everything unknown is tried again.
 func classify(code int) (action, refusalReason) {
 	switch code {
 	case duplicateKey, 11001, 12582: // duplicate key
 		return actionStored, ""
-	case 10334, 17419, 17420, 17280: // BSONObjectTooLarge, its older codes, and that of a key of an index
+	case bsonObjectTooLarge, 17419, 17420, 17280: // the first, its older codes, and that of a key of an index
 		return actionRefuse, reasonTooLarge
 	case 121, // DocumentValidationFailure
 		171,   // CannotIndexParallelArrays
@@ -64,11 +71,29 @@ func classify(code int) (action, refusalReason) {
 	case 2, // BadValue
 		9,  // FailedToParse
 		14, // TypeMismatch
-		22, // InvalidBSON
+		invalidBSON,
 		53: // InvalidIdField
 		return actionRefuse, reasonOther
 	}
 	return actionRetry, ""
+}
+
+// refusesCommand tells whether a server refused a whole command for the documents in
+// it. Any other code speaks of the command, and so of no document: BadValue,
+// FailedToParse and TypeMismatch there are said of a write concern or an option that
+// the server does not know, which an operator has to settle.
+func refusesCommand(err error) (refusalReason, bool) {
+	command, ok := errors.AsType[mongo.CommandError](err)
+	if !ok {
+		return "", false
+	}
+	switch command.Code {
+	case bsonObjectTooLarge:
+		return reasonTooLarge, true
+	case invalidBSON:
+		return reasonOther, true
+	}
+	return "", false
 }
 
 // retryAfter finds Cosmos DB's wish in its message.

@@ -11,6 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
@@ -18,9 +20,13 @@ import (
 // of the databases take.
 const maxDocuments = 100_000
 
-// maxCommandBytes bounds the documents of one command whatever the configuration: a
-// command may be a little longer than a document.
+// maxCommandBytes bounds the documents of one command with their keys, whatever the
+// configuration: a command may be 16 KiB longer than a document, which is for the rest.
 const maxCommandBytes = maxBSONBytes
+
+// keyBytes is what an element of an array takes beside its value: its type, an index
+// below maxDocuments and NUL.
+const keyBytes = 7
 
 // counts tell what became of documents.
 type counts struct{ stored, already int64 }
@@ -56,11 +62,11 @@ func (s *mongoStore) insertAll(ctx context.Context, to *connection, b *batch, t 
 // pieces cuts a list to what one command may hold, the last piece first.
 func (s *mongoStore) pieces(b *batch, list []int32) [][]int32 {
 	var pieces [][]int32
-	most := min(s.config.MaxInsertBatchSizeBytes, maxCommandBytes)
 	from, size := 0, 0
 	for at, i := range list {
 		n := len(b.bytes(i))
-		if at > from && (size+n > most || at-from == maxDocuments) {
+		tooLong := size+n > s.config.MaxInsertBatchSizeBytes || size+n+(at-from+1)*keyBytes > maxCommandBytes
+		if at > from && (tooLong || at-from == maxDocuments) {
 			pieces = append(pieces, list[from:at])
 			from, size = at, 0
 		}
@@ -73,16 +79,6 @@ func (s *mongoStore) pieces(b *batch, list []int32) [][]int32 {
 		pieces[i], pieces[j] = pieces[j], pieces[i]
 	}
 	return pieces
-}
-
-// refusesCommand tells whether a whole command was refused for what is in it.
-func refusesCommand(err error) (refusalReason, bool) {
-	command, ok := errors.AsType[mongo.CommandError](err)
-	if !ok {
-		return "", false
-	}
-	act, reason := classify(int(command.Code))
-	return reason, act == actionRefuse
 }
 
 // insert stores some documents with one command.
@@ -196,7 +192,11 @@ func (s *mongoStore) lookUp(ctx context.Context, to *connection, b *batch, t *pa
 	for at, i := range list {
 		ids[at] = b.documents[i].id
 	}
-	cursor, err := to.database.Collection(t.name).Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
+	// The primary said so, of what it has itself; what the insert met has been waited for
+	// with the write concern all the same.
+	primary := options.Collection().SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Local())
+	collection := to.database.Collection(t.name, primary)
+	cursor, err := collection.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
 		options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		return 0, fmt.Errorf("look for stored documents: %w", err)
@@ -207,13 +207,13 @@ func (s *mongoStore) lookUp(ctx context.Context, to *connection, b *batch, t *pa
 	if err := cursor.All(ctx, &found); err != nil {
 		return 0, fmt.Errorf("look for stored documents: %w", err)
 	}
-	there := make(map[bson.ObjectID]bool, len(found))
+	stored := make(map[bson.ObjectID]bool, len(found))
 	for _, f := range found {
-		there[f.ID] = true
+		stored[f.ID] = true
 	}
 	var n int64
 	for _, i := range list {
-		if there[b.documents[i].id] {
+		if stored[b.documents[i].id] {
 			n++
 			continue
 		}

@@ -1,6 +1,7 @@
 package tykmongoexporter
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -97,11 +98,7 @@ func (l *link) pass(client, server net.Conn) bool {
 	if !ok {
 		return false
 	}
-	var v *verdict
-	const operation = 2013 // OP_MSG
-	if binary.LittleEndian.Uint32(request[12:]) == operation {
-		v = l.judge(request[messageHeader+5:])
-	}
+	v := l.judge(command(request))
 	answer, asked := []byte(nil), v == nil || v.pass
 	if asked {
 		if _, err := server.Write(request); err != nil {
@@ -121,6 +118,24 @@ func (l *link) pass(client, server net.Conn) bool {
 	return err == nil
 }
 
+// How a command comes, and how an answer to the older form goes.
+const (
+	operationReply   = 1
+	operationQuery   = 2004 // of the driver's first greeting
+	operationMessage = 2013
+)
+
+func operation(message []byte) uint32 { return binary.LittleEndian.Uint32(message[12:]) }
+
+// command finds the command's document in a message.
+func command(request []byte) bson.Raw {
+	body := request[messageHeader+4:]
+	if operation(request) == operationMessage {
+		return body[1:]
+	}
+	return body[bytes.IndexByte(body, 0)+1+8:] // behind a name and two numbers
+}
+
 func readMessage(from io.Reader) ([]byte, bool) {
 	header := make([]byte, messageHeader)
 	if _, err := io.ReadFull(from, header); err != nil {
@@ -137,12 +152,16 @@ func message(request []byte, answer bson.D) []byte {
 	if err != nil {
 		panic(err) // a test's own answer
 	}
-	whole := binary.LittleEndian.AppendUint32(nil, uint32(messageHeader+5+len(document)))
+	answered, body := uint32(operationMessage), make([]byte, 5)
+	if operation(request) == operationQuery {
+		answered, body = operationReply, append(make([]byte, 16), 1, 0, 0, 0) // one document
+	}
+	body = append(body, document...)
+	whole := binary.LittleEndian.AppendUint32(nil, uint32(messageHeader+len(body)))
 	whole = append(whole, 1, 0, 0, 0)
 	whole = append(whole, request[4:8]...)
-	whole = append(whole, request[12:16]...)
-	whole = append(whole, 0, 0, 0, 0, 0)
-	return append(whole, document...)
+	whole = binary.LittleEndian.AppendUint32(whole, answered)
+	return append(whole, body...)
 }
 
 // named tells whether a command has a name.

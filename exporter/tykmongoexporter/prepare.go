@@ -114,7 +114,7 @@ func (s *mongoStore) find(ctx context.Context, to *connection, name string) (exi
 
 // isEmpty finds collections that somebody made but did not get to index.
 func isEmpty(ctx context.Context, to *connection, name string) (bool, error) {
-	cursor, err := to.database.Collection(name).Find(ctx, bson.D{},
+	cursor, err := to.reading.Collection(name).Find(ctx, bson.D{},
 		options.Find().SetLimit(1).SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		return false, err

@@ -1,7 +1,9 @@
 package tykmongoexporter
 
 import (
+	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -167,6 +170,13 @@ func TestAnswersOfOtherDatabases(t *testing.T) {
 		"no rights":                          {answer: failed(13, "Unauthorized", "not authorized on tyk"), retried: "not authorized on tyk"},
 		"something unknown":                  {answer: failed(424242, "Whatever", "whatever"), retried: "whatever"},
 		"something unknown about a document": {answer: faulty(2, fault(0, 424242, "whatever")), retried: "whatever"},
+		"a write concern that is not known":  {answer: failed(2, "BadValue", "cannot use 'w' > 1"), retried: "cannot use 'w' > 1"},
+		"an option that is not known":        {answer: failed(9, "FailedToParse", "unknown option"), retried: "unknown option"},
+		"an option of another type":          {answer: failed(14, "TypeMismatch", "'j' is the wrong type"), retried: "'j' is the wrong type"},
+		"what is in a document": {
+			answer:  faulty(0, fault(0, 2, "bad value"), fault(1, 9, "failed to parse"), fault(2, 14, "type mismatch")),
+			refused: map[int64]string{0: "other: bad value", 1: "other: failed to parse", 2: "other: type mismatch"},
+		},
 		"not replicated": {
 			answer: bson.D{{Key: "n", Value: int32(3)}, {Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: bson.D{
 				{Key: "code", Value: int32(64)}, {Key: "codeName", Value: "WriteConcernFailed"}, {Key: "errmsg", Value: "waiting for replication timed out"},
@@ -198,17 +208,94 @@ func TestAnswersOfOtherDatabases(t *testing.T) {
 // Some databases refuse a whole command for one of its documents.
 func TestDocumentAmongManyIsFoundWithoutAHint(t *testing.T) {
 	t.Parallel()
+	server := peers.StartMongo(t)
+	for want, answer := range map[string]bson.D{
+		"other: (InvalidBSON) there is something wrong somewhere": failed(22, "InvalidBSON", "there is something wrong somewhere"),
+		"too_large: (BSONObjectTooLarge) something is too large":  failed(10334, "BSONObjectTooLarge", "something is too large"),
+	} {
+		d, l := startLink(t, server)
+		e := d.start(t)
+		l.on(func(command bson.Raw) *verdict {
+			if !named(command, "insert") || !strings.Contains(string(command), "/items/333\x00") {
+				return nil
+			}
+			return &verdict{answer: answer}
+		})
+		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 999)))
+		assert.Equal(t, map[int64]string{333: want}, reasons)
+		assert.Equal(t, 999, d.count(t, "tyk_analytics"))
+	}
+}
+
+// asMongos makes the server a router to the driver, which tells it then by what it
+// would like to have a query answered.
+func asMongos(command bson.Raw) *verdict {
+	if !named(command, "hello") && !named(command, "isMaster") && !named(command, "ismaster") {
+		return nil
+	}
+	return &verdict{answer: bson.D{
+		{Key: "isWritablePrimary", Value: true},
+		{Key: "ismaster", Value: true},
+		{Key: "msg", Value: "isdbgrid"},
+		{Key: "maxBsonObjectSize", Value: int32(maxBSONBytes)},
+		{Key: "maxMessageSizeBytes", Value: int32(48_000_000)},
+		{Key: "maxWriteBatchSize", Value: int32(maxDocuments)},
+		{Key: "minWireVersion", Value: int32(0)},
+		{Key: "maxWireVersion", Value: int32(21)},
+		{Key: "ok", Value: 1.0},
+	}}
+}
+
+// A secondary may lack what the insert met: a document that is stored would be refused.
+func TestEqualKeysAreLookedForWhereTheyWereMet(t *testing.T) {
+	t.Parallel()
 	d, l := startLink(t, peers.StartMongo(t))
-	e := d.start(t)
+	d.config.URI += "?readPreference=secondary&readConcernLevel=majority"
+	queries := map[string]bson.Raw{}
 	l.on(func(command bson.Raw) *verdict {
-		if !named(command, "insert") || !strings.Contains(string(command), `/items/333"`) && !strings.Contains(string(command), "/items/333\x00") {
-			return nil
+		if named(command, "find") {
+			queries["find"] = slices.Clone(command)
 		}
-		return &verdict{answer: failed(22, "InvalidBSON", "there is something wrong somewhere")}
+		return asMongos(command)
 	})
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 999)))
-	assert.Equal(t, map[int64]string{333: "other: (InvalidBSON) there is something wrong somewhere"}, reasons)
-	assert.Equal(t, 999, d.count(t, "tyk_analytics"))
+	_, err := d.db.Collection("tyk_analytics").Indexes().CreateOne(t.Context(), mongo.IndexModel{
+		Keys: bson.D{{Key: "path", Value: 1}}, Options: options.Index().SetUnique(true),
+	})
+	require.NoError(t, err)
+	e := d.start(t)
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	}
+	l.on(nil)
+	d.assertPaths(t, 0, 9)
+	require.NotEmpty(t, queries)
+	_, err = queries["find"].LookupErr("$readPreference")
+	require.ErrorIs(t, err, bsoncore.ErrElementNotFound, "that is the primary: %s", queries["find"])
+	assert.Equal(t, "local", queries["find"].Lookup("readConcern", "level").StringValue())
+}
+
+// Documents of the largest command are bounded with what an array adds to each.
+func TestCommandsStayBelowWhatServersTake(t *testing.T) {
+	t.Parallel()
+	config := createDefaultConfig().(*Config)
+	config.MaxInsertBatchSizeBytes = maxBSONBytes
+	s := newStore(config, nil, nil, nil)
+	for _, size := range []int{160, 5000, maxBSONBytes/2 - 3, maxBSONBytes} {
+		one := bson.Raw(binary.LittleEndian.AppendUint32(nil, uint32(size)))
+		b := &batch{memory: append(one, make([]byte, size-len(one))...)}
+		var list []int32
+		for i := range int32(min(4*maxBSONBytes/size, maxDocuments+1)) {
+			b.documents = append(b.documents, document{to: size})
+			list = append(list, i)
+		}
+		n := 0
+		for _, piece := range s.pieces(b, list) {
+			n += len(piece)
+			const beside = 16<<10 - 2000 // which a command may be longer than a document, but for what the driver adds
+			assert.LessOrEqual(t, len(appendInsert(nil, strings.Repeat("x", maxNameBytes), nil, b, piece)), maxBSONBytes+beside)
+		}
+		assert.Equal(t, len(list), n)
+	}
 }
 
 func TestOneCollectionThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
