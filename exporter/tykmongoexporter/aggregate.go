@@ -82,7 +82,7 @@ func (k *known) acquire(ctx context.Context, key bucketKey) (*slot, error) {
 func (k *known) release(key bucketKey, s *slot) {
 	size := 0
 	if s.document != nil {
-		size = s.document.size
+		size = s.document.size + s.document.memory.bytes
 	}
 	k.mu.Lock()
 	k.size += size - s.size
@@ -188,7 +188,7 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 		for _, g := range fresh {
 			d.add(g, limit)
 		}
-		done, err := s.writeBucket(ctx, to, p, d, filter, fresh)
+		done, err := s.writeBucket(ctx, to, p, d, filter)
 		switch {
 		case err == nil && done:
 			if d.revision++; !d.exists {
@@ -198,7 +198,7 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 			at.document = d
 			b.overlap(overlaps)
 			return n, nil
-		case err == nil && write == maxWrites:
+		case err == nil && write >= maxWrites: // a write that was too large takes one too
 			return counts{}, errContended
 		case err != nil:
 			reason, refused := refusesUpdate(err)
@@ -240,7 +240,7 @@ func pause(ctx context.Context, write int) error {
 // fate there are.
 func (d *bucketDocument) sort(groups []*rollup.Group) (fresh []*rollup.Group, n counts, overlaps []rollup.Overlap) {
 	for _, g := range groups {
-		switch acquaintance, applied := d.meet(g); acquaintance {
+		switch acquaintance, applied := d.memory.meet(g); acquaintance {
 		case rollup.New:
 			fresh = append(fresh, g)
 			n.stored += max(1, g.Records.Len())
@@ -296,14 +296,14 @@ func (d *bucketDocument) filter() bson.D {
 
 // writeBucket writes a document, and tells whether it was as the filter says, or was
 // not there.
-func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, d *bucketDocument, filter bson.D, groups []*rollup.Group) (bool, error) {
+func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, d *bucketDocument, filter bson.D) (bool, error) {
 	command := bson.D{{Key: "insert", Value: p.key.collection}}
 	if d.exists {
 		command = bson.D{{Key: "update", Value: p.key.collection}, {Key: "updates", Value: bson.A{bson.D{
-			{Key: "q", Value: filter}, {Key: "u", Value: bson.Raw(d.update(p.key, p.bucket, groups))},
+			{Key: "q", Value: filter}, {Key: "u", Value: bson.Raw(d.update(p.key, p.bucket))},
 		}}}}
 	} else {
-		command = append(command, bson.E{Key: "documents", Value: bson.A{bson.Raw(d.document(p.key, p.bucket, groups))}})
+		command = append(command, bson.E{Key: "documents", Value: bson.A{bson.Raw(d.document(p.key, p.bucket))}})
 	}
 	command = append(command, bson.E{Key: "writeConcern", Value: to.concern})
 	var answer struct {

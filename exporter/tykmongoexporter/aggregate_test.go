@@ -2,7 +2,6 @@ package tykmongoexporter
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -17,7 +16,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -285,7 +283,7 @@ func testLargeDocumentsFold(t *testing.T, server *peers.Mongo) {
 	documents := d.documents(t, "z_tyk_analyticz_aggregate_acme")
 	require.Len(t, documents, 1)
 	assert.Less(t, len(documents[0]), maxBSONBytes-1<<20)
-	assert.Greater(t, len(documents[0]), 10<<20)
+	assert.Greater(t, len(documents[0]), 9<<20)
 	keys, err := documents[0].Lookup("apikeys").Document().Elements()
 	require.NoError(t, err)
 	var hits int64
@@ -405,9 +403,13 @@ func TestRollupsThatTheDatabaseRefuses(t *testing.T) {
 		refused string
 		retried string
 	}{
-		"too large once":        {answer: first(1, faulty(0, fault(0, 17419, "Resulting document after update is larger than 16777216")))},
-		"too large for ever":    {answer: first(9, faulty(0, fault(0, 17419, "larger than 16777216"))), refused: "too_large: "},
-		"validation":            {answer: first(9, faulty(0, fault(0, 121, "Document failed validation"))), refused: "constraint: "},
+		"too large once":           {answer: first(1, faulty(0, fault(0, 17419, "Resulting document after update is larger than 16777216")))},
+		"too large for ever":       {answer: first(9, faulty(0, fault(0, 17419, "larger than 16777216"))), refused: "too_large: "},
+		"validation":               {answer: first(9, faulty(0, fault(0, 121, "Document failed validation"))), refused: "constraint: "},
+		"the command is too large": {answer: first(1, failed(10334, "BSONObjectTooLarge", "BSONObj size is invalid"))},
+		"a write concern that is not known": {
+			answer: first(1, failed(9, "FailedToParse", "unrecognized write concern")), retried: "unrecognized write concern",
+		},
 		"throttling":            {answer: first(1, failed(16500, "TooManyRequests", "RetryAfterMs=3")), retried: "Throttle (3ms)"},
 		"somebody else wrote":   {answer: first(3, bson.D{{Key: "n", Value: int32(0)}, {Key: "ok", Value: 1.0}})},
 		"somebody else made it": {answer: first(1, faulty(0, fault(0, 11000, "E11000 duplicate key")))},
@@ -452,6 +454,32 @@ func TestRollupsThatTheDatabaseRefuses(t *testing.T) {
 	}
 }
 
+// Writes that were too large count as tries, so that the last one may be one of them.
+func TestTriesEndWhateverTheLastOneWas(t *testing.T) {
+	t.Parallel()
+	d, l := startLink(t, peers.StartMongo(t))
+	d = withAggregates(d)
+	d.config.Collections.Aggregates.UseMixedCollection = false
+	d.config.Timeout.Timeout = 20 * time.Second
+	e := d.start(t)
+	tries := 0
+	l.on(func(command bson.Raw) *verdict {
+		if !named(command, "insert") {
+			return nil
+		}
+		if tries++; tries == maxWrites {
+			return &verdict{answer: faulty(0, fault(0, 17419, "larger than 16777216"))}
+		}
+		return &verdict{answer: bson.D{{Key: "n", Value: int32(0)}, {Key: "ok", Value: 1.0}}} // somebody else wrote
+	})
+	err := aggregated(t, e, hourly(), logsOf("seg", 0, sample(0)))
+	require.ErrorContains(t, err, "others write the document all the time")
+	assert.False(t, consumererror.IsPermanent(err))
+	l.on(nil)
+	assert.Equal(t, maxWrites+1, tries)
+	require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", 0, sample(0))))
+}
+
 // first answers the first commands so.
 func first(most int, answer bson.D) func(int) *verdict {
 	return func(n int) *verdict {
@@ -491,29 +519,4 @@ func TestDamagedRollupsAreRefused(t *testing.T) {
 	err = d.start(t).ConsumeLogs(t.Context(), logs)
 	require.ErrorContains(t, err, "no component may cut a resource's log records apart")
 	assert.True(t, consumererror.IsPermanent(err))
-}
-
-func TestWhatIsAppliedIsReadBack(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		g := rollup.Group{Segment: "s", Settings: "x"}
-		for _, index := range rapid.SliceOfDistinct(rapid.Int64Range(0, 300), rapid.ID).Draw(rt, "records") {
-			g.Records.Add(index)
-		}
-		if g.Records.Len() == 0 {
-			return
-		}
-		raw, err := bson.Marshal(bson.D{{Key: ownField, Value: bson.D{{Key: "applied", Value: bson.A{encodeApplied(&g)}}}}})
-		if err != nil {
-			rt.Fatal(err)
-		}
-		d := newBucketDocument(bucketKey{})
-		d.readApplied(raw)
-		if got := fmt.Sprint(d.applied[mark(&g)]); got != fmt.Sprint(g.Records.Ranges()) {
-			rt.Fatalf("%s, want %v", got, g.Records.Ranges())
-		}
-		if acquaintance, _ := d.meet(&g); acquaintance != rollup.Known {
-			rt.Fatalf("acquaintance %d", acquaintance)
-		}
-	})
 }

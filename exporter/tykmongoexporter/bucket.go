@@ -41,13 +41,10 @@ const (
 	appliedField  = ownField + ".applied"
 )
 
-// rememberedGroups is how many groups a document remembers, the last ones: at ten
-// lists a second more than an hour's. Each takes some 25 bytes.
-const rememberedGroups = 40_000
-
-// foldBytes is the size from which values that a document does not have yet are
-// counted together. It leaves room below maxBSONBytes for what there is to grow.
-const foldBytes = 12 << 20
+// foldBytes is the size, without the memory, from which values that a document does
+// not have yet are counted together. It leaves room below maxBSONBytes for the memory
+// and for what there is to grow.
+const foldBytes = 12<<20 - rememberedBytes
 
 // bucketDocument is what is known of a document that counts a bucket.
 type bucketDocument struct {
@@ -56,12 +53,12 @@ type bucketDocument struct {
 	own      bool // has a revision: it was written by us before
 	revision int64
 	hits     int64 // of the total, as it was read or written
-	size     int   // bytes, roughly
+	size     int   // bytes without the memory, roughly
 	total    rollup.Counter
 	values   map[rollup.Dimension]map[string]*bucketValue // by path below the dimension
 	lastTime time.Time
 	expireAt time.Time
-	applied  map[uint64][]rollup.Range // by mark
+	memory   memory
 }
 
 // bucketValue is what is counted of one value.
@@ -96,7 +93,7 @@ func countedDimensions(f rollup.Family) []rollup.Dimension {
 
 func newBucketDocument(k bucketKey) *bucketDocument {
 	return &bucketDocument{
-		id: k.id(), values: map[rollup.Dimension]map[string]*bucketValue{}, applied: map[uint64][]rollup.Range{},
+		id: k.id(), values: map[rollup.Dimension]map[string]*bucketValue{}, memory: readMemory(nil),
 		size: 1000, // of what every document has
 	}
 }
@@ -104,7 +101,8 @@ func newBucketDocument(k bucketKey) *bucketDocument {
 // readBucket reads a document, also one that Tyk Pump made.
 func readBucket(k bucketKey, from bson.Raw) *bucketDocument {
 	d := newBucketDocument(k)
-	d.exists, d.size = true, len(from)
+	d.memory = readMemory(from)
+	d.exists, d.size = true, len(from)-d.memory.bytes
 	if id, ok := from.Lookup("_id").ObjectIDOK(); ok {
 		d.id = id
 	}
@@ -123,7 +121,6 @@ func readBucket(k bucketKey, from bson.Raw) *bucketDocument {
 		}
 		d.readValues(fields, dimension)
 	}
-	d.readApplied(from)
 	return d
 }
 
@@ -177,67 +174,6 @@ func join(owner, name string) string {
 	return owner + "." + name
 }
 
-// mark names a group's origin in eight bytes.
-func mark(g *rollup.Group) uint64 {
-	sum := sha256.Sum256([]byte(g.Family.String() + "\x00" + g.Settings + "\x00" + g.Segment))
-	return binary.BigEndian.Uint64(sum[:])
-}
-
-// encodeApplied is a group as a document remembers it: its mark, then for each range
-// of its records the gap before it and its length less one.
-func encodeApplied(g *rollup.Group) []byte {
-	buffer := binary.BigEndian.AppendUint64(nil, mark(g))
-	next := int64(0)
-	for _, r := range g.Records.Ranges() {
-		buffer = binary.AppendUvarint(buffer, uint64(r.First-next))   //nolint:gosec // not negative
-		buffer = binary.AppendUvarint(buffer, uint64(r.Last-r.First)) //nolint:gosec // not negative
-		next = r.Last + 1
-	}
-	return buffer
-}
-
-// readApplied reads what the document remembers.
-func (d *bucketDocument) readApplied(from bson.Raw) {
-	list, ok := from.Lookup(ownField, "applied").ArrayOK()
-	if !ok {
-		return
-	}
-	values, err := list.Values()
-	if err != nil {
-		return
-	}
-	const markBytes = 8
-	for _, value := range values {
-		_, buffer, ok := value.BinaryOK()
-		if !ok || len(buffer) < markBytes {
-			continue
-		}
-		m := binary.BigEndian.Uint64(buffer)
-		next := uint64(0)
-		for rest := buffer[markBytes:]; len(rest) > 0; {
-			gap, n := binary.Uvarint(rest)
-			if n <= 0 {
-				break
-			}
-			length, more := binary.Uvarint(rest[n:])
-			if more <= 0 {
-				break
-			}
-			first := next + gap
-			d.applied[m] = append(d.applied[m], rollup.Range{First: int64(first), Last: int64(first + length)}) //nolint:gosec // of a segment's records
-			next, rest = first+length+1, rest[n+more:]
-		}
-	}
-}
-
-// meet tells how much of a group the document has counted.
-func (d *bucketDocument) meet(g *rollup.Group) (rollup.Acquaintance, rollup.Indices) {
-	ranges := d.applied[mark(g)]
-	return g.Meet(func(index int64) bool {
-		return slices.ContainsFunc(ranges, func(r rollup.Range) bool { return r.First <= index && index <= r.Last })
-	})
-}
-
 // add counts a group.
 func (d *bucketDocument) add(g *rollup.Group, limit int) {
 	for i := range g.Rollups {
@@ -260,10 +196,7 @@ func (d *bucketDocument) add(g *rollup.Group, limit int) {
 	if g.ExpireAt.After(d.expireAt) {
 		d.expireAt = g.ExpireAt
 	}
-	if g.Segment != "" {
-		m := mark(g)
-		d.applied[m] = append(d.applied[m], g.Records.Ranges()...)
-	}
+	d.memory.add(g)
 }
 
 // addValue counts a value, or where the document is large one that stands for all
@@ -293,33 +226,34 @@ func (d *bucketDocument) addValue(r *rollup.Rollup, one *rollup.Counter, limit i
 	v.touched = true
 }
 
-// update makes the update that writes what was added, and forgets what was touched.
-func (d *bucketDocument) update(k bucketKey, bucket time.Time, groups []*rollup.Group) []byte {
+// update makes the update that writes what was added. The document has it from then on.
+func (d *bucketDocument) update(k bucketKey, bucket time.Time) []byte {
 	start, dst := bsoncore.AppendDocumentStart(nil)
+	groups, everything := d.memory.take()
 	set, dst := bsoncore.AppendDocumentElementStart(dst, "$set")
 	dst = d.appendHead(dst, k, bucket)
 	dst = d.appendCounters(dst, k.kind.family)
 	dst = d.appendLists(dst, k.kind.family)
+	if everything {
+		applied, grown := bsoncore.AppendArrayElementStart(dst, appliedField)
+		dst = end(appendGroups(grown, groups), applied)
+	}
 	dst = end(dst, set)
 	inc, dst := bsoncore.AppendDocumentElementStart(dst, "$inc")
 	dst = bsoncore.AppendInt64Element(dst, revisionField, 1)
 	dst = end(dst, inc)
-	marks, n := appendMarks(nil, groups)
-	if n > 0 {
+	if !everything && len(groups) > 0 {
 		push, grown := bsoncore.AppendDocumentElementStart(dst, "$push")
 		applied, grown := bsoncore.AppendDocumentElementStart(grown, appliedField)
 		each, grown := bsoncore.AppendArrayElementStart(grown, "$each")
-		grown = end(append(grown, marks...), each)
-		grown = bsoncore.AppendInt32Element(grown, "$slice", -rememberedGroups)
-		dst = end(end(grown, applied), push)
-		d.size += len(marks)
+		dst = end(end(end(appendGroups(grown, groups), each), applied), push)
 	}
 	d.forgetTouched()
 	return end(dst, start)
 }
 
 // document makes the whole document, which is not there yet.
-func (d *bucketDocument) document(k bucketKey, bucket time.Time, groups []*rollup.Group) []byte {
+func (d *bucketDocument) document(k bucketKey, bucket time.Time) []byte {
 	start, dst := bsoncore.AppendDocumentStart(nil)
 	dst = bsoncore.AppendObjectIDElement(dst, "_id", d.id)
 	dst = d.appendHead(dst, k, bucket)
@@ -333,10 +267,9 @@ func (d *bucketDocument) document(k bucketKey, bucket time.Time, groups []*rollu
 	dst = end(append(dst, lists...), all)
 	own, dst := bsoncore.AppendDocumentElementStart(dst, ownField)
 	dst = bsoncore.AppendInt64Element(dst, "revision", 1)
-	marks, _ := appendMarks(nil, groups)
 	applied, dst := bsoncore.AppendArrayElementStart(dst, "applied")
-	dst = end(append(dst, marks...), applied)
-	d.size += len(marks)
+	groups, _ := d.memory.take()
+	dst = end(appendGroups(dst, groups), applied)
 	d.forgetTouched()
 	return end(end(dst, own), start)
 }
@@ -381,19 +314,6 @@ func appendLevel(
 		lists = end(appendCounter(grown, &values[path].Counter, dimension, true), element)
 	}
 	return end(dst, level), end(lists, list)
-}
-
-// appendMarks appends what a document remembers of groups as elements of an array,
-// and tells how many there are.
-func appendMarks(dst []byte, groups []*rollup.Group) ([]byte, int) {
-	n := 0
-	for _, g := range groups {
-		if g.Segment != "" {
-			dst = bsoncore.AppendBinaryElement(dst, decimal(n), 0, encodeApplied(g))
-			n++
-		}
-	}
-	return dst, n
 }
 
 func (d *bucketDocument) forgetTouched() {
