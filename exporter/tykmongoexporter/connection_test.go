@@ -5,17 +5,21 @@ import (
 	"crypto/x509"
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
 // startTLSLink is a link that speaks TLS to exporters, at an address of the loopback
 // network, and asks for a client certificate.
-func startTLSLink(t *testing.T, server *peers.Mongo, address string, certificates *peers.Certificates) target {
+func startTLSLink(t *testing.T, server *peers.Mongo, address string, certificates *peers.Certificates) (target, *link) {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(certificates.ServerCertFile, certificates.ServerKeyFile)
 	require.NoError(t, err)
@@ -25,12 +29,12 @@ func startTLSLink(t *testing.T, server *peers.Mongo, address string, certificate
 	require.True(t, pool.AppendCertsFromPEM(ca))
 	plain, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	require.NoError(t, err)
-	d, _ := linkOn(t, server, tls.NewListener(plain, &tls.Config{
+	d, l := linkOn(t, server, tls.NewListener(plain, &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair},
 		ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}))
 	d.config.URI += "?serverSelectionTimeoutMS=2000"
-	return d
+	return d, l
 }
 
 func TestConnectionsAreSecured(t *testing.T) {
@@ -84,7 +88,7 @@ func TestConnectionsAreSecured(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := startTLSLink(t, server, c.address, certificates)
+			d, _ := startTLSLink(t, server, c.address, certificates)
 			c.change(d.config)
 			err := d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9))
 			if c.want != "" {
@@ -93,6 +97,58 @@ func TestConnectionsAreSecured(t *testing.T) {
 			}
 			require.NoError(t, err)
 			d.assertPaths(t, 0, 9)
+		})
+	}
+}
+
+// The server, which knows no such users, is answered for: what counts is what it is asked.
+func TestUsersWithoutAPassword(t *testing.T) {
+	t.Parallel()
+	server := peers.StartMongo(t)
+	certificates, err := peers.NewCertificates(t.TempDir(), "otelcol")
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		uri    func(string) string
+		first  string // command of the conversation
+		answer bson.D
+		stored bool
+	}{
+		"X.509": {
+			func(uri string) string { return uri + "&authMechanism=MONGODB-X509&authSource=$external" },
+			"authenticate", bson.D{{Key: "ok", Value: 1.0}}, true,
+		},
+		"AWS IAM": {
+			func(uri string) string {
+				return strings.Replace(uri, "mongodb://", "mongodb://AKIDEXAMPLE:secret@", 1) + "&authMechanism=MONGODB-AWS&authSource=$external"
+			},
+			"saslStart", failed(18, "AuthenticationFailed", "Authentication failed."), false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, l := startTLSLink(t, server, "127.0.0.1", certificates)
+			d.config.URI = configopaque.String(c.uri(string(d.config.URI)))
+			d.config.TLS.Insecure, d.config.TLS.CAFile = false, certificates.CAFile
+			d.config.TLS.CertFile, d.config.TLS.KeyFile = certificates.ClientCertFile, certificates.ClientKeyFile
+			mechanisms := map[string]bool{}
+			l.on(func(command bson.Raw) *verdict {
+				if !named(command, c.first) {
+					return nil
+				}
+				mechanisms[command.Lookup("mechanism").StringValue()+" "+command.Lookup("$db").StringValue()] = true
+				return &verdict{answer: c.answer}
+			})
+			err := d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9))
+			l.on(nil)
+			mechanism, _, _ := strings.Cut(string(d.config.URI)[strings.Index(string(d.config.URI), "MONGODB-"):], "&")
+			assert.Equal(t, map[string]bool{mechanism + " $external": true}, mechanisms)
+			if c.stored {
+				require.NoError(t, err)
+				d.assertPaths(t, 0, 9)
+				return
+			}
+			require.ErrorContains(t, err, "Authentication failed")
+			assert.False(t, consumererror.IsPermanent(err), "an operator may give the rights")
 		})
 	}
 }

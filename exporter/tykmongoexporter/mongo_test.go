@@ -51,7 +51,7 @@ func TestMongo(t *testing.T) {
 		"rollups without a collection are refused":              testRollupsWithoutACollection,
 		"rollups of organisations that cannot be named":         testOrganisationsThatCannotBeNamed,
 		"sums of rollups are those of Tyk Pump":                 testSumsAreThoseOfTykPump,
-		"rollups of hours are those of Tyk Pump":                testHoursAreThoseOfTykPump,
+		"documents of rollups are those of Tyk Pump":            testDocumentsOfRollupsAreThoseOfTykPump,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
