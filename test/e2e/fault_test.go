@@ -71,8 +71,9 @@ type load struct {
 	rdb         *redis.Client
 	generator   *traffic.Generator
 	random      *chaos
-	undecodable map[string]bool // the entries
-	refused     map[string]bool // the aliases
+	undecodable map[string]bool        // the entries
+	refused     map[string]bool        // the aliases
+	seen        func(encoding, []byte) // may be nil; gets each entry that decodes
 }
 
 func newLoad(tb testing.TB, rdb *redis.Client, random *chaos) *load {
@@ -135,10 +136,15 @@ func (l *load) entry(form encoding, alias string, change func(*analytics.Record)
 	if change != nil {
 		change(r)
 	}
+	encode := analytics.AppendMsgpack
 	if form == protobuf {
-		return analytics.AppendProtobuf(nil, r)
+		encode = analytics.AppendProtobuf
 	}
-	return analytics.AppendMsgpack(nil, r)
+	entry := encode(nil, r)
+	if l.seen != nil {
+		l.seen(form, entry)
+	}
+	return entry
 }
 
 // poison makes an entry that must become a dead letter.
