@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // A document that counts a bucket is written by comparing and setting: what is known
@@ -318,7 +319,7 @@ func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, 
 }
 
 // refusesUpdate tells whether an update was refused for what is in it.
-func refusesUpdate(err error) (refusalReason, bool) {
+func refusesUpdate(err error) (sink.Reason, bool) {
 	if failed, ok := errors.AsType[mongo.WriteException](err); ok {
 		for _, e := range failed.WriteErrors {
 			if act, reason := classify(e.Code); act == actionRefuse {

@@ -1,7 +1,6 @@
 package tykmongoexporter
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // document is one document of a push, in batch.memory.
@@ -28,13 +28,6 @@ type part struct {
 	list []int32 // places in batch.documents
 }
 
-// refusal says why one record will never be stored in a collection.
-type refusal struct {
-	entry  int32
-	reason refusalReason
-	text   string
-}
-
 // batch is what one push carries: its documents, where they go, and what becomes of
 // them. It is used by one goroutine at a time, and refers to the push's pdata until
 // release.
@@ -44,11 +37,11 @@ type batch struct {
 	documents []document
 	parts     []part
 	byName    map[string]int // name to place in parts
-	refusals  []refusal
+	refusals  []sink.Refusal
 	groups    []rollup.Group
 	overlaps  []rollup.Overlap
 	unstored  []analytics.RefusedRecord // of groups that are refused
-	reasons   map[refusalReason]int64   // of unstored
+	reasons   map[sink.Reason]int64     // of unstored
 	notTaken  int64
 	replaced  int64 // records without their bodies
 	maxBytes  int   // of a record's bodies
@@ -211,8 +204,8 @@ func (b *batch) bytes(i int32) []byte {
 }
 
 // refuse marks a record as never to be stored.
-func (b *batch) refuse(entry int32, reason refusalReason, text string) {
-	b.refusals = append(b.refusals, refusal{entry: entry, reason: reason, text: text})
+func (b *batch) refuse(entry int32, reason sink.Reason, text string) {
+	b.refusals = append(b.refusals, sink.Refusal{Entry: entry, Reason: reason, Text: text})
 }
 
 // foreignText says why a record of some event is refused.
@@ -245,33 +238,16 @@ func (b *batch) addGroups(logs plog.Logs, kinds []*collectionKind) error {
 }
 
 // refuseGroup marks the records of a group as never to be counted in a document.
-func (b *batch) refuseGroup(g *rollup.Group, reason refusalReason, text string) {
+func (b *batch) refuseGroup(g *rollup.Group, reason sink.Reason, text string) {
 	if b.reasons == nil {
-		b.reasons = map[refusalReason]int64{}
+		b.reasons = map[sink.Reason]int64{}
 	}
-	for index := range g.Records.All() {
-		b.reasons[reason]++
-		b.unstored = append(b.unstored, analytics.RefusedRecord{
-			UID: analytics.UID{Segment: g.Segment, Index: index}, Reason: string(reason) + ": " + text,
-		})
-	}
-	if g.Segment == "" { // nobody can name its records
-		b.reasons[reason]++
-	}
+	b.reasons[reason] += max(1, g.Records.Len())
+	b.unstored = append(b.unstored, sink.RefusedGroup(g, sink.Refusal{Reason: reason, Text: text}.String(), "")...)
 }
 
 // overlap keeps what a document has counted of groups in another cut.
 func (b *batch) overlap(overlaps []rollup.Overlap) { b.overlaps = append(b.overlaps, overlaps...) }
-
-// uid gives a record's identity back for the receiver.
-func (b *batch) uid(entry int32) analytics.UID {
-	if value, ok := b.entries[entry].Attributes().Get(analytics.AttrUID); ok {
-		if uid, err := analytics.ParseUID(value.Str()); err == nil {
-			return uid
-		}
-	}
-	return analytics.UID{Index: int64(entry)}
-}
 
 // refusedError is nil, or asks for rollups in another cut, or names the refused
 // records to the receiver for good, each once: another collection may have stored it, or refused it too.
@@ -282,18 +258,8 @@ func (b *batch) refusedError(destination string) error {
 	if len(b.refusals) == 0 && len(b.reasons) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(b.refusals, func(x, y refusal) int { return cmp.Compare(x.entry, y.entry) })
-	refused := &analytics.RefusedError{Records: make([]analytics.RefusedRecord, 0, len(b.refusals))}
-	for i, r := range b.refusals {
-		reason := string(r.reason) + ": " + r.text
-		if i > 0 && b.refusals[i-1].entry == r.entry {
-			refused.Records[len(refused.Records)-1].Reason += "; " + reason
-			continue
-		}
-		refused.Records = append(refused.Records, analytics.RefusedRecord{
-			UID: b.uid(r.entry), Reason: reason, Destination: destination,
-		})
-	}
+	record := func(entry int32) plog.LogRecord { return b.entries[entry] }
+	refused := &analytics.RefusedError{Records: sink.RefusedRecords(b.refusals, record, destination)}
 	named := map[analytics.UID]bool{}
 	for _, r := range b.unstored {
 		if !named[r.UID] { // another collection may have counted it, or refused it too

@@ -10,6 +10,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // action is what to do about what the database says of a write. Whatever can heal,
@@ -27,16 +29,14 @@ const (
 	actionRefuse
 )
 
-// refusalReason groups refused records for people and metrics.
-type refusalReason string
-
+// What groups refused records for people and metrics.
 const (
-	reasonForeign    refusalReason = "foreign"    // not an analytics record
-	reasonRange      refusalReason = "range"      // a number that BSON does not hold
-	reasonTooLarge   refusalReason = "too_large"  // larger than a document may be
-	reasonConstraint refusalReason = "constraint" // a rule that the operator gave the collection
-	reasonName       refusalReason = "name"       // a field, or a collection, cannot be named so
-	reasonOther      refusalReason = "other"
+	reasonForeign    sink.Reason = "foreign"    // not an analytics record
+	reasonRange      sink.Reason = "range"      // a number that BSON does not hold
+	reasonTooLarge   sink.Reason = "too_large"  // larger than a document may be
+	reasonConstraint sink.Reason = "constraint" // a rule that the operator gave the collection
+	reasonName       sink.Reason = "name"       // a field, or a collection, cannot be named so
+	reasonOther      sink.Reason = "other"
 )
 
 // duplicateKey says that an equal key is there.
@@ -56,7 +56,7 @@ const (
 // MongoDB, DocumentDB or Cosmos DB. Only what speaks of a document itself is a refusal. A lost connection, a server that is not or no
 // longer the primary, a conflict, throttling, missing rights, a full disk, and
 // everything unknown is tried again.
-func classify(code int) (action, refusalReason) {
+func classify(code int) (action, sink.Reason) {
 	switch code {
 	case duplicateKey, 11001, 12582: // duplicate key
 		return actionStored, ""
@@ -82,7 +82,7 @@ func classify(code int) (action, refusalReason) {
 // it. Any other code speaks of the command, and so of no document: BadValue,
 // FailedToParse and TypeMismatch there are said of a write concern or an option that
 // the server does not know, which an operator has to settle.
-func refusesCommand(err error) (refusalReason, bool) {
+func refusesCommand(err error) (sink.Reason, bool) {
 	command, ok := errors.AsType[mongo.CommandError](err)
 	if !ok {
 		return "", false

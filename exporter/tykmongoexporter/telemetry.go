@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykmongoexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // telemetry counts what the exporter does.
@@ -60,10 +61,7 @@ func (t *telemetry) finished(ctx context.Context, b *batch) {
 	if b.replaced > 0 {
 		t.builder.ExporterTykmongoReplacedBodies.Add(ctx, b.replaced)
 	}
-	reasons := map[refusalReason]int64{}
-	for _, r := range b.refusals {
-		reasons[r.reason]++
-	}
+	reasons := sink.CountReasons(b.refusals)
 	for reason, n := range b.reasons {
 		reasons[reason] += n
 	}

@@ -1,7 +1,6 @@
 package tyksqlexporter
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // maxSegmentName is the longest segment id, in bytes, that is stored as it is. An
@@ -38,20 +38,13 @@ type segment struct {
 	sorted      bool  // the indices come in rising order, each once
 }
 
-// refusal says why one record will never be stored in a table.
-type refusal struct {
-	entry  int32
-	reason refusalReason
-	text   string
-}
-
 // batch is what one push carries, and what becomes of each record. It is used by
 // one goroutine at a time, and refers to the push's pdata until release.
 type batch struct {
 	entries  []entry
 	parts    []part // one for each table
 	segments []segment
-	refusals []refusal
+	refusals []sink.Refusal
 	bySource map[string]int32 // segment name to place in segments
 	record   analytics.Record // scratch of part.pending
 	members  []member         // scratch of part.applied
@@ -227,7 +220,7 @@ func (b *batch) rewind() {
 	b.refusals = b.refusals[:0]
 	for i := range b.entries {
 		if e := &b.entries[i]; e.kind == kindForeign {
-			b.refusals = append(b.refusals, refusal{entry: int32(i), reason: reasonForeign, text: foreignText(e.log.EventName())}) //nolint:gosec // as many as records
+			b.refusals = append(b.refusals, sink.Refusal{Entry: int32(i), Reason: reasonForeign, Text: foreignText(e.log.EventName())}) //nolint:gosec // as many as records
 		}
 	}
 	for i := range b.parts {
@@ -260,35 +253,14 @@ func (b *batch) notTaken() int64 {
 	return n
 }
 
-// uid gives a record's identity back for the receiver.
-func (b *batch) uid(i int32) analytics.UID {
-	if value, ok := b.entries[i].log.Attributes().Get(analytics.AttrUID); ok {
-		if uid, err := analytics.ParseUID(value.Str()); err == nil {
-			return uid
-		}
-	}
-	return analytics.UID{Index: int64(i)}
-}
-
 // refusedError is nil, or names the refused records to the receiver for good, each
 // once: another table may have stored it, or refused it too.
 func (b *batch) refusedError(destination string) error {
 	if len(b.refusals) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(b.refusals, func(x, y refusal) int { return cmp.Compare(x.entry, y.entry) })
-	refused := &analytics.RefusedError{Records: make([]analytics.RefusedRecord, 0, len(b.refusals))}
-	for i, r := range b.refusals {
-		reason := string(r.reason) + ": " + r.text
-		if i > 0 && b.refusals[i-1].entry == r.entry {
-			refused.Records[len(refused.Records)-1].Reason += "; " + reason
-			continue
-		}
-		refused.Records = append(refused.Records, analytics.RefusedRecord{
-			UID: b.uid(r.entry), Reason: reason, Destination: destination,
-		})
-	}
-	return consumererror.NewPermanent(refused)
+	record := func(entry int32) plog.LogRecord { return b.entries[entry].log }
+	return consumererror.NewPermanent(&analytics.RefusedError{Records: sink.RefusedRecords(b.refusals, record, destination)})
 }
 
 // lockKeys names the segments of tables for locks: the same keys in the same order

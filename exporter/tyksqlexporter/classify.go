@@ -6,6 +6,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // action is what to do about a failed write. Whatever can heal, by itself or by
@@ -29,23 +31,21 @@ const (
 	actionRefuse
 )
 
-// refusalReason groups refused records for people and metrics.
-type refusalReason string
-
+// What groups refused records for people and metrics.
 const (
-	reasonForeign    refusalReason = "foreign"    // not an analytics record
-	reasonEncoding   refusalReason = "encoding"   // text that the database's encoding does not have
-	reasonRange      refusalReason = "range"      // a number or time that the column does not hold
-	reasonTooLarge   refusalReason = "too_large"  // too long for the column, an index or the database
-	reasonConstraint refusalReason = "constraint" // a rule that the operator gave the table
-	reasonOther      refusalReason = "other"
+	reasonForeign    sink.Reason = "foreign"    // not an analytics record
+	reasonEncoding   sink.Reason = "encoding"   // text that the database's encoding does not have
+	reasonRange      sink.Reason = "range"      // a number or time that the column does not hold
+	reasonTooLarge   sink.Reason = "too_large"  // too long for the column, an index or the database
+	reasonConstraint sink.Reason = "constraint" // a rule that the operator gave the table
+	reasonOther      sink.Reason = "other"
 )
 
 // classifyPostgres judges an error of a write to PostgreSQL. Only what the server
 // says about a value itself is a refusal; a lost connection, a server that is
 // full, stopping or read-only, missing rights, a missing table or partition, and
 // everything unknown is tried again.
-func classifyPostgres(err error) (action, refusalReason) {
+func classifyPostgres(err error) (action, sink.Reason) {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || len(pgErr.Code) != 5 {
 		return actionRetry, ""
@@ -88,7 +88,7 @@ func classifyPostgres(err error) (action, refusalReason) {
 }
 
 // classifySQLite judges an error of a write to SQLite by the same rule.
-func classifySQLite(err error) (action, refusalReason) {
+func classifySQLite(err error) (action, sink.Reason) {
 	sqliteErr, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return actionRetry, ""

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 func TestOnlyWhatPostgresSaysOfAValueRefusesARecord(t *testing.T) {
@@ -21,7 +23,7 @@ func TestOnlyWhatPostgresSaysOfAValueRefusesARecord(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
 		action action
-		reason refusalReason
+		reason sink.Reason
 	}{
 		"connection refused":          {err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}, action: actionRetry},
 		"connection lost":             {err: io.ErrUnexpectedEOF, action: actionRetry},
@@ -93,7 +95,7 @@ func TestOnlyWhatSQLiteSaysOfAValueRefusesARecord(t *testing.T) {
 	for name, c := range map[string]struct {
 		statement string
 		action    action
-		reason    refusalReason
+		reason    sink.Reason
 	}{
 		"no such table":  {statement: "insert into nowhere values (1)", action: actionInspect},
 		"no such column": {statement: "insert into t (z) values (1)", action: actionInspect},

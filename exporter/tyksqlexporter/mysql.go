@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // mysqlServer is MySQL 5.7 or later, or MariaDB 10.3 or later.
@@ -110,7 +112,7 @@ func (s *mysqlServer) reconnect() {
 	s.db.SetMaxIdleConns(s.idle)
 }
 
-func (*mysqlServer) classify(err error) (action, refusalReason) { return classifyMySQL(err) }
+func (*mysqlServer) classify(err error) (action, sink.Reason) { return classifyMySQL(err) }
 
 func (*mysqlServer) serverText(err error) string { return mysqlText(err) }
 

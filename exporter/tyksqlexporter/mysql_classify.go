@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // The numbers of MySQL's and MariaDB's errors that matter here.
@@ -46,7 +48,7 @@ const (
 )
 
 // mysqlRefusals are the errors that speak of a value.
-var mysqlRefusals = map[uint16]refusalReason{
+var mysqlRefusals = map[uint16]sink.Reason{
 	mysqlBadString: reasonEncoding, mysqlWrongTypeValue: reasonEncoding, mysqlCannotConvertText: reasonEncoding,
 	mysqlRange: reasonRange, mysqlWrongValue: reasonRange, mysqlOutOfRange: reasonRange,
 	mysqlTooLong: reasonTooLarge, mysqlRowTooLarge: reasonTooLarge, mysqlPacketTooLarge: reasonTooLarge, mysqlPacketOverflow: reasonTooLarge,
@@ -57,7 +59,7 @@ var mysqlRefusals = map[uint16]refusalReason{
 
 // classifyMySQL judges an error of a write to MySQL or MariaDB by the rule of the
 // others: only what the server says about a value itself is a refusal.
-func classifyMySQL(err error) (action, refusalReason) {
+func classifyMySQL(err error) (action, sink.Reason) {
 	if errors.Is(err, mysql.ErrPktTooLarge) {
 		return actionRefuse, reasonTooLarge
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // TestMySQL runs what shares one server, each test in a database of its own. The
@@ -419,9 +420,9 @@ func TestOnlyWhatMySQLSaysOfAValueRefusesARecord(t *testing.T) {
 	number := func(n uint16) error { return &mysql.MySQLError{Number: n, Message: "m"} }
 	type want struct {
 		action action
-		reason refusalReason
+		reason sink.Reason
 	}
-	refused := func(reason refusalReason) want { return want{actionRefuse, reason} }
+	refused := func(reason sink.Reason) want { return want{actionRefuse, reason} }
 	for name, c := range map[string]struct {
 		err error
 		want

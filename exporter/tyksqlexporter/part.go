@@ -3,6 +3,8 @@ package tyksqlexporter
 import (
 	"cmp"
 	"slices"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // entryState is what is known of one record of a push and one table.
@@ -34,9 +36,9 @@ func (p *part) rewind() {
 }
 
 // refuse marks a record as never to be stored in this table.
-func (p *part) refuse(i int32, reason refusalReason, text string) {
+func (p *part) refuse(i int32, reason sink.Reason, text string) {
 	p.states[i] = stateRefused
-	p.batch.refusals = append(p.batch.refusals, refusal{entry: i, reason: reason, text: text})
+	p.batch.refusals = append(p.batch.refusals, sink.Refusal{Entry: i, Reason: reason, Text: text})
 }
 
 // takes tells whether a record whose kind is known belongs into the table, and

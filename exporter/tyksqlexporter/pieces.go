@@ -107,7 +107,7 @@ func (b *batch) adopt(piece *batch, list []int32) {
 		}
 	}
 	for _, r := range piece.refusals {
-		r.entry = list[r.entry]
+		r.Entry = list[r.Entry]
 		b.refusals = append(b.refusals, r)
 	}
 }

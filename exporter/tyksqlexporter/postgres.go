@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // postgresServer is PostgreSQL 12 or later.
@@ -55,7 +57,7 @@ func (s *postgresServer) close() error {
 
 func (s *postgresServer) reconnect() { s.pool.Reset() }
 
-func (*postgresServer) classify(err error) (action, refusalReason) { return classifyPostgres(err) }
+func (*postgresServer) classify(err error) (action, sink.Reason) { return classifyPostgres(err) }
 
 // serverText leaves out the server's details, which would quote the record.
 func (*postgresServer) serverText(err error) string {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // rollupTables are the tables of rollups that are written.
@@ -123,7 +124,7 @@ func (b *rollupBatch) rewind() {
 	}
 }
 
-func (b *rollupBatch) refuse(group int, reason refusalReason, text string) {
+func (b *rollupBatch) refuse(group int, reason sink.Reason, text string) {
 	b.states[group] = stateRefused
 	b.reasons[group] = string(reason) + ": " + text
 }
@@ -311,15 +312,7 @@ func (b *rollupBatch) refusedError(destination string) error {
 		if state != stateRefused {
 			continue
 		}
-		g := &b.groups[i]
-		for index := range g.Records.All() {
-			refused.Records = append(refused.Records, analytics.RefusedRecord{
-				UID: analytics.UID{Segment: g.Segment, Index: index}, Reason: b.reasons[i], Destination: destination,
-			})
-		}
-		if g.Segment == "" {
-			refused.Records = append(refused.Records, analytics.RefusedRecord{Reason: b.reasons[i], Destination: destination})
-		}
+		refused.Records = append(refused.Records, sink.RefusedGroup(&b.groups[i], b.reasons[i], destination)...)
 	}
 	if len(refused.Records) == 0 {
 		return nil

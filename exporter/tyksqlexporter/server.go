@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // maxRaces is how often a write starts anew at once because another transaction was
@@ -41,7 +43,7 @@ type server interface {
 	// reconnect has all connections replaced that exist now.
 	reconnect()
 	// classify judges an error of the server.
-	classify(err error) (action, refusalReason)
+	classify(err error) (action, sink.Reason)
 	// serverText is what the server says about a refused record, without what the
 	// record holds.
 	serverText(err error) string

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // telemetry counts what the exporter does. Counts are of committed writes only.
@@ -52,14 +53,7 @@ func (t *telemetry) count(ctx context.Context, b *batch) {
 		add(b.parts[i].count(stateApplied), t.outcomes[i].applied)
 	}
 	add(b.notTaken(), t.notTaken)
-	if len(b.refusals) == 0 {
-		return
-	}
-	reasons := map[refusalReason]int64{}
-	for _, r := range b.refusals {
-		reasons[r.reason]++
-	}
-	for reason, n := range reasons {
+	for reason, n := range sink.CountReasons(b.refusals) {
 		t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
 	}
 }
