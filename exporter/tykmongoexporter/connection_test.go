@@ -108,26 +108,24 @@ func TestUsersWithoutAPassword(t *testing.T) {
 	certificates, err := peers.NewCertificates(t.TempDir(), "otelcol")
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
-		uri    func(string) string
-		first  string // command of the conversation
-		answer bson.D
-		stored bool
+		user      string
+		mechanism string
+		first     string // command of the conversation
+		answer    bson.D
+		stored    bool
 	}{
 		"X.509": {
-			func(uri string) string { return uri + "&authMechanism=MONGODB-X509&authSource=$external" },
-			"authenticate", bson.D{{Key: "ok", Value: 1.0}}, true,
+			"", "MONGODB-X509", "authenticate", bson.D{{Key: "ok", Value: 1.0}}, true,
 		},
 		"AWS IAM": {
-			func(uri string) string {
-				return strings.Replace(uri, "mongodb://", "mongodb://AKIDEXAMPLE:secret@", 1) + "&authMechanism=MONGODB-AWS&authSource=$external"
-			},
-			"saslStart", failed(18, "AuthenticationFailed", "Authentication failed."), false,
+			"AKIDEXAMPLE:secret@", "MONGODB-AWS", "saslStart", failed(18, "AuthenticationFailed", "Authentication failed."), false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, l := startTLSLink(t, server, "127.0.0.1", certificates)
-			d.config.URI = configopaque.String(c.uri(string(d.config.URI)))
+			uri := strings.Replace(string(d.config.URI), "mongodb://", "mongodb://"+c.user, 1)
+			d.config.URI = configopaque.String(uri + "&authSource=$external&authMechanism=" + c.mechanism)
 			d.config.TLS.Insecure, d.config.TLS.CAFile = false, certificates.CAFile
 			d.config.TLS.CertFile, d.config.TLS.KeyFile = certificates.ClientCertFile, certificates.ClientKeyFile
 			mechanisms := map[string]bool{}
@@ -140,8 +138,7 @@ func TestUsersWithoutAPassword(t *testing.T) {
 			})
 			err := d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9))
 			l.on(nil)
-			mechanism, _, _ := strings.Cut(string(d.config.URI)[strings.Index(string(d.config.URI), "MONGODB-"):], "&")
-			assert.Equal(t, map[string]bool{mechanism + " $external": true}, mechanisms)
+			assert.Equal(t, map[string]bool{c.mechanism + " $external": true}, mechanisms)
 			if c.stored {
 				require.NoError(t, err)
 				d.assertPaths(t, 0, 9)

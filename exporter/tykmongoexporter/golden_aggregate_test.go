@@ -294,7 +294,7 @@ func flat(document bson.Raw) map[string]string {
 			fields[path] = value.Type.String()
 		} // the list of an owner may be what is left of one with dots
 		// Versions of several APIs have one identifier: they are told apart by their order.
-		slices.SortFunc(elements, func(x, y bson.RawValue) int { return cmp.Compare(comparable(x), comparable(y)) })
+		slices.SortFunc(elements, func(x, y bson.RawValue) int { return cmp.Compare(unordered(x), unordered(y)) })
 		seen := map[string]int{}
 		for _, e := range elements {
 			identifier := e.Document().Lookup("identifier").StringValue()
@@ -332,8 +332,8 @@ func flat(document bson.Raw) map[string]string {
 	return fields
 }
 
-// comparable is what of an element of a list does not depend on any order.
-func comparable(element bson.RawValue) string {
+// unordered is what of an element of a list does not depend on any order.
+func unordered(element bson.RawValue) string {
 	var fields []string
 	each(element, func(name string, v bson.RawValue) {
 		if name != "requesttime" && !slices.Contains(onlyTypes, name) || name == "identifier" {

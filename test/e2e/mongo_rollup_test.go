@@ -144,7 +144,7 @@ func TestRollupsInMongoAddUpWhenTheCollectorIsKilled(t *testing.T) {
 		if form == protobuf {
 			decode = analytics.DecodeProtobuf
 		}
-		assert.NoError(t, decode(entry, &r))
+		require.NoError(t, decode(entry, &r))
 		records = append(records, r)
 	}
 	var background sync.WaitGroup
