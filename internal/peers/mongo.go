@@ -30,7 +30,8 @@ const mongoProgram = "OTELCOL_TYK_FERRETDB"
 
 // Mongo is a running FerretDB, which speaks MongoDB's protocol and keeps its data in
 // SQLite files, on a loopback port. What it lacks: TTL indexes, transactions, update
-// pipelines, projections of findAndModify. Stop, Kill and Start keep port and data.
+// pipelines, projections of findAndModify. Of MongoDB's administration it has fsync
+// and fsyncUnlock. Stop, Kill and Start keep port and data.
 // Its methods may be called from several goroutines.
 type Mongo struct {
 	server

@@ -14,6 +14,33 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
+func TestMongoLockedAgainstWritesStillReads(t *testing.T) {
+	t.Parallel()
+	m := peers.StartMongo(t)
+	things := mongoCollection(t, m.URI("fresh"))
+	admin := things.Database().Client().Database("admin")
+	require.NoError(t, admin.RunCommand(t.Context(), bson.D{{Key: "fsync", Value: 1}, {Key: "lock", Value: true}}).Err())
+	written := make(chan error, 2)
+	go func() {
+		_, err := things.InsertOne(t.Context(), bson.D{{Key: "_id", Value: 1}})
+		written <- err
+		_, err = things.UpdateByID(t.Context(), 1, bson.D{{Key: "$set", Value: bson.D{{Key: "n", Value: 1}}}})
+		written <- err
+	}()
+	for range 20 {
+		n, err := things.CountDocuments(t.Context(), bson.D{})
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
+	assert.Empty(t, written)
+	require.NoError(t, admin.RunCommand(t.Context(), bson.D{{Key: "fsyncUnlock", Value: 1}}).Err())
+	require.NoError(t, <-written)
+	require.NoError(t, <-written)
+	n, err := things.CountDocuments(t.Context(), bson.D{{Key: "n", Value: 1}})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, n)
+}
+
 func mongoCollection(t *testing.T, uri string) *mongo.Collection {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))

@@ -16,11 +16,17 @@ import (
 //
 // MongoDB changes a document in one step. FerretDB 1 reads it, and writes it later,
 // so that of two changes at the same time one is lost. The gate lets such commands
-// through one at a time, and so gives clients what MongoDB promises them.
+// through one at a time, and so gives clients what MongoDB promises them. It also
+// answers MongoDB's commands fsync and fsyncUnlock, which FerretDB lacks: between the
+// two, whatever writes has to wait.
 type gate struct {
 	listener net.Listener
 	socket   string
 	changes  sync.RWMutex // held for writing by what changes documents, for reading by all else
+
+	mu       sync.Mutex // guards locked
+	locked   bool
+	unlocked *sync.Cond
 }
 
 // newGate listens; it ends with ctx.
@@ -30,7 +36,9 @@ func newGate(ctx context.Context, listen, socket string) (*gate, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	context.AfterFunc(ctx, func() { _ = listener.Close() })
-	return &gate{listener: listener, socket: socket}, nil
+	g := &gate{listener: listener, socket: socket}
+	g.unlocked = sync.NewCond(&g.mu)
+	return g, nil
 }
 
 // run takes connections until the listener is closed.
@@ -68,10 +76,18 @@ func (g *gate) pass(client, server net.Conn) error {
 }
 
 func (g *gate) exchange(server net.Conn, request []byte) ([]byte, error) {
-	if changesDocuments(request) {
+	switch command := commandOf(request); command {
+	case "fsync", "fsyncUnlock":
+		g.lock(command == "fsync")
+		return done(request), nil
+	case "update", "findAndModify", "findandmodify", "delete":
+		g.waitUnlocked()
 		g.changes.Lock()
 		defer g.changes.Unlock()
-	} else {
+	default:
+		if slices.Contains([]string{"insert", "create", "createIndexes"}, command) {
+			g.waitUnlocked()
+		}
 		g.changes.RLock()
 		defer g.changes.RUnlock()
 	}
@@ -79,6 +95,21 @@ func (g *gate) exchange(server net.Conn, request []byte) ([]byte, error) {
 		return nil, err
 	}
 	return readMessage(server)
+}
+
+func (g *gate) lock(locked bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.locked = locked
+	g.unlocked.Broadcast()
+}
+
+func (g *gate) waitUnlocked() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.locked {
+		g.unlocked.Wait()
+	}
 }
 
 // headerBytes is the length of a message's header, which begins with the length of
@@ -100,13 +131,24 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// changesDocuments tells whether a message is a command that changes documents.
-func changesDocuments(message []byte) bool {
+// commandOf is the name of the command that a message is.
+func commandOf(message []byte) string {
 	// Flags, the kind of the section, the document's length, the type of its first field.
 	const before = headerBytes + 4 + 1 + 4 + 1
 	if len(message) < before {
-		return false
+		return ""
 	}
 	name, _, _ := bytes.Cut(message[before:], []byte{0})
-	return slices.Contains([]string{"update", "findAndModify", "findandmodify", "delete"}, string(name))
+	return string(name)
+}
+
+// done is the answer {ok: 1} to a message.
+func done(request []byte) []byte {
+	const message = 2013 // OP_MSG
+	body := []byte("\x00\x00\x00\x00" + "\x00" + "\x11\x00\x00\x00" + "\x01ok\x00" + "\x00\x00\x00\x00\x00\x00\xf0\x3f" + "\x00")
+	answer := binary.LittleEndian.AppendUint32(nil, uint32(headerBytes+len(body)))
+	answer = binary.LittleEndian.AppendUint32(answer, 0)
+	answer = append(answer, request[4:8]...) // which request is answered
+	answer = binary.LittleEndian.AppendUint32(answer, message)
+	return append(answer, body...)
 }
