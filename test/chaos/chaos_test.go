@@ -51,16 +51,15 @@ func trial(ctx context.Context, p plan, data, logs string) (*outcome, *world, er
 	return o, w, nil
 }
 
-// runSeed is trial as a test.
-func runSeed(t *testing.T, seed uint64, length time.Duration) *outcome {
+// runPlan is trial as a test.
+func runPlan(t *testing.T, p plan) *outcome {
 	t.Helper()
-	p := newPlan(seed, length)
-	t.Logf("seed %d: %s, %d records/s for %s", seed, p, p.rate, length)
+	t.Logf("seed %d: %s, %d records/s for %s", p.seed, p, p.rate, p.length)
 	o, w, err := trial(t.Context(), p, t.TempDir(), t.ArtifactDir())
 	require.NoError(t, err)
 	t.Cleanup(w.close)
 	if o.faulty != nil {
-		t.Errorf("seed %d: %v", seed, o.faulty)
+		t.Errorf("seed %d: %v", p.seed, o.faulty)
 		w.diagnose(t)
 		return o
 	}
@@ -88,6 +87,9 @@ func (w *world) diagnose(t *testing.T) {
 		}
 	}
 	t.Logf("PostgreSQL:\n%s", peers.LastLines(w.database.postgres.Output(), lines))
+	if w.documents != nil {
+		t.Logf("MongoDB:\n%s", peers.LastLines(w.documents.mongo.Output(), lines))
+	}
 }
 
 // The client would print what it also returns as errors, in the midst of reports.

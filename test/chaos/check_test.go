@@ -23,9 +23,17 @@ type outcome struct {
 	lost, doubled   int // over all groups
 	letters         int // of all groups
 	faults          map[string]int
-	again           int64 // records that were stored and not acknowledged when their collector was killed
+	rollups         map[string]compared // by the product of the store
+	again           int64               // records that were stored and not acknowledged when their collector was killed
 	drained         time.Duration
 	faulty          error // everything that is not as it must be
+}
+
+// compared is what was found in the rollups of groups that saw everything.
+type compared struct {
+	groups, totals int   // of organisations, APIs and buckets
+	hits           int64 // of the organisations' totals
+	wrong          int
 }
 
 // shown is how many examples an error gives.
@@ -33,7 +41,7 @@ const shown = 10
 
 // check compares everything with what was pushed.
 func (w *world) check(ctx context.Context) *outcome {
-	o := &outcome{plan: w.plan, faults: w.chronicle.faults, again: w.chronicle.again}
+	o := &outcome{plan: w.plan, faults: w.chronicle.faults, again: w.chronicle.again, rollups: map[string]compared{}}
 	o.records, o.poison = w.journal.totals()
 	letters, err := w.letters(ctx)
 	errs := []error{err}
@@ -86,33 +94,73 @@ func (w *world) checkStore(ctx context.Context, g *group, o *outcome) error {
 	if len(unknown) > 0 {
 		fault("%d records were never pushed, such as %v", len(unknown), unknown[:min(len(unknown), shown)])
 	}
-	if len(t.strangers) > 0 {
-		fault("%d rows are not of good records, such as %q", len(t.strangers), t.strangers[:min(len(t.strangers), shown)])
+	for _, problem := range t.faults[:min(len(t.faults), shown)] {
+		fault("%s", problem)
 	}
-	if err := w.checkRollups(g, t, len(t.times) == len(pushed)); err != nil {
-		errs = append(errs, err)
-	}
-	if len(errs) == 0 && len(t.times) == len(pushed) && !maps.Equal(t.sums, w.journal.sums) {
+	errs = append(errs, w.checkOthers(g, t), w.checkRollups(g, t, o))
+	if errors.Join(errs...) == nil && len(t.times) == len(pushed) && !maps.Equal(t.sums, w.journal.sums) {
 		fault("the sums by API and response code are %v, want %v", t.sums, w.journal.sums)
+	}
+	return errors.Join(errs...)
+}
+
+// checkOthers looks for poison in a store: there once where the store holds its
+// kind, and not at all otherwise.
+func (w *world) checkOthers(g *group, t *tally) error {
+	var strangers, lost, doubled []string
+	for alias, times := range t.others {
+		switch r, pushed := w.journal.refused[alias]; {
+		case !pushed || !g.store.holds(r.kind):
+			strangers = append(strangers, alias)
+		case times > 1:
+			doubled = append(doubled, alias)
+		}
+	}
+	for alias, r := range w.journal.refused {
+		if g.store.holds(r.kind) && g.mustHave(r.flush) && t.others[alias] == 0 {
+			lost = append(lost, alias)
+		}
+	}
+	var errs []error
+	for what, aliases := range map[string][]string{
+		"are not of good records": strangers, "that other stores refuse are lost": lost, "that other stores refuse are there more than once": doubled,
+	} {
+		if len(aliases) > 0 {
+			errs = append(errs, fmt.Errorf("group %s: %d rows %s, such as %q", g.name, len(aliases), what, aliases[:min(len(aliases), shown)]))
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // checkRollups compares the rollups of a store with what was pushed. A group that has
 // not seen everything, or was forgotten in the middle of a delivery, counts less.
-func (w *world) checkRollups(g *group, t *tally, complete bool) error {
-	exact := complete && slices.Contains(w.plan.groups(), g.name) && !g.wasForgotten()
+func (w *world) checkRollups(g *group, t *tally, o *outcome) error {
+	exact := slices.Contains(w.plan.groups(), g.name) && !g.wasForgotten()
+	all := w.journal.rollups.as(g.store)
 	var errs []error
-	for api, want := range w.journal.rollups {
-		if got := t.rollups[api]; got.hits > want.hits || exact && got != want {
-			errs = append(errs, fmt.Errorf("group %s: the rollups of API %q count %+v, want %+v", g.name, api, got, want))
+	found := o.rollups[g.store.product()]
+	for _, c := range t.rollups {
+		wrong := func(of rollupOf, got, want rollup) {
+			found.wrong++
+			errs = append(errs, fmt.Errorf("group %s: %s count %+v of %+v, want %+v", g.name, c.in, got, of, want))
+		}
+		for of, want := range all {
+			if got := c.rollups[of]; got.hits > want.hits || exact && got != want {
+				wrong(of, got, want)
+			}
+		}
+		for of, got := range c.rollups {
+			if _, pushed := all[of]; !pushed {
+				wrong(of, got, rollup{})
+			}
+		}
+		if exact {
+			found.groups++
+			found.totals += len(all)
+			found.hits += c.hits()
 		}
 	}
-	for api, got := range t.rollups {
-		if _, known := w.journal.rollups[api]; !known {
-			errs = append(errs, fmt.Errorf("group %s: the rollups of API %q count %+v, but nothing was pushed", g.name, api, got))
-		}
-	}
+	o.rollups[g.store.product()] = found
 	return errors.Join(errs[:min(len(errs), shown)]...)
 }
 
@@ -162,7 +210,7 @@ func (w *world) letters(ctx context.Context) (map[string][]claim.Letter, error) 
 	return all, nil
 }
 
-// checkLetters checks that exactly the poison was buried, unchanged.
+// checkLetters checks that exactly what the store refuses was buried, unchanged.
 func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 	var errs []error
 	fault := func(format string, args ...any) {
@@ -170,16 +218,16 @@ func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 	}
 	buried := map[string]int{}
 	for _, l := range letters {
-		key, of := string(l.Entry), w.journal.undecodable
-		if of[key] == nil {
-			var r analytics.Record
-			if err := analytics.DecodeMsgpack(l.Entry, &r); err != nil {
+		key, known := string(l.Entry), w.journal.undecodable[string(l.Entry)] != nil
+		if !known {
+			alias, err := aliasOf(l.Entry)
+			if err != nil {
 				fault("dead letter %s was not pushed as poison: %s", l.UID, l.Reason)
 				continue
 			}
-			key, of = r.Alias, w.journal.refused
+			key, known = alias, g.store.refuses(w.journal.refused[alias].kind)
 		}
-		if of[key] == nil {
+		if !known {
 			fault("dead letter %s is the good record %q: %s", l.UID, key, l.Reason)
 		}
 		if buried[key]++; buried[key] > 1 {
@@ -187,17 +235,30 @@ func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 		}
 	}
 	missing := 0
-	for _, of := range []map[string]*flush{w.journal.undecodable, w.journal.refused} {
-		for key, f := range of {
-			if buried[key] == 0 && g.mustHave(f) {
-				missing++
-			}
+	for key, f := range w.journal.undecodable {
+		if buried[key] == 0 && g.mustHave(f) {
+			missing++
+		}
+	}
+	for alias, r := range w.journal.refused {
+		if buried[alias] == 0 && g.store.refuses(r.kind) && g.mustHave(r.flush) {
+			missing++
 		}
 	}
 	if missing > 0 {
 		fault("%d poison entries are no dead letters", missing)
 	}
 	return errors.Join(errs[:min(len(errs), shown)]...)
+}
+
+// aliasOf reads the alias of a record in either wire form.
+func aliasOf(entry []byte) (string, error) {
+	var r analytics.Record
+	err := analytics.DecodeMsgpack(entry, &r)
+	if err != nil {
+		err = analytics.DecodeProtobuf(entry, &r)
+	}
+	return r.Alias, err
 }
 
 // checkReceipts checks that what each group saw was delivered or buried, and that

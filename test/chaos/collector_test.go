@@ -38,22 +38,24 @@ var errEndedWell = errors.New("status 0")
 type object = map[string]any
 
 // configuration has a pipeline for each group, and one more for rollups where the
-// exporter stores them.
-func configuration(groups []string, of func(group string) (receiver, exporter object, err error)) (object, error) {
-	receivers, exporters, pipelines := object{}, object{}, object{}
+// destination stores them.
+func configuration(groups []string, of func(group string) (receiver object, to destination, err error)) (object, error) {
+	receivers, processors, exporters, pipelines := object{}, object{}, object{}, object{}
 	for _, group := range groups {
-		from, to := "tykredis/"+group, "tyksql/"+group
-		var err error
-		if receivers[from], exporters[to], err = of(group); err != nil {
+		receiver, destination, err := of(group)
+		if err != nil {
 			return nil, err
 		}
+		from, rollups, to := "tykredis/"+group, "tykaggregate/"+group, destination.component+"/"+group
+		receivers[from], exporters[to] = receiver, destination.config
 		pipelines["logs/"+group] = object{"receivers": []string{from}, "exporters": []string{to}}
-		if exporters[to].(object)["tables"] != nil {
-			pipelines["logs/rollups-"+group] = object{"receivers": []string{from}, "processors": []string{"tykaggregate"}, "exporters": []string{to}}
+		if destination.aggregate != nil {
+			processors[rollups] = destination.aggregate
+			pipelines["logs/rollups-"+group] = object{"receivers": []string{from}, "processors": []string{rollups}, "exporters": []string{to}}
 		}
 	}
 	return object{
-		"receivers": receivers, "processors": object{"tykaggregate": object{}}, "exporters": exporters,
+		"receivers": receivers, "processors": processors, "exporters": exporters,
 		"service": object{
 			// Several collectors run beside each other; the port of their metrics is fixed.
 			"telemetry": object{"metrics": object{"level": "none"}},

@@ -18,17 +18,16 @@ func (w *world) lanes() []*lane {
 		add("redis", 500*time.Millisecond, 6*time.Second, append(w.server.faults(w.plan.names()), redisFaults(w.server)...)...),
 		add("postgres", 500*time.Millisecond, 5*time.Second, w.database.faults()...),
 	}
+	if w.documents != nil {
+		lanes = append(lanes, add("mongo", 500*time.Millisecond, 6*time.Second, w.documents.faults()...))
+	}
 	for _, c := range w.collectors() {
 		lanes = append(lanes, add(c.name, 500*time.Millisecond, 8*time.Second, w.collectorFaults(c)...))
 	}
 	for _, c := range w.collectors() {
 		var faults []fault
 		for _, addr := range slices.Sorted(maps.Keys(c.links)) {
-			to := "Redis"
-			if addr == w.database.postgres.Addr() {
-				to = "PostgreSQL"
-			}
-			faults = append(faults, c.links[addr].faults(to)...)
+			faults = append(faults, c.links[addr].faults(w.productAt(addr))...)
 		}
 		if len(faults) > 0 {
 			lanes = append(lanes, add("network of "+c.name, time.Second, 8*time.Second, faults...))
@@ -40,6 +39,17 @@ func (w *world) lanes() []*lane {
 		lanes = append(lanes, groups)
 	}
 	return lanes
+}
+
+// productAt tells what is at an address.
+func (w *world) productAt(addr string) string {
+	switch {
+	case addr == w.database.postgres.Addr():
+		return w.database.product()
+	case w.documents != nil && addr == w.documents.mongo.Addr():
+		return w.documents.product()
+	}
+	return "Redis"
 }
 
 // addGroup starts the collector of groupLate and waits until Redis knows the group.
@@ -111,8 +121,8 @@ func (w *world) collectorFaults(c *collector) []fault {
 			return again(d, 4*time.Second, 12*time.Second)
 		}},
 	}
-	if c.groups[0] == groupPostgres {
-		another := w.newCollector(c.name+"-more", groupPostgres)
+	if first := c.groups[0]; first == groupPostgres || first == groupMongo {
+		another := w.newCollector(c.name+"-more", first)
 		faults = append(faults, fault{"collector added for a while", func(ctx context.Context, d *dice) error {
 			if err := another.start(); err != nil {
 				return err

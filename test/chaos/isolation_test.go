@@ -129,9 +129,9 @@ func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([
 	if err != nil {
 		return nil, err
 	}
-	stores := map[string]object{
-		groupFast:  exporter("postgres", dsn),
-		groupStuck: exporter("postgres", fmt.Sprintf("postgres://nobody@%s/nowhere", peers.Address(port))),
+	stores := map[string]destination{
+		groupFast:  {component: "tyksql", config: exporter("postgres", dsn)},
+		groupStuck: {component: "tyksql", config: exporter("postgres", fmt.Sprintf("postgres://nobody@%s/nowhere", peers.Address(port)))},
 	}
 	named := [][]string{{groupFast}}
 	switch {
@@ -144,7 +144,7 @@ func (c *comparison) collectors(ctx context.Context, how setting, stuck bool) ([
 	var all []*collector
 	for n, groups := range named {
 		all = append(all, &collector{name: fmt.Sprintf("comparison-%d-%d", c.runs, n), dir: c.dir, groups: groups, config: func() (object, error) {
-			return configuration(groups, func(group string) (receiver, exporter object, err error) {
+			return configuration(groups, func(group string) (receiver object, to destination, err error) {
 				return object{"addresses": []string{c.redis.Addr()}, "group": group}, stores[group], nil
 			})
 		}})

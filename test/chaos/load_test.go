@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,19 +67,19 @@ type flush struct {
 type journal struct {
 	mu          sync.Mutex // guards the fields below
 	flushes     []*flush
-	undecodable map[string]*flush // the entries
-	refused     map[string]*flush // the aliases
+	undecodable map[string]*flush  // the entries
+	refused     map[string]refused // by alias
 	sums        sums
 	rollups     rollups
 }
 
 func newJournal() *journal {
-	return &journal{undecodable: map[string]*flush{}, refused: map[string]*flush{}, sums: sums{}, rollups: rollups{}}
+	return &journal{undecodable: map[string]*flush{}, refused: map[string]refused{}, sums: sums{}, rollups: rollups{}}
 }
 
 // gateway pushes records as gateways do: now and then some, msgpack and protobuf,
-// over several lists. Poison of two kinds is among them: entries that do not
-// decode, and records that no SQL column can hold.
+// over several lists. Poison is among them: entries that do not decode, and records
+// that some store or other refuses.
 type gateway struct {
 	number    int
 	plan      plan
@@ -166,28 +165,6 @@ func (g *gateway) entry(protobuf bool, alias string, change func(*analytics.Reco
 	return analytics.AppendMsgpack(nil, r)
 }
 
-// poison makes an entry that must become a dead letter; no two are the same.
-func (g *gateway) poison(f *flush, protobuf bool) []byte {
-	g.poisoned++
-	if !protobuf && g.dice.chance(0.5) {
-		alias := fmt.Sprintf("refused %d of %d", g.poisoned, g.number)
-		g.journal.poison(f, alias, nil)
-		return g.entry(protobuf, alias, func(r *analytics.Record) {
-			r.Geo.CityGeoNameID = math.MaxUint64
-			g.journal.mu.Lock()
-			defer g.journal.mu.Unlock()
-			g.journal.countRollups(r)
-		})
-	}
-	entry := append([]byte(strings.Repeat("\xff", 12)), fmt.Sprintf("garbage %d of %d", g.poisoned, g.number)...)
-	if g.dice.chance(0.5) {
-		entry = g.entry(protobuf, fmt.Sprintf("cut %d of %d", g.poisoned, g.number), func(*analytics.Record) {})
-		entry = entry[:len(entry)-1] // ends within a string
-	}
-	g.journal.poison(f, "", entry)
-	return entry
-}
-
 // push repeats a flush until Redis, and as many replicas as the plan asks for, have it.
 func (g *gateway) push(ctx context.Context, f *flush, args []any) error {
 	keys := []string{"chaos:{" + f.list + "}:" + strconv.Itoa(g.number), f.list}
@@ -252,8 +229,9 @@ func (j *journal) count(r *analytics.Record) {
 // countRollups counts a record that rollups count, also where a table of records
 // refuses it. The records are of organisations, and none is of a TCP API.
 func (j *journal) countRollups(r *analytics.Record) {
-	for _, api := range []string{"", r.APIID} { // its total, and its API
-		j.rollups.add(api, rollup{1, r.RequestTime})
+	of := rollupOf{graph: r.GraphQL.IsGraphQL, org: r.OrgID, bucket: r.TimeStamp.Truncate(time.Minute).Unix()}
+	for _, of.api = range []string{"", r.APIID} { // its organisation's total, and its API
+		j.rollups.add(of, rollup{1, r.RequestTime})
 	}
 }
 
@@ -261,16 +239,6 @@ func (j *journal) end(f *flush) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	f.done = time.Now()
-}
-
-func (j *journal) poison(f *flush, alias string, entry []byte) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if entry == nil {
-		j.refused[alias] = f
-		return
-	}
-	j.undecodable[string(entry)] = f
 }
 
 // totals count what was pushed.

@@ -41,7 +41,7 @@ func TestSeeds(t *testing.T) {
 	}
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			o := runSeed(t, seed, time.Duration(*seconds)*time.Second)
+			o := runPlan(t, newPlan(seed, time.Duration(*seconds)*time.Second))
 			found.outcomes = append(found.outcomes, o)
 			t.Log(o.summary())
 		})

@@ -17,6 +17,7 @@ const (
 	groupSQLite   = "sqlite"
 	groupCopy     = "copy" // in the process of groupSQLite
 	groupLate     = "late" // joins while the load runs
+	groupMongo    = "mongo"
 )
 
 // plan is what a seed decides before anything starts.
@@ -29,8 +30,11 @@ type plan struct {
 	sqlite   bool // a collector of groupSQLite
 	double   bool // which is also of groupCopy
 	late     bool // a collector of groupLate comes and goes
+	mongo    keeping
+	writers  int // collectors of groupMongo
 
 	rate   int // records a second
+	poll   time.Duration
 	lists  int // per wire form
 	poison int // one poison entry after about this many records
 }
@@ -47,8 +51,15 @@ func newPlan(seed uint64, length time.Duration) plan {
 		rate:     1000 + 100*d.IntN(21),
 		lists:    1 + d.IntN(4),
 		poison:   400 + d.IntN(1600),
+		poll:     50 * time.Millisecond,
 	}
 	p.double = p.double && p.sqlite
+	p.mongo = oneOf(d, nothing, nothing, nothing, nothing, recordsTwice, rollupsOfEach, rollupsMixed)
+	if p.mongo != nothing {
+		p.writers = 1 + d.IntN(3)
+		p.rate, p.poll = p.mongo.pace()
+		p.poison /= 5 // so that there is some all the same
+	}
 	return p
 }
 
@@ -61,6 +72,9 @@ func (p plan) groups() []string {
 	if p.double {
 		groups = append(groups, groupCopy)
 	}
+	if p.mongo != nothing {
+		groups = append(groups, groupMongo)
+	}
 	return groups
 }
 
@@ -70,11 +84,18 @@ func (p plan) String() string {
 	if p.late {
 		groups = append(groups, groupLate)
 	}
-	replicas := "1 replica"
-	if p.replicas > 1 {
-		replicas = fmt.Sprintf("%d replicas", p.replicas)
+	text := fmt.Sprintf("%s, %s, groups %s", p.topology, replicas(p.replicas), strings.Join(groups, " "))
+	if p.mongo != nothing {
+		text += fmt.Sprintf(" (%s, %s)", replicas(p.writers), p.mongo)
 	}
-	return fmt.Sprintf("%s, %s, groups %s", p.topology, replicas, strings.Join(groups, " "))
+	return text
+}
+
+func replicas(n int) string {
+	if n == 1 {
+		return "1 replica"
+	}
+	return fmt.Sprintf("%d replicas", n)
 }
 
 func TestASeedAlwaysGivesTheSamePlan(t *testing.T) {

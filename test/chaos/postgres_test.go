@@ -87,9 +87,10 @@ func (p *database) deadlocks(ctx context.Context) (int64, error) {
 }
 
 // prepareFaults gives the table triggers with which it can be made to fail, at
-// once or when a transaction commits.
+// once or when a transaction commits, and a rule that some records break.
 func (p *database) prepareFaults(ctx context.Context) error {
 	return p.exec(ctx,
+		"alter table "+table+" add constraint chaos_forbidden check (alias not like '"+string(forbidden)+"%')",
 		inserting(healthy),
 		committing("null"),
 		`create trigger chaos_inserting before insert on `+table+` for each statement execute function chaos_inserting()`,

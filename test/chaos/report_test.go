@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,8 +19,18 @@ func (o *outcome) summary() string {
 	if o.faulty != nil {
 		verdict = "FAILED"
 	}
-	return fmt.Sprintf("seed %d: %s; %d records and %d poison in %.0f s, %d faults, %d records stored and then delivered again, drained in %.1f s: lost %d, doubled %d, dead letters %d: %s",
-		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.again, o.drained.Seconds(), o.lost, o.doubled, o.letters, verdict)
+	return fmt.Sprintf("seed %d: %s; %d records and %d poison in %.0f s, %d faults, %d records stored and then delivered again, drained in %.1f s: lost %d, doubled %d, dead letters %d, rollups %s: %s",
+		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.again, o.drained.Seconds(), o.lost, o.doubled, o.letters, o.counted(), verdict)
+}
+
+// counted tells of the rollups of each product.
+func (o *outcome) counted() string {
+	var all []string
+	for _, product := range slices.Sorted(maps.Keys(o.rollups)) {
+		c := o.rollups[product]
+		all = append(all, fmt.Sprintf("%s %d/%d", product, c.totals-c.wrong, c.totals))
+	}
+	return strings.Join(all, ", ")
 }
 
 func (o *outcome) inflicted() int {
@@ -75,10 +86,33 @@ func (r *report) String() string {
 		fmt.Fprintf(&b, "%6d %6d  %s\n", k.Count, k.Seeds, k.Name)
 		faults += k.Count
 	}
+	for _, s := range r.stores() {
+		fmt.Fprintf(&b, "%s: %d groups of rollups, %d totals compared, %d requests counted, %d totals wrong\n",
+			s.Product, s.Groups, s.Totals, s.Hits, s.Wrong)
+	}
 	totals := r.totals()
 	fmt.Fprintf(&b, "%d seeds, %d failed: %d faults survived; %d records and %d poison pushed in %.0f s; lost %d, doubled %d\n",
 		len(r.outcomes), totals.Failed, faults, totals.Records, totals.Poison, totals.Seconds, totals.Lost, totals.Doubled)
 	return b.String()
+}
+
+// storeRow is a row of the table of rollups.
+type storeRow struct {
+	Product               string
+	Groups, Totals, Wrong int
+	Hits                  int64
+}
+
+// stores adds up what was found in rollups, by product.
+func (r *report) stores() []storeRow {
+	byProduct := map[string]storeRow{}
+	for _, o := range r.outcomes {
+		for product, c := range o.rollups {
+			row := byProduct[product]
+			byProduct[product] = storeRow{product, row.Groups + c.groups, row.Totals + c.totals, row.Wrong + c.wrong, row.Hits + c.hits}
+		}
+	}
+	return slices.SortedFunc(maps.Values(byProduct), func(x, y storeRow) int { return strings.Compare(x.Product, y.Product) })
 }
 
 // totals are sums over all seeds.
@@ -109,14 +143,18 @@ func (r *report) totals() totals {
 // page is docs/chaos.md.
 const page = `# Chaos
 
-What ` + "`{{.Command}}`" + ` found. Each seed runs the built binary with a Redis and a PostgreSQL of its own. Two gateways push
-msgpack and protobuf records to several lists, with poison among them: entries that do not decode, and records that no
-SQL column can hold. Meanwhile a schedule that follows from the seed inflicts faults, several at a time. Afterwards every
-store of every group is compared with what was pushed, record by record:
+What ` + "`{{.Command}}`" + ` found. Each seed runs the built binary with a Redis and a PostgreSQL of its own, and many with SQLite files
+and a MongoDB (FerretDB, which speaks its protocol) for groups of their own. Two gateways push msgpack and protobuf records
+to several lists, with poison among them: entries that do not decode, records with a number that no store can hold, records
+that a rule of PostgreSQL's table forbids, and records of an organisation after which MongoDB cannot name a collection.
+Meanwhile a schedule that follows from the seed inflicts faults, several at a time. Afterwards every store of every group
+is compared with what was pushed, record by record:
 
 - lost: records that are missing in a group's store, of those pushed since the group is known;
 - doubled: records that a store has more than once;
-- dead letters are exactly the poison, byte by byte, once for each group;
+- rollups: for each organisation and bucket, the total and each API count exactly the requests that were pushed, and how
+  long they took; in MongoDB there is one document for each, in which sums, means and lists are of each other;
+- dead letters are exactly what the group's store refuses, byte by byte, once for each group;
 - receipts: each group has seen every entry, and what it saw was delivered or became a dead letter;
 - Redis holds nothing but bookkeeping and dead letters, and PostgreSQL has seen no deadlock.
 
@@ -130,6 +168,14 @@ about the same times.
 | fault | times | seeds |
 |---|---|---|
 {{range .Kinds}}| {{.Name}} | {{.Count}} | {{.Seeds}} |
+{{end}}
+## Rollups
+
+Of groups that were there from the beginning; a document that MongoDB keeps in two collections counts twice.
+
+| store | collections or tables compared | totals compared | requests counted | totals wrong |
+|---|---|---|---|---|
+{{range .Stores}}| {{.Product}} | {{.Groups}} | {{.Totals}} | {{.Hits}} | {{.Wrong}} |
 {{end}}
 ## Seeds
 
@@ -171,7 +217,7 @@ func (r *report) write(path, command string, seconds int) error {
 	}
 	data := map[string]any{
 		"Command": command, "Length": seconds, "Totals": r.totals(), "Kinds": r.survived(), "Seeds": seeds,
-		"Isolation": r.comparisons(),
+		"Isolation": r.comparisons(), "Stores": r.stores(),
 	}
 	var text bytes.Buffer
 	if err := template.Must(template.New("page").Parse(page)).Execute(&text, data); err != nil {
@@ -180,20 +226,20 @@ func (r *report) write(path, command string, seconds int) error {
 	return os.WriteFile(path, text.Bytes(), 0o644) //nolint:gosec // a document for everyone
 }
 
-// compared is a row about a group beside one that is stuck.
-type compared struct {
+// contrast is a row about a group beside one that is stuck.
+type contrast struct {
 	Setting              setting
 	Alone, Beside, Ratio string
 }
 
-func (r *report) comparisons() []compared {
-	var rows []compared
+func (r *report) comparisons() []contrast {
+	var rows []contrast
 	for _, how := range allSettings {
 		pairs := r.isolation[how]
 		if len(pairs) == 0 {
 			continue
 		}
-		row := compared{Setting: how, Ratio: fmt.Sprintf("%.2f", ratio(pairs))}
+		row := contrast{Setting: how, Ratio: fmt.Sprintf("%.2f", ratio(pairs))}
 		for i, p := range pairs {
 			if i > 0 {
 				row.Alone += ", "

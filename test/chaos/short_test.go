@@ -20,15 +20,26 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 	for _, seed := range []uint64{1, 4} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			t.Log(runSeed(t, seed, length).summary())
+			t.Log(runPlan(t, newPlan(seed, length)).summary())
 		})
 	}
+}
+
+func TestNothingIsLostOrDoubledInMongoByReplicas(t *testing.T) {
+	p := plan{
+		seed: 2, length: 20 * time.Second, topology: alone, replicas: 1, mongo: rollupsMixed, writers: 3,
+		lists: 2, poison: 150,
+	}
+	p.rate, p.poll = p.mongo.pace()
+	o := runPlan(t, p)
+	t.Log(o.summary())
+	assert.Positive(t, o.rollups["MongoDB"].hits)
 }
 
 func TestThreeReplicasShareAGroupWithoutDeadlocksAndToTheLastDigit(t *testing.T) {
 	p := plan{
 		seed: 1, length: 10 * time.Second, topology: alone, replicas: 3,
-		rate: 8000, lists: 4, poison: 1000,
+		rate: 8000, lists: 4, poison: 1000, poll: 50 * time.Millisecond,
 	}
 	w, err := newWorld(t.Context(), p, t.TempDir(), t.ArtifactDir())
 	require.NoError(t, err)
@@ -47,6 +58,7 @@ func TestThreeReplicasShareAGroupWithoutDeadlocksAndToTheLastDigit(t *testing.T)
 
 	o := w.check(t.Context())
 	assert.Len(t, workers, p.replicas, "those that held leases")
+	assert.GreaterOrEqual(t, o.rollups["PostgreSQL"].hits, int64(o.records))
 	t.Log(o.summary())
 	if o.faulty != nil {
 		w.diagnose(t)

@@ -19,10 +19,17 @@ import (
 
 // tally is what a store holds.
 type tally struct {
-	times     map[int]int // rows by the record's number, which is its alias
-	strangers []string    // aliases that are no number
-	sums      sums
-	rollups   rollups
+	times   map[int]int    // rows by the record's number, which is its alias
+	others  map[string]int // rows by an alias that is no number
+	sums    sums           // of the rows whose alias is a number
+	rollups []counted
+	faults  []string // what does not fit together in the store itself
+}
+
+// counted are the rollups of a table, or of collections.
+type counted struct {
+	in string // which
+	rollups
 }
 
 // sums are over records of an API with the same response code.
@@ -46,44 +53,92 @@ const (
 	countQuery = "select count(*) from " + table
 	aliasQuery = "select alias from " + table
 	sumsQuery  = "select apiid, responsecode, count(*), cast(sum(requesttime) as bigint), cast(sum(contentlength) as bigint) from " +
-		table + " group by apiid, responsecode"
+		table + " where alias not like '% of %' group by apiid, responsecode"
 )
 
-// rollups are what the rollups of each API count. Every record is in them, also one
-// that the table of records refuses.
-type rollups map[string]rollup
+// rollups are what rollups count. Every record is in them, also one that the table of
+// records refuses.
+type rollups map[rollupOf]rollup
+
+// rollupOf is an API of an organisation in a bucket, or the organisation's total.
+type rollupOf struct {
+	graph    bool
+	org, api string // no API is the total
+	bucket   int64  // when it begins, in s
+}
 
 type rollup struct{ hits, requestTime int64 }
 
-func (r rollups) add(api string, more rollup) {
-	total := r[api]
-	r[api] = rollup{total.hits + more.hits, total.requestTime + more.requestTime}
+func (r rollups) add(of rollupOf, more rollup) {
+	total := r[of]
+	r[of] = rollup{total.hits + more.hits, total.requestTime + more.requestTime}
 }
 
-// The totals must be those of the APIs.
+// as gives the rollups as a store has them.
+func (r rollups) as(s store) rollups {
+	seen := rollups{}
+	for of, n := range r {
+		if of, ok := s.counts(of); ok {
+			seen.add(of, n)
+		}
+	}
+	return seen
+}
+
+// hits are those of all totals.
+func (r rollups) hits() int64 {
+	var n int64
+	for of, counted := range r {
+		if of.api == "" {
+			n += counted.hits
+		}
+	}
+	return n
+}
+
+// Per organisation and bucket, the totals must be those of the APIs.
 const (
-	rollupTables = "(select dimension, dimension_value, counter_hits, counter_total_request_time from tyk_aggregated union all " +
-		"select dimension, dimension_value, counter_hits, counter_total_request_time from tyk_graph_aggregated) as counted"
-	rollupsQuery = "select case when dimension = '' then '' else dimension_value end, cast(sum(counter_hits) as bigint), " +
-		"cast(sum(counter_total_request_time) as bigint) from " + rollupTables + " where dimension in ('', 'apiid') group by 1"
+	rollupFields = "org_id, dimension, dimension_value, timestamp, counter_hits, counter_total_request_time"
+	rollupTables = "(select 0 as graph, " + rollupFields + " from tyk_aggregated union all " +
+		"select 1, " + rollupFields + " from tyk_graph_aggregated) as counted"
+	rollupsQuery = "select graph, org_id, case when dimension = '' then '' else dimension_value end, cast(timestamp as bigint), " +
+		"cast(sum(counter_hits) as bigint), cast(sum(counter_total_request_time) as bigint) from " + rollupTables +
+		" where dimension in ('', 'apiid') group by 1, 2, 3, 4"
 )
 
-func newTally() *tally { return &tally{times: map[int]int{}, sums: sums{}, rollups: rollups{}} }
+// hourly gives what SQL's rollups count something as: their buckets have an hour.
+func hourly(of rollupOf) (rollupOf, bool) {
+	const hour = 60 * 60
+	of.bucket -= of.bucket % hour
+	return of, true
+}
 
-func (t *tally) add(alias string) {
+func newTally() *tally { return &tally{times: map[int]int{}, others: map[string]int{}, sums: sums{}} }
+
+// add counts a row, and tells whether its alias is a number.
+func (t *tally) add(alias string) bool {
 	n, err := strconv.Atoi(alias)
 	if err != nil {
-		t.strangers = append(t.strangers, alias)
-		return
+		t.others[alias]++
+		return false
 	}
 	t.times[n]++
+	return true
 }
 
 // store is where a group's records go.
 type store interface {
+	// product is what it is, for reports.
+	product() string
 	// exporter is its configuration; way gives the address at which a server at
 	// another one is reached.
-	exporter(way func(addr string) (string, error)) (object, error)
+	exporter(way func(addr string) (string, error)) (destination, error)
+	// refuses is whether a kind of poison becomes a dead letter, and holds whether it
+	// is stored, in a part of the store at least.
+	refuses(kind poison) bool
+	holds(kind poison) bool
+	// counts gives what the store's rollups count something as, if they do.
+	counts(of rollupOf) (rollupOf, bool)
 	tally(ctx context.Context) (*tally, error)
 	// count is the number of rows.
 	count(ctx context.Context) (int64, error)
@@ -91,6 +146,13 @@ type store interface {
 	block(ctx context.Context) (unblock func(), err error)
 	// explain tells what the store knows about the rows of a record.
 	explain(ctx context.Context, record int) string
+}
+
+// destination is where the pipelines of a group end.
+type destination struct {
+	component string // the exporter's type
+	config    object
+	aggregate object // the settings of the processor of rollups, nil without
 }
 
 // exporter gives up an attempt soon, because a server that is frozen does not answer.
@@ -101,10 +163,25 @@ func exporter(driver, datasource string) object {
 	}
 }
 
-func (p *database) exporter(way func(addr string) (string, error)) (object, error) {
-	at, err := way(p.postgres.Addr())
-	return exporter("postgres", strings.Replace(p.dsn, p.postgres.Addr(), at, 1)), err
+// tables is an SQL database for records and their rollups.
+func tables(driver, datasource string) destination {
+	config := exporter(driver, datasource)
+	config["tables"] = object{"aggregated": object{"enabled": true}, "graph_aggregated": object{"enabled": true}}
+	return destination{"tyksql", config, object{}}
 }
+
+func (p *database) product() string { return "PostgreSQL" }
+
+func (p *database) exporter(way func(addr string) (string, error)) (destination, error) {
+	at, err := way(p.postgres.Addr())
+	return tables("postgres", strings.Replace(p.dsn, p.postgres.Addr(), at, 1)), err
+}
+
+func (p *database) refuses(kind poison) bool { return kind == unholdable || kind == forbidden }
+
+func (p *database) holds(kind poison) bool { return !p.refuses(kind) }
+
+func (p *database) counts(of rollupOf) (rollupOf, bool) { return hourly(of) }
 
 func (p *database) tally(ctx context.Context) (*tally, error) {
 	conn, err := pgx.Connect(ctx, p.dsn)
@@ -134,10 +211,34 @@ func (p *database) tally(ctx context.Context) (*tally, error) {
 	if rows, err = conn.Query(ctx, rollupsQuery); err != nil {
 		return nil, err
 	}
-	var api string
-	var counted rollup
-	_, err = pgx.ForEachRow(rows, []any{&api, &counted.hits, &counted.requestTime}, func() error { t.rollups.add(api, counted); return nil })
+	found := newRollupRow()
+	_, err = pgx.ForEachRow(rows, found.fields(), found.add)
+	t.rollups = found.tables()
 	return t, err
+}
+
+// rollupRow is a row of rollupsQuery, and all before.
+type rollupRow struct {
+	graph int64
+	of    rollupOf
+	rollup
+	all rollups
+}
+
+func newRollupRow() *rollupRow { return &rollupRow{all: rollups{}} }
+
+func (r *rollupRow) fields() []any {
+	return []any{&r.graph, &r.of.org, &r.of.api, &r.of.bucket, &r.hits, &r.requestTime}
+}
+
+func (r *rollupRow) add() error {
+	r.of.graph = r.graph != 0
+	r.all.add(r.of, r.rollup)
+	return nil
+}
+
+func (r *rollupRow) tables() []counted {
+	return []counted{{"tyk_aggregated and tyk_graph_aggregated", r.all}}
 }
 
 // explain shows which ledger rows were written in the transactions of the rows.
@@ -159,9 +260,17 @@ func (p *database) explain(ctx context.Context, record int) string {
 // file is an SQLite file.
 type file struct{ path string }
 
-func (f *file) exporter(func(string) (string, error)) (object, error) {
-	return exporter("sqlite", f.path), nil
+func (f *file) product() string { return "SQLite" }
+
+func (f *file) exporter(func(string) (string, error)) (destination, error) {
+	return tables("sqlite", f.path), nil
 }
+
+func (f *file) refuses(kind poison) bool { return kind == unholdable }
+
+func (f *file) holds(kind poison) bool { return !f.refuses(kind) }
+
+func (f *file) counts(of rollupOf) (rollupOf, bool) { return hourly(of) }
 
 func (f *file) open() (*sql.DB, error) {
 	if _, err := os.Stat(f.path); err != nil {
@@ -193,16 +302,14 @@ func (f *file) tally(ctx context.Context) (*tally, error) {
 	if err != nil {
 		return nil, err
 	}
+	found := newRollupRow()
 	err = each(ctx, db, rollupsQuery, func(rows *sql.Rows) error {
-		var api string
-		var counted rollup
-		err := rows.Scan(&api, &counted.hits, &counted.requestTime)
-		t.rollups.add(api, counted)
-		return err
+		return errors.Join(rows.Scan(found.fields()...), found.add())
 	})
 	if err != nil {
 		return nil, err
 	}
+	t.rollups = found.tables()
 	return t, each(ctx, db, sumsQuery, func(rows *sql.Rows) error {
 		var of sumsOf
 		var total sum

@@ -30,8 +30,10 @@ type world struct {
 	rdb       redis.UniversalClient // the harness's own
 	books     *books
 	database  *database
+	documents *documents // nil without
 	groups    []*group
 	replicas  []*collector // of groupPostgres
+	writers   []*collector // of groupMongo
 	single    *collector   // of the groups with SQLite files, nil without
 	late      *collector   // of groupLate, nil without
 	known     []*collector // all that there are, also those that faults add
@@ -69,6 +71,11 @@ func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err err
 		}
 		w.single = w.newCollector("single", names...)
 	}
+	if p.mongo != nothing {
+		if err := w.addMongo(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if p.late {
 		w.addFile(groupLate)
 		w.late = w.newCollector("late", groupLate)
@@ -79,6 +86,19 @@ func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err err
 // addFile adds a group that stores into an SQLite file.
 func (w *world) addFile(name string) {
 	w.groups = append(w.groups, &group{name: name, store: &file{filepath.Join(w.data, name+".db")}})
+}
+
+// addMongo adds the group that stores into MongoDB.
+func (w *world) addMongo(ctx context.Context) error {
+	var err error
+	if w.documents, err = newDocuments(ctx, w.plan.mongo); err != nil {
+		return err
+	}
+	w.groups = append(w.groups, &group{name: groupMongo, store: w.documents})
+	for n := range w.plan.writers {
+		w.writers = append(w.writers, w.newCollector(fmt.Sprintf("writer-%d", n+1), groupMongo))
+	}
+	return nil
 }
 
 func (w *world) group(name string) *group {
@@ -92,9 +112,9 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 	c := &collector{name: name, dir: w.logs, groups: groups, links: map[string]*link{}}
 	w.known = append(w.known, c)
 	c.config = func() (object, error) {
-		return configuration(groups, func(group string) (receiver, exporter object, err error) {
+		return configuration(groups, func(group string) (receiver object, to destination, err error) {
 			receiver = object{
-				"group": group, "timeout": "2s", "poll_interval": "50ms",
+				"group": group, "timeout": "2s", "poll_interval": w.plan.poll.String(),
 				"lease":            oneOf(d, "1s", "2s", "4s"),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
 				"chunk_bytes":      oneOf(d, 64<<10, 1<<20, 8<<20),
@@ -103,11 +123,13 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 				"redelivery":       object{"initial_interval": "50ms", "max_interval": "1s"},
 			}
 			if err := w.server.receiver(receiver, c.way); err != nil {
-				return nil, nil, err
+				return nil, destination{}, err
 			}
-			exporter, err = w.group(group).store.exporter(c.way)
-			exporter["tables"] = object{"aggregated": object{"enabled": true}, "graph_aggregated": object{"enabled": true}}
-			return receiver, exporter, err
+			if group == groupMongo { // each delivery changes every document of rollups, however few it brings
+				receiver["chunk_size"] = oneOf(d, 200, 1000, 5000)
+			}
+			to, err = w.group(group).store.exporter(c.way)
+			return receiver, to, err
 		})
 	}
 	return c
@@ -115,7 +137,7 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 
 // collectors are those that run for the whole time, but for faults.
 func (w *world) collectors() []*collector {
-	all := slices.Clone(w.replicas)
+	all := slices.Concat(w.replicas, w.writers)
 	if w.single != nil {
 		all = append(all, w.single)
 	}
@@ -234,5 +256,8 @@ func (w *world) close() {
 	}
 	if w.database != nil {
 		w.database.postgres.Close()
+	}
+	if w.documents != nil {
+		w.documents.close()
 	}
 }
