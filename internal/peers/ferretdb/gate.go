@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"sync"
 )
 
@@ -84,13 +83,37 @@ func (g *gate) exchange(server net.Conn, request []byte) ([]byte, error) {
 		g.waitUnlocked()
 		g.changes.Lock()
 		defer g.changes.Unlock()
+	case "createIndexes":
+		g.waitUnlocked()
+		g.changes.RLock()
+		defer g.changes.RUnlock()
+		return createIndexes(server, request)
 	default:
-		if slices.Contains([]string{"insert", "create", "createIndexes"}, command) {
+		if command == "insert" || command == "create" {
 			g.waitUnlocked()
 		}
 		g.changes.RLock()
 		defer g.changes.RUnlock()
 	}
+	return ask(server, request)
+}
+
+// createIndexes gives the last answer, or the first that refuses an index.
+func createIndexes(server net.Conn, request []byte) ([]byte, error) {
+	requests, err := splitIndexes(request)
+	if err != nil {
+		return nil, err
+	}
+	var answer []byte
+	for _, one := range requests {
+		if answer, err = ask(server, one); err != nil || !bytes.Contains(answer, succeeded) {
+			break
+		}
+	}
+	return answer, err
+}
+
+func ask(server net.Conn, request []byte) ([]byte, error) {
 	if _, err := server.Write(request); err != nil {
 		return nil, err
 	}
@@ -142,10 +165,13 @@ func commandOf(message []byte) string {
 	return string(name)
 }
 
+// succeeded is the field {ok: 1} of an answer.
+var succeeded = []byte("\x01ok\x00\x00\x00\x00\x00\x00\x00\xf0\x3f")
+
 // done is the answer {ok: 1} to a message.
 func done(request []byte) []byte {
 	const message = 2013 // OP_MSG
-	body := []byte("\x00\x00\x00\x00" + "\x00" + "\x11\x00\x00\x00" + "\x01ok\x00" + "\x00\x00\x00\x00\x00\x00\xf0\x3f" + "\x00")
+	body := []byte("\x00\x00\x00\x00" + "\x00" + "\x11\x00\x00\x00" + string(succeeded) + "\x00")
 	answer := binary.LittleEndian.AppendUint32(nil, uint32(headerBytes+len(body)))
 	answer = binary.LittleEndian.AppendUint32(answer, 0)
 	answer = append(answer, request[4:8]...) // which request is answered

@@ -38,6 +38,9 @@ func serve(ctx context.Context, listen, dir string) error {
 	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) { // of a killed process
 		return fmt.Errorf("remove the old socket: %w", err)
 	}
+	if err := repair(ctx, dir); err != nil {
+		return err
+	}
 	files := url.URL{Scheme: "file", Opaque: dir + "/"}
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{Unix: socket},
