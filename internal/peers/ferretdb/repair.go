@@ -20,9 +20,11 @@ const catalogue = "_ferretdb_collections"
 // index of _id, or fail for ever to make another. No document is ever in what is removed:
 // it would have come after the last step.
 var remnants = []struct{ find, remove string }{
-	{"select name from " + catalogue + ` where not exists (
+	{
+		"select name from " + catalogue + ` where not exists (
 		select 1 from json_each(settings, '$.indexes') where json_extract(value, '$.name') = '_id_')`,
-		"delete from " + catalogue + " where name = '%s'"},
+		"delete from " + catalogue + " where name = '%s'",
+	},
 	{`select name from sqlite_master where type = 'table' and name <> '` + catalogue + `' and name not like 'sqlite\_%' escape '\'
 		and name not in (select table_name from ` + catalogue + ")", `drop table "%s"`},
 	{`select name from sqlite_master where type = 'index' and sql is not null and name not in (
