@@ -24,7 +24,7 @@ func (r rollups) pipeline() pipeline {
 		aggregate = "tykaggregate/paths"
 	}
 	return pipeline{
-		signal: "logs", receiver: "chunk_size: 10000, max_in_flight: 2", processors: "tykfilter, " + aggregate, exporter: "tyksql",
+		signal: "logs", receiver: "chunk_size: 5000, max_in_flight: 2", processors: "tykfilter, " + aggregate, exporter: "tyksql",
 		config: fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
 			"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database),
 	}
@@ -115,8 +115,8 @@ func newRollupsJob(o options, everyPath bool, key, title, about string) job {
 			p, err := r.openPostgres(ctx)
 			return rollups{p, everyPath}, err
 		},
-		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 10000, its `max_in_flight` 2, " +
-			"since big chunks have fewer rows for each record. The sum of all totals' hits is compared with the records pushed. " + about,
+		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, its `max_in_flight` 2, " +
+			"since bigger chunks have fewer rows for each record, and more memory to be looked through. The sum of all totals' hits is compared with the records pushed. " + about,
 		after: func(ctx context.Context, to destination) (string, error) { return to.(rollups).shape(ctx) },
 		judge: func(j *storeJob) []row {
 			return []row{
