@@ -11,7 +11,7 @@ import (
 type pair struct {
 	value any
 	key   string
-	index int32
+	_     int32
 }
 
 // The headers of pdata's wrappers: what they stand for, and whether it is mutable.
