@@ -21,7 +21,7 @@ import (
 type gate struct {
 	listener net.Listener
 	socket   string
-	changes  sync.RWMutex // held for writing by what changes documents, for reading by all else
+	changes  sync.RWMutex // held for writing by what changes documents, for reading by nearly all else
 
 	mu       sync.Mutex // guards locked
 	locked   bool
@@ -83,6 +83,7 @@ func (g *gate) exchange(server net.Conn, request []byte) ([]byte, error) {
 		g.waitUnlocked()
 		g.changes.Lock()
 		defer g.changes.Unlock()
+	case "count": // sees changes that are under way or does not; it makes nobody lose one
 	case "createIndexes":
 		g.waitUnlocked()
 		g.changes.RLock()
