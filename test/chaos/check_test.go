@@ -160,7 +160,9 @@ func (w *world) checkRollups(g *group, t *tally, o *outcome) error {
 			found.hits += c.hits()
 		}
 	}
-	o.rollups[g.store.product()] = found
+	if found != (compared{}) {
+		o.rollups[g.store.product()] = found
+	}
 	return errors.Join(errs[:min(len(errs), shown)]...)
 }
 
