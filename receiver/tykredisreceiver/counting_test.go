@@ -55,6 +55,13 @@ func (b *board) fail(err error) {
 	b.trouble = err
 }
 
+// shown is the last push.
+func (b *board) shown() pmetric.ResourceMetrics {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.last.ResourceMetrics().At(0)
+}
+
 // requests is the total of the gateway's plainest counter.
 func (b *board) requests() int64 { return b.total("tyk.http.requests") }
 
@@ -100,9 +107,9 @@ func TestLogsAndMetricsShareOneClaim(t *testing.T) {
 	eventually(t, "a good status of both", func() bool {
 		return rec.host.last() == componentstatus.StatusOK && rec.metricsHost.last() == componentstatus.StatusOK
 	})
-	resource := b.last.ResourceMetrics().At(0).Resource().Attributes().AsRaw()
-	assert.Equal(t, "tyk-gateway", resource["service.name"])
-	assert.Equal(t, analytics.ScopeName, b.last.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name())
+	shown := b.shown()
+	assert.Equal(t, "tyk-gateway", shown.Resource().Attributes().AsRaw()["service.name"])
+	assert.Equal(t, analytics.ScopeName, shown.ScopeMetrics().At(0).Scope().Name())
 }
 
 func TestAReceiverOnlyForMetricsAdvancesTheClaimAndKeepsDeadLetters(t *testing.T) {
