@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"pgregory.net/rapid"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // drawText draws strings as they come: short, long, empty, foreign, broken.
@@ -108,6 +110,23 @@ func TestRecordsSurviveLogRecords(t *testing.T) {
 				seen[key] = true
 			}
 		}
+	})
+}
+
+// Where attributes lie makes no difference to what they are.
+func TestAttributesInASlabAreTheSame(t *testing.T) {
+	t.Parallel()
+	room := slab.New(10)
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRecord(t)
+		apart, together := plog.NewLogRecord(), plog.NewLogRecord()
+		r.ToLog(apart, "s-1")
+		r.ToLogIn(room, together, "s-1")
+		require.Equal(t, apart.Attributes().AsRaw(), together.Attributes().AsRaw())
+		want, got := everything(), everything()
+		want.FromLog(apart)
+		got.FromLog(together)
+		require.Equal(t, canonical(&want), canonical(&got))
 	})
 }
 
