@@ -64,6 +64,7 @@ func anyDatabase() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, goldenTests)
 	maps.Copy(tests, exactlyOnceTests)
 	maps.Copy(tests, refusedTests)
+	maps.Copy(tests, shapeTests)
 	maps.Copy(tests, schemaTests)
 	maps.Copy(tests, tableTests)
 	maps.Copy(tests, uptimeTests)

@@ -254,7 +254,7 @@ func (t *sqliteTable) store(ctx context.Context, conn *sql.Conn, p *part, list [
 		if err != nil {
 			return err
 		}
-		return w.insert(ctx, list)
+		return errors.Join(w.insert(ctx, list), w.close())
 	})
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", t.relation(), err)

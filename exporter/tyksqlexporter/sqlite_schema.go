@@ -55,8 +55,10 @@ const (
 // sqliteTable is one table and its statements.
 type sqliteTable struct {
 	shard
-	create      []string
-	insert, row string // insert ends before the first row, but for uptime
+	create []string
+	insert string   // ends before the first row, but for uptime
+	blanks []string // of the columns, in a table of records
+	shape  shape    // what inserts took values for lately; whoever has the connection uses it
 }
 
 func newSQLiteTable(of shard, indexes bool) *sqliteTable {
@@ -74,7 +76,6 @@ func newSQLiteTable(of shard, indexes bool) *sqliteTable {
 		shard:  of,
 		create: []string{"create table if not exists " + quoteSQLite(relation) + " (\n  " + strings.Join(definitions, ",\n  ") + ")"},
 		insert: "insert into " + quoteSQLite(relation) + " (" + strings.Join(names, ", ") + ") values ",
-		row:    "(?" + strings.Repeat(",?", len(columns)-1) + ")",
 	}
 	for _, index := range of.layout.indexes(of, indexes) {
 		t.create = append(t.create, "create index if not exists "+quoteSQLite(index.name)+
@@ -85,6 +86,8 @@ func newSQLiteTable(of shard, indexes bool) *sqliteTable {
 		t.insert = sqliteUpsert(relation)
 	case kindRollup:
 		t.insert = sqliteAdd(relation, of.layout.rollups)
+	default:
+		t.blanks = blanksOf(columns)
 	}
 	return t
 }

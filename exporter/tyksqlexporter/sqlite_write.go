@@ -16,15 +16,21 @@ import (
 const sqliteRows = 16
 
 // sqliteWrite inserts the records of one batch, beside database/sql, which would
-// copy and check each of 52 values a record once more.
+// copy and check each value of a record once more.
 type sqliteWrite struct {
-	conn   driver.ConnPrepareContext
-	table  *sqliteTable
-	part   *part
-	record analytics.Record
-	json   []byte
-	args   []driver.NamedValue // of up to sqliteRows rows
-	group  []int32             // the entries whose values are in args
+	conn      driver.ConnPrepareContext
+	table     *sqliteTable
+	part      *part
+	record    analytics.Record
+	boxes     boxes
+	days      []dayText      // by column
+	values    []driver.Value // of up to sqliteRows rows, all columns of each
+	used      shape          // the columns that are not blank in one of them
+	seen      shape          // nor in one of those before
+	group     []int32        // the entries whose values they are
+	bound     []int          // the columns that the statements take values for
+	args      []driver.NamedValue
+	one, many preparedInsert // for one row and for sqliteRows, made when they are needed
 }
 
 func newSQLiteWrite(conn any, t *sqliteTable, p *part) (*sqliteWrite, error) {
@@ -32,31 +38,42 @@ func newSQLiteWrite(conn any, t *sqliteTable, p *part) (*sqliteWrite, error) {
 	if !ok {
 		return nil, errors.New("the SQLite driver cannot prepare statements")
 	}
+	places := sqliteRows * len(t.layout.columns)
 	w := &sqliteWrite{
-		conn: preparer, table: t, part: p,
-		args:  make([]driver.NamedValue, sqliteRows*len(t.layout.columns)),
-		group: make([]int32, 0, sqliteRows),
+		conn: preparer, table: t, part: p, boxes: newBoxes(places), days: make([]dayText, len(t.layout.columns)),
+		values: make([]driver.Value, places), group: make([]int32, 0, sqliteRows),
 	}
-	for i := range w.args {
-		w.args[i].Ordinal = i + 1
-	}
+	w.reshape(shapeOf(t.shape, t.blanks))
 	return w, nil
 }
 
-// insert stores the entries, and refuses those that SQLite refuses.
-func (w *sqliteWrite) insert(ctx context.Context, list []int32) (err error) {
-	one, err := w.prepare(ctx, 1)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, one.Close()) }()
-	many := one
-	if len(list) >= sqliteRows {
-		if many, err = w.prepare(ctx, sqliteRows); err != nil {
-			return err
+// close lets go of the statements.
+func (w *sqliteWrite) close() error {
+	var errs []error
+	for _, statement := range []preparedInsert{w.one, w.many} {
+		if statement != nil {
+			errs = append(errs, statement.Close())
 		}
-		defer func() { err = errors.Join(err, many.Close()) }()
 	}
+	w.one, w.many = nil, nil
+	return errors.Join(errs...)
+}
+
+// reshape makes statements to come take values for other columns.
+func (w *sqliteWrite) reshape(to shape) {
+	w.table.shape, w.bound = to, w.bound[:0]
+	for column := range w.table.blanks {
+		if to.has(column) {
+			w.bound = append(w.bound, column)
+		}
+	}
+	for len(w.args) < sqliteRows*len(w.bound) {
+		w.args = append(w.args, driver.NamedValue{Ordinal: len(w.args) + 1})
+	}
+}
+
+// insert stores the entries, and refuses those that SQLite refuses.
+func (w *sqliteWrite) insert(ctx context.Context, list []int32) error {
 	for _, i := range list {
 		if !w.bind(i) || len(w.group) < sqliteRows {
 			continue
@@ -64,15 +81,28 @@ func (w *sqliteWrite) insert(ctx context.Context, list []int32) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := w.flush(ctx, many, one); err != nil {
+		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
-	return w.flushEach(ctx, one)
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	w.table.shape = w.seen // the next batch will be similar
+	return nil
 }
 
-func (w *sqliteWrite) prepare(ctx context.Context, rows int) (preparedInsert, error) {
-	statement, err := w.conn.PrepareContext(ctx, w.table.insert+w.table.row+strings.Repeat(","+w.table.row, rows-1))
+// prepared is the statement for a number of rows.
+func (w *sqliteWrite) prepared(ctx context.Context, rows int) (preparedInsert, error) {
+	place := &w.one
+	if rows > 1 {
+		place = &w.many
+	}
+	if *place != nil {
+		return *place, nil
+	}
+	row := w.table.shape.row(w.table.blanks)
+	statement, err := w.conn.PrepareContext(ctx, w.table.insert+row+strings.Repeat(","+row, rows-1))
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
@@ -80,6 +110,7 @@ func (w *sqliteWrite) prepare(ctx context.Context, rows int) (preparedInsert, er
 	if !ok {
 		return nil, errors.Join(errors.New("the SQLite driver cannot execute prepared statements"), statement.Close())
 	}
+	*place = prepared
 	return prepared, nil
 }
 
@@ -99,74 +130,88 @@ func (w *sqliteWrite) bind(i int32) bool {
 		return false
 	}
 	columns := w.table.layout.columns
-	args := w.args[len(w.group)*len(columns):][:len(columns)]
+	first := len(w.group) * len(columns)
+	used := w.used
 	for at := range columns {
-		value, err := w.value(&columns[at])
+		value, blank, err := w.value(&columns[at], at, first+at)
 		if err != nil {
 			w.part.refuse(i, reasonRange, err.Error())
 			return false
 		}
-		args[at].Value = value
+		if !blank {
+			used = used.with(at)
+		}
+		w.values[first+at] = value
 	}
+	w.used = used
 	w.group = append(w.group, i)
 	return true
 }
 
-// value is the record's value for a column as SQLite keeps it.
-func (w *sqliteWrite) value(c *column) (driver.Value, error) {
+// value is the record's value for a column as SQLite keeps it, in a place of the
+// boxes, and whether it is blank.
+func (w *sqliteWrite) value(c *column, at, place int) (driver.Value, bool, error) {
 	r := &w.record
 	switch c.class {
 	case classText:
-		return cleanText(c.text(r)), nil
+		v := c.text(r)
+		return w.boxes.text(place, cleanText(v)), v == "", nil
 	case classJSON:
-		w.json = c.json(w.json[:0], r)
-		return string(w.json), nil
+		v, blank := w.boxes.json(place, c, r)
+		return v, blank, nil
 	case classInteger:
-		return c.integer(r), nil
+		v := c.integer(r)
+		return w.boxes.integer(place, v), v == 0, nil
 	case classUnsigned:
 		v := c.unsigned(r)
 		if v > math.MaxInt64 {
-			return nil, &errRange{c.name, v, "integer"}
+			return nil, false, &errRange{c.name, v, "integer"}
 		}
-		return int64(v), nil
+		return w.boxes.integer(place, int64(v)), v == 0, nil
 	case classFloat:
-		if v := c.float(r); !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return v, nil
+		v := c.float(r)
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil, false, nil // SQLite has no such numbers
 		}
-		return nil, nil // SQLite has no such numbers
+		return w.boxes.float(place, v), math.Float64bits(v) == 0, nil
 	case classBool:
 		if c.boolean(r) {
-			return int64(1), nil
+			return int64(1), false, nil
 		}
-		return int64(0), nil
+		return int64(0), true, nil
 	case classTime:
 	}
-	return sqliteTime(c.instant(r)), nil
+	from := len(w.boxes.written)
+	w.boxes.written = appendSQLiteTime(w.boxes.written, &w.days[at], c.instant(r))
+	return w.boxes.text(place, w.boxes.tail(from)), false, nil
 }
 
-// flush inserts a full group with one statement. Where SQLite refuses that, it
-// has undone the statement, and each row is tried alone.
-func (w *sqliteWrite) flush(ctx context.Context, many, one preparedInsert) error {
-	// Without cancellation the driver starts no goroutine for each statement; the
-	// context is looked at between statements.
-	_, err := many.ExecContext(context.WithoutCancel(ctx), w.args)
-	if action, _ := classifySQLite(err); err != nil && action == actionRefuse {
-		return w.flushEach(ctx, one)
+// flush inserts the group, a full one with one statement. Where SQLite refuses that,
+// it has undone the statement, and each row is tried alone.
+func (w *sqliteWrite) flush(ctx context.Context) error {
+	w.seen |= w.used
+	if w.used&^w.table.shape != 0 {
+		if err := w.close(); err != nil {
+			return err
+		}
+		w.reshape(w.table.shape | w.used)
 	}
-	w.group = w.group[:0]
-	return err
+	tried := error(nil)
+	if len(w.group) == sqliteRows {
+		tried = w.execute(ctx, 0, sqliteRows)
+	}
+	if action, _ := classifySQLite(tried); len(w.group) < sqliteRows || tried != nil && action == actionRefuse {
+		tried = w.flushEach(ctx)
+	}
+	w.group, w.used = w.group[:0], 0
+	w.boxes.empty()
+	return tried
 }
 
 // flushEach inserts the group one row at a time.
-func (w *sqliteWrite) flushEach(ctx context.Context, one preparedInsert) error {
-	columns := w.table.layout.columns
-	args := make([]driver.NamedValue, len(columns))
-	copy(args, w.args) // for the ordinals
+func (w *sqliteWrite) flushEach(ctx context.Context) error {
 	for at, i := range w.group {
-		for column := range args {
-			args[column].Value = w.args[at*len(columns)+column].Value
-		}
-		_, err := one.ExecContext(context.WithoutCancel(ctx), args)
+		err := w.execute(ctx, at, 1)
 		if err == nil {
 			continue
 		}
@@ -176,8 +221,27 @@ func (w *sqliteWrite) flushEach(ctx context.Context, one preparedInsert) error {
 		}
 		w.part.refuse(i, reason, err.Error())
 	}
-	w.group = w.group[:0]
 	return nil
+}
+
+// execute inserts some rows of the group, either one or all of a full group.
+func (w *sqliteWrite) execute(ctx context.Context, first, rows int) error {
+	statement, err := w.prepared(ctx, rows)
+	if err != nil {
+		return err
+	}
+	args, columns := w.args[:0], len(w.table.layout.columns)
+	for row := range rows {
+		values := w.values[(first+row)*columns:]
+		for _, column := range w.bound {
+			args = args[:len(args)+1]
+			args[len(args)-1].Value = values[column]
+		}
+	}
+	// Without cancellation the driver starts no goroutine for each statement; the
+	// context is looked at between statements.
+	_, err = statement.ExecContext(context.WithoutCancel(ctx), args)
+	return err
 }
 
 // sqliteTimeForm sorts as text, and SQLite's date functions read it.
@@ -189,14 +253,14 @@ var (
 	latestSQLite   = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
 )
 
-// sqliteTime is the instant cut to microseconds, as PostgreSQL has it. One outside
-// of SQLite's range becomes the nearest inside.
-func sqliteTime(t time.Time) string {
+// appendSQLiteTime adds the instant cut to microseconds, as PostgreSQL has it. One
+// outside of SQLite's range becomes the nearest inside.
+func appendSQLiteTime(b []byte, day *dayText, t time.Time) []byte {
 	switch {
 	case t.Before(earliestSQLite):
 		t = earliestSQLite
 	case t.After(latestSQLite):
 		t = latestSQLite
 	}
-	return t.UTC().Format(sqliteTimeForm)
+	return append(day.append(b, t.UTC()), "+00:00"...)
 }

@@ -1,0 +1,88 @@
+package tyksqlexporter
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// shapeTests hold for each database.
+var shapeTests = map[string]func(*testing.T, newTarget){
+	"a row is the same whatever records are beside it": testRowsBeside,
+}
+
+func TestShapesHoldEachLayout(t *testing.T) {
+	t.Parallel()
+	for _, of := range []*layout{requestLayout, graphLayout, mcpLayout} {
+		all := shape(0)
+		for i := range of.columns {
+			all = all.with(i)
+		}
+		assert.Equal(t, len(of.columns), all.size(), of.key)
+	}
+}
+
+// differentlyFilled are records that have values in different columns, among many that
+// have few.
+func differentlyFilled() []analytics.Record {
+	fill := []func(*analytics.Record){
+		func(*analytics.Record) {},
+		func(r *analytics.Record) { *r = sample(0) },
+		func(r *analytics.Record) { r.ContentLength, r.Network.BytesIn, r.TrackPath = -1, 1, true },
+		func(r *analytics.Record) { r.Geo.Latitude, r.Geo.Longitude = math.Copysign(0, -1), math.NaN() },
+		func(r *analytics.Record) { r.Geo.CityNames, r.Geo.CityGeoNameID = map[string]string{"": ""}, 1 },
+		func(r *analytics.Record) { r.Tags, r.Alias = []string{""}, "'?" },
+		func(r *analytics.Record) { r.Tags, r.Alias = []string{"\x00\xff"}, "\x00\xff" },
+		func(r *analytics.Record) {
+			r.GraphQL = analytics.GraphQLStats{
+				IsGraphQL: true, HasErrors: true, Variables: `{"id":1}`, RootFields: []string{"a"}, Types: map[string][]string{"A": {"b"}},
+				OperationType: analytics.OperationQuery, Errors: []analytics.GraphQLError{{Message: "no", Path: []any{"a", int64(0)}}},
+			}
+		},
+	}
+	var records []analytics.Record
+	for i := range 3 * sqliteRows * len(fill) {
+		r := analytics.Record{TimeStamp: sample(i).TimeStamp}
+		if i%sqliteRows == sqliteRows/2 {
+			fill[i/sqliteRows%len(fill)](&r)
+		}
+		r.Path = fmt.Sprintf("/%04d", i)
+		records = append(records, r)
+	}
+	return records
+}
+
+func testRowsBeside(t *testing.T, fresh newTarget) {
+	together, alone := withAllTables(fresh(t)), withAllTables(fresh(t))
+	records := differentlyFilled()
+	require.NoError(t, together.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	e := alone.start(t)
+	slices.Reverse(records) // so that statements have other shapes
+	for i := range records {
+		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", int64(i), records[i])))
+	}
+	for _, of := range together.config.enabledTables() {
+		if of.layout.kind&(kindRequest|kindGraph) == 0 {
+			continue
+		}
+		values := make([]string, len(of.layout.columns))
+		for i, c := range of.layout.columns {
+			quote := ofDriver(together, "quote_nullable", "quote", "quote")
+			values[i] = quote + `("` + c.name + `")`
+		}
+		query := "select " + strings.Join(values, " || ' ' || ") + " from " + of.name + " order by 1"
+		if together.config.Driver == driverMySQL {
+			query = "select concat_ws(' ', " + strings.Join(values, ", ") + ") from " + of.name + " order by 1"
+		}
+		rows := together.texts(t, query)
+		assert.NotEmpty(t, rows)
+		assert.Equal(t, rows, alone.texts(t, query))
+	}
+}
