@@ -20,7 +20,7 @@ import (
 const mysqlRows = 64
 
 // mysqlInsert inserts rows into one table, beside database/sql, which would copy and
-// check each of 52 values a record once more. Values travel in the binary protocol of
+// check each value of a record once more. Values travel in the binary protocol of
 // prepared statements, which spares the server to read them as SQL.
 type mysqlInsert struct {
 	conn     driver.ConnPrepareContext
@@ -28,7 +28,15 @@ type mysqlInsert struct {
 	portion  portion
 	clock    *time.Location
 	record   analytics.Record
+	boxes    boxes
+	days     []dayText           // by column
+	values   []driver.Value      // of the records that are to be sent, all columns of each
+	shape    shape               // the columns that the statement takes values for
+	used     shape               // those that are not blank in one of the records to be sent
+	seen     shape               // nor in one of those before
 	scratch  []byte              // of one value
+	row      string              // how the statement spells a row
+	width    int                 // how many values that takes
 	args     []driver.NamedValue // of the rows that are to be sent
 	group    []int               // the places in the portion's list whose values are in args
 	prepared preparedInsert      // for rows rows
@@ -40,7 +48,7 @@ func newMySQLInsert(conn any, t *mysqlTable, p portion, clock *time.Location) (*
 	if !ok {
 		return nil, errors.New("the MySQL driver cannot prepare statements")
 	}
-	return &mysqlInsert{conn: preparer, table: t, portion: p, clock: clock}, nil
+	return &mysqlInsert{conn: preparer, table: t, portion: p, clock: clock, row: t.row, width: len(t.columns)}, nil
 }
 
 // close lets go of the statement.
@@ -60,7 +68,7 @@ func (w *mysqlInsert) prepare(ctx context.Context, rows int) error {
 		return err
 	}
 	w.prepared, w.rows = nil, 0
-	statement, err := w.conn.PrepareContext(ctx, w.table.insert+w.table.row+strings.Repeat(","+w.table.row, rows-1)+w.table.update)
+	statement, err := w.conn.PrepareContext(ctx, w.table.insert+w.row+strings.Repeat(","+w.row, rows-1)+w.table.update)
 	if err != nil {
 		return err
 	}
@@ -74,7 +82,7 @@ func (w *mysqlInsert) prepare(ctx context.Context, rows int) error {
 
 // flush sends the rows that are in args.
 func (w *mysqlInsert) flush(ctx context.Context) error {
-	rows := len(w.args) / len(w.table.columns)
+	rows := len(w.args) / w.width
 	if rows == 0 {
 		return nil
 	}
@@ -95,7 +103,9 @@ func (w *mysqlInsert) add(v driver.Value) {
 // the place in the list that the server names, or -1.
 func (w *mysqlInsert) store(ctx context.Context) (int, error) {
 	list := w.portion.list
-	w.args = slices.Grow(w.args, min(len(list), 2*mysqlRows)*len(w.table.columns))
+	places := min(len(list), 2*mysqlRows) * len(w.table.columns)
+	w.boxes, w.values, w.days = newBoxes(places), make([]driver.Value, 0, places), make([]dayText, len(w.table.columns))
+	w.reshape(shapeOf(shape(w.table.shape.Load()), w.table.blanks))
 	for at, i := range list {
 		if !w.bind(i) {
 			continue
@@ -104,15 +114,43 @@ func (w *mysqlInsert) store(ctx context.Context) (int, error) {
 		if len(w.group) < mysqlRows || len(list)-at <= mysqlRows {
 			continue
 		}
-		if err := w.flush(ctx); err != nil {
+		if err := w.send(ctx); err != nil {
 			return w.refusedPlace(err), err
 		}
-		w.group = w.group[:0]
 	}
-	if err := w.flush(ctx); err != nil {
+	if err := w.send(ctx); err != nil {
 		return w.refusedPlace(err), err
 	}
+	w.table.shape.Store(uint64(w.seen)) // the next batch will be similar
 	return -1, nil
+}
+
+// reshape makes statements to come take values for other columns.
+func (w *mysqlInsert) reshape(to shape) {
+	w.shape, w.row, w.width = to, to.row(w.table.blanks), to.size()
+	w.rows = 0
+}
+
+// send sends the records that are in values.
+func (w *mysqlInsert) send(ctx context.Context) error {
+	w.seen |= w.used
+	if w.used&^w.shape != 0 {
+		w.reshape(w.shape | w.used)
+	}
+	w.args = slices.Grow(w.args, len(w.group)*w.width)
+	for row := range slices.Chunk(w.values, len(w.table.columns)) {
+		for at, value := range row {
+			if w.shape.has(at) {
+				w.add(value)
+			}
+		}
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	w.values, w.group, w.used = w.values[:0], w.group[:0], 0
+	w.boxes.empty()
+	return nil
 }
 
 // refusedPlace reads from the server's error which row of the statement it refused:
@@ -141,49 +179,60 @@ func (w *mysqlInsert) bind(i int32) bool {
 		return false
 	}
 	for at := range p.layout.columns {
-		w.add(w.value(&p.layout.columns[at], w.table.columns[at].precision))
+		value, blank := w.value(&p.layout.columns[at], at, len(w.values))
+		if !blank {
+			w.used = w.used.with(at)
+		}
+		w.values = append(w.values, value)
 	}
 	return true
 }
 
-// value is the record's value for a column as MySQL keeps it.
-func (w *mysqlInsert) value(c *column, precision int) driver.Value {
+// value is the record's value for a column as MySQL keeps it, in a place of the boxes,
+// and whether it is blank.
+func (w *mysqlInsert) value(c *column, at, place int) (driver.Value, bool) {
 	r := &w.record
 	switch c.class {
 	case classText:
-		return cleanText(c.text(r))
+		v := c.text(r)
+		return w.boxes.text(place, cleanText(v)), v == ""
 	case classJSON:
-		w.scratch = c.json(w.scratch[:0], r)
-		return string(w.scratch)
+		return w.boxes.json(place, c, r)
 	case classInteger:
-		return c.integer(r)
+		v := c.integer(r)
+		return w.boxes.integer(place, v), v == 0
 	case classUnsigned:
-		if v := c.unsigned(r); v > math.MaxInt64 {
-			return v
+		v := c.unsigned(r)
+		if v > math.MaxInt64 {
+			return v, false
 		}
-		return int64(c.unsigned(r)) //nolint:gosec // checked
+		return w.boxes.integer(place, int64(v)), v == 0
 	case classFloat:
-		if v := c.float(r); !math.IsInf(v, 0) && !math.IsNaN(v) {
-			return v
+		v := c.float(r)
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil, false // MySQL has no such numbers
 		}
-		return nil // MySQL has no such numbers
+		return w.boxes.float(place, v), math.Float64bits(v) == 0
 	case classBool:
-		return c.boolean(r)
+		v := c.boolean(r)
+		return v, !v
 	case classTime:
 	}
-	return w.time(c.instant(r), precision)
+	from := len(w.boxes.written)
+	w.boxes.written = appendMySQLTime(w.boxes.written, &w.days[at], c.instant(r), w.clock, w.table.columns[at].precision)
+	return w.boxes.text(place, w.boxes.tail(from)), false
 }
 
 // time is an instant's value for a column.
 func (w *mysqlInsert) time(t time.Time, precision int) string {
-	w.scratch = appendMySQLTime(w.scratch[:0], t, w.clock, precision)
+	w.scratch = appendMySQLTime(w.scratch[:0], &dayText{}, t, w.clock, precision)
 	return string(w.scratch)
 }
 
 // appendMySQLTime adds what the clock of a place shows, cut to a number of digits of a
 // second: the server would round, and move a day's last record to the next day. One
 // outside of the years that MySQL knows becomes the nearest inside.
-func appendMySQLTime(b []byte, t time.Time, clock *time.Location, digits int) []byte {
+func appendMySQLTime(b []byte, day *dayText, t time.Time, clock *time.Location, digits int) []byte {
 	t = t.In(clock)
 	switch year := t.Year(); {
 	case year < earliestCheck.Year():
@@ -191,8 +240,7 @@ func appendMySQLTime(b []byte, t time.Time, clock *time.Location, digits int) []
 	case year > latestCheck.Year():
 		t = latestCheck
 	}
-	const form = "2006-01-02 15:04:05.000000"
-	b = t.AppendFormat(b, form)
+	b = day.append(b, t)
 	b = b[:len(b)-6+digits]
 	if digits == 0 {
 		return b[:len(b)-1] // without the point

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
@@ -90,6 +91,8 @@ type mysqlTable struct {
 	create              string
 	insert, row, update string        // of an insert: what stands before the rows, for each, and after them
 	columns             []foundColumn // as the layout's
+	blanks              []string      // of the columns, in a table of records
+	shape               atomic.Uint64 // what inserts of records took values for lately
 }
 
 // mysqlSchema finds and makes tables over one connection.
@@ -142,6 +145,8 @@ func newMySQLTable(of shard, indexes bool) *mysqlTable {
 		t.update = mysqlUpdate()
 	case kindRollup:
 		t.update = mysqlAdd(of.layout.rollups)
+	default:
+		t.blanks = blanksOf(of.layout.columns)
 	}
 	return t
 }

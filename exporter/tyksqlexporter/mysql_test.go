@@ -497,11 +497,11 @@ func TestMySQLTimesAreCutAndKeptInItsYears(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 8, 20, 10, 11, 12, 987_654_321, time.UTC)
 	for digits, want := range map[int]string{0: "2026-08-20 10:11:12", 1: "2026-08-20 10:11:12.9", 3: "2026-08-20 10:11:12.987", 6: "2026-08-20 10:11:12.987654"} {
-		assert.Equal(t, want, string(appendMySQLTime(nil, at, time.UTC, digits)))
+		assert.Equal(t, want, string(appendMySQLTime(nil, &dayText{}, at, time.UTC, digits)))
 	}
-	assert.Equal(t, "2026-08-20 12:11:12.987", string(appendMySQLTime(nil, at, time.FixedZone("", 7200), 3)))
-	assert.Equal(t, "0001-01-01 00:00:00.000", string(appendMySQLTime(nil, time.Time{}, time.FixedZone("", -7200), 3)))
-	assert.Equal(t, "9999-12-31 23:59:59.999", string(appendMySQLTime(nil, time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC, 3)))
+	assert.Equal(t, "2026-08-20 12:11:12.987", string(appendMySQLTime(nil, &dayText{}, at, time.FixedZone("", 7200), 3)))
+	assert.Equal(t, "0001-01-01 00:00:00.000", string(appendMySQLTime(nil, &dayText{}, time.Time{}, time.FixedZone("", -7200), 3)))
+	assert.Equal(t, "9999-12-31 23:59:59.999", string(appendMySQLTime(nil, &dayText{}, time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC, 3)))
 }
 
 func TestLongIDsEndInAChecksumAndTextsAtACharacter(t *testing.T) {
