@@ -112,7 +112,12 @@ func (m *documents) count(ctx context.Context) (int64, error) {
 // block locks the server against writes, which wait until they are let through.
 func (m *documents) block(ctx context.Context) (func(), error) {
 	admin := m.client.Database("admin")
-	if err := admin.RunCommand(ctx, bson.D{{Key: "fsync", Value: 1}, {Key: "lock", Value: true}}).Err(); err != nil {
+	// The client may hold connections to a server that was killed since, which take no
+	// command with them; it does not repeat this one by itself.
+	err := retry(ctx, "lock MongoDB", func(ctx context.Context) error {
+		return admin.RunCommand(ctx, bson.D{{Key: "fsync", Value: 1}, {Key: "lock", Value: true}}).Err()
+	})
+	if err != nil {
 		return nil, err
 	}
 	return func() {
