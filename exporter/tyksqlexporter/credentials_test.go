@@ -43,8 +43,9 @@ func TestPostgresTLSAndPasswords(t *testing.T) {
 		"not encrypted":                   {"user=tyk password=" + secret + " sslmode=disable", "no encryption"},
 		"another authority":               {"user=tyk password=" + secret + " sslmode=verify-full sslrootcert=" + others.CAFile, "certificate signed by unknown authority"},
 		"an authority that nobody trusts": {"user=tyk password=" + secret + " sslmode=verify-full", "certificate signed by unknown authority"},
-		"a certificate of others":         {"user=client" + verified + " sslcert=" + others.ClientCertFile + " sslkey=" + others.ClientKeyFile, "tls: "},
-		"no certificate":                  {"user=client" + verified, "requires a valid client certificate"},
+		// Whether the client still reads why the server hangs up is a matter of time.
+		"a certificate of others": {"user=client" + verified + " sslcert=" + others.ClientCertFile + " sslkey=" + others.ClientKeyFile, "failed to connect"},
+		"no certificate":          {"user=client" + verified, "requires a valid client certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
