@@ -277,7 +277,7 @@ func (b *booking) add(l *ledger, there bool, k key, h hash, human string) {
 	h = h.with(hash(k.dimension))
 	c := l.counters.get(&k, h)
 	if c == nil {
-		c = b.counter(l, &k)
+		c = b.counter(l, &k, h)
 		l.counters.put(h, c)
 	}
 	b.one.Identifier, b.one.HumanIdentifier = c.Identifier, c.HumanIdentifier
@@ -297,7 +297,7 @@ func (b *booking) add(l *ledger, there bool, k key, h hash, human string) {
 }
 
 // counter makes the counter of a value that the chunk has not met yet.
-func (b *booking) counter(l *ledger, k *key) *counted {
+func (b *booking) counter(l *ledger, k *key, h hash) *counted {
 	if len(b.free) == 0 {
 		const atOnce = 64
 		b.free = make([]counterRoom, atOnce)
@@ -307,14 +307,14 @@ func (b *booking) counter(l *ledger, k *key) *counted {
 	c := &room.counted
 	c.key, c.Counter = *k, &room.own
 	named := *k
-	if c.folded = !b.budget.admits(l.budgetKey(k.dimension), *k); c.folded {
+	if c.folded = !b.budget.admits(l.budgetKey(k.dimension), h); c.folded {
 		named = otherKey(k.dimension)
-		h := hash(0).with(hash(k.dimension))
-		if other := l.counters.get(&named, h); other != nil {
+		others := hash(0).with(hash(k.dimension))
+		if other := l.counters.get(&named, others); other != nil {
 			c.Counter = other.Counter
 			return c
 		}
-		l.counters.put(h, &counted{Counter: c.Counter, key: named, folded: true})
+		l.counters.put(others, &counted{Counter: c.Counter, key: named, folded: true})
 	}
 	_, value := named.encode()
 	c.Identifier, c.HumanIdentifier = named.names(value)

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // rememberedBuckets is how many times MaxValues a budget remembers in all, before
@@ -36,7 +34,7 @@ type budgetKey struct {
 }
 
 type valueSet struct {
-	values  map[uint64]struct{}
+	values  map[hash]struct{}
 	used    int64
 	alerted bool
 }
@@ -45,8 +43,9 @@ func newBudget(s *Settings) *budget {
 	return &budget{maxValues: s.MaxValues, alertAt: s.TagAlert, known: map[budgetKey]*valueSet{}}
 }
 
-// admits tells whether a value gets a counter of its own.
-func (b *budget) admits(of budgetKey, k key) bool {
+// admits tells whether a value gets a counter of its own. Two values of the same hash
+// count as one of the budget, no more.
+func (b *budget) admits(of budgetKey, value hash) bool {
 	if of.dimension == Total || b.maxValues == 0 && (of.dimension != Tags || b.alertAt == 0) {
 		return true
 	}
@@ -54,23 +53,22 @@ func (b *budget) admits(of budgetKey, k key) bool {
 	if most == 0 {
 		most = b.alertAt + 1
 	}
-	hash := k.hash()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	set := b.known[of]
 	if set == nil {
-		set = &valueSet{values: map[uint64]struct{}{}}
+		set = &valueSet{values: map[hash]struct{}{}}
 		b.known[of] = set
 	}
 	b.clock++
 	set.used = b.clock
-	if _, known := set.values[hash]; known {
+	if _, known := set.values[value]; known {
 		return true
 	}
 	if len(set.values) >= most {
 		return b.maxValues == 0
 	}
-	set.values[hash] = struct{}{}
+	set.values[value] = struct{}{}
 	if b.size++; b.size > rememberedBuckets*most {
 		b.forgetOldest(of)
 	}
@@ -105,17 +103,6 @@ func (b *budget) alert(of budgetKey) bool {
 	}
 	set.alerted = true
 	return true
-}
-
-// hash tells values of a dimension apart; two of the same hash count as one value
-// of the budget, no more.
-func (k key) hash() uint64 {
-	h := xxhash.New()
-	for _, s := range [...]string{k.a, k.b, k.c} {
-		_, _ = h.WriteString(s) // never fails
-		_, _ = h.Write([]byte{0})
-	}
-	return h.Sum64() + uint64(k.number) //nolint:gosec // any 64 bits will do
 }
 
 // TagAlert says that a bucket of an organisation has more tags than Settings.TagAlert.
