@@ -55,18 +55,24 @@ func (b *attributes) strs(key string, values []string) {
 }
 
 func (b *attributes) instant(key string, t time.Time) {
-	if seconds := t.Unix(); seconds >= minNanosSecond && seconds <= maxNanosSecond {
-		b.Int(key, t.UnixNano())
+	if nanoseconds, ok := unixNanos(t); ok {
+		b.Int(key, nanoseconds)
 		return
 	}
 	SetInstant(b.Empty(key), t)
 }
 
+// unixNanos is false for an instant that no int64 is sure to hold.
+func unixNanos(t time.Time) (int64, bool) {
+	seconds := t.Unix()
+	return t.UnixNano(), seconds >= minNanosSecond && seconds <= maxNanosSecond
+}
+
 // SetInstant writes Unix nanoseconds, the form of OTLP's own times, or where an
 // int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
 func SetInstant(value pcommon.Value, t time.Time) {
-	if seconds := t.Unix(); seconds >= minNanosSecond && seconds <= maxNanosSecond {
-		value.SetInt(t.UnixNano())
+	if nanoseconds, ok := unixNanos(t); ok {
+		value.SetInt(nanoseconds)
 		return
 	}
 	pair := value.SetEmptySlice()
