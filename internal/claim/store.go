@@ -167,7 +167,7 @@ func (s *Source) held(lease *call) (total int64, segments []Segment, err error) 
 // entries are counted from the tail, which no acknowledgement of any group
 // moves. ErrGone means that Redis has fewer than that.
 func (s *Store) Read(ctx context.Context, g Segment, from, to int64) ([]string, error) {
-	entries, err := s.rdb.LRange(ctx, g.Key(), from-g.Count, to-1-g.Count).Result()
+	entries, err := lrange(ctx, s.rdb, g.Key(), from-g.Count, to-1-g.Count)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
 	}
