@@ -146,6 +146,11 @@ func (r *Record) clear(f Field) {
 		r.RequestTime = 0
 	case FieldGeo:
 		r.Geo = Geo{}
+	case FieldGeoCity:
+		clear(r.Geo.CityNames)
+		r.Geo.CityGeoNameID = 0
+	case FieldGeoLocation:
+		r.Geo.Latitude, r.Geo.Longitude, r.Geo.TimeZone = 0, 0, ""
 	case FieldNetwork:
 		r.Network = Network{}
 	case FieldLatency:
@@ -276,8 +281,12 @@ func attributeField(key string) Field {
 // groupField is attributeField for the groups that few records have.
 func groupField(key string) Field {
 	switch key {
-	case AttrGeoCountry, AttrGeoCity, AttrGeoLatitude, AttrGeoLongitude, AttrGeoNames, AttrGeoNameID, AttrGeoTimeZone:
+	case AttrGeoCountry:
 		return FieldGeo
+	case AttrGeoCity, AttrGeoNames, AttrGeoNameID:
+		return FieldGeoCity
+	case AttrGeoLatitude, AttrGeoLongitude, AttrGeoTimeZone:
+		return FieldGeoLocation
 	case AttrNetworkOpen, AttrNetworkClosed, AttrNetworkBytesIn, AttrNetworkBytesOut:
 		return FieldNetwork
 	case AttrGraphQL, AttrGraphQLOperation, AttrGraphQLOperationID, AttrGraphQLVariables,

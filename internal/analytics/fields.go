@@ -12,6 +12,7 @@ type Field uint8
 
 // The fields in the order of the contract (records and raw stores, section 2.3).
 // FieldGeo, FieldNetwork, FieldLatency, FieldGraphQL and FieldMCP are whole groups.
+// FieldGeoCity and FieldGeoLocation are parts of FieldGeo, named as in its JSON.
 const (
 	FieldMethod Field = iota
 	FieldHost
@@ -47,6 +48,8 @@ const (
 	FieldListenPath
 	FieldGraphQL
 	FieldMCP
+	FieldGeoCity
+	FieldGeoLocation
 	fieldCount
 )
 
@@ -85,6 +88,8 @@ var fieldNames = [fieldCount]string{
 	FieldListenPath:    "listen_path",
 	FieldGraphQL:       "graphql_stats",
 	FieldMCP:           "mcp_stats",
+	FieldGeoCity:       "geo.city",
+	FieldGeoLocation:   "geo.location",
 }
 
 // String gives the field's JSON name, the one that ParseField reads.
@@ -96,7 +101,7 @@ func (f Field) String() string {
 }
 
 // ParseField finds a field by the JSON name that Tyk gives it, such as
-// "raw_path" or "expireAt". The error names what may have been meant.
+// "raw_path", "expireAt" or "geo.city". The error names what may have been meant.
 func ParseField(name string) (Field, error) {
 	for f := range fieldCount {
 		if fieldNames[f] == name {
@@ -172,8 +177,11 @@ func NewFieldSet(fields ...Field) FieldSet {
 	return s
 }
 
-// Has tells whether f is in the set.
+// Has tells whether f is in the set, by itself or as a part of a field that is.
 func (s FieldSet) Has(f Field) bool {
+	if f == FieldGeoCity || f == FieldGeoLocation {
+		return s&(1<<f|1<<FieldGeo) != 0
+	}
 	return s&(1<<f) != 0
 }
 

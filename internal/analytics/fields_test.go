@@ -13,7 +13,7 @@ func TestEveryFieldIsFoundByItsName(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, f, got)
 	}
-	assert.Equal(t, "field 34", fieldCount.String())
+	assert.Equal(t, "field 36", fieldCount.String())
 }
 
 func TestUnknownFieldNamesWhatMayBeMeant(t *testing.T) {
@@ -23,16 +23,16 @@ func TestUnknownFieldNamesWhatMayBeMeant(t *testing.T) {
 		"rawpath":    `"rawpath" is not a field of a record; did you mean raw_path?`,
 		"latncy":     `"latncy" is not a field of a record; did you mean latency?`,
 		"request":    `"request" is not a field of a record; did you mean request_time or raw_request?`,
-		"geo.city":   `"geo.city" is not a field of a record; did you mean geo?`,
+		"geo_city":   `"geo_city" is not a field of a record; did you mean geo.city?`,
 		"user-agent": `"user-agent" is not a field of a record; did you mean user_agent?`,
 		"colour": `"colour" is not a field of a record; the fields are method, host, path, raw_path, content_length, user_agent, ` +
 			`day, month, year, hour, response_code, api_key, timestamp, api_version, api_name, api_id, org_id, oauth_id, ` +
 			`request_time, raw_request, raw_response, ip_address, geo, network, latency, tags, alias, track_path, expireAt, ` +
-			`api_schema, original_path, listen_path, graphql_stats, mcp_stats`,
+			`api_schema, original_path, listen_path, graphql_stats, mcp_stats, geo.city, geo.location`,
 		"": `"" is not a field of a record; the fields are method, host, path, raw_path, content_length, user_agent, ` +
 			`day, month, year, hour, response_code, api_key, timestamp, api_version, api_name, api_id, org_id, oauth_id, ` +
 			`request_time, raw_request, raw_response, ip_address, geo, network, latency, tags, alias, track_path, expireAt, ` +
-			`api_schema, original_path, listen_path, graphql_stats, mcp_stats`,
+			`api_schema, original_path, listen_path, graphql_stats, mcp_stats, geo.city, geo.location`,
 	} {
 		_, err := ParseField(given)
 		assert.EqualError(t, err, want)

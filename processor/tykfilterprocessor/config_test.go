@@ -101,7 +101,7 @@ func TestSchemaDescribesTheConfig(t *testing.T) {
 	assert.Equal(t, append([]string{""}, analytics.DocumentFormats()...), anyStrings(schema.Get("properties::document::properties::format::enum").([]any)))
 	items := schema.Get("properties::fields::properties::ignore::items::enum").([]any)
 	var names []string
-	for f := analytics.FieldMethod; f <= analytics.FieldMCP; f++ {
+	for f := analytics.FieldMethod; f <= analytics.FieldGeoLocation; f++ {
 		names = append(names, f.String())
 	}
 	slices.Sort(names)

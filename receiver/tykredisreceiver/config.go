@@ -11,6 +11,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
 // Config says where the gateway's Redis is and how its records are taken.
@@ -85,6 +87,29 @@ type RedeliveryConfig struct {
 type RequestsConfig struct {
 	// Enabled is whether they are read.
 	Enabled bool `mapstructure:"enabled"`
+	// IgnoreFields are fields that log records are made without, by their JSON names,
+	// as if the gateway had left them out; metrics are made of whole records. Where
+	// pipelines want little of a record, such as rollups, they take far less memory.
+	IgnoreFields []string `mapstructure:"ignore_fields"`
+}
+
+func (cfg *RequestsConfig) faults(fault func(format string, args ...any)) {
+	for _, name := range cfg.IgnoreFields {
+		if _, err := analytics.ParseField(name); err != nil {
+			fault("requests::ignore_fields: %w", err)
+		}
+	}
+}
+
+// ignored is the set of IgnoreFields, which are valid.
+func (cfg *RequestsConfig) ignored() analytics.FieldSet {
+	var set analytics.FieldSet
+	for _, name := range cfg.IgnoreFields {
+		if field, err := analytics.ParseField(name); err == nil {
+			set |= analytics.NewFieldSet(field)
+		}
+	}
+	return set
 }
 
 // UptimeConfig switches the list of uptime checks.
@@ -182,6 +207,7 @@ func (cfg *Config) Validate() error {
 			fault("%s: %s: use at least %s", d.key, d.value, d.least)
 		}
 	}
+	cfg.Requests.faults(fault)
 	cfg.Backlog.faults(fault)
 	cfg.Metrics.faults(fault)
 	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {

@@ -48,7 +48,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Lease:           5 * time.Second,
 		ShutdownTimeout: 3 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
-		Requests:        RequestsConfig{Enabled: true},
+		Requests:        RequestsConfig{Enabled: true, IgnoreFields: []string{"raw_request", "geo.city"}},
 		Uptime:          UptimeConfig{Enabled: true},
 		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, GiveUp: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
@@ -88,6 +88,7 @@ poll_interval: 0s: use at least 1ms
 lease: 500ms: use at least 1s
 shutdown_timeout: -1s: use at least 0s
 redelivery::max_interval: 1s: use at least 2s
+requests::ignore_fields: "user-agent" is not a field of a record; did you mean user_agent?
 backlog::max_bytes: -1: use a number of bytes, or 0 for no bound
 backlog::max_memory_share: 1.5: use a number from 0 to 1
 backlog::give_up: "errors": use "bodies" and "successes", each at most once

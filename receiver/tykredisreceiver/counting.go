@@ -58,7 +58,7 @@ func (c *counting) end(b batch, letters []deadLetter, tally *measure.Batch) {
 	fresh := make([]spans, len(b.chunks))
 	for i := range b.chunks {
 		fresh[i] = c.take(b.chunks[i])
-		whole = whole && fresh[i].length() == int64(len(b.chunks[i].entries))
+		whole = whole && fresh[i].length() == int64(b.chunks[i].count)
 	}
 	refused := slices.ContainsFunc(letters, func(l deadLetter) bool { return l.reason == refusedEntry })
 	if !whole || refused {

@@ -22,27 +22,28 @@ type undecodable struct {
 	reason error
 }
 
-// decodeBatch makes log records of a batch, unless they are not wanted: one
-// ResourceLogs a chunk, so that what belongs to one segment stays together. The
-// attributes share the entries' memory, which nobody changes. A tally, if there is
-// one, gets each record added.
-func decodeBatch(b batch, wanted bool, scopeVersion string, tally *measure.Batch) (plog.Logs, []undecodable) {
+// decode makes log records of a batch, unless they are not wanted: one ResourceLogs
+// a chunk, so that what belongs to one segment stays together. The attributes share
+// the entries' memory, which nobody changes, unless fields are ignored: then they have
+// their own. A tally, if there is one, gets each whole record added.
+func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecodable) {
 	logs := plog.NewLogs()
 	logs.ResourceLogs().EnsureCapacity(len(b.chunks))
 	var bad []undecodable
 	for i := range b.chunks {
 		c := &b.chunks[i]
-		if !wanted {
+		if d.next == nil {
 			bad = append(bad, decodeChunk(c, tally, func(*decoder, string) {})...)
 			continue
 		}
 		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(c.entries))
-		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(scopeVersion)
+		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(d.version)
 		claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
-		bad = append(bad, decodeChunk(c, tally, func(d *decoder, uid string) {
+		bad = append(bad, decodeChunk(c, tally, func(entry *decoder, uid string) {
+			entry.abridge(d.ignored)
 			lr := records.AppendEmpty()
-			d.write(lr, uid)
+			entry.write(lr, uid)
 			lr.SetObservedTimestamp(claimed)
 		})...)
 	}
@@ -73,8 +74,8 @@ func decodeChunk(c *chunk, tally *measure.Batch, visit func(d *decoder, uid stri
 		if uid == "" {
 			uid = ids.at(i)
 		}
-		visit(&d, uid)
 		d.count(tally)
+		visit(&d, uid)
 	}
 	return bad
 }

@@ -37,6 +37,7 @@ type deliverer struct {
 	watch     *watch
 	version   string
 	group     string
+	ignored   analytics.FieldSet
 
 	redelivery RedeliveryConfig
 
@@ -107,8 +108,12 @@ func (d *deliverer) attempt(ctx context.Context, b batch, tally *measure.Batch) 
 	if tally != nil {
 		tally.Reset()
 	}
-	logs, bad := decodeBatch(b, d.next != nil, d.version, tally)
+	if err := d.recall(ctx, b); err != nil {
+		return nil, answer{verdict: unanswered, err: err}
+	}
+	logs, bad := d.decode(b, tally)
 	letters := d.undecodable(bad)
+	d.letGo(b)
 	if logs.LogRecordCount() == 0 {
 		return letters, answer{verdict: accepted}
 	}
@@ -120,6 +125,11 @@ func (d *deliverer) attempt(ctx context.Context, b batch, tally *measure.Batch) 
 	case rejected:
 		d.refusals.Add(1)
 	case unanswered:
+	}
+	if len(refused) > 0 {
+		if again := d.recall(ctx, b); again != nil {
+			return nil, answer{verdict: unanswered, err: again}
+		}
 	}
 	return append(letters, d.refused(b, refused)...), answer{verdict: v, err: err}
 }
@@ -166,6 +176,9 @@ func (d *deliverer) isolate(ctx context.Context, b batch, reason error) ([]deadL
 		return nil, false
 	}
 	if b.entries == 1 {
+		if err := d.recall(ctx, b); err != nil {
+			return nil, false
+		}
 		return []deadLetter{d.letter(b.chunks[0], 0, refusedEntry, reason.Error())}, true
 	}
 	var all []deadLetter
@@ -191,15 +204,24 @@ func (d *deliverer) isolate(ctx context.Context, b batch, reason error) ([]deadL
 func (b batch) halve() (left, right batch) {
 	half := b.entries / 2
 	for _, c := range b.chunks {
-		take := min(max(half-left.entries, 0), len(c.entries))
+		take := min(max(half-left.entries, 0), c.count)
 		if take > 0 {
-			left.add(chunk{h: c.h, from: c.from, entries: c.entries[:take]})
+			left.add(c.part(0, take))
 		}
-		if take < len(c.entries) {
-			right.add(chunk{h: c.h, from: c.from + int64(take), entries: c.entries[take:]})
+		if take < c.count {
+			right.add(c.part(take, c.count))
 		}
 	}
 	return left, right
+}
+
+// part is the piece of a chunk from one place to before another.
+func (c chunk) part(from, to int) chunk {
+	p := chunk{h: c.h, from: c.from + int64(from), count: to - from, bytes: c.bytes * (to - from) / c.count}
+	if c.entries != nil {
+		p.entries = c.entries[from:to]
+	}
+	return p
 }
 
 // deathReason is the attribute "reason" of the metric that counts dead letters.

@@ -28,14 +28,15 @@ const (
 type chunk struct {
 	h       *holding
 	from    int64
-	entries []string
+	count   int
+	entries []string // count of them; nil while they are let go, see deliverer.letGo
 	bytes   int
 	gone    int // entries that gave way, known once decoded
 	dead    int // entries that became dead letters, known once delivered
 }
 
 // end is the index after the chunk's last entry.
-func (c chunk) end() int64 { return c.from + int64(len(c.entries)) }
+func (c chunk) end() int64 { return c.from + int64(c.count) }
 
 // reading is how far a segment is read, and what was read beyond the last chunk.
 type reading struct {
@@ -55,7 +56,7 @@ type batch struct {
 
 func (b *batch) add(c chunk) {
 	b.chunks = append(b.chunks, c)
-	b.entries += len(c.entries)
+	b.entries += c.count
 	b.bytes += c.bytes
 }
 
@@ -151,7 +152,7 @@ func (r *reader) assemble(ctx context.Context) (batch, error) {
 			continue
 		}
 		idle = 0
-		if b.entries > 0 && (b.entries+len(c.entries) > r.records || b.bytes+c.bytes > r.bytes) {
+		if b.entries > 0 && (b.entries+c.count > r.records || b.bytes+c.bytes > r.bytes) {
 			r.carry = &c
 			break
 		}
@@ -189,7 +190,7 @@ func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 	for {
 		n, bytes, whole := fit(at.ahead, most, h.ChunkBytes)
 		if whole {
-			c := chunk{h: h, from: at.next, entries: at.ahead[:n:n], bytes: bytes}
+			c := chunk{h: h, from: at.next, count: n, entries: at.ahead[:n:n], bytes: bytes}
 			at.ahead = slices.Clone(at.ahead[n:]) // so that a delivered chunk's entries are not kept with them
 			at.next += int64(n)
 			return c, nil

@@ -82,7 +82,7 @@ func TestHalvingABatchKeepsEveryEntryInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b batch
 		for i, n := range rapid.SliceOfN(rapid.IntRange(1, 5), 1, 5).Draw(t, "chunks") {
-			b.add(chunk{h: &holding{}, from: int64(i * 100), entries: strings.Split(strings.Repeat("e", n), "")})
+			b.add(chunk{h: &holding{}, from: int64(i * 100), count: n, entries: strings.Split(strings.Repeat("e", n), "")})
 		}
 		if b.entries < 2 {
 			return
@@ -113,7 +113,7 @@ func TestProgressWaitsForEarlierChunks(t *testing.T) {
 		{10, 10, 2, 40, 3},
 		{40, 5, 5, 45, 5},
 	} {
-		done, short := a.advance(chunk{from: step.from, entries: make([]string, step.entries), gone: int(step.gone)})
+		done, short := a.advance(chunk{from: step.from, count: int(step.entries), gone: int(step.gone)})
 		assert.Equal(t, [2]int64{step.wantDone, step.wantGone}, [2]int64{done, short.Gone})
 	}
 	assert.Empty(t, a.delivered)

@@ -152,6 +152,7 @@ func (r *redisReceiver) assemble() error {
 	r.run(state, &deliverer{
 		next: r.logs, counting: tallies, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
 		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
+		ignored:    r.cfg.Requests.ignored(),
 		redelivery: r.cfg.Redelivery,
 	})
 	return nil

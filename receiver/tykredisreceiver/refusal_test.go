@@ -49,67 +49,72 @@ func TestJudge(t *testing.T) {
 }
 
 func TestAFailingPipelineIsTriedUntilItTakesTheChunkAndNothingIsAcknowledgedBefore(t *testing.T) {
-	r := newRedis(t)
-	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
-	var down atomic.Bool
-	down.Store(true)
-	d := newDestination()
-	d.answer = func(context.Context, []string, plog.Logs) error {
-		if down.Load() {
-			return errors.New("database is down")
+	inBothForms(t, func(t *testing.T, form func(*Config)) {
+		r := newRedis(t)
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
+		var down atomic.Bool
+		down.Store(true)
+		d := newDestination()
+		d.answer = func(context.Context, []string, plog.Logs) error {
+			if down.Load() {
+				return errors.New("database is down")
+			}
+			return nil
 		}
-		return nil
-	}
-	rec := start(t, r.Addr(), d, nil)
-	eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 4 })
-	assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
-	segments := r.Client().Keys(t.Context(), "*:seg:*").Val()
-	require.Len(t, segments, 1)
-	assert.EqualValues(t, 30, r.Client().LLen(t.Context(), segments[0]).Val())
-	assert.Zero(t, rec.sum(t, "tykredis_records_delivered"))
+		rec := start(t, r.Addr(), d, form)
+		eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 4 })
+		assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
+		segments := r.Client().Keys(t.Context(), "*:seg:*").Val()
+		require.Len(t, segments, 1)
+		assert.EqualValues(t, 30, r.Client().LLen(t.Context(), segments[0]).Val())
+		assert.Zero(t, rec.sum(t, "tykredis_records_delivered"))
 
-	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 30, 40)
-	eventually(t, "claiming to go on", func() bool { return rec.sum(t, "tykredis_records_claimed") == 40 })
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 30, 40)
+		eventually(t, "claiming to go on", func() bool { return rec.sum(t, "tykredis_records_claimed") == 40 })
 
-	down.Store(false)
-	eventually(t, "all records", func() bool { return d.count() == 40 })
-	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
-	assert.Empty(t, letters(t, r.Client(), list))
+		down.Store(false)
+		eventually(t, "all records", func() bool { return d.count() == 40 })
+		eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+		eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+		assert.Empty(t, letters(t, r.Client(), list))
+	})
 }
 
 func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
-	r := newRedis(t)
-	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
-	d := newDestination()
-	d.answer = func(_ context.Context, _ []string, ld plog.Logs) error {
-		refused := &analytics.RefusedError{}
-		eachRecord(ld, func(lr plog.LogRecord) {
-			var record analytics.Record
-			uid, err := analytics.ParseUID(record.FromLog(lr))
-			if err == nil && (record.APIKey == "7" || record.APIKey == "21") {
-				refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd", Destination: "tyksql/main"})
+	inBothForms(t, func(t *testing.T, form func(*Config)) {
+		r := newRedis(t)
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
+		d := newDestination()
+		d.answer = func(_ context.Context, _ []string, ld plog.Logs) error {
+			refused := &analytics.RefusedError{}
+			eachRecord(ld, func(lr plog.LogRecord) {
+				var record analytics.Record
+				uid, err := analytics.ParseUID(record.FromLog(lr))
+				if err == nil && (record.APIKey == "7" || record.APIKey == "21") {
+					refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd", Destination: "tyksql/main"})
+				}
+			})
+			if len(refused.Records) == 0 {
+				return nil
 			}
-		})
-		if len(refused.Records) == 0 {
-			return nil
+			return consumererror.NewPermanent(refused)
 		}
-		return consumererror.NewPermanent(refused)
-	}
-	rec := start(t, r.Addr(), d, nil)
-	eventually(t, "an empty Redis", func() bool {
-		return rec.sum(t, "tykredis_records_delivered") == 28 && len(leftover(t, r.Client())) == 0
+		rec := start(t, r.Addr(), d, form)
+		eventually(t, "an empty Redis", func() bool {
+			return rec.sum(t, "tykredis_records_delivered") == 28 && len(leftover(t, r.Client())) == 0
+		})
+		dead := letters(t, r.Client(), list)
+		require.Len(t, dead, 2)
+		for _, letter := range dead {
+			assert.Equal(t, "refused: too odd", letter.Reason)
+			assert.Equal(t, "tyksql/main", letter.Destination)
+			var record analytics.Record
+			require.NoError(t, analytics.DecodeMsgpack(letter.Entry, &record))
+			assert.Contains(t, []string{"7", "21"}, record.APIKey)
+			assert.Equal(t, "GET", record.Method, "the letter has the whole record")
+		}
+		assert.Zero(t, rec.sum(t, "tykredis_chunks_redelivered"))
 	})
-	dead := letters(t, r.Client(), list)
-	require.Len(t, dead, 2)
-	for _, letter := range dead {
-		assert.Equal(t, "refused: too odd", letter.Reason)
-		assert.Equal(t, "tyksql/main", letter.Destination)
-		var record analytics.Record
-		require.NoError(t, analytics.DecodeMsgpack(letter.Entry, &record))
-		assert.Contains(t, []string{"7", "21"}, record.APIKey)
-	}
-	assert.Zero(t, rec.sum(t, "tykredis_chunks_redelivered"))
 }
 
 func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
@@ -146,44 +151,51 @@ func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
 }
 
 func TestAnUnnamedPoisonRecordIsFoundAndItsNeighboursArrive(t *testing.T) {
-	r := newRedis(t)
-	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
-	d := newDestination()
-	d.answer = func(_ context.Context, keys []string, _ plog.Logs) error {
-		if slices.Contains(keys, "13") {
-			return consumererror.NewPermanent(errors.New("400 bad request"))
+	inBothForms(t, func(t *testing.T, form func(*Config)) {
+		r := newRedis(t)
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
+		d := newDestination()
+		d.answer = func(_ context.Context, keys []string, _ plog.Logs) error {
+			if slices.Contains(keys, "13") {
+				return consumererror.NewPermanent(errors.New("400 bad request"))
+			}
+			return nil
 		}
-		return nil
-	}
-	start(t, r.Addr(), d, nil)
-	eventually(t, "the good records", func() bool { return d.count() == 29 })
-	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-	dead := letters(t, r.Client(), list)
-	require.Len(t, dead, 1)
-	for _, letter := range dead {
-		assert.Contains(t, letter.Reason, "400 bad request")
-	}
+		start(t, r.Addr(), d, form)
+		eventually(t, "the good records", func() bool { return d.count() == 29 })
+		eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+		dead := letters(t, r.Client(), list)
+		require.Len(t, dead, 1)
+		for _, letter := range dead {
+			assert.Contains(t, letter.Reason, "400 bad request")
+		}
+	})
 }
 
 func TestADestinationThatRefusesEverythingGetsItAllLater(t *testing.T) {
-	r := newRedis(t)
-	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 200)
-	var wrongToken atomic.Bool
-	wrongToken.Store(true)
-	d := newDestination()
-	d.answer = func(context.Context, []string, plog.Logs) error {
-		if wrongToken.Load() {
-			return consumererror.NewPermanent(errors.New("403 forbidden"))
+	inBothForms(t, func(t *testing.T, form func(*Config)) {
+		r := newRedis(t)
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 200)
+		var wrongToken atomic.Bool
+		wrongToken.Store(true)
+		d := newDestination()
+		d.answer = func(context.Context, []string, plog.Logs) error {
+			if wrongToken.Load() {
+				return consumererror.NewPermanent(errors.New("403 forbidden"))
+			}
+			return nil
 		}
-		return nil
-	}
-	rec := start(t, r.Addr(), d, func(cfg *Config) { cfg.ChunkSize, cfg.Redelivery.MaxInterval = 100, time.Second })
-	eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 8 })
-	assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
-	assert.Empty(t, letters(t, r.Client(), list), "a wrong token is no reason to give records up")
+		rec := start(t, r.Addr(), d, func(cfg *Config) {
+			form(cfg)
+			cfg.ChunkSize, cfg.Redelivery.MaxInterval = 100, time.Second
+		})
+		eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 8 })
+		assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
+		assert.Empty(t, letters(t, r.Client(), list), "a wrong token is no reason to give records up")
 
-	wrongToken.Store(false)
-	eventually(t, "all records", func() bool { return d.count() == 200 })
-	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-	assert.Empty(t, letters(t, r.Client(), list))
+		wrongToken.Store(false)
+		eventually(t, "all records", func() bool { return d.count() == 200 })
+		eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+		assert.Empty(t, letters(t, r.Client(), list))
+	})
 }

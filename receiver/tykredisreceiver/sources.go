@@ -63,6 +63,7 @@ func plain(sources []*source) []*claim.Source {
 type decoder struct {
 	form    form
 	slab    *slab.Slab // of the chunk's log records
+	texts   analytics.Texts
 	request analytics.Record
 	uptime  analytics.Uptime
 }
@@ -77,6 +78,15 @@ func (d *decoder) decode(entry []byte) error {
 	default:
 		return analytics.DecodeMsgpack(entry, &d.request)
 	}
+}
+
+// abridge takes fields out of a request, and gives what is left memory of its own.
+func (d *decoder) abridge(ignored analytics.FieldSet) {
+	if ignored == 0 || d.form == msgpackUptime {
+		return
+	}
+	d.request.Clear(ignored)
+	d.request.Detach(&d.texts)
 }
 
 // write puts what was decoded last into a log record.
