@@ -73,7 +73,7 @@ func TestConfigFaultsNameKeyValueAndRemedy(t *testing.T) {
 ignore: "no_such_field" is not a field of a record; the fields are method, host, path, raw_path, content_length, `+
 		`user_agent, day, month, year, hour, response_code, api_key, timestamp, api_version, api_name, api_id, org_id, `+
 		`oauth_id, request_time, raw_request, raw_response, ip_address, geo, network, latency, tags, alias, track_path, `+
-		`expireAt, api_schema, original_path, listen_path, graphql_stats, mcp_stats
+		`expireAt, api_schema, original_path, listen_path, graphql_stats, mcp_stats, geo.city, geo.location
 max_record_size: -1 is below 0; give a number of bytes, or 0 to keep recorded requests and responses whole
 redact_headers: "x-token: abc" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value
 redact_headers: "" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value`)
