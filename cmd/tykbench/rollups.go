@@ -10,6 +10,10 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
+// uncounted are the fields of which rollups count nothing.
+const uncounted = "method, host, content_length, user_agent, ip_address, raw_request, raw_response, " +
+	"api_schema, original_path, listen_path, geo.city, geo.location"
+
 // rollups is a PostgreSQL that gets what records count up to.
 type rollups struct {
 	*postgres
@@ -24,7 +28,7 @@ func (r rollups) pipeline() pipeline {
 		aggregate = "tykaggregate/paths"
 	}
 	return pipeline{
-		signal: "logs", receiver: "chunk_size: 5000, max_in_flight: 2", processors: "tykfilter, " + aggregate, exporter: "tyksql",
+		signal: "logs", receiver: "chunk_size: 5000, max_in_flight: 2, requests: {ignore_fields: [" + uncounted + "]}", processors: "tykfilter, " + aggregate, exporter: "tyksql",
 		config: fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
 			"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database),
 	}
@@ -116,7 +120,7 @@ func newRollupsJob(o options, everyPath bool, key, title, about string) job {
 			return rollups{p, everyPath}, err
 		},
 		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, its `max_in_flight` 2, " +
-			"since bigger chunks have fewer rows for each record, and more memory to be looked through. The sum of all totals' hits is compared with the records pushed. " + about,
+			"since bigger chunks have fewer rows for each record; its `requests::ignore_fields` names what rollups count nothing of. The sum of all totals' hits is compared with the records pushed. " + about,
 		after: func(ctx context.Context, to destination) (string, error) { return to.(rollups).shape(ctx) },
 		judge: func(j *storeJob) []row {
 			return []row{
