@@ -23,8 +23,8 @@ func (g groupsRun) slower() float64 { return min(g.first.perSecond(), g.second.p
 
 func (g groupsRun) share() float64 { return g.both.perSecond() / g.slower() }
 
-func groupsOf(o options, key, second string, open opener) job {
-	return &groupsJob{name: key, second: second, records: o.records, open: open}
+func groupsOf(records int64, key, second string, open opener) job {
+	return &groupsJob{name: key, second: second, records: records, open: open}
 }
 
 func (j *groupsJob) key() string { return j.name }

@@ -24,7 +24,8 @@ func allJobs(o options) []job {
 	return []job{
 		rawJob(o), rollupsJob(o), trackedJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o), mongoJob(o),
 		&memoryJob{backlogs: o.memory}, &latencyJob{rate: o.rate, duration: o.duration},
-		groupsOf(o, "groups", "SQLite", toSQLite), groupsOf(o, "groups-mariadb", "MariaDB", toMariaDB),
+		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
+		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
 		largeJob(o), smallJob(o),
 	}
 }
