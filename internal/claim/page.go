@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"unsafe"
 
 	"github.com/redis/go-redis/v9"
@@ -16,31 +17,61 @@ import (
 // entry that is kept keeps its block.
 const pageBlock = 8 << 10
 
+type block [pageBlock]byte
+
+var freeBlocks = sync.Pool{New: func() any { return new(block) }}
+
+// Blocks are the memory of entries that were read. They may be left to the garbage
+// collector, and cost nothing then.
+type Blocks struct{ taken []*block }
+
+// take gives a block that nobody uses.
+func (b *Blocks) take() []byte {
+	next := freeBlocks.Get().(*block) //nolint:forcetypeassert // the pool holds nothing else
+	b.taken = append(b.taken, next)
+	return next[:]
+}
+
+// Reuse lets the memory be used for other entries. Nothing may refer to those that
+// were read into it any more: they change.
+func (b *Blocks) Reuse() {
+	for _, done := range b.taken {
+		freeBlocks.Put(done)
+	}
+	b.taken = nil
+}
+
 // page takes the reply to LRANGE as it comes from the connection: the header of the
 // array and of each entry by Write, each entry by ReadFrom.
 type page struct {
 	entries []string
+	blocks  *Blocks
 	block   []byte // the free rest of the current block
 	next    int    // length of the entry that comes now
 	failed  bool   // the reply is none of a list
 }
 
-// lrange reads the entries of a list from first to last. What is not a list, such as
-// an error, is left to the client's own command, which knows about redirections.
-func lrange(ctx context.Context, rdb redis.UniversalClient, key string, first, last int64) ([]string, error) {
+// lrange reads the entries of a list from first to last behind those that are there
+// already. What is not a list, such as an error, is left to the client's own command,
+// which knows about redirections.
+func lrange(ctx context.Context, rdb redis.UniversalClient, key string, first, last int64, entries []string, blocks *Blocks) ([]string, error) {
 	type rawCommands interface {
 		DoRawWriteTo(ctx context.Context, w io.Writer, args ...any) *redis.RawWriteToCmd
 	}
 	raw, ok := rdb.(rawCommands)
-	if !ok {
-		return rdb.LRange(ctx, key, first, last).Result()
+	plain := func() ([]string, error) {
+		more, err := rdb.LRange(ctx, key, first, last).Result()
+		return append(entries, more...), err
 	}
-	p := &page{entries: make([]string, 0, last-first+1)}
+	if !ok {
+		return plain()
+	}
+	p := &page{entries: entries, blocks: blocks}
 	if err := raw.DoRawWriteTo(ctx, p, "lrange", key, first, last).Err(); err != nil {
 		return nil, err
 	}
 	if p.failed {
-		return rdb.LRange(ctx, key, first, last).Result()
+		return plain()
 	}
 	return p.entries, nil
 }
@@ -66,8 +97,12 @@ func (p *page) Write(line []byte) (int, error) {
 func (p *page) ReadFrom(r io.Reader) (int64, error) {
 	const lineEnd = 2
 	need := p.next + lineEnd
-	if need > len(p.block) {
-		p.block = make([]byte, max(need, pageBlock))
+	switch {
+	case need <= len(p.block):
+	case need <= pageBlock:
+		p.block = p.blocks.take()
+	default:
+		return p.readLong(r, need)
 	}
 	read, err := io.ReadFull(r, p.block[:need])
 	if err != nil {
@@ -75,5 +110,16 @@ func (p *page) ReadFrom(r io.Reader) (int64, error) {
 	}
 	p.entries = append(p.entries, unsafe.String(unsafe.SliceData(p.block), p.next))
 	p.block = p.block[need:]
+	return int64(read), nil
+}
+
+// readLong reads an entry that no block holds.
+func (p *page) readLong(r io.Reader, need int) (int64, error) {
+	own := make([]byte, need)
+	read, err := io.ReadFull(r, own)
+	if err != nil {
+		return int64(read), fmt.Errorf("read an entry of %d bytes: %w", p.next, err)
+	}
+	p.entries = append(p.entries, unsafe.String(unsafe.SliceData(own), p.next))
 	return int64(read), nil
 }

@@ -167,12 +167,18 @@ func (s *Source) held(lease *call) (total int64, segments []Segment, err error) 
 // entries are counted from the tail, which no acknowledgement of any group
 // moves. ErrGone means that Redis has fewer than that.
 func (s *Store) Read(ctx context.Context, g Segment, from, to int64) ([]string, error) {
-	entries, err := lrange(ctx, s.rdb, g.Key(), from-g.Count, to-1-g.Count)
+	return s.ReadInto(ctx, g, from, to, make([]string, 0, to-from), new(Blocks))
+}
+
+// ReadInto is Read that appends to entries, whose memory it takes from blocks.
+func (s *Store) ReadInto(ctx context.Context, g Segment, from, to int64, entries []string, blocks *Blocks) ([]string, error) {
+	before := len(entries)
+	entries, err := lrange(ctx, s.rdb, g.Key(), from-g.Count, to-1-g.Count, entries, blocks)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
 	}
-	if int64(len(entries)) != to-from {
-		return nil, fmt.Errorf("read %s: %d of %d entries: %w", g.Key(), len(entries), to-from, ErrGone)
+	if n := len(entries) - before; int64(n) != to-from {
+		return nil, fmt.Errorf("read %s: %d of %d entries: %w", g.Key(), n, to-from, ErrGone)
 	}
 	return entries, nil
 }

@@ -16,7 +16,11 @@ func (d *deliverer) letGo(b batch) {
 		return
 	}
 	for i := range b.chunks {
-		b.chunks[i].entries = nil
+		c := &b.chunks[i]
+		c.entries = nil
+		if c.h.source.detaches() {
+			c.blocks.Reuse()
+		}
 	}
 }
 

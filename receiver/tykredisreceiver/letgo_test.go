@@ -1,10 +1,13 @@
 package tykredisreceiver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -12,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
 // inBothForms runs a test with whole records, which share their entries' memory, and
@@ -60,4 +65,49 @@ func TestEntriesAreReadAgainInPages(t *testing.T) {
 	eventually(t, "all records", func() bool { return d.count() == 1200 })
 	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
 	assert.EqualValues(t, 1200, rec.sum(t, "tykredis_records_delivered"))
+}
+
+// Entries lie in memory that is used again once they are let go.
+func TestAbridgedRecordsShareNothingWithTheirEntries(t *testing.T) {
+	for name, form := range map[string]struct {
+		form   form
+		encode func([]byte, *analytics.Record) []byte
+	}{
+		"msgpack": {msgpackRequest, analytics.AppendMsgpack}, "protobuf": {protobufRequest, analytics.AppendProtobuf},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := traffic.DefaultSettings()
+			settings.DetailedShare = 0.5
+			generator, err := traffic.New(settings)
+			require.NoError(t, err)
+			src := &source{form: form.form}
+			require.True(t, src.detaches())
+			c := chunk{h: &holding{Segment: claim.Segment{ID: "segment"}, source: src}}
+			var memory [][]byte
+			at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+			for range 2000 {
+				at = at.Add(time.Second)
+				entry := form.encode(nil, generator.Next(at))
+				memory = append(memory, entry)
+				c.entries = append(c.entries, unsafe.String(unsafe.SliceData(entry), len(entry)))
+			}
+			c.count = len(c.entries)
+			var b batch
+			b.add(c)
+			d := &deliverer{next: consumertest.NewNop(), ignored: analytics.NewFieldSet(analytics.FieldMethod)}
+			logs, bad := d.decode(b, nil)
+			require.Empty(t, bad)
+			marshaler := plog.ProtoMarshaler{}
+			before, err := marshaler.MarshalLogs(logs)
+			require.NoError(t, err)
+			for _, entry := range memory {
+				for i := range entry {
+					entry[i] = '!'
+				}
+			}
+			after, err := marshaler.MarshalLogs(logs)
+			require.NoError(t, err)
+			assert.True(t, bytes.Equal(before, after), "log records have changed with their entries")
+		})
+	}
 }

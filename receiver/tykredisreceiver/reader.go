@@ -29,7 +29,8 @@ type chunk struct {
 	h       *holding
 	from    int64
 	count   int
-	entries []string // count of them; nil while they are let go, see deliverer.letGo
+	entries []string     // count of them; nil while they are let go, see deliverer.letGo
+	blocks  claim.Blocks // where all of them lie, as far as this chunk alone has them
 	bytes   int
 	gone    int // entries that gave way, known once decoded
 	dead    int // entries that became dead letters, known once delivered
@@ -40,10 +41,11 @@ func (c chunk) end() int64 { return c.from + int64(c.count) }
 
 // reading is how far a segment is read, and what was read beyond the last chunk.
 type reading struct {
-	next    int64    // index of the first entry not yet in a chunk
-	ahead   []string // entries from next on
-	entries int64    // read so far
-	bytes   int64    // of those
+	next    int64        // index of the first entry not yet in a chunk
+	ahead   []string     // entries from next on
+	blocks  claim.Blocks // of these, where they lie in no other chunk
+	entries int64        // read so far
+	bytes   int64        // of those
 }
 
 // batch is what travels in one delivery: one chunk of a big segment, or small
@@ -191,22 +193,27 @@ func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 		n, bytes, whole := fit(at.ahead, most, h.ChunkBytes)
 		if whole {
 			c := chunk{h: h, from: at.next, count: n, entries: at.ahead[:n:n], bytes: bytes}
+			if n == len(at.ahead) {
+				c.blocks = at.blocks
+			}
+			at.blocks = claim.Blocks{}
 			at.ahead = slices.Clone(at.ahead[n:]) // so that a delivered chunk's entries are not kept with them
 			at.next += int64(n)
 			return c, nil
 		}
 		from := at.next + int64(len(at.ahead))
 		page := at.page(h.ChunkBytes-bytes, most-len(at.ahead))
-		entries, err := r.store.Read(ctx, h.Segment, from, from+int64(page))
-		if err != nil {
-			return chunk{}, err
-		}
 		if len(at.ahead) == 0 {
 			at.ahead = make([]string, 0, most)
 		}
-		at.ahead = append(at.ahead, entries...)
-		at.entries += int64(len(entries))
-		for _, entry := range entries {
+		entries, err := r.store.ReadInto(ctx, h.Segment, from, from+int64(page), at.ahead, &at.blocks)
+		if err != nil {
+			return chunk{}, err
+		}
+		fresh := entries[len(at.ahead):]
+		at.ahead = entries
+		at.entries += int64(len(fresh))
+		for _, entry := range fresh {
 			at.bytes += int64(len(entry))
 		}
 	}

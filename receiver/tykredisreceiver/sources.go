@@ -27,6 +27,10 @@ const (
 	msgpackUptime
 )
 
+// detaches tells whether nothing of an abridged record shares its entry's memory: an
+// identity that comes with the entry does.
+func (src *source) detaches() bool { return src.form != msgpackUptime && !src.replay }
+
 // sources lists everything to watch: which of the request lists a gateway uses
 // is its configuration's affair, so all are. Each comes with its replays.
 func sources(cfg *Config, settings claim.Settings) []*source {
