@@ -238,7 +238,7 @@ func (g *Geo) put(s *slab.Slab, b *attributes) {
 			names.Str(language, cleanUTF8(name))
 		}
 	}
-	names.Into(b.Empty(AttrGeoNames).SetEmptyMap())
+	b.Map(AttrGeoNames, &names)
 }
 
 func (n *Network) put(b *attributes) {
@@ -273,7 +273,7 @@ func (g *GraphQLStats) put(s *slab.Slab, b *attributes) {
 		for name, fields := range cleanKeys(g.Types) {
 			types.Strs(name, cleanTexts(fields))
 		}
-		types.Into(b.Empty(AttrGraphQLTypes).SetEmptyMap())
+		b.Map(AttrGraphQLTypes, &types)
 	}
 	if len(g.Errors) > 0 {
 		list := b.Empty(AttrGraphQLErrors).SetEmptySlice()

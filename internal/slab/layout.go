@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 )
 
 // pair is laid out as pdata's KeyValue, whose AnyValue is a struct of one interface.
@@ -24,12 +25,25 @@ type (
 		pairs *[]pair
 		state unsafe.Pointer
 	}
-	sliceHeader struct {
-		values *[]any
-		state  unsafe.Pointer
+	recordsHeader struct {
+		records *[]unsafe.Pointer // to pdata's LogRecord
+		state   unsafe.Pointer
 	}
 	// boxHeader is an interface: the type, and where the value lies.
 	boxHeader struct{ typ, data unsafe.Pointer }
+)
+
+// listBox is what a value that is a slice points to: pdata's own struct of a pointer
+// to the slice, and the slice. mapBox is the same of a map.
+type (
+	listBox struct {
+		at     *[]any
+		values []any
+	}
+	mapBox struct {
+		at    *[]pair
+		pairs []pair
+	}
 )
 
 // Samples of what pdata makes, from which types and a mutable state are taken.
@@ -37,16 +51,38 @@ var (
 	textSample   = pcommon.NewValueStr("")
 	numberSample = pcommon.NewValueInt(0)
 	floatSample  = pcommon.NewValueDouble(0)
+	listSample   = pcommon.NewValueSlice()
+	mapSample    = pcommon.NewValueMap()
 
 	layoutKnown = knowsLayout()
 
-	textType, numberType, floatType, mutable = func() (text, number, float, state unsafe.Pointer) {
+	textType, numberType, floatType, listType, mapType = knownTypeOf(&textSample), knownTypeOf(&numberSample),
+		knownTypeOf(&floatSample), knownTypeOf(&listSample), knownTypeOf(&mapSample)
+
+	mutable = func() unsafe.Pointer {
 		if !layoutKnown {
-			return nil, nil, nil, nil
+			return nil
 		}
-		return boxTypeOf(&textSample), boxTypeOf(&numberSample), boxTypeOf(&floatSample), (*valueHeader)(unsafe.Pointer(&textSample)).state
+		return (*valueHeader)(unsafe.Pointer(&textSample)).state
+	}()
+
+	// recordType is pdata's LogRecord, and recordsType a slice of them.
+	recordType, recordsType = func() (record, records reflect.Type) {
+		if !layoutKnown {
+			return nil, nil
+		}
+		list, _ := wrapped(reflect.TypeFor[plog.LogRecordSlice]())
+		return list.Elem().Elem(), reflect.SliceOf(list.Elem().Elem())
 	}()
 )
+
+// knownTypeOf is nil where pdata's types are not known.
+func knownTypeOf(v *pcommon.Value) unsafe.Pointer {
+	if !layoutKnown {
+		return nil
+	}
+	return boxTypeOf(v)
+}
 
 func boxTypeOf(v *pcommon.Value) unsafe.Pointer {
 	return (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(v)).value)).typ
@@ -70,6 +106,16 @@ func boxFloat(bits *int64) any {
 	return *(*any)(unsafe.Pointer(&header))
 }
 
+func boxList(list *listBox) any {
+	header := boxHeader{typ: listType, data: unsafe.Pointer(list)}
+	return *(*any)(unsafe.Pointer(&header))
+}
+
+func boxMap(m *mapBox) any {
+	header := boxHeader{typ: mapType, data: unsafe.Pointer(m)}
+	return *(*any)(unsafe.Pointer(&header))
+}
+
 // valueOf wraps a value that is mutable.
 func valueOf(value *any) pcommon.Value {
 	header := valueHeader{value: value, state: mutable}
@@ -81,8 +127,16 @@ func intoMap(m pcommon.Map, pairs []pair) {
 	*(*mapHeader)(unsafe.Pointer(&m)).pairs = pairs
 }
 
-func intoSlice(s pcommon.Slice, values []any) {
-	*(*sliceHeader)(unsafe.Pointer(&s)).values = values
+// intoRecords appends a log record that nothing else points to.
+func intoRecords(list plog.LogRecordSlice, record unsafe.Pointer) {
+	list.EnsureCapacity(0) // panics where list is not mutable
+	records := (*recordsHeader)(unsafe.Pointer(&list)).records
+	*records = append(*records, record)
+}
+
+// newRecords makes zero log records, which lie one behind the other.
+func newRecords(n int) unsafe.Pointer {
+	return reflect.MakeSlice(recordsType, n, n).UnsafePointer()
 }
 
 // knowsLayout compares pdata's types with what this package takes them for, without
@@ -100,9 +154,13 @@ func knowsLayout() bool {
 	if !ok || values.Kind() != reflect.Slice || values.Elem() != value {
 		return false
 	}
+	records, ok := wrapped(reflect.TypeFor[plog.LogRecordSlice]())
+	if !ok || records.Kind() != reflect.Slice || records.Elem().Kind() != reflect.Pointer {
+		return false
+	}
 	// Only now it is sure that a value's header may be read.
 	return isBox(&textSample, reflect.TypeFor[string]()) && isBox(&numberSample, reflect.TypeFor[int64]()) &&
-		isBox(&floatSample, reflect.TypeFor[float64]())
+		isBox(&floatSample, reflect.TypeFor[float64]()) && isNest(&listSample, values) && isNest(&mapSample, pairs)
 }
 
 // wrapped gives what a wrapper stands for.
@@ -133,9 +191,27 @@ func isPair(t, value reflect.Type) bool {
 
 // isBox tells whether a value holds a pointer to a struct of nothing but the content.
 func isBox(v *pcommon.Value, content reflect.Type) bool {
-	box := reflect.TypeOf(*(*valueHeader)(unsafe.Pointer(v)).value)
-	return box != nil && box.Kind() == reflect.Pointer && box.Elem().Kind() == reflect.Struct &&
-		box.Elem().NumField() == 1 && box.Elem().Field(0).Type == content
+	is, ok := boxed(reflect.TypeOf(*(*valueHeader)(unsafe.Pointer(v)).value))
+	return ok && is == content
+}
+
+// isNest tells whether a value holds a pointer to a struct of nothing but a pointer to a
+// struct of nothing but the content.
+func isNest(v *pcommon.Value, content reflect.Type) bool {
+	outer, ok := boxed(reflect.TypeOf(*(*valueHeader)(unsafe.Pointer(v)).value))
+	if !ok {
+		return false
+	}
+	is, ok := boxed(outer)
+	return ok && is == content
+}
+
+// boxed gives the only field of a struct that is pointed to.
+func boxed(pointer reflect.Type) (reflect.Type, bool) {
+	if pointer == nil || pointer.Kind() != reflect.Pointer || pointer.Elem().Kind() != reflect.Struct || pointer.Elem().NumField() != 1 {
+		return nil, false
+	}
+	return pointer.Elem().Field(0).Type, true
 }
 
 // Text gives a string's content at the cost of a comparison; false for values that

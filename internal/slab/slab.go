@@ -3,29 +3,45 @@ package slab
 import (
 	"math"
 	"slices"
+	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/xpdata"
 )
 
-// How many elements a block holds at most, so that a block with its header fills one
-// of the allocator's size classes of at most 20 KiB; and what a record takes of each.
+// blockBytes is about what a block holds at most. What one log record takes of a block
+// keeps all of it alive: a filter that lets one record of a chunk pass leaves at most one
+// block of each kind.
+const blockBytes = 64 << 10
+
+// What a record takes of each kind of block; the last block of a slab is as big as what
+// is still to come should need.
 const (
-	mostPairs, pairsEach     = 511, 24
-	mostTexts, textsEach     = 1023, 20
-	mostNumbers, numbersEach = 1024, 8
-	mostValues, valuesEach   = 511, 4
+	pairsEach   = 24
+	textsEach   = 20
+	numbersEach = 8
+	valuesEach  = 4
+	listsEach   = 1
+	mapsEach    = 1
 )
 
-// Slab holds the attributes of log records that come and go together, such as those
-// of a chunk: as long as one of them lives, so does the block that it lies in. A nil
+// Slab holds log records that come and go together, such as those of a chunk, and their
+// attributes: as long as one of them lives, so does the block that it lies in. A nil
 // Slab allocates each value apart. It is used by one goroutine at a time.
 type Slab struct {
-	records int
+	// left is how many records are still to come, at least 1.
+	left int
+
+	records  unsafe.Pointer // the next one of a block
+	recordsN int            // how many there are from there on
+
 	pairs   []pair
 	texts   []string
 	numbers []int64
 	values  []any
+	lists   []listBox
+	maps    []mapBox
 }
 
 // New makes a slab for about so many records; nil where pdata's types are not those
@@ -34,18 +50,39 @@ func New(records int) *Slab {
 	if !layoutKnown {
 		return nil
 	}
-	return &Slab{records: records}
+	return &Slab{left: max(records, 1)}
 }
 
-// block makes a block of which each record takes so many elements.
-func block[T any](s *Slab, each, most, atLeast int) []T {
-	return make([]T, 0, max(min(s.records*each, most), atLeast))
+// block makes a block for the records to come, each of which takes so many elements.
+func block[T any](s *Slab, each, atLeast int) []T {
+	var element T
+	most := blockBytes / int(unsafe.Sizeof(element))
+	return make([]T, 0, max(min(s.left*each, most), atLeast))
+}
+
+// Append appends an empty log record to list, which must be mutable.
+func (s *Slab) Append(list plog.LogRecordSlice) plog.LogRecord {
+	if s == nil {
+		return list.AppendEmpty()
+	}
+	size := recordType.Size()
+	if s.recordsN == 0 {
+		s.recordsN = min(s.left, blockBytes/int(size))
+		s.records = newRecords(s.recordsN)
+	}
+	record := s.records
+	if s.recordsN--; s.recordsN > 0 {
+		s.records = unsafe.Add(record, size)
+	}
+	s.left = max(s.left-1, 1)
+	intoRecords(list, record)
+	return list.At(list.Len() - 1)
 }
 
 // text boxes a string as pdata does.
 func (s *Slab) text(value string) any {
 	if len(s.texts) == cap(s.texts) {
-		s.texts = block[string](s, textsEach, mostTexts, 1)
+		s.texts = block[string](s, textsEach, 1)
 	}
 	s.texts = append(s.texts, value)
 	return boxText(&s.texts[len(s.texts)-1])
@@ -54,20 +91,30 @@ func (s *Slab) text(value string) any {
 // eight keeps eight bytes.
 func (s *Slab) eight(value int64) *int64 {
 	if len(s.numbers) == cap(s.numbers) {
-		s.numbers = block[int64](s, numbersEach, mostNumbers, 1)
+		s.numbers = block[int64](s, numbersEach, 1)
 	}
 	s.numbers = append(s.numbers, value)
 	return &s.numbers[len(s.numbers)-1]
 }
 
-// list gives room for n values of a slice.
-func (s *Slab) list(n int) []any {
+// list boxes a slice with room for n values, which are to be appended to it.
+func (s *Slab) list(n int) *listBox {
+	if len(s.lists) == cap(s.lists) {
+		s.lists = block[listBox](s, listsEach, 1)
+	}
+	s.lists = s.lists[:len(s.lists)+1]
+	list := &s.lists[len(s.lists)-1]
+	list.at = &list.values
+	if n == 0 {
+		return list
+	}
 	if cap(s.values)-len(s.values) < n {
-		s.values = block[any](s, valuesEach, mostValues, n)
+		s.values = block[any](s, valuesEach, n)
 	}
 	start := len(s.values)
 	s.values = s.values[:start+n]
-	return s.values[start : start : start+n]
+	list.values = s.values[start : start : start+n]
+	return list
 }
 
 // Map begins a map of at most about n attributes; of more, some are copied. Maps of
@@ -79,7 +126,7 @@ func (s *Slab) Map(n int) Builder {
 		return Builder{plain: plain}
 	}
 	if cap(s.pairs)-len(s.pairs) < n {
-		s.pairs = block[pair](s, pairsEach, mostPairs, n)
+		s.pairs = block[pair](s, pairsEach, n)
 	}
 	start := len(s.pairs)
 	s.pairs = s.pairs[:start+n]
@@ -130,22 +177,40 @@ func (b *Builder) Float(key string, value float64) {
 
 // Strs appends a slice of strings.
 func (b *Builder) Strs(key string, values []string) {
-	list := b.Empty(key).SetEmptySlice()
-	if len(values) == 0 {
-		return
-	}
 	if b.slab == nil {
+		list := b.Empty(key).SetEmptySlice()
 		list.EnsureCapacity(len(values))
 		for _, value := range values {
 			list.AppendEmpty().SetStr(value)
 		}
 		return
 	}
-	boxed := b.slab.list(len(values))
+	list := b.slab.list(len(values))
 	for _, value := range values {
-		boxed = append(boxed, b.slab.text(value))
+		list.values = append(list.values, b.slab.text(value))
 	}
-	intoSlice(list, boxed)
+	b.pairs = append(b.pairs, pair{value: boxList(list), key: key})
+}
+
+// Map appends a map, which inner has built from the same slab.
+func (b *Builder) Map(key string, inner *Builder) {
+	if b.slab == nil {
+		inner.Into(b.Empty(key).SetEmptyMap())
+		return
+	}
+	s := b.slab
+	if len(s.maps) == cap(s.maps) {
+		s.maps = block[mapBox](s, mapsEach, 1)
+	}
+	s.giveBack(inner.pairs)
+	s.maps = s.maps[:len(s.maps)+1]
+	m := &s.maps[len(s.maps)-1]
+	m.at = &m.pairs
+	if len(inner.pairs) > 0 {
+		m.pairs = slices.Clip(inner.pairs)
+	}
+	inner.pairs = nil
+	b.pairs = append(b.pairs, pair{value: boxMap(m), key: key})
 }
 
 // Empty appends a value that is to be set before the next one is appended.

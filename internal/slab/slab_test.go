@@ -31,7 +31,9 @@ func build(s *Slab, i int, m pcommon.Map) {
 	inner := s.Map(1)
 	inner.Str("a", "1")
 	inner.Int("b", -1) // one more than there was room for
-	inner.Into(b.Empty("map").SetEmptyMap())
+	b.Map("map", &inner)
+	none := s.Map(0)
+	b.Map("no map", &none)
 	for n := range i % 4 { // at times more than there is room for
 		b.Int(fmt.Sprint("more ", n), int64(n))
 	}
@@ -43,7 +45,10 @@ func fill(s *Slab, records int) plog.Logs {
 	logs := plog.NewLogs()
 	list := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
 	for i := range records {
-		build(s, i, list.AppendEmpty().Attributes())
+		lr := s.Append(list)
+		lr.SetTimestamp(pcommon.Timestamp(i)) //nolint:gosec // not negative
+		lr.SetEventName("event")
+		build(s, i, lr.Attributes())
 	}
 	return logs
 }
@@ -72,9 +77,14 @@ func TestNeighboursStayAsTheyAre(t *testing.T) {
 	value, _ := at.Get("list")
 	value.Slice().AppendEmpty().SetStr("one more")
 	at.Remove("empty")
+	inner, _ := at.Get("map")
+	inner.Map().PutInt("more", 1)
+	list.AppendEmpty().SetEventName("one that lies apart")
+	list.RemoveIf(func(lr plog.LogRecord) bool { return lr.Timestamp() >= 98 })
 
 	want := fill(nil, 100)
-	for i := range 100 {
+	require.Equal(t, 99, list.Len()) // with the one that lies apart, which has no time
+	for i := range 98 {
 		if i != 50 {
 			require.Equal(t, want.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(i), list.At(i), i)
 		}
@@ -99,12 +109,15 @@ func TestReading(t *testing.T) {
 	}
 }
 
-func TestReadOnlyMapsAreRefused(t *testing.T) {
+func TestReadOnlyDataIsRefused(t *testing.T) {
 	logs := fill(New(1), 1)
 	logs.MarkReadOnly()
 	b := New(1).Map(1)
 	b.Str("key", "value")
-	assert.Panics(t, func() { b.Into(logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes()) })
+	list := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	assert.Panics(t, func() { b.Into(list.At(0).Attributes()) })
+	assert.Panics(t, func() { New(1).Append(list) })
+	assert.Equal(t, 1, list.Len())
 }
 
 func BenchmarkMap(b *testing.B) {

@@ -42,7 +42,7 @@ func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecoda
 		claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
 		bad = append(bad, decodeChunk(c, tally, func(entry *decoder, uid string) {
 			entry.abridge(d.ignored)
-			lr := records.AppendEmpty()
+			lr := entry.slab.Append(records)
 			entry.write(lr, uid)
 			lr.SetObservedTimestamp(claimed)
 		})...)
