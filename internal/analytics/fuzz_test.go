@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // seed adds some entries of each capture, small and large.
@@ -41,6 +43,7 @@ func FuzzDecodeMsgpack(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, entry []byte) {
 		var r, again Record
+		appendMsgpackLog(t, slab.New(1), entry)
 		if DecodeMsgpack(entry, &r) != nil {
 			return
 		}

@@ -48,6 +48,12 @@ func (k *msgpackKey) endsIn(b []byte) bool {
 	return len(b) >= end && string(b[msgpackKeyWords:end]) == k.name[msgpackKeyWords-1:]
 }
 
+// isAtEnd is starts where too few bytes are left for that.
+func (k *msgpackKey) isAtEnd(b []byte) bool {
+	end := 1 + len(k.name)
+	return len(b) >= end && b[0] == msgpackFixStr|byte(len(k.name)) && string(b[1:end]) == k.name
+}
+
 // structWalk is a walk over the fields of one struct.
 type structWalk struct {
 	keys []msgpackKey

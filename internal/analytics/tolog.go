@@ -42,40 +42,31 @@ func (r *Record) ToLog(lr plog.LogRecord, uid string) { r.ToLogIn(nil, lr, uid) 
 // ToLogIn does as ToLog, with attributes that lie in s, which may be nil.
 func (r *Record) ToLogIn(s *slab.Slab, lr plog.LogRecord, uid string) {
 	lr.SetEventName(EventRequest)
+	setSeverity(lr, r.ResponseCode)
+	if id, ok := r.TraceID(); ok {
+		lr.SetTraceID(id)
+	}
+	lr.SetTimestamp(logTime(r.TimeStamp))
+
+	b := attributes{s.Map(r.attributeCount())}
+	b.str(AttrUID, uid)
+	r.putRequest(s, &b)
+	r.putRest(s, &b)
+	b.Into(lr.Attributes())
+}
+
+func setSeverity(lr plog.LogRecord, code int64) {
 	switch {
-	case r.ResponseCode >= 500:
+	case code >= 500:
 		lr.SetSeverityNumber(plog.SeverityNumberError)
 		lr.SetSeverityText("ERROR")
-	case r.ResponseCode >= 400:
+	case code >= 400:
 		lr.SetSeverityNumber(plog.SeverityNumberWarn)
 		lr.SetSeverityText("WARN")
 	default:
 		lr.SetSeverityNumber(plog.SeverityNumberInfo)
 		lr.SetSeverityText("INFO")
 	}
-	if id, ok := r.TraceID(); ok {
-		lr.SetTraceID(id)
-	}
-
-	b := attributes{s.Map(r.attributeCount())}
-	b.str(AttrUID, uid)
-	r.putRequest(&b)
-	r.putHost(&b)
-	r.putTime(lr, &b)
-	b.strs(AttrTags, r.Tags)
-	if r.Geo.present() {
-		r.Geo.put(s, &b)
-	}
-	if r.Network != (Network{}) {
-		r.Network.put(&b)
-	}
-	if r.GraphQL.present() {
-		r.GraphQL.put(s, &b)
-	}
-	if r.MCP != (MCPStats{}) {
-		r.MCP.put(&b)
-	}
-	b.Into(lr.Attributes())
 }
 
 // attributeCount is how many attributes r will have, or a few more: memory for
@@ -114,72 +105,102 @@ func one(present bool) int {
 	return 0
 }
 
-func (r *Record) putRequest(b *attributes) {
+// putRequest and putRest write in the order in which AppendMsgpackLog reads.
+func (r *Record) putRequest(s *slab.Slab, b *attributes) {
 	b.str(AttrMethod, r.Method)
-	b.str(AttrPath, r.Path)
-	if r.RawPath != r.Path {
-		b.Str(AttrRawPath, cleanUTF8(r.RawPath))
-	}
-	b.str(AttrOriginalPath, r.OriginalPath)
-	b.str(AttrListenPath, r.ListenPath)
+	b.host(r.Host)
+	b.paths(r.Path, r.RawPath)
 	b.int(AttrContentLength, r.ContentLength)
 	b.str(AttrUserAgent, r.UserAgent)
 	b.int(AttrResponseCode, r.ResponseCode)
-	b.str(AttrClientAddress, r.IPAddress)
-	b.str(AttrAPIID, r.APIID)
-	b.str(AttrAPIName, r.APIName)
-	b.str(AttrAPIVersion, r.APIVersion)
-	b.str(AttrOrgID, r.OrgID)
 	b.str(AttrAPIKey, r.APIKey)
-	b.str(AttrAlias, r.Alias)
+	b.when(r.TimeStamp, [4]int64{r.Day, r.Month, r.Year, r.Hour})
+	b.str(AttrAPIVersion, r.APIVersion)
+	b.str(AttrAPIName, r.APIName)
+	b.str(AttrAPIID, r.APIID)
+	b.str(AttrOrgID, r.OrgID)
 	b.str(AttrOauthID, r.OauthID)
-	b.int(AttrLatencyTotal, r.Latency.Total)
-	b.int(AttrLatencyUpstream, r.Latency.Upstream)
-	b.int(AttrLatencyGateway, r.Latency.Gateway)
-	if r.RequestTime != r.Latency.Total {
-		b.Int(AttrRequestTime, r.RequestTime)
-	}
-	b.bool(AttrTrackPath, r.TrackPath)
 	b.str(AttrRawRequest, r.RawRequest)
 	b.str(AttrRawResponse, r.RawResponse)
-	b.str(AttrAPISchema, r.APISchema)
+	b.str(AttrClientAddress, r.IPAddress)
+	if r.Geo.present() {
+		r.Geo.put(s, b)
+	}
 }
 
-// putHost writes the host, its port apart where joining them gives the host again.
-func (r *Record) putHost(b *attributes) {
-	if r.Host == "" {
+func (r *Record) putRest(s *slab.Slab, b *attributes) {
+	if r.Network != (Network{}) {
+		r.Network.put(b)
+	}
+	r.Latency.put(b, r.RequestTime)
+	b.strs(AttrTags, r.Tags)
+	b.str(AttrAlias, r.Alias)
+	b.bool(AttrTrackPath, r.TrackPath)
+	b.expiry(r.ExpireAt)
+	b.str(AttrAPISchema, r.APISchema)
+	b.str(AttrOriginalPath, r.OriginalPath)
+	b.str(AttrListenPath, r.ListenPath)
+	if r.GraphQL.present() {
+		r.GraphQL.put(s, b)
+	}
+	if r.MCP != (MCPStats{}) {
+		r.MCP.put(b)
+	}
+}
+
+// paths writes the raw path only where it is not the path.
+func (b *attributes) paths(path, raw string) {
+	b.str(AttrPath, path)
+	if raw != path {
+		b.Str(AttrRawPath, cleanUTF8(raw))
+	}
+}
+
+// host writes the host, its port apart where joining them gives the host again.
+func (b *attributes) host(host string) {
+	if host == "" {
 		return
 	}
-	address, port := splitHost(r.Host)
+	address, port := splitHost(host)
 	b.str(AttrServerAddress, address)
 	b.int(AttrServerPort, port)
 }
 
-// putTime writes the instants, and the gateway's own calendar where it is not UTC's.
-func (r *Record) putTime(lr plog.LogRecord, b *attributes) {
-	lr.SetTimestamp(0)
-	if !r.TimeStamp.IsZero() {
-		if seconds := r.TimeStamp.Unix(); seconds >= 0 && seconds <= maxNanosSecond && r.TimeStamp.UnixNano() != 0 {
-			lr.SetTimestamp(pcommon.NewTimestampFromTime(r.TimeStamp))
-		} else {
-			b.instant(AttrTimestamp, r.TimeStamp)
-		}
+// logTime is a log record's own time, 0 for an instant that it cannot hold.
+func logTime(t time.Time) pcommon.Timestamp {
+	if seconds := t.Unix(); seconds < 0 || seconds > maxNanosSecond {
+		return 0
 	}
-	if !r.ExpireAt.IsZero() {
-		b.instant(AttrExpireAt, r.ExpireAt)
+	return pcommon.NewTimestampFromTime(t)
+}
+
+// when writes the timestamp where it is not the log record's own, and the gateway's own
+// calendar, from day to hour, where it is not UTC's.
+func (b *attributes) when(t time.Time, own [4]int64) {
+	if !t.IsZero() && logTime(t) == 0 {
+		b.instant(AttrTimestamp, t)
 	}
-	day, month, year, hour := calendar(r.TimeStamp)
-	if r.Day != day {
-		b.Int(AttrDay, r.Day)
+	day, month, year, hour := calendar(t)
+	if own == [4]int64{day, month, year, hour} {
+		return
 	}
-	if r.Month != month {
-		b.Int(AttrMonth, r.Month)
+	if own[0] != day {
+		b.Int(AttrDay, own[0])
 	}
-	if r.Year != year {
-		b.Int(AttrYear, r.Year)
+	if own[1] != month {
+		b.Int(AttrMonth, own[1])
 	}
-	if r.Hour != hour {
-		b.Int(AttrHour, r.Hour)
+	if own[2] != year {
+		b.Int(AttrYear, own[2])
+	}
+	if own[3] != hour {
+		b.Int(AttrHour, own[3])
+	}
+}
+
+func (b *attributes) expiry(t time.Time) {
+	if !t.IsZero() {
+		b.instant(AttrExpireAt, t)
 	}
 }
 
@@ -197,16 +218,24 @@ func calendar(t time.Time) (day, month, year, hour int64) {
 // gateway tags requests that passed its middleware while tracing was on.
 func (r *Record) TraceID() (id pcommon.TraceID, ok bool) {
 	for _, tag := range r.Tags {
-		if len(tag) != len(traceTagPrefix)+2*len(id) || tag[:len(traceTagPrefix)] != traceTagPrefix {
-			continue
-		}
-		var text [2 * len(id)]byte
-		copy(text[:], tag[len(traceTagPrefix):])
-		if _, err := hex.Decode(id[:], text[:]); err == nil && !id.IsEmpty() {
+		if id, ok = traceOf(tag); ok {
 			return id, true
 		}
 	}
 	return pcommon.TraceID{}, false
+}
+
+// traceOf is the trace that a tag tells.
+func traceOf(tag string) (id pcommon.TraceID, ok bool) {
+	if len(tag) != len(traceTagPrefix)+2*len(id) || tag[:len(traceTagPrefix)] != traceTagPrefix {
+		return pcommon.TraceID{}, false
+	}
+	var text [2 * len(id)]byte
+	copy(text[:], tag[len(traceTagPrefix):])
+	if _, err := hex.Decode(id[:], text[:]); err != nil {
+		return pcommon.TraceID{}, false
+	}
+	return id, !id.IsEmpty()
 }
 
 func (g *Geo) present() bool {
@@ -215,11 +244,7 @@ func (g *Geo) present() bool {
 }
 
 func (g *Geo) put(s *slab.Slab, b *attributes) {
-	b.str(AttrGeoCountry, g.CountryISOCode)
-	b.float(AttrGeoLatitude, g.Latitude)
-	b.float(AttrGeoLongitude, g.Longitude)
-	b.str(AttrGeoTimeZone, g.TimeZone)
-	b.int(AttrGeoNameID, int64(g.CityGeoNameID))
+	g.putPlace(b)
 	if len(g.CityNames) == 0 {
 		return
 	}
@@ -232,13 +257,32 @@ func (g *Geo) put(s *slab.Slab, b *attributes) {
 	if others == 0 {
 		return
 	}
-	names := s.Map(others)
+	names := s.Inner(others)
 	for language, name := range cleanKeys(g.CityNames) {
 		if language != english || city == "" {
 			names.Str(language, cleanUTF8(name))
 		}
 	}
 	b.Map(AttrGeoNames, &names)
+}
+
+// putPlace writes all but the city's names.
+func (g *Geo) putPlace(b *attributes) {
+	b.str(AttrGeoCountry, g.CountryISOCode)
+	b.float(AttrGeoLatitude, g.Latitude)
+	b.float(AttrGeoLongitude, g.Longitude)
+	b.str(AttrGeoTimeZone, g.TimeZone)
+	b.int(AttrGeoNameID, int64(g.CityGeoNameID))
+}
+
+// put writes the request's time, too, where it is not the total.
+func (l *Latency) put(b *attributes, requestTime int64) {
+	b.int(AttrLatencyTotal, l.Total)
+	b.int(AttrLatencyUpstream, l.Upstream)
+	b.int(AttrLatencyGateway, l.Gateway)
+	if requestTime != l.Total {
+		b.Int(AttrRequestTime, requestTime)
+	}
 }
 
 func (n *Network) put(b *attributes) {
@@ -269,7 +313,7 @@ func (g *GraphQLStats) put(s *slab.Slab, b *attributes) {
 	b.str(AttrGraphQLVariables, g.Variables)
 	b.strs(AttrGraphQLRootFields, g.RootFields)
 	if len(g.Types) > 0 {
-		types := s.Map(len(g.Types))
+		types := s.Inner(len(g.Types))
 		for name, fields := range cleanKeys(g.Types) {
 			types.Strs(name, cleanTexts(fields))
 		}

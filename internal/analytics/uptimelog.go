@@ -31,9 +31,9 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 	b.bool(AttrUptimeServerError, u.ServerError)
 	b.str(AttrAPIID, u.APIID)
 	b.str(AttrOrgID, u.OrgID)
-	// Its instants and calendar are written as a request's are.
-	r := u.clock()
-	r.putTime(lr, &b)
+	lr.SetTimestamp(logTime(u.TimeStamp))
+	b.when(u.TimeStamp, [4]int64{u.Day, u.Month, u.Year, u.Hour})
+	b.expiry(u.ExpireAt)
 	if u.Minute != u.minute() {
 		b.Int(AttrMinute, u.Minute)
 	}
@@ -69,11 +69,6 @@ func (u *Uptime) take(key string, value pcommon.Value) {
 	case AttrMinute:
 		u.Minute = asInt(value)
 	}
-}
-
-// clock is a record with u's instants and calendar.
-func (u *Uptime) clock() *Record {
-	return &Record{TimeStamp: u.TimeStamp, ExpireAt: u.ExpireAt, Day: u.Day, Month: u.Month, Year: u.Year, Hour: u.Hour}
 }
 
 // minute is the timestamp's, and zero without one.

@@ -18,7 +18,8 @@ const blockBytes = 64 << 10
 // What a record takes of each kind of block; the last block of a slab is as big as what
 // is still to come should need.
 const (
-	pairsEach   = 24
+	pairsEach   = 26
+	innerEach   = 2
 	textsEach   = 20
 	numbersEach = 8
 	valuesEach  = 4
@@ -37,6 +38,7 @@ type Slab struct {
 	recordsN int            // how many there are from there on
 
 	pairs   []pair
+	inner   []pair
 	texts   []string
 	numbers []int64
 	values  []any
@@ -118,34 +120,67 @@ func (s *Slab) list(n int) *listBox {
 }
 
 // Map begins a map of at most about n attributes; of more, some are copied. Maps of
-// one slab may be built while others are.
+// one slab may be built while others are, but room that is left over is given back only
+// where none has been begun meanwhile: see Inner.
 func (s *Slab) Map(n int) Builder {
 	if s == nil {
-		plain := new(xpdata.MapBuilder)
-		plain.EnsureCapacity(n)
-		return Builder{plain: plain}
+		return plainMap(n)
 	}
-	if cap(s.pairs)-len(s.pairs) < n {
-		s.pairs = block[pair](s, pairsEach, n)
-	}
-	start := len(s.pairs)
-	s.pairs = s.pairs[:start+n]
-	return Builder{slab: s, pairs: s.pairs[start : start : start+n]}
+	return s.begin(&s.pairs, pairsEach, n)
 }
 
-// giveBack takes the rest of a map's room for the next one, if nothing came behind it.
-func (s *Slab) giveBack(pairs []pair) {
-	rest := cap(pairs) - len(pairs)
-	if used := len(s.pairs) - rest; rest > 0 && len(pairs) > 0 && used > 0 && &s.pairs[used-1] == &pairs[len(pairs)-1] {
-		s.pairs = s.pairs[:used]
+// Inner is Map of a map that goes into another one, which was begun before it.
+func (s *Slab) Inner(n int) Builder {
+	if s == nil {
+		return plainMap(n)
 	}
+	return s.begin(&s.inner, innerEach, n)
+}
+
+func plainMap(n int) Builder {
+	plain := new(xpdata.MapBuilder)
+	plain.EnsureCapacity(n)
+	return Builder{plain: plain}
+}
+
+func (s *Slab) begin(home *[]pair, each, n int) Builder {
+	if cap(*home)-len(*home) < n {
+		*home = block[pair](s, each, n)
+	}
+	start := len(*home)
+	*home = (*home)[:start+n]
+	return Builder{slab: s, home: home, pairs: (*home)[start : start : start+n]}
 }
 
 // Builder builds one map without looking for duplicates.
 type Builder struct {
 	slab  *Slab
+	home  *[]pair // the slab's block that pairs began in
 	pairs []pair
 	plain *xpdata.MapBuilder // where there is no slab
+}
+
+// end gives what was built, and the rest of its room to the next one, if nothing came
+// behind it.
+func (b *Builder) end() []pair {
+	pairs := b.pairs
+	b.pairs = nil
+	if rest, n := cap(pairs)-len(pairs), len(*b.home); rest > 0 && n >= cap(pairs) && cap(pairs) > 0 &&
+		unsafe.SliceData((*b.home)[n-cap(pairs):]) == unsafe.SliceData(pairs) {
+		*b.home = (*b.home)[:n-rest]
+	}
+	if len(pairs) == 0 {
+		return nil
+	}
+	return slices.Clip(pairs)
+}
+
+// Drop gives up what was built.
+func (b *Builder) Drop() {
+	if b.slab != nil {
+		b.pairs = b.pairs[:0]
+		b.end()
+	}
 }
 
 // Str appends a string.
@@ -177,22 +212,41 @@ func (b *Builder) Float(key string, value float64) {
 
 // Strs appends a slice of strings.
 func (b *Builder) Strs(key string, values []string) {
-	if b.slab == nil {
-		list := b.Empty(key).SetEmptySlice()
-		list.EnsureCapacity(len(values))
-		for _, value := range values {
-			list.AppendEmpty().SetStr(value)
-		}
-		return
-	}
-	list := b.slab.list(len(values))
+	list := b.List(key, len(values))
 	for _, value := range values {
-		list.values = append(list.values, b.slab.text(value))
+		list.Str(value)
 	}
-	b.pairs = append(b.pairs, pair{value: boxList(list), key: key})
 }
 
-// Map appends a map, which inner has built from the same slab.
+// List appends a slice, with room for n strings.
+func (b *Builder) List(key string, n int) List {
+	if b.slab == nil {
+		plain := b.Empty(key).SetEmptySlice()
+		plain.EnsureCapacity(n)
+		return List{plain: plain}
+	}
+	list := b.slab.list(n)
+	b.pairs = append(b.pairs, pair{value: boxList(list), key: key})
+	return List{slab: b.slab, list: list}
+}
+
+// List builds a slice.
+type List struct {
+	slab  *Slab
+	list  *listBox
+	plain pcommon.Slice // where there is no slab
+}
+
+// Str appends a string.
+func (l List) Str(value string) {
+	if l.slab == nil {
+		l.plain.AppendEmpty().SetStr(value)
+		return
+	}
+	l.list.values = append(l.list.values, l.slab.text(value))
+}
+
+// Map appends a map, which inner has built: see Inner.
 func (b *Builder) Map(key string, inner *Builder) {
 	if b.slab == nil {
 		inner.Into(b.Empty(key).SetEmptyMap())
@@ -202,14 +256,9 @@ func (b *Builder) Map(key string, inner *Builder) {
 	if len(s.maps) == cap(s.maps) {
 		s.maps = block[mapBox](s, mapsEach, 1)
 	}
-	s.giveBack(inner.pairs)
 	s.maps = s.maps[:len(s.maps)+1]
 	m := &s.maps[len(s.maps)-1]
-	m.at = &m.pairs
-	if len(inner.pairs) > 0 {
-		m.pairs = slices.Clip(inner.pairs)
-	}
-	inner.pairs = nil
+	m.at, m.pairs = &m.pairs, inner.end()
 	b.pairs = append(b.pairs, pair{value: boxMap(m), key: key})
 }
 
@@ -228,7 +277,5 @@ func (b *Builder) Into(m pcommon.Map) {
 		b.plain.UnsafeIntoMap(m)
 		return
 	}
-	b.slab.giveBack(b.pairs)
-	intoMap(m, slices.Clip(b.pairs))
-	b.pairs = nil
+	intoMap(m, b.end())
 }

@@ -28,11 +28,11 @@ func build(s *Slab, i int, m pcommon.Map) {
 	b.Strs("list", strings.Split(strings.Repeat("x ", i%5), " "))
 	b.Strs("nothing", nil)
 	b.Empty("flag").SetBool(true)
-	inner := s.Map(1)
+	inner := s.Inner(1)
 	inner.Str("a", "1")
 	inner.Int("b", -1) // one more than there was room for
 	b.Map("map", &inner)
-	none := s.Map(0)
+	none := s.Inner(0)
 	b.Map("no map", &none)
 	for n := range i % 4 { // at times more than there is room for
 		b.Int(fmt.Sprint("more ", n), int64(n))

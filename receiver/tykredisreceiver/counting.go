@@ -94,7 +94,7 @@ func (c *counting) take(k chunk) spans {
 
 // recount adds those records of a chunk that lie in fresh and were delivered.
 func recount(k *chunk, fresh spans, letters []deadLetter, tally *measure.Batch) {
-	d := decoder{form: k.h.source.form}
+	d := decoder{form: k.h.source.form, tally: tally}
 	for _, s := range fresh {
 		for index := s.from; index < s.end; index++ {
 			entry := k.entries[index-k.from]
@@ -102,8 +102,9 @@ func recount(k *chunk, fresh spans, letters []deadLetter, tally *measure.Batch) 
 			if entry == claim.Gone || dead {
 				continue
 			}
-			if _, err := d.read(k.h.source, entry); err == nil {
-				d.count(tally)
+			// What can not be decoded is a dead letter and does not count.
+			if _, bytes, err := k.h.source.unframe(entry); err == nil {
+				_ = d.take(bytes, "")
 			}
 		}
 	}

@@ -33,18 +33,15 @@ func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecoda
 	for i := range b.chunks {
 		c := &b.chunks[i]
 		if d.next == nil {
-			bad = append(bad, decodeChunk(c, tally, func(*decoder, string) {})...)
+			bad = append(bad, decodeChunk(c, &decoder{tally: tally})...)
 			continue
 		}
 		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(c.entries))
 		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(d.version)
-		claimed := pcommon.NewTimestampFromTime(c.h.ClaimedAt)
-		bad = append(bad, decodeChunk(c, tally, func(entry *decoder, uid string) {
-			entry.abridge(d.ignored)
-			lr := entry.slab.Append(records)
-			entry.write(lr, uid)
-			lr.SetObservedTimestamp(claimed)
+		bad = append(bad, decodeChunk(c, &decoder{
+			tally: tally, to: &records, ignored: d.ignored,
+			slab: slab.New(len(c.entries)), claimed: pcommon.NewTimestampFromTime(c.h.ClaimedAt),
 		})...)
 	}
 	if logs.LogRecordCount() < b.entries {
@@ -55,41 +52,39 @@ func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecoda
 	return logs, bad
 }
 
-// decodeChunk visits each record of a chunk, with its identity.
-func decodeChunk(c *chunk, tally *measure.Batch, visit func(d *decoder, uid string)) []undecodable {
+// decodeChunk has a decoder take each entry of a chunk, with its identity.
+func decodeChunk(c *chunk, d *decoder) []undecodable {
 	var bad []undecodable
 	c.gone = 0
-	d := decoder{form: c.h.source.form, slab: slab.New(len(c.entries))}
+	d.form = c.h.source.form
 	ids := newUIDs(*c)
 	for i, entry := range c.entries {
 		if entry == claim.Gone {
 			c.gone++
 			continue
 		}
-		uid, err := d.read(c.h.source, entry)
-		if err != nil {
-			bad = append(bad, undecodable{chunk: *c, at: i, reason: err})
-			continue
-		}
+		uid, bytes, err := c.h.source.unframe(entry)
 		if uid == "" {
 			uid = ids.at(i)
 		}
-		d.count(tally)
-		visit(&d, uid)
+		if err == nil {
+			err = d.take(bytes, uid)
+		}
+		if err != nil {
+			bad = append(bad, undecodable{chunk: *c, at: i, reason: err})
+		}
 	}
 	return bad
 }
 
-// read decodes an entry of a source. It returns the identity that a replayed entry
-// brings along, and none for others.
-func (d *decoder) read(src *source, entry string) (uid string, err error) {
-	bytes := unsafe.Slice(unsafe.StringData(entry), len(entry))
+// unframe gives the bytes of an entry of a source, as the gateway pushed them, and the
+// identity that a replayed entry brings along: none for others.
+func (src *source) unframe(entry string) (uid string, bytes []byte, err error) {
+	bytes = unsafe.Slice(unsafe.StringData(entry), len(entry))
 	if src.replay {
-		if uid, bytes, err = claim.Unframe(bytes); err != nil {
-			return "", err
-		}
+		return claim.Unframe(bytes)
 	}
-	return uid, d.decode(bytes)
+	return "", bytes, nil
 }
 
 // uids writes a chunk's record identities into one piece of memory.

@@ -1,6 +1,7 @@
 package tykredisreceiver
 
 import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -66,13 +67,40 @@ func plain(sources []*source) []*claim.Source {
 // decoder turns entries of one form into log records; it is used again for each.
 type decoder struct {
 	form    form
-	slab    *slab.Slab // of the chunk's log records
+	tally   *measure.Batch       // nil where nothing counts
+	to      *plog.LogRecordSlice // nil where log records are not wanted
+	ignored analytics.FieldSet
+	slab    *slab.Slab        // of the chunk's log records
+	claimed pcommon.Timestamp // when the entries were
+
 	texts   analytics.Texts
 	request analytics.Record
 	uptime  analytics.Uptime
 }
 
-// decode reads an entry, whose memory the record goes on sharing.
+// take counts what an entry is and makes a log record of it, which shares the entry's
+// memory unless fields are ignored.
+func (d *decoder) take(entry []byte, uid string) error {
+	// What counts or is abridged is a Record; else none is needed.
+	if d.form == msgpackRequest && d.tally == nil && d.to != nil && d.ignored == 0 {
+		if lr, ok := analytics.AppendMsgpackLog(d.slab, *d.to, entry, uid); ok {
+			lr.SetObservedTimestamp(d.claimed)
+			return nil
+		}
+	}
+	if err := d.decode(entry); err != nil {
+		return err
+	}
+	d.count()
+	if d.to != nil {
+		d.abridge()
+		lr := d.slab.Append(*d.to)
+		d.write(lr, uid)
+		lr.SetObservedTimestamp(d.claimed)
+	}
+	return nil
+}
+
 func (d *decoder) decode(entry []byte) error {
 	switch d.form {
 	case protobufRequest:
@@ -85,11 +113,11 @@ func (d *decoder) decode(entry []byte) error {
 }
 
 // abridge takes fields out of a request, and gives what is left memory of its own.
-func (d *decoder) abridge(ignored analytics.FieldSet) {
-	if ignored == 0 || d.form == msgpackUptime {
+func (d *decoder) abridge() {
+	if d.ignored == 0 || d.form == msgpackUptime {
 		return
 	}
-	d.request.Clear(ignored)
+	d.request.Clear(d.ignored)
 	d.request.Detach(&d.texts)
 }
 
@@ -104,8 +132,8 @@ func (d *decoder) write(lr plog.LogRecord, uid string) {
 
 // count adds what was decoded last to a tally, if there is one. Uptime checks are
 // no requests and count nowhere.
-func (d *decoder) count(tally *measure.Batch) {
-	if tally != nil && d.form != msgpackUptime {
-		tally.Add(&d.request)
+func (d *decoder) count() {
+	if d.tally != nil && d.form != msgpackUptime {
+		d.tally.Add(&d.request)
 	}
 }
