@@ -134,6 +134,12 @@ func (d *msgpackLog) copyText(at int, name string) {
 	}
 }
 
+func (d *msgpackLog) copyName(at int, name string) {
+	if d.key(at) {
+		d.to.name(name, d.str())
+	}
+}
+
 func (d *msgpackLog) copyNumber(at int, name string) {
 	if d.key(at) {
 		d.to.int(name, d.int())
@@ -148,7 +154,7 @@ func (d *msgpackLog) keep(at int, number *int64) {
 
 // request reads the fields up to the calendar.
 func (d *msgpackLog) request() {
-	d.copyText(keyMethod, AttrMethod)
+	d.copyName(keyMethod, AttrMethod)
 	if d.key(keyHost) {
 		d.to.host(d.str())
 	}
@@ -160,7 +166,7 @@ func (d *msgpackLog) request() {
 	}
 	d.to.paths(d.path, d.rawPath)
 	d.copyNumber(keyContentLength, AttrContentLength)
-	d.copyText(keyUserAgent, AttrUserAgent)
+	d.copyName(keyUserAgent, AttrUserAgent)
 	for i := range d.calendar {
 		d.keep(keyDay+i, &d.calendar[i])
 	}
@@ -173,10 +179,10 @@ func (d *msgpackLog) request() {
 		d.timestamp = d.time()
 	}
 	d.to.when(d.timestamp, d.calendar)
-	d.copyText(keyAPIVersion, AttrAPIVersion)
-	d.copyText(keyAPIName, AttrAPIName)
-	d.copyText(keyAPIID, AttrAPIID)
-	d.copyText(keyOrgID, AttrOrgID)
+	d.copyName(keyAPIVersion, AttrAPIVersion)
+	d.copyName(keyAPIName, AttrAPIName)
+	d.copyName(keyAPIID, AttrAPIID)
+	d.copyName(keyOrgID, AttrOrgID)
 	d.copyText(keyOauthID, AttrOauthID)
 	d.keep(keyRequestTime, &d.requestTime)
 	d.copyText(keyRawRequest, AttrRawRequest)
@@ -211,7 +217,7 @@ func (d *msgpackLog) rest() {
 	}
 	d.copyText(keyAPISchema, AttrAPISchema)
 	d.copyText(keyOriginalPath, AttrOriginalPath)
-	d.copyText(keyListenPath, AttrListenPath)
+	d.copyName(keyListenPath, AttrListenPath)
 	if d.key(keyGraphQL) && !d.take(emptyGraphQL) {
 		var g GraphQLStats
 		d.graphQL(&g)
@@ -330,13 +336,15 @@ func (c *cityNames) read(d *msgpackReader) bool {
 }
 
 func (c *cityNames) put(s *slab.Slab, b *attributes) {
-	b.str(AttrGeoCity, c.english)
+	b.name(AttrGeoCity, c.english)
 	if c.n == 0 {
 		return
 	}
 	names := s.Inner(c.n)
 	for i := range c.n {
-		names.Str(c.others[i].language, cleanUTF8(c.others[i].name))
+		if language, name := c.others[i].language, c.others[i].name; !names.Known(language, name) {
+			names.Name(language, cleanUTF8(name))
+		}
 	}
 	b.Map(AttrGeoNames, &names)
 }
@@ -356,6 +364,8 @@ func (d *msgpackLog) tags() {
 		if d.trace.IsEmpty() {
 			d.trace, _ = traceOf(tag)
 		}
-		list.Str(cleanUTF8(tag))
+		if !list.Known(tag) {
+			list.Name(cleanUTF8(tag))
+		}
 	}
 }

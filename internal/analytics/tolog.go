@@ -107,18 +107,18 @@ func one(present bool) int {
 
 // putRequest and putRest write in the order in which AppendMsgpackLog reads.
 func (r *Record) putRequest(s *slab.Slab, b *attributes) {
-	b.str(AttrMethod, r.Method)
+	b.name(AttrMethod, r.Method)
 	b.host(r.Host)
 	b.paths(r.Path, r.RawPath)
 	b.int(AttrContentLength, r.ContentLength)
-	b.str(AttrUserAgent, r.UserAgent)
+	b.name(AttrUserAgent, r.UserAgent)
 	b.int(AttrResponseCode, r.ResponseCode)
 	b.str(AttrAPIKey, r.APIKey)
 	b.when(r.TimeStamp, [4]int64{r.Day, r.Month, r.Year, r.Hour})
-	b.str(AttrAPIVersion, r.APIVersion)
-	b.str(AttrAPIName, r.APIName)
-	b.str(AttrAPIID, r.APIID)
-	b.str(AttrOrgID, r.OrgID)
+	b.name(AttrAPIVersion, r.APIVersion)
+	b.name(AttrAPIName, r.APIName)
+	b.name(AttrAPIID, r.APIID)
+	b.name(AttrOrgID, r.OrgID)
 	b.str(AttrOauthID, r.OauthID)
 	b.str(AttrRawRequest, r.RawRequest)
 	b.str(AttrRawResponse, r.RawResponse)
@@ -139,7 +139,7 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 	b.expiry(r.ExpireAt)
 	b.str(AttrAPISchema, r.APISchema)
 	b.str(AttrOriginalPath, r.OriginalPath)
-	b.str(AttrListenPath, r.ListenPath)
+	b.name(AttrListenPath, r.ListenPath)
 	if r.GraphQL.present() {
 		r.GraphQL.put(s, b)
 	}
@@ -162,7 +162,7 @@ func (b *attributes) host(host string) {
 		return
 	}
 	address, port := splitHost(host)
-	b.str(AttrServerAddress, address)
+	b.name(AttrServerAddress, address)
 	b.int(AttrServerPort, port)
 }
 
@@ -249,7 +249,7 @@ func (g *Geo) put(s *slab.Slab, b *attributes) {
 		return
 	}
 	city := g.CityNames[english]
-	b.str(AttrGeoCity, city)
+	b.name(AttrGeoCity, city)
 	others := len(g.CityNames)
 	if city != "" {
 		others--
@@ -268,10 +268,10 @@ func (g *Geo) put(s *slab.Slab, b *attributes) {
 
 // putPlace writes all but the city's names.
 func (g *Geo) putPlace(b *attributes) {
-	b.str(AttrGeoCountry, g.CountryISOCode)
+	b.name(AttrGeoCountry, g.CountryISOCode)
 	b.float(AttrGeoLatitude, g.Latitude)
 	b.float(AttrGeoLongitude, g.Longitude)
-	b.str(AttrGeoTimeZone, g.TimeZone)
+	b.name(AttrGeoTimeZone, g.TimeZone)
 	b.int(AttrGeoNameID, int64(g.CityGeoNameID))
 }
 

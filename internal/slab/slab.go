@@ -20,17 +20,23 @@ const blockBytes = 64 << 10
 const (
 	pairsEach   = 26
 	innerEach   = 2
-	textsEach   = 20
-	numbersEach = 8
-	valuesEach  = 4
+	textsEach   = 12
+	numbersEach = 5
+	valuesEach  = 5
 	listsEach   = 1
 	mapsEach    = 1
 )
+
+// fewRecords are not worth looking for texts that they have in common.
+const fewRecords = 16
 
 // Slab holds log records that come and go together, such as those of a chunk, and their
 // attributes: as long as one of them lives, so does the block that it lies in. A nil
 // Slab allocates each value apart. It is used by one goroutine at a time.
 type Slab struct {
+	// share is whether values may point to what others point to.
+	share bool
+	seen  *seen // nil where texts are not shared
 	// left is how many records are still to come, at least 1.
 	left int
 
@@ -52,7 +58,11 @@ func New(records int) *Slab {
 	if !layoutKnown {
 		return nil
 	}
-	return &Slab{left: max(records, 1)}
+	s := &Slab{left: max(records, 1), share: mayShare()}
+	if s.share && records >= fewRecords {
+		s.seen = new(seen)
+	}
+	return s
 }
 
 // block makes a block for the records to come, each of which takes so many elements.
@@ -81,22 +91,28 @@ func (s *Slab) Append(list plog.LogRecordSlice) plog.LogRecord {
 	return list.At(list.Len() - 1)
 }
 
-// text boxes a string as pdata does.
-func (s *Slab) text(value string) any {
-	if len(s.texts) == cap(s.texts) {
-		s.texts = block[string](s, textsEach, 1)
+// text keeps a string.
+func (s *Slab) text(value string) *string {
+	n := len(s.texts)
+	if n == cap(s.texts) {
+		s.texts, n = block[string](s, textsEach, 1), 0
 	}
-	s.texts = append(s.texts, value)
-	return boxText(&s.texts[len(s.texts)-1])
+	s.texts = s.texts[:n+1]
+	text := &s.texts[n]
+	*text = value
+	return text
 }
 
 // eight keeps eight bytes.
 func (s *Slab) eight(value int64) *int64 {
-	if len(s.numbers) == cap(s.numbers) {
-		s.numbers = block[int64](s, numbersEach, 1)
+	n := len(s.numbers)
+	if n == cap(s.numbers) {
+		s.numbers, n = block[int64](s, numbersEach, 1), 0
 	}
-	s.numbers = append(s.numbers, value)
-	return &s.numbers[len(s.numbers)-1]
+	s.numbers = s.numbers[:n+1]
+	number := &s.numbers[n]
+	*number = value
+	return number
 }
 
 // list boxes a slice with room for n values, which are to be appended to it.
@@ -183,13 +199,51 @@ func (b *Builder) Drop() {
 	}
 }
 
+// next appends an empty pair, which is then filled in its place: a pair that is moved
+// costs twice as much, and more while garbage is collected.
+func (b *Builder) next(key string) *any {
+	n := len(b.pairs)
+	if n == cap(b.pairs) {
+		b.pairs = slices.Grow(b.pairs, 1)
+	}
+	b.pairs = b.pairs[:n+1]
+	pair := &b.pairs[n]
+	pair.key = key
+	return &pair.value
+}
+
 // Str appends a string.
 func (b *Builder) Str(key, value string) {
 	if b.slab == nil {
 		b.plain.AppendEmpty(key).SetStr(value)
 		return
 	}
-	b.pairs = append(b.pairs, pair{value: b.slab.text(value), key: key})
+	*b.next(key) = boxText(b.slab.text(value))
+}
+
+// Known appends a string that others of the slab are likely to have, such as a name,
+// if the slab knows it already; it is false where it does not.
+func (b *Builder) Known(key, value string) bool {
+	if b.slab == nil || b.slab.seen == nil {
+		return false
+	}
+	at := *b.slab.seen.place(value)
+	if at == nil || *at != value {
+		return false
+	}
+	*b.next(key) = boxText(at)
+	return true
+}
+
+// Name appends a string as Str does, and remembers it for Known.
+func (b *Builder) Name(key, value string) {
+	if b.slab == nil || b.slab.seen == nil {
+		b.Str(key, value)
+		return
+	}
+	text := b.slab.text(value)
+	*b.slab.seen.place(value) = text
+	*b.next(key) = boxText(text)
 }
 
 // Int appends an integer.
@@ -198,7 +252,11 @@ func (b *Builder) Int(key string, value int64) {
 		b.plain.AppendEmpty(key).SetInt(value)
 		return
 	}
-	b.pairs = append(b.pairs, pair{value: boxNumber(b.slab.eight(value)), key: key})
+	if uint64(value) < uint64(len(small)) && b.slab.share { //nolint:gosec // negative ones are large
+		*b.next(key) = boxNumber(&small[value])
+		return
+	}
+	*b.next(key) = boxNumber(b.slab.eight(value))
 }
 
 // Float appends a floating-point number.
@@ -207,7 +265,7 @@ func (b *Builder) Float(key string, value float64) {
 		b.plain.AppendEmpty(key).SetDouble(value)
 		return
 	}
-	b.pairs = append(b.pairs, pair{value: boxFloat(b.slab.eight(int64(math.Float64bits(value)))), key: key}) //nolint:gosec // its bits
+	*b.next(key) = boxFloat(b.slab.eight(int64(math.Float64bits(value)))) //nolint:gosec // its bits
 }
 
 // Strs appends a slice of strings.
@@ -226,7 +284,7 @@ func (b *Builder) List(key string, n int) List {
 		return List{plain: plain}
 	}
 	list := b.slab.list(n)
-	b.pairs = append(b.pairs, pair{value: boxList(list), key: key})
+	*b.next(key) = boxList(list)
 	return List{slab: b.slab, list: list}
 }
 
@@ -243,7 +301,31 @@ func (l List) Str(value string) {
 		l.plain.AppendEmpty().SetStr(value)
 		return
 	}
-	l.list.values = append(l.list.values, l.slab.text(value))
+	l.list.values = append(l.list.values, boxText(l.slab.text(value)))
+}
+
+// Known is Builder.Known.
+func (l List) Known(value string) bool {
+	if l.slab == nil || l.slab.seen == nil {
+		return false
+	}
+	at := *l.slab.seen.place(value)
+	if at == nil || *at != value {
+		return false
+	}
+	l.list.values = append(l.list.values, boxText(at))
+	return true
+}
+
+// Name is Builder.Name.
+func (l List) Name(value string) {
+	if l.slab == nil || l.slab.seen == nil {
+		l.Str(value)
+		return
+	}
+	text := l.slab.text(value)
+	*l.slab.seen.place(value) = text
+	l.list.values = append(l.list.values, boxText(text))
 }
 
 // Map appends a map, which inner has built: see Inner.
@@ -259,7 +341,7 @@ func (b *Builder) Map(key string, inner *Builder) {
 	s.maps = s.maps[:len(s.maps)+1]
 	m := &s.maps[len(s.maps)-1]
 	m.at, m.pairs = &m.pairs, inner.end()
-	b.pairs = append(b.pairs, pair{value: boxMap(m), key: key})
+	*b.next(key) = boxMap(m)
 }
 
 // Empty appends a value that is to be set before the next one is appended.
@@ -267,8 +349,7 @@ func (b *Builder) Empty(key string) pcommon.Value {
 	if b.slab == nil {
 		return b.plain.AppendEmpty(key)
 	}
-	b.pairs = append(b.pairs, pair{key: key})
-	return valueOf(&b.pairs[len(b.pairs)-1].value)
+	return valueOf(b.next(key))
 }
 
 // Into gives m what was built, in the place of what it had. m must be mutable.

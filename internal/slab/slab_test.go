@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/featuregate"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -20,10 +21,21 @@ func TestLayoutIsKnown(t *testing.T) {
 
 // build puts something of each kind into a map, and a map into it.
 func build(s *Slab, i int, m pcommon.Map) {
-	b := s.Map(8)
+	b := s.Map(14)
 	b.Str("text", fmt.Sprint("text ", i))
 	b.Str("empty", "")
 	b.Int("number", int64(i))
+	for _, name := range []string{"", "ab", "name", "a long name", fmt.Sprint("name ", i%3)} {
+		if !b.Known("name "+name, name) {
+			b.Name("name "+name, name)
+		}
+	}
+	names := b.List("names", 2)
+	for range 2 {
+		if name := fmt.Sprint("name ", i%3); !names.Known(name) {
+			names.Name(name)
+		}
+	}
 	b.Float("float", -float64(i)/3)
 	b.Strs("list", strings.Split(strings.Repeat("x ", i%5), " "))
 	b.Strs("nothing", nil)
@@ -74,6 +86,17 @@ func TestNeighboursStayAsTheyAre(t *testing.T) {
 	at.PutStr("text", "changed")
 	at.PutStr("new", "one more")
 	at.PutInt("number", 7)
+	at.PutStr("name name", "changed")
+	for _, value := range at.All() {
+		if value.Type() == pcommon.ValueTypeInt {
+			value.SetInt(value.Int() + 1)
+		}
+	}
+	names, _ := at.Get("names")
+	names.Slice().At(0).SetStr("changed")
+	name, _ := list.At(51).Attributes().Get("name a long name")
+	name.CopyTo(list.At(52).Attributes().PutEmpty("copy"))
+	list.At(52).Attributes().Remove("copy")
 	value, _ := at.Get("list")
 	value.Slice().AppendEmpty().SetStr("one more")
 	at.Remove("empty")
@@ -93,6 +116,29 @@ func TestNeighboursStayAsTheyAre(t *testing.T) {
 	assert.Equal(t, "changed", value.Str())
 	value, _ = at.Get("new")
 	assert.Equal(t, "one more", value.Str())
+}
+
+// Where pdata uses again what was deleted, nothing may be shared.
+func TestNothingIsSharedWherePdataPools(t *testing.T) {
+	require.NotNil(t, pooling)
+	require.True(t, New(100).share)
+	require.NoError(t, featuregate.GlobalRegistry().Set(pooling.ID(), true))
+	defer func() { require.NoError(t, featuregate.GlobalRegistry().Set(pooling.ID(), false)) }()
+	require.False(t, New(100).share)
+
+	logs := fill(New(100), 100)
+	list := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	for i := range 50 { // what is deleted goes into the pools,
+		list.At(i).Attributes().RemoveIf(func(string, pcommon.Value) bool { return true })
+	}
+	for range 2000 { // and comes out of them
+		pcommon.NewValueStr("changed")
+		pcommon.NewValueInt(-7)
+	}
+	want := fill(nil, 100)
+	for i := 50; i < 100; i++ {
+		require.Equal(t, want.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(i), list.At(i), i)
+	}
 }
 
 func TestReading(t *testing.T) {
