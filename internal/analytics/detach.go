@@ -37,7 +37,7 @@ func (r *Record) Detach(t *Texts) {
 	for _, text := range [...]*string{
 		&r.Method, &r.Host, &r.Path, &r.UserAgent, &r.APIKey, &r.APIVersion, &r.APIName, &r.APIID, &r.OrgID, &r.OauthID,
 		&r.RawRequest, &r.RawResponse, &r.IPAddress, &r.Alias, &r.APISchema, &r.OriginalPath, &r.ListenPath,
-		&r.Geo.CountryISOCode, &r.Geo.TimeZone, &r.MCP.JSONRPCMethod, &r.MCP.PrimitiveType, &r.MCP.PrimitiveName,
+		&r.MCP.JSONRPCMethod, &r.MCP.PrimitiveType, &r.MCP.PrimitiveName,
 	} {
 		*text = t.keep(*text)
 	}
@@ -49,16 +49,22 @@ func (r *Record) Detach(t *Texts) {
 	for i, tag := range r.Tags {
 		r.Tags[i] = t.keep(tag)
 	}
-	if len(r.Geo.CityNames) > 0 {
-		names := make(map[string]string, len(r.Geo.CityNames))
-		for language, name := range r.Geo.CityNames {
-			names[t.keep(language)] = t.keep(name)
-		}
-		r.Geo.CityNames = names
-	}
+	r.Geo.detach(t)
 	if r.GraphQL.present() {
 		r.GraphQL.detach(t)
 	}
+}
+
+func (g *Geo) detach(t *Texts) {
+	g.CountryISOCode, g.TimeZone = t.keep(g.CountryISOCode), t.keep(g.TimeZone)
+	if len(g.CityNames) == 0 {
+		return
+	}
+	names := make(map[string]string, len(g.CityNames))
+	for language, name := range g.CityNames {
+		names[t.keep(language)] = t.keep(name)
+	}
+	g.CityNames = names
 }
 
 func (g *GraphQLStats) detach(t *Texts) {

@@ -51,6 +51,15 @@ const (
 // mostAttributes is more than the attributes of nearly every record.
 const mostAttributes = 48
 
+// Abridging is what becomes of log records without some of the fields. Their texts are
+// copied, so that the entries with all the rest need not stay.
+type Abridging struct {
+	// Ignored are the fields that are left out.
+	Ignored FieldSet
+	// Texts is where the copies lie.
+	Texts Texts
+}
+
 // msgpackLog makes a log record of an entry without a Record in between, which is a
 // third less work. It reads what gateways write: a map with keys in their usual order,
 // of which any may be missing.
@@ -59,22 +68,22 @@ type msgpackLog struct {
 	to   attributes
 	room *slab.Slab
 	// left is how many keys of the record are still to come.
-	left int
+	left    int
+	ignored FieldSet
 
-	path, rawPath string
-	code          int64
-	requestTime   int64
-	calendar      [4]int64
-	timestamp     time.Time
-	trace         pcommon.TraceID
+	code        int64
+	requestTime int64
+	timestamp   time.Time
+	trace       pcommon.TraceID
 }
 
 // AppendMsgpackLog appends to list the log record that DecodeMsgpack and ToLogIn would
-// make of entry. It is false, with nothing appended, for an entry that they must read:
-// one that is no record, or not the way gateways write it, and all where s is nil.
+// make of entry, whole or, if less is not nil, as Clear and Detach would leave it. It is
+// false, with nothing appended, for an entry that they must read: one that is no record,
+// or not the way gateways write it, and all where s is nil.
 //
-// The log record shares memory with entry, which must not change afterwards.
-func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid string) (lr plog.LogRecord, ok bool) {
+// A whole log record shares memory with entry, which must not change afterwards.
+func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid string, less *Abridging) (lr plog.LogRecord, ok bool) {
 	if s == nil {
 		return plog.LogRecord{}, false
 	}
@@ -82,8 +91,11 @@ func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid 
 	if !d.header() {
 		return plog.LogRecord{}, false
 	}
-	d.to = attributes{s.Map(mostAttributes)}
+	d.to.Builder = s.Map(mostAttributes)
 	d.to.str(AttrUID, uid)
+	if less != nil {
+		d.ignored, d.to.texts = less.Ignored, &less.Texts
+	}
 	d.request()
 	d.rest()
 	if d.left != 0 || d.err != nil {
@@ -128,120 +140,125 @@ func (d *msgpackLog) key(at int) bool {
 	return true
 }
 
-func (d *msgpackLog) copyText(at int, name string) {
-	if d.key(at) {
-		d.to.str(name, d.str())
-	}
+// wants is false for a field that is ignored. It is read all the same: an entry that is
+// no record must not become one. The fields begin with those of the keys, in their order.
+func (d *msgpackLog) wants(at int) bool {
+	return d.ignored == 0 || !d.ignored.Has(Field(at)) //nolint:gosec // small
 }
 
-func (d *msgpackLog) copyName(at int, name string) {
-	if d.key(at) {
-		d.to.name(name, d.str())
+func (d *msgpackLog) textOf(at int) string {
+	if !d.key(at) {
+		return ""
 	}
+	text := d.str()
+	if !d.wants(at) {
+		return ""
+	}
+	return text
 }
 
-func (d *msgpackLog) copyNumber(at int, name string) {
-	if d.key(at) {
-		d.to.int(name, d.int())
+func (d *msgpackLog) numberOf(at int) int64 {
+	if !d.key(at) {
+		return 0
 	}
+	number := d.int()
+	if !d.wants(at) {
+		return 0
+	}
+	return number
 }
 
-func (d *msgpackLog) keep(at int, number *int64) {
-	if d.key(at) {
-		*number = d.int()
+func (d *msgpackLog) instantOf(at int) time.Time {
+	if !d.key(at) {
+		return time.Time{}
 	}
+	instant := d.time()
+	if !d.wants(at) {
+		return time.Time{}
+	}
+	return instant
 }
 
-// request reads the fields up to the calendar.
+// request reads the fields about the request.
 func (d *msgpackLog) request() {
-	d.copyName(keyMethod, AttrMethod)
-	if d.key(keyHost) {
-		d.to.host(d.str())
+	d.to.name(AttrMethod, d.textOf(keyMethod))
+	d.to.host(d.textOf(keyHost))
+	path := d.textOf(keyPath)
+	d.to.paths(path, d.textOf(keyRawPath))
+	d.to.int(AttrContentLength, d.numberOf(keyContentLength))
+	d.to.name(AttrUserAgent, d.textOf(keyUserAgent))
+	var calendar [4]int64
+	for i := range calendar {
+		calendar[i] = d.numberOf(keyDay + i)
 	}
-	if d.key(keyPath) {
-		d.path = d.str()
+	d.code = d.numberOf(keyResponseCode)
+	d.to.int(AttrResponseCode, d.code)
+	d.to.str(AttrAPIKey, d.textOf(keyAPIKey))
+	d.timestamp = d.instantOf(keyTimeStamp)
+	d.to.when(d.timestamp, calendar)
+	d.to.name(AttrAPIVersion, d.textOf(keyAPIVersion))
+	d.to.name(AttrAPIName, d.textOf(keyAPIName))
+	d.to.name(AttrAPIID, d.textOf(keyAPIID))
+	d.to.name(AttrOrgID, d.textOf(keyOrgID))
+	d.to.str(AttrOauthID, d.textOf(keyOauthID))
+	d.requestTime = d.numberOf(keyRequestTime)
+	d.to.str(AttrRawRequest, d.textOf(keyRawRequest))
+	d.to.str(AttrRawResponse, d.textOf(keyRawResponse))
+	d.to.str(AttrClientAddress, d.textOf(keyIPAddress))
+	if d.key(keyGeo) && !d.take(emptyGeo) {
+		d.place()
 	}
-	if d.key(keyRawPath) {
-		d.rawPath = d.str()
-	}
-	d.to.paths(d.path, d.rawPath)
-	d.copyNumber(keyContentLength, AttrContentLength)
-	d.copyName(keyUserAgent, AttrUserAgent)
-	for i := range d.calendar {
-		d.keep(keyDay+i, &d.calendar[i])
-	}
-	if d.key(keyResponseCode) {
-		d.code = d.int()
-		d.to.int(AttrResponseCode, d.code)
-	}
-	d.copyText(keyAPIKey, AttrAPIKey)
-	if d.key(keyTimeStamp) {
-		d.timestamp = d.time()
-	}
-	d.to.when(d.timestamp, d.calendar)
-	d.copyName(keyAPIVersion, AttrAPIVersion)
-	d.copyName(keyAPIName, AttrAPIName)
-	d.copyName(keyAPIID, AttrAPIID)
-	d.copyName(keyOrgID, AttrOrgID)
-	d.copyText(keyOauthID, AttrOauthID)
-	d.keep(keyRequestTime, &d.requestTime)
-	d.copyText(keyRawRequest, AttrRawRequest)
-	d.copyText(keyRawResponse, AttrRawResponse)
-	d.copyText(keyIPAddress, AttrClientAddress)
 }
 
 // rest reads the other fields.
 func (d *msgpackLog) rest() {
-	if d.key(keyGeo) && !d.take(emptyGeo) {
-		d.place()
-	}
 	if d.key(keyNetwork) && !d.take(emptyNetwork) {
 		var n Network
-		d.network(&n)
-		n.put(&d.to)
+		if d.network(&n); d.wants(keyNetwork) {
+			n.put(&d.to)
+		}
 	}
 	var l Latency
 	if d.key(keyLatency) {
-		d.times(&l)
+		if d.times(&l); !d.wants(keyLatency) {
+			l = Latency{}
+		}
 	}
 	l.put(&d.to, d.requestTime)
 	if d.key(keyTags) {
 		d.tags()
 	}
-	d.copyText(keyAlias, AttrAlias)
+	d.to.str(AttrAlias, d.textOf(keyAlias))
 	if d.key(keyTrackPath) {
-		d.to.bool(AttrTrackPath, d.bool())
+		tracked := d.bool()
+		d.to.bool(AttrTrackPath, tracked && d.wants(keyTrackPath))
 	}
-	if d.key(keyExpireAt) {
-		d.to.expiry(d.time())
-	}
-	d.copyText(keyAPISchema, AttrAPISchema)
-	d.copyText(keyOriginalPath, AttrOriginalPath)
-	d.copyName(keyListenPath, AttrListenPath)
+	d.to.expiry(d.instantOf(keyExpireAt))
+	d.to.str(AttrAPISchema, d.textOf(keyAPISchema))
+	d.to.str(AttrOriginalPath, d.textOf(keyOriginalPath))
+	d.to.name(AttrListenPath, d.textOf(keyListenPath))
 	if d.key(keyGraphQL) && !d.take(emptyGraphQL) {
 		var g GraphQLStats
-		d.graphQL(&g)
-		g.put(d.room, &d.to)
+		if d.graphQL(&g); d.wants(keyGraphQL) {
+			if d.to.texts != nil {
+				g.detach(d.to.texts)
+			}
+			g.put(d.room, &d.to)
+		}
 	}
 	if d.key(keyMCP) && !d.take(emptyMCP) {
 		var m MCPStats
-		d.mcp(&m)
-		m.put(&d.to)
+		if d.mcp(&m); d.wants(keyMCP) {
+			m.put(&d.to)
+		}
 	}
 	if d.key(keyCollectionName) {
 		d.skip()
 	}
 }
 
-// The parts of a place and of the times as gateways write them.
+// The parts of the times as gateways write them.
 const (
-	placeCountry   = "\x83\xa7Country\x81\xa7ISOCode"
-	placeCity      = "\xa4City\x82\xa9GeoNameID"
-	placeNames     = "\xa5Names"
-	placeLatitude  = "\xa8Location\x83\xa8Latitude"
-	placeLongitude = "\xa9Longitude"
-	placeZone      = "\xa8TimeZone"
-
 	timesTotal    = "\x83\xa5Total"
 	timesUpstream = "\xa8Upstream"
 	timesGateway  = "\xa7Gateway"
@@ -264,95 +281,16 @@ func (d *msgpackLog) times(l *Latency) {
 	d.latency(l)
 }
 
-// place reads a Geo.
-func (d *msgpackLog) place() {
-	start := d.pos
-	var g Geo
-	var names cityNames
-	ok := d.take(placeCountry)
-	if ok {
-		g.CountryISOCode = d.str()
-		ok = d.take(placeCity)
-	}
-	if ok {
-		g.CityGeoNameID = uint64(d.int())
-		ok = d.take(placeNames) && names.read(&d.msgpackReader)
-	}
-	if ok {
-		ok = d.take(placeLatitude)
-	}
-	if ok {
-		g.Latitude = d.float()
-		ok = d.take(placeLongitude)
-	}
-	if ok {
-		g.Longitude = d.float()
-		ok = d.take(placeZone)
-	}
-	if ok {
-		g.TimeZone = d.str()
-		g.putPlace(&d.to)
-		names.put(d.room, &d.to)
-		return
-	}
-	d.pos, g = start, Geo{}
-	d.geo(&g)
-	g.put(d.room, &d.to)
-}
-
-// cityNames are the names of a city in a few languages, English first, without the work
-// that a map is.
-type cityNames struct {
-	english string
-	others  [8]struct{ language, name string }
-	n       int
-}
-
-// read is false where a map must do: names in many languages, of broken letters, or two
-// in one language.
-func (c *cityNames) read(d *msgpackReader) bool {
-	n := d.mapHeader()
-	if n > len(c.others) {
-		return false
-	}
-	for range n {
-		language, name := d.str(), d.str()
-		for i := range c.n {
-			if c.others[i].language == language {
-				return false
-			}
-		}
-		if !isASCII(language) || language == english && c.english != "" {
-			return false
-		}
-		if language == english && name != "" {
-			c.english = name
-			continue
-		}
-		c.others[c.n].language, c.others[c.n].name = language, name
-		c.n++
-	}
-	return true
-}
-
-func (c *cityNames) put(s *slab.Slab, b *attributes) {
-	b.name(AttrGeoCity, c.english)
-	if c.n == 0 {
-		return
-	}
-	names := s.Inner(c.n)
-	for i := range c.n {
-		if language, name := c.others[i].language, c.others[i].name; !names.Known(language, name) {
-			names.Name(language, cleanUTF8(name))
-		}
-	}
-	b.Map(AttrGeoNames, &names)
-}
-
 // tags reads the tags, of which one may tell the trace.
 func (d *msgpackLog) tags() {
 	n := d.arrayHeader()
 	if n == 0 {
+		return
+	}
+	if !d.wants(keyTags) {
+		for range n {
+			d.str()
+		}
 		return
 	}
 	list := d.to.List(AttrTags, n)
@@ -365,7 +303,7 @@ func (d *msgpackLog) tags() {
 			d.trace, _ = traceOf(tag)
 		}
 		if !list.Known(tag) {
-			list.Name(cleanUTF8(tag))
+			list.Name(d.to.own(cleanUTF8(tag)))
 		}
 	}
 }

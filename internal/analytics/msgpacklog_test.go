@@ -36,7 +36,7 @@ func sameLog(t require.TestingT, want, got plog.LogRecord) {
 // It tells whether AppendMsgpackLog took it.
 func appendMsgpackLog(t require.TestingT, s *slab.Slab, entry []byte) bool {
 	list := plog.NewLogRecordSlice()
-	got, ok := AppendMsgpackLog(s, list, entry, "s-1")
+	got, ok := AppendMsgpackLog(s, list, entry, "s-1", nil)
 	if !ok {
 		require.Zero(t, list.Len())
 		return false
@@ -78,6 +78,42 @@ func TestMsgpackLogsAreThoseOfRecords(t *testing.T) {
 			odd := slices.Clone(entry) // what was read shares memory with entry
 			odd[at] = rapid.Byte().Draw(t, "byte")
 			appendMsgpackLog(t, room, odd)
+		}
+	})
+}
+
+// What is left out, and that nothing keeps the entry's memory.
+func TestMsgpackLogsWithoutFields(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := drawRecord(t)
+		entry := AppendMsgpack(nil, &r)
+		ignored := NewFieldSet(rapid.SliceOf(rapid.Map(rapid.Uint8Range(0, uint8(fieldCount)-1), func(f uint8) Field { return Field(f) })).Draw(t, "ignored")...)
+		var less Record
+		require.NoError(t, DecodeMsgpack(slices.Clone(entry), &less))
+		less.Clear(ignored)
+		want := plog.NewLogRecord()
+		less.ToLog(want, "s-1")
+
+		room, list := slab.New(100), plog.NewLogRecordSlice()
+		abridging := Abridging{Ignored: ignored}
+		for range 2 { // the second finds its names in the slab
+			got, ok := AppendMsgpackLog(room, list, entry, "s-1", &abridging)
+			require.True(t, ok || !allASCII(r.Geo.CityNames))
+			if ok {
+				sameLog(t, want, got)
+			}
+		}
+		odd := slices.Clone(entry)
+		odd[rapid.IntRange(0, len(odd)-1).Draw(t, "place")] = rapid.Byte().Draw(t, "byte")
+		if _, ok := AppendMsgpackLog(room, plog.NewLogRecordSlice(), odd, "s-1", &abridging); ok {
+			require.NoError(t, DecodeMsgpack(odd, &less), "only a record may become a log record")
+		}
+		for i := range entry {
+			entry[i] = '!'
+		}
+		for i := range list.Len() {
+			sameLog(t, want, list.At(i))
 		}
 	})
 }

@@ -48,7 +48,7 @@ func (r *Record) ToLogIn(s *slab.Slab, lr plog.LogRecord, uid string) {
 	}
 	lr.SetTimestamp(logTime(r.TimeStamp))
 
-	b := attributes{s.Map(r.attributeCount())}
+	b := attributes{Builder: s.Map(r.attributeCount())}
 	b.str(AttrUID, uid)
 	r.putRequest(s, &b)
 	r.putRest(s, &b)
@@ -152,7 +152,7 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 func (b *attributes) paths(path, raw string) {
 	b.str(AttrPath, path)
 	if raw != path {
-		b.Str(AttrRawPath, cleanUTF8(raw))
+		b.Str(AttrRawPath, b.own(cleanUTF8(raw)))
 	}
 }
 

@@ -22,7 +22,7 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 
 	const most = 16
 	var alone *slab.Slab // checks are few
-	b := attributes{alone.Map(most)}
+	b := attributes{Builder: alone.Map(most)}
 	b.str(AttrUID, uid)
 	b.str(AttrURL, u.URL)
 	b.int(AttrRequestTime, u.RequestTime)

@@ -15,7 +15,7 @@ import (
 
 // benchmarkDecodeBatch makes log records of chunks of a usual size. Some of what was
 // made stays alive for a while, as in pipelines.
-func benchmarkDecodeBatch(b *testing.B, form form, encode func([]byte, *analytics.Record) []byte) {
+func benchmarkDecodeBatch(b *testing.B, form form, encode func([]byte, *analytics.Record) []byte, ignored ...analytics.Field) {
 	const chunks, records, alive = 8, 2500, 3
 	generator, err := traffic.New(traffic.DefaultSettings())
 	require.NoError(b, err)
@@ -30,7 +30,7 @@ func benchmarkDecodeBatch(b *testing.B, form form, encode func([]byte, *analytic
 		}
 		batches[i].add(c)
 	}
-	d := deliverer{next: consumertest.NewNop(), version: "1.2.3"}
+	d := deliverer{next: consumertest.NewNop(), version: "1.2.3", ignored: analytics.NewFieldSet(ignored...)}
 	var kept [alive]plog.Logs
 	b.ReportAllocs()
 	i := 0
@@ -51,4 +51,12 @@ func BenchmarkDecodeBatchMsgpack(b *testing.B) {
 
 func BenchmarkDecodeBatchProtobuf(b *testing.B) {
 	benchmarkDecodeBatch(b, protobufRequest, analytics.AppendProtobuf)
+}
+
+// BenchmarkDecodeBatchAbridged leaves out what rollups count nothing of.
+func BenchmarkDecodeBatchAbridged(b *testing.B) {
+	benchmarkDecodeBatch(b, msgpackRequest, analytics.AppendMsgpack,
+		analytics.FieldRawPath, analytics.FieldContentLength, analytics.FieldUserAgent, analytics.FieldIPAddress,
+		analytics.FieldGeoCity, analytics.FieldGeoLocation, analytics.FieldRawRequest, analytics.FieldRawResponse,
+		analytics.FieldOriginalPath, analytics.FieldListenPath, analytics.FieldExpireAt)
 }

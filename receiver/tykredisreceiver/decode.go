@@ -39,10 +39,13 @@ func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecoda
 		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(c.entries))
 		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(d.version)
-		bad = append(bad, decodeChunk(c, &decoder{
-			tally: tally, to: &records, ignored: d.ignored,
-			slab: slab.New(len(c.entries)), claimed: pcommon.NewTimestampFromTime(c.h.ClaimedAt),
-		})...)
+		entries := decoder{
+			tally: tally, to: &records, slab: slab.New(len(c.entries)), claimed: pcommon.NewTimestampFromTime(c.h.ClaimedAt),
+		}
+		if d.ignored != 0 {
+			entries.less = &analytics.Abridging{Ignored: d.ignored}
+		}
+		bad = append(bad, decodeChunk(c, &entries)...)
 	}
 	if logs.LogRecordCount() < b.entries {
 		logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {

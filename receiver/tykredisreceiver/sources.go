@@ -69,11 +69,10 @@ type decoder struct {
 	form    form
 	tally   *measure.Batch       // nil where nothing counts
 	to      *plog.LogRecordSlice // nil where log records are not wanted
-	ignored analytics.FieldSet
-	slab    *slab.Slab        // of the chunk's log records
-	claimed pcommon.Timestamp // when the entries were
+	less    *analytics.Abridging // nil where all fields are wanted
+	slab    *slab.Slab           // of the chunk's log records
+	claimed pcommon.Timestamp    // when the entries were
 
-	texts   analytics.Texts
 	request analytics.Record
 	uptime  analytics.Uptime
 }
@@ -81,9 +80,9 @@ type decoder struct {
 // take counts what an entry is and makes a log record of it, which shares the entry's
 // memory unless fields are ignored.
 func (d *decoder) take(entry []byte, uid string) error {
-	// What counts or is abridged is a Record; else none is needed.
-	if d.form == msgpackRequest && d.tally == nil && d.to != nil && d.ignored == 0 {
-		if lr, ok := analytics.AppendMsgpackLog(d.slab, *d.to, entry, uid); ok {
+	// What counts is a Record; where nothing does, none is needed.
+	if d.form == msgpackRequest && d.tally == nil && d.to != nil {
+		if lr, ok := analytics.AppendMsgpackLog(d.slab, *d.to, entry, uid, d.less); ok {
 			lr.SetObservedTimestamp(d.claimed)
 			return nil
 		}
@@ -114,11 +113,11 @@ func (d *decoder) decode(entry []byte) error {
 
 // abridge takes fields out of a request, and gives what is left memory of its own.
 func (d *decoder) abridge() {
-	if d.ignored == 0 || d.form == msgpackUptime {
+	if d.less == nil || d.form == msgpackUptime {
 		return
 	}
-	d.request.Clear(d.ignored)
-	d.request.Detach(&d.texts)
+	d.request.Clear(d.less.Ignored)
+	d.request.Detach(&d.less.Texts)
 }
 
 // write puts what was decoded last into a log record.
