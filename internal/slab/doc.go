@@ -1,4 +1,4 @@
-// Package slab builds the attributes of many log records with few allocations. A
+// Package slab makes many log records and their attributes with few allocations. A
 // chunk has tens of thousands of attribute values; allocated one by one, as pdata's
 // own setters do, they cost more than all the rest of making log records of it, and
 // the garbage collector has as many objects to look at.

@@ -35,7 +35,8 @@ var small = func() (all [1024]int64) {
 }()
 
 // seen are texts that are in a slab already, each at the place that its hash says; a
-// text takes the place of the one before it.
+// text takes the place of the one before it. A record that outlives its neighbours keeps
+// the memory of those that had its texts first, at most what their chunk takes.
 type seen [1 << seenBits]*string
 
 const seenBits = 8
