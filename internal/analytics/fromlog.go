@@ -31,10 +31,7 @@ type logReading struct {
 func (r *Record) FromLog(lr plog.LogRecord) (uid string) {
 	oldHost := r.Host
 	r.Reset()
-	if ts := uint64(lr.Timestamp()); ts != 0 {
-		const second = uint64(time.Second)
-		r.TimeStamp = time.Unix(int64(ts/second), int64(ts%second)).UTC()
-	}
+	r.TimeStamp = timestampOf(lr)
 	var seen logReading
 	for key, value := range lr.Attributes().All() {
 		r.take(key, value, &seen)
@@ -54,6 +51,16 @@ func (r *Record) FromLog(lr plog.LogRecord) (uid string) {
 	}
 	r.completeCalendar(&seen)
 	return seen.uid
+}
+
+// timestampOf is the log record's own time, which may lie beyond an int64.
+func timestampOf(lr plog.LogRecord) time.Time {
+	ts := uint64(lr.Timestamp())
+	if ts == 0 {
+		return time.Time{}
+	}
+	const second = uint64(time.Second)
+	return time.Unix(int64(ts/second), int64(ts%second)).UTC()
 }
 
 // take takes the attributes that most records have; the others go on to takeRare.
@@ -106,9 +113,7 @@ func (r *Record) take(key string, value pcommon.Value, seen *logReading) {
 	case AttrTags:
 		r.Tags = asStrs(value, r.Tags[:0])
 	case AttrExpireAt:
-		if t, ok := Instant(value); ok {
-			r.ExpireAt = t
-		}
+		takeInstant(&r.ExpireAt, value)
 	default:
 		r.takeRare(key, value, seen)
 	}
@@ -125,9 +130,7 @@ func (r *Record) takeRare(key string, value pcommon.Value, seen *logReading) {
 	case AttrRawResponse:
 		r.RawResponse = asStr(value)
 	case AttrTimestamp:
-		if t, ok := Instant(value); ok {
-			r.TimeStamp = t
-		}
+		takeInstant(&r.TimeStamp, value)
 	case AttrDay:
 		r.Day, seen.day = asInt(value), true
 	case AttrMonth:
@@ -352,6 +355,13 @@ func asStrs(v pcommon.Value, list []string) []string {
 		list = append(list, v.Str())
 	}
 	return list
+}
+
+// takeInstant leaves t as it is where the value is no instant.
+func takeInstant(t *time.Time, v pcommon.Value) {
+	if instant, ok := Instant(v); ok {
+		*t = instant
+	}
 }
 
 // Instant reads what SetInstant wrote, in UTC, or a string in RFC 3339; false where

@@ -86,7 +86,7 @@ type booking struct {
 	cut     Cut
 	ledgers map[ledgerKey]*ledger
 	recent  [families]*ledger // that of the record before
-	record  analytics.Record
+	record  analytics.Countable
 	one     Counter
 	counted bool // the record, in some family
 	tally   Tally
@@ -120,8 +120,8 @@ type ledger struct {
 
 func (b *booking) bookLog(log plog.LogRecord) {
 	r := &b.record
-	text := r.FromLog(log)
-	uid, err := analytics.ParseUID(text)
+	r.FromLog(log)
+	uid, err := analytics.ParseUID(r.UID)
 	if err != nil {
 		uid = analytics.UID{}
 	}
@@ -205,7 +205,7 @@ func (b *booking) bookRequest(l *ledger) {
 	b.add(l, r.APIVersion != "", key{dimension: Versions, a: r.APIID, b: r.APIVersion}, api.with(version), "")
 	b.add(l, r.APIKey != "", key{dimension: APIKeys, a: r.APIKey}, apiKey, r.Alias)
 	b.add(l, r.OauthID != "", key{dimension: OauthIDs, a: r.OauthID}, oauth, "")
-	b.addText(l, Geo, r.Geo.CountryISOCode)
+	b.addText(l, Geo, r.CountryISOCode)
 	if !b.ignored[Tags] {
 		for _, tag := range r.Tags {
 			b.addText(l, Tags, b.settings.countedTag(tag, l.family))
@@ -239,11 +239,11 @@ func (b *booking) bookGraph(l *ledger) {
 		b.one.Errors = 1
 		b.one.Success--
 	}
-	for name, fields := range g.Types {
-		of := hashText(name)
-		b.add(l, true, key{dimension: Types, a: name}, of, "")
-		for _, field := range fields {
-			b.add(l, true, key{dimension: Fields, a: name, b: field}, of.with(hashText(field)), "")
+	for _, t := range b.record.Types {
+		of := hashText(t.Name)
+		b.add(l, true, key{dimension: Types, a: t.Name}, of, "")
+		for _, field := range t.Fields {
+			b.add(l, true, key{dimension: Fields, a: t.Name, b: field}, of.with(hashText(field)), "")
 		}
 	}
 	operation := g.OperationType.Name()

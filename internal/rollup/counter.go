@@ -75,7 +75,7 @@ func (c *Counter) MinRank(d Dimension) int {
 }
 
 // one makes c count a single record for all dimensions.
-func (c *Counter) one(r *analytics.Record) {
+func (c *Counter) one(r *analytics.Countable) {
 	*c = Counter{LastTime: r.TimeStamp, Codes: c.Codes[:0]}
 	if r.ResponseCode == networkCode {
 		return

@@ -80,7 +80,11 @@ func TestCountersAddUpInAnyGrouping(t *testing.T) {
 		counter := func(name string) *Counter {
 			var c, one Counter
 			for _, r := range drawRecords(rt) {
-				one.one(&r)
+				lr := plog.NewLogRecord()
+				r.ToLog(lr, "")
+				var counted analytics.Countable
+				counted.FromLog(lr)
+				one.one(&counted)
 				one.Identifier, one.HumanIdentifier = r.APIID, r.APIName
 				c.Add(&one, APIID)
 			}
