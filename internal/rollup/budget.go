@@ -34,19 +34,20 @@ type budgetKey struct {
 }
 
 type valueSet struct {
-	values  map[hash]struct{}
-	used    int64
-	alerted bool
+	values    map[hash]struct{}
+	used      int64
+	alerted   bool
+	forgotten bool
 }
 
 func newBudget(s *Settings) *budget {
 	return &budget{maxValues: s.MaxValues, alertAt: s.TagAlert, known: map[budgetKey]*valueSet{}}
 }
 
-// admits tells whether a value gets a counter of its own. Two values of the same hash
+// admits tells whether a value gets an account of its own. Two values of the same hash
 // count as one of the budget, no more.
-func (b *budget) admits(of budgetKey, value hash) bool {
-	if of.dimension == Total || b.maxValues == 0 && (of.dimension != Tags || b.alertAt == 0) {
+func (b *budget) admits(l *ledger, d Dimension, value hash) bool {
+	if d == Total || b.maxValues == 0 && (d != Tags || b.alertAt == 0) {
 		return true
 	}
 	most := b.maxValues
@@ -55,10 +56,10 @@ func (b *budget) admits(of budgetKey, value hash) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	set := b.known[of]
-	if set == nil {
-		set = &valueSet{values: map[hash]struct{}{}}
-		b.known[of] = set
+	set := l.sets[d]
+	if set == nil || set.forgotten {
+		set = b.set(l.budgetKey(d))
+		l.sets[d] = set
 	}
 	b.clock++
 	set.used = b.clock
@@ -70,22 +71,32 @@ func (b *budget) admits(of budgetKey, value hash) bool {
 	}
 	set.values[value] = struct{}{}
 	if b.size++; b.size > rememberedBuckets*most {
-		b.forgetOldest(of)
+		b.forgetOldest(set)
 	}
 	return true
 }
 
+func (b *budget) set(of budgetKey) *valueSet {
+	set := b.known[of]
+	if set == nil {
+		set = &valueSet{values: map[hash]struct{}{}}
+		b.known[of] = set
+	}
+	return set
+}
+
 // forgetOldest forgets the set that was not used for longest, but for one.
-func (b *budget) forgetOldest(but budgetKey) {
+func (b *budget) forgetOldest(but *valueSet) {
 	var oldest budgetKey
 	var found *valueSet
 	for of, set := range b.known {
-		if of != but && (found == nil || set.used < found.used) {
+		if set != but && (found == nil || set.used < found.used) {
 			oldest, found = of, set
 		}
 	}
 	if found != nil {
 		b.size -= len(found.values)
+		found.forgotten = true
 		delete(b.known, oldest)
 	}
 }

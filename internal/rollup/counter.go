@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
 // Counter is what is counted of the records of one value (contract: aggregates,
@@ -72,25 +70,6 @@ func (c *Counter) MinRank(d Dimension) int {
 		return RankPassed
 	}
 	return RankFailed
-}
-
-// one makes c count a single record for all dimensions.
-func (c *Counter) one(r *analytics.Countable) {
-	*c = Counter{LastTime: r.TimeStamp, Codes: c.Codes[:0]}
-	if r.ResponseCode == networkCode {
-		return
-	}
-	c.Hits = 1
-	switch code := r.ResponseCode; {
-	case code >= firstSuccess && code <= lastSuccess:
-		c.Success = 1
-	case code >= firstError:
-		c.Errors = 1
-		c.Codes = append(c.Codes, CodeCount{code, 1})
-	}
-	c.RequestTime = r.RequestTime
-	c.Latency = Span{r.Latency.Total, r.Latency.Total, r.Latency.Total}
-	c.Upstream = Span{r.Latency.Upstream, r.Latency.Upstream, r.Latency.Upstream}
 }
 
 // Add adds what another counter of the same value in dimension d has.

@@ -170,6 +170,9 @@ func TestBucketsBeginByTheClocksOfTheirZone(t *testing.T) {
 		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "offset"))
 		at := time.Unix(rapid.Int64Range(-1e11, 1e11).Draw(t, "seconds"), 0).In(zone)
 		start := Bucket(at, minutes)
+		if b := bucketOf(at, minutes); b.start != start || at.Unix() < b.from || at.Unix() >= b.to {
+			t.Fatal(at, b)
+		}
 		if at.Before(start) || at.Sub(start) >= time.Duration(minutes)*time.Minute || start.Minute()%minutes != 0 || start.Second() != 0 {
 			t.Fatal(at, start)
 		}

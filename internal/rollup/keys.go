@@ -2,7 +2,6 @@ package rollup
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"strconv"
 	"strings"
 )
@@ -22,42 +21,59 @@ type key struct {
 // otherKey stands for all values of a dimension that are too many.
 func otherKey(d Dimension) key { return key{dimension: d, other: true} }
 
+// is tells whether two keys that stand for one value each are the same.
+func (k *key) is(o *key) bool {
+	return k.dimension == o.dimension && k.number == o.number && k.a == o.a &&
+		len(k.b) == len(o.b) && len(k.c) == len(o.c) && // most keys have neither
+		(k.b == "" || k.b == o.b) && (k.c == "" || k.c == o.c)
+}
+
+// named tells whether the records name the value for people.
+func (k *key) named() bool {
+	return (k.dimension == APIID || k.dimension == APIKeys) && !k.other
+}
+
 // encode gives the value as stores know it (contract: aggregates, sections 1.6,
-// 4.5 and 5.4); the owner is the first of two levels, where there are two.
-func (k key) encode() (owner, value string) {
+// 4.5 and 5.4); the owner is the first of two levels, where there are two. A value
+// that is none of the key's own texts is not returned, but appended to buf.
+func (k *key) encode(buf []byte) (owner, value string, appended []byte) {
 	if k.other {
 		if k.dimension == KeyEndpoints || k.dimension == OauthEndpoints {
-			return OtherValue, OtherValue
+			return OtherValue, OtherValue, buf
 		}
-		return "", OtherValue
+		return "", OtherValue, buf
 	}
 	switch k.dimension {
-	case Total:
-		return "", "total"
 	case Errors:
-		return "", strconv.FormatInt(k.number, 10)
+		return "", "", strconv.AppendInt(buf, k.number, 10)
 	case Versions:
-		return "", encode64(k.a + ":" + k.b)
+		return "", "", appendBase64(buf, k.a, k.b)
 	case Endpoints:
-		return "", strings.ReplaceAll(k.a, ".", `\u2e`)
-	case KeyEndpoints, OauthEndpoints:
-		return k.a, encode64(k.b + ":" + k.c)
-	case APIEndpoints:
-		return "", hex.EncodeToString([]byte(k.a + ":" + k.b + ":" + k.c))
-	case Fields:
-		return "", k.a + "_" + k.b
-	case Names:
-		if k.a != "" {
-			return "", k.a + "_" + k.b
+		if strings.IndexByte(k.a, '.') >= 0 {
+			return "", "", append(buf, strings.ReplaceAll(k.a, ".", `\u2e`)...)
 		}
-		return "", k.b
+	case KeyEndpoints, OauthEndpoints:
+		return k.a, "", appendBase64(buf, k.b, k.c)
+	case APIEndpoints:
+		buf = appendHex(buf, k.a)
+		buf = appendHex(buf, ":")
+		buf = appendHex(buf, k.b)
+		buf = appendHex(buf, ":")
+		return "", "", appendHex(buf, k.c)
+	case Fields:
+		return "", "", appendJoined(buf, k.a, '_', k.b)
+	case Names:
+		if k.a == "" {
+			return "", k.b, buf
+		}
+		return "", "", appendJoined(buf, k.a, '_', k.b)
 	}
-	return "", k.a
+	return "", k.a, buf
 }
 
 // names gives the identifiers of an encoded value, as far as the value itself tells
 // them: the records name APIs and API keys for people.
-func (k key) names(value string) (identifier, human string) {
+func (k *key) names(value string) (identifier, human string) {
 	if k.other {
 		return OtherValue, OtherValue
 	}
@@ -78,8 +94,23 @@ func (k key) names(value string) (identifier, human string) {
 	return value, value
 }
 
-// encode64 is base64 without padding.
-func encode64(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) }
+func appendJoined(buf []byte, a string, between byte, b string) []byte {
+	return append(append(append(buf, a...), between), b...)
+}
+
+// appendBase64 appends both texts with a colon between them, in base64 without padding.
+func appendBase64(buf []byte, a, b string) []byte {
+	var room [256]byte // of all but very long texts
+	return base64.RawStdEncoding.AppendEncode(buf, appendJoined(room[:0], a, ':', b))
+}
+
+func appendHex(buf []byte, text string) []byte {
+	const digits = "0123456789abcdef"
+	for i := range len(text) {
+		buf = append(buf, digits[text[i]>>4], digits[text[i]&15])
+	}
+	return buf
+}
 
 // The beginnings of tags that are not counted whatever the settings, and of those
 // by which a gateway tells the trace.

@@ -74,31 +74,74 @@ func TestAnySplitInAnyOrderGivesTheSameRollups(t *testing.T) {
 	})
 }
 
+// countersOf counts records for one value of a dimension, alone and together.
+func countersOf(d Dimension, records []analytics.Record) (whole Counter, each []Counter) {
+	var sum account
+	sum.open(nil, key{dimension: d})
+	for i := range records {
+		lr := plog.NewLogRecord()
+		records[i].ToLog(lr, "")
+		var r analytics.Countable
+		r.FromLog(lr)
+		var h hit
+		h.of(&r)
+		var one account
+		one.open(nil, key{dimension: d})
+		for _, a := range []*account{&sum, &one} {
+			if r.ResponseCode == networkCode {
+				a.network.BytesIn += r.Network.BytesIn
+			} else if d == Total {
+				a.add(&h, int(h.success))
+			} else {
+				a.add(&h, passed-int(h.errors))
+			}
+			if a.key.named() {
+				a.meetNamed(h.at, r.APIName)
+			} else {
+				a.meet(h.at)
+			}
+		}
+		each = append(each, one.counter())
+	}
+	return sum.counter(), each
+}
+
+func drawDimension(t *rapid.T) Dimension {
+	return rapid.SampledFrom([]Dimension{Total, APIID, Geo}).Draw(t, "dimension")
+}
+
 func TestCountersAddUpInAnyGrouping(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		counter := func(name string) *Counter {
-			var c, one Counter
-			for _, r := range drawRecords(rt) {
-				lr := plog.NewLogRecord()
-				r.ToLog(lr, "")
-				var counted analytics.Countable
-				counted.FromLog(lr)
-				one.one(&counted)
-				one.Identifier, one.HumanIdentifier = r.APIID, r.APIName
-				c.Add(&one, APIID)
-			}
+		d := drawDimension(rt)
+		counter := func() *Counter {
+			c, _ := countersOf(d, drawRecords(rt))
 			return &c
 		}
 		plus := func(x, y *Counter) *Counter {
 			var z Counter
-			z.Add(x, APIID)
-			z.Add(y, APIID)
+			z.Add(x, d)
+			z.Add(y, d)
 			return &z
 		}
-		x, y, z := counter("x"), counter("y"), counter("z")
+		x, y, z := counter(), counter(), counter()
 		require.Equal(rt, plus(plus(x, y), z).describe(), plus(x, plus(y, z)).describe())
 		require.Equal(rt, plus(x, y).describe(), plus(y, x).describe())
+	})
+}
+
+// An account, to which records are added one by one, says the same as counters of
+// one record each that are added up.
+func TestAnAccountIsTheSumOfItsRecords(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		d := drawDimension(rt)
+		whole, each := countersOf(d, drawRecords(rt))
+		var sum Counter
+		for i := range each {
+			sum.Add(&each[i], d)
+		}
+		require.Equal(rt, sum.describe(), whole.describe())
 	})
 }
 

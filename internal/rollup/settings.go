@@ -150,3 +150,22 @@ func Bucket(at time.Time, minutes int) time.Time {
 	length := int64(minutes) * minute
 	return time.Unix(at.Unix()-intoHour+intoHour/length*length, 0).In(at.Location())
 }
+
+// bucketOf is Bucket, and how long it is so: not beyond the hour, nor beyond a change
+// of the zone's offset.
+func bucketOf(at time.Time, minutes int) bucket {
+	const hour = 3600
+	start := Bucket(at, minutes)
+	_, offset := at.Zone()
+	b := bucket{start: start, from: start.Unix()}
+	intoHour := ((b.from+int64(offset))%hour + hour) % hour
+	b.to = b.from + min(int64(minutes)*60, hour-intoHour)
+	begin, end := at.ZoneBounds()
+	if !begin.IsZero() {
+		b.from = max(b.from, begin.Unix())
+	}
+	if !end.IsZero() {
+		b.to = min(b.to, end.Unix())
+	}
+	return b
+}

@@ -1,0 +1,99 @@
+package rollup
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// groups closes the ledgers, in an order that does not depend on maps.
+func (b *booking) groups() []Group {
+	groups := make([]Group, 0, len(b.ledgers))
+	ordered := make([]*ledger, 0, len(b.ledgers))
+	for _, l := range b.ledgers {
+		ordered = append(ordered, l)
+	}
+	slices.SortFunc(ordered, func(x, y *ledger) int {
+		return cmp.Or(cmp.Compare(x.family, y.family), strings.Compare(x.org, y.org), strings.Compare(x.api, y.api),
+			cmp.Compare(x.bucket, y.bucket), strings.Compare(x.segment, y.segment), cmp.Compare(x.part, y.part))
+	})
+	for _, l := range ordered {
+		if l.records.Len() == 0 && l.segment != "" {
+			continue // only what was in the chunk twice
+		}
+		groups = append(groups, b.close(l))
+	}
+	return groups
+}
+
+// close makes a group of a ledger.
+func (b *booking) close(l *ledger) Group {
+	g := Group{
+		Family: l.family, Settings: b.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: b.settings.Minutes,
+		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt,
+		Rollups: make([]Rollup, 0, l.size+1),
+	}
+	l.total.text = "total"
+	g.append(&l.total)
+	b.encode(l)
+	for _, list := range l.opened {
+		b.ordered = b.ordered[:0]
+		for a := list; a != nil; a = a.next {
+			b.ordered = append(b.ordered, a)
+		}
+		slices.SortFunc(b.ordered, func(x, y *account) int {
+			return cmp.Or(strings.Compare(x.owner, y.owner), strings.Compare(x.text, y.text))
+		})
+		for _, a := range b.ordered {
+			g.append(a)
+		}
+	}
+	if b.budget.alert(l.budgetKey(Tags)) {
+		b.tally.Alerts = append(b.tally.Alerts, TagAlert{Org: l.org, Bucket: l.start, Prefixes: commonPrefixes(g.tags())})
+	}
+	return g
+}
+
+// encode encodes the keys of a ledger into one text, of which each has a part.
+func (b *booking) encode(l *ledger) {
+	b.encoded = b.encoded[:0]
+	for _, list := range l.opened {
+		for a := list; a != nil; a = a.next {
+			a.from = len(b.encoded)
+			a.owner, a.text, b.encoded = a.key.encode(b.encoded)
+			a.to = len(b.encoded)
+		}
+	}
+	encoded := string(b.encoded)
+	for _, list := range l.opened {
+		for a := list; a != nil; a = a.next {
+			if a.from < a.to {
+				a.text = encoded[a.from:a.to]
+			}
+		}
+	}
+}
+
+// append adds an account's rollup behind those that are less. It adds up those whose
+// values are the same once encoded, as those of "a:b" and "c" and of "a" and "b:c" are.
+func (g *Group) append(a *account) {
+	r := Rollup{Dimension: a.key.dimension, Owner: a.owner, Value: a.text, Counter: a.counter()}
+	if n := len(g.Rollups); n > 0 {
+		if last := &g.Rollups[n-1]; last.Dimension == r.Dimension && last.Owner == r.Owner && last.Value == r.Value {
+			last.Counter.Add(&r.Counter, r.Dimension)
+			return
+		}
+	}
+	g.Rollups = append(g.Rollups, r)
+}
+
+// tags gives the values of the tags.
+func (g *Group) tags() []string {
+	var tags []string
+	for i := range g.Rollups {
+		if g.Rollups[i].Dimension == Tags {
+			tags = append(tags, g.Rollups[i].Value)
+		}
+	}
+	return tags
+}
