@@ -11,7 +11,7 @@ import (
 
 // hit is what one record adds to each account that it is booked to.
 type hit struct {
-	success, errors                int64
+	success, errors                int32
 	requestTime, latency, upstream int64
 	at                             instant
 	code                           int64 // of an error, 0 where there is none
@@ -30,15 +30,20 @@ func (h *hit) of(r *analytics.Countable) {
 
 // instant is a time in seconds of time.Time's own count and nanoseconds, which has no
 // pointer and is quicker to compare. The zero one is that of time.Time.
-type instant struct{ seconds, nanoseconds int64 }
+type instant struct {
+	seconds     int64
+	nanoseconds int32
+}
 
 var zeroSeconds = time.Time{}.Unix()
 
 func instantOf(t time.Time) instant {
-	return instant{t.Unix() - zeroSeconds, int64(t.Nanosecond())}
+	return instant{t.Unix() - zeroSeconds, int32(t.Nanosecond())} //nolint:gosec // below a billion
 }
 
-func (i instant) time() time.Time { return time.Unix(i.seconds+zeroSeconds, i.nanoseconds).UTC() }
+func (i instant) time() time.Time {
+	return time.Unix(i.seconds+zeroSeconds, int64(i.nanoseconds)).UTC()
+}
 
 func (i instant) compare(o instant) int {
 	if i.seconds != o.seconds {
@@ -48,23 +53,26 @@ func (i instant) compare(o instant) int {
 }
 
 // account is the Counter of a value while a chunk is counted, in a form that a record
-// is quickly added to: what nearly every record changes is together at the beginning,
-// and minima of both ranks are kept, so that it does not matter which one will be told.
+// is quickly added to. Minima of both ranks are kept, so that it does not matter which
+// one will be told. A look-up reads one of the four cache lines that an account takes,
+// a record changes two others.
 type account struct {
-	hits, success, errors int64
-	requestTime           int64
-	latency, upstream     spread
-	last                  instant
+	key key
 
-	ledger      *ledger
-	key         key
-	human       string // what the latest record calls the value, where records name it
-	next        *account
+	hits, success, errors int32 // a chunk has fewer records by far
+	nanoseconds           int32 // of the latest record, see instant
+	seconds               int64
+	requestTime           int64
+	latency               spread
+
+	upstream  spread
+	human     string // what the latest record calls the value, where records name it
+	next      *account
+	latencies *Sketch
+
 	codes       []CodeCount
-	network     analytics.Network
-	latencies   *Sketch
-	owner, text string // of the key, once they are encoded
-	from, to    int    // where the text lies among those that are encoded
+	network     *analytics.Network // nil where there are only requests
+	owner, text string             // of the key, once they are encoded
 }
 
 // spread is Span with the minimum of those requests that failed, and of the others.
@@ -82,8 +90,8 @@ const (
 var noSpread = spread{most: math.MinInt64, least: [2]int64{math.MaxInt64, math.MaxInt64}}
 
 // open makes an account ready that is all zero.
-func (a *account) open(l *ledger, k key) {
-	a.ledger, a.key = l, k
+func (a *account) open(k key) {
+	a.key = k
 	a.latency, a.upstream = noSpread, noSpread
 }
 
@@ -108,17 +116,30 @@ func (s *spread) add(latency int64, how int) {
 
 // meet takes over the time of a record if it is the latest.
 func (a *account) meet(at instant) {
-	if at.compare(a.last) > 0 {
-		a.last = at
+	if at.compare(a.last()) > 0 {
+		a.seconds, a.nanoseconds = at.seconds, at.nanoseconds
 	}
 }
 
 // meetNamed does as meet, and takes over the name; of several at the same time the
 // greatest, so that the order does not matter.
 func (a *account) meetNamed(at instant, human string) {
-	if order := at.compare(a.last); order > 0 || order == 0 && human > a.human {
-		a.last, a.human = at, human
+	if order := at.compare(a.last()); order > 0 || order == 0 && human > a.human {
+		a.seconds, a.nanoseconds, a.human = at.seconds, at.nanoseconds, human
 	}
+}
+
+func (a *account) last() instant { return instant{a.seconds, a.nanoseconds} }
+
+// addNetwork counts what a second of a TCP API had.
+func (a *account) addNetwork(n analytics.Network) {
+	if a.network == nil {
+		a.network = &analytics.Network{}
+	}
+	a.network.OpenConnections += n.OpenConnections
+	a.network.ClosedConnections += n.ClosedConnections
+	a.network.BytesIn += n.BytesIn
+	a.network.BytesOut += n.BytesOut
 }
 
 func (a *account) addCode(code int64) {
@@ -135,10 +156,11 @@ func (a *account) addCode(code int64) {
 func (a *account) counter() Counter {
 	slices.SortFunc(a.codes, func(x, y CodeCount) int { return cmp.Compare(x.Code, y.Code) })
 	c := Counter{
-		Hits: a.hits, Success: a.success, Errors: a.errors, RequestTime: a.requestTime,
-		OpenConnections: a.network.OpenConnections, ClosedConnections: a.network.ClosedConnections,
-		BytesIn: a.network.BytesIn, BytesOut: a.network.BytesOut,
-		LastTime: a.last.time(), Codes: a.codes, Latencies: a.latencies,
+		Hits: int64(a.hits), Success: int64(a.success), Errors: int64(a.errors), RequestTime: a.requestTime,
+		LastTime: a.last().time(), Codes: a.codes, Latencies: a.latencies,
+	}
+	if n := a.network; n != nil {
+		c.OpenConnections, c.ClosedConnections, c.BytesIn, c.BytesOut = n.OpenConnections, n.ClosedConnections, n.BytesIn, n.BytesOut
 	}
 	c.Identifier, c.HumanIdentifier = a.key.names(a.text)
 	if a.key.named() {

@@ -71,16 +71,14 @@ func (t *accounts) place(h hash) int {
 	return at
 }
 
-// get is nil for a key that the ledger has nothing of yet. A key that was folded has
-// no account of its own to compare with, but the budget tells values apart by their
-// hashes just so.
-func (t *accounts) get(l *ledger, k *key, h hash) *account {
+// get is nil for a key that has no account yet; h is the hash of all that the key is.
+func (t *accounts) get(k *key, h hash) *account {
 	for at := int(h >> t.shift); ; at = (at + 1) & (len(t.slots) - 1) { //nolint:gosec // bounded by the number of slots
 		s := &t.slots[at]
 		if s.account == nil {
 			return nil
 		}
-		if s.hash == h && s.account.ledger == l && (s.account.key.other || s.account.key.is(k)) {
+		if s.hash == h && s.account.key.stands(k) {
 			return s.account
 		}
 	}
@@ -95,13 +93,13 @@ func (t *accounts) put(h hash, a *account) {
 }
 
 // open makes an account.
-func (t *accounts) open(l *ledger, k key) *account {
+func (t *accounts) open(k key) *account {
 	if t.used == len(t.blocks)*blockSize {
 		t.blocks = append(t.blocks, make([]account, blockSize))
 	}
 	a := &t.blocks[t.used/blockSize][t.used%blockSize]
 	t.used++
-	a.open(l, k)
+	a.open(k)
 	return a
 }
 

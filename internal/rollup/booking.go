@@ -24,7 +24,8 @@ type booking struct {
 
 	accounts *accounts
 	ordered  []*account // scratch of close
-	encoded  []byte     // scratch of close
+	encoded  []byte     // scratch of encode
+	ends     []int      // scratch of encode
 }
 
 // recentLedgers is a power of two, above the number of ledgers of most chunks.
@@ -46,10 +47,10 @@ func (b *booking) release() {
 		b.encoded = nil
 	}
 	if cap(b.ordered) > maxKeptSlots {
-		b.ordered = nil
+		b.ordered, b.ends = nil, nil
 	}
 	clear(b.ordered[:cap(b.ordered)])
-	*b = booking{ledgers: b.ledgers, accounts: b.accounts, ordered: b.ordered[:0], encoded: b.encoded[:0]}
+	*b = booking{ledgers: b.ledgers, accounts: b.accounts, ordered: b.ordered[:0], encoded: b.encoded[:0], ends: b.ends[:0]}
 	bookings.Put(b)
 }
 
@@ -65,7 +66,7 @@ type ledgerKey struct {
 // ledger collects what becomes a group.
 type ledger struct {
 	ledgerKey
-	number   hash // of the chunk's ledgers
+	number   uint32 // of the chunk's ledgers
 	start    time.Time
 	records  Indices
 	expireAt time.Time
@@ -148,8 +149,8 @@ func (b *booking) find(family Family, uid analytics.UID) *ledger {
 	}
 	l := b.ledgers[k]
 	if l == nil {
-		l = &ledger{ledgerKey: k, number: hash(len(b.ledgers)), start: b.bucket.start}
-		l.total.open(l, key{})
+		l = &ledger{ledgerKey: k, number: uint32(len(b.ledgers)), start: b.bucket.start} //nolint:gosec // a chunk has fewer
+		l.total.open(key{})
 		b.ledgers[k] = l
 	}
 	*recent = l
@@ -214,16 +215,10 @@ func (b *booking) bookRequest(l *ledger) {
 // aggregates, section 1.4).
 func (b *booking) bookNetwork(l *ledger) {
 	n, api := b.record.Network, b.record.APIID
-	l.total.network.OpenConnections += n.OpenConnections
-	l.total.network.ClosedConnections += n.ClosedConnections
-	l.total.network.BytesIn += n.BytesIn
-	l.total.network.BytesOut += n.BytesOut
-	if api == "" || b.ignored[APIID] {
-		return
+	l.total.addNetwork(n)
+	if api != "" && !b.ignored[APIID] {
+		b.account(l, &key{dimension: APIID, a: api}, hashText(api)).addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
 	}
-	a := b.account(l, &key{dimension: APIID, a: api}, hashText(api))
-	a.network.BytesIn += n.BytesIn
-	a.network.BytesOut += n.BytesOut
 }
 
 // bookGraph counts what a GraphQL request asked for. There an answer with errors
@@ -281,8 +276,9 @@ func (b *booking) add(l *ledger, there bool, k key, h hash) {
 // account gives that of a value, which takes over the record's time and name.
 func (b *booking) account(l *ledger, k *key, h hash) *account {
 	const dimensionBits = 8
-	at := h.with(hash(k.dimension) | l.number<<dimensionBits)
-	a := b.accounts.get(l, k, at)
+	k.ledger = l.number
+	at := h.with(hash(k.dimension) | hash(l.number)<<dimensionBits)
+	a := b.accounts.get(k, at)
 	if a == nil {
 		a = b.open(l, k, h)
 		b.accounts.put(at, a)
@@ -309,14 +305,14 @@ func (b *booking) open(l *ledger, k *key, h hash) *account {
 		return b.enter(l, *k)
 	}
 	if l.others[d] == nil {
-		l.others[d] = b.enter(l, otherKey(d))
+		l.others[d] = b.enter(l, key{dimension: d, other: true, ledger: l.number})
 	}
 	return l.others[d]
 }
 
 // enter opens an account in a ledger.
 func (b *booking) enter(l *ledger, k key) *account {
-	a := b.accounts.open(l, k)
+	a := b.accounts.open(k)
 	a.next, l.opened[k.dimension] = l.opened[k.dimension], a
 	l.size++
 	return a

@@ -56,20 +56,20 @@ func (b *booking) close(l *ledger) Group {
 
 // encode encodes the keys of a ledger into one text, of which each has a part.
 func (b *booking) encode(l *ledger) {
-	b.encoded = b.encoded[:0]
+	b.encoded, b.ends = b.encoded[:0], b.ends[:0]
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
-			a.from = len(b.encoded)
 			a.owner, a.text, b.encoded = a.key.encode(b.encoded)
-			a.to = len(b.encoded)
+			b.ends = append(b.ends, len(b.encoded))
 		}
 	}
-	encoded := string(b.encoded)
+	encoded, from, i := string(b.encoded), 0, 0
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
-			if a.from < a.to {
-				a.text = encoded[a.from:a.to]
+			if to := b.ends[i]; from < to {
+				a.text, from = encoded[from:to], to
 			}
+			i++
 		}
 	}
 }

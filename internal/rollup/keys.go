@@ -9,23 +9,23 @@ import (
 // OtherValue stands for the values of a dimension that are beyond Settings.MaxValues.
 const OtherValue = "__other__"
 
-// key names a value before it is encoded, which is done once for each value and
-// not for each record.
+// key names a value of a ledger before it is encoded, which is done once for each
+// value and not for each record. It takes one cache line.
 type key struct {
 	dimension Dimension
-	other     bool
+	other     bool // stands for all values of a dimension that are too many
+	ledger    uint32
 	number    int64
 	a, b, c   string
 }
 
-// otherKey stands for all values of a dimension that are too many.
-func otherKey(d Dimension) key { return key{dimension: d, other: true} }
-
-// is tells whether two keys that stand for one value each are the same.
-func (k *key) is(o *key) bool {
-	return k.dimension == o.dimension && k.number == o.number && k.a == o.a &&
+// stands tells whether k's account is that of a value whose key has the same hash. A
+// value that was folded has no key to compare with, but the budget tells values apart
+// by their hashes just so.
+func (k *key) stands(o *key) bool {
+	return k.dimension == o.dimension && k.ledger == o.ledger && (k.other || k.number == o.number && k.a == o.a &&
 		len(k.b) == len(o.b) && len(k.c) == len(o.c) && // most keys have neither
-		(k.b == "" || k.b == o.b) && (k.c == "" || k.c == o.c)
+		(k.b == "" || k.b == o.b) && (k.c == "" || k.c == o.c))
 }
 
 // named tells whether the records name the value for people.

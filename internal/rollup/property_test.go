@@ -77,7 +77,7 @@ func TestAnySplitInAnyOrderGivesTheSameRollups(t *testing.T) {
 // countersOf counts records for one value of a dimension, alone and together.
 func countersOf(d Dimension, records []analytics.Record) (whole Counter, each []Counter) {
 	var sum account
-	sum.open(nil, key{dimension: d})
+	sum.open(key{dimension: d})
 	for i := range records {
 		lr := plog.NewLogRecord()
 		records[i].ToLog(lr, "")
@@ -86,10 +86,10 @@ func countersOf(d Dimension, records []analytics.Record) (whole Counter, each []
 		var h hit
 		h.of(&r)
 		var one account
-		one.open(nil, key{dimension: d})
+		one.open(key{dimension: d})
 		for _, a := range []*account{&sum, &one} {
 			if r.ResponseCode == networkCode {
-				a.network.BytesIn += r.Network.BytesIn
+				a.addNetwork(r.Network)
 			} else if d == Total {
 				a.add(&h, int(h.success))
 			} else {
