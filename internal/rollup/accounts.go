@@ -71,14 +71,14 @@ func (t *accounts) place(h hash) int {
 	return at
 }
 
-// get is nil for a key that has no account yet; h is the hash of all that the key is.
-func (t *accounts) get(k *key, h hash) *account {
+// get is nil for a value that has no account yet; h is the hash of all that follows.
+func (t *accounts) get(h hash, d Dimension, ledger uint32, x, y, z string) *account {
 	for at := int(h >> t.shift); ; at = (at + 1) & (len(t.slots) - 1) { //nolint:gosec // bounded by the number of slots
 		s := &t.slots[at]
 		if s.account == nil {
 			return nil
 		}
-		if s.hash == h && s.account.key.stands(k) {
+		if s.hash == h && s.account.key.stands(d, ledger, x, y, z) {
 			return s.account
 		}
 	}

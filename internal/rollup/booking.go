@@ -189,25 +189,33 @@ func (b *booking) book(family Family, uid analytics.UID) {
 func (b *booking) bookRequest(l *ledger) {
 	r := &b.record
 	api, version, apiKey, oauth := hashText(r.APIID), hashText(r.APIVersion), hashText(r.APIKey), hashText(r.OauthID)
-	b.add(l, r.APIID != "", key{dimension: APIID, a: r.APIID}, api)
+	b.addText(l, APIID, r.APIID, api)
 	if r.ResponseCode >= firstError {
-		b.add(l, true, key{dimension: Errors, number: r.ResponseCode}, hash(r.ResponseCode)) //nolint:gosec // any 64 bits will do
+		b.add(l, Errors, hash(r.ResponseCode), "", "", "") //nolint:gosec // any 64 bits will do
 	}
-	b.add(l, r.APIVersion != "", key{dimension: Versions, a: r.APIID, b: r.APIVersion}, api.with(version))
-	b.add(l, r.APIKey != "", key{dimension: APIKeys, a: r.APIKey}, apiKey)
-	b.add(l, r.OauthID != "", key{dimension: OauthIDs, a: r.OauthID}, oauth)
-	b.addText(l, Geo, r.CountryISOCode)
+	if r.APIVersion != "" {
+		b.add(l, Versions, api.with(version), r.APIID, r.APIVersion, "")
+	}
+	b.addText(l, APIKeys, r.APIKey, apiKey)
+	b.addText(l, OauthIDs, r.OauthID, oauth)
+	b.addText(l, Geo, r.CountryISOCode, hashText(r.CountryISOCode))
 	if !b.ignored[Tags] {
 		for _, tag := range r.Tags {
-			b.addText(l, Tags, b.settings.countedTag(tag, l.family))
+			if tag = b.settings.countedTag(tag, l.family); tag != "" {
+				b.add(l, Tags, hashText(tag), tag, "", "")
+			}
 		}
 	}
 	if r.TrackPath || b.settings.TrackAllPaths && l.family == Requests {
 		path := hashText(r.Path)
-		b.add(l, true, key{dimension: Endpoints, a: r.Path}, path)
-		b.add(l, r.APIKey != "", key{dimension: KeyEndpoints, a: r.APIKey, b: r.APIID, c: r.Path}, apiKey.with(api).with(path))
-		b.add(l, r.OauthID != "", key{dimension: OauthEndpoints, a: r.OauthID, b: r.APIID, c: r.Path}, oauth.with(api).with(path))
-		b.add(l, true, key{dimension: APIEndpoints, a: r.APIID, b: r.APIVersion, c: r.Path}, api.with(version).with(path))
+		b.add(l, Endpoints, path, r.Path, "", "")
+		if r.APIKey != "" {
+			b.add(l, KeyEndpoints, apiKey.with(api).with(path), r.APIKey, r.APIID, r.Path)
+		}
+		if r.OauthID != "" {
+			b.add(l, OauthEndpoints, oauth.with(api).with(path), r.OauthID, r.APIID, r.Path)
+		}
+		b.add(l, APIEndpoints, api.with(version).with(path), r.APIID, r.APIVersion, r.Path)
 	}
 }
 
@@ -217,7 +225,7 @@ func (b *booking) bookNetwork(l *ledger) {
 	n, api := b.record.Network, b.record.APIID
 	l.total.addNetwork(n)
 	if api != "" && !b.ignored[APIID] {
-		b.account(l, &key{dimension: APIID, a: api}, hashText(api)).addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
+		b.account(l, APIID, hashText(api), api, "", "").addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
 	}
 }
 
@@ -231,41 +239,44 @@ func (b *booking) bookGraph(l *ledger) {
 	}
 	for _, t := range b.record.Types {
 		of := hashText(t.Name)
-		b.add(l, true, key{dimension: Types, a: t.Name}, of)
+		b.add(l, Types, of, t.Name, "", "")
 		for _, field := range t.Fields {
-			b.add(l, true, key{dimension: Fields, a: t.Name, b: field}, of.with(hashText(field)))
+			b.add(l, Fields, of.with(hashText(field)), t.Name, field, "")
 		}
 	}
 	operation := g.OperationType.Name()
-	b.add(l, true, key{dimension: Operation, a: operation}, hashText(operation))
+	b.add(l, Operation, hashText(operation), operation, "", "")
 	for _, field := range g.RootFields {
-		b.add(l, true, key{dimension: RootFields, a: field}, hashText(field))
+		b.add(l, RootFields, hashText(field), field, "", "")
 	}
 }
 
 func (b *booking) bookMCP(l *ledger) {
 	m := &b.record.MCP
-	b.addText(l, Methods, m.JSONRPCMethod)
-	b.addText(l, Primitives, m.PrimitiveType)
-	b.add(l, m.PrimitiveName != "", key{dimension: Names, a: m.PrimitiveType, b: m.PrimitiveName},
-		hashText(m.PrimitiveType).with(hashText(m.PrimitiveName)))
+	primitive := hashText(m.PrimitiveType)
+	b.addText(l, Methods, m.JSONRPCMethod, hashText(m.JSONRPCMethod))
+	b.addText(l, Primitives, m.PrimitiveType, primitive)
+	if m.PrimitiveName != "" {
+		b.add(l, Names, primitive.with(hashText(m.PrimitiveName)), m.PrimitiveType, m.PrimitiveName, "")
+	}
 }
 
 // addText counts the record for a value of one text, if it is there.
-func (b *booking) addText(l *ledger, d Dimension, text string) {
+func (b *booking) addText(l *ledger, d Dimension, text string, h hash) {
 	if text != "" {
-		b.add(l, true, key{dimension: d, a: text}, hashText(text))
+		b.add(l, d, h, text, "", "")
 	}
 }
 
-// add counts the record for a value that is there; h is the hash of its texts.
-func (b *booking) add(l *ledger, there bool, k key, h hash) {
-	if !there || b.ignored[k.dimension] {
+// add counts the record for the value of up to three texts; h is the hash of them. A
+// value that has no text is a number, which is its own hash.
+func (b *booking) add(l *ledger, d Dimension, h hash, x, y, z string) {
+	if b.ignored[d] {
 		return
 	}
-	a := b.account(l, &k, h)
+	a := b.account(l, d, h, x, y, z)
 	a.add(&b.hit, passed-int(b.hit.errors))
-	if b.settings.Latencies && (k.dimension == APIID || k.dimension == APIKeys || k.dimension == APIEndpoints) {
+	if b.settings.Latencies && (d == APIID || d == APIKeys || d == APIEndpoints) {
 		if a.latencies == nil {
 			a.latencies = NewSketch()
 		}
@@ -274,22 +285,21 @@ func (b *booking) add(l *ledger, there bool, k key, h hash) {
 }
 
 // account gives that of a value, which takes over the record's time and name.
-func (b *booking) account(l *ledger, k *key, h hash) *account {
+func (b *booking) account(l *ledger, d Dimension, h hash, x, y, z string) *account {
 	const dimensionBits = 8
-	k.ledger = l.number
-	at := h.with(hash(k.dimension) | hash(l.number)<<dimensionBits)
-	a := b.accounts.get(k, at)
+	at := h.with(hash(d) | hash(l.number)<<dimensionBits)
+	a := b.accounts.get(at, d, l.number, x, y, z)
 	if a == nil {
-		a = b.open(l, k, h)
+		a = b.open(l, h, key{dimension: d, ledger: l.number, number: int64(h), a: x, b: y, c: z}) //nolint:gosec // of what is no number, it is not used
 		b.accounts.put(at, a)
 	}
 	switch {
 	case a.key.other:
-		b.tally.Folded[k.dimension]++
+		b.tally.Folded[d]++
 		a.meet(b.hit.at)
-	case k.dimension == APIID:
+	case d == APIID:
 		a.meetNamed(b.hit.at, b.record.APIName)
-	case k.dimension == APIKeys:
+	case d == APIKeys:
 		a.meetNamed(b.hit.at, b.record.Alias)
 	default:
 		a.meet(b.hit.at)
@@ -299,10 +309,10 @@ func (b *booking) account(l *ledger, k *key, h hash) *account {
 
 // open makes the account of a value that the chunk has not met yet, or gives that of
 // all values which are too many.
-func (b *booking) open(l *ledger, k *key, h hash) *account {
+func (b *booking) open(l *ledger, h hash, k key) *account {
 	d := k.dimension
 	if b.budget.admits(l, d, h.with(hash(d))) {
-		return b.enter(l, *k)
+		return b.enter(l, k)
 	}
 	if l.others[d] == nil {
 		l.others[d] = b.enter(l, key{dimension: d, other: true, ledger: l.number})

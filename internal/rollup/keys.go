@@ -19,13 +19,13 @@ type key struct {
 	a, b, c   string
 }
 
-// stands tells whether k's account is that of a value whose key has the same hash. A
-// value that was folded has no key to compare with, but the budget tells values apart
-// by their hashes just so.
-func (k *key) stands(o *key) bool {
-	return k.dimension == o.dimension && k.ledger == o.ledger && (k.other || k.number == o.number && k.a == o.a &&
-		len(k.b) == len(o.b) && len(k.c) == len(o.c) && // most keys have neither
-		(k.b == "" || k.b == o.b) && (k.c == "" || k.c == o.c))
+// stands tells whether k's account is that of a value of the same hash. A number is its
+// hash. A value that was folded has no key to compare with, but the budget tells values
+// apart by their hashes just so.
+func (k *key) stands(d Dimension, ledger uint32, x, y, z string) bool {
+	return k.dimension == d && k.ledger == ledger && (k.other || k.a == x &&
+		len(k.b) == len(y) && len(k.c) == len(z) && // most have neither
+		(y == "" || k.b == y) && (z == "" || k.c == z))
 }
 
 // named tells whether the records name the value for people.
