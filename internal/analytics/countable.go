@@ -52,6 +52,22 @@ func (c *Countable) reset() {
 	}
 }
 
+// Forget empties c and lets go of all strings.
+func (c *Countable) Forget() {
+	c.reset()
+	clear(c.Tags[:cap(c.Tags)])
+	clear(c.GraphQL.RootFields[:cap(c.GraphQL.RootFields)])
+	types := c.Types[:cap(c.Types)]
+	for i := range types {
+		fields := types[i].Fields
+		if cap(fields) > maxKeptStrings {
+			fields = nil
+		}
+		clear(fields[:cap(fields)])
+		types[i] = CountableType{Fields: fields[:0]}
+	}
+}
+
 // FromLog empties c and fills it from lr with what Record.FromLog would read, of
 // whatever origin lr is. c shares the memory of lr's strings only.
 func (c *Countable) FromLog(lr plog.LogRecord) {

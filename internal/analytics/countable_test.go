@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -62,6 +63,22 @@ func TestCountablesAreReadAsRecordsAre(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestForgottenCountablesShareNoMemory(t *testing.T) {
+	t.Parallel()
+	r := vector()
+	r.GraphQL = GraphQLStats{RootFields: []string{"a", "b"}, Types: map[string][]string{"T": {"f"}, "U": {"g"}}}
+	var c Countable
+	c.FromLog(logOf(r, "segment-1"))
+	c.Forget()
+	assert.Zero(t, c.UID)
+	assert.Equal(t, []string{"", "", ""}, c.Tags[:3])
+	assert.Equal(t, []string{"", ""}, c.GraphQL.RootFields[:2])
+	assert.Equal(t, []CountableType{{Fields: []string{}}, {Fields: []string{}}}, []CountableType{
+		{c.Types[:2][0].Name, c.Types[:2][0].Fields[:0]}, {c.Types[:2][1].Name, c.Types[:2][1].Fields[:0]},
+	})
+	assert.Equal(t, []string{"", ""}, []string{c.Types[:2][0].Fields[:1][0], c.Types[:2][1].Fields[:1][0]})
 }
 
 // drawValue draws a value of any type, most of which a record does not have there.

@@ -41,9 +41,10 @@ const (
 	blockSize  = 64
 	// What is kept for the next chunk is bounded, so that one of very many values does
 	// not keep its memory for ever.
-	maxKeptSlots  = 1 << 14
-	maxKeptBlocks = maxKeptSlots / 2 / blockSize
-	maxKeptText   = 1 << 20
+	maxKeptSlots   = 1 << 14
+	maxKeptBlocks  = maxKeptSlots / 2 / blockSize
+	maxKeptText    = 1 << 20
+	maxKeptLedgers = 1 << 10
 )
 
 func newAccounts() *accounts {

@@ -66,7 +66,7 @@ func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 			for _, log := range scope.LogRecords().All() {
 				switch log.EventName() {
 				case analytics.EventRequest:
-					b.bookLog(log)
+					b.take(log)
 				case analytics.EventUptime:
 					b.tally.Uptime++
 				default:
@@ -75,5 +75,6 @@ func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 			}
 		}
 	}
+	b.bookRead()
 	return b.groups(), b.tally
 }

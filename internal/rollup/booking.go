@@ -16,9 +16,10 @@ type booking struct {
 	ledgers map[ledgerKey]*ledger
 	recent  [recentLedgers]*ledger // by the low bits of a hash
 	bucket  bucket                 // of the record before
-	record  analytics.Countable
+	read    []analytics.Countable  // with room for readAhead
+	record  *analytics.Countable   // the one of them that is booked
 	hit     hit
-	touched byte // only written, see touch
+	touched byte // for nobody, see touch
 	counted bool // the record, in some family
 	tally   Tally
 
@@ -31,7 +32,9 @@ type booking struct {
 // recentLedgers is a power of two, above the number of ledgers of most chunks.
 const recentLedgers = 16
 
-var bookings = sync.Pool{New: func() any { return &booking{ledgers: map[ledgerKey]*ledger{}, accounts: newAccounts()} }}
+var bookings = sync.Pool{New: func() any {
+	return &booking{ledgers: map[ledgerKey]*ledger{}, accounts: newAccounts(), read: make([]analytics.Countable, 0, readAhead)}
+}}
 
 func (a *Aggregator) newBooking(cut Cut) *booking {
 	b := bookings.Get().(*booking) //nolint:forcetypeassert // the pool holds nothing else
@@ -42,6 +45,9 @@ func (a *Aggregator) newBooking(cut Cut) *booking {
 // release lets go of all that the booking refers to, and makes it reusable.
 func (b *booking) release() {
 	b.accounts.reset()
+	if len(b.ledgers) > maxKeptLedgers {
+		b.ledgers = map[ledgerKey]*ledger{}
+	}
 	clear(b.ledgers)
 	if cap(b.encoded) > maxKeptText {
 		b.encoded = nil
@@ -50,7 +56,13 @@ func (b *booking) release() {
 		b.ordered, b.ends = nil, nil
 	}
 	clear(b.ordered[:cap(b.ordered)])
-	*b = booking{ledgers: b.ledgers, accounts: b.accounts, ordered: b.ordered[:0], encoded: b.encoded[:0], ends: b.ends[:0]}
+	for i := range readAhead {
+		b.read[:readAhead][i].Forget()
+	}
+	*b = booking{
+		ledgers: b.ledgers, read: b.read, accounts: b.accounts,
+		ordered: b.ordered[:0], encoded: b.encoded[:0], ends: b.ends[:0],
+	}
 	bookings.Put(b)
 }
 
@@ -83,10 +95,50 @@ type bucket struct {
 	from, to int64
 }
 
-func (b *booking) bookLog(log plog.LogRecord) {
-	r := &b.record
-	r.FromLog(log)
-	b.touch(r)
+// readAhead is how many records are read before they are booked. The texts of records
+// lie all over memory that is in no cache any more; those of several are fetched at a
+// time, and not one after the other as hashes and comparisons come to them.
+const readAhead = 16
+
+// take reads a record, and books all that were read once there are enough of them.
+func (b *booking) take(log plog.LogRecord) {
+	b.read = b.read[:len(b.read)+1]
+	b.read[len(b.read)-1].FromLog(log)
+	if len(b.read) == cap(b.read) {
+		b.bookRead()
+	}
+}
+
+// bookRead books the records that were read.
+func (b *booking) bookRead() {
+	for i := range b.read {
+		b.touch(&b.read[i])
+	}
+	for i := range b.read {
+		b.bookRecord(&b.read[i])
+	}
+	b.read = b.read[:0]
+}
+
+// touch reads a byte of each text that will be looked at. It keeps what it has read,
+// or the compiler would leave the reading out.
+func (b *booking) touch(r *analytics.Countable) {
+	all := first(r.UID) | first(r.OrgID) | first(r.APIID) | first(r.APIVersion) | first(r.APIKey) | first(r.OauthID) | first(r.CountryISOCode)
+	for _, tag := range r.Tags {
+		all |= first(tag)
+	}
+	b.touched = all
+}
+
+func first(text string) byte {
+	if text == "" {
+		return 0
+	}
+	return text[0]
+}
+
+func (b *booking) bookRecord(r *analytics.Countable) {
+	b.record = r
 	uid, err := analytics.ParseUID(r.UID)
 	if err != nil {
 		uid = analytics.UID{}
@@ -110,27 +162,9 @@ func (b *booking) bookLog(log plog.LogRecord) {
 	}
 }
 
-// touch reads a byte of each text that will be looked at. The texts lie apart, in memory
-// that is in no cache any more: so the processor fetches all at a time, and not one
-// after the other as the hashes and comparisons come to them.
-func (b *booking) touch(r *analytics.Countable) {
-	var all byte
-	for _, text := range [...]string{r.UID, r.OrgID, r.APIID, r.APIVersion, r.APIKey, r.OauthID, r.CountryISOCode} {
-		if text != "" {
-			all |= text[0]
-		}
-	}
-	for _, tag := range r.Tags {
-		if tag != "" {
-			all |= tag[0]
-		}
-	}
-	b.touched = all
-}
-
 // find gives the ledger of the record.
 func (b *booking) find(family Family, uid analytics.UID) *ledger {
-	r := &b.record
+	r := b.record
 	if seconds := r.TimeStamp.Unix(); seconds < b.bucket.from || seconds >= b.bucket.to {
 		b.bucket = bucketOf(r.TimeStamp.In(b.zone), b.settings.Minutes)
 	}
@@ -164,7 +198,7 @@ func (b *booking) book(family Family, uid analytics.UID) {
 		return // it is in the chunk twice
 	}
 	b.counted = true
-	r, h := &b.record, &b.hit
+	r, h := b.record, &b.hit
 	h.of(r)
 	if r.ExpireAt.After(l.expireAt) {
 		l.expireAt = r.ExpireAt
@@ -187,7 +221,7 @@ func (b *booking) book(family Family, uid analytics.UID) {
 
 // bookRequest counts what all requests have.
 func (b *booking) bookRequest(l *ledger) {
-	r := &b.record
+	r := b.record
 	api, version, apiKey, oauth := hashText(r.APIID), hashText(r.APIVersion), hashText(r.APIKey), hashText(r.OauthID)
 	b.addText(l, APIID, r.APIID, api)
 	if r.ResponseCode >= firstError {
