@@ -72,7 +72,7 @@ func TestForgottenCountablesShareNoMemory(t *testing.T) {
 	var c Countable
 	c.FromLog(logOf(r, "segment-1"))
 	c.Forget()
-	assert.Zero(t, c.UID)
+	assert.Empty(t, c.UID)
 	assert.Equal(t, []string{"", "", ""}, c.Tags[:3])
 	assert.Equal(t, []string{"", ""}, c.GraphQL.RootFields[:2])
 	assert.Equal(t, []CountableType{{Fields: []string{}}, {Fields: []string{}}}, []CountableType{

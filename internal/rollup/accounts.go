@@ -79,7 +79,7 @@ func (t *accounts) get(h hash, d Dimension, ledger uint32, x, y, z string) *acco
 		if s.account == nil {
 			return nil
 		}
-		if s.hash == h && s.account.key.stands(d, ledger, x, y, z) {
+		if s.hash == h && s.key.stands(d, ledger, x, y, z) {
 			return s.account
 		}
 	}

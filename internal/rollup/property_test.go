@@ -88,11 +88,12 @@ func countersOf(d Dimension, records []analytics.Record) (whole Counter, each []
 		var one account
 		one.open(key{dimension: d})
 		for _, a := range []*account{&sum, &one} {
-			if r.ResponseCode == networkCode {
+			switch {
+			case r.ResponseCode == networkCode:
 				a.addNetwork(r.Network)
-			} else if d == Total {
+			case d == Total:
 				a.add(&h, int(h.success))
-			} else {
+			default:
 				a.add(&h, passed-int(h.errors))
 			}
 			if a.key.named() {
