@@ -364,6 +364,10 @@ func takeInstant(t *time.Time, v pcommon.Value) {
 	}
 }
 
+// UnixNanos is what SetInstant writes of most instants; false for those that no int64
+// is sure to hold, the zero one among them.
+func UnixNanos(t time.Time) (int64, bool) { return unixNanos(t) }
+
 // Instant reads what SetInstant wrote, in UTC, or a string in RFC 3339; false where
 // the value is neither.
 func Instant(v pcommon.Value) (time.Time, bool) {

@@ -66,6 +66,10 @@ func (b *attributes) int(key string, value int64) {
 
 // instant leaves the zero time out.
 func (b *attributes) instant(key string, t time.Time) {
+	if nanoseconds, ok := analytics.UnixNanos(t); ok {
+		b.Int(key, nanoseconds)
+		return
+	}
 	if !t.IsZero() {
 		analytics.SetInstant(b.Empty(key), t)
 	}

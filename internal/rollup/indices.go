@@ -114,7 +114,8 @@ func (s Indices) encode() []byte {
 
 // decodeIndices reads what encode wrote.
 func decodeIndices(buf []byte) (Indices, error) {
-	var s Indices
+	const shortest = 2 // bytes of a range
+	s := Indices{ranges: slices.Grow([]Range(nil), len(buf)/shortest)}
 	next := uint64(0)
 	for len(buf) > 0 {
 		gap, n := binary.Uvarint(buf)
