@@ -140,6 +140,7 @@ func TestVectorOfTCP(t *testing.T) {
 	got := batch(t, Requests, second, other, vector(200, 10))
 	total := got[" total"]
 	assert.Equal(t, []int64{6, 4, 11, 14, 1}, []int64{total.OpenConnections, total.ClosedConnections, total.BytesIn, total.BytesOut, total.Hits})
+	assert.Empty(t, total.Identifier+total.HumanIdentifier, "the API's are not the total's")
 	api := got["apiid api1"]
 	assert.Equal(t, []int64{0, 0, 11, 14, 1}, []int64{api.OpenConnections, api.ClosedConnections, api.BytesIn, api.BytesOut, api.Hits})
 	assert.Equal(t, Span{10, 10, 10}, api.Latency, "a second of a TCP API has no latency")
