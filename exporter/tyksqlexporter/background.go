@@ -62,8 +62,13 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 
 // attempt bounds one use of the database as a write is bounded.
 func (e *sqlExporter) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
-	if e.config.Timeout.Timeout == 0 {
+	return boundedBy(ctx, e.config.Timeout.Timeout)
+}
+
+// boundedBy ends ctx after timeout, unless that is 0.
+func boundedBy(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, e.config.Timeout.Timeout)
+	return context.WithTimeout(ctx, timeout)
 }

@@ -32,8 +32,8 @@ type store interface {
 	// batch was stored, or it cannot be known whether the transaction went through,
 	// and the ledger tells the next attempt.
 	write(ctx context.Context, b *batch) error
-	// writeRollups stores the groups of the batch as write does records. It returns a
-	// rollup.OverlapError where some were stored in part.
+	// writeRollups stores the groups of the batch as write does records, but for those
+	// of pushes of which some were stored before in part.
 	writeRollups(ctx context.Context, b *rollupBatch) error
 	// ahead makes the tables that the day after now needs.
 	ahead(ctx context.Context, now time.Time) error
@@ -68,6 +68,8 @@ type sqlExporter struct {
 	store     store
 	health    sink.Health
 
+	rollupWrites groupCommit
+
 	stop    context.CancelFunc // ends the background work
 	working sync.WaitGroup
 }
@@ -85,6 +87,7 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	if e.store, err = newStore(config, set.Logger); err != nil {
 		return nil, err
 	}
+	e.rollupWrites = groupCommit{write: e.store.writeRollups, timeout: config.Timeout.Timeout, tables: e.rollups}
 	return e, nil
 }
 
@@ -145,6 +148,7 @@ func (e *sqlExporter) shutdown(context.Context) error {
 		e.stop()
 	}
 	e.working.Wait()
+	e.rollupWrites.close()
 	e.health.Stop()
 	return e.store.close()
 }

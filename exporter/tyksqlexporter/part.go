@@ -15,6 +15,7 @@ const (
 	stateApplied                    // the ledger says that it was stored before
 	stateNotTaken                   // the table does not hold records of its kind
 	stateRefused                    // it will never be stored
+	stateWithheld                   // its push is to come again in another cut
 )
 
 // part is what a push has for one table.

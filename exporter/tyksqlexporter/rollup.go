@@ -1,17 +1,12 @@
 package tyksqlexporter
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/collector/consumer/consumererror"
@@ -46,12 +41,14 @@ func newRollupTables(tables []table) rollupTables {
 
 func (t rollupTables) empty() bool { return len(t.families) == 0 && t.latency == nil }
 
-// rollupBatch is the groups of one push, and what becomes of each. The group is
-// what is stored as a whole, once.
+// rollupBatch is the groups of one push, or of several that are stored together, and
+// what becomes of each. The group is what is stored as a whole, once.
 type rollupBatch struct {
 	groups   []rollup.Group
+	pushes   []int // how many of the groups each push has
 	states   []entryState
-	reasons  []string // of the refused ones
+	reasons  []string           // of the refused ones
+	overlaps [][]rollup.Overlap // of each push: what was stored before in part
 	tables   rollupTables
 	sinks    []string // of the ledger
 	sinkOf   []int    // the groups' places in sinks
@@ -59,10 +56,17 @@ type rollupBatch struct {
 	names    []string // the groups' segments as the ledger has them
 }
 
-func newRollupBatch(groups []rollup.Group, tables rollupTables) *rollupBatch {
+func newRollupBatch(tables rollupTables, pushes ...[]rollup.Group) *rollupBatch {
+	groups := pushes[0]
+	if len(pushes) > 1 {
+		groups = slices.Concat(pushes...)
+	}
 	b := &rollupBatch{
 		groups: groups, tables: tables, states: make([]entryState, len(groups)), reasons: make([]string, len(groups)),
-		sinkOf: make([]int, len(groups)), names: make([]string, len(groups)),
+		sinkOf: make([]int, len(groups)), names: make([]string, len(groups)), overlaps: make([][]rollup.Overlap, len(pushes)),
+	}
+	for _, push := range pushes {
+		b.pushes = append(b.pushes, len(push))
 	}
 	sinks, segments := map[string]int{}, map[string]int{}
 	for i := range groups {
@@ -113,6 +117,7 @@ func (b *rollupBatch) sink(g *rollup.Group) string {
 
 // rewind forgets what an attempt to write found out, before the next one.
 func (b *rollupBatch) rewind() {
+	clear(b.overlaps)
 	for i := range b.groups {
 		b.states[i], b.reasons[i] = statePending, ""
 		switch {
@@ -130,38 +135,82 @@ func (b *rollupBatch) refuse(group int, reason sink.Reason, text string) {
 }
 
 // look marks the groups of which the ledger's rows, by sink, say that they are
-// applied. It fails where some are in part.
-func (b *rollupBatch) look(rows [][]span) error {
-	var overlaps []rollup.Overlap
-	for i := range b.groups {
-		if b.states[i] != statePending {
-			continue
-		}
-		g := &b.groups[i]
-		var mine []span
-		for _, row := range rows[b.sinkOf[i]] {
-			if row.segment == b.names[i] {
-				mine = append(mine, row)
+// applied, and those of pushes of which some are in part.
+func (b *rollupBatch) look(rows [][]span) {
+	first := 0
+	for push, n := range b.pushes {
+		for i := first; i < first+n; i++ {
+			if b.states[i] != statePending {
+				continue
+			}
+			switch how, known := b.meet(i, rows[b.sinkOf[i]]); how {
+			case rollup.Known:
+				b.states[i] = stateApplied
+			case rollup.Mixed:
+				g := &b.groups[i]
+				b.overlaps[push] = append(b.overlaps[push], rollup.Overlap{Family: g.Family, Segment: g.Segment, Applied: known})
+			case rollup.New:
 			}
 		}
-		if len(mine) == 0 {
-			continue
+		if len(b.overlaps[push]) > 0 {
+			b.withhold(first, n)
 		}
-		how, known := g.Meet(func(index int64) bool {
-			return slices.ContainsFunc(mine, func(s span) bool { return s.contains(index) })
-		})
-		switch how {
-		case rollup.Known:
-			b.states[i] = stateApplied
-		case rollup.Mixed:
-			overlaps = append(overlaps, rollup.Overlap{Family: g.Family, Segment: g.Segment, Applied: known})
-		case rollup.New:
+		first += n
+	}
+}
+
+// meet tells how much of a group is in rows of its sink.
+func (b *rollupBatch) meet(group int, rows []span) (rollup.Acquaintance, rollup.Indices) {
+	var mine []span
+	for _, row := range rows {
+		if row.segment == b.names[group] {
+			mine = append(mine, row)
 		}
 	}
-	if len(overlaps) > 0 {
-		return consumererror.NewPermanent(&rollup.OverlapError{Overlaps: overlaps})
+	if len(mine) == 0 {
+		return rollup.New, rollup.Indices{}
 	}
-	return nil
+	return b.groups[group].Meet(func(index int64) bool {
+		return slices.ContainsFunc(mine, func(s span) bool { return s.contains(index) })
+	})
+}
+
+// withhold has nothing written of the n groups from first on.
+func (b *rollupBatch) withhold(first, n int) {
+	for i := first; i < first+n; i++ {
+		if b.states[i] == statePending {
+			b.states[i] = stateWithheld
+		}
+	}
+}
+
+// overlapError is nil, or says that nothing of the push was stored, since some of it
+// was in part.
+func (b *rollupBatch) overlapError() error {
+	if len(b.overlaps[0]) == 0 {
+		return nil
+	}
+	return consumererror.NewPermanent(&rollup.OverlapError{Overlaps: b.overlaps[0]})
+}
+
+// share gives the batches of the single pushes what became of their groups.
+func (b *rollupBatch) share(pushes []*rollupBatch) {
+	first := 0
+	for push, to := range pushes {
+		n := copy(to.states, b.states[first:])
+		copy(to.reasons, b.reasons[first:])
+		to.overlaps[0] = b.overlaps[push]
+		first += n
+	}
+}
+
+// rollups is the number of all groups' rollups.
+func (b *rollupBatch) rollups() int {
+	n := 0
+	for i := range b.groups {
+		n += len(b.groups[i].Rollups)
+	}
+	return n
 }
 
 // pending lists the groups that are to be written.
@@ -198,113 +247,6 @@ func (b *rollupBatch) ledger() []ledgerEntry {
 	return entries
 }
 
-// rollupPortion is what a batch has for one table.
-type rollupPortion struct {
-	shard
-
-	rows []*rollupRow // sorted by id, so that no two transactions wait crosswise
-}
-
-// portions gives the rows of groups, by table in the order of the configuration and
-// by day.
-func (b *rollupBatch) portions(groups []int, c calendar) []rollupPortion {
-	rows := map[shard]map[string]*rollupRow{}
-	put := func(to table, at time.Time, row *rollupRow) {
-		of := shard{table: to}
-		if c.sharded {
-			of.day = c.day(at)
-		}
-		if rows[of] == nil {
-			rows[of] = map[string]*rollupRow{}
-		}
-		if have := rows[of][row.id]; have != nil {
-			have.add(row)
-			return
-		}
-		rows[of][row.id] = row
-	}
-	for _, i := range groups {
-		g := &b.groups[i]
-		for j := range g.Rollups {
-			r := &g.Rollups[j]
-			if to, ok := b.tables.families[g.Family]; ok {
-				put(to, g.Bucket, newRollupRow(g, r))
-			}
-			if b.tables.latency != nil && r.Counter.Latencies != nil {
-				for bin, hits := range r.Counter.Latencies.Bins() {
-					put(*b.tables.latency, g.Bucket, newLatencyRow(g, r, bin, hits))
-				}
-			}
-		}
-	}
-	portions := make([]rollupPortion, 0, len(rows))
-	for of, byID := range rows {
-		p := rollupPortion{shard: of, rows: make([]*rollupRow, 0, len(byID))}
-		for _, row := range byID {
-			p.rows = append(p.rows, row)
-		}
-		slices.SortFunc(p.rows, func(x, y *rollupRow) int { return strings.Compare(x.id, y.id) })
-		portions = append(portions, p)
-	}
-	slices.SortFunc(portions, func(x, y rollupPortion) int {
-		return cmp.Or(strings.Compare(x.name, y.name), strings.Compare(x.day, y.day))
-	})
-	return portions
-}
-
-// maxRowID is the longest id, in bytes, that fits an index of any database. What a
-// database takes beyond depends on how far it compresses, so that it is asked.
-const maxRowID = 760
-
-// newRollupRow gives a row as Tyk Pump forms it.
-func newRollupRow(g *rollup.Group, r *rollup.Rollup) *rollupRow {
-	row := &rollupRow{
-		family: g.Family, org: cleanText(g.Org), api: cleanText(g.API), bucket: g.Bucket.Unix(), dimension: r.Dimension,
-		value: cleanText(r.FlatValue()), counter: r.Counter,
-	}
-	row.id = hex.EncodeToString([]byte(row.name() + row.value))
-	return row
-}
-
-// name is the beginning of what a row's id is the hex form of, byte for byte that of
-// Tyk Pump; the value follows (contract: aggregates, sections 3.3 and 4.5).
-func (r *rollupRow) name() string {
-	owner := r.org
-	if r.family != rollup.Requests {
-		owner = r.api
-	}
-	return strconv.FormatInt(r.bucket, 10) + owner + r.dimension.String()
-}
-
-// long tells whether an index may refuse the row.
-func (r *rollupRow) long() bool { return len(r.id) > maxRowID }
-
-// shortened is the row with a value that is cut and ends with its hash, so that it
-// stays one of its own.
-func (r *rollupRow) shortened() *rollupRow {
-	const hashLength = 17
-	cut := maxRowID/2 - len(r.name()) - hashLength
-	if cut < 0 || cut >= len(r.value) {
-		return r
-	}
-	for cut > 0 && !utf8.RuneStart(r.value[cut]) {
-		cut--
-	}
-	short := *r
-	short.value = r.value[:cut] + fmt.Sprintf("~%016x", xxhash.Sum64String(r.value))
-	short.id = hex.EncodeToString([]byte(short.name() + short.value))
-	return &short
-}
-
-func newLatencyRow(g *rollup.Group, r *rollup.Rollup, bin int, hits int64) *rollupRow {
-	row := newRollupRow(g, r)
-	row.bin = bin
-	row.counter = rollup.Counter{Hits: hits}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %q %q %d %q %d", row.family, row.bucket, row.org, row.api, row.dimension, row.value, bin))
-	row.id = hex.EncodeToString(sum[:16])
-	return row
-}
-
 // refusedError is nil, or names the records of the refused groups to the receiver.
 func (b *rollupBatch) refusedError(destination string) error {
 	refused := &analytics.RefusedError{}
@@ -327,19 +269,19 @@ func (b *rollupBatch) describe() string {
 
 // pushRollups stores groups, each once.
 func (e *sqlExporter) pushRollups(ctx context.Context, groups []rollup.Group) error {
-	b := newRollupBatch(groups, e.rollups)
+	b := newRollupBatch(e.rollups, groups)
 	if len(b.pending()) > 0 {
 		began := time.Now()
-		err := e.store.writeRollups(ctx, b)
+		err := e.rollupWrites.store(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
-		if _, overlap := errors.AsType[*rollup.OverlapError](err); overlap {
-			return err // which says nothing about the database
-		}
-		if !errors.Is(err, errRaced) {
+		if !errors.Is(err, errRaced) { // which says nothing about the database
 			e.health.Report(err)
 		}
 		if err != nil {
 			return fmt.Errorf("store %s in %s: %w", b.describe(), tableNamesOf(e.tables), err)
+		}
+		if err := b.overlapError(); err != nil {
+			return err
 		}
 	}
 	e.telemetry.countRollups(ctx, b)

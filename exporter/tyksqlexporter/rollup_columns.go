@@ -36,21 +36,6 @@ type rollupColumn struct {
 	instant  func(*rollupRow) time.Time
 }
 
-// rollupRow is one row of a table of rollups, or what a push adds to it.
-type rollupRow struct {
-	id        string
-	family    rollup.Family
-	org, api  string
-	bucket    int64 // Unix seconds
-	dimension rollup.Dimension
-	value     string
-	bin       int // of a latency
-	counter   rollup.Counter
-}
-
-// add adds what another row of the same id has.
-func (r *rollupRow) add(o *rollupRow) { r.counter.Add(&o.counter, r.dimension) }
-
 func (r *rollupRow) mean(sum int64) float64 {
 	if r.counter.Hits == 0 {
 		return 0
@@ -78,14 +63,14 @@ func rollupInteger(name string, how merging, get func(*rollupRow) int64) rollupC
 }
 
 func rollupMean(name, sum string, get func(*rollup.Counter) int64) rollupColumn {
-	return rollupColumn{name: name, class: classFloat, merging: meanOfSums, sum: sum, float: func(r *rollupRow) float64 { return r.mean(get(&r.counter)) }}
+	return rollupColumn{name: name, class: classFloat, merging: meanOfSums, sum: sum, float: func(r *rollupRow) float64 { return r.mean(get(r.counter)) }}
 }
 
 // counterColumns are those of Tyk's aggregate tables from counter_hits on (contract:
 // aggregates, section 3.2).
 func counterColumns() []rollupColumn {
 	count := func(name string, how merging, get func(*rollup.Counter) int64) rollupColumn {
-		return rollupInteger("counter_"+name, how, func(r *rollupRow) int64 { return get(&r.counter) })
+		return rollupInteger("counter_"+name, how, func(r *rollupRow) int64 { return get(r.counter) })
 	}
 	requestTime := func(c *rollup.Counter) int64 { return c.RequestTime }
 	latency := func(c *rollup.Counter) int64 { return c.Latency.Total }

@@ -30,6 +30,8 @@ var rollupTests = map[string]func(*testing.T, newTarget){
 	"rollups are applied once in any cut":                    testRollupsOnce,
 	"rollups are cut anew through a queue too":               testRollupsThroughQueue,
 	"rollups of many writers all count":                      testRollupsWriters,
+	"rollups that wait are stored together":                  testRollupsTogether,
+	"rollups stored together do not spoil each other":        testRollupsTogetherApart,
 	"rollups of other settings are others":                   testRollupsOfOtherSettings,
 	"a group of rollups that is refused is named":            testRollupsRefused,
 	"rollups without their table are refused":                testRollupsNotEnabled,

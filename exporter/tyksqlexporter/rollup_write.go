@@ -49,7 +49,8 @@ func (t *rollupTransaction) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("begin and read %s: %w", ledgerTable, err)
 	}
-	return t.batch.look(rows)
+	t.batch.look(rows)
+	return nil
 }
 
 // addAll adds the rows of groups, those of a table with one statement.

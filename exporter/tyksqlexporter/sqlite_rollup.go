@@ -83,13 +83,9 @@ func (s *sqliteStore) applyRollups(ctx context.Context, conn *sql.Conn, tables m
 			rows[i] = append(rows[i], found...)
 		}
 	}
-	if err := b.look(rows); err != nil {
+	b.look(rows)
+	if err := s.addGroups(ctx, conn, tables, b); err != nil {
 		return err
-	}
-	for _, i := range b.pending() {
-		if err := s.addGroup(ctx, conn, tables, b, i); err != nil {
-			return err
-		}
 	}
 	for _, entry := range b.ledger() {
 		for _, row := range entry.spans {
@@ -101,28 +97,58 @@ func (s *sqliteStore) applyRollups(ctx context.Context, conn *sql.Conn, tables m
 	return nil
 }
 
-// addGroup adds the rows of a group, or refuses it where SQLite refuses one of them.
-func (s *sqliteStore) addGroup(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, b *rollupBatch, group int) error {
+// addGroups adds the rows of all groups at once, or each by itself where SQLite
+// refuses one of them.
+func (s *sqliteStore) addGroups(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, b *rollupBatch) error {
+	pending := b.pending()
+	err := s.within(ctx, conn, func() error { return s.addRows(ctx, conn, tables, b, pending) })
+	if action, _ := classifySQLite(err); err == nil || action != actionRefuse {
+		return err
+	}
+	for _, i := range pending {
+		err := s.within(ctx, conn, func() error { return s.addRows(ctx, conn, tables, b, []int{i}) })
+		action, reason := classifySQLite(err)
+		switch {
+		case err == nil:
+		case action == actionRefuse:
+			b.refuse(i, reason, err.Error())
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// within undoes what do did where SQLite refuses it.
+func (*sqliteStore) within(ctx context.Context, conn *sql.Conn, do func() error) error {
 	if err := execEach(ctx, conn, "savepoint piece"); err != nil {
 		return err
 	}
-	for _, p := range b.portions([]int{group}, s.calendar) {
+	err := do()
+	if action, _ := classifySQLite(err); err != nil && action == actionRefuse {
+		if undo := execEach(ctx, conn, "rollback to piece", "release piece"); undo != nil {
+			return undo
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return execEach(ctx, conn, "release piece")
+}
+
+// addRows adds the rows of groups.
+func (s *sqliteStore) addRows(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, b *rollupBatch, groups []int) error {
+	for _, p := range b.portions(groups, s.calendar) {
 		t, err := s.shard(ctx, conn, tables, p.shard)
 		if err != nil {
 			return err
 		}
-		err = t.add(ctx, conn, p.rows)
-		if err == nil {
-			continue
-		}
-		action, reason := classifySQLite(err)
-		if action != actionRefuse {
+		if err := t.add(ctx, conn, p.rows); err != nil {
 			return err
 		}
-		b.refuse(group, reason, err.Error())
-		return execEach(ctx, conn, "rollback to piece", "release piece")
 	}
-	return execEach(ctx, conn, "release piece")
+	return nil
 }
 
 // add adds rows with one prepared statement.

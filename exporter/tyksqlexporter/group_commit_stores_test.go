@@ -1,0 +1,163 @@
+package tyksqlexporter
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+)
+
+// held is an exporter whose first transaction of rollups waits for a word.
+type held struct {
+	consumer.Logs
+
+	e       *sqlExporter
+	release func()
+	pushing sync.WaitGroup
+}
+
+// hold starts an exporter and pushes something that waits with its transaction.
+func hold(t *testing.T, d target, first plog.Logs) *held {
+	t.Helper()
+	h := &held{e: newTestExporter(t, d.config)}
+	require.NoError(t, h.e.start(t.Context(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, h.e.shutdown(context.Background())) })
+	var err error
+	h.Logs, err = consumer.NewLogs(h.e.push)
+	require.NoError(t, err)
+	write, entered, released := h.e.rollupWrites.write, make(chan struct{}, 1), make(chan struct{})
+	h.release = sync.OnceFunc(func() { close(released) })
+	t.Cleanup(h.release)
+	h.e.rollupWrites.write = func(ctx context.Context, b *rollupBatch) error {
+		select {
+		case entered <- struct{}{}:
+			<-released
+		default:
+		}
+		return write(ctx, b)
+	}
+	h.pushing.Go(func() { assert.NoError(t, rolledUp(t, h, aggregator(t, nil), first)) })
+	require.Eventually(t, func() bool { return len(entered) == 1 }, time.Minute, time.Millisecond)
+	return h
+}
+
+// push pushes while the first transaction waits, and gives the answer to answer.
+func (h *held) push(t *testing.T, logs plog.Logs, answer func(error)) {
+	t.Helper()
+	groups, _ := aggregator(t, nil).Aggregate(logs, nil)
+	rollups := plog.NewLogs()
+	rollup.AppendLogs(rollups, "", groups)
+	h.e.rollupWrites.mu.Lock()
+	waiting := len(h.e.rollupWrites.waiting)
+	h.e.rollupWrites.mu.Unlock()
+	h.pushing.Go(func() { answer(h.ConsumeLogs(t.Context(), rollups)) })
+	h.e.rollupWrites.awaitWaiting(t, waiting+1)
+}
+
+// end lets everything through.
+func (h *held) end() {
+	h.release()
+	h.pushing.Wait()
+}
+
+// Pushes that wait for the database are one transaction: neighbours of one segment
+// are then one row of the ledger.
+func testRollupsTogether(t *testing.T, fresh newTarget) {
+	d := onlyRollups(fresh(t))
+	const pushes, size = 8, 50
+	h := hold(t, d, hits("seg", 0, size-1))
+	for i := 1; i < pushes; i++ {
+		h.push(t, hits("seg", i*size, i*size+size-1), func(err error) { assert.NoError(t, err) })
+	}
+	h.end()
+	assert.Equal(t, []string{fmt.Sprintf("%d-%d", 0, size-1), fmt.Sprintf("%d-%d", size, pushes*size-1)},
+		d.texts(t, "select first_index || '-' || last_index from otelcol_tyk_ledger order by first_index"))
+	assertHits(t, d, pushes*size)
+	assert.Zero(t, d.number(t, "select count(*) from (select id from tyk_aggregated group by id having count(*) > 1) as doubled"))
+
+	alone := onlyRollups(fresh(t)) // the same, one after the other
+	e := alone.start(t)
+	for i := range pushes {
+		require.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", i*size, i*size+size-1)))
+	}
+	assert.Equal(t, rollupRows(t, alone, aggregatedLayout, "tyk_aggregated"), rollupRows(t, d, aggregatedLayout, "tyk_aggregated"))
+}
+
+// assertHits checks what is stored of the hits from 0 on.
+func assertHits(t *testing.T, d target, n int64) {
+	t.Helper()
+	assert.Equal(t, n, totalHits(t, d))
+	assert.Equal(t, n, d.number(t, "select sum(counter_hits) from tyk_aggregated where dimension = 'apikeys'"))
+	assert.Equal(t, n/4, d.number(t, "select sum(code_500) from tyk_aggregated where dimension = 'apiid'"))
+	assert.Equal(t, n*(n-1)/2, d.number(t, "select sum(counter_total_latency) from tyk_aggregated where dimension = 'apiid'"))
+}
+
+// What one push of a transaction has against it does not concern the others.
+func testRollupsTogetherApart(t *testing.T, fresh newTarget) {
+	d := onlyRollups(fresh(t))
+	e := d.start(t)
+	refuseColumn(t, d, "tyk_aggregated", "org_id", "bad")
+	require.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", 40, 44)))
+	h := hold(t, d, hits("seg", 0, 9))
+	stored := func(err error) { assert.NoError(t, err) }
+	h.push(t, hits("seg", 10, 19), stored)
+	bad := aHit(20)
+	bad.OrgID = "bad"
+	h.push(t, logsOf("seg", 20, bad, bad), func(err error) { assert.Len(t, refusedOf(t, err), 2) })
+	h.push(t, hits("seg", 10, 19), stored) // again
+	h.push(t, hits("seg", 40, 44), stored) // again
+	h.push(t, hits("seg", 30, 49), func(err error) {
+		overlap, ok := asOverlap(err)
+		if assert.True(t, ok, err) {
+			assert.Equal(t, []rollup.Range{{First: 40, Last: 44}}, overlap.Overlaps[0].Applied.Ranges())
+		}
+	})
+	h.push(t, hits("seg", 60, 69), stored)
+	h.end()
+	assert.EqualValues(t, 35, totalHits(t, d))
+	require.NoError(t, rolledUp(t, h, aggregator(t, nil), hits("seg", 30, 49)))
+	assert.EqualValues(t, 50, totalHits(t, d))
+}
+
+// Rollups are pushed by several at once while the server is stopped, crashes and
+// comes back.
+func TestOutagesLoseAndDoubleNoRollups(t *testing.T) { onEachServer(t, testRollupOutages) }
+
+func testRollupOutages(t *testing.T, server databasePeer, fresh newTarget) {
+	d := withDefaults(onlyRollups(fresh(t)))
+	e := d.start(t)
+	const workers, chunks, size, outages = 6, 30, 20, 3
+	var wg sync.WaitGroup
+	stored := make(chan struct{}, workers*chunks)
+	for worker := range workers {
+		a := aggregator(t, nil)
+		wg.Go(func() {
+			for chunk := range chunks {
+				first := (worker*chunks + chunk) * size
+				if assert.NoError(t, rolledUp(t, e, a, hits("seg", first, first+size-1))) {
+					stored <- struct{}{}
+				}
+			}
+		})
+	}
+	for outage := range outages {
+		require.Eventually(t, func() bool { return len(stored) > (outage+1)*workers*chunks/(outages+2) }, time.Minute, time.Millisecond)
+		if outage%2 == 0 {
+			server.Kill()
+		} else {
+			require.NoError(t, server.Stop(t.Context()))
+		}
+		require.NoError(t, server.Start(t.Context()))
+	}
+	wg.Wait()
+	assertHits(t, d, workers*chunks*size)
+}
