@@ -41,6 +41,9 @@ func TestPgBouncer(t *testing.T) {
 			tests := map[string]func(*testing.T, newTarget){
 				"writers at once store each record once": testPooledWriters,
 				"rows are those of Tyk Pump":             func(t *testing.T, fresh newTarget) { testGoldenRows(t, fresh, "msgpack") },
+				"rollups of an hour are Tyk Pump's":      testRollupsByHour,
+				"long and dirty rollups are stored":      testRollupsLongValues,
+				"rollups that wait are stored together":  testRollupsTogether,
 			}
 			if pooling == peers.TransactionPooling && !simple {
 				maps.Copy(tests, exactlyOnceTests)

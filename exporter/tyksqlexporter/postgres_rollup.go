@@ -2,15 +2,10 @@ package tyksqlexporter
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
-
-// rollupTypes are the types in which the columns' values travel. Numbers with
-// decimals and times travel as text, which keeps all their digits.
-var rollupTypes = map[class]string{classText: "text", classJSON: "text", classInteger: "bigint", classFloat: "numeric", classTime: "timestamptz"}
 
 // postgresRank is rollup.Counter.MinRank of a row.
 func postgresRank(row string) string {
@@ -18,41 +13,43 @@ func postgresRank(row string) string {
 		row + ".counter_hits > " + row + ".counter_error end then 2 else 1 end"
 }
 
-// postgresAdd is the statement that adds rows to a table, and its arguments: each
-// column is one array in its text form, which costs least to write. A code that no
-// row has, as most, is neither sent nor changed. The statement is
-// planned anew each time anyway, since it has no name.
-func postgresAdd(quoted string, columns []rollupColumn, rows []*rollupRow) (string, []any) {
-	names, values, changes := make([]string, len(columns)), make([]string, len(columns)), []string{}
-	var arrays, sent []string
-	var arguments []any
-	used := usedCodes(rows)
-	var buf []byte
+// postgresAdd writes the statement that adds rows to a table, whose arguments it adds
+// to a. Each column is one array, or one value where all rows have the same. Counts
+// that no row has, as most codes, are neither sent nor changed. The statement is
+// planned anew each time anyway, since it has no name. Arrays are unnested in the list
+// of a select, which unlike a function in from keeps no row in between.
+func postgresAdd(quoted string, columns []rollupColumn, rows []*rollupRow, a *postgresArguments) string {
+	names, values, changes, arrays := make([]string, len(columns)), make(map[string]string, len(columns)), []string{}, []string{}
 	for i := range columns {
 		c := &columns[i]
 		names[i] = pgx.Identifier{c.name}.Sanitize()
 		switch {
 		case c.constant != "":
-			values[i] = "'" + c.constant + "'"
+			values[names[i]] = "'" + c.constant + "'"
 			continue
 		case c.merging == meanOfSums:
-			values[i] = postgresMean("u."+pgx.Identifier{c.sum}.Sanitize(), "u.counter_hits")
-		case c.code > 0 && !used[c.code-1]:
-			values[i] = "0"
+		case c.missing(rows):
+			values[names[i]] = "0"
 			continue
+		case i > 0 && c.same(rows):
+			values[names[i]] = a.value(c, rows[0])
 		default:
-			buf = appendArray(buf[:0], c, rows)
-			arguments = append(arguments, string(buf))
-			arrays = append(arrays, "$"+strconv.Itoa(len(arguments))+"::text::"+rollupTypes[c.class]+"[]")
-			sent, values[i] = append(sent, names[i]), "u."+names[i]
+			arrays = append(arrays, "unnest("+a.array(c, rows)+") as "+names[i])
+			values[names[i]] = "u." + names[i]
 		}
 		if c.changes() {
 			changes = append(changes, names[i]+" = "+postgresChange(c, names[i]))
 		}
 	}
-	return "insert into " + quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(values, ", ") +
-		"\nfrom unnest(" + strings.Join(arrays, ", ") + ") as u (" + strings.Join(sent, ", ") +
-		")\non conflict (id) do update set " + strings.Join(changes, ", "), arguments
+	list := make([]string, len(columns))
+	for i := range columns {
+		if c := &columns[i]; c.merging == meanOfSums {
+			values[names[i]] = postgresMean(values[pgx.Identifier{c.sum}.Sanitize()], values[pgx.Identifier{"counter_hits"}.Sanitize()])
+		}
+		list[i] = values[names[i]]
+	}
+	return "insert into " + quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(list, ", ") +
+		"\nfrom (select " + strings.Join(arrays, ", ") + ") as u\non conflict (id) do update set " + strings.Join(changes, ", ")
 }
 
 // postgresMean divides decimals, whose quotient is the same however a sum came about.
@@ -90,40 +87,7 @@ func (s *postgresSession) add(ctx context.Context, p rollupPortion) error {
 	if len(p.rows) == 0 {
 		return nil
 	}
-	statement, arguments := postgresAdd(t.quoted, p.layout.rollups, p.rows)
-	_, err := s.conn().Exec(ctx, statement, arguments...)
-	return err
-}
-
-// appendArray writes the values of a column in the text form of an array.
-func appendArray(buf []byte, c *rollupColumn, rows []*rollupRow) []byte {
-	buf = append(buf, '{')
-	for i, row := range rows {
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		switch c.class {
-		case classInteger:
-			buf = strconv.AppendInt(buf, c.integer(row), 10)
-		case classFloat:
-			buf = strconv.AppendFloat(buf, c.float(row), 'f', -1, 64)
-		case classTime:
-			buf = appendQuoted(buf, storedTime(c.instant(row)))
-		default:
-			buf = appendQuoted(buf, c.text(row))
-		}
-	}
-	return append(buf, '}')
-}
-
-// appendQuoted writes an element of an array.
-func appendQuoted(buf []byte, text string) []byte {
-	buf = append(buf, '"')
-	for i := range len(text) {
-		if text[i] == '"' || text[i] == '\\' {
-			buf = append(buf, '\\')
-		}
-		buf = append(buf, text[i])
-	}
-	return append(buf, '"')
+	a := takeArguments(s.conn().Config().DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol)
+	defer a.release()
+	return a.exec(ctx, s.conn(), postgresAdd(t.quoted, p.layout.rollups, p.rows, a))
 }

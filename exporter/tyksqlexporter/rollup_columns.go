@@ -29,7 +29,6 @@ type rollupColumn struct {
 	merging  merging
 	sum      string // the column of which a mean is
 	constant string // of all rows; empty where there is none
-	code     int    // counts this one of uptimeCodes, from 1; 0 counts none
 	text     func(*rollupRow) string
 	integer  func(*rollupRow) int64
 	float    func(*rollupRow) float64
@@ -110,7 +109,6 @@ func codeColumns() []rollupColumn {
 	columns := make([]rollupColumn, len(uptimeCodes))
 	for at, code := range uptimeCodes {
 		columns[at] = rollupInteger("code_"+code, addUp, func(r *rollupRow) int64 { return r.codeCounts(at) })
-		columns[at].code = at + 1
 	}
 	return columns
 }
@@ -158,17 +156,26 @@ func newRollupLayout(key string, columns []rollupColumn) *layout {
 // changes tells whether a row that is there gets another value.
 func (c *rollupColumn) changes() bool { return c.merging != keepFirst }
 
-// usedCodes tells which of uptimeCodes some row counts.
-func usedCodes(rows []*rollupRow) []bool {
-	used := make([]bool, len(uptimeCodes))
-	for _, row := range rows {
-		for _, code := range row.counter.Codes {
-			if at := codeColumn(code.Code); at >= 0 {
-				used[at] = true
-			}
+// missing tells whether the column counts something that no row has.
+func (c *rollupColumn) missing(rows []*rollupRow) bool {
+	return c.merging == addUp && c.class == classInteger && !slices.ContainsFunc(rows, func(r *rollupRow) bool { return c.integer(r) != 0 })
+}
+
+// same tells whether all rows have the same value.
+func (c *rollupColumn) same(rows []*rollupRow) bool {
+	first := rows[0]
+	return !slices.ContainsFunc(rows[1:], func(r *rollupRow) bool {
+		switch c.class {
+		case classInteger:
+			return c.integer(r) != c.integer(first)
+		case classFloat:
+			return c.float(r) != c.float(first)
+		case classTime:
+			return !c.instant(r).Equal(c.instant(first))
+		default:
+			return c.text(r) != c.text(first)
 		}
-	}
-	return used
+	})
 }
 
 // decimal is a number in the shortest form that is exactly it.

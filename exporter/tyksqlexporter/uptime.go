@@ -237,12 +237,15 @@ func (c *uptimeCounter) lastCheck() string { return storedTime(c.last) }
 
 // storedTime is an instant as databases read and SQLite sorts it, or the nearest
 // that they have.
-func storedTime(at time.Time) string {
+func storedTime(at time.Time) string { return withinChecks(at).UTC().Format(sqliteTimeForm) }
+
+// withinChecks is the instant, or the nearest that databases have.
+func withinChecks(at time.Time) time.Time {
 	switch {
 	case at.Before(earliestCheck):
-		at = earliestCheck
+		return earliestCheck
 	case at.After(latestCheck):
-		at = latestCheck
+		return latestCheck
 	}
-	return at.UTC().Format(sqliteTimeForm)
+	return at
 }
