@@ -87,6 +87,31 @@ func appendSpans(spans []span, segment string, indices []int64) []span {
 	return spans
 }
 
+// rising gives the indices in rising order, each once, in the memory of list. Those of
+// several groups come as rising runs that interleave, which sets sort faster.
+func rising(list []int64) []int64 {
+	if len(list) == 0 {
+		return list
+	}
+	const word = 64
+	first, last := slices.Min(list), slices.Max(list)
+	if (last-first)/word >= int64(len(list)) {
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	set := make([]uint64, (last-first)/word+1)
+	for _, index := range list {
+		set[(index-first)/word] |= 1 << ((index - first) % word)
+	}
+	list = list[:0]
+	for at, left := range set {
+		for ; left != 0; left &= left - 1 {
+			list = append(list, first+int64(at*word+bits.TrailingZeros64(left)))
+		}
+	}
+	return list
+}
+
 // sortSpans orders rows as the primary key does, so that transactions which
 // insert the same ones meet at the first and none waits crosswise.
 func sortSpans(spans []span) {

@@ -80,3 +80,14 @@ func TestLockKeysAreFewSortedAndTheSameEverywhere(t *testing.T) {
 	assert.NotEqual(t, lockKey("one", "segment"), lockKey("other", "segment"))
 	assert.EqualValues(t, -3804687384303204444, lockKey("tyk_analytics", "segment"), "processes of other versions must lock the same")
 }
+
+func TestIndicesRise(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		greatest := rapid.SampledFrom([]int64{3, 200, 5000, 1 << 62}).Draw(t, "greatest")
+		list := rapid.SliceOf(rapid.Int64Range(0, greatest)).Draw(t, "list")
+		want := slices.Clone(list)
+		slices.Sort(want)
+		assert.Equal(t, slices.Compact(want), rising(list))
+	})
+}

@@ -236,8 +236,7 @@ func (b *rollupBatch) ledger() []ledgerEntry {
 		}
 		var spans []span
 		for name, list := range indices {
-			slices.Sort(list)
-			spans = appendSpans(spans, name, slices.Compact(list))
+			spans = appendSpans(spans, name, rising(list))
 		}
 		if len(spans) > 0 {
 			sortSpans(spans)
