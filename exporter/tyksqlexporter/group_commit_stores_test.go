@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
 
@@ -160,4 +161,36 @@ func testRollupOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	}
 	wg.Wait()
 	assertHits(t, d, workers*chunks*size)
+}
+
+// Rollups wait for a lock that another session holds, attempt after attempt, and no
+// transaction stays behind that nobody waits for.
+func testPostgresRollupsLocked(t *testing.T, server *peers.Postgres) {
+	d := withDefaults(onlyRollups(postgresTarget(server)(t)))
+	d.config.Timeout.Timeout = 150 * time.Millisecond
+	e := d.start(t)
+	tx, err := d.db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(t.Context(), "lock table tyk_aggregated in access exclusive mode")
+	require.NoError(t, err)
+	leaving, leave := context.WithCancel(t.Context())
+	groups, _ := aggregator(t, nil).Aggregate(hits("seg", 40, 49), nil)
+	left := plog.NewLogs()
+	rollup.AppendLogs(left, "", groups)
+	gone := make(chan error, 1)
+	go func() { gone <- e.ConsumeLogs(leaving, left) }()
+	var pushing sync.WaitGroup
+	for i := range 4 {
+		pushing.Go(func() { assert.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", i*10, i*10+9))) })
+	}
+	waiting := `select count(*) from pg_stat_activity
+		where application_name = 'otelcol-tyk' and datname = current_database() and wait_event_type = 'Lock'`
+	require.Eventually(t, func() bool { return d.number(t, waiting) > 0 }, time.Minute, time.Millisecond)
+	leave()
+	require.ErrorIs(t, <-gone, context.Canceled)
+	assert.LessOrEqual(t, d.number(t, waiting), int64(2), "attempts that ended leave no session behind that waits for the lock")
+	require.NoError(t, tx.Commit())
+	pushing.Wait()
+	require.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", 40, 49)))
+	assertHits(t, d, 50)
 }

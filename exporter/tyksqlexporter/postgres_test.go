@@ -34,6 +34,7 @@ func TestPostgres(t *testing.T) {
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
 		"a locked table is waited for":                        testPostgresLocked,
+		"a locked table is waited for by rollups too":         testPostgresRollupsLocked,
 		"a serialization failure is one more attempt":         testPostgresSerializationFailure,
 		"what came before a failure is not done again":        testPostgresFailureBetweenTransactions,
 		"serializable by default makes no difference":         testPostgresSerializableByDefault,
