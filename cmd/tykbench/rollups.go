@@ -20,15 +20,15 @@ type rollups struct {
 	everyPath bool // counts for itself, not only those of tracked endpoints
 }
 
-// pipeline makes big chunks: the more records a chunk has, the fewer rows for each, and
-// writes of the same rows go one after the other anyway.
+// pipeline makes big chunks: the more records a chunk has, the fewer rows for each. Of
+// three in flight, two may wait for the database, which stores them together then.
 func (r rollups) pipeline() pipeline {
 	aggregate := "tykaggregate"
 	if r.everyPath {
 		aggregate = "tykaggregate/paths"
 	}
 	return pipeline{
-		signal: "logs", receiver: "chunk_size: 5000, max_in_flight: 2, requests: {ignore_fields: [" + uncounted + "]}", processors: "tykfilter, " + aggregate, exporter: "tyksql",
+		signal: "logs", receiver: "chunk_size: 5000, max_in_flight: 3, requests: {ignore_fields: [" + uncounted + "]}", processors: "tykfilter, " + aggregate, exporter: "tyksql",
 		config: fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
 			"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database),
 	}
@@ -119,8 +119,8 @@ func newRollupsJob(o options, everyPath bool, key, title, about string) job {
 			p, err := r.openPostgres(ctx)
 			return rollups{p, everyPath}, err
 		},
-		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, its `max_in_flight` 2, " +
-			"since bigger chunks have fewer rows for each record; its `requests::ignore_fields` names what rollups count nothing of. The sum of all totals' hits is compared with the records pushed. " + about,
+		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, its `max_in_flight` 3, " +
+			"since bigger chunks have fewer rows for each record, and those that wait are stored together; its `requests::ignore_fields` names what rollups count nothing of. The sum of all totals' hits is compared with the records pushed. " + about,
 		after: func(ctx context.Context, to destination) (string, error) { return to.(rollups).shape(ctx) },
 		judge: func(j *storeJob) []row {
 			return []row{

@@ -57,7 +57,7 @@ func (s *sqlite) check(ctx context.Context, rows int64) error {
 
 // insertedAtOnce is how many rows one transaction of bulk inserts, as many as are in a
 // delivery of the receiver.
-const insertedAtOnce = 2500
+const insertedAtOnce = 4000
 
 // bulk inserts rows from memory with one prepared statement a row.
 func (s *sqlite) bulk(ctx context.Context) (float64, error) {
