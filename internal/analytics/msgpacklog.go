@@ -51,10 +51,10 @@ const (
 // mostAttributes is more than the attributes of nearly every record.
 const mostAttributes = 48
 
-// Abridging is what becomes of log records without some of the fields. Their texts are
-// copied, so that the entries with all the rest need not stay.
-type Abridging struct {
-	// Ignored are the fields that are left out.
+// Detaching makes log records that share nothing with their entries, whose texts are
+// copied, so that the entries need not stay.
+type Detaching struct {
+	// Ignored are fields that are left out; often none.
 	Ignored FieldSet
 	// Texts is where the copies lie.
 	Texts Texts
@@ -78,12 +78,13 @@ type msgpackLog struct {
 }
 
 // AppendMsgpackLog appends to list the log record that DecodeMsgpack and ToLogIn would
-// make of entry, whole or, if less is not nil, as Clear and Detach would leave it. It is
+// make of entry, whole or, if apart is not nil, as Clear and Detach would leave it. It is
 // false, with nothing appended, for an entry that they must read: one that is no record,
 // or not the way gateways write it, and all where s is nil.
 //
-// A whole log record shares memory with entry, which must not change afterwards.
-func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid string, less *Abridging) (lr plog.LogRecord, ok bool) {
+// Where apart is nil, the log record shares memory with entry, which must not change
+// afterwards.
+func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid string, apart *Detaching) (lr plog.LogRecord, ok bool) {
 	if s == nil {
 		return plog.LogRecord{}, false
 	}
@@ -93,8 +94,8 @@ func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid 
 	}
 	d.to.Builder = s.Map(mostAttributes)
 	d.to.str(AttrUID, uid)
-	if less != nil {
-		d.ignored, d.to.texts = less.Ignored, &less.Texts
+	if apart != nil {
+		d.ignored, d.to.texts = apart.Ignored, &apart.Texts
 	}
 	d.request()
 	d.rest()

@@ -96,7 +96,7 @@ func TestMsgpackLogsWithoutFields(t *testing.T) {
 		less.ToLog(want, "s-1")
 
 		room, list := slab.New(100), plog.NewLogRecordSlice()
-		abridging := Abridging{Ignored: ignored}
+		abridging := Detaching{Ignored: ignored}
 		for range 2 { // the second finds its names in the slab
 			got, ok := AppendMsgpackLog(room, list, entry, "s-1", &abridging)
 			require.True(t, ok || !allASCII(r.Geo.CityNames))

@@ -24,8 +24,8 @@ type undecodable struct {
 
 // decode makes log records of a batch, unless they are not wanted: one ResourceLogs
 // a chunk, so that what belongs to one segment stays together. The attributes share
-// the entries' memory, which nobody changes, unless fields are ignored: then they have
-// their own. A tally, if there is one, gets each whole record added.
+// the entries' memory, which nobody changes, unless they are detached. A tally, if there
+// is one, gets each whole record added.
 func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecodable) {
 	logs := plog.NewLogs()
 	logs.ResourceLogs().EnsureCapacity(len(b.chunks))
@@ -42,8 +42,8 @@ func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecoda
 		entries := decoder{
 			tally: tally, to: &records, slab: slab.New(len(c.entries)), claimed: pcommon.NewTimestampFromTime(c.h.ClaimedAt),
 		}
-		if d.ignored != 0 {
-			entries.less = &analytics.Abridging{Ignored: d.ignored}
+		if d.ignored != 0 || d.detaches(c) {
+			entries.apart = &analytics.Detaching{Ignored: d.ignored}
 		}
 		bad = append(bad, decodeChunk(c, &entries)...)
 	}

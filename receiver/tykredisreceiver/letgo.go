@@ -5,20 +5,23 @@ import (
 	"fmt"
 )
 
-// letsGo tells whether entries are let go once log records are made of them: where
-// these have fewer fields, and so memory of their own, the entries would take most of
-// a delivery's memory for nothing. Metrics may have to be counted again.
-func (d *deliverer) letsGo() bool { return d.ignored != 0 && d.counting == nil }
+// smallEntry is how many bytes an entry has, on the average of a chunk, whose texts are
+// better copied: most of them are names, which a chunk's log records share. Tests change it.
+var smallEntry = 2 << 10
+
+// detaches tells whether log records of a chunk get memory of their own. Then its entries
+// are let go while pipelines have them, and their memory is used for the next ones: what
+// is alive is what garbage collection costs. Metrics may have to be counted again.
+func (d *deliverer) detaches(c *chunk) bool {
+	return d.counting == nil && c.h.source.detaches() && (d.ignored != 0 || c.bytes <= smallEntry*c.count)
+}
 
 // letGo forgets the entries of a batch while pipelines have its records.
 func (d *deliverer) letGo(b batch) {
-	if !d.letsGo() {
-		return
-	}
 	for i := range b.chunks {
 		c := &b.chunks[i]
-		c.entries = nil
-		if c.h.source.detaches() {
+		if d.detaches(c) {
+			c.entries = nil
 			c.blocks.Reuse()
 		}
 	}

@@ -19,12 +19,18 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
-// inBothForms runs a test with whole records, which share their entries' memory, and
-// with abridged ones, whose entries are let go and read again when they are needed.
-func inBothForms(t *testing.T, test func(t *testing.T, form func(*Config))) {
+// inAllForms runs a test with records that share their entries' memory, and with
+// records whose entries are let go and read again when they are needed.
+func inAllForms(t *testing.T, test func(t *testing.T, form func(*Config))) {
 	t.Helper()
-	t.Run("whole records", func(t *testing.T) { test(t, func(*Config) {}) })
-	t.Run("abridged records", func(t *testing.T) {
+	t.Run("shared", func(t *testing.T) {
+		restore := smallEntry
+		smallEntry = 0
+		t.Cleanup(func() { smallEntry = restore })
+		test(t, func(*Config) {})
+	})
+	t.Run("detached", func(t *testing.T) { test(t, func(*Config) {}) })
+	t.Run("abridged", func(t *testing.T) {
 		test(t, func(cfg *Config) { cfg.Requests.IgnoreFields = []string{"method"} })
 	})
 }
@@ -68,12 +74,15 @@ func TestEntriesAreReadAgainInPages(t *testing.T) {
 }
 
 // Entries lie in memory that is used again once they are let go.
-func TestAbridgedRecordsShareNothingWithTheirEntries(t *testing.T) {
+func TestDetachedRecordsShareNothingWithTheirEntries(t *testing.T) {
+	abridged := analytics.NewFieldSet(analytics.FieldMethod)
 	for name, form := range map[string]struct {
-		form   form
-		encode func([]byte, *analytics.Record) []byte
+		form    form
+		encode  func([]byte, *analytics.Record) []byte
+		ignored analytics.FieldSet
 	}{
-		"msgpack": {msgpackRequest, analytics.AppendMsgpack}, "protobuf": {protobufRequest, analytics.AppendProtobuf},
+		"msgpack": {msgpackRequest, analytics.AppendMsgpack, 0}, "abridged msgpack": {msgpackRequest, analytics.AppendMsgpack, abridged},
+		"protobuf": {protobufRequest, analytics.AppendProtobuf, 0}, "abridged protobuf": {protobufRequest, analytics.AppendProtobuf, abridged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := traffic.DefaultSettings()
@@ -81,7 +90,6 @@ func TestAbridgedRecordsShareNothingWithTheirEntries(t *testing.T) {
 			generator, err := traffic.New(settings)
 			require.NoError(t, err)
 			src := &source{form: form.form}
-			require.True(t, src.detaches())
 			c := chunk{h: &holding{Segment: claim.Segment{ID: "segment"}, source: src}}
 			var memory [][]byte
 			at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -94,7 +102,8 @@ func TestAbridgedRecordsShareNothingWithTheirEntries(t *testing.T) {
 			c.count = len(c.entries)
 			var b batch
 			b.add(c)
-			d := &deliverer{next: consumertest.NewNop(), ignored: analytics.NewFieldSet(analytics.FieldMethod)}
+			d := &deliverer{next: consumertest.NewNop(), ignored: form.ignored}
+			require.True(t, d.detaches(&b.chunks[0]))
 			logs, bad := d.decode(b, nil)
 			require.Empty(t, bad)
 			marshaler := plog.ProtoMarshaler{}

@@ -49,7 +49,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestAFailingPipelineIsTriedUntilItTakesTheChunkAndNothingIsAcknowledgedBefore(t *testing.T) {
-	inBothForms(t, func(t *testing.T, form func(*Config)) {
+	inAllForms(t, func(t *testing.T, form func(*Config)) {
 		r := newRedis(t)
 		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
 		var down atomic.Bool
@@ -81,7 +81,7 @@ func TestAFailingPipelineIsTriedUntilItTakesTheChunkAndNothingIsAcknowledgedBefo
 }
 
 func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
-	inBothForms(t, func(t *testing.T, form func(*Config)) {
+	inAllForms(t, func(t *testing.T, form func(*Config)) {
 		r := newRedis(t)
 		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
 		d := newDestination()
@@ -151,7 +151,7 @@ func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
 }
 
 func TestAnUnnamedPoisonRecordIsFoundAndItsNeighboursArrive(t *testing.T) {
-	inBothForms(t, func(t *testing.T, form func(*Config)) {
+	inAllForms(t, func(t *testing.T, form func(*Config)) {
 		r := newRedis(t)
 		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
 		d := newDestination()
@@ -173,7 +173,7 @@ func TestAnUnnamedPoisonRecordIsFoundAndItsNeighboursArrive(t *testing.T) {
 }
 
 func TestADestinationThatRefusesEverythingGetsItAllLater(t *testing.T) {
-	inBothForms(t, func(t *testing.T, form func(*Config)) {
+	inAllForms(t, func(t *testing.T, form func(*Config)) {
 		r := newRedis(t)
 		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 200)
 		var wrongToken atomic.Bool

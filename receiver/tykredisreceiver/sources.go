@@ -28,8 +28,8 @@ const (
 	msgpackUptime
 )
 
-// detaches tells whether nothing of an abridged record shares its entry's memory: an
-// identity that comes with the entry does.
+// detaches tells whether log records can share nothing with their entries: an identity
+// that comes with the entry does.
 func (src *source) detaches() bool { return src.form != msgpackUptime && !src.replay }
 
 // sources lists everything to watch: which of the request lists a gateway uses
@@ -69,7 +69,7 @@ type decoder struct {
 	form    form
 	tally   *measure.Batch       // nil where nothing counts
 	to      *plog.LogRecordSlice // nil where log records are not wanted
-	less    *analytics.Abridging // nil where all fields are wanted
+	apart   *analytics.Detaching // nil where log records share their entries' memory
 	slab    *slab.Slab           // of the chunk's log records
 	claimed pcommon.Timestamp    // when the entries were
 
@@ -77,12 +77,11 @@ type decoder struct {
 	uptime  analytics.Uptime
 }
 
-// take counts what an entry is and makes a log record of it, which shares the entry's
-// memory unless fields are ignored.
+// take counts what an entry is and makes a log record of it.
 func (d *decoder) take(entry []byte, uid string) error {
 	// What counts is a Record; where nothing does, none is needed.
 	if d.form == msgpackRequest && d.tally == nil && d.to != nil {
-		if lr, ok := analytics.AppendMsgpackLog(d.slab, *d.to, entry, uid, d.less); ok {
+		if lr, ok := analytics.AppendMsgpackLog(d.slab, *d.to, entry, uid, d.apart); ok {
 			lr.SetObservedTimestamp(d.claimed)
 			return nil
 		}
@@ -92,7 +91,7 @@ func (d *decoder) take(entry []byte, uid string) error {
 	}
 	d.count()
 	if d.to != nil {
-		d.abridge()
+		d.detach()
 		lr := d.slab.Append(*d.to)
 		d.write(lr, uid)
 		lr.SetObservedTimestamp(d.claimed)
@@ -111,13 +110,13 @@ func (d *decoder) decode(entry []byte) error {
 	}
 }
 
-// abridge takes fields out of a request, and gives what is left memory of its own.
-func (d *decoder) abridge() {
-	if d.less == nil || d.form == msgpackUptime {
+// detach takes fields out of a request, and gives what is left memory of its own.
+func (d *decoder) detach() {
+	if d.apart == nil || d.form == msgpackUptime {
 		return
 	}
-	d.request.Clear(d.less.Ignored)
-	d.request.Detach(&d.less.Texts)
+	d.request.Clear(d.apart.Ignored)
+	d.request.Detach(&d.apart.Texts)
 }
 
 // write puts what was decoded last into a log record.
