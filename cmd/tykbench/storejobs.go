@@ -29,7 +29,7 @@ func rawJob(o options) job {
 func nopJob(o options) job {
 	return &storeJob{
 		name: "nop", shown: "Redis to nop", records: o.records, open: toNowhere, read: readPlainly,
-		about: "Claimed, decoded and made log records by tykredis, with no processor, and forgotten by the exporter `nop`. The limit is a plain reader of the same list just before.",
+		about: "Claimed, decoded and made log records by tykredis, with no processor, and forgotten by the exporter `nop`. The receiver's `chunk_size` is 1000, since there are no transactions to be spared. The limit is a plain reader of the same list just before.",
 		judge: func(j *storeJob) []row {
 			limits := make([]float64, len(j.readings))
 			for i, reading := range j.readings {
