@@ -148,7 +148,7 @@ func (d *deliverer) refused(b batch, records []analytics.RefusedRecord) []deadLe
 			continue
 		}
 		c, at, ok := b.find(r.UID)
-		if !ok {
+		if !ok || at >= len(c.entries) {
 			continue
 		}
 		places[r.UID] = len(letters)
@@ -178,6 +178,9 @@ func (d *deliverer) isolate(ctx context.Context, b batch, reason error) ([]deadL
 	if b.entries == 1 {
 		if err := d.recall(ctx, b); err != nil {
 			return nil, false
+		}
+		if len(b.chunks[0].entries) == 0 {
+			return nil, true // it is gone
 		}
 		return []deadLetter{d.letter(b.chunks[0], 0, refusedEntry, reason.Error())}, true
 	}
@@ -218,7 +221,7 @@ func (b batch) halve() (left, right batch) {
 // part is the piece of a chunk from one place to before another.
 func (c chunk) part(from, to int) chunk {
 	p := chunk{h: c.h, from: c.from + int64(from), count: to - from, bytes: c.bytes * (to - from) / c.count}
-	if c.entries != nil {
+	if len(c.entries) == c.count {
 		p.entries = c.entries[from:to]
 	}
 	return p

@@ -28,7 +28,9 @@ func (d *deliverer) letGo(b batch) {
 }
 
 // recall reads again what was let go, for another attempt or for dead letters. It
-// tries until ctx is done or the batch is another worker's.
+// tries until ctx is done or the batch is another worker's. A chunk that Redis has no
+// more is no longer this delivery's and stays without entries: the next visit finds out
+// what is left of its segment.
 func (d *deliverer) recall(ctx context.Context, b batch) error {
 	wait := newBackoff()
 	for i := range b.chunks {
@@ -37,6 +39,11 @@ func (d *deliverer) recall(ctx context.Context, b batch) error {
 			entries, err := d.read(ctx, c)
 			if err == nil {
 				c.entries = entries
+				break
+			}
+			if ctx.Err() == nil && isGone(err) {
+				c.h.gone.Store(true)
+				c.entries = []string{}
 				break
 			}
 			d.health.redis(err)

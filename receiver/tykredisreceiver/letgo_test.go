@@ -120,3 +120,23 @@ func TestDetachedRecordsShareNothingWithTheirEntries(t *testing.T) {
 		})
 	}
 }
+
+// What was let go may be gone when it is needed again.
+func TestADeliveryEndsWhoseSegmentIsGone(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	d := newDestination()
+	d.answer = func(ctx context.Context, keys []string, _ plog.Logs) error {
+		if keys[0] != "0" {
+			return nil
+		}
+		for _, segment := range r.Client().Keys(ctx, "*:seg:*").Val() {
+			r.Client().Del(ctx, segment)
+		}
+		return errors.New("database is down")
+	}
+	rec := start(t, r.Addr(), d, func(cfg *Config) { cfg.MaxInFlight = 1 })
+	eventually(t, "an attempt", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 1 })
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10, 20)
+	eventually(t, "what comes later", func() bool { return d.count() == 10 })
+}
