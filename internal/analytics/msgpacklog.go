@@ -60,42 +60,56 @@ type Detaching struct {
 	Texts Texts
 }
 
-// msgpackLog makes a log record of an entry without a Record in between, which is a
-// third less work. It reads what gateways write: a map with keys in their usual order,
-// of which any may be missing.
-type msgpackLog struct {
-	msgpackReader
-	to   attributes
-	room *slab.Slab
-	// left is how many keys of the record are still to come.
-	left    int
+// MsgpackLogs makes log records of the entries of a chunk without a Record in between,
+// which is a third less work. It reads what gateways write: a map with keys in their
+// usual order, of which any may be missing. It is used by one goroutine at a time.
+type MsgpackLogs struct {
+	list    plog.LogRecordSlice
+	room    *slab.Slab
+	apart   *Detaching // nil where log records share memory with their entries
 	ignored FieldSet
+	hour    hourSeen
+	runs    *runsSeen
 
+	// Of the entry that is read.
+	msgpackReader
+	to          attributes
+	left        int // how many keys of the record are still to come
 	code        int64
 	requestTime int64
 	timestamp   time.Time
 	trace       pcommon.TraceID
 }
 
-// AppendMsgpackLog appends to list the log record that DecodeMsgpack and ToLogIn would
-// make of entry, whole or, if apart is not nil, as Clear and Detach would leave it. It is
-// false, with nothing appended, for an entry that they must read: one that is no record,
-// or not the way gateways write it, and all where s is nil.
-//
-// Where apart is nil, the log record shares memory with entry, which must not change
-// afterwards.
-func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid string, apart *Detaching) (lr plog.LogRecord, ok bool) {
-	if s == nil {
+// NewMsgpackLogs begins with log records that go to list and lie in s, and share memory
+// with their entries, which must not change afterwards, or are detached from them where
+// apart is not nil.
+func NewMsgpackLogs(s *slab.Slab, list plog.LogRecordSlice, apart *Detaching) *MsgpackLogs {
+	d := &MsgpackLogs{room: s, list: list, apart: apart, runs: new(runsSeen)}
+	if apart != nil {
+		d.ignored = apart.Ignored
+	}
+	return d
+}
+
+// Append appends the log record that DecodeMsgpack and ToLogIn would make of entry, whole
+// or as Clear and Detach would leave it. It is false, with nothing appended, for an entry
+// that they must read: one that is no record, or not the way gateways write it, and all
+// where there is no slab.
+func (d *MsgpackLogs) Append(entry []byte, uid string) (lr plog.LogRecord, ok bool) {
+	if d.room == nil {
 		return plog.LogRecord{}, false
 	}
-	d := msgpackLog{msgpackReader: newMsgpackReader(entry), room: s}
+	d.msgpackReader = newMsgpackReader(entry)
 	if !d.header() {
 		return plog.LogRecord{}, false
 	}
-	d.to.Builder = s.Map(mostAttributes)
+	d.code, d.requestTime, d.timestamp, d.trace = 0, 0, time.Time{}, pcommon.TraceID{}
+	d.to.Builder = d.room.Map(mostAttributes)
+	d.to.texts = nil
 	d.to.str(AttrUID, uid)
-	if apart != nil {
-		d.ignored, d.to.texts = apart.Ignored, &apart.Texts
+	if d.apart != nil {
+		d.to.texts = &d.apart.Texts
 	}
 	d.request()
 	d.rest()
@@ -103,7 +117,7 @@ func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid 
 		d.to.Drop()
 		return plog.LogRecord{}, false
 	}
-	lr = s.Append(list)
+	lr = d.room.Append(d.list)
 	lr.SetEventName(EventRequest)
 	setSeverity(lr, d.code)
 	if !d.trace.IsEmpty() {
@@ -115,7 +129,7 @@ func AppendMsgpackLog(s *slab.Slab, list plog.LogRecordSlice, entry []byte, uid 
 }
 
 // header reads how many keys the record has.
-func (d *msgpackLog) header() bool {
+func (d *MsgpackLogs) header() bool {
 	const map16 = 0xde
 	switch {
 	case len(d.text) > 2 && d.text[0] == map16:
@@ -131,7 +145,7 @@ func (d *msgpackLog) header() bool {
 }
 
 // key passes over a key, if it comes next.
-func (d *msgpackLog) key(at int) bool {
+func (d *MsgpackLogs) key(at int) bool {
 	key := &recordKeys[at]
 	if rest := d.entry[d.pos:]; !key.starts(rest) && (len(rest) >= msgpackKeyWords || !key.isAtEnd(rest)) {
 		return false
@@ -143,11 +157,20 @@ func (d *msgpackLog) key(at int) bool {
 
 // wants is false for a field that is ignored. It is read all the same: an entry that is
 // no record must not become one. The fields begin with those of the keys, in their order.
-func (d *msgpackLog) wants(at int) bool {
+func (d *MsgpackLogs) wants(at int) bool {
 	return d.ignored == 0 || !d.ignored.Has(Field(at)) //nolint:gosec // small
 }
 
-func (d *msgpackLog) textOf(at int) string {
+// pass passes over so many keys and their values, if these bytes come next.
+func (d *MsgpackLogs) pass(literal string, keys int) bool {
+	if !d.take(literal) {
+		return false
+	}
+	d.left -= keys
+	return true
+}
+
+func (d *MsgpackLogs) textOf(at int) string {
 	if !d.key(at) {
 		return ""
 	}
@@ -158,7 +181,7 @@ func (d *msgpackLog) textOf(at int) string {
 	return text
 }
 
-func (d *msgpackLog) numberOf(at int) int64 {
+func (d *MsgpackLogs) numberOf(at int) int64 {
 	if !d.key(at) {
 		return 0
 	}
@@ -169,7 +192,7 @@ func (d *msgpackLog) numberOf(at int) int64 {
 	return number
 }
 
-func (d *msgpackLog) instantOf(at int) time.Time {
+func (d *MsgpackLogs) instantOf(at int) time.Time {
 	if !d.key(at) {
 		return time.Time{}
 	}
@@ -181,39 +204,34 @@ func (d *msgpackLog) instantOf(at int) time.Time {
 }
 
 // request reads the fields about the request.
-func (d *msgpackLog) request() {
+func (d *MsgpackLogs) request() {
 	d.to.name(AttrMethod, d.textOf(keyMethod))
-	d.to.host(d.textOf(keyHost))
+	d.host()
 	path := d.textOf(keyPath)
 	d.to.paths(path, d.textOf(keyRawPath))
 	d.to.int(AttrContentLength, d.numberOf(keyContentLength))
 	d.to.name(AttrUserAgent, d.textOf(keyUserAgent))
-	var calendar [4]int64
-	for i := range calendar {
-		calendar[i] = d.numberOf(keyDay + i)
-	}
+	d.calendar()
 	d.code = d.numberOf(keyResponseCode)
 	d.to.int(AttrResponseCode, d.code)
-	d.to.str(AttrAPIKey, d.textOf(keyAPIKey))
+	d.to.name(AttrAPIKey, d.textOf(keyAPIKey))
 	d.timestamp = d.instantOf(keyTimeStamp)
-	d.to.when(d.timestamp, calendar)
+	d.when()
 	d.to.name(AttrAPIVersion, d.textOf(keyAPIVersion))
-	d.to.name(AttrAPIName, d.textOf(keyAPIName))
-	d.to.name(AttrAPIID, d.textOf(keyAPIID))
-	d.to.name(AttrOrgID, d.textOf(keyOrgID))
-	d.to.str(AttrOauthID, d.textOf(keyOauthID))
+	d.api()
+	d.to.name(AttrOauthID, d.textOf(keyOauthID))
 	d.requestTime = d.numberOf(keyRequestTime)
 	d.to.str(AttrRawRequest, d.textOf(keyRawRequest))
 	d.to.str(AttrRawResponse, d.textOf(keyRawResponse))
 	d.to.str(AttrClientAddress, d.textOf(keyIPAddress))
-	if d.key(keyGeo) && !d.take(emptyGeo) {
+	if !d.pass(unusedGeo, 1) {
 		d.place()
 	}
 }
 
 // rest reads the other fields.
-func (d *msgpackLog) rest() {
-	if d.key(keyNetwork) && !d.take(emptyNetwork) {
+func (d *MsgpackLogs) rest() {
+	if !d.pass(unusedNetwork, 1) && d.key(keyNetwork) {
 		var n Network
 		if d.network(&n); d.wants(keyNetwork) {
 			n.put(&d.to)
@@ -229,15 +247,18 @@ func (d *msgpackLog) rest() {
 	if d.key(keyTags) {
 		d.tags()
 	}
-	d.to.str(AttrAlias, d.textOf(keyAlias))
+	d.to.name(AttrAlias, d.textOf(keyAlias))
 	if d.key(keyTrackPath) {
 		tracked := d.bool()
 		d.to.bool(AttrTrackPath, tracked && d.wants(keyTrackPath))
 	}
 	d.to.expiry(d.instantOf(keyExpireAt))
 	d.to.str(AttrAPISchema, d.textOf(keyAPISchema))
-	d.to.str(AttrOriginalPath, d.textOf(keyOriginalPath))
+	d.to.name(AttrOriginalPath, d.textOf(keyOriginalPath))
 	d.to.name(AttrListenPath, d.textOf(keyListenPath))
+	if d.pass(unusedRest, 3) {
+		return
+	}
 	if d.key(keyGraphQL) && !d.take(emptyGraphQL) {
 		var g GraphQLStats
 		if d.graphQL(&g); d.wants(keyGraphQL) {
@@ -266,7 +287,7 @@ const (
 )
 
 // times reads a Latency.
-func (d *msgpackLog) times(l *Latency) {
+func (d *MsgpackLogs) times(l *Latency) {
 	start := d.pos
 	if d.take(timesTotal) {
 		l.Total = d.int()
@@ -283,7 +304,7 @@ func (d *msgpackLog) times(l *Latency) {
 }
 
 // tags reads the tags, of which one may tell the trace.
-func (d *msgpackLog) tags() {
+func (d *MsgpackLogs) tags() {
 	n := d.arrayHeader()
 	if n == 0 {
 		return

@@ -13,7 +13,15 @@ const (
 )
 
 // place reads a Geo.
-func (d *msgpackLog) place() {
+func (d *MsgpackLogs) place() {
+	seen := d.placeSeen()
+	if d.again(seen, 1) {
+		return
+	}
+	since := d.before()
+	if !d.key(keyGeo) {
+		return
+	}
 	start := d.pos
 	var g Geo
 	var names cityNames
@@ -55,8 +63,31 @@ func (d *msgpackLog) place() {
 	if d.to.texts != nil && len(g.CityNames) > 0 {
 		g.detach(d.to.texts)
 	}
-	g.put(d.room, &d.to)
-	names.put(d.room, &d.to)
+	if len(g.CityNames) > 0 {
+		g.put(d.room, &d.to)
+		return
+	}
+	g.putPlace(&d.to)
+	d.to.name(AttrGeoCity, names.english)
+	kept := d.keep(seen, since, 1)
+	if names.n == 0 {
+		return
+	}
+	inner := names.into(d.room, d.to.texts)
+	if kept {
+		seen.names, _ = inner.Run(0)
+	}
+	d.to.Map(AttrGeoNames, &inner)
+}
+
+// placeSeen is where the place would be that comes next, by the number of its city.
+func (d *MsgpackLogs) placeSeen() *runSeen {
+	const number = 1 + len("Geo") + len(placeCountry) + 3 + len(placeCity)
+	rest := d.entry[d.pos:]
+	if len(rest) < number+8 {
+		return nil
+	}
+	return d.runs.of(rest[:8], rest[number:number+8])
 }
 
 // cityNames are the names of a city in a few languages, English first, without the work
@@ -94,17 +125,14 @@ func (c *cityNames) read(d *msgpackReader) bool {
 	return true
 }
 
-func (c *cityNames) put(s *slab.Slab, b *attributes) {
-	b.name(AttrGeoCity, c.english)
-	if c.n == 0 {
-		return
-	}
-	names := s.Inner(c.n)
+// into makes a map of the other names.
+func (c *cityNames) into(s *slab.Slab, texts *Texts) slab.Builder {
+	names := attributes{Builder: s.Inner(c.n), texts: texts}
 	for i := range c.n {
-		language, name := b.own(c.others[i].language), c.others[i].name
+		language, name := names.own(c.others[i].language), c.others[i].name
 		if !names.Known(language, name) {
-			names.Name(language, b.own(cleanUTF8(name)))
+			names.Name(language, names.own(cleanUTF8(name)))
 		}
 	}
-	b.Map(AttrGeoNames, &names)
+	return names.Builder
 }

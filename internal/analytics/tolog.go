@@ -105,7 +105,7 @@ func one(present bool) int {
 	return 0
 }
 
-// putRequest and putRest write in the order in which AppendMsgpackLog reads.
+// putRequest and putRest write in the order in which MsgpackLogs reads.
 func (r *Record) putRequest(s *slab.Slab, b *attributes) {
 	b.name(AttrMethod, r.Method)
 	b.host(r.Host)
@@ -113,13 +113,13 @@ func (r *Record) putRequest(s *slab.Slab, b *attributes) {
 	b.int(AttrContentLength, r.ContentLength)
 	b.name(AttrUserAgent, r.UserAgent)
 	b.int(AttrResponseCode, r.ResponseCode)
-	b.str(AttrAPIKey, r.APIKey)
+	b.name(AttrAPIKey, r.APIKey)
 	b.when(r.TimeStamp, [4]int64{r.Day, r.Month, r.Year, r.Hour})
 	b.name(AttrAPIVersion, r.APIVersion)
 	b.name(AttrAPIName, r.APIName)
 	b.name(AttrAPIID, r.APIID)
 	b.name(AttrOrgID, r.OrgID)
-	b.str(AttrOauthID, r.OauthID)
+	b.name(AttrOauthID, r.OauthID)
 	b.str(AttrRawRequest, r.RawRequest)
 	b.str(AttrRawResponse, r.RawResponse)
 	b.str(AttrClientAddress, r.IPAddress)
@@ -134,11 +134,11 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 	}
 	r.Latency.put(b, r.RequestTime)
 	b.strs(AttrTags, r.Tags)
-	b.str(AttrAlias, r.Alias)
+	b.name(AttrAlias, r.Alias)
 	b.bool(AttrTrackPath, r.TrackPath)
 	b.expiry(r.ExpireAt)
 	b.str(AttrAPISchema, r.APISchema)
-	b.str(AttrOriginalPath, r.OriginalPath)
+	b.name(AttrOriginalPath, r.OriginalPath)
 	b.name(AttrListenPath, r.ListenPath)
 	if r.GraphQL.present() {
 		r.GraphQL.put(s, b)
@@ -150,7 +150,7 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 
 // paths writes the raw path only where it is not the path.
 func (b *attributes) paths(path, raw string) {
-	b.str(AttrPath, path)
+	b.name(AttrPath, path)
 	if raw != path {
 		b.Str(AttrRawPath, b.own(cleanUTF8(raw)))
 	}
@@ -175,14 +175,17 @@ func logTime(t time.Time) pcommon.Timestamp {
 }
 
 // when writes the timestamp where it is not the log record's own, and the gateway's own
-// calendar, from day to hour, where it is not UTC's.
-func (b *attributes) when(t time.Time, own [4]int64) {
+// calendar, from day to hour, where it is not UTC's. It tells whether there was nothing to
+// write.
+func (b *attributes) when(t time.Time, own [4]int64) (told bool) {
+	told = true
 	if !t.IsZero() && logTime(t) == 0 {
 		b.instant(AttrTimestamp, t)
+		told = false
 	}
 	day, month, year, hour := calendar(t)
 	if own == [4]int64{day, month, year, hour} {
-		return
+		return told
 	}
 	if own[0] != day {
 		b.Int(AttrDay, own[0])
@@ -196,6 +199,7 @@ func (b *attributes) when(t time.Time, own [4]int64) {
 	if own[3] != hour {
 		b.Int(AttrHour, own[3])
 	}
+	return false
 }
 
 func (b *attributes) expiry(t time.Time) {

@@ -39,7 +39,7 @@ var small = func() (all [1024]int64) {
 // the memory of those that had its texts first, at most what their chunk takes.
 type seen [1 << seenBits]*string
 
-const seenBits = 8
+const seenBits = 10
 
 // place is where a text would be. It looks at its end, in which names differ most.
 func (s *seen) place(text string) **string {

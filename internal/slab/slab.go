@@ -246,6 +246,28 @@ func (b *Builder) Name(key, value string) {
 	*b.next(key) = boxText(text)
 }
 
+// Len is how many attributes have been appended; 0 where there is no slab.
+func (b *Builder) Len() int { return len(b.pairs) }
+
+// Run is what several maps of a slab have.
+type Run struct{ pairs []pair }
+
+// Len is how many attributes it has.
+func (r Run) Len() int { return len(r.pairs) }
+
+// Run gives the strings and numbers that were appended since the map had so many
+// attributes, for Again. It is false where maps may not share them.
+func (b *Builder) Run(since int) (Run, bool) {
+	if b.slab == nil || b.slab.seen == nil {
+		return Run{}, false
+	}
+	return Run{pairs: slices.Clone(b.pairs[since:])}, true
+}
+
+// Again appends what another map of the slab has. Nothing else may be in it but strings
+// and numbers: lists and maps can be changed in place.
+func (b *Builder) Again(r Run) { b.pairs = append(b.pairs, r.pairs...) }
+
 // Int appends an integer.
 func (b *Builder) Int(key string, value int64) {
 	if b.slab == nil {

@@ -141,6 +141,41 @@ func TestNothingIsSharedWherePdataPools(t *testing.T) {
 	}
 }
 
+func TestRunsAreFoundAgain(t *testing.T) {
+	s := New(100)
+	want := pcommon.NewMap()
+	want.PutStr("before", "first")
+	want.PutStr("name", "users")
+	want.PutInt("number", 1<<40)
+	b := s.Map(1) // all but the first are more than it has room for
+	b.Str("before", "first")
+	mark := b.Len()
+	b.Name("name", "users")
+	b.Int("number", 1<<40)
+	run, ok := b.Run(mark)
+	require.True(t, ok)
+	assert.Equal(t, 2, run.Len())
+	first, second := pcommon.NewMap(), pcommon.NewMap()
+	b.Into(first)
+	assert.Equal(t, want, first)
+
+	b = s.Map(3)
+	b.Str("before", "second")
+	b.Again(run)
+	b.Into(second)
+	first.PutStr("name", "changed")
+	first.PutInt("number", 0)
+	want.PutStr("before", "second")
+	assert.Equal(t, want, second, "what one map changes, others keep")
+
+	for name, s := range map[string]*Slab{"none": nil, "few records": New(1)} {
+		b := s.Map(1)
+		b.Str("name", "users")
+		_, ok := b.Run(0)
+		assert.False(t, ok, name)
+	}
+}
+
 func TestReading(t *testing.T) {
 	for _, v := range []pcommon.Value{
 		pcommon.NewValueStr(""), pcommon.NewValueStr("text"), pcommon.NewValueInt(0), pcommon.NewValueInt(-1), pcommon.NewValueBool(true),

@@ -73,6 +73,7 @@ type decoder struct {
 	slab    *slab.Slab           // of the chunk's log records
 	claimed pcommon.Timestamp    // when the entries were
 
+	direct  *analytics.MsgpackLogs // of a msgpack list's
 	request analytics.Record
 	uptime  analytics.Uptime
 }
@@ -81,7 +82,10 @@ type decoder struct {
 func (d *decoder) take(entry []byte, uid string) error {
 	// What counts is a Record; where nothing does, none is needed.
 	if d.form == msgpackRequest && d.tally == nil && d.to != nil {
-		if lr, ok := analytics.AppendMsgpackLog(d.slab, *d.to, entry, uid, d.apart); ok {
+		if d.direct == nil {
+			d.direct = analytics.NewMsgpackLogs(d.slab, *d.to, d.apart)
+		}
+		if lr, ok := d.direct.Append(entry, uid); ok {
 			lr.SetObservedTimestamp(d.claimed)
 			return nil
 		}
