@@ -13,6 +13,7 @@ type drain struct {
 	bytes     int64         // of the entries
 	took      time.Duration // from the claim to the last acknowledgement
 	processor time.Duration // the collector's, in that time
+	machine   time.Duration // everything's on this machine
 	peak      int64         // bytes of resident memory since its start
 }
 
@@ -128,6 +129,10 @@ func (r *rig) watch(ctx context.Context, c *collector, list string, d *drain) er
 	if err != nil {
 		return err
 	}
+	machineBefore, err := machineTime()
+	if err != nil {
+		return err
+	}
 	segments := "otelcol-tyk:{" + list + "}:segments"
 	if err := await(ctx, 2*time.Millisecond, 10*time.Minute, "the end of the backlog", gone(segments)); err != nil {
 		return err
@@ -138,6 +143,11 @@ func (r *rig) watch(ctx context.Context, c *collector, list string, d *drain) er
 		return err
 	}
 	d.processor = after - before
+	machineAfter, err := machineTime()
+	if err != nil {
+		return err
+	}
+	d.machine = machineAfter - machineBefore
 	d.peak, err = peakMemory(c.PID())
 	return err
 }

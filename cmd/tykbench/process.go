@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -26,6 +27,26 @@ func processorTime(pid int) (time.Duration, error) {
 		n, err := strconv.ParseInt(fields[i], 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("processor time of %d: %w", pid, err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / clockTicks, nil
+}
+
+// machineTime is what all processes and the kernel have used of all processors so far.
+func machineTime() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	// The first line sums up: user, nice, system, idle, waiting for disks, interrupts of
+	// both kinds.
+	fields := strings.Fields(string(stat[:bytes.IndexByte(stat, '\n')]))
+	ticks := int64(0)
+	for _, i := range []int{1, 2, 3, 6, 7} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("processor time of all: %w", err)
 		}
 		ticks += n
 	}
