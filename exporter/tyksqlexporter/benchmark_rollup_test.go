@@ -1,7 +1,6 @@
 package tyksqlexporter
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -54,37 +53,17 @@ func realisticRollups(b *testing.B, chunks, size int) []plog.Logs {
 func pushRollups(b *testing.B, d target, size, pushers int) {
 	b.Helper()
 	const chunks = 16
-	e, pushes, done := d.start(b), make(chan int), make(chan error, pushers)
-	for range pushers {
-		own := realisticRollups(b, chunks, size)
-		go func() {
-			for push := range pushes {
-				logs := own[push%chunks]
-				for _, resource := range logs.ResourceLogs().All() {
-					resource.Resource().Attributes().PutStr(rollup.AttrSegment, fmt.Sprintf("segment%d", push))
-				}
-				if err := e.ConsumeLogs(context.Background(), logs); err != nil {
-					done <- err
-					return
-				}
+	n := pushAtOnce(b, d, pushers, size, func() func(push int) plog.Logs {
+		made := realisticRollups(b, chunks, size)
+		return func(push int) plog.Logs {
+			logs := made[push%chunks]
+			for _, resource := range logs.ResourceLogs().All() {
+				resource.Resource().Attributes().PutStr(rollup.AttrSegment, fmt.Sprintf("segment%d", push))
 			}
-			done <- nil
-		}()
-	}
-	began, cpu := time.Now(), processTime(b)
-	n := 0
-	for b.Loop() {
-		pushes <- n
-		n++
-	}
-	close(pushes)
-	for range pushers {
-		require.NoError(b, <-done)
-	}
-	records := float64(n * size)
-	b.ReportMetric(records/time.Since(began).Seconds(), "records/s")
-	b.ReportMetric(float64((processTime(b)-cpu).Nanoseconds())/records, "cpu-ns/record")
-	b.ReportMetric(float64(sessionsTime(b, d).Nanoseconds())/records, "server-ns/record")
+			return logs
+		}
+	})
+	b.ReportMetric(float64(sessionsTime(b, d).Nanoseconds())/float64(n*size), "server-ns/record")
 	b.ReportMetric(float64(d.number(b, "select xact_commit from pg_stat_database where datname = current_database()"))/float64(n), "commits/push")
 }
 

@@ -71,19 +71,29 @@ func BenchmarkMySQL(b *testing.B) {
 	pushChunks(b, mysqlTarget(server)(b))
 }
 
-// pushChunks pushes chunks of 5000 records, two at a time. CPU is this process' own.
+// pushChunks pushes chunks of 5000 records, two at a time.
 func pushChunks(b *testing.B, d target) {
 	b.Helper()
-	e := d.start(b)
-	const workers = 2
-	pushes := make(chan int)
-	done := make(chan error, workers)
-	for range workers {
+	n := pushAtOnce(b, d, 2, benchmarkChunk, func() func(push int) plog.Logs {
+		chunk := samples("", 0, benchmarkChunk-1)
+		return func(push int) plog.Logs {
+			identifyAll(chunk, fmt.Sprintf("segment%d", push))
+			return chunk
+		}
+	})
+	require.EqualValues(b, n*benchmarkChunk, d.rows(b))
+}
+
+// pushAtOnce has several pushers push at a time, each with data of its own, which stand
+// for so many records a push. It tells how often they did. CPU is this process' own.
+func pushAtOnce(b *testing.B, d target, pushers, records int, own func() func(push int) plog.Logs) (n int) {
+	b.Helper()
+	e, pushes, done := d.start(b), make(chan int), make(chan error, pushers)
+	for range pushers {
+		next := own()
 		go func() {
-			chunk := samples("", 0, benchmarkChunk-1)
 			for push := range pushes {
-				identifyAll(chunk, fmt.Sprintf("segment%d", push))
-				if err := e.ConsumeLogs(context.Background(), chunk); err != nil {
+				if err := e.ConsumeLogs(context.Background(), next(push)); err != nil {
 					done <- err
 					return
 				}
@@ -92,20 +102,18 @@ func pushChunks(b *testing.B, d target) {
 		}()
 	}
 	began, cpu := time.Now(), processTime(b)
-	n := 0
 	for b.Loop() {
 		pushes <- n
 		n++
 	}
 	close(pushes)
-	for range workers {
+	for range pushers {
 		require.NoError(b, <-done)
 	}
-	seconds := time.Since(began).Seconds()
-	records := float64(n * benchmarkChunk)
-	b.ReportMetric(records/seconds, "records/s")
-	b.ReportMetric(float64((processTime(b)-cpu).Nanoseconds())/records, "cpu-ns/record")
-	require.EqualValues(b, n*benchmarkChunk, d.rows(b))
+	all := float64(n * records)
+	b.ReportMetric(all/time.Since(began).Seconds(), "records/s")
+	b.ReportMetric(float64((processTime(b)-cpu).Nanoseconds())/all, "cpu-ns/record")
+	return n
 }
 
 // BenchmarkSQLite pushes chunks of 5000 records into a file.

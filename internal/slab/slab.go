@@ -93,35 +93,31 @@ func (s *Slab) Append(list plog.LogRecordSlice) plog.LogRecord {
 
 // text keeps a string.
 func (s *Slab) text(value string) *string {
-	n := len(s.texts)
-	if n == cap(s.texts) {
-		s.texts, n = block[string](s, textsEach, 1), 0
-	}
-	s.texts = s.texts[:n+1]
-	text := &s.texts[n]
+	text := room(s, &s.texts, textsEach)
 	*text = value
 	return text
 }
 
 // eight keeps eight bytes.
 func (s *Slab) eight(value int64) *int64 {
-	n := len(s.numbers)
-	if n == cap(s.numbers) {
-		s.numbers, n = block[int64](s, numbersEach, 1), 0
-	}
-	s.numbers = s.numbers[:n+1]
-	number := &s.numbers[n]
+	number := room(s, &s.numbers, numbersEach)
 	*number = value
 	return number
 }
 
+// room gives the next free element of a kind of block, of which a record takes so many.
+func room[T any](s *Slab, home *[]T, each int) *T {
+	n := len(*home)
+	if n == cap(*home) {
+		*home, n = block[T](s, each, 1), 0
+	}
+	*home = (*home)[:n+1]
+	return &(*home)[n]
+}
+
 // list boxes a slice with room for n values, which are to be appended to it.
 func (s *Slab) list(n int) *listBox {
-	if len(s.lists) == cap(s.lists) {
-		s.lists = block[listBox](s, listsEach, 1)
-	}
-	s.lists = s.lists[:len(s.lists)+1]
-	list := &s.lists[len(s.lists)-1]
+	list := room(s, &s.lists, listsEach)
 	list.at = &list.values
 	if n == 0 {
 		return list
@@ -357,11 +353,7 @@ func (b *Builder) Map(key string, inner *Builder) {
 		return
 	}
 	s := b.slab
-	if len(s.maps) == cap(s.maps) {
-		s.maps = block[mapBox](s, mapsEach, 1)
-	}
-	s.maps = s.maps[:len(s.maps)+1]
-	m := &s.maps[len(s.maps)-1]
+	m := room(s, &s.maps, mapsEach)
 	m.at, m.pairs = &m.pairs, inner.end()
 	*b.next(key) = boxMap(m)
 }
