@@ -60,10 +60,10 @@ func (d *MsgpackLogs) place() {
 	if d.ignored.Has(FieldGeoLocation) {
 		g.Latitude, g.Longitude, g.TimeZone = 0, 0, ""
 	}
-	if d.to.texts != nil && len(g.CityNames) > 0 {
-		g.detach(d.to.texts)
-	}
 	if len(g.CityNames) > 0 {
+		if d.to.texts != nil {
+			g.detach(d.to.texts)
+		}
 		g.put(d.room, &d.to)
 		return
 	}

@@ -1,8 +1,8 @@
 package analytics
 
 import (
-	"bytes"
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
@@ -22,7 +22,7 @@ func unused(at int, empty string) string {
 
 // hourSeen is the calendar of the record before: most of a chunk's records are of one hour.
 type hourSeen struct {
-	fields []byte // from day to hour, as they were written
+	fields string // from day to hour, as they were written; empty where one is missing
 	own    [4]int64
 	from   int64 // Unix seconds of the hour that it is in UTC; 0 where it is none
 }
@@ -38,18 +38,16 @@ func (h *hourSeen) covers(t time.Time) bool {
 // calendar reads the gateway's own calendar.
 func (d *MsgpackLogs) calendar() {
 	h := &d.hour
-	if len(h.fields) > 0 && bytes.HasPrefix(d.entry[d.pos:], h.fields) {
-		d.pos += len(h.fields)
-		d.left -= len(h.own)
+	if h.fields != "" && d.pass(h.fields, len(h.own)) {
 		return
 	}
 	start, left := d.pos, d.left
 	for i := range h.own {
 		h.own[i] = d.numberOf(keyDay + i)
 	}
-	h.fields, h.from = h.fields[:0], 0
+	h.fields, h.from = "", 0
 	if d.err == nil && d.left == left-len(h.own) {
-		h.fields = append(h.fields, d.text[start:d.pos]...)
+		h.fields = strings.Clone(d.text[start:d.pos])
 	}
 }
 
@@ -82,7 +80,7 @@ const (
 
 // runSeen is what records made of the same bytes.
 type runSeen struct {
-	fields []byte // keys and values as they were written
+	fields string // keys and values as they were written
 	run    slab.Run
 	names  slab.Run // of the map at the end of the run, if there is one
 }
@@ -110,11 +108,9 @@ func (s *runsSeen) of(some, others []byte) *runSeen {
 // again writes what was made of these bytes before, if they come next, with so many keys
 // of the record in them.
 func (d *MsgpackLogs) again(seen *runSeen, keys int) bool {
-	if seen == nil || len(seen.fields) == 0 || !bytes.HasPrefix(d.entry[d.pos:], seen.fields) {
+	if seen == nil || seen.fields == "" || !d.pass(seen.fields, keys) {
 		return false
 	}
-	d.pos += len(seen.fields)
-	d.left -= keys
 	d.to.Again(seen.run)
 	if n := seen.names.Len(); n > 0 {
 		names := d.room.Inner(n)
@@ -138,8 +134,7 @@ func (d *MsgpackLogs) keep(seen *runSeen, since before, keys int) bool {
 	if !ok {
 		return false
 	}
-	seen.run, seen.names = run, slab.Run{}
-	seen.fields = append(seen.fields[:0], d.entry[since.pos:d.pos]...)
+	*seen = runSeen{fields: strings.Clone(d.text[since.pos:d.pos]), run: run}
 	d.runs.kept++
 	return true
 }
