@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -111,6 +112,13 @@ func (c *connection) open(ctx context.Context) (redis.UniversalClient, func(), e
 	}
 	if c.sentinel.password == "" {
 		c.sentinel.password = c.env("REDIS_SENTINEL_PASSWORD")
+	}
+	// Without a password the client would stay the default user; a user that has none takes any.
+	if c.username != "" {
+		c.password = cmp.Or(c.password, "none")
+	}
+	if c.sentinel.username != "" {
+		c.sentinel.password = cmp.Or(c.sentinel.password, "none")
 	}
 	c.tls.Insecure = !c.useTLS
 	tls, err := c.tls.LoadTLSConfig(ctx)

@@ -324,3 +324,16 @@ func TestWrongSettingsAreExplained(t *testing.T) {
 		})
 	}
 }
+
+func TestAUserWithoutAPasswordIsTheUser(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	setUser(t, r.Client(), append(documentedRules(t, 0), "nopass")...)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	d := newDestination()
+	start(t, r.Addr(), d, func(cfg *Config) { cfg.Username, cfg.Database = aclUser, 0 })
+	eventually(t, "all records", func() bool { return d.count() == 10 })
+	clients, err := r.Client().ClientList(t.Context()).Result()
+	require.NoError(t, err)
+	assert.Contains(t, clients, "user="+aclUser+" ")
+}

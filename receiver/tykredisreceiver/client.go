@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+	"go.opentelemetry.io/collector/config/configopaque"
 )
 
 // The client would print what it also returns as errors, past the collector's log.
@@ -51,7 +52,7 @@ func newStandaloneClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 	return redis.NewClient(&redis.Options{
 		Addr:                     cfg.Addresses[0],
 		Username:                 cfg.Username,
-		Password:                 string(cfg.Password),
+		Password:                 password(cfg.Username, cfg.Password),
 		DB:                       cfg.Database,
 		TLSConfig:                tls,
 		DialTimeout:              cfg.Timeout,
@@ -70,7 +71,7 @@ func newClusterClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 	return redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs:                      cfg.Addresses,
 		Username:                   cfg.Username,
-		Password:                   string(cfg.Password),
+		Password:                   password(cfg.Username, cfg.Password),
 		TLSConfig:                  tls,
 		DialTimeout:                cfg.Timeout,
 		ReadTimeout:                cfg.Timeout,
@@ -93,9 +94,9 @@ func newSentinelClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 		MasterName:            cfg.Sentinel.MasterName,
 		SentinelAddrs:         cfg.Addresses,
 		SentinelUsername:      cfg.Sentinel.Username,
-		SentinelPassword:      string(cfg.Sentinel.Password),
+		SentinelPassword:      password(cfg.Sentinel.Username, cfg.Sentinel.Password),
 		Username:              cfg.Username,
-		Password:              string(cfg.Password),
+		Password:              password(cfg.Username, cfg.Password),
 		DB:                    cfg.Database,
 		TLSConfig:             tls,
 		DialTimeout:           cfg.Timeout,
@@ -107,6 +108,15 @@ func newSentinelClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 		Protocol:              2,
 		DisableIdentity:       true,
 	})
+}
+
+// password is what a user logs in with. Without one the client would stay the default
+// user; a user that has none takes any.
+func password(user string, given configopaque.String) string {
+	if user != "" && given == "" {
+		return "none"
+	}
+	return string(given)
 }
 
 // workerName tells this process from all others, for ever, and people which it is.

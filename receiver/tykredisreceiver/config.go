@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
@@ -169,9 +172,7 @@ func (cfg *Config) Validate() error {
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	cfg.checkTopology(fault)
-	if cfg.Username != "" && cfg.Password == "" {
-		fault("username: %q has no password: set password, or leave username out", cfg.Username)
-	}
+	cfg.checkTLS(fault)
 	if cfg.KeyPrefix == "" {
 		fault("key_prefix: is empty: the gateway uses \"analytics-\"")
 	}
@@ -207,6 +208,7 @@ func (cfg *Config) Validate() error {
 			fault("%s: %s: use at least %s", d.key, d.value, d.least)
 		}
 	}
+	cfg.checkTimes(fault)
 	cfg.Requests.faults(fault)
 	cfg.Backlog.faults(fault)
 	cfg.Metrics.faults(fault)
@@ -217,6 +219,56 @@ func (cfg *Config) Validate() error {
 		fault("requests::enabled and uptime::enabled: both are false: nothing is left to receive: enable one, or remove the receiver")
 	}
 	return errors.Join(errs...)
+}
+
+// gatewayExpiry is how long gateways let their lists live after the last push.
+const gatewayExpiry = 60 * time.Second
+
+// checkTimes finds times that do not go together, where each by itself may be right.
+func (cfg *Config) checkTimes(fault func(format string, args ...any)) {
+	if cfg.Lease < time.Second {
+		return // which is said already
+	}
+	if most := gatewayExpiry / 3; cfg.PollInterval > most {
+		fault("poll_interval: %s: use at most %s: Redis drops a gateway's list %s after the last push, and a look may fail",
+			cfg.PollInterval, most, gatewayExpiry)
+	}
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+		most  time.Duration
+		share string
+		why   string
+	}{
+		{"poll_interval", cfg.PollInterval, cfg.Lease / 3, "a third of lease", "leases are renewed with each look"},
+		{"timeout", cfg.Timeout, cfg.Lease, "lease", "a command that takes longer answers about a lease that has expired"},
+		{"shutdown_timeout", cfg.ShutdownTimeout, cfg.Lease / 3 * 2, "two thirds of lease", "leases are not renewed while the receiver shuts down"},
+	} {
+		if d.value > d.most {
+			fault("%s: %s: use at most %s, %s, or a longer lease: %s", d.key, d.value, d.most, d.share, d.why)
+		}
+	}
+	if cfg.GroupExpiry >= time.Minute && cfg.GroupExpiry < 2*cfg.Lease {
+		fault("group_expiry: %s: use at least %s, twice lease, or 0 for never: a process is heard of a few times in a lease",
+			cfg.GroupExpiry, 2*cfg.Lease)
+	}
+}
+
+// checkTLS finds TLS settings that have no effect: what is meant to be secret would travel in clear.
+func (cfg *Config) checkTLS(fault func(format string, args ...any)) {
+	if !cfg.TLS.Insecure {
+		return
+	}
+	set := confmap.New()
+	if err := set.Marshal(cfg.TLS); err != nil {
+		fault("tls: %w", err)
+		return
+	}
+	settings := slices.DeleteFunc(set.AllKeys(), func(key string) bool { return key == "insecure" })
+	if len(settings) > 0 {
+		fault("tls::insecure: true, the default, is for a connection without TLS, and %s is set: set tls::insecure: false for TLS, or leave the others out",
+			strings.Join(settings, ", "))
+	}
 }
 
 func checkAddress(address string) error {

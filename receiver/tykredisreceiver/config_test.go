@@ -73,10 +73,8 @@ func TestEveryFaultIsNamedWithItsKeyValueAndRemedy(t *testing.T) {
 	require.EqualError(t, err, `addresses: got 2 (redis, b:1): name one server, or set cluster: true where they are a Redis Cluster, or sentinel::master_name where they are sentinels
 addresses: "redis": address redis: missing port in address: write host:port
 sentinel::master_name: is empty: write what the sentinels call the master, or leave sentinel out
-sentinel::username: "watcher" has no password: set sentinel::password, or leave sentinel::username out
 database: -1: use a number from 0
 wait_for_replicas: -1: use a number from 0
-username: "collector" has no password: set password, or leave username out
 key_prefix: is empty: the gateway uses "analytics-"
 group: "a|b": use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit
 chunk_size: 0: use a number from 1
@@ -133,4 +131,46 @@ func TestTopologiesThatMakeNoSenseAreNamed(t *testing.T) {
 database: 1: a Redis Cluster has no databases: leave it out
 key_prefix: "{tyk}-": braces choose a cluster's slots, and the receiver needs that for its own keys: use a prefix without braces`)
 	require.EqualError(t, load(t, "tykredis/wrong_addresses").Validate(), `addresses: is empty: name the Redis server as host:port`)
+}
+
+func TestTimesThatDoNotGoTogetherAreNamed(t *testing.T) {
+	require.EqualError(t, load(t, "tykredis/wrong_times").Validate(),
+		`poll_interval: 21s: use at most 20s: Redis drops a gateway's list 1m0s after the last push, and a look may fail
+poll_interval: 21s: use at most 3s, a third of lease, or a longer lease: leases are renewed with each look
+timeout: 10s: use at most 9s, lease, or a longer lease: a command that takes longer answers about a lease that has expired
+shutdown_timeout: 7s: use at most 6s, two thirds of lease, or a longer lease: leases are not renewed while the receiver shuts down`)
+	require.EqualError(t, load(t, "tykredis/long_lease").Validate(),
+		`poll_interval: 21s: use at most 20s: Redis drops a gateway's list 1m0s after the last push, and a look may fail
+group_expiry: 1m0s: use at least 4m0s, twice lease, or 0 for never: a process is heard of a few times in a lease`)
+	require.NoError(t, load(t, "tykredis/greatest_times").Validate())
+}
+
+func TestTLSSettingsWithoutTLSAreNamed(t *testing.T) {
+	require.NoError(t, load(t, "tykredis/tls").Validate())
+	const remedy = " is set: set tls::insecure: false for TLS, or leave the others out"
+	for setting, tls := range map[string]configtls.ClientConfig{
+		"ca_file":                      {Config: configtls.Config{CAFile: "ca.crt"}},
+		"ca_pem":                       {Config: configtls.Config{CAPem: "x"}},
+		"cert_file, key_file":          {Config: configtls.Config{CertFile: "a", KeyFile: "b"}},
+		"include_system_ca_certs_pool": {Config: configtls.Config{IncludeSystemCACertsPool: true}},
+		"min_version":                  {Config: configtls.Config{MinVersion: "1.3"}},
+		"cipher_suites":                {Config: configtls.Config{CipherSuites: []string{"TLS_AES_128_GCM_SHA256"}}},
+		"reload_interval":              {Config: configtls.Config{ReloadInterval: time.Hour}},
+		"insecure_skip_verify":         {InsecureSkipVerify: true},
+		"tpm::auth, tpm::enabled, tpm::owner_auth, tpm::path": {Config: configtls.Config{TPMConfig: configtls.TPMConfig{Enabled: true}}},
+		"ca_file, server_name_override":                       {Config: configtls.Config{CAFile: "ca.crt"}, ServerName: "redis"},
+	} {
+		cfg := createDefaultConfig().(*Config)
+		cfg.TLS = tls
+		cfg.TLS.Insecure = true
+		require.ErrorContains(t, cfg.Validate(), "tls::insecure: true, the default, is for a connection without TLS, and "+setting+remedy)
+	}
+}
+
+func TestAUserWithoutAPasswordIsAccepted(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Username = "collector"
+	require.NoError(t, cfg.Validate())
+	cfg.Addresses, cfg.Sentinel = []string{"a:1"}, SentinelConfig{MasterName: "tyk", Username: "watcher"}
+	require.NoError(t, cfg.Validate())
 }

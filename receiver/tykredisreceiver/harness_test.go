@@ -133,7 +133,8 @@ func startSignals(t *testing.T, address string, logs consumer.Logs, metrics cons
 	cfg.Addresses = []string{address}
 	cfg.PollInterval = 10 * time.Millisecond
 	cfg.ChunkSize = 10
-	cfg.Lease = time.Second
+	cfg.Lease = 3 * time.Second
+	cfg.Timeout = cfg.Lease
 	cfg.ShutdownTimeout = time.Second
 	cfg.Metrics.Interval = 10 * time.Millisecond
 	if adapt != nil {

@@ -36,9 +36,6 @@ func (cfg *Config) checkTopology(fault func(format string, args ...any)) {
 	if !sentinel && cfg.Sentinel != (SentinelConfig{}) {
 		fault("sentinel::master_name: is empty: write what the sentinels call the master, or leave sentinel out")
 	}
-	if cfg.Sentinel.Username != "" && cfg.Sentinel.Password == "" {
-		fault("sentinel::username: %q has no password: set sentinel::password, or leave sentinel::username out", cfg.Sentinel.Username)
-	}
 	switch {
 	case cfg.Database < 0:
 		fault("database: %d: use a number from 0", cfg.Database)

@@ -113,13 +113,15 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 	w.known = append(w.known, c)
 	c.config = func() (object, error) {
 		return configuration(groups, func(group string) (receiver object, to destination, err error) {
+			lease := oneOf(d, time.Second, 2*time.Second, 4*time.Second)
 			receiver = object{
-				"group": group, "timeout": "2s", "poll_interval": w.plan.poll.String(),
-				"lease":            oneOf(d, "1s", "2s", "4s"),
+				"group": group, "poll_interval": w.plan.poll.String(),
+				"lease":            lease.String(),
+				"timeout":          min(lease, 2*time.Second).String(),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
 				"chunk_bytes":      oneOf(d, 64<<10, 1<<20, 8<<20),
 				"max_in_flight":    oneOf(d, 1, 2, 4),
-				"shutdown_timeout": oneOf(d, "0s", "1s", "3s"),
+				"shutdown_timeout": oneOf(d, 0, lease/3, lease*2/3).String(),
 				"redelivery":       object{"initial_interval": "50ms", "max_interval": "1s"},
 			}
 			if err := w.server.receiver(receiver, c.way); err != nil {

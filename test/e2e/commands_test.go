@@ -99,6 +99,16 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 			"10ms",
 			[]string{"lease: 10ms: use at least 1s"},
 		},
+		"a lease that deliveries outlive at shutdown": {
+			[]string{"receivers", "tykredis", "shutdown_timeout"},
+			"25s",
+			[]string{"shutdown_timeout: 25s: use at most 20s, two thirds of lease"},
+		},
+		"TLS settings without TLS": {
+			[]string{"receivers", "tykredis", "tls"},
+			object{"server_name_override": "redis.example"},
+			[]string{"server_name_override is set: set tls::insecure: false"},
+		},
 		"a misspelt key": {
 			[]string{"receivers", "tykredis", "poll_intervall"},
 			"1s",

@@ -272,7 +272,7 @@ func (f *faults) freeze(context.Context) error {
 // what a dead process held is soon taken up.
 func faultReceiver(random *chaos) object {
 	return object{
-		"lease": "1s", "poll_interval": "50ms",
+		"lease": "1s", "timeout": "1s", "shutdown_timeout": "600ms", "poll_interval": "50ms",
 		"chunk_size": oneOf(random, 50, 200, 1000), "max_in_flight": oneOf(random, 1, 2, 4),
 	}
 }

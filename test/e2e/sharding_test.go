@@ -217,7 +217,7 @@ func TestAMillionRecordsOf30DaysAreEachInTheTableOfItsDayThoughWritersAreKilled(
 	dsn := peers.StartPostgres(t).FreshDatabase(t)
 	exporter := faultExporter("postgres", dsn)
 	exporter["table_sharding"] = true
-	config := pipeline(redis, object{"lease": "1s", "poll_interval": "50ms"}, object{}, map[string]object{"tyksql": exporter})
+	config := pipeline(redis, object{"lease": "1s", "timeout": "1s", "shutdown_timeout": "600ms", "poll_interval": "50ms"}, object{}, map[string]object{"tyksql": exporter})
 	wanted := pushDays(t, redis.Client())
 	require.Len(t, wanted, shardedDays)
 	for relation, organisations := range wanted {
