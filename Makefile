@@ -32,7 +32,7 @@ COMMAND := bin/tykctl
 FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
 LINTER := .tools/golangci-lint
-COMPONENTS := receiver processor exporter internal
+COMPONENTS := receiver processor exporter confmap internal
 
 # All that gets into a binary from folders of this module: sources, embedded SQL and Lua, and the folders
 # themselves, so that a removed file counts as a change too.

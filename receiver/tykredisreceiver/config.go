@@ -48,6 +48,9 @@ type Config struct {
 	// GroupExpiry is how long the group counts after its last process was heard of;
 	// then what waits for it is given up. 0 is for ever.
 	GroupExpiry time.Duration `mapstructure:"group_expiry"`
+	// Destinations is what is behind the receiver, in words that all processes of the group
+	// share; empty for not known. Others of the group that say otherwise are warned of.
+	Destinations string `mapstructure:"destinations"`
 	// ChunkSize is the most records in a delivery, from 1.
 	ChunkSize int `mapstructure:"chunk_size"`
 	// ChunkBytes is about the most bytes of Redis entries in a delivery.

@@ -41,6 +41,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		KeyPrefix:       "my-",
 		Group:           "postgres.1",
 		GroupExpiry:     2 * time.Hour,
+		Destinations:    "tyksql",
 		ChunkSize:       100,
 		ChunkBytes:      1000,
 		MaxInFlight:     7,

@@ -2,6 +2,10 @@ package tykredisreceiver
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -47,6 +51,14 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 	if r, ok := all.made[cfg]; ok && take(r) {
 		return r, nil
 	}
+	for other, r := range all.made {
+		if other != cfg && other.shares(cfg) {
+			ids := []string{r.set.ID.String(), set.ID.String()}
+			slices.Sort(ids)
+			return nil, fmt.Errorf("%s have the same Redis, lists and group, %q: what one delivers the other never sees: "+
+				"give each a group of its own, or put the exporters of both behind one receiver", strings.Join(ids, " and "), cfg.Group)
+		}
+	}
 	r, err := newReceiver(set, cfg)
 	if err != nil {
 		return nil, err
@@ -55,6 +67,29 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 	r.forget = func() { all.forget(cfg, r) }
 	all.made[cfg] = r
 	return r, nil
+}
+
+// shares is whether receivers of both configurations would share out the records of a list.
+func (cfg *Config) shares(other *Config) bool {
+	requests := cfg.Requests.Enabled && other.Requests.Enabled && cfg.KeyPrefix == other.KeyPrefix
+	uptime := cfg.Uptime.Enabled && other.Uptime.Enabled // whose list has no prefix
+	return cfg.Group == other.Group && (requests || uptime) &&
+		cfg.Database == other.Database && cfg.Sentinel.MasterName == other.Sentinel.MasterName &&
+		slices.ContainsFunc(cfg.Addresses, func(address string) bool {
+			return slices.ContainsFunc(other.Addresses, func(o string) bool { return sameServer(address, o) })
+		})
+}
+
+// sameServer is whether two addresses are of one server, as far as that shows in them.
+func sameServer(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	return errA == nil && errB == nil && portA == portB && (strings.EqualFold(hostA, hostB) || local(hostA) && local(hostB))
+}
+
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || host == "" || ip.IsLoopback()
 }
 
 func (all *instances) forget(cfg *Config, r *redisReceiver) {

@@ -1,0 +1,4 @@
+// Package tykdestinationsconverter tells each tykredis receiver where its records go, as its
+// setting destinations, so that receivers of one group find out when they share records out among
+// different destinations. A receiver cannot know by itself what is behind it.
+package tykdestinationsconverter

@@ -1,0 +1,113 @@
+// Package wiring reads from a collector's configuration which components there are and what
+// reaches what. It serves configuration converters, which run before the collector has checked
+// anything: what cannot be read is left out, for the collector to complain about.
+package wiring
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// Pipeline is one of service::pipelines. Its components are named by their IDs, such as tyksql/a.
+type Pipeline struct {
+	// ID is its signal and name, such as logs/rollups.
+	ID string
+	// Receivers are where its data comes from; connectors among them.
+	Receivers []string
+	// Processors are what it passes through, in order.
+	Processors []string
+	// Exporters are where it goes; connectors among them.
+	Exporters []string
+}
+
+// Way is one on which data gets from a receiver to an exporter.
+type Way struct {
+	// Processors are those of all pipelines on the way, in order.
+	Processors []string
+	// Exporter is where it ends.
+	Exporter string
+}
+
+// Wiring is what a configuration says.
+type Wiring struct {
+	// Pipelines are in order of their IDs.
+	Pipelines []Pipeline
+
+	conf map[string]any
+}
+
+// Of reads a configuration.
+func Of(conf *confmap.Conf) *Wiring {
+	w := &Wiring{conf: conf.ToStringMap()}
+	service, _ := w.conf["service"].(map[string]any)
+	pipelines, _ := service["pipelines"].(map[string]any)
+	for _, id := range slices.Sorted(maps.Keys(pipelines)) {
+		pipeline, _ := pipelines[id].(map[string]any)
+		w.Pipelines = append(w.Pipelines, Pipeline{
+			ID:         id,
+			Receivers:  names(pipeline["receivers"]),
+			Processors: names(pipeline["processors"]),
+			Exporters:  names(pipeline["exporters"]),
+		})
+	}
+	return w
+}
+
+func names(list any) []string {
+	var all []string
+	values, _ := list.([]any)
+	for _, value := range values {
+		if name, ok := value.(string); ok {
+			all = append(all, strings.TrimSpace(name))
+		}
+	}
+	return all
+}
+
+// Type is that of a component, which is what its ID begins with.
+func Type(id string) string {
+	kind, _, _ := strings.Cut(id, "/")
+	return strings.TrimSpace(kind)
+}
+
+// Components are the settings of all components in a section, such as receivers, by ID. Those
+// without any have an empty map.
+func (w *Wiring) Components(section string) map[string]map[string]any {
+	all := map[string]map[string]any{}
+	components, _ := w.conf[section].(map[string]any)
+	for id, value := range components {
+		settings, _ := value.(map[string]any)
+		if settings == nil {
+			settings = map[string]any{}
+		}
+		all[id] = settings
+	}
+	return all
+}
+
+// Ways finds all ways on which data of a receiver gets to exporters, also through connectors.
+func (w *Wiring) Ways(receiver string) []Way {
+	connectors := w.Components("connectors")
+	var all []Way
+	var follow func(from string, way []string, behind []string)
+	follow = func(from string, way, behind []string) {
+		for _, p := range w.Pipelines {
+			if !slices.Contains(p.Receivers, from) || slices.Contains(behind, p.ID) {
+				continue // the collector itself refuses circles
+			}
+			processors := slices.Concat(way, p.Processors)
+			for _, to := range p.Exporters {
+				if _, ok := connectors[to]; ok {
+					follow(to, processors, append(slices.Clip(behind), p.ID))
+				} else {
+					all = append(all, Way{Processors: processors, Exporter: to})
+				}
+			}
+		}
+	}
+	follow(receiver, nil, nil)
+	return all
+}
