@@ -18,6 +18,7 @@ type health struct {
 
 	mu       sync.Mutex // guards the rest
 	troubles [4]error   // by side
+	warning  error      // shown while there is no trouble
 	said     string     // of the status reported last
 }
 
@@ -76,7 +77,24 @@ func (h *health) note(side int, err error) {
 		h.logger.Info("Working again", zap.NamedError("after", before))
 	}
 
-	event := componentstatus.NewEvent(componentstatus.StatusOK)
+	h.say()
+}
+
+// warn notes what is probably a mistake; it shows in the status, which stays OK: a process that
+// replaces one of another configuration must become ready beside it.
+func (h *health) warn(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.warning = err
+	if err != nil {
+		h.logger.Warn("Probably a mistake", zap.Error(err))
+	}
+	h.say()
+}
+
+// say reports the status if it has changed.
+func (h *health) say() {
+	event := componentstatus.NewEvent(componentstatus.StatusOK, componentstatus.WithError(h.warning))
 	for _, trouble := range h.troubles {
 		if trouble != nil {
 			event = componentstatus.NewRecoverableErrorEvent(trouble)
