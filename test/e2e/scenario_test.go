@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -150,6 +152,72 @@ func TestRecordsGoThroughKafkaAndAreStoredOnce(t *testing.T) {
 		far.stop()
 		assert.Len(t, sqliteRows(t, file, table), want, group)
 	}
+}
+
+// TestWhatTheTierCannotStoreHoldsNothingUp sends through Kafka a record that the database will never take, and
+// messages that are no OTLP, with good records before, beside and behind them in each partition.
+func TestWhatTheTierCannotStoreHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	const topic, group, good = "tyk-records", "stores", 10
+	redis, broker := peers.StartRedis(t), startKafka(t, topic)
+	dsn := peers.StartPostgres(t).FreshDatabase(t)
+	near := newExample(t, []string{"tier-gateways.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "KAFKA_BROKER="+broker)
+	near.start()
+	n := 0
+	push := func(bad bool) {
+		var all []any
+		for i := range good {
+			r := analytics.Record{Alias: fmt.Sprint("good ", n+i), TimeStamp: time.Now()}
+			if bad && i == good/2 {
+				r.Alias, r.Geo.CityGeoNameID = "bad", math.MaxUint64
+			}
+			all = append(all, analytics.AppendMsgpack(nil, &r))
+		}
+		n += good
+		require.NoError(t, redis.Client().RPush(t.Context(), analytics.RequestLists("analytics-")[0].Key, all...).Err())
+		waitDrained(t, redis.Client(), drainTimeout)
+	}
+	foreign := func() {
+		client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		require.NoError(t, err)
+		defer client.Close()
+		for partition := range int32(2) {
+			require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: []byte("no OTLP")}).FirstErr())
+		}
+	}
+	for range 3 {
+		push(false)
+	}
+	push(true)
+	foreign()
+	for range 5 {
+		push(false)
+	}
+	near.stop()
+
+	far := newExample(t, []string{"tier-stores.yaml"}, object{},
+		"KAFKA_BROKER="+broker, "KAFKA_GROUP="+group, "TYK_SQL_DRIVER=postgres", "TYK_SQL_DATASOURCE="+dsn)
+	far.start()
+	waitCommitted(t, broker, topic, group)
+	far.stop()
+	aliases := map[any]bool{}
+	for _, r := range postgresRows(t, dsn, table) {
+		aliases[r["alias"]] = true
+	}
+	assert.Len(t, aliases, n-1)
+	assert.NotContains(t, aliases, "bad")
+
+	skipped := 0
+	for line := range strings.Lines(far.output()) {
+		if strings.Contains(line, "skipping due to message_marking config") {
+			skipped++
+			assert.Contains(t, line, topic)
+			assert.Contains(t, line, `"partition"`)
+			assert.Contains(t, line, `"offset"`)
+		}
+	}
+	assert.Equal(t, 3, skipped, "each is named")
+	assert.Contains(t, far.output(), "1 records refused for good: ")
 }
 
 // TestRemoteWriteReachesAPrometheus pushes to a real one.
