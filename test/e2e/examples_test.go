@@ -39,6 +39,37 @@ func TestEveryExampleIsValid(t *testing.T) {
 	assert.GreaterOrEqual(t, valid, 19)
 }
 
+// TestExamplesThatRunSideBySideShareNothingOut holds each example to a group of its own.
+func TestExamplesThatRunSideBySideShareNothingOut(t *testing.T) {
+	t.Parallel()
+	of := map[string]string{}
+	look := func(path string) {
+		for _, config := range configurations(t, path) {
+			text, err := os.ReadFile(config)
+			require.NoError(t, err)
+			retrieved, err := confmap.NewRetrievedFromYAML(text)
+			require.NoError(t, err)
+			conf, err := retrieved.AsConf()
+			require.NoError(t, err)
+			if !conf.IsSet("receivers::tykredis") {
+				continue
+			}
+			group, _ := conf.Get("receivers::tykredis::group").(string)
+			assert.Empty(t, of[group], "%s has the group of %s, %q", path, of[group], group)
+			of[group] = path
+		}
+	}
+	look(repository(t, "otelcol-config.yaml"))
+	require.NoError(t, filepath.WalkDir(example(t, ""), func(path string, entry fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		if !entry.IsDir() && filepath.Ext(path) == ".yaml" {
+			look(path)
+		}
+		return nil
+	}))
+	assert.GreaterOrEqual(t, len(of), 19)
+}
+
 // configurations are the collector's configurations in a file: itself, those in the
 // ConfigMaps of a manifest, or none, as in the rules of a Prometheus.
 func configurations(tb testing.TB, path string) []string {
