@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -138,11 +139,31 @@ func (c *connection) open(ctx context.Context) (redis.UniversalClient, func(), e
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	end := func() { _ = rdb.Close() } // whatever was sent on it was answered
-	if err := rdb.Ping(ctx).Err(); err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
+	if err := ping(ctx, rdb); err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
 		end()
 		return nil, nil, c.explain(fmt.Errorf("connect to Redis at %s: %w", c.addresses, err))
 	}
 	return rdb, end, nil
+}
+
+// ping makes sure that Redis answers; of a cluster any master will do.
+func ping(ctx context.Context, rdb redis.UniversalClient) error {
+	cluster, ok := rdb.(*redis.ClusterClient)
+	if !ok {
+		return rdb.Ping(ctx).Err()
+	}
+	var answered atomic.Bool
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		err := node.Ping(ctx).Err()
+		if err == nil {
+			answered.Store(true)
+		}
+		return err
+	})
+	if answered.Load() {
+		return nil
+	}
+	return err
 }
 
 // remedies tell what to do about what Redis or the way to it answers.

@@ -120,7 +120,7 @@ func TestTheRightsOfTheREADMESuffice(t *testing.T) {
 	a := as("looks").run("dead drop -all")
 	assert.Equal(t, exitFailed, a.status)
 	assert.Contains(t, a.stderr, "the user lacks a right")
-	assert.Contains(t, as("takes").ok("dead replay -uid 5eed.1.cafe-1"), "replayed 1")
+	assert.Contains(t, as("takes").ok("dead replay -old -uid 5eed.1.cafe-1"), "replayed 1")
 	assert.Contains(t, as("takes").ok("dead drop -all"), "dropped 1")
 	assert.Contains(t, as("takes").ok("groups remove gone -force"), "removed group gone")
 }
@@ -162,7 +162,7 @@ func TestAClusterIsReadAndManagedAsAWhole(t *testing.T) {
 		assert.Contains(t, out, list)
 	}
 	assert.Equal(t, 3, strings.Count(o.ok("status", "-sample", "1ms", "-json"), "used_bytes"), "each master")
-	assert.Contains(t, o.ok("dead replay", "-all"), "replayed 3")
+	assert.Contains(t, o.ok("dead replay -old", "-all"), "replayed 3")
 	assert.Contains(t, o.ok("groups remove", "gone"), "removed group gone from 3 lists")
 	assert.Contains(t, o.ok("receipts", "-check"), "adds up")
 

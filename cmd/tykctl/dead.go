@@ -28,8 +28,7 @@ func (o *filter) letters(ctx context.Context, conn *connection, visit func(*clai
 	}
 	defer end()
 	store := claim.NewStore(rdb)
-	more, err = o.walk(ctx, store, wanted, func(l list, page []claim.Letter) error { return visit(store, l, page) })
-	return more, conn.explain(err)
+	return o.walk(ctx, store, conn, wanted, func(l list, page []claim.Letter) error { return visit(store, l, page) })
 }
 
 // letterView is a dead letter as JSON shows it.
@@ -78,14 +77,11 @@ func deadList(f *flag.FlagSet) action {
 			shown += len(page)
 			return listPage(c, heading, l, page, *wide)
 		})
-		if err != nil {
-			return exitFailed, err
-		}
-		if shown == 0 && !*asJSON {
+		if shown == 0 && err == nil && !*asJSON {
 			fmt.Fprintln(c.stdout, "No dead letters.")
 		}
 		sayMore(c, more, o)
-		return exitOK, nil
+		return exitOK, err
 	}
 }
 

@@ -131,14 +131,11 @@ func deadShow(f *flag.FlagSet) action {
 			}
 			return nil
 		})
-		if err != nil {
-			return exitFailed, err
-		}
-		if shown == 0 && !*asJSON {
+		if shown == 0 && err == nil && !*asJSON {
 			fmt.Fprintln(c.stdout, "No dead letters.")
 		}
 		sayMore(c, more, o)
-		return exitOK, nil
+		return exitOK, err
 	}
 }
 

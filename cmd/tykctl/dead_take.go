@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
@@ -16,12 +17,18 @@ type taking struct {
 	*filter
 	all, dryRun, json bool
 	replay            bool
+	retention         time.Duration
+	old               bool
 
-	known  map[string]map[string]bool // list, group: somebody reads the list for it
+	looked map[string]claim.Report // at lists
 	tally  []takenView
 	silent int64 // left, as nobody would take them
 	faulty int64 // left, as they cannot be read
+	aged   int64 // left, as stores may have forgotten the records
 }
+
+// rememberedFor is the default of ledger::retention.
+const rememberedFor = 72 * time.Hour
 
 // takenView counts what was taken of one list and group.
 type takenView struct {
@@ -32,28 +39,36 @@ type takenView struct {
 	Taken   int64 `json:"taken"`
 }
 
-func deadReplay(f *flag.FlagSet) action { return newTaking(f, true) }
+func deadReplay(f *flag.FlagSet) action {
+	t := newTaking(f)
+	t.replay = true
+	f.DurationVar(&t.retention, "ledger-retention", rememberedFor, "how long stores remember what they stored, the shortest ledger::retention behind the group; 0: for ever")
+	f.BoolVar(&t.old, "old", false, "replay letters older than -ledger-retention too, though a store may then store their records twice")
+	return t.run
+}
 
-func deadDrop(f *flag.FlagSet) action { return newTaking(f, false) }
+func deadDrop(f *flag.FlagSet) action { return newTaking(f).run }
 
-func newTaking(f *flag.FlagSet, replay bool) action {
-	t := &taking{filter: newFilter(f, 0), replay: replay, known: map[string]map[string]bool{}}
+func newTaking(f *flag.FlagSet) *taking {
+	t := &taking{filter: newFilter(f, 0), looked: map[string]claim.Report{}}
 	f.BoolVar(&t.all, "all", false, "take all letters, where no filter is given")
 	f.BoolVar(&t.dryRun, "dry-run", false, "only say how many would be taken")
 	f.BoolVar(&t.json, "json", false, "write the counts as JSON")
-	return func(ctx context.Context, c console, conn *connection, _ []string) (int, error) {
-		if t.empty() && !t.all {
-			return exitFailed, errors.New("give a filter, or -all to take every dead letter")
-		}
-		_, err := t.letters(ctx, conn, func(store *claim.Store, l list, page []claim.Letter) error {
-			return t.take(ctx, store, l, page)
-		})
-		// What was done is said also where it did not end well.
-		if err := errors.Join(err, t.report(c), t.left()); err != nil {
-			return exitFailed, err
-		}
-		return exitOK, nil
+	return t
+}
+
+func (t *taking) run(ctx context.Context, c console, conn *connection, _ []string) (int, error) {
+	if t.empty() && !t.all {
+		return exitFailed, errors.New("give a filter, or -all to take every dead letter")
 	}
+	if t.retention < 0 {
+		return exitFailed, fmt.Errorf("-ledger-retention: %s: use 0 or more", t.retention)
+	}
+	_, err := t.letters(ctx, conn, func(store *claim.Store, l list, page []claim.Letter) error {
+		return t.take(ctx, store, l, page)
+	})
+	// What was done is said also where it did not end well.
+	return exitOK, errors.Join(err, t.report(c), t.left())
 }
 
 // take takes one page, group by group for the counts.
@@ -87,26 +102,29 @@ func (t *taking) take(ctx context.Context, store *claim.Store, l list, page []cl
 	return nil
 }
 
-// deliverable leaves out letters that nobody would ever take, and those that
-// would be lost.
+// deliverable leaves out letters that nobody would ever take, those that would be lost, and those
+// whose records would be stored twice where another store, or another table, took them at the time.
 func (t *taking) deliverable(ctx context.Context, store *claim.Store, l list, page []claim.Letter) ([]claim.Letter, error) {
-	if t.known[l.key] == nil {
-		report, err := store.Inspect(ctx, l.source(""))
-		if err != nil {
+	report, ok := t.looked[l.key]
+	if !ok {
+		var err error
+		if report, err = store.Inspect(ctx, l.source("")); err != nil {
 			return nil, err
 		}
-		t.known[l.key] = map[string]bool{}
-		for _, g := range report.Groups {
-			t.known[l.key][g.Name] = true
-		}
+		t.looked[l.key] = report
+	}
+	known := func(group string) bool {
+		return slices.ContainsFunc(report.Groups, func(g claim.GroupReport) bool { return g.Name == group })
 	}
 	var out []claim.Letter
 	for _, letter := range page {
 		switch {
 		case letter.Fault != nil:
 			t.faulty++
-		case !t.known[l.key][letter.Group]:
+		case !known(letter.Group):
 			t.silent++
+		case t.retention > 0 && !t.old && report.At.Sub(letter.At) > t.retention:
+			t.aged++
 		default:
 			out = append(out, letter)
 		}
@@ -177,6 +195,10 @@ func (t *taking) left() error {
 	}
 	if t.faulty > 0 {
 		errs = append(errs, fmt.Errorf("%s left: they cannot be read, only dropped: see tykctl dead list -reason unreadable", count(t.faulty, "dead letter")))
+	}
+	if t.aged > 0 {
+		errs = append(errs, fmt.Errorf("%s left: they are older than -ledger-retention %s, and stores have forgotten since then what they stored: "+
+			"what one of them, or one of its tables, took at the time it would store twice: look at them with tykctl dead show, then add -old", count(t.aged, "dead letter"), span(t.retention)))
 	}
 	return errors.Join(errs...)
 }

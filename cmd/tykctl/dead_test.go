@@ -142,16 +142,16 @@ func TestDryRunsTakeNothing(t *testing.T) {
 	t.Parallel()
 	o := buried(t)
 	assert.Contains(t, o.ok("dead drop", "-all", "-dry-run"), "5 dead letters would be dropped")
-	assert.Contains(t, o.ok("dead replay", "-group", "kafka", "-dry-run"), "1 dead letter would be replayed")
+	assert.Contains(t, o.ok("dead replay -old", "-group", "kafka", "-dry-run"), "1 dead letter would be replayed")
 	assert.Len(t, o.letters(), 5)
 }
 
 func TestReplayedLettersGoToTheirGroupOnce(t *testing.T) {
 	t.Parallel()
 	o := buried(t)
-	out := o.ok("dead replay", "-group", "default", "-source", msgpackList)
+	out := o.ok("dead replay -old", "-group", "default", "-source", msgpackList)
 	assert.Contains(t, out, "replayed 2 dead letters")
-	assert.Contains(t, o.ok("dead replay", "-group", "default", "-source", msgpackList), "replayed 0 dead letters")
+	assert.Contains(t, o.ok("dead replay -old", "-group", "default", "-source", msgpackList), "replayed 0 dead letters")
 	assert.Equal(t, []string{"kafka/2", "default/3", "gone/4"}, o.letters())
 
 	src := worker(msgpackList, "default", "w", time.Minute).Replay()
@@ -170,7 +170,7 @@ func TestLettersThatNobodyWouldDeliverStay(t *testing.T) {
 	t.Parallel()
 	o := buried(t)
 	require.NoError(t, o.rdb.HSet(t.Context(), "otelcol-tyk:{"+protobufList+"}:dead", "default|5eed.1.cafe-3", "no JSON").Err())
-	a := o.run("dead replay", "-all", "-json")
+	a := o.run("dead replay -old", "-all", "-json")
 	assert.Equal(t, exitFailed, a.status, "not all was replayed")
 	assert.Contains(t, a.stderr, "1 dead letter left: no collector reads these lists")
 	assert.Contains(t, a.stderr, "1 dead letter left: they cannot be read, only dropped")
@@ -216,7 +216,7 @@ func TestManyLettersAreReplayedInPages(t *testing.T) {
 			peak.Store(max(peak.Load(), m.HeapInuse))
 		}
 	}()
-	assert.Contains(t, o.ok("dead replay", "-all"), fmt.Sprintf("replayed %d dead letters", n))
+	assert.Contains(t, o.ok("dead replay -old", "-all"), fmt.Sprintf("replayed %d dead letters", n))
 	<-done
 	assert.EqualValues(t, n, o.rdb.LLen(t.Context(), src.Replay().Key()).Val())
 	assert.Less(t, peak.Load(), uint64(100<<20), "memory does not go by the number of letters")

@@ -72,9 +72,10 @@ func (o *filter) matches(l claim.Letter) bool {
 }
 
 // walk calls visit with the letters chosen, some of one list at a time. more is
-// true where -limit left some out.
-func (o *filter) walk(ctx context.Context, store *claim.Store, wanted []list, visit func(list, []claim.Letter) error) (more bool, err error) {
+// true where -limit left some out. A list that cannot be worked with keeps no other from being visited.
+func (o *filter) walk(ctx context.Context, store *claim.Store, conn *connection, wanted []list, visit func(list, []claim.Letter) error) (more bool, err error) {
 	taken := 0
+	var skipped unreadable
 	pick := func(group, uid string) bool {
 		return (o.group == "" || group == o.group) && (o.uid == "" || uid == o.uid)
 	}
@@ -104,13 +105,16 @@ func (o *filter) walk(ctx context.Context, store *claim.Store, wanted []list, vi
 			return nil
 		})
 		if errors.Is(err, errEnough) {
-			return true, nil
+			return true, skipped.err()
 		}
-		if err != nil {
-			return false, err
+		if err == nil {
+			continue
+		}
+		if err := skipped.add(ctx, conn, place{Source: l.key}, err); err != nil {
+			return false, conn.explain(err)
 		}
 	}
-	return false, nil
+	return false, skipped.err()
 }
 
 // moment is a flag's time.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -14,44 +15,57 @@ func groupsList(f *flag.FlagSet) action {
 	asJSON := f.Bool("json", false, "write JSON")
 	source := f.String("source", "", "look at this `list` only")
 	return func(ctx context.Context, c console, conn *connection, _ []string) (int, error) {
-		groups, _, end, err := groupsIn(ctx, conn, *source)
+		in, err := groupsIn(ctx, conn, *source)
 		if err != nil {
 			return exitFailed, conn.explain(err)
 		}
-		defer end()
+		defer in.end()
+		groups := in.groups
 		if *asJSON {
-			return exitOK, writeJSON(c.stdout, map[string]any{"groups": groups})
+			view := map[string]any{"groups": groups}
+			if in.unreadable != nil {
+				view["unreadable"] = in.unreadable
+			}
+			return exitOK, errors.Join(writeJSON(c.stdout, view), in.unreadable.err())
 		}
 		if len(groups) == 0 {
 			fmt.Fprintln(c.stdout, "There are no groups: no collector has read these lists.")
-			return exitOK, nil
+			return exitOK, in.unreadable.err()
 		}
 		t := newTable(c.stdout, "GROUP", "LAST SEEN", "EXPIRES IN", "LISTS", "WAITING", "KEEPS ALONE", "SIZE")
 		for _, g := range groups {
 			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), g.knownOn, g.Waiting,
 				fmt.Sprintf("%s of %s", count(g.Keeps.Entries, "entry"), count(int64(g.Keeps.Segments), "segment")), size(g.Keeps.Bytes))
 		}
-		return exitOK, t.end()
+		return exitOK, errors.Join(t.end(), in.unreadable.err())
 	}
 }
 
-// groupsIn surveys one list, or all for an empty source. end ends the connection.
-func groupsIn(ctx context.Context, conn *connection, source string) (groups []groupView, store *claim.Store, end func(), err error) {
+// groupSurvey is what groups there are, on a connection to do something about them.
+type groupSurvey struct {
+	groups     []groupView
+	unreadable unreadable
+	store      *claim.Store
+	end        func() // ends the connection
+}
+
+// groupsIn surveys one list, or all for an empty source.
+func groupsIn(ctx context.Context, conn *connection, source string) (*groupSurvey, error) {
 	wanted, err := chooseLists(conn.keyPrefix, source)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	rdb, end, err := conn.open(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	store = claim.NewStore(rdb)
-	all, err := survey(ctx, store, wanted)
+	store := claim.NewStore(rdb)
+	all, skipped, err := survey(ctx, store, conn, wanted)
 	if err != nil {
 		end()
-		return nil, nil, nil, err
+		return nil, err
 	}
-	return groupViews(all, nil, weigh(ctx, store, all)), store, end, nil
+	return &groupSurvey{groupViews(all, nil, weigh(ctx, store, all)), skipped, store, end}, nil
 }
 
 func groupsRemove(f *flag.FlagSet) action {
@@ -77,11 +91,12 @@ type removal struct {
 }
 
 func (r removal) run(ctx context.Context, c console, conn *connection) error {
-	groups, store, end, err := groupsIn(ctx, conn, r.source)
+	in, err := groupsIn(ctx, conn, r.source)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer in.end()
+	groups := in.groups
 	i := slices.IndexFunc(groups, func(g groupView) bool { return g.Name == r.group })
 	if i < 0 {
 		return fmt.Errorf("there is no group %q: there %s", r.group, groupNames(groups))
@@ -93,25 +108,28 @@ func (r removal) run(ctx context.Context, c console, conn *connection) error {
 	if r.dryRun {
 		fmt.Fprintf(c.stdout, "would remove group %s from %s\n", g.Name, count(int64(g.knownOn), "list"))
 	} else {
-		removed, err := r.forget(ctx, store, conn)
+		removed, err := r.forget(ctx, in, conn)
 		fmt.Fprintf(c.stdout, "removed group %s from %s\n", g.Name, count(removed, "list"))
 		if err != nil {
 			return err
 		}
 	}
 	r.explain(c, g, len(groups) == 1)
-	return nil
+	return in.unreadable.err()
 }
 
 // forget takes the group out of one list after the other, and returns of how many.
-func (r removal) forget(ctx context.Context, store *claim.Store, conn *connection) (int64, error) {
+func (r removal) forget(ctx context.Context, in *groupSurvey, conn *connection) (int64, error) {
 	wanted, err := chooseLists(conn.keyPrefix, r.source)
 	if err != nil {
 		return 0, err
 	}
 	removed := int64(0)
 	for _, l := range wanted {
-		ok, err := store.Forget(ctx, l.source(""), r.group)
+		if slices.ContainsFunc(in.unreadable, func(u unread) bool { return u.Source == l.key }) {
+			continue
+		}
+		ok, err := in.store.Forget(ctx, l.source(""), r.group)
 		if err != nil {
 			return removed, err
 		}

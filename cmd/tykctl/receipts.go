@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -18,8 +19,10 @@ type receiptsView struct {
 	// over all processes.
 	Groups []receiptsGroup `json:"since_group_start"`
 	// Process is what one collector counted since it started.
-	Process  *processView `json:"since_process_start,omitempty"`
-	Findings []finding    `json:"findings"`
+	Process *processView `json:"since_process_start,omitempty"`
+	// Unreadable are lists that nothing else here is about.
+	Unreadable unreadable `json:"unreadable,omitempty"`
+	Findings   []finding  `json:"findings"`
 }
 
 // receiptsGroup is one group's receipts.
@@ -49,7 +52,7 @@ func receiptsCommand(f *flag.FlagSet) action {
 		} else {
 			err = view.print(c.stdout, groups)
 		}
-		return exitStatus(*check, view.Findings), err
+		return exitStatus(*check, view.Findings), errors.Join(err, view.Unreadable.err())
 	}
 }
 
@@ -64,13 +67,13 @@ func account(ctx context.Context, conn *connection, source, metrics string) (*re
 		return nil, nil, err
 	}
 	defer end()
-	all, err := survey(ctx, claim.NewStore(rdb), wanted)
+	all, skipped, err := survey(ctx, claim.NewStore(rdb), conn, wanted)
 	if err != nil {
 		return nil, nil, err
 	}
 	groups := groupViews(all, nil, nil)
-	e := &examiner{findings: []finding{}}
-	view := &receiptsView{Redis: conn.addresses, At: clock(all), Groups: []receiptsGroup{}}
+	e := &examiner{findings: skipped.findings()}
+	view := &receiptsView{Redis: conn.addresses, At: clock(all), Groups: []receiptsGroup{}, Unreadable: skipped}
 	for _, g := range groups {
 		lines := receiptsGroup{Name: g.Name, Lists: []receiptsList{}}
 		for _, l := range g.Lists {

@@ -75,7 +75,7 @@ func (s *statusFlags) run(ctx context.Context, c console, conn *connection, _ []
 			return exitFailed, err
 		}
 		if s.watch == 0 {
-			return view.exit(s.check), nil
+			return view.exit(s.check), view.Unreadable.err()
 		}
 		before = now
 		if !sleep(ctx, s.watch) {
@@ -120,7 +120,9 @@ type statusView struct {
 	Groups      []groupView  `json:"groups"`
 	Leases      []leaseView  `json:"leases"`
 	DeadLetters []reasonView `json:"dead_letters"`
-	Findings    []finding    `json:"findings"`
+	// Unreadable are lists that nothing else here is about.
+	Unreadable unreadable `json:"unreadable,omitempty"`
+	Findings   []finding  `json:"findings"`
 }
 
 // listView is a list that something was ever pushed to.
@@ -173,7 +175,7 @@ type observer struct {
 // observe looks at Redis, and a second time where that tells more and nothing
 // was seen before.
 func (o *observer) observe(ctx context.Context, before []found) (*statusView, []found, error) {
-	now, err := survey(ctx, o.store, lists(o.conn.keyPrefix))
+	now, skipped, err := survey(ctx, o.store, o.conn, lists(o.conn.keyPrefix))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +184,7 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		if !sleep(ctx, o.flags.sample) {
 			return nil, nil, ctx.Err()
 		}
-		if now, err = survey(ctx, o.store, lists(o.conn.keyPrefix)); err != nil {
+		if now, skipped, err = survey(ctx, o.store, o.conn, lists(o.conn.keyPrefix)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -201,11 +203,14 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		}
 		reasons, err := o.reasons(ctx, f)
 		if err != nil {
-			return nil, nil, err
+			if err := skipped.add(ctx, o.conn, f.place, err); err != nil {
+				return nil, nil, err
+			}
 		}
 		view.DeadLetters = append(view.DeadLetters, reasons...)
 	}
-	view.Findings = append(examine(now, view.Groups, o.flags.stuckAfter), examineMemory(view.Memory)...)
+	view.Unreadable = skipped
+	view.Findings = append(append(skipped.findings(), examine(now, view.Groups, o.flags.stuckAfter)...), examineMemory(view.Memory)...)
 	return view, now, nil
 }
 

@@ -97,32 +97,37 @@ func (f found) group(name string) (claim.GroupReport, bool) {
 }
 
 // survey looks at lists and at what is replayed from it; each by itself is
-// seen in one atomic step.
-func survey(ctx context.Context, store *claim.Store, wanted []list) ([]found, error) {
+// seen in one atomic step. What cannot be read keeps nothing else from being seen.
+func survey(ctx context.Context, store *claim.Store, conn *connection, wanted []list) ([]found, unreadable, error) {
 	var all []found
+	var skipped unreadable
 	look := func(l list, p place, src *claim.Source) (found, error) {
 		report, err := store.Inspect(ctx, src)
+		if err != nil {
+			return found{}, skipped.add(ctx, conn, p, err)
+		}
 		f := found{place: p, form: l.form, source: src, Report: report}
 		if p.ReplayTo != "" {
 			f.Dead = 0 // counted with the list, which keeps them
 		}
-		return f, err
+		all = append(all, f)
+		return f, nil
 	}
 	for _, l := range wanted {
 		f, err := look(l, place{Source: l.key}, l.source(""))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		all = append(all, f)
 		for _, g := range f.Groups {
-			r, err := look(l, place{Source: l.key, ReplayTo: g.Name}, l.source(g.Name).Replay())
-			if err != nil {
-				return nil, err
+			if _, err := look(l, place{Source: l.key, ReplayTo: g.Name}, l.source(g.Name).Replay()); err != nil {
+				return nil, nil, err
 			}
-			all = append(all, r)
 		}
 	}
-	return all, nil
+	if len(all) == 0 {
+		return nil, nil, skipped.err() // there is nothing else to show
+	}
+	return all, skipped, nil
 }
 
 // clock is Redis' time at the survey, which is not the same on every node of a cluster.
