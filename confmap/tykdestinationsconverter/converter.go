@@ -45,7 +45,7 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 }
 
 // destinations names the exporters that a receiver reaches, each with a fingerprint of where it
-// writes: tyksql/a#1b2c3d4e, kafka#5f607182.
+// writes: kafka#5f607182,tyksql/a#1b2c3d4e.
 func destinations(w *wiring.Wiring, receiver string) string {
 	reached := map[string][]wiring.Way{}
 	for _, way := range w.Ways(receiver) {
@@ -62,5 +62,5 @@ func destinations(w *wiring.Wiring, receiver string) string {
 		all = append(all, exporter+"#"+fingerprint(wiring.Type(exporter), place(exporter, exporters[exporter]), slices.Compact(means)))
 	}
 	slices.Sort(all)
-	return strings.Join(all, ", ")
+	return strings.Join(all, ",")
 }

@@ -36,7 +36,7 @@ func TestReceiversAreToldWhatIsBehindThem(t *testing.T) {
 	bare := map[string]string{}
 	for id, destinations := range all {
 		var names []string
-		for _, d := range strings.Split(destinations, ", ") {
+		for _, d := range strings.Split(destinations, ",") {
 			name, print, found := strings.Cut(d, "#")
 			assert.Equal(t, id == "tykredis/a" || id == "tykredis/routed", found)
 			if found {
