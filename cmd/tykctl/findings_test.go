@@ -189,8 +189,8 @@ func TestARedisThatIsFullOrEvictsIsSaid(t *testing.T) {
 	node := parseMemory(info)
 	assert.Equal(t, nodeMemory{Used: 950, Max: 1000, Policy: "allkeys-lru"}, node)
 	var codes []string
-	for _, f := range examineMemory([]nodeMemory{node, {Used: 1000}, {Used: 10, Max: 1000, Policy: "noeviction"}}) {
+	for _, f := range examineMemory([]nodeMemory{node, {Used: 1000}, {Used: 2000}, {Used: 10, Max: 1000, Policy: "noeviction"}}) {
 		codes = append(codes, f.Code)
 	}
-	assert.Equal(t, []string{"evicts", "full"}, codes)
+	assert.Equal(t, []string{"evicts", "full", "unbounded"}, codes, "once for all nodes")
 }

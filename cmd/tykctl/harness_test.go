@@ -44,7 +44,7 @@ func newOperator(t *testing.T, rdb redis.UniversalClient, flags ...string) *oper
 // onRedis is an operator of a Redis of the test's own.
 func onRedis(t *testing.T, opts ...peers.RedisOption) *operator {
 	t.Helper()
-	r := peers.StartRedis(t, opts...)
+	r := peers.StartRedis(t, append(opts, peers.RedisMaxMemory(1<<30))...)
 	return newOperator(t, r.Client(), "-redis", r.Addr())
 }
 

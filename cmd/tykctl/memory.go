@@ -62,16 +62,22 @@ func parseMemory(info string) nodeMemory {
 // examineMemory says where Redis itself endangers what lies in it.
 func examineMemory(nodes []nodeMemory) []finding {
 	e := &examiner{}
+	unbounded := false
 	for _, m := range nodes {
 		if m.Max == 0 {
+			unbounded = true
 			continue
 		}
+		// Claimed entries have no time to live, so policies that take only what has one leave them alone.
 		if strings.HasPrefix(m.Policy, "allkeys-") {
-			e.find(notice, "evicts", place{}, "", "Redis may delete claimed entries when it is full (maxmemory-policy %s): noeviction, or volatile-..., leaves them alone", m.Policy)
+			e.find(notice, "evicts", place{}, "", "Redis may delete claimed entries when it is full (maxmemory-policy %s): set it to noeviction or volatile-lru, which leave them alone", m.Policy)
 		}
 		if float64(m.Used) >= nearlyFull*float64(m.Max) {
 			e.find(trouble, "full", place{}, "", "Redis is full: it uses %s of %s, and at its limit refuses what gateways push", size(m.Used), size(m.Max))
 		}
+	}
+	if unbounded {
+		e.find(notice, "unbounded", place{}, "", "Redis has no maxmemory: what waits while a destination is down may take all memory of its host, as backlog::max_memory_share is a share of maxmemory: set maxmemory, or backlog::max_bytes")
 	}
 	return e.findings
 }
