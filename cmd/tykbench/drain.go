@@ -153,7 +153,7 @@ func (r *rig) watch(ctx context.Context, c *collector, list string, d *drain) er
 }
 
 // each gives one figure of all drains.
-func each(drains []drain, of func(drain) float64) []float64 {
+func each[T any](drains []T, of func(T) float64) []float64 {
 	values := make([]float64, len(drains))
 	for i, d := range drains {
 		values[i] = of(d)

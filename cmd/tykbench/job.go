@@ -26,7 +26,7 @@ func allJobs(o options) []job {
 		&memoryJob{backlogs: o.memory}, &latencyJob{rate: o.rate, duration: o.duration},
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
 		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
-		largeJob(o), smallJob(o),
+		largeJob(o), smallJob(o), idleOf(o.idle),
 	}
 }
 

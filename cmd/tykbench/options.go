@@ -29,6 +29,7 @@ type options struct {
 	memory   []int64
 	rate     float64
 	duration time.Duration
+	idle     time.Duration
 }
 
 func parse(args []string) (options, error) {
@@ -47,6 +48,7 @@ func parse(args []string) (options, error) {
 	memory := flags.String("memory", "100000,1000000,3000000", "backlogs to measure peak memory with")
 	flags.Float64Var(&o.rate, "rate", 5000, "records per second for the latency")
 	flags.DurationVar(&o.duration, "duration", 20*time.Second, "how long the latency is measured")
+	flags.DurationVar(&o.idle, "idle", time.Minute, "how long the idle collectors are measured")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -68,8 +70,8 @@ func parse(args []string) (options, error) {
 		}
 		o.memory = append(o.memory, n)
 	}
-	if min(o.records, o.mongo, o.large) < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.pause < 0 {
-		return o, errors.New("-records, -mongo-records, -large-records, -runs, -rate and -duration must be above 0, -pause not below")
+	if min(o.records, o.mongo, o.large) < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.idle <= 0 || o.pause < 0 {
+		return o, errors.New("-records, -mongo-records, -large-records, -runs, -rate, -duration and -idle must be above 0, -pause not below")
 	}
 	return o, nil
 }
