@@ -4,7 +4,7 @@ local list, sequence, segments, leases, progress, groups, waiting, leaving, rece
 local prefix, group = ARGV[1], ARGV[2]
 
 -- How many segments one call looks at, of however many there are.
-local batch = 100
+local batch = 50
 
 -- What becomes of an entry, in the order in which progress keeps the counts.
 local outcomes = { 'delivered', 'dead', 'lost', 'shed' }

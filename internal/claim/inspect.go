@@ -68,7 +68,7 @@ type GroupReport struct {
 }
 
 // inspectPage is how many segments are read at once.
-const inspectPage = 200
+const inspectPage = 100
 
 // Inspect reads the state of a source, in one atomic step as long as it has few
 // segments; with more, what waits is what the receipts of the first step say.
