@@ -73,9 +73,9 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, groups []string) (
 		if err != nil {
 			trouble.add("claim list "+src.key, err)
 		}
-		leaving := false
-		visits[i], leaving = src.held(leases[i])
-		visits[i].Claimed = claimed
+		visit, leaving := src.held(leases[i])
+		visit.Claimed = claimed
+		visits[i] = visit
 		if visits[i].Err != nil {
 			trouble.add("lease segments of "+src.key, visits[i].Err)
 		}
