@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -150,21 +151,42 @@ func (s *Source) heldSegment(row any) (Segment, error) {
 // Look tells which of the sources have entries or segments, as cheaply as that can
 // be. Where it cannot be found out, a visit says why.
 func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
-	byTag := map[string][]int{}
-	var everything []string
+	_, cluster := s.rdb.(*redis.ClusterClient)
+	together := map[string][]int{} // what one command may ask for
 	for i, src := range sources {
-		byTag[src.tag] = append(byTag[src.tag], i)
-		everything = append(everything, src.key, src.keys.segments)
+		tag := ""
+		if cluster {
+			tag = src.tag
+		}
+		together[tag] = append(together[tag], i)
 	}
+	groups := make([][]int, 0, len(together))
+	for _, group := range together {
+		groups = append(groups, group)
+	}
+	var each [][]int
 	some := make([]bool, len(sources))
-	if _, cluster := s.rdb.(*redis.ClusterClient); !cluster && len(everything) > 0 {
-		if n, err := s.rdb.Exists(ctx, everything...).Result(); err == nil && n == 0 {
-			return some
+	found, unknown := s.existing(ctx, sources, groups)
+	for _, group := range found {
+		for _, i := range group {
+			each = append(each, []int{i})
 		}
 	}
-	pipes, found := map[*redis.Client]redis.Pipeliner{}, map[string]*redis.IntCmd{}
-	for tag, indices := range byTag {
-		server, err := s.server(ctx, sources[indices[0]].key)
+	found, unsure := s.existing(ctx, sources, each)
+	for _, group := range slices.Concat(found, unknown, unsure) {
+		for _, i := range group {
+			some[i] = true
+		}
+	}
+	return some
+}
+
+// existing returns those groups of sources where there is something, and those of
+// which that could not be found out.
+func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (some, unknown [][]int) {
+	pipes, found := map[*redis.Client]redis.Pipeliner{}, make([]*redis.IntCmd, len(groups))
+	for at, group := range groups {
+		server, err := s.server(ctx, sources[group[0]].key)
 		if err != nil {
 			continue
 		}
@@ -172,22 +194,25 @@ func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
 			pipes[server] = server.Pipeline()
 		}
 		var keys []string
-		for _, i := range indices {
+		for _, i := range group {
 			keys = append(keys, sources[i].key, sources[i].keys.segments)
 		}
-		found[tag] = pipes[server].Exists(ctx, keys...)
+		found[at] = pipes[server].Exists(ctx, keys...)
 	}
 	var servers sync.WaitGroup
 	for _, pipe := range pipes {
 		servers.Go(func() { _, _ = pipe.Exec(ctx) }) // each command has its own error
 	}
 	servers.Wait()
-	for tag, indices := range byTag {
-		for _, i := range indices {
-			some[i] = found[tag] == nil || found[tag].Err() != nil || found[tag].Val() > 0
+	for at, group := range groups {
+		switch {
+		case found[at] == nil || found[at].Err() != nil:
+			unknown = append(unknown, group)
+		case found[at].Val() > 0:
+			some = append(some, group)
 		}
 	}
-	return some
+	return some, unknown
 }
 
 // Read returns entries of a segment from an index on: at most so many, of at most

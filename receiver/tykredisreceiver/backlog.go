@@ -53,9 +53,13 @@ type target struct {
 
 // run works until ctx is done.
 func (b *bound) run(ctx context.Context) {
+	said := ""
 	for ctx.Err() == nil {
 		err := b.keep(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err == nil {
+			said = ""
+		} else if ctx.Err() == nil && said != err.Error() {
+			said = err.Error()
 			b.logger.Warn("The backlog could not be kept within its bound; trying again", zap.Error(err))
 		}
 		if err == nil && !b.cfg.bounded() {

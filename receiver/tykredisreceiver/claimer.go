@@ -76,6 +76,9 @@ func (c *claimer) run(ctx context.Context) {
 		}
 		c.watch.look()
 		c.health.redis(err)
+		if err != nil {
+			c.lastBeat = time.Time{} // whoever answers next may not know of this worker
+		}
 		if err != nil && !reached {
 			wait.sleep(ctx)
 			continue
