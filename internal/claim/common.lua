@@ -86,6 +86,13 @@ local function close(name, seq)
   redis.call('ZREM', waiting, field)
 end
 
+-- Takes entries off the head of a segment. How many are gone is noted apart from what
+-- the segments say, so that a segment whose description is lost keeps its identities.
+local function trim(seq, key, given, to)
+  redis.call('LTRIM', key, to - given, -1)
+  redis.call('HSET', progress, '|' .. seq, to)
+end
+
 -- Gives back the memory of what every group is done with in a segment, and the
 -- segment itself once that is all of it.
 local function give_back(seq)
@@ -101,6 +108,7 @@ local function give_back(seq)
   if done >= count then
     redis.call('UNLINK', key)
     redis.call('ZREM', segments, description)
+    redis.call('HDEL', progress, '|' .. seq)
     for _, name in ipairs(all) do
       close(name, seq)
     end
@@ -108,7 +116,7 @@ local function give_back(seq)
   end
   local given = count - redis.call('LLEN', key)
   if done > given then
-    redis.call('LTRIM', key, done - given, -1)
+    trim(seq, key, given, done)
   end
 end
 

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -134,7 +135,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 		}
 		require.NoError(t, keep(0, "huge", 200_000), "one is kept however big it is")
 		for i := range 40 {
-			require.NoError(t, keep(i+1, fmt.Sprint("cause ", i), 10_000))
+			require.NoError(t, keep(i+1, "cause "+strconv.Itoa(i), 10_000))
 			size := rdb.Get(t.Context(), "otelcol-tyk:{"+list+"}:dead:bytes").Val()
 			bytes := 0
 			for _, body := range rdb.HGetAll(t.Context(), "otelcol-tyk:{"+list+"}:dead").Val() {
@@ -177,6 +178,30 @@ func TestASegmentOfUnknownProgressGetsANewIdentity(t *testing.T) {
 		page, err := store.Read(t.Context(), held[0], 0, 1, 1)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"entry 4"}, page)
+	})
+}
+
+// A group that begins after the loss does not change what is known of the segment.
+func TestALostSegmentKeepsItsIdentitiesThoughAGroupBegins(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 10)
+		store, src, late := claim.NewStore(rdb), claim.NewSource(list, settings("a")), claim.NewSource(list, group("late", "2"))
+		g := visit(t, store, src).Held[0]
+		require.NoError(t, store.Ack(t.Context(), g, 4, claim.Outcome{Delivered: 4}))
+		require.NoError(t, rdb.Del(t.Context(), "otelcol-tyk:{"+list+"}:segments").Err())
+		visit(t, store, late)
+		found, err := store.Find(t.Context(), 0)
+		require.NoError(t, err)
+		entries, renamed, err := store.Adopt(t.Context(), late, found)
+		require.NoError(t, err)
+		assert.Equal(t, [2]int64{6, 0}, [2]int64{entries, renamed})
+		for _, of := range []*claim.Source{src, late} {
+			held := visit(t, store, of).Held
+			require.Len(t, held, 1)
+			assert.Equal(t, g.ID, held[0].ID)
+			assert.EqualValues(t, 10, held[0].Count)
+			assert.EqualValues(t, 4, held[0].Start())
+		}
 	})
 }
 
