@@ -18,8 +18,7 @@ if part ~= '' and not taken and redis.call('EXISTS', progress) == 1 then
   given = tonumber(redis.call('HGET', progress, '|' .. seq) or '0')
   redis.call('ZADD', segments, seq, table.concat({ ARGV[5] .. '.' .. seq .. '.' .. part, given + kept, now, 'adopted' }, ' '))
 else
-  seq = math.max(tonumber(redis.call('GET', sequence) or '0') + 1, now)
-  redis.call('SET', sequence, seq)
+  seq = next_seq(now)
   redis.call('RENAME', key, prefix .. seq .. '.' .. ARGV[6])
   redis.call('ZADD', segments, seq, table.concat({ ARGV[5] .. '.' .. seq .. '.' .. ARGV[6], kept, now, 'adopted' }, ' '))
   redis.call('HINCRBY', receipts, 'claimed', kept)

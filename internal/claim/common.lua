@@ -44,6 +44,16 @@ local function read(description, seq)
   return tonumber(count), prefix .. seq, tonumber(at)
 end
 
+-- A new segment's number. It follows the clock, so that none is ever given again, also
+-- when Redis comes back empty or in an older state: what a worker still has to say about
+-- a lost segment must not hit a new one.
+local function next_seq(now)
+  local newest = redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES')[2]
+  local seq = math.max(tonumber(redis.call('GET', sequence) or '0') + 1, tonumber(newest or '0') + 1, now)
+  redis.call('SET', sequence, seq)
+  return seq
+end
+
 -- Finds a segment by its number, and by its id where that is given.
 local function find(seq, id)
   local description = redis.call('ZRANGEBYSCORE', segments, seq, seq)[1]

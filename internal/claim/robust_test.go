@@ -141,7 +141,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 			for _, body := range rdb.HGetAll(t.Context(), "otelcol-tyk:{"+list+"}:dead").Val() {
 				bytes += len(body)
 			}
-			require.Equal(t, size, fmt.Sprint(bytes))
+			require.Equal(t, size, strconv.Itoa(bytes))
 			require.LessOrEqual(t, bytes, 100_000)
 		}
 		for i := 100; ; i++ {

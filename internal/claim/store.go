@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -218,24 +216,25 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 // Read returns entries of a segment from an index on: at most so many, of at most
 // about so many bytes, and one at least. ErrGone means that Redis has nothing there.
 func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
-	reply, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).StringSlice()
+	pages, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
 	}
-	if len(reply) != 2 {
+	all := make([]string, 0, entries)
+	for _, page := range pages {
+		some, _ := page.([]any)
+		for _, entry := range some {
+			text, ok := entry.(string)
+			if !ok {
+				return nil, fmt.Errorf("read %s from %d: unexpected reply %v", g.Key(), from, entry)
+			}
+			all = append(all, text)
+		}
+	}
+	if len(all) == 0 {
 		return nil, fmt.Errorf("read %s from %d: %w", g.Key(), from, ErrGone)
 	}
-	rest := reply[1]
-	page := make([]string, 0, entries)
-	for field := range strings.FieldsSeq(reply[0]) {
-		length, err := strconv.Atoi(field)
-		if err != nil || length < 0 || length > len(rest) {
-			return nil, fmt.Errorf("read %s from %d: an entry of %q bytes, but %d are left", g.Key(), from, field, len(rest))
-		}
-		page = append(page, rest[:length])
-		rest = rest[length:]
-	}
-	return page, nil
+	return all, nil
 }
 
 // Ack records that the group is done with the first done entries of a segment, and

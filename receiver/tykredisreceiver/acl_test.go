@@ -252,7 +252,7 @@ func TestAMissingRightIsSaid(t *testing.T) {
 	rules := documentedRules(t, 0)
 	for missing, message := range map[string]string{
 		"+evalsha":       "claim list " + list + ": NOPERM this user has no permissions to run the 'evalsha' command",
-		"+renamenx":      "claim list " + list + ": ERR The user executing the script can't run this command or subcommand",
+		"+rename":        "claim list " + list + ": ERR The user executing the script can't run this command or subcommand",
 		"+lrange":        "The user executing the script can't run this command or subcommand",
 		"+role":          "count replicas: NOPERM this user has no permissions to run the 'role' command",
 		"+select":        "NOPERM this user has no permissions to run the 'select' command",

@@ -86,9 +86,16 @@ func (c *counted) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		err := next(ctx, cmd)
 		if answer, ok := cmd.(*redis.Cmd); ok {
-			if parts, err := answer.StringSlice(); err == nil && len(parts) == 2 {
-				c.most = max(c.most, len(parts[1]))
+			pages, _ := answer.Slice()
+			bytes := 0
+			for _, page := range pages {
+				entries, _ := page.([]any)
+				for _, entry := range entries {
+					text, _ := entry.(string)
+					bytes += len(text)
+				}
 			}
+			c.most = max(c.most, bytes)
 		}
 		return err
 	}
