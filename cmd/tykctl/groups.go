@@ -124,6 +124,12 @@ func (r removal) forget(ctx context.Context, in *groupSurvey, conn *connection) 
 	if err != nil {
 		return 0, err
 	}
+	if r.source == "" {
+		// First of all, so that no list that is new from here on waits for it.
+		if err := in.store.Registry(conn.keyPrefix).Forget(ctx, r.group); err != nil {
+			return 0, err
+		}
+	}
 	removed := int64(0)
 	for _, l := range wanted {
 		if slices.ContainsFunc(in.unreadable, func(u unread) bool { return u.Source == l.key }) {

@@ -209,8 +209,14 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		}
 		view.DeadLetters = append(view.DeadLetters, reasons...)
 	}
+	members, err := o.store.Registry(o.conn.keyPrefix).Members(ctx)
+	if err != nil {
+		if err := skipped.add(ctx, o.conn, place{Source: "the registry of workers"}, err); err != nil {
+			return nil, nil, err
+		}
+	}
 	view.Unreadable = skipped
-	view.Findings = append(append(skipped.findings(), examine(now, view.Groups, o.flags.stuckAfter)...), examineMemory(view.Memory)...)
+	view.Findings = append([]finding{}, slices.Concat(skipped.findings(), examineMembers(members), examine(now, view.Groups, o.flags.stuckAfter), examineMemory(view.Memory))...)
 	return view, now, nil
 }
 

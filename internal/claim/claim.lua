@@ -1,22 +1,51 @@
--- Moves a source list, as it is, into a new segment that nothing expires.
--- KEYS: source list, sequence, segments, receipts
--- ARGV: segment key prefix, source hash, random part, fewest entries, chunk records, chunk bytes
--- Returns the number of entries moved, 0 when there were too few.
-local entries = redis.call('LLEN', KEYS[1])
-if entries == 0 or entries < tonumber(ARGV[4]) then
+-- Claims a source list. A small list joins the newest segment while that is small
+-- too, so that segments stay few however long a group is away; any other becomes a
+-- segment of its own, as it is. Nothing expires either.
+-- ARGV: prefix, group, lease in ms, source hash, random part, groups that live
+-- Returns the number of entries claimed.
+local small, most, most_moved = 500, 4000, 256 * 1024
+local entries = redis.call('LLEN', list)
+if entries == 0 then
   return 0
 end
-unlock(KEYS[1])
--- A sequence that follows the clock never gives a number again, also when Redis
--- comes back empty or in an older state: what a worker still has to say about a
--- lost segment must not hit a new one.
+unlock(list)
 local now = clock()
-local seq = math.max(tonumber(redis.call('GET', KEYS[2]) or '0') + 1, now)
-while redis.call('RENAMENX', KEYS[1], ARGV[1] .. seq) == 0 do
-  seq = seq + 1
+if redis.call('EXISTS', groups) == 0 then
+  -- Whoever lives sees what comes from here on, however late it looks.
+  for i = 6, #ARGV do
+    join(ARGV[i], tonumber(ARGV[3]), now)
+  end
 end
-redis.call('SET', KEYS[2], seq)
-local id = ARGV[2] .. '.' .. seq .. '.' .. ARGV[3]
-redis.call('ZADD', KEYS[3], seq, table.concat({ id, entries, ARGV[5], ARGV[6], now }, ' '))
-redis.call('HINCRBY', KEYS[4], 'claimed', entries)
+-- A server that comes back without its last writes, and one that takes over, is
+-- another run: what it lost of a segment may be delivered already, and new entries
+-- must not get the same indices.
+local known, info = pcall(redis.call, 'INFO', 'server')
+local run = known and type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
+local left = entries
+local description, seq = unpack(redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES'))
+if description and entries <= small and string.match(description, ' (%S+)$') == run then
+  local count, key = read(description, seq)
+  if count + entries <= most and redis.call('LLEN', key) > 0 then
+    local moved, step = 0, 1
+    while left > 0 and moved < most_moved do
+      local page = redis.call('LRANGE', list, 0, step - 1)
+      redis.call('RPUSH', key, unpack(page))
+      redis.call('LTRIM', list, #page, -1)
+      left, step = left - #page, next_step(step, page)
+      for _, entry in ipairs(page) do
+        moved = moved + #entry
+      end
+    end
+    redis.call('ZREM', segments, description)
+    redis.call('ZADD', segments, seq, (string.gsub(description, ' %d+ ', ' ' .. count + entries - left .. ' ', 1)))
+    open(seq, now)
+  end
+end
+if left > 0 then
+  seq = next_seq(now)
+  redis.call('RENAME', list, prefix .. seq .. '.' .. ARGV[5])
+  redis.call('ZADD', segments, seq, table.concat({ ARGV[4] .. '.' .. seq .. '.' .. ARGV[5], left, now, run }, ' '))
+  open(seq, now)
+end
+redis.call('HINCRBY', receipts, 'claimed', entries)
 return entries

@@ -1,14 +1,15 @@
--- Removes everything of a source that only one group reads, for when that group
--- is gone. The sequence stays, so that no number is ever used again.
--- KEYS: source list, segments, leases, progress, groups, receipts, marks
--- ARGV: segment key prefix
--- Returns the number of entries given up.
-local given_up = redis.call('LLEN', KEYS[1])
-local segments = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
-for i = 2, #segments, 2 do
-  local list = ARGV[1] .. segments[i]
-  given_up = given_up + redis.call('LLEN', list)
-  redis.call('UNLINK', list)
+-- Removes a source that only one group reads, for when that group is gone, one batch
+-- of segments a call. The sequence stays, so that no number is ever used again.
+-- ARGV: prefix
+-- Returns 1 while there is more to do.
+local found = redis.call('ZRANGE', segments, 0, batch - 1, 'WITHSCORES')
+for i = 1, #found, 2 do
+  local _, key = read(found[i], found[i + 1])
+  redis.call('UNLINK', key)
+  redis.call('ZREM', segments, found[i])
 end
-redis.call('UNLINK', unpack(KEYS))
-return given_up
+if #found == 2 * batch then
+  return 1
+end
+redis.call('UNLINK', list, segments, leases, progress, groups, waiting, leaving, receipts)
+return 0

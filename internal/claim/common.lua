@@ -1,7 +1,14 @@
--- Shared by the scripts below, each of which is sent with this in front.
+-- Shared by the scripts of a source, each of which is sent with this in front. All
+-- get the same keys, and the prefix of segment lists and a group first.
+local list, sequence, segments, leases, progress, groups, waiting, leaving, receipts, dead, order, causes, size, replay = unpack(KEYS)
+local prefix, group = ARGV[1], ARGV[2]
 
--- What receipts count for each group.
-local receipt_names = { 'before', 'acked', 'dead', 'lost', 'gone', 'replayed', 'dropped' }
+-- How many segments one call looks at, of however many there are.
+local batch = 50
+
+-- What becomes of an entry, in the order in which progress keeps the counts.
+local outcomes = { 'delivered', 'dead', 'lost', 'shed' }
+local receipt_names = { 'before', 'acked', 'delivered', 'dead', 'lost', 'shed', 'replayed', 'dropped' }
 
 -- Redis' own clock, in ms.
 local function clock()
@@ -15,30 +22,193 @@ local function unlock(key)
   redis.call('PERSIST', key)
 end
 
--- Gives back the memory of what every group has passed in a segment, and the
+-- How many entries to take next: ever more, as long as they are small, so that big
+-- ones behind small ones are not taken many at once.
+local function next_step(step, page)
+  for _, entry in ipairs(page) do
+    if #entry > 16 * 1024 then
+      return 1
+    end
+  end
+  return math.min(2 * step, 32)
+end
+
+-- A segment's entries, list key and time of the claim, from its description and
+-- sequence number. Older collectors wrote five fields, and the number alone into the key.
+local function read(description, seq)
+  local part, count, at = string.match(description, '^[^.]+%.%d+%.(%S+) (%d+) (%d+) %S+$')
+  if part then
+    return tonumber(count), prefix .. seq .. '.' .. part, tonumber(at)
+  end
+  count, at = string.match(description, '^%S+ (%d+) .* (%d+)$')
+  return tonumber(count), prefix .. seq, tonumber(at)
+end
+
+-- A new segment's number. It follows the clock, so that none is ever given again, also
+-- when Redis comes back empty or in an older state: what a worker still has to say about
+-- a lost segment must not hit a new one.
+local function next_seq(now)
+  local newest = redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES')[2]
+  local seq = math.max(tonumber(redis.call('GET', sequence) or '0') + 1, tonumber(newest or '0') + 1, now)
+  redis.call('SET', sequence, seq)
+  return seq
+end
+
+-- Finds a segment by its number, and by its id where that is given.
+local function find(seq, id)
+  local description = redis.call('ZRANGEBYSCORE', segments, seq, seq)[1]
+  if not description or id and string.match(description, '^%S+') ~= id then
+    return nil
+  end
+  return description, read(description, seq)
+end
+
+-- How far a group is with a segment: entries done, then of these the outcomes, and
+-- since when more of it waits, 0 for since it was claimed.
+local function progress_of(name, seq)
+  local n = {}
+  for number in string.gmatch(redis.call('HGET', progress, name .. '|' .. seq) or '0', '%d+') do
+    n[#n + 1] = tonumber(number)
+  end
+  n[2] = n[2] or n[1] -- older collectors kept the first number alone
+  for i = 3, 6 do
+    n[i] = n[i] or 0
+  end
+  return n
+end
+
+-- Writes a group's progress with a segment, and counts what changed.
+local function advance(name, seq, old, new)
+  redis.call('HSET', progress, name .. '|' .. seq, string.format('%d %d %d %d %d %d', unpack(new)))
+  redis.call('HINCRBY', receipts, name .. '|acked', new[1] - old[1])
+  for i, outcome in ipairs(outcomes) do
+    if new[i + 1] ~= old[i + 1] then
+      redis.call('HINCRBY', receipts, name .. '|' .. outcome, new[i + 1] - old[i + 1])
+    end
+  end
+end
+
+-- Forgets a group's part in a segment.
+local function close(name, seq)
+  local field = name .. '|' .. seq
+  redis.call('HDEL', progress, field)
+  redis.call('HDEL', leases, field)
+  redis.call('ZREM', waiting, field)
+end
+
+-- Takes entries off the head of a segment. How many are gone is noted apart from what
+-- the segments say, so that a segment whose description is lost keeps its identities.
+local function trim(seq, key, given, to)
+  redis.call('LTRIM', key, to - given, -1)
+  redis.call('HSET', progress, '|' .. seq, to)
+end
+
+-- Gives back the memory of what every group is done with in a segment, and the
 -- segment itself once that is all of it.
-local function give_back(segments, leases, progress, groups, list, seq, description, marks)
-  local count = tonumber(string.match(description, '^%S+ (%d+)'))
+local function give_back(seq)
+  local description, count, key = find(seq)
   local all = redis.call('ZRANGE', groups, 0, -1)
-  if #all == 0 then
+  if not description or #all == 0 then
     return
   end
-  local passed = count
-  for _, group in ipairs(all) do
-    passed = math.min(passed, tonumber(redis.call('HGET', progress, group .. '|' .. seq) or '0'))
+  local done = count
+  for _, name in ipairs(all) do
+    done = math.min(done, progress_of(name, seq)[1])
   end
-  if passed >= count then
-    redis.call('UNLINK', list)
+  if done >= count then
+    redis.call('UNLINK', key)
     redis.call('ZREM', segments, description)
-    redis.call('HDEL', marks, seq)
-    for _, group in ipairs(all) do
-      redis.call('HDEL', progress, group .. '|' .. seq)
-      redis.call('HDEL', leases, group .. '|' .. seq)
+    redis.call('HDEL', progress, '|' .. seq)
+    for _, name in ipairs(all) do
+      close(name, seq)
     end
     return
   end
-  local given = count - redis.call('LLEN', list)
-  if passed > given then
-    redis.call('LTRIM', list, passed - given, -1)
+  local given = count - redis.call('LLEN', key)
+  if done > given then
+    trim(seq, key, given, done)
+  end
+end
+
+-- Notes that a group lives. Where none was heard of for long, everything was off,
+-- and that counts against nobody.
+local function touch(name, lease, now)
+  local latest = redis.call('ZREVRANGE', groups, 0, 0, 'WITHSCORES')[2]
+  if latest and tonumber(latest) < now - 2 * lease then
+    for _, silent in ipairs(redis.call('ZRANGE', groups, 0, -1)) do
+      redis.call('ZADD', groups, now, silent)
+    end
+  end
+  redis.call('ZADD', groups, now, name)
+end
+
+-- Shows a group one batch of the segments that are there, newest first, until it
+-- has seen all. A new group does not see what others were done with before.
+local function enter(name)
+  local how, from = string.match(redis.call('HGET', progress, name .. '|entering') or '', '^(%S+) (%S+)$')
+  if not how then
+    return
+  end
+  local rows = redis.call('ZREVRANGEBYSCORE', segments, from, '-inf', 'WITHSCORES', 'LIMIT', 0, batch)
+  for i = 1, #rows, 2 do
+    local seq, field = rows[i + 1], name .. '|' .. rows[i + 1]
+    local count, key = read(rows[i], seq)
+    local kept = redis.call('LLEN', key)
+    if how == 'new' then
+      redis.call('HINCRBY', receipts, name .. '|before', -kept)
+    end
+    if kept < count and redis.call('HEXISTS', progress, field) == 0 then
+      redis.call('HSET', progress, field, count - kept .. ' 0 0 0 0 0')
+    end
+    if progress_of(name, seq)[1] < count then
+      redis.call('ZADD', waiting, 0, field)
+    end
+    from = '(' .. seq
+  end
+  if #rows < 2 * batch then
+    redis.call('HDEL', progress, name .. '|entering')
+  else
+    redis.call('HSET', progress, name .. '|entering', how .. ' ' .. from)
+  end
+end
+
+-- Makes a group known to the source, and its part whole: one that is new starts at
+-- what is there, and its receipts with it. Returns false while it is being removed.
+local function join(name, lease, now)
+  if redis.call('ZSCORE', leaving, name) then
+    return false
+  end
+  if not redis.call('ZSCORE', groups, name) then
+    touch(name, lease, now)
+    for _, receipt in ipairs(receipt_names) do
+      redis.call('HDEL', receipts, name .. '|' .. receipt)
+    end
+    redis.call('HSET', receipts, name .. '|before', redis.call('HGET', receipts, 'claimed') or 0)
+    -- Some progress is there as long as there are groups: without any, it is lost.
+    redis.call('HSET', progress, name .. '|entering', 'new +inf', name .. '|expiry', 0)
+  elseif redis.call('EXISTS', waiting) == 0 and redis.call('EXISTS', segments) == 1 and redis.call('HEXISTS', progress, name .. '|entering') == 0 then
+    -- What somebody waits for is lost, or was never written by an older collector.
+    redis.call('HSET', progress, name .. '|entering', 'again +inf')
+    local acked = tonumber(redis.call('HGET', receipts, name .. '|acked') or '0')
+    if redis.call('HEXISTS', receipts, name .. '|delivered') == 0 and acked > 0 then
+      for _, old in ipairs({ 'dead', 'lost', 'gone' }) do
+        acked = acked - (redis.call('HGET', receipts, name .. '|' .. old) or 0)
+      end
+      redis.call('HSET', receipts, name .. '|delivered', acked, name .. '|shed', redis.call('HGET', receipts, name .. '|gone') or 0)
+    end
+  end
+  enter(name)
+  return true
+end
+
+-- Tells every group that a segment has more for it.
+local function open(seq, now)
+  for _, name in ipairs(redis.call('ZRANGE', groups, 0, -1)) do
+    local field = name .. '|' .. seq
+    if redis.call('ZADD', waiting, 0, field) == 1 and redis.call('HEXISTS', progress, field) == 1 then
+      local at = progress_of(name, seq)
+      at[6] = now
+      redis.call('HSET', progress, field, string.format('%d %d %d %d %d %d', unpack(at)))
+    end
   end
 end

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -31,10 +30,13 @@ type Report struct {
 
 // SegmentReport is one segment's state.
 type SegmentReport struct {
-	// Segment is the segment; Done is not set, see Progress.
+	// Segment is the segment; Done and Outcome are not set, see Progress.
 	Segment
 	// Progress is how many entries each group is done with.
 	Progress map[string]int64
+	// Since is since when the segment has had something for groups that were done
+	// with all of it before; for others, since ClaimedAt.
+	Since map[string]time.Time
 	// Leases are the current ones, by group; Expired ran out and were not taken over.
 	Leases, Expired map[string]Lease
 }
@@ -57,7 +59,7 @@ type GroupReport struct {
 	Expiry time.Duration
 	// Waiting entries are claimed and not acknowledged.
 	Waiting int64
-	// OldestAge is the age of the oldest segment with such entries.
+	// OldestAge is how long the oldest of these has waited.
 	OldestAge time.Duration
 	// Receipts are the group's.
 	Receipts Receipts
@@ -65,130 +67,158 @@ type GroupReport struct {
 	Replayed, Dropped int64
 }
 
-// Inspect reads the state of a source in one atomic step.
-func (s *Store) Inspect(ctx context.Context, src *Source) (Report, error) {
-	k := src.keys
-	reply, err := s.run(ctx, inspectScript, []string{src.key, k.segments, k.leases, k.progress, k.groups, k.receipts, k.dead}, k.segment).Slice()
-	if err != nil {
-		return Report{}, fmt.Errorf("inspect %s: %w", src.key, err)
-	}
-	report, err := src.parseReport(reply)
-	if err != nil {
-		return Report{}, fmt.Errorf("inspect %s: %w", src.key, err)
-	}
-	return report, nil
-}
+// inspectPage is how many segments are read at once.
+const inspectPage = 100
 
-func (s *Source) parseReport(reply []any) (Report, error) {
-	if len(reply) != 9 {
-		return Report{}, fmt.Errorf("unexpected reply %v", reply)
-	}
-	numbers := map[int]int64{}
-	for _, i := range []int{0, 1, 2, 8} {
-		n, ok := reply[i].(int64)
-		if !ok {
-			return Report{}, fmt.Errorf("unexpected reply %v", reply[i])
-		}
-		numbers[i] = n
-	}
-	tables := map[int]map[string]string{}
-	for i := 4; i <= 7; i++ {
-		table, err := pairs(reply[i])
+// Inspect reads the state of a source, in one atomic step as long as it has few
+// segments; with more, what waits is what the receipts of the first step say.
+func (s *Store) Inspect(ctx context.Context, src *Source) (Report, error) {
+	var all Report
+	for from := "-inf"; ; {
+		page, err := s.inspect(ctx, src, from, inspectPage)
 		if err != nil {
 			return Report{}, err
 		}
-		tables[i] = table
+		if from == "-inf" {
+			all = page
+		} else {
+			all.Segments = append(all.Segments, page.Segments...)
+		}
+		if len(page.Segments) < inspectPage {
+			break
+		}
+		from = fmt.Sprintf("(%d", page.Segments[len(page.Segments)-1].Seq)
 	}
-	rows, ok := reply[3].([]any)
-	if !ok {
-		return Report{}, fmt.Errorf("unexpected reply %v", reply[3])
+	for i := range all.Groups {
+		all.Groups[i].weigh(&all)
+	}
+	return all, nil
+}
+
+// Groups tells about the groups of a source without looking at its segments. What
+// waits is what their receipts say, and its age is unknown.
+func (s *Store) Groups(ctx context.Context, src *Source) (Report, error) {
+	return s.inspect(ctx, src, "-inf", 0)
+}
+
+func (s *Store) inspect(ctx context.Context, src *Source, from string, most int) (Report, error) {
+	reply, err := s.do(ctx, src.callFor("", inspectScript, from, most)).Slice()
+	if err == nil {
+		var report Report
+		if report, err = src.parseReport(reply); err == nil {
+			return report, nil
+		}
+	}
+	return Report{}, fmt.Errorf("inspect %s: %w", src.key, err)
+}
+
+func (s *Source) parseReport(reply []any) (Report, error) {
+	const numbers, fields = 4, 8
+	if len(reply) != fields {
+		return Report{}, fmt.Errorf("unexpected reply %v", reply)
+	}
+	var n [numbers]int64
+	for i := range n {
+		var ok bool
+		if n[i], ok = reply[i].(int64); !ok {
+			return Report{}, fmt.Errorf("unexpected reply %v", reply[i])
+		}
+	}
+	groups, okGroups := reply[4].([]any)
+	expiries, okExpiries := reply[5].([]any)
+	rows, okRows := reply[7].([]any)
+	receipts, err := pairs(reply[6])
+	if !okGroups || !okExpiries || !okRows || err != nil || len(groups) != 2*len(expiries) {
+		return Report{}, fmt.Errorf("unexpected reply %v", reply)
 	}
 	r := Report{
-		Source: s.key, At: time.UnixMilli(numbers[0]).UTC(), Unclaimed: numbers[1],
-		TTL: time.Duration(numbers[2]) * time.Second, Dead: numbers[8], Claimed: number(tables[7]["claimed"]),
+		Source: s.key, At: time.UnixMilli(n[0]).UTC(), Unclaimed: n[1], TTL: time.Duration(n[2]) * time.Second, Dead: n[3],
+		Claimed: number(receipts["claimed"]),
 	}
-	leases, progress := bySegment(tables[5]), bySegment(tables[6])
+	for i, expiry := range expiries {
+		name, _ := groups[2*i].(string)
+		seen, _ := groups[2*i+1].(string)
+		ms, _ := expiry.(string)
+		r.Groups = append(r.Groups, r.group(name, number(seen), number(ms), receipts))
+	}
 	for _, row := range rows {
-		segment, err := s.parseSegmentReport(row, leases, progress, r.At)
+		segment, err := s.parseSegmentReport(row, r)
 		if err != nil {
 			return Report{}, err
 		}
 		r.Segments = append(r.Segments, segment)
 	}
-	for name, seen := range tables[4] {
-		r.Groups = append(r.Groups, r.group(name, number(seen), tables[6], tables[7]))
-	}
 	slices.SortFunc(r.Groups, func(a, b GroupReport) int { return strings.Compare(a.Name, b.Name) })
 	return r, nil
 }
 
-// bySegment sorts a table of <group>|<sequence> by sequence, then by group.
-func bySegment(table map[string]string) map[string]map[string]string {
-	sorted := map[string]map[string]string{}
-	for field, value := range table {
-		group, seq, _ := strings.Cut(field, "|")
-		if sorted[seq] == nil {
-			sorted[seq] = map[string]string{}
-		}
-		sorted[seq][group] = value
-	}
-	return sorted
-}
-
-func (s *Source) parseSegmentReport(row any, leases, progress map[string]map[string]string, now time.Time) (SegmentReport, error) {
-	fields, ok := row.([]any)
-	if !ok || len(fields) != 3 {
-		return SegmentReport{}, fmt.Errorf("unexpected reply %v", row)
-	}
-	seq, _ := fields[1].(string)
-	segment, err := s.parseSegment([]any{number(seq), fields[0], int64(0), fields[2]})
-	if err != nil {
-		return SegmentReport{}, err
-	}
-	r := SegmentReport{Segment: segment, Progress: map[string]int64{}, Leases: map[string]Lease{}, Expired: map[string]Lease{}}
-	for group, value := range progress[seq] {
-		r.Progress[group] = number(value)
-	}
-	for group, value := range leases[seq] {
-		worker, expires, ok := strings.Cut(value, " ")
-		if !ok {
-			continue
-		}
-		lease := Lease{Worker: worker, Expires: time.UnixMilli(number(expires)).UTC()}
-		if lease.Expires.After(now) {
-			r.Leases[group] = lease
-		} else {
-			r.Expired[group] = lease
-		}
-	}
-	return r, nil
-}
-
-func (r *Report) group(name string, seen int64, progress, receipts map[string]string) GroupReport {
+// group reads what receipts say about a group.
+func (r Report) group(name string, seen, expiry int64, receipts map[string]string) GroupReport {
+	of := func(what string) int64 { return number(receipts[name+"|"+what]) }
 	g := GroupReport{
-		Name: name, Seen: time.UnixMilli(seen).UTC(),
-		Expiry:   time.Duration(number(progress[name+"|expiry"])) * time.Millisecond,
-		Replayed: number(receipts[name+"|replayed"]), Dropped: number(receipts[name+"|dropped"]),
+		Name: name, Seen: time.UnixMilli(seen).UTC(), Expiry: time.Duration(expiry) * time.Millisecond,
+		Replayed: of("replayed"), Dropped: of("dropped"),
 		Receipts: Receipts{
-			Seen: r.Claimed - number(receipts[name+"|before"]), Dead: number(receipts[name+"|dead"]), Lost: number(receipts[name+"|lost"]), Gone: number(receipts[name+"|gone"]),
+			Seen:    r.Claimed - of("before"),
+			Outcome: Outcome{Delivered: of("delivered"), Dead: of("dead"), Lost: of("lost"), Shed: of("shed")},
 		},
 	}
-	g.Receipts.Delivered = number(receipts[name+"|acked"]) - g.Receipts.Dead - g.Receipts.Lost - g.Receipts.Gone
-	for _, segment := range r.Segments {
-		left := segment.Count - segment.Progress[name]
-		if segment.Progress[name] == 0 {
-			left = segment.Kept
-		}
-		if left > 0 {
-			g.Waiting += left
-			g.OldestAge = max(g.OldestAge, r.At.Sub(segment.ClaimedAt))
-		}
-	}
+	g.Waiting = g.Receipts.Seen - of("acked")
 	return g
 }
 
-// number reads what Redis keeps as one; anything else is 0.
-func number(text string) int64 {
-	n, _ := strconv.ParseInt(text, 10, 64)
-	return n
+func (s *Source) parseSegmentReport(row any, r Report) (SegmentReport, error) {
+	fields, _ := row.([]any)
+	const head = 3
+	if len(fields) != head+2*len(r.Groups) {
+		return SegmentReport{}, fmt.Errorf("unexpected reply %v", row)
+	}
+	description, _ := fields[0].(string)
+	seq, _ := fields[1].(string)
+	kept, _ := fields[2].(int64)
+	segment, err := s.parseSegment(number(seq), description, kept)
+	if err != nil {
+		return SegmentReport{}, err
+	}
+	report := SegmentReport{Segment: segment, Progress: map[string]int64{}, Since: map[string]time.Time{}, Leases: map[string]Lease{}, Expired: map[string]Lease{}}
+	for i, group := range r.Groups {
+		progress, _ := fields[head+2*i].(string)
+		holder, _ := fields[head+2*i+1].(string)
+		done, rest, _ := strings.Cut(progress, " ")
+		if done != "0" {
+			report.Progress[group.Name] = number(done)
+		}
+		// The last number is since when a segment has had more for the group.
+		if since := number(rest[strings.LastIndexByte(rest, ' ')+1:]); since > 0 {
+			report.Since[group.Name] = time.UnixMilli(since).UTC()
+		}
+		if worker, expires, ok := strings.Cut(holder, " "); ok {
+			lease := Lease{Worker: worker, Expires: time.UnixMilli(number(expires)).UTC()}
+			if lease.Expires.After(r.At) {
+				report.Leases[group.Name] = lease
+			} else {
+				report.Expired[group.Name] = lease
+			}
+		}
+	}
+	return report, nil
+}
+
+// weigh counts what waits for the group in the segments, independently of its
+// receipts, where both were read in one step.
+func (g *GroupReport) weigh(r *Report) {
+	waiting := int64(0)
+	for _, segment := range r.Segments {
+		if left := segment.Count - segment.Progress[g.Name]; left > 0 {
+			waiting += left
+			since := segment.ClaimedAt
+			if again, ok := segment.Since[g.Name]; ok {
+				since = again
+			}
+			g.OldestAge = max(g.OldestAge, r.At.Sub(since))
+		}
+	}
+	if len(r.Segments) < inspectPage {
+		g.Waiting = waiting
+	}
 }

@@ -1,16 +1,26 @@
--- Tells everything about a source.
--- KEYS: source list, segments, leases, progress, groups, receipts, dead letters
--- ARGV: segment key prefix
--- Returns {now in ms, entries not yet claimed, TTL of the list in s, {description,
--- sequence, entries in Redis}..., then groups, leases, progress and receipts as
--- flat lists, number of dead letters}.
-local segments = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+-- Tells about a source, and about one batch of its segments, oldest first.
+-- ARGV: prefix, '', lowest sequence number, most segments
+-- Returns {now in ms, entries not yet claimed, TTL of the list in s, number of dead
+-- letters, groups and receipts as flat lists, {description, sequence, entries in
+-- Redis, then for each group its progress and its lease}...}.
+local all = redis.call('ZRANGE', groups, 0, -1, 'WITHSCORES')
+local expiries = {}
+for i = 1, #all, 2 do
+  expiries[#expiries + 1] = redis.call('HGET', progress, all[i] .. '|expiry') or '0'
+end
 local rows = {}
-for i = 1, #segments, 2 do
-  rows[#rows + 1] = { segments[i], segments[i + 1], redis.call('LLEN', ARGV[1] .. segments[i + 1]) }
+local found = redis.call('ZRANGEBYSCORE', segments, ARGV[3], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[4])
+for i = 1, #found, 2 do
+  local seq = found[i + 1]
+  local _, key = read(found[i], seq)
+  local row = { found[i], seq, redis.call('LLEN', key) }
+  for j = 1, #all, 2 do
+    row[#row + 1] = table.concat(progress_of(all[j], seq), ' ')
+    row[#row + 1] = redis.call('HGET', leases, all[j] .. '|' .. seq) or ''
+  end
+  rows[#rows + 1] = row
 end
 return {
-  clock(), redis.call('LLEN', KEYS[1]), redis.call('TTL', KEYS[1]), rows,
-  redis.call('ZRANGE', KEYS[5], 0, -1, 'WITHSCORES'), redis.call('HGETALL', KEYS[3]),
-  redis.call('HGETALL', KEYS[4]), redis.call('HGETALL', KEYS[6]), redis.call('HLEN', KEYS[7]),
+  clock(), redis.call('LLEN', list), redis.call('TTL', list), redis.call('HLEN', dead),
+  all, expiries, redis.call('HGETALL', receipts), rows,
 }

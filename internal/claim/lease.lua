@@ -1,58 +1,41 @@
 -- Renews this worker's leases and takes free or expired ones, oldest segment first.
--- KEYS: segments, leases, progress, groups, receipts
--- ARGV: group, worker, lease in ms, most segments to hold, segment key prefix, group expiry in ms
--- Returns how many entries were ever claimed, and one {sequence, description,
--- entries done, entries in Redis} for each segment held.
-local group, worker = ARGV[1], ARGV[2]
-local most = tonumber(ARGV[4])
+-- ARGV: prefix, group, lease in ms, worker, most segments to hold, group expiry in
+-- ms, 1 to renew leases that are fresh too
+-- Returns how many entries were ever claimed, how many segments there are, 1 where
+-- the group is being removed, and one {sequence, description, progress, entries in
+-- Redis} for each segment held.
+local lease, worker, most = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local now = clock()
-unlock(KEYS[4])
-local claimed = tonumber(redis.call('HGET', KEYS[5], 'claimed') or '0')
-if not redis.call('ZSCORE', KEYS[4], group) then
-  -- A new group starts at what is there: its receipts count from here.
-  local there = 0
-  local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-  for i = 2, #all, 2 do
-    there = there + redis.call('LLEN', ARGV[5] .. all[i])
-  end
-  for _, name in ipairs(receipt_names) do
-    redis.call('HDEL', KEYS[5], group .. '|' .. name)
-  end
-  redis.call('HSET', KEYS[5], group .. '|before', claimed - there)
+unlock(groups)
+local claimed = tonumber(redis.call('HGET', receipts, 'claimed') or '0')
+if not join(group, lease, now) then
+  return { claimed, 0, 1, {} }
 end
-redis.call('ZADD', KEYS[4], now, group)
-if redis.call('HGET', KEYS[3], group .. '|expiry') ~= ARGV[6] then
-  redis.call('HSET', KEYS[3], group .. '|expiry', ARGV[6])
+if redis.call('HGET', progress, group .. '|expiry') ~= ARGV[6] then
+  redis.call('HSET', progress, group .. '|expiry', ARGV[6])
 end
--- Segments below the floor are done for this group and wait for others only.
-local known = tonumber(redis.call('HGET', KEYS[3], group .. '|floor') or '0')
-local floor = known
-local behind = true
 local held = {}
-local from = floor
+local from, looks = '[' .. group .. '|', 500
 repeat
-  local segments = redis.call('ZRANGEBYSCORE', KEYS[1], from, '+inf', 'WITHSCORES', 'LIMIT', 0, 500)
-  for i = 1, #segments, 2 do
-    local description, seq = segments[i], segments[i + 1]
-    local field = group .. '|' .. seq
-    local count = tonumber(string.match(description, '^%S+ (%d+)'))
-    local done = tonumber(redis.call('HGET', KEYS[3], field) or '0')
-    from = tonumber(seq) + 1
-    if done >= count then
-      if behind then
-        floor = from
-      end
+  local fields = redis.call('ZRANGEBYLEX', waiting, from, '(' .. group .. '}', 'LIMIT', 0, batch)
+  for _, field in ipairs(fields) do
+    from = '(' .. field
+    local seq = string.match(field, '%d+$')
+    local description, count, key = find(seq)
+    local at = progress_of(group, seq)
+    if not description or at[1] >= count then
+      redis.call('ZREM', waiting, field)
     else
-      behind = false
-      local owner, expiry = string.match(redis.call('HGET', KEYS[2], field) or '', '^(%S+) (%d+)$')
-      if owner == worker or (#held < most and (not owner or tonumber(expiry) <= now)) then
-        redis.call('HSET', KEYS[2], field, worker .. ' ' .. (now + tonumber(ARGV[3])))
-        held[#held + 1] = { tonumber(seq), description, done, redis.call('LLEN', ARGV[5] .. seq) }
+      local owner, expiry = string.match(redis.call('HGET', leases, field) or '', '^(%S+) (%d+)$')
+      local mine = owner == worker
+      if mine or (#held < most and (not owner or tonumber(expiry) <= now)) then
+        if not mine or ARGV[7] == '1' or tonumber(expiry) - now < lease * 2 / 3 then
+          redis.call('HSET', leases, field, worker .. ' ' .. now + lease)
+        end
+        held[#held + 1] = { tonumber(seq), description, table.concat(at, ' '), redis.call('LLEN', key) }
       end
     end
   end
-until #segments == 0 or #held >= most
-if floor > known then
-  redis.call('HSET', KEYS[3], group .. '|floor', floor)
-end
-return { claimed, held }
+  looks = looks - #fields
+until #fields < batch or #held >= most or looks <= 0
+return { claimed, redis.call('ZCARD', segments), 0, held }

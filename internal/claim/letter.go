@@ -3,6 +3,7 @@ package claim
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,13 @@ type Letter struct {
 	Entry []byte `json:"entry"`
 	// Fault says why the rest could not be read; such a letter can only be dropped.
 	Fault error `json:"-"`
+}
+
+// cause is what letters have in common that one fault of a destination, or of a
+// gateway, makes by the thousand.
+func (l Letter) cause() string {
+	class, _, _ := strings.Cut(l.Reason, ":")
+	return class + "|" + l.Destination
 }
 
 func (l Letter) encode() (string, error) {

@@ -15,10 +15,51 @@ const (
 	letterPage = 500
 	// letterBytes is about how much of them is in memory at once.
 	letterBytes = 4 << 20
+	// keepPage and keepBytes bound what one call keeps.
+	keepPage, keepBytes = 50, 1 << 20
 )
 
 // errEnough ends a walk over letters early.
 var errEnough = errors.New("enough letters")
+
+// ErrDeadLettersFull says that a source has as many dead letters as it may, and the
+// oldest are of the same cause: dropping one for another would help nobody.
+var ErrDeadLettersFull = errors.New("no room for dead letters: look at them with tykctl dead list, then replay or drop them")
+
+// KeepDeadLetters keeps letters of a source, of the group of its settings. It returns
+// how many were not there before, and how many of other causes were dropped to make
+// room. With ErrDeadLettersFull, or another error, some may be kept; again is harmless.
+func (s *Store) KeepDeadLetters(ctx context.Context, src *Source, letters []Letter) (kept, dropped int64, err error) {
+	fail := func(err error) (int64, int64, error) {
+		return kept, dropped, fmt.Errorf("keep dead letters of %s: %w", src.key, err)
+	}
+	for len(letters) > 0 {
+		args := []any{src.settings.MaxDead, src.settings.MaxDeadBytes}
+		n, bytes := 0, 0
+		for n < len(letters) && n < keepPage && (n == 0 || bytes < keepBytes) {
+			body, err := letters[n].encode()
+			if err != nil {
+				return fail(err)
+			}
+			args = append(args, letters[n].UID, letters[n].cause(), body)
+			bytes += len(body)
+			n++
+		}
+		reply, err := s.do(ctx, src.callFor(letters[0].Group, keepScript, args...)).Int64Slice()
+		if err == nil && len(reply) != 3 {
+			err = fmt.Errorf("unexpected reply %v", reply)
+		}
+		if err != nil {
+			return fail(err)
+		}
+		kept, dropped = kept+reply[0], dropped+reply[1]
+		if reply[2] == 1 {
+			return fail(ErrDeadLettersFull)
+		}
+		letters = letters[n:]
+	}
+	return kept, dropped, nil
+}
 
 // Letters calls visit with each dead letter of a source that was there when it
 // began, oldest first, until it returns false.
@@ -77,7 +118,7 @@ func wanted(fields []string, pick func(group, uid string) bool) []string {
 }
 
 // letterWalk goes through the order of a source's dead letters by when they
-// were buried, not by rank, which changes whenever one is taken away.
+// were kept, not by rank, which changes whenever one is taken away.
 type letterWalk struct {
 	store *Store
 	src   *Source
@@ -85,7 +126,7 @@ type letterWalk struct {
 	at   float64
 	seen map[string]bool
 	// end is the newest letter's time when the walk began: a letter that is
-	// replayed and buried again meanwhile is not met again.
+	// replayed and kept again meanwhile is not met again.
 	end string
 }
 

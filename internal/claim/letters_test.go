@@ -14,14 +14,14 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
-// bury buries letters numbered from up to, not including, to, in one go.
+// bury keeps letters numbered from up to, not including, to, in one go.
 func bury(t *testing.T, store *claim.Store, src *claim.Source, group string, from, to int) {
 	t.Helper()
 	letters := make([]claim.Letter, 0, to-from)
 	for i := from; i < to; i++ {
 		letters = append(letters, claim.Letter{UID: fmt.Sprintf("s.1.x-%d", i), Group: group, Reason: "refused: odd", At: time.Now().UTC(), Entry: []byte("entry")})
 	}
-	_, _, err := store.Bury(t.Context(), src, letters)
+	_, _, err := store.KeepDeadLetters(t.Context(), src, letters)
 	require.NoError(t, err)
 }
 
@@ -62,7 +62,7 @@ func TestAWalkEndsThoughItsLettersAreBuriedAgain(t *testing.T) {
 		_, err := store.Replay(t.Context(), src, page)
 		require.NoError(t, err)
 		time.Sleep(2 * time.Millisecond) // Redis counts in ms
-		_, _, err = store.Bury(t.Context(), src, page)
+		_, _, err = store.KeepDeadLetters(t.Context(), src, page)
 		return err
 	}))
 	assert.Equal(t, 600, met)
@@ -91,7 +91,7 @@ func TestPagesOfBigLettersAreSmall(t *testing.T) {
 	store, src := claim.NewStore(rdb), claim.NewSource(list, many("a"))
 	entry := []byte(strings.Repeat("x", 1<<20))
 	for i := range 12 {
-		_, _, err := store.Bury(t.Context(), src, []claim.Letter{{UID: fmt.Sprintf("s.1.x-%d", i), Group: "a", Entry: entry}})
+		_, _, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: fmt.Sprintf("s.1.x-%d", i), Group: "a", Entry: entry}})
 		require.NoError(t, err)
 	}
 	met := 0
@@ -126,8 +126,8 @@ func TestAForgottenGroupsReplaysGoWithItAndItsLettersStay(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store := claim.NewStore(rdb)
 		a, b := claim.NewSource(list, many("a")), claim.NewSource(list, many("b"))
-		visit(t, store, a, 1)
-		visit(t, store, b, 1)
+		visit(t, store, a)
+		visit(t, store, b)
 		bury(t, store, b, "b", 0, 3)
 		var letters []claim.Letter
 		require.NoError(t, store.Letters(t.Context(), b, func(l claim.Letter) bool {
@@ -136,10 +136,9 @@ func TestAForgottenGroupsReplaysGoWithItAndItsLettersStay(t *testing.T) {
 		}))
 		_, err := store.Replay(t.Context(), b, letters[:1])
 		require.NoError(t, err)
-		require.Len(t, visit(t, store, b.Replay(), 1).Held, 1, "one is claimed")
+		require.Len(t, visit(t, store, b.Replay()).Held, 1, "one is claimed")
 		_, err = store.Replay(t.Context(), b, letters[1:2])
 		require.NoError(t, err, "one is not")
-		require.NoError(t, rdb.HSet(t.Context(), b.Replay().Key()+":marks", "1", "1").Err())
 
 		removed, err := store.Forget(t.Context(), a, "b")
 		require.NoError(t, err)
@@ -162,7 +161,7 @@ func TestInspectTellsExpiredLeasesFromCurrentOnes(t *testing.T) {
 	brief := settings("host:1:x")
 	brief.Lease = time.Millisecond
 	store, src := claim.NewStore(rdb), claim.NewSource(list, brief)
-	visit(t, store, src, 1)
+	visit(t, store, src)
 	require.Eventually(t, func() bool {
 		report, err := store.Inspect(t.Context(), src)
 		return err == nil && report.Segments[0].Expired["default"].Worker == "host:1:x" && len(report.Segments[0].Leases) == 0

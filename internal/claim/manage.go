@@ -32,11 +32,24 @@ func (s *Store) Expire(ctx context.Context, sources []*Source) (map[string][]str
 	return expired, errors.Join(errs...)
 }
 
+// forget removes a group, or the expired ones for "", in batches between which Redis
+// serves others. What it leaves when it ends early, the next one goes on with.
 func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string, error) {
-	k := src.keys
-	gone, err := s.run(ctx, forgetScript, []string{k.segments, k.leases, k.progress, k.groups, k.receipts, k.marks}, k.segment, group).StringSlice()
-	if err != nil {
-		return nil, fmt.Errorf("forget groups of %s: %w", src.key, err)
+	var gone []string
+	for more := true; more; {
+		reply, err := s.do(ctx, src.callFor(group, forgetScript)).Slice()
+		if err == nil && len(reply) != 2 {
+			err = fmt.Errorf("unexpected reply %v", reply)
+		}
+		if err != nil {
+			return gone, fmt.Errorf("forget groups of %s: %w", src.key, err)
+		}
+		more = reply[0] == int64(1)
+		names, _ := reply[1].([]any)
+		for _, name := range names {
+			text, _ := name.(string)
+			gone = append(gone, text)
+		}
 	}
 	if src.isReplay {
 		return gone, nil
@@ -51,45 +64,53 @@ func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string
 
 // clear removes a source that nobody reads any more.
 func (s *Store) clear(ctx context.Context, src *Source) error {
-	k := src.keys
-	if err := s.run(ctx, clearScript, []string{src.key, k.segments, k.leases, k.progress, k.groups, k.receipts, k.marks}, k.segment).Err(); err != nil {
-		return fmt.Errorf("clear %s: %w", src.key, err)
+	for more := int64(1); more == 1; {
+		var err error
+		if more, err = s.do(ctx, src.call(clearScript)).Int64(); err != nil {
+			return fmt.Errorf("clear %s: %w", src.key, err)
+		}
 	}
 	return nil
 }
 
-// Replay gives letters of a source back to the groups that buried them, each
-// with its identity, and returns how many were still there. None may have a Fault.
+// Replay gives letters of a source back to the groups that made them, each with its
+// identity, and returns how many were still there. None may have a Fault.
 func (s *Store) Replay(ctx context.Context, src *Source, letters []Letter) (int64, error) {
 	for _, l := range letters {
 		if l.Fault != nil {
 			return 0, fmt.Errorf("replay: %w", l.Fault)
 		}
 	}
-	return s.exhume(ctx, src, letters, "replay", func(l Letter) string { return frame(l.UID, l.Entry) })
+	return s.take(ctx, src, letters, "replayed", func(l Letter) string { return frame(l.UID, l.Entry) })
 }
 
 // Drop removes letters of a source for good, and returns how many were still there.
 func (s *Store) Drop(ctx context.Context, src *Source, letters []Letter) (int64, error) {
-	return s.exhume(ctx, src, letters, "drop", func(Letter) string { return "" })
+	return s.take(ctx, src, letters, "dropped", func(Letter) string { return "" })
 }
 
-func (s *Store) exhume(ctx context.Context, src *Source, letters []Letter, verb string, framed func(Letter) string) (int64, error) {
-	byGroup := map[string][]any{}
+func (s *Store) take(ctx context.Context, src *Source, letters []Letter, end string, framed func(Letter) string) (int64, error) {
+	byGroup := map[string][]Letter{}
 	for _, l := range letters {
-		if byGroup[l.Group] == nil {
-			byGroup[l.Group] = []any{l.Group, verb}
-		}
-		byGroup[l.Group] = append(byGroup[l.Group], l.UID, framed(l))
+		byGroup[l.Group] = append(byGroup[l.Group], l)
 	}
 	total := int64(0)
-	for group, args := range byGroup {
-		k := src.keys
-		n, err := s.run(ctx, exhumeScript, []string{k.dead, k.deadOrder, k.receipts, k.replay + group}, args...).Int64()
-		if err != nil {
-			return total, fmt.Errorf("%s dead letters of %s: %w", verb, src.key, err)
+	for group, left := range byGroup {
+		for len(left) > 0 {
+			args, bytes, n := []any{end}, 0, 0
+			for n < len(left) && n < letterPage && bytes < keepBytes {
+				entry := framed(left[n])
+				args = append(args, left[n].UID, entry)
+				bytes += len(entry)
+				n++
+			}
+			taken, err := s.do(ctx, src.callFor(group, takeScript, args...)).Int64()
+			if err != nil {
+				return total, fmt.Errorf("take dead letters of %s: %w", src.key, err)
+			}
+			total += taken
+			left = left[n:]
 		}
-		total += n
 	}
 	return total, nil
 }

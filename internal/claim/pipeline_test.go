@@ -50,32 +50,35 @@ func TestEveryScriptMayRunTwice(t *testing.T) {
 	rdb.AddHook(twice{})
 	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
 
-	held := visit(t, store, src, 1).Held
+	held := visit(t, store, src).Held
 	require.Len(t, held, 1)
 	g := held[0]
 	assert.EqualValues(t, 1200, g.Count)
-	require.NoError(t, store.Rewrite(t.Context(), claim.Footprint{Segment: g}, 1, func(entry string) string { return "short " + entry }))
-	entries, err := store.Read(t.Context(), g, 0, 1200)
+	n, err := store.Replace(t.Context(), g, 3, []string{"short", "", "shorter"})
 	require.NoError(t, err)
-	for i, entry := range entries {
-		require.Equal(t, fmt.Sprintf("short entry %d", i), entry)
-	}
-	_, _, err = store.Bury(t.Context(), src, []claim.Letter{{UID: g.ID + "-1", Group: "default", Entry: []byte("x")}})
+	assert.EqualValues(t, 3, n)
+	entries, err := store.Read(t.Context(), g, 2, 5, 1<<20)
 	require.NoError(t, err)
-	require.NoError(t, store.Ack(t.Context(), g, 400, claim.Shortfall{Lost: 3, Gone: 2, Dead: 1}))
-	require.NoError(t, store.Ack(t.Context(), g, 300, claim.Shortfall{}), "a late one")
-	require.NoError(t, store.Ack(t.Context(), g, 1200, claim.Shortfall{}))
-	require.NoError(t, store.Ack(t.Context(), g, 1200, claim.Shortfall{}), "one for a segment that is done")
+	assert.Equal(t, []string{"entry 2", "short", "entry 4", "shorter", "entry 6"}, entries)
+	reached, _, err := store.Shed(t.Context(), g, 2)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, reached)
+	_, _, err = store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: g.ID + "-1", Group: "default", Entry: []byte("x")}})
+	require.NoError(t, err)
+	require.NoError(t, store.Ack(t.Context(), g, 400, claim.Outcome{Delivered: 394, Lost: 3, Shed: 2, Dead: 1}))
+	require.NoError(t, store.Ack(t.Context(), g, 300, claim.Outcome{Delivered: 298, Shed: 2}), "a late one")
+	require.NoError(t, store.Ack(t.Context(), g, 1200, claim.Outcome{Delivered: 1194, Lost: 3, Shed: 2, Dead: 1}))
+	require.NoError(t, store.Ack(t.Context(), g, 1200, claim.Outcome{Delivered: 1200}), "one for a segment that is done")
 
 	stats, err := store.Stats(t.Context(), []*claim.Source{src})
 	require.NoError(t, err)
-	assert.Equal(t, claim.Receipts{Seen: 1200, Delivered: 1194, Dead: 1, Lost: 3, Gone: 2}, stats[0].Receipts)
+	assert.Equal(t, claim.Receipts{Seen: 1200, Outcome: claim.Outcome{Delivered: 1194, Dead: 1, Lost: 3, Shed: 2}}, stats[0].Receipts)
 	assert.Zero(t, stats[0].Claimed)
 
 	push(t, r.Client(), 0, 5)
-	require.Len(t, visit(t, store, src, 1).Held, 1)
+	require.Len(t, visit(t, store, src).Held, 1)
 	require.NoError(t, store.Release(t.Context(), []*claim.Source{src}))
-	require.Len(t, visit(t, store, claim.NewSource(list, settings("b")), 1).Held, 1, "free for a peer")
+	require.Len(t, visit(t, store, claim.NewSource(list, settings("b"))).Held, 1, "free for a peer")
 	var letters []claim.Letter
 	require.NoError(t, store.Letters(t.Context(), src, func(l claim.Letter) bool { letters = append(letters, l); return true }))
 	require.Len(t, letters, 1)
@@ -96,7 +99,6 @@ func TestAllKeysOfASourceShareItsSlot(t *testing.T) {
 	rdb := c.Client()
 	store := claim.NewStore(rdb)
 	var sources []*claim.Source
-	var fewest []int
 	for i := range 6 {
 		key := fmt.Sprintf("%s_%d", list, i)
 		require.NoError(t, rdb.RPush(t.Context(), key, "1", "2", "3").Err())
@@ -104,23 +106,25 @@ func TestAllKeysOfASourceShareItsSlot(t *testing.T) {
 		s.WaitForReplicas = 1
 		src := claim.NewSource(key, s)
 		sources = append(sources, src, src.Replay())
-		fewest = append(fewest, 1, 1)
 	}
-	visits, err := store.Visit(t.Context(), sources, fewest)
+	visits, err := store.Visit(t.Context(), sources, nil)
 	require.NoError(t, err)
 	for i := 0; i < len(sources); i += 2 {
 		g := visits[i].Held[0]
-		_, _, err := store.Bury(t.Context(), sources[i], []claim.Letter{{UID: g.ID + "-0", Group: "default", Entry: []byte("1")}, {UID: g.ID + "-1", Group: "default"}})
+		_, _, err := store.KeepDeadLetters(t.Context(), sources[i], []claim.Letter{{UID: g.ID + "-0", Group: "default", Entry: []byte("1")}, {UID: g.ID + "-1", Group: "default"}})
 		require.NoError(t, err)
 		_, err = store.Replay(t.Context(), sources[i], []claim.Letter{{UID: g.ID + "-0", Group: "default", Entry: []byte("1")}})
 		require.NoError(t, err)
-		require.NoError(t, store.Rewrite(t.Context(), claim.Footprint{Segment: g}, 1, strings.ToUpper))
-		require.NoError(t, store.Ack(t.Context(), g, 1, claim.Shortfall{}))
+		_, err = store.Replace(t.Context(), g, 1, []string{"x"})
+		require.NoError(t, err)
+		_, err = store.Read(t.Context(), g, 1, 1, 1<<20)
+		require.NoError(t, err)
+		require.NoError(t, store.Ack(t.Context(), g, 1, claim.Outcome{Delivered: 1}))
 		require.NoError(t, store.Release(t.Context(), sources[i:i+1]))
 		_, err = store.Inspect(t.Context(), sources[i])
 		require.NoError(t, err)
 	}
-	_, err = store.Visit(t.Context(), sources, fewest)
+	_, err = store.Visit(t.Context(), sources, nil)
 	require.NoError(t, err)
 	_, err = store.Stats(t.Context(), sources)
 	require.NoError(t, err)
@@ -161,17 +165,16 @@ func TestADeadMasterDoesNotStopTheSourcesOfOthers(t *testing.T) {
 	dead, err := c.MasterOf(t.Context(), list)
 	require.NoError(t, err)
 	var sources []*claim.Source
-	var fewest []int
 	onDead := map[string]bool{}
 	for _, key := range keys {
 		require.NoError(t, rdb.RPush(t.Context(), key, "1").Err())
-		sources, fewest = append(sources, claim.NewSource(key, settings("a"))), append(fewest, 1)
+		sources = append(sources, claim.NewSource(key, settings("a")))
 		master, err := c.MasterOf(t.Context(), key)
 		require.NoError(t, err)
 		onDead[key] = master == dead
 	}
 	dead.Kill()
-	visits, err := store.Visit(t.Context(), sources, fewest)
+	visits, err := store.Visit(t.Context(), sources, nil)
 	require.ErrorContains(t, err, "claim list "+list+": ")
 	for i, v := range visits {
 		if onDead[keys[i]] {
@@ -190,7 +193,7 @@ func TestANewMasterLearnsTheScripts(t *testing.T) {
 	store, src := claim.NewStore(c.Client()), claim.NewSource(list, settings("a"))
 	for range 2 {
 		require.NoError(t, c.Client().RPush(t.Context(), list, "1").Err())
-		assert.EqualValues(t, 1, visit(t, store, src, 1).Claimed)
+		assert.EqualValues(t, 1, visit(t, store, src).Claimed)
 		master, err := c.MasterOf(t.Context(), list)
 		require.NoError(t, err)
 		require.NoError(t, master.Client().ScriptFlush(t.Context()).Err())

@@ -1,14 +1,11 @@
--- Gives all leases of a worker back, so that a peer need not wait for them to expire.
--- KEYS: leases
--- ARGV: group, worker
--- Returns the number of leases given back.
-local released = 0
-local leases = redis.call('HGETALL', KEYS[1])
-for i = 1, #leases, 2 do
-  local group = string.match(leases[i], '^(.*)|')
-  local owner = string.match(leases[i + 1], '^(%S+) ')
-  if group == ARGV[1] and owner == ARGV[2] then
-    released = released + redis.call('HDEL', KEYS[1], leases[i])
+-- Gives this worker's leases back, so that a peer need not wait for them to expire.
+-- ARGV: prefix, group, worker, where to go on, '' for the beginning
+-- Returns where to go on, '' for nowhere.
+local from = ARGV[4] == '' and '[' .. group .. '|' or ARGV[4]
+local fields = redis.call('ZRANGEBYLEX', waiting, from, '(' .. group .. '}', 'LIMIT', 0, 10 * batch)
+for _, field in ipairs(fields) do
+  if string.match(redis.call('HGET', leases, field) or '', '^%S+') == ARGV[3] then
+    redis.call('HDEL', leases, field)
   end
 end
-return released
+return #fields == 10 * batch and '(' .. fields[#fields] or ''

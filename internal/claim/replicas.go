@@ -19,58 +19,56 @@ const replicasTimeout = time.Second
 // and come with other identities.
 var ErrNotReplicated = errors.New("too few replicas have the claimed entries")
 
-// replicated remembers the segments that replicas are known to have.
+// replicated remembers how many entries of a segment replicas are known to have.
 type replicated struct {
-	mu  sync.Mutex // guards ids
-	ids map[*Source]map[string]bool
+	mu     sync.Mutex // guards counts
+	counts map[*Source]map[string]int64
 }
 
-// unknown returns those of a source's held segments that replicas may not have
-// yet, and forgets the ones that are no longer held.
-func (r *replicated) unknown(src *Source, held []Segment) []Segment {
+// known returns how many entries of a source's held segments replicas have, whether
+// that is all, and forgets the segments that are no longer held.
+func (r *replicated) known(src *Source, held []Segment) (counts map[string]int64, all bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	still := map[string]bool{}
-	var unknown []Segment
+	counts, all = map[string]int64{}, true
 	for _, g := range held {
-		if r.ids[src][g.ID] {
-			still[g.ID] = true
-		} else {
-			unknown = append(unknown, g)
-		}
+		counts[g.ID] = r.counts[src][g.ID]
+		all = all && counts[g.ID] >= g.Count
 	}
-	if r.ids == nil {
-		r.ids = map[*Source]map[string]bool{}
+	if r.counts == nil {
+		r.counts = map[*Source]map[string]int64{}
 	}
-	r.ids[src] = still
-	return unknown
+	r.counts[src] = counts
+	return counts, all
 }
 
 func (r *replicated) add(src *Source, segments []Segment) {
+	counts := map[string]int64{}
+	for _, g := range segments {
+		counts[g.ID] = g.Count
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, g := range segments {
-		r.ids[src][g.ID] = true
-	}
+	r.counts[src] = counts
 }
 
-// replicate waits until replicas have the segments that this store has not
-// shown before, and hides those of which that cannot be said.
+// replicate waits until replicas have what this store has not shown before of the
+// segments, and hides what of them that cannot be said of.
 func (s *Store) replicate(ctx context.Context, sources []*Source, visits []Visit, trouble *faults) {
-	fresh := map[int][]Segment{}
+	known := map[int]map[string]int64{}
 	byServer := map[*redis.Client][]int{}
 	for i, src := range sources {
 		if visits[i].Err != nil || src.settings.WaitForReplicas == 0 {
 			continue
 		}
-		unknown := s.replicated.unknown(src, visits[i].Held)
-		if len(unknown) == 0 {
+		counts, all := s.replicated.known(src, visits[i].Held)
+		if all {
 			continue
 		}
-		fresh[i] = unknown
+		known[i] = counts
 		server, err := s.server(ctx, src.key)
 		if err != nil {
-			visits[i].hide(unknown)
+			visits[i].hide(counts)
 			trouble.add("find the server of "+src.key, err)
 			continue
 		}
@@ -80,24 +78,22 @@ func (s *Store) replicate(ctx context.Context, sources []*Source, visits []Visit
 		err := waitForReplicas(ctx, server, sources[indices[0]])
 		for _, i := range indices {
 			if err == nil {
-				s.replicated.add(sources[i], fresh[i])
+				s.replicated.add(sources[i], visits[i].Held)
 				continue
 			}
-			visits[i].hide(fresh[i])
+			visits[i].hide(known[i])
 			trouble.add("deliver from "+sources[i].key, err)
 		}
 	}
 }
 
-// hide takes segments out of a visit again.
-func (v *Visit) hide(segments []Segment) {
-	hidden := map[string]bool{}
-	for _, g := range segments {
-		hidden[g.ID] = true
-	}
+// hide takes out of a visit again what replicas are not known to have.
+func (v *Visit) hide(known map[string]int64) {
 	shown := make([]Segment, 0, len(v.Held))
 	for _, g := range v.Held {
-		if !hidden[g.ID] {
+		if n := known[g.ID]; n > 0 {
+			g.Kept -= max(g.Count-n, 0)
+			g.Count = min(g.Count, n)
 			shown = append(shown, g)
 		}
 	}
@@ -119,7 +115,8 @@ func waitForReplicas(ctx context.Context, server *redis.Client, src *Source) err
 	if want == 0 {
 		return nil
 	}
-	if err := leaseScript.Run(ctx, conn, src.leaseKeys(), src.leaseArgs()...).Err(); err != nil {
+	lease := src.lease(true)
+	if err := lease.script.Run(ctx, conn, lease.keys, lease.args...).Err(); err != nil {
 		return fmt.Errorf("renew the leases of %s: %w", src.key, err)
 	}
 	got, err := conn.Wait(ctx, want, replicasTimeout).Result()

@@ -19,14 +19,12 @@ type Settings struct {
 	Worker string
 	// Lease is how long a segment stays with a worker that is not heard of, by Redis' clock.
 	Lease time.Duration
-	// ChunkRecords is the most entries in a chunk, from 1.
-	ChunkRecords int
-	// ChunkBytes is the most bytes in a chunk of more than one entry, from 1.
-	ChunkBytes int
 	// MaxHeld is the most segments of a source that the worker holds at once, from 1.
 	MaxHeld int
-	// MaxDead is the most dead letters that a source keeps, from 1; the oldest give way.
+	// MaxDead is the most dead letters that a source keeps, from 1.
 	MaxDead int
+	// MaxDeadBytes is the most bytes that they take, from 1.
+	MaxDeadBytes int64
 	// GroupExpiry is how long the group counts after its last worker was heard of;
 	// 0 is for ever.
 	GroupExpiry time.Duration
@@ -39,6 +37,7 @@ type Settings struct {
 // cluster slot through a hash tag.
 type Source struct {
 	key      string
+	tag      string
 	hash     string
 	settings Settings
 	keys     keys
@@ -47,23 +46,29 @@ type Source struct {
 
 // keys are the names under which the protocol keeps its state.
 type keys struct {
-	segment   string // prefix; the sequence number follows
+	segment   string // prefix; the sequence number and a random part follow
 	sequence  string
 	segments  string
 	leases    string
 	progress  string
 	groups    string
+	waiting   string // what is not done, by group
+	leaving   string // groups that are being removed
 	receipts  string
 	dead      string
 	deadOrder string
+	deadCause string
+	deadBytes string
 	replay    string // prefix; the group follows
-	marks     string // of rewritten segments
 }
 
 // NewSource describes the list at key; it does not touch Redis.
 func NewSource(key string, settings Settings) *Source {
-	return newSource(key, "otelcol-tyk:{"+key+"}:", settings)
+	return newSource(key, key, keyBase(key), settings)
 }
+
+// keyBase begins all keys about a list.
+func keyBase(list string) string { return "otelcol-tyk:{" + list + "}:" }
 
 // Replay is the source of what is replayed to the group of the settings: dead
 // letters of s, framed with their identities. Its own dead letters are kept
@@ -75,16 +80,18 @@ func (s *Source) replayTo(group string) *Source {
 		return s
 	}
 	key := s.keys.replay + group
-	r := newSource(key, key+":", s.settings)
+	r := newSource(key, s.tag, key+":", s.settings)
 	r.keys.dead, r.keys.deadOrder, r.keys.replay = s.keys.dead, s.keys.deadOrder, s.keys.replay
+	r.keys.deadCause, r.keys.deadBytes = s.keys.deadCause, s.keys.deadBytes
 	r.isReplay = true
 	return r
 }
 
 // newSource derives all keys from base, which holds the hash tag.
-func newSource(key, base string, settings Settings) *Source {
+func newSource(key, tag, base string, settings Settings) *Source {
 	return &Source{
 		key:      key,
+		tag:      tag,
 		hash:     fmt.Sprintf("%08x", uint32(xxhash.Sum64String(key))), //nolint:gosec // half of the hash tells sources apart
 		settings: settings,
 		keys: keys{
@@ -94,20 +101,49 @@ func newSource(key, base string, settings Settings) *Source {
 			leases:    base + "leases",
 			progress:  base + "progress",
 			groups:    base + "groups",
+			waiting:   base + "waiting",
+			leaving:   base + "leaving",
 			receipts:  base + "receipts",
 			dead:      base + "dead",
 			deadOrder: base + "dead:order",
+			deadCause: base + "dead:causes",
+			deadBytes: base + "dead:bytes",
 			replay:    base + "replay:",
-			marks:     base + "marks",
 		},
+	}
+}
+
+// all are the keys that every script gets, in the order that common.lua names them.
+func (s *Source) all() []string {
+	k := s.keys
+	return []string{
+		s.key, k.sequence, k.segments, k.leases, k.progress, k.groups, k.waiting, k.leaving, k.receipts,
+		k.dead, k.deadOrder, k.deadCause, k.deadBytes, k.replay,
 	}
 }
 
 // Key is the source list's name in Redis.
 func (s *Source) Key() string { return s.key }
 
-// Segment is a source list as it was when it was claimed. Its entries never
-// change; they only leave from its head.
+// Outcome counts what became of a segment's entries for a group.
+type Outcome struct {
+	// Delivered were taken by every pipeline.
+	Delivered int64
+	// Dead became dead letters.
+	Dead int64
+	// Lost were no longer in Redis when they were to be read.
+	Lost int64
+	// Shed were given up to keep the backlog within its bound.
+	Shed int64
+}
+
+// Plus adds two outcomes.
+func (o Outcome) Plus(p Outcome) Outcome {
+	return Outcome{o.Delivered + p.Delivered, o.Dead + p.Dead, o.Lost + p.Lost, o.Shed + p.Shed}
+}
+
+// Segment is a claimed run of a source's entries. They never change, but for what
+// is shed; they leave from its head, and the newest segment grows at its tail.
 type Segment struct {
 	// Source is where the segment comes from.
 	Source *Source
@@ -115,57 +151,68 @@ type Segment struct {
 	Seq int64
 	// ID is unique for ever, also when Redis comes back empty.
 	ID string
-	// Count is the number of entries at the time of the claim.
+	// Count is the number of entries claimed into it so far.
 	Count int64
-	// ChunkRecords and ChunkBytes were fixed with the claim, so that a chunk is
-	// the same one whoever delivers it again.
-	ChunkRecords, ChunkBytes int
-	// ClaimedAt is by Redis' clock.
+	// ClaimedAt is since when it has had something for the group, by Redis' clock.
 	ClaimedAt time.Time
-	// Done is how many entries the group had acknowledged when the lease was taken or renewed.
+	// Done is how many entries the group was done with when the lease was taken or renewed.
 	Done int64
+	// Outcome is what became of them; those that the group never saw are in none of it.
+	Outcome Outcome
 	// Kept is how many entries are still in Redis, from the tail.
 	Kept int64
+
+	list string // the key in Redis
 }
 
 // Key is the segment list's name in Redis.
-func (g Segment) Key() string { return g.Source.keys.segment + strconv.FormatInt(g.Seq, 10) }
+func (g Segment) Key() string { return g.list }
 
 // Start is the index of the first entry to read: what the group has not
 // acknowledged and Redis still has.
 func (g Segment) Start() int64 { return max(g.Done, g.Count-g.Kept) }
 
-// parseSegment reads one reply row of the lease script.
-func (s *Source) parseSegment(row any) (Segment, error) {
-	fields, ok := row.([]any)
-	if !ok || len(fields) != 4 {
-		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
+// parseSegment reads a segment's description, in the four fields of now or the five
+// of older collectors.
+func (s *Source) parseSegment(seq int64, description string, kept int64) (Segment, error) {
+	fault := func(why string) (Segment, error) {
+		return Segment{}, fmt.Errorf("segment %d of %s: description %q: %s", seq, s.key, description, why)
 	}
-	seq, okSeq := fields[0].(int64)
-	description, okDescription := fields[1].(string)
-	done, okDone := fields[2].(int64)
-	kept, okKept := fields[3].(int64)
-	if !okSeq || !okDescription || !okDone || !okKept {
-		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
-	}
-	g := Segment{Source: s, Seq: seq, Done: done, Kept: kept}
 	parts := strings.Fields(description)
-	if len(parts) != 5 {
-		return Segment{}, fmt.Errorf("segment %d of %s: description %q: want <id> <entries> <chunk records> <chunk bytes> <claimed at ms>", seq, s.key, description)
+	const now, older = 4, 5
+	if len(parts) != now && len(parts) != older {
+		return fault("want <id> <entries> <claimed at ms> <run of the server>")
 	}
-	numbers := [4]int64{}
-	for i := range numbers {
-		n, err := strconv.ParseInt(parts[i+1], 10, 64)
-		if err != nil || n < 1 {
-			return Segment{}, fmt.Errorf("segment %d of %s: description %q: %q is not a number above 0", seq, s.key, description, parts[i+1])
-		}
-		numbers[i] = n
+	g := Segment{Source: s, Seq: seq, ID: parts[0], Kept: kept, list: s.keys.segment + strconv.FormatInt(seq, 10)}
+	at := parts[len(parts)-1]
+	if len(parts) == now {
+		at = parts[2]
+		g.list += g.ID[strings.LastIndexByte(g.ID, '.'):]
 	}
-	g.ID = parts[0]
-	g.Count = numbers[0]
-	g.ChunkRecords, g.ChunkBytes = int(numbers[1]), int(numbers[2])
-	g.ClaimedAt = time.UnixMilli(numbers[3]).UTC()
+	claimed, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return fault(strconv.Quote(at) + " is no time in ms")
+	}
+	g.Count, err = strconv.ParseInt(parts[1], 10, 64)
+	if err != nil || g.Count < 1 {
+		return fault(strconv.Quote(parts[1]) + " is not a number above 0")
+	}
+	g.ClaimedAt = time.UnixMilli(claimed).UTC()
 	return g, nil
+}
+
+// setProgress reads how far a group is with the segment, as common.lua writes it.
+func (g *Segment) setProgress(text string) {
+	var n [6]int64
+	for i, field := range strings.Fields(text) {
+		if i < len(n) {
+			n[i] = number(field)
+		}
+	}
+	g.Done, g.Outcome = n[0], Outcome{Delivered: n[1], Dead: n[2], Lost: n[3], Shed: n[4]}
+	if since := time.UnixMilli(n[5]).UTC(); since.After(g.ClaimedAt) {
+		g.ClaimedAt = since
+	}
 }
 
 // randomPart makes segment ids unique where a sequence starts anew.
@@ -173,4 +220,10 @@ func randomPart() string {
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
 	return hex.EncodeToString(b[:])
+}
+
+// number reads what Redis keeps as one; anything else is 0.
+func number(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }

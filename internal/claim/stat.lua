@@ -1,33 +1,24 @@
--- Tells what waits for a group, and what became of all that it was to see. It
--- takes no longer when another group has been stuck for days, and has left as
--- many segments as there were looks in that time.
--- KEYS: source list, segments, progress, dead letters, receipts
--- ARGV: group
--- Returns {entries not yet claimed, entries claimed and not done, age of the
--- oldest such segment in ms, dead letters of all groups, entries that the group
--- was to see, acknowledged, made dead letters, lost by Redis, gave way}.
-local group = ARGV[1]
+-- Tells what waits for a group, and what became of all that it was to see, however
+-- much lies there.
+-- ARGV: prefix, group
+-- Returns {entries not yet claimed, entries claimed and not done, age of the oldest
+-- such in ms, dead letters of all groups, entries that the group was to see,
+-- delivered, made dead letters, lost by Redis, shed}.
 local function receipt(name)
-  return tonumber(redis.call('HGET', KEYS[5], name) or '0')
+  return tonumber(redis.call('HGET', receipts, name) or '0')
 end
-local seen, acked = receipt('claimed') - receipt(group .. '|before'), receipt(group .. '|acked')
-local age = 0
-if acked < seen then
-  local from = tonumber(redis.call('HGET', KEYS[3], group .. '|floor') or '0')
-  local found = false
-  repeat
-    local segments = redis.call('ZRANGEBYSCORE', KEYS[2], from, '+inf', 'WITHSCORES', 'LIMIT', 0, 100)
-    for i = 1, #segments, 2 do
-      local count, claimed = string.match(segments[i], '^%S+ (%d+) %d+ %d+ (%d+)$')
-      if tonumber(redis.call('HGET', KEYS[3], group .. '|' .. segments[i + 1]) or '0') < tonumber(count) then
-        age, found = clock() - claimed, true
-        break
-      end
-      from = segments[i + 1] + 1
-    end
-  until found or #segments == 0
+local seen, acked, age = receipt('claimed') - receipt(group .. '|before'), receipt(group .. '|acked'), 0
+for _, field in ipairs(redis.call('ZRANGEBYLEX', waiting, '[' .. group .. '|', '(' .. group .. '}', 'LIMIT', 0, batch)) do
+  local seq = string.match(field, '%d+$')
+  local description, count, _, claimed = find(seq)
+  local at = progress_of(group, seq)
+  if description and at[1] < count then
+    age = clock() - math.max(at[6], claimed)
+    break
+  end
 end
-return {
-  redis.call('LLEN', KEYS[1]), seen - acked, age, redis.call('HLEN', KEYS[4]),
-  seen, acked, receipt(group .. '|dead'), receipt(group .. '|lost'), receipt(group .. '|gone'),
-}
+local reply = { redis.call('LLEN', list), seen - acked, age, redis.call('HLEN', dead), seen }
+for _, outcome in ipairs(outcomes) do
+  reply[#reply + 1] = receipt(group .. '|' .. outcome)
+end
+return reply

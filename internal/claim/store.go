@@ -2,57 +2,13 @@ package claim
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
-
-var (
-	//go:embed common.lua
-	commonLua string
-	//go:embed claim.lua
-	claimLua string
-	//go:embed lease.lua
-	leaseLua string
-	//go:embed ack.lua
-	ackLua string
-	//go:embed release.lua
-	releaseLua string
-	//go:embed bury.lua
-	buryLua string
-	//go:embed stat.lua
-	statLua string
-	//go:embed forget.lua
-	forgetLua string
-	//go:embed clear.lua
-	clearLua string
-	//go:embed exhume.lua
-	exhumeLua string
-	//go:embed inspect.lua
-	inspectLua string
-	//go:embed append.lua
-	appendLua string
-	//go:embed swap.lua
-	swapLua string
-	//go:embed abandon.lua
-	abandonLua string
-
-	claimScript   = redis.NewScript(commonLua + claimLua)
-	leaseScript   = redis.NewScript(commonLua + leaseLua)
-	ackScript     = redis.NewScript(commonLua + ackLua)
-	releaseScript = redis.NewScript(releaseLua)
-	buryScript    = redis.NewScript(commonLua + buryLua)
-	statScript    = redis.NewScript(commonLua + statLua)
-	forgetScript  = redis.NewScript(commonLua + forgetLua)
-	clearScript   = redis.NewScript(clearLua)
-	exhumeScript  = redis.NewScript(commonLua + exhumeLua)
-	inspectScript = redis.NewScript(commonLua + inspectLua)
-	appendScript  = redis.NewScript(appendLua)
-	swapScript    = redis.NewScript(swapLua)
-	abandonScript = redis.NewScript(abandonLua)
 )
 
 // ErrLeaseLost says that a segment is another worker's by now; what was
@@ -72,133 +28,220 @@ type Store struct {
 // NewStore uses rdb, which stays the caller's to close.
 func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
 
-// Visit is what one look at a source brought.
+// Visit is what one visit to a source brought.
 type Visit struct {
-	// Claimed is how many entries were moved into a new segment.
+	// Claimed is how many entries were claimed.
 	Claimed int64
-	// Held are the segments now leased to this worker, oldest first, but for those
-	// that replicas may not have yet (see ErrNotReplicated).
+	// Held are the segments now leased to this worker, oldest first, as far as
+	// replicas have them (see ErrNotReplicated).
 	Held []Segment
 	// Total is how many entries of the source were ever claimed, by whomever. It
 	// never goes back unless Redis does, to an older state or to none.
 	Total int64
+	// Segments is how many there are, of all groups.
+	Segments int64
 	// Err says why Held could not be found out.
 	Err error
 }
 
-// Visit claims the lists named by fewest (a list with fewer entries than its
-// number stays; 0 leaves any list alone), then renews and takes leases, for
-// every source in one round trip. The result has one Visit per source. An error
-// of one source does not stop the others: their visits are filled, and the
-// errors joined.
-func (s *Store) Visit(ctx context.Context, sources []*Source, fewest []int) ([]Visit, error) {
+// Visit claims what lies in the sources' lists, then renews and takes leases, for
+// all of them in one round trip. The result has one Visit per source. An error of
+// one source does not stop the others: their visits are filled, and the errors
+// joined. The groups, of which the worker's own need not be one, see what a list
+// that was never claimed before has.
+func (s *Store) Visit(ctx context.Context, sources []*Source, groups []string) ([]Visit, error) {
 	claims := make([]*call, len(sources))
 	leases := make([]*call, len(sources))
 	calls := make([]*call, 0, 2*len(sources))
 	for i, src := range sources {
-		if fewest[i] > 0 {
-			claims[i] = &call{
-				script: claimScript, keys: []string{src.key, src.keys.sequence, src.keys.segments, src.keys.receipts},
-				args: []any{src.keys.segment, src.hash, randomPart(), fewest[i], src.settings.ChunkRecords, src.settings.ChunkBytes},
+		args := []any{src.settings.Lease.Milliseconds(), src.hash, randomPart(), src.settings.Group}
+		if !src.isReplay {
+			for _, group := range groups {
+				args = append(args, group)
 			}
-			calls = append(calls, claims[i])
 		}
-		leases[i] = &call{script: leaseScript, keys: src.leaseKeys(), args: src.leaseArgs()}
-		calls = append(calls, leases[i])
+		claims[i], leases[i] = src.call(claimScript, args...), src.lease(false)
+		calls = append(calls, claims[i], leases[i])
 	}
 	s.pipelined(ctx, calls)
 
 	visits := make([]Visit, len(sources))
 	var trouble faults
 	for i, src := range sources {
-		if claims[i] != nil {
-			n, err := claims[i].cmd.Int64()
-			if err != nil {
-				trouble.add("claim list "+src.key, err)
-			}
-			visits[i].Claimed = n
+		claimed, err := claims[i].cmd.Int64()
+		if err != nil {
+			trouble.add("claim list "+src.key, err)
 		}
-		if visits[i].Total, visits[i].Held, visits[i].Err = src.held(leases[i]); visits[i].Err != nil {
+		visit, leaving := src.held(leases[i])
+		visit.Claimed = claimed
+		visits[i] = visit
+		if visits[i].Err != nil {
 			trouble.add("lease segments of "+src.key, visits[i].Err)
+		}
+		if leaving {
+			if _, err := s.forget(ctx, src, src.settings.Group); err != nil {
+				trouble.add("remove what is left of the group", err)
+			}
 		}
 	}
 	s.replicate(ctx, sources, visits, &trouble)
 	return visits, trouble.err()
 }
 
-// leaseKeys and leaseArgs are those of the lease script.
-func (s *Source) leaseKeys() []string {
-	return []string{s.keys.segments, s.keys.leases, s.keys.progress, s.keys.groups, s.keys.receipts}
-}
-
-func (s *Source) leaseArgs() []any {
-	return []any{
-		s.settings.Group, s.settings.Worker, s.settings.Lease.Milliseconds(), s.settings.MaxHeld,
-		s.keys.segment, s.settings.GroupExpiry.Milliseconds(),
+// lease is the call that renews and takes leases. It writes only where that is due,
+// unless it must.
+func (s *Source) lease(must bool) *call {
+	force := 0
+	if must {
+		force = 1
 	}
+	set := s.settings
+	return s.call(leaseScript, set.Lease.Milliseconds(), set.Worker, set.MaxHeld, set.GroupExpiry.Milliseconds(), force)
 }
 
-// held reads the reply of the lease script.
-func (s *Source) held(lease *call) (total int64, segments []Segment, err error) {
+// held reads the reply of the lease script; leaving says that the group must be
+// removed before it may begin anew.
+func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	reply, err := lease.cmd.Slice()
 	if err != nil {
-		return 0, nil, err
+		return Visit{Err: err}, false
 	}
+	var numbers [3]int64
 	var rows []any
-	if len(reply) == 2 {
-		total, _ = reply[0].(int64)
-		rows, _ = reply[1].([]any)
+	ok := len(reply) == len(numbers)+1
+	for i := 0; ok && i < len(numbers); i++ {
+		numbers[i], ok = reply[i].(int64)
 	}
-	if rows == nil {
-		return 0, nil, fmt.Errorf("unexpected reply %v", reply)
+	if ok {
+		rows, ok = reply[len(numbers)].([]any)
 	}
-	segments = make([]Segment, 0, len(rows))
+	if !ok {
+		return Visit{Err: fmt.Errorf("unexpected reply %v", reply)}, false
+	}
+	v = Visit{Total: numbers[0], Segments: numbers[1], Held: make([]Segment, 0, len(rows))}
 	for _, row := range rows {
-		segment, err := s.parseSegment(row)
+		segment, err := s.heldSegment(row)
 		if err != nil {
-			return 0, nil, err
+			return Visit{Err: err}, false
 		}
-		segments = append(segments, segment)
+		v.Held = append(v.Held, segment)
 	}
-	return total, segments, nil
+	return v, numbers[2] == 1
 }
 
-// Read returns the entries from index from up to, not including, index to. The
-// entries are counted from the tail, which no acknowledgement of any group
-// moves. ErrGone means that Redis has fewer than that.
-func (s *Store) Read(ctx context.Context, g Segment, from, to int64) ([]string, error) {
-	return s.ReadInto(ctx, g, from, to, make([]string, 0, to-from), new(Blocks))
+func (s *Source) heldSegment(row any) (Segment, error) {
+	fields, _ := row.([]any)
+	if len(fields) != 4 {
+		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
+	}
+	seq, okSeq := fields[0].(int64)
+	description, okDescription := fields[1].(string)
+	progress, okProgress := fields[2].(string)
+	kept, okKept := fields[3].(int64)
+	if !okSeq || !okDescription || !okProgress || !okKept {
+		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
+	}
+	segment, err := s.parseSegment(seq, description, kept)
+	segment.setProgress(progress)
+	return segment, err
 }
 
-// ReadInto is Read that appends to entries, whose memory it takes from blocks.
-func (s *Store) ReadInto(ctx context.Context, g Segment, from, to int64, entries []string, blocks *Blocks) ([]string, error) {
-	before := len(entries)
-	entries, err := lrange(ctx, s.rdb, g.Key(), from-g.Count, to-1-g.Count, entries, blocks)
+// Look tells which of the sources have entries or segments, as cheaply as that can
+// be. Where it cannot be found out, a visit says why.
+func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
+	_, cluster := s.rdb.(*redis.ClusterClient)
+	together := map[string][]int{} // what one command may ask for
+	for i, src := range sources {
+		tag := ""
+		if cluster {
+			tag = src.tag
+		}
+		together[tag] = append(together[tag], i)
+	}
+	groups := make([][]int, 0, len(together))
+	for _, group := range together {
+		groups = append(groups, group)
+	}
+	var each [][]int
+	some := make([]bool, len(sources))
+	found, unknown := s.existing(ctx, sources, groups)
+	for _, group := range found {
+		for _, i := range group {
+			each = append(each, []int{i})
+		}
+	}
+	found, unsure := s.existing(ctx, sources, each)
+	for _, group := range slices.Concat(found, unknown, unsure) {
+		for _, i := range group {
+			some[i] = true
+		}
+	}
+	return some
+}
+
+// existing returns those groups of sources where there is something, and those of
+// which that could not be found out.
+func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (some, unknown [][]int) {
+	pipes, found := map[*redis.Client]redis.Pipeliner{}, make([]*redis.IntCmd, len(groups))
+	for at, group := range groups {
+		server, err := s.server(ctx, sources[group[0]].key)
+		if err != nil {
+			continue
+		}
+		if pipes[server] == nil {
+			pipes[server] = server.Pipeline()
+		}
+		var keys []string
+		for _, i := range group {
+			keys = append(keys, sources[i].key, sources[i].keys.segments)
+		}
+		found[at] = pipes[server].Exists(ctx, keys...)
+	}
+	var servers sync.WaitGroup
+	for _, pipe := range pipes {
+		servers.Go(func() { _, _ = pipe.Exec(ctx) }) // each command has its own error
+	}
+	servers.Wait()
+	for at, group := range groups {
+		switch {
+		case found[at] == nil || found[at].Err() != nil:
+			unknown = append(unknown, group)
+		case found[at].Val() > 0:
+			some = append(some, group)
+		}
+	}
+	return some, unknown
+}
+
+// Read returns entries of a segment from an index on: at most so many, of at most
+// about so many bytes, and one at least. ErrGone means that Redis has nothing there.
+func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
+	pages, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
 	}
-	if n := len(entries) - before; int64(n) != to-from {
-		return nil, fmt.Errorf("read %s: %d of %d entries: %w", g.Key(), n, to-from, ErrGone)
+	all := make([]string, 0, entries)
+	for _, page := range pages {
+		some, _ := page.([]any)
+		for _, entry := range some {
+			text, ok := entry.(string)
+			if !ok {
+				return nil, fmt.Errorf("read %s from %d: unexpected reply %v", g.Key(), from, entry)
+			}
+			all = append(all, text)
+		}
 	}
-	return entries, nil
+	if len(all) == 0 {
+		return nil, fmt.Errorf("read %s from %d: %w", g.Key(), from, ErrGone)
+	}
+	return all, nil
 }
 
-// Shortfall counts entries that an acknowledgement passes without a delivery.
-type Shortfall struct {
-	// Lost were no longer in Redis when they were to be read.
-	Lost int64
-	// Gone gave way, see Gone.
-	Gone int64
-	// Dead are dead letters.
-	Dead int64
-}
-
-// Ack records that the group is done with the first done entries of a segment.
-// ErrLeaseLost means that nothing was recorded.
-func (s *Store) Ack(ctx context.Context, g Segment, done int64, short Shortfall) error {
-	k := g.Source.keys
-	ok, err := s.run(ctx, ackScript, []string{k.segments, k.leases, k.progress, k.groups, g.Key(), k.receipts, k.marks},
-		g.Source.settings.Group, g.Source.settings.Worker, g.Seq, done, short.Lost, short.Gone, short.Dead, g.ID).Int64()
+// Ack records that the group is done with the first done entries of a segment, and
+// what became of them. ErrLeaseLost means that nothing was recorded.
+func (s *Store) Ack(ctx context.Context, g Segment, done int64, outcome Outcome) error {
+	ok, err := s.do(ctx, g.Source.call(ackScript, g.Source.settings.Worker, g.Seq, g.ID, done,
+		outcome.Delivered, outcome.Dead, outcome.Lost, outcome.Shed)).Int64()
 	if err != nil {
 		return fmt.Errorf("acknowledge %d of %s: %w", done, g.Key(), err)
 	}
@@ -211,53 +254,43 @@ func (s *Store) Ack(ctx context.Context, g Segment, done int64, short Shortfall)
 // Release gives back all leases that the worker has of the sources, also those
 // that no Visit has shown it because it was cut short.
 func (s *Store) Release(ctx context.Context, sources []*Source) error {
-	calls := make([]*call, len(sources))
-	for i, src := range sources {
-		calls[i] = &call{script: releaseScript, keys: []string{src.keys.leases}, args: []any{src.settings.Group, src.settings.Worker}}
+	from := map[*Source]string{}
+	for _, src := range sources {
+		from[src] = ""
 	}
-	s.pipelined(ctx, calls)
 	var trouble faults
-	for i, src := range sources {
-		if err := calls[i].cmd.Err(); err != nil {
-			trouble.add("release segments of "+src.key, err)
+	for len(from) > 0 {
+		var calls []*call
+		var of []*Source
+		for src, at := range from {
+			of = append(of, src)
+			calls = append(calls, src.call(releaseScript, src.settings.Worker, at))
+		}
+		s.pipelined(ctx, calls)
+		for i, src := range of {
+			next, err := calls[i].cmd.Text()
+			if err != nil {
+				trouble.add("release segments of "+src.key, err)
+			}
+			if from[src] = next; next == "" {
+				delete(from, src)
+			}
 		}
 	}
 	return trouble.err()
 }
 
-// Bury keeps letters, all of one source. Letters already kept are left alone.
-// It returns how many are new, and how many old ones gave way to the limit.
-func (s *Store) Bury(ctx context.Context, src *Source, letters []Letter) (kept, dropped int64, err error) {
-	args := make([]any, 0, 2+2*len(letters))
-	args = append(args, src.settings.Group, src.settings.MaxDead)
-	for _, letter := range letters {
-		body, err := letter.encode()
-		if err != nil {
-			return 0, 0, fmt.Errorf("bury %s: %w", letter.UID, err)
-		}
-		args = append(args, letter.UID, body)
-	}
-	reply, err := s.run(ctx, buryScript, []string{src.keys.dead, src.keys.deadOrder, src.keys.receipts}, args...).Int64Slice()
-	if err != nil {
-		return 0, 0, fmt.Errorf("bury %d entries of %s: %w", len(letters), src.key, err)
-	}
-	if len(reply) != 2 {
-		return 0, 0, fmt.Errorf("bury %d entries of %s: unexpected reply %v", len(letters), src.key, reply)
-	}
-	return reply[0], reply[1], nil
-}
-
-// Stat is what waits for a group at one source.
+// Stat is what a look at a source finds.
 type Stat struct {
 	// Unclaimed entries lie in the source list.
 	Unclaimed int64
-	// Claimed entries lie in segments and are not acknowledged.
+	// Claimed entries are claimed and not acknowledged.
 	Claimed int64
-	// OldestAge is how long the oldest segment with such entries has been claimed.
+	// OldestAge is how long the oldest of these has waited for the group.
 	OldestAge time.Duration
 	// Dead is the number of dead letters, of all groups.
 	Dead int64
-	// Receipts tell what became of everything that the group was to see.
+	// Receipts are the group's.
 	Receipts Receipts
 }
 
@@ -266,24 +299,15 @@ type Stat struct {
 type Receipts struct {
 	// Seen were claimed, by whomever, for the group to see.
 	Seen int64
-	// Delivered were taken by every pipeline.
-	Delivered int64
-	// Gone gave way to a bound on the backlog.
-	Gone int64
-	// Dead became dead letters.
-	Dead int64
-	// Lost were no longer in Redis when they were to be read.
-	Lost int64
+	// Outcome is what became of them.
+	Outcome
 }
 
 // Stats looks at every source in one round trip; the result has one Stat per source.
 func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 	calls := make([]*call, len(sources))
 	for i, src := range sources {
-		calls[i] = &call{
-			script: statScript, keys: []string{src.key, src.keys.segments, src.keys.progress, src.keys.dead, src.keys.receipts},
-			args: []any{src.settings.Group},
-		}
+		calls[i] = src.call(statScript)
 	}
 	s.pipelined(ctx, calls)
 	stats := make([]Stat, len(sources))
@@ -299,16 +323,11 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 		}
 		stats[i] = Stat{
 			Unclaimed: reply[0], Claimed: reply[1], OldestAge: time.Duration(reply[2]) * time.Millisecond, Dead: reply[3],
-			Receipts: Receipts{Seen: reply[4], Delivered: reply[5] - reply[6] - reply[7] - reply[8], Dead: reply[6], Lost: reply[7], Gone: reply[8]},
+			Receipts: Receipts{Seen: reply[4], Outcome: Outcome{Delivered: reply[5], Dead: reply[6], Lost: reply[7], Shed: reply[8]}},
 		}
 	}
 	if err := trouble.err(); err != nil {
 		return nil, err
 	}
 	return stats, nil
-}
-
-// run calls one script, loading it where Redis does not know it.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.Cmd {
-	return script.Run(ctx, s.rdb, keys, args...)
 }

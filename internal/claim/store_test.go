@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func onEachRedis(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
 func settings(worker string) claim.Settings {
 	return claim.Settings{
 		Group: "default", Worker: worker, Lease: time.Minute,
-		ChunkRecords: 5, ChunkBytes: 1000, MaxHeld: 4, MaxDead: 3,
+		MaxHeld: 4, MaxDead: 3, MaxDeadBytes: 64 << 20,
 	}
 }
 
@@ -45,9 +46,9 @@ func push(t *testing.T, rdb *redis.Client, from, to int) {
 	}
 }
 
-func visit(t *testing.T, store *claim.Store, src *claim.Source, fewest int) claim.Visit {
+func visit(t *testing.T, store *claim.Store, src *claim.Source) claim.Visit {
 	t.Helper()
-	visits, err := store.Visit(t.Context(), []*claim.Source{src}, []int{fewest})
+	visits, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
 	require.NoError(t, err)
 	return visits[0]
 }
@@ -65,31 +66,67 @@ func TestClaimMovesTheWholeListAndStopsItsExpiry(t *testing.T) {
 		require.NoError(t, rdb.Expire(t.Context(), list, time.Minute).Err())
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
 
-		got := visit(t, store, src, 1)
+		got := visit(t, store, src)
 
 		require.Len(t, got.Held, 1)
 		g := got.Held[0]
 		assert.EqualValues(t, 12, got.Claimed)
 		assert.EqualValues(t, 12, g.Count)
 		assert.EqualValues(t, 0, g.Start())
-		assert.Equal(t, 5, g.ChunkRecords)
 		assert.WithinDuration(t, time.Now(), g.ClaimedAt, 10*time.Second)
 		assert.EqualValues(t, -1, rdb.TTL(t.Context(), g.Key()).Val(), "a claimed segment never expires")
 		assert.EqualValues(t, 0, rdb.Exists(t.Context(), list).Val())
 
-		entries, err := store.Read(t.Context(), g, 3, 6)
+		entries, err := store.Read(t.Context(), g, 3, 3, 1<<20)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"entry 3", "entry 4", "entry 5"}, entries)
 	})
 }
 
-func TestAListBelowTheWantedSizeStays(t *testing.T) {
+// begin makes what is pushed next a segment of its own, as after a restart of Redis.
+func begin(t *testing.T, rdb *redis.Client) {
+	t.Helper()
+	segments := "otelcol-tyk:{" + list + "}:segments"
+	for _, row := range rdb.ZRangeWithScores(t.Context(), segments, -1, -1).Val() {
+		description := row.Member.(string)
+		require.NoError(t, rdb.ZRem(t.Context(), segments, description).Err())
+		row.Member = description[:strings.LastIndexByte(description, ' ')] + " another"
+		require.NoError(t, rdb.ZAdd(t.Context(), segments, row).Err())
+	}
+}
+
+func TestASmallListJoinsTheNewestSegment(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store := claim.NewStore(rdb)
+		a, b := claim.NewSource(list, group("a", "1")), claim.NewSource(list, group("b", "2"))
 		push(t, rdb, 0, 4)
-		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
-		assert.Empty(t, visit(t, store, src, 5).Held)
-		assert.Empty(t, visit(t, store, src, 0).Held, "0 leaves any list alone")
-		assert.EqualValues(t, 4, visit(t, store, src, 4).Claimed)
+		g := visit(t, store, a).Held[0]
+		visit(t, store, b)
+		require.NoError(t, store.Ack(t.Context(), g, 4, claim.Outcome{Delivered: 4}))
+		assert.Empty(t, visit(t, store, a).Held)
+
+		push(t, rdb, 4, 7)
+		held := visit(t, store, a).Held
+		require.Len(t, held, 1, "a is not done any more")
+		assert.Equal(t, g.ID, held[0].ID)
+		assert.EqualValues(t, 4, held[0].Start())
+		entries, err := store.Read(t.Context(), held[0], 4, 100, 1<<20)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"entry 4", "entry 5", "entry 6"}, entries)
+		require.NoError(t, store.Ack(t.Context(), held[0], 7, claim.Outcome{Delivered: 7}))
+
+		begin(t, rdb)
+		push(t, rdb, 7, 8)
+		held = visit(t, store, b).Held
+		require.Len(t, held, 2, "another run of the server begins another segment")
+		assert.EqualValues(t, 7, held[0].Count)
+		for _, g := range held {
+			require.NoError(t, store.Ack(t.Context(), g, g.Count, claim.Outcome{Delivered: g.Count}))
+		}
+		stats, err := store.Stats(t.Context(), []*claim.Source{a, b})
+		require.NoError(t, err)
+		assert.Equal(t, claim.Receipts{Seen: 8, Outcome: claim.Outcome{Delivered: 7}}, stats[0].Receipts)
+		assert.Equal(t, claim.Receipts{Seen: 8, Outcome: claim.Outcome{Delivered: 8}}, stats[1].Receipts)
 	})
 }
 
@@ -97,22 +134,22 @@ func TestAcknowledgedEntriesGiveTheirMemoryBack(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		push(t, rdb, 0, 12)
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
-		g := visit(t, store, src, 1).Held[0]
+		g := visit(t, store, src).Held[0]
 
-		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
+		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Outcome{Delivered: 5}))
 		assert.EqualValues(t, 7, rdb.LLen(t.Context(), g.Key()).Val())
-		entries, err := store.Read(t.Context(), g, 5, 7)
+		entries, err := store.Read(t.Context(), g, 5, 2, 1<<20)
 		require.NoError(t, err, "trimming must not move what is read")
 		assert.Equal(t, []string{"entry 5", "entry 6"}, entries)
-		_, err = store.Read(t.Context(), g, 4, 6)
+		_, err = store.Read(t.Context(), g, 4, 2, 1<<20)
 		require.ErrorIs(t, err, claim.ErrGone)
 
-		again := visit(t, store, src, 1)
+		again := visit(t, store, src)
 		require.Len(t, again.Held, 1)
 		assert.EqualValues(t, 5, again.Held[0].Start())
 
-		require.NoError(t, store.Ack(t.Context(), g, 12, claim.Shortfall{}))
-		assert.Empty(t, visit(t, store, src, 1).Held)
+		require.NoError(t, store.Ack(t.Context(), g, 12, claim.Outcome{Delivered: 12}))
+		assert.Empty(t, visit(t, store, src).Held)
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 		assert.Empty(t, rdb.ZRange(t.Context(), "otelcol-tyk:{"+list+"}:segments", 0, -1).Val())
 		assert.Empty(t, rdb.HGetAll(t.Context(), "otelcol-tyk:{"+list+"}:leases").Val())
@@ -126,13 +163,13 @@ func TestALeaseKeepsPeersAwayUntilItExpires(t *testing.T) {
 		short.Lease = 150 * time.Millisecond
 		store := claim.NewStore(rdb)
 		a, b := claim.NewSource(list, short), claim.NewSource(list, settings("b"))
-		held := visit(t, store, a, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), held, 5, claim.Shortfall{}))
+		held := visit(t, store, a).Held[0]
+		require.NoError(t, store.Ack(t.Context(), held, 5, claim.Outcome{Delivered: 5}))
 
-		assert.Empty(t, visit(t, store, b, 1).Held, "a's lease is fresh")
+		assert.Empty(t, visit(t, store, b).Held, "a's lease is fresh")
 		var adopted claim.Segment
 		require.Eventually(t, func() bool {
-			visits, err := store.Visit(context.Background(), []*claim.Source{b}, []int{1})
+			visits, err := store.Visit(context.Background(), []*claim.Source{b}, nil)
 			if err != nil || len(visits[0].Held) != 1 {
 				return false
 			}
@@ -142,9 +179,9 @@ func TestALeaseKeepsPeersAwayUntilItExpires(t *testing.T) {
 
 		assert.Equal(t, held.ID, adopted.ID, "the segment keeps its identity, and so do its records")
 		assert.EqualValues(t, 5, adopted.Start())
-		require.ErrorIs(t, store.Ack(t.Context(), held, 10, claim.Shortfall{}), claim.ErrLeaseLost)
-		assert.Empty(t, visit(t, store, a, 1).Held)
-		require.NoError(t, store.Ack(t.Context(), adopted, 12, claim.Shortfall{}))
+		require.ErrorIs(t, store.Ack(t.Context(), held, 10, claim.Outcome{Delivered: 10}), claim.ErrLeaseLost)
+		assert.Empty(t, visit(t, store, a).Held)
+		require.NoError(t, store.Ack(t.Context(), adopted, 12, claim.Outcome{Delivered: 12}))
 	})
 }
 
@@ -153,11 +190,11 @@ func TestAReleasedSegmentIsFreeAtOnce(t *testing.T) {
 		push(t, rdb, 0, 3)
 		store := claim.NewStore(rdb)
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, settings("b"))
-		require.Len(t, visit(t, store, a, 1).Held, 1)
+		require.Len(t, visit(t, store, a).Held, 1)
 		require.NoError(t, store.Release(t.Context(), []*claim.Source{a}))
-		assert.Len(t, visit(t, store, b, 1).Held, 1)
+		assert.Len(t, visit(t, store, b).Held, 1)
 		require.NoError(t, store.Release(t.Context(), []*claim.Source{a}), "somebody else's lease is left alone")
-		assert.Len(t, visit(t, store, b, 1).Held, 1)
+		assert.Len(t, visit(t, store, b).Held, 1)
 	})
 }
 
@@ -166,11 +203,12 @@ func TestAWorkerHoldsABoundedNumberOfSegments(t *testing.T) {
 		store := claim.NewStore(rdb)
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, settings("b"))
 		for i := range 6 {
+			begin(t, rdb)
 			push(t, rdb, i, i+1)
-			visit(t, store, a, 1)
+			visit(t, store, a)
 		}
-		assert.Len(t, visit(t, store, a, 1).Held, 4)
-		assert.Len(t, visit(t, store, b, 1).Held, 2, "the rest is for peers")
+		assert.Len(t, visit(t, store, a).Held, 4)
+		assert.Len(t, visit(t, store, b).Held, 2, "the rest is for peers")
 	})
 }
 
@@ -181,14 +219,14 @@ func TestEveryGroupSeesEveryRecordAndMemoryWaitsForTheLast(t *testing.T) {
 		other := settings("b")
 		other.Group = "kafka"
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, other)
-		ga, gb := visit(t, store, a, 1).Held[0], visit(t, store, b, 1).Held[0]
+		ga, gb := visit(t, store, a).Held[0], visit(t, store, b).Held[0]
 		require.Equal(t, ga.ID, gb.ID)
 
-		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Shortfall{}))
+		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Outcome{Delivered: 12}))
 		assert.EqualValues(t, 12, rdb.LLen(t.Context(), ga.Key()).Val())
-		require.NoError(t, store.Ack(t.Context(), gb, 5, claim.Shortfall{}))
+		require.NoError(t, store.Ack(t.Context(), gb, 5, claim.Outcome{Delivered: 5}))
 		assert.EqualValues(t, 7, rdb.LLen(t.Context(), ga.Key()).Val())
-		require.NoError(t, store.Ack(t.Context(), gb, 12, claim.Shortfall{}))
+		require.NoError(t, store.Ack(t.Context(), gb, 12, claim.Outcome{Delivered: 12}))
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 	})
 }
@@ -200,12 +238,12 @@ func TestALateGroupStartsAtWhatIsThere(t *testing.T) {
 		late := settings("b")
 		late.Group = "late"
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, late)
-		ga := visit(t, store, a, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), ga, 5, claim.Shortfall{}))
-		gb := visit(t, store, b, 1).Held[0]
+		ga := visit(t, store, a).Held[0]
+		require.NoError(t, store.Ack(t.Context(), ga, 5, claim.Outcome{Delivered: 5}))
+		gb := visit(t, store, b).Held[0]
 		assert.EqualValues(t, 5, gb.Start())
-		require.NoError(t, store.Ack(t.Context(), gb, 12, claim.Shortfall{}))
-		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Shortfall{}))
+		require.NoError(t, store.Ack(t.Context(), gb, 12, claim.Outcome{Delivered: 12}))
+		require.NoError(t, store.Ack(t.Context(), ga, 12, claim.Outcome{Delivered: 12}))
 		assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 	})
 }
@@ -217,7 +255,7 @@ func TestSegmentIdsStayUniqueWhenRedisComesBackEmpty(t *testing.T) {
 		for range 3 {
 			require.NoError(t, rdb.FlushDB(t.Context()).Err())
 			push(t, rdb, 0, 1)
-			ids[visit(t, store, src, 1).Held[0].ID] = true
+			ids[visit(t, store, src).Held[0].ID] = true
 		}
 		assert.Len(t, ids, 3)
 	})
@@ -227,25 +265,25 @@ func TestASegmentThatRedisLostIsSaid(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		push(t, rdb, 0, 12)
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
-		g := visit(t, store, src, 1).Held[0]
+		g := visit(t, store, src).Held[0]
 		require.NoError(t, rdb.Del(t.Context(), g.Key()).Err())
-		lost := visit(t, store, src, 1).Held[0]
+		lost := visit(t, store, src).Held[0]
 		assert.Equal(t, lost.Count, lost.Start())
-		require.NoError(t, store.Ack(t.Context(), lost, lost.Count, claim.Shortfall{}))
-		assert.Empty(t, visit(t, store, src, 1).Held)
+		require.NoError(t, store.Ack(t.Context(), lost, lost.Count, claim.Outcome{Delivered: lost.Count}))
+		assert.Empty(t, visit(t, store, src).Held)
 	})
 }
 
-func TestBuryKeepsEachLetterOnceAndWithinItsLimit(t *testing.T) {
+func TestDeadLettersAreKeptOnceAndWithinTheirLimit(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
 		letter := func(i int) claim.Letter {
-			return claim.Letter{UID: fmt.Sprintf("x-%d", i), Reason: "because", Group: "default", At: time.Unix(int64(i), 0).UTC(), Entry: []byte{0xc1, byte(i)}}
+			return claim.Letter{UID: fmt.Sprintf("x-%d", i), Reason: fmt.Sprintf("cause %d: because", i), Group: "default", At: time.Unix(int64(i), 0).UTC(), Entry: []byte{0xc1, byte(i)}}
 		}
-		kept, dropped, err := store.Bury(t.Context(), src, []claim.Letter{letter(1), letter(2)})
+		kept, dropped, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{letter(1), letter(2)})
 		require.NoError(t, err)
 		assert.Equal(t, [2]int64{2, 0}, [2]int64{kept, dropped})
-		kept, dropped, err = store.Bury(t.Context(), src, []claim.Letter{letter(2), letter(3), letter(4)})
+		kept, dropped, err = store.KeepDeadLetters(t.Context(), src, []claim.Letter{letter(2), letter(3), letter(4)})
 		require.NoError(t, err)
 		assert.Equal(t, [2]int64{2, 1}, [2]int64{kept, dropped})
 
@@ -261,8 +299,8 @@ func TestStatsTellWhatWaits(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		push(t, rdb, 0, 12)
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
-		g := visit(t, store, src, 1).Held[0]
-		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
+		g := visit(t, store, src).Held[0]
+		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Outcome{Delivered: 5}))
 		push(t, rdb, 12, 15)
 		stats, err := store.Stats(t.Context(), []*claim.Source{src})
 		require.NoError(t, err)
@@ -279,11 +317,11 @@ func TestClaimingAndAcknowledgingWorkWhenRedisIsFull(t *testing.T) {
 	require.NoError(t, rdb.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	require.Error(t, rdb.RPush(t.Context(), list, "x").Err(), "Redis must be full for this test to mean anything")
 
-	g := visit(t, store, src, 1).Held[0]
-	require.NoError(t, store.Ack(t.Context(), g, 5, claim.Shortfall{}))
-	_, _, err := store.Bury(t.Context(), src, []claim.Letter{{UID: g.ID + "-6"}})
+	g := visit(t, store, src).Held[0]
+	require.NoError(t, store.Ack(t.Context(), g, 5, claim.Outcome{Delivered: 5}))
+	_, _, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: g.ID + "-6"}})
 	require.NoError(t, err)
-	require.NoError(t, store.Ack(t.Context(), g, 12, claim.Shortfall{}))
+	require.NoError(t, store.Ack(t.Context(), g, 12, claim.Outcome{Delivered: 12}))
 	assert.Empty(t, keysIn(t, rdb, "*seg:*"))
 }
 
@@ -291,9 +329,9 @@ func TestScriptsAreLoadedAgainWhenRedisForgotThem(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
 		push(t, rdb, 0, 1)
-		visit(t, store, src, 1)
+		visit(t, store, src)
 		require.NoError(t, rdb.ScriptFlush(t.Context()).Err())
 		push(t, rdb, 1, 2)
-		assert.Len(t, visit(t, store, src, 1).Held, 2)
+		assert.EqualValues(t, 2, visit(t, store, src).Held[0].Count)
 	})
 }

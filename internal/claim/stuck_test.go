@@ -1,9 +1,14 @@
 package claim_test
 
 import (
-	"regexp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
@@ -13,58 +18,194 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
-// calls counts the commands that Redis ran since CONFIG RESETSTAT, also those of scripts.
-func calls(t *testing.T, rdb *redis.Client) int {
-	t.Helper()
-	text, err := rdb.Info(t.Context(), "commandstats").Result()
-	require.NoError(t, err)
-	total := 0
-	for _, match := range regexp.MustCompile(`cmdstat_\S+:calls=(\d+)`).FindAllStringSubmatch(text, -1) {
-		n, err := strconv.Atoi(match[1])
-		require.NoError(t, err)
-		total += n
-	}
-	return total
+// meter notes what calls cost a Redis: the processor time of the thread that does one
+// thing at a time, which depends little on what else the machine does. The cost of a
+// pipeline is that of all its calls.
+type meter struct {
+	schedule string
+	costs    map[string][]time.Duration // by script
 }
 
-// A group whose destination is down for a day leaves segments by the hundred
-// thousand. Redis does one thing at a time, so what is done all the time must not
-// look at each of them.
-func TestAStuckGroupDoesNotMakeLooksLonger(t *testing.T) {
-	t.Parallel()
-	rdb := peers.StartRedis(t).Client()
-	store := claim.NewStore(rdb)
-	of := func(group string) *claim.Source {
-		s := settings(group)
-		s.Group = group
-		return claim.NewSource(list, s)
+// measured gives a client whose calls are measured.
+func measured(t *testing.T, r *peers.Redis) (*redis.Client, *meter) {
+	t.Helper()
+	info := r.Client().Info(t.Context(), "server").Val()
+	_, pid, _ := strings.Cut(info, "process_id:")
+	pid, _, _ = strings.Cut(pid, "\r")
+	m := &meter{schedule: "/proc/" + pid + "/task/" + pid + "/schedstat", costs: map[string][]time.Duration{}}
+	options, err := r.Options()
+	require.NoError(t, err)
+	rdb := redis.NewClient(options)
+	t.Cleanup(func() { assert.NoError(t, rdb.Close()) })
+	require.NotZero(t, m.spent(), m.schedule)
+	rdb.AddHook(m)
+	return rdb, m
+}
+
+// spent is how long the thread has run.
+func (m *meter) spent() time.Duration {
+	text, _ := os.ReadFile(m.schedule)
+	first, _, _ := strings.Cut(string(text), " ")
+	ns, _ := strconv.ParseInt(first, 10, 64)
+	return time.Duration(ns)
+}
+
+func (*meter) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (m *meter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		before := m.spent()
+		err := next(ctx, cmd)
+		m.note(m.spent()-before, cmd)
+		return err
 	}
-	fast, stuck := of("fast"), of("stuck")
-	visit(t, store, fast, 0)
-	held := visit(t, store, stuck, 0).Held
-	require.Empty(t, held)
-	const segments = 3000
-	for n := range segments {
-		push(t, rdb, n, n+1)
-		for _, g := range visit(t, store, fast, 1).Held {
-			require.NoError(t, store.Ack(t.Context(), g, g.Count, claim.Shortfall{}))
+}
+
+func (m *meter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		before := m.spent()
+		err := next(ctx, cmds)
+		m.note(m.spent()-before, cmds...)
+		return err
+	}
+}
+
+func (m *meter) note(took time.Duration, cmds ...redis.Cmder) {
+	var names []string
+	for _, cmd := range cmds[:min(len(cmds), 3)] {
+		args := fmt.Sprint(cmd.Args()...)
+		names = append(names, args[:min(len(args), 20)])
+	}
+	name := strings.Join(names, "; ")
+	m.costs[name] = append(m.costs[name], took)
+}
+
+// require fails where any script takes longer than a limit. A machine that is busy
+// with other things makes single calls longer, which is no script's fault.
+func (m *meter) require(t *testing.T, limit time.Duration) {
+	t.Helper()
+	calls, over := 0, 0
+	for name, costs := range m.costs {
+		slices.Sort(costs)
+		assert.Less(t, costs[len(costs)/2], limit, name)
+		assert.Less(t, costs[len(costs)-1], 10*limit, name)
+		for _, cost := range costs {
+			calls++
+			if cost > limit {
+				over++
+			}
 		}
 	}
-	push(t, rdb, 0, 2)
-	g := visit(t, store, fast, 1).Held[0]
-	require.NoError(t, store.Ack(t.Context(), g, 1, claim.Shortfall{}))
+	assert.Less(t, over, calls/500, "calls of %d that took longer than %s", calls, limit)
+}
 
-	require.NoError(t, rdb.ConfigResetStat(t.Context()).Err())
-	stats, err := store.Stats(t.Context(), []*claim.Source{fast, stuck})
+// pushMany pushes entries of about 100 bytes.
+func pushMany(t *testing.T, rdb *redis.Client, n int) {
+	t.Helper()
+	entry := strings.Repeat("x", 100)
+	for page := range slices.Chunk(make([]any, n), 1000) {
+		for i := range page {
+			page[i] = entry
+		}
+		require.NoError(t, rdb.RPush(t.Context(), list, page...).Err())
+	}
+}
+
+// A group is away for days. Redis does one thing at a time, so nothing may take long
+// of what others do meanwhile, of what the group does when it is back, and of what is
+// done when it is gone for good.
+func TestAForgottenGroupOfAMillionRecordsBlocksNobody(t *testing.T) {
+	t.Parallel()
+	r := peers.StartRedis(t)
+	rdb := r.Client()
+	ours, cost := measured(t, r)
+	store := claim.NewStore(ours)
+	of := func(name string) *claim.Source {
+		s := group(name, name+"1")
+		s.MaxHeld = 16
+		return claim.NewSource(list, s)
+	}
+	live, away, late := of("live"), of("away"), of("late")
+	visit(t, store, live)
+	visit(t, store, away)
+
+	total := 0
+	take := func(n int) {
+		pushMany(t, rdb, n)
+		total += n
+		v := visit(t, store, live)
+		require.EqualValues(t, n, v.Claimed)
+		require.NotEmpty(t, v.Held, "what comes is there to be read at once")
+		for _, g := range v.Held {
+			done, outcome := g.Done, g.Outcome
+			for done < g.Count {
+				entries, err := store.Read(t.Context(), g, done, 500, 1<<20)
+				require.NoError(t, err)
+				done += int64(len(entries))
+				outcome.Delivered += int64(len(entries))
+			}
+			require.NoError(t, store.Ack(t.Context(), g, done, outcome))
+		}
+	}
+	for range 3 {
+		take(100_000)
+	}
+	for range 1000 {
+		take(400)
+	}
+	for range 2500 {
+		take(100)
+	}
+	for range 50_000 / 25 {
+		take(25)
+	}
+	require.Equal(t, 1_000_000, total)
+	stats, err := store.Stats(t.Context(), []*claim.Source{live, away})
 	require.NoError(t, err)
-	assert.Less(t, calls(t, rdb), 50, "commands for two groups")
-	assert.EqualValues(t, 1, stats[0].Claimed)
-	assert.EqualValues(t, segments+2, stats[1].Claimed)
-	assert.Greater(t, stats[1].OldestAge, stats[0].OldestAge)
-	assert.Equal(t, claim.Receipts{Seen: segments + 2, Delivered: segments + 1}, stats[0].Receipts)
+	assert.Zero(t, stats[0].Claimed)
+	assert.EqualValues(t, total, stats[1].Claimed)
 
-	require.NoError(t, rdb.ConfigResetStat(t.Context()).Err())
-	visit(t, store, fast, 1)
-	visit(t, store, stuck, 1)
-	assert.Less(t, calls(t, rdb), segments/2, "commands for two groups")
+	segments := rdb.ZCard(t.Context(), "otelcol-tyk:{"+list+"}:segments").Val()
+	assert.Less(t, segments, int64(1000))
+	report, err := store.Inspect(t.Context(), live)
+	require.NoError(t, err)
+	assert.Len(t, report.Segments, int(segments))
+	_, err = store.Footprints(t.Context(), live)
+	require.NoError(t, err)
+
+	// A new group sees all that is there, and one that is back works it off.
+	before := int64(0)
+	for range segments {
+		v := visit(t, store, late)
+		require.NotEmpty(t, v.Held)
+		stat, err := store.Stats(t.Context(), []*claim.Source{late})
+		require.NoError(t, err)
+		if stat[0].Claimed == before {
+			break
+		}
+		before = stat[0].Claimed
+	}
+	assert.EqualValues(t, total, before)
+	back := visit(t, store, away).Held
+	require.Len(t, back, 16)
+	for _, g := range back {
+		// From the middle too, which is what Redis must walk to.
+		_, err := store.Read(t.Context(), g, g.Count/2, 500, 1<<20)
+		require.NoError(t, err)
+		for reached := int64(0); reached < g.Count/2; {
+			reached, _, err = store.Shed(t.Context(), g, g.Count/2)
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, store.Release(t.Context(), []*claim.Source{away}))
+
+	for _, name := range []string{"late", "away"} {
+		removed, err := store.Forget(t.Context(), live, name)
+		require.NoError(t, err)
+		assert.True(t, removed)
+	}
+	assert.Zero(t, rdb.ZCard(t.Context(), "otelcol-tyk:{"+list+"}:segments").Val())
+	assert.Empty(t, keysIn(t, rdb, "*:seg:*"))
+	assert.EqualValues(t, 1, rdb.HLen(t.Context(), "otelcol-tyk:{"+list+"}:progress").Val(), "only the expiry of the group that lives is left")
+	cost.require(t, 5*time.Millisecond)
 }

@@ -23,60 +23,58 @@ type owed struct {
 	mu        sync.Mutex // guards the rest
 	recording bool       // somebody does so, and takes along what is added
 	done      int64
-	short     claim.Shortfall
-	recorded  int64
+	outcome   claim.Outcome // of all up to done
+	recorded  int64         // of these, the delivered ones that are acknowledged
 }
 
 // add notes how far a segment is done, and tells whether the caller is to record it.
-func (o *owed) add(done int64, short claim.Shortfall) bool {
+func (o *owed) add(done int64, outcome claim.Outcome) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.done = done
-	o.short.Gone += short.Gone
-	o.short.Dead += short.Dead
+	o.outcome = o.outcome.Plus(outcome)
 	mine := !o.recording
 	o.recording = true
 	return mine
 }
 
-func (o *owed) all() (done int64, short claim.Shortfall) {
+func (o *owed) all() (done int64, outcome claim.Outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.done, o.short
+	return o.done, o.outcome
 }
 
-// settle notes what was recorded. It returns how many entries that were more
-// than before, and whether that is all that is owed.
-func (o *owed) settle(done int64, short claim.Shortfall) (more int64, all bool) {
+// settle notes what was recorded. It returns how many delivered entries that were
+// more than before, and whether that is all that is owed.
+func (o *owed) settle(done, delivered int64) (more int64, all bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	more = done - o.recorded
-	o.recorded = done
-	o.short.Gone -= short.Gone
-	o.short.Dead -= short.Dead
+	more = delivered - o.recorded
+	o.recorded = delivered
 	o.recording = o.done > done
 	return more, !o.recording
 }
 
 // passed is a delivered chunk, without its entries.
 type passed struct {
-	end   int64
-	short claim.Shortfall
+	end     int64
+	outcome claim.Outcome
 }
 
 // advance notes a delivered chunk. It returns how far the segment is done now,
-// and which of the entries that this passes were not delivered.
-func (a *acking) advance(c chunk) (done int64, short claim.Shortfall) {
-	a.delivered[c.from] = passed{end: c.end(), short: claim.Shortfall{Gone: int64(c.gone), Dead: int64(c.dead)}}
+// and what became of the entries that this passes.
+func (a *acking) advance(c chunk) (done int64, outcome claim.Outcome) {
+	a.delivered[c.from] = passed{end: c.end(), outcome: claim.Outcome{
+		Delivered: int64(c.count - c.shed - c.dead), Dead: int64(c.dead), Shed: int64(c.shed),
+	}}
 	for {
 		next, ok := a.delivered[a.done]
 		if !ok {
-			return a.done, short
+			return a.done, outcome
 		}
 		delete(a.delivered, a.done)
 		a.done = next.end
-		short.Gone += next.short.Gone
-		short.Dead += next.short.Dead
+		outcome = outcome.Plus(next.outcome)
 	}
 }
 
@@ -100,8 +98,8 @@ func (a *acknowledger) run(ctx context.Context) {
 	for c := range a.delivered {
 		h := c.h
 		before := h.acking.done
-		done, short := h.acking.advance(c)
-		if done == before || h.gone.Load() || !h.acking.owed.add(done, short) {
+		done, outcome := h.acking.advance(c)
+		if done == before || h.gone.Load() || !h.acking.owed.add(done, outcome) {
 			continue
 		}
 		if err := a.record(ctx, h); err != nil && !a.isFinal(ctx, h, err) {
@@ -127,12 +125,12 @@ func (a *acknowledger) insist(ctx context.Context, h *holding) {
 // record records all that a segment owes, or returns the error that Redis gave.
 func (a *acknowledger) record(ctx context.Context, h *holding) error {
 	for {
-		done, short := h.acking.owed.all()
-		if err := a.store.Ack(ctx, h.Segment, done, short); err != nil {
+		done, outcome := h.acking.owed.all()
+		if err := a.store.Ack(ctx, h.Segment, done, outcome); err != nil {
 			return err
 		}
-		more, all := h.acking.owed.settle(done, short)
-		a.acknowledged(ctx, more-short.Gone-short.Dead)
+		more, all := h.acking.owed.settle(done, outcome.Delivered)
+		a.acknowledged(ctx, more)
 		if all {
 			return nil
 		}

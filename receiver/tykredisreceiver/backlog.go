@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -16,18 +18,19 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
-// boundEvery is how often the backlog is measured where it has a bound.
-const boundEvery = 5 * time.Second
+// boundEvery is how often Redis is asked how full it is, and othersEvery how often where
+// it is others that make it so full.
+const boundEvery, othersEvery = time.Second, 10 * time.Second
 
-// What may give way to keep the backlog within its bound.
+// What may be shed to keep the backlog within its bound.
 const (
-	giveUpBodies    = "bodies"    // the recorded requests and responses
-	giveUpSuccesses = "successes" // records with a status from 200 to 299
+	shedBodies    = "bodies"    // the recorded requests and responses
+	shedSuccesses = "successes" // records with a status from 200 to 299
+	shedOldest    = "oldest"    // records, the oldest first
 )
 
-// bound keeps what claimed segments take of Redis' memory within a limit, by
-// giving up the parts that the configuration names, oldest segments first. It is
-// one goroutine's.
+// bound keeps what waits in Redis within a limit, by shedding what the configuration
+// names, in its order and the oldest first. It is one goroutine's.
 type bound struct {
 	cfg       BacklogConfig
 	store     *claim.Store
@@ -35,114 +38,230 @@ type bound struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 
-	exceeded bool // said already that nothing is left to give up
+	places   map[place]int64 // up to where the last rounds have got
+	pause    time.Duration   // until the next look
+	warned   bool            // of what Redis' settings endanger
+	exceeded bool            // said already that nothing is left to shed
 }
 
-// run works until ctx is done.
-func (b *bound) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := b.keep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, claim.ErrBusy) {
-			b.logger.Warn("The backlog could not be kept within its bound; trying again", zap.Error(err))
-		}
-		pause(ctx, boundEvery)
-	}
-}
+// place is a segment, as far as a policy is concerned.
+type place struct{ segment, policy string }
 
-// target is a segment that may give something up.
+// target is a segment that something may be shed of.
 type target struct {
 	source *source
 	claim.Footprint
 }
 
-// keep measures the backlog once and acts if it must. It ends with claim.ErrBusy
-// where a peer acts too: what was measured no longer holds then, and going on by it
-// would give up more than the bound asks for.
+// run works until ctx is done.
+func (b *bound) run(ctx context.Context) {
+	said := ""
+	for ctx.Err() == nil {
+		err := b.keep(ctx)
+		if err == nil {
+			said = ""
+		} else if ctx.Err() == nil && said != err.Error() {
+			said = err.Error()
+			b.logger.Warn("The backlog could not be kept within its bound; trying again", zap.Error(err))
+		}
+		if err == nil && !b.cfg.bounded() {
+			return // it is warned, and that is all
+		}
+		pause(ctx, b.pause)
+	}
+}
+
+// keep looks once at each server, and sheds where that must be.
 func (b *bound) keep(ctx context.Context) error {
-	limit, err := b.limit(ctx)
-	if err != nil || limit == 0 {
+	b.pause = boundEvery
+	servers, err := b.store.ByServer(ctx, plain(b.sources))
+	if err != nil {
 		return err
 	}
-	var targets []target
-	total := int64(0)
-	for _, src := range b.sources {
-		footprints, err := b.store.Footprints(ctx, src.Source)
+	var errs []error
+	for _, of := range servers {
+		errs = append(errs, b.keepServer(ctx, of))
+	}
+	return errors.Join(errs...)
+}
+
+func (b *bound) keepServer(ctx context.Context, of []*claim.Source) error {
+	memory, err := b.store.Memory(ctx, of[0])
+	if err != nil {
+		return err
+	}
+	b.warn(memory)
+	limit := b.limit(memory)
+	if limit == 0 || memory.Used <= limit {
+		return nil
+	}
+	for i, policy := range b.cfg.Shed {
+		// Measured again, since what the policy before has left takes less.
+		targets, total, err := b.measure(ctx, of)
 		if err != nil {
 			return err
 		}
-		for _, f := range footprints {
-			total += f.Bytes
-			if !src.replay && src.form != msgpackUptime {
-				targets = append(targets, target{src, f})
-			}
+		if total <= limit && i == 0 {
+			b.pause = othersEvery
+		}
+		if total <= limit || b.shed(ctx, targets, policy, total-limit) >= total-limit {
+			b.exceeded = false
+			return ctx.Err()
 		}
 	}
-	if total <= limit {
-		b.exceeded = false
-		return nil
-	}
-	for level, policy := range b.cfg.GiveUp {
-		for i := range targets {
-			if targets[i].Mark > level {
-				continue
-			}
-			freed, err := b.giveUp(ctx, targets[i], policy, level+1)
-			if err != nil {
-				return err
-			}
-			targets[i].Mark = level + 1
-			if total -= freed; total <= limit {
-				return nil
-			}
-		}
-	}
-	if !b.exceeded {
+	if !b.exceeded && ctx.Err() == nil {
 		b.exceeded = true
-		b.logger.Error("The backlog is beyond its bound, and nothing is left to give up: records go on waiting in Redis",
-			zap.Int64("bytes", total), zap.Int64("limit", limit))
+		b.logger.Error("The backlog is beyond its bound, and nothing is left to shed: records go on waiting in Redis",
+			zap.Int64("bytes_used", memory.Used), zap.Int64("limit", limit))
 	}
-	return nil
+	return ctx.Err()
+}
+
+// warn says once what of a server's settings endangers what lies in it.
+func (b *bound) warn(m claim.Memory) {
+	if b.warned {
+		return
+	}
+	b.warned = true
+	if m.Max == 0 && b.cfg.MaxBytes == 0 {
+		b.logger.Warn("Nothing bounds the backlog: Redis has no maxmemory",
+			zap.String("remedy", "set maxmemory in Redis, or backlog::max_bytes"))
+	}
+	if strings.HasPrefix(m.Policy, "allkeys-") {
+		b.logger.Warn("Redis may delete claimed records when it is full",
+			zap.String("maxmemory_policy", m.Policy), zap.String("remedy", "set maxmemory-policy to noeviction or to one of volatile-*"))
+	}
 }
 
 // limit is the smaller of the configured bounds, in bytes; 0 is none.
-func (b *bound) limit(ctx context.Context) (int64, error) {
+func (b *bound) limit(m claim.Memory) int64 {
 	limit := b.cfg.MaxBytes
-	if b.cfg.MaxMemoryShare == 0 {
-		return limit, nil
-	}
-	memory, err := b.store.MaxMemory(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("backlog::max_memory_share: %w", err)
-	}
-	if share := int64(b.cfg.MaxMemoryShare * float64(memory)); share > 0 && (limit == 0 || share < limit) {
+	if share := int64(b.cfg.MaxMemoryShare * float64(m.Max)); share > 0 && (limit == 0 || share < limit) {
 		limit = share
 	}
-	return limit, nil
+	return limit
 }
 
-// giveUp applies a policy to one segment and returns the bytes that it freed.
-func (b *bound) giveUp(ctx context.Context, t target, policy string, mark int) (int64, error) {
-	changed, freed := int64(0), int64(0)
-	err := b.store.Rewrite(ctx, t.Footprint, mark, func(entry string) string {
-		smaller := lighten(t.source.form, policy, entry)
-		if smaller != entry {
-			changed++
-			freed += int64(len(entry) - len(smaller))
+// measure finds what waits on a server, oldest first, and how much it and the dead
+// letters take.
+func (b *bound) measure(ctx context.Context, of []*claim.Source) (targets []target, total int64, err error) {
+	places := map[place]int64{}
+	for _, src := range b.sources {
+		if !slices.Contains(of, src.Source) {
+			continue
 		}
-		return smaller
-	})
-	if err != nil || changed == 0 {
-		return 0, err
+		footprints, err := b.store.Footprints(ctx, src.Source)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, f := range footprints {
+			total += f.Bytes
+			targets = append(targets, target{src, f})
+			for _, policy := range b.cfg.Shed {
+				if at, ok := b.places[place{f.ID, policy}]; ok {
+					places[place{f.ID, policy}] = at
+				}
+			}
+		}
+		if !src.replay { // which shares them with its source
+			dead, err := b.store.DeadBytes(ctx, src.Source)
+			if err != nil {
+				return nil, 0, err
+			}
+			total += dead
+		}
 	}
-	b.telemetry.TykredisGaveWay.Add(ctx, changed, metric.WithAttributes(attribute.String("policy", policy)))
-	b.logger.Warn("The backlog's bound made entries give way",
-		zap.String("segment", t.Key()), zap.String("policy", policy), zap.Int64("entries", changed), zap.Int64("bytes", freed))
-	return freed, nil
+	b.places = places
+	slices.SortStableFunc(targets, func(a, b target) int { return int(a.Seq - b.Seq) })
+	return targets, total, nil
+}
+
+// shed applies a policy until so many bytes are freed, and returns how many were. A
+// segment that cannot be worked on does not keep the others from it.
+func (b *bound) shed(ctx context.Context, targets []target, policy string, wanted int64) (freed int64) {
+	entries := int64(0)
+	for i := range targets {
+		if freed >= wanted || ctx.Err() != nil {
+			break
+		}
+		work := b.lighten
+		if policy == shedOldest {
+			work = b.cut
+		}
+		n, bytes, err := work(ctx, targets[i], policy, wanted-freed)
+		entries += n
+		freed += bytes
+		if err != nil && !isGone(err) && ctx.Err() == nil {
+			b.logger.Warn("Nothing could be shed of a segment; going on with the others", zap.String("segment", targets[i].Key()), zap.Error(err))
+		}
+	}
+	if entries > 0 {
+		b.telemetry.TykredisShed.Add(ctx, entries, metric.WithAttributes(attribute.String("policy", policy)))
+		b.logger.Warn("The backlog's bound made records be shed",
+			zap.String("policy", policy), zap.Int64("entries", entries), zap.Int64("bytes", freed))
+	}
+	return freed
+}
+
+// cut sheds the oldest entries of a segment.
+func (b *bound) cut(ctx context.Context, t target, _ string, wanted int64) (entries, freed int64, err error) {
+	if t.Kept == 0 {
+		return 0, 0, nil
+	}
+	each := max(t.Bytes/t.Kept, 1)
+	to := t.Count - t.Kept + min(t.Kept, wanted/each+1)
+	for reached := int64(0); reached < to && ctx.Err() == nil; {
+		var n int64
+		if reached, n, err = b.store.Shed(ctx, t.Segment, to); err != nil {
+			break
+		}
+		entries += n
+	}
+	return entries, entries * each, err
+}
+
+// lighten goes on with a policy where it has got to in a segment.
+func (b *bound) lighten(ctx context.Context, t target, policy string, wanted int64) (entries, freed int64, err error) {
+	if t.source.replay || t.source.form == msgpackUptime {
+		return 0, 0, nil
+	}
+	const page, pageBytes = 50, 1 << 20
+	where := place{t.ID, policy}
+	at := max(b.places[where], t.Count-t.Kept)
+	for at < t.Count && freed < wanted {
+		old, err := b.store.Read(ctx, t.Segment, at, page, pageBytes)
+		if err != nil {
+			return entries, freed, err
+		}
+		lighter := make([]string, len(old))
+		for i, entry := range old {
+			if smaller := lighten(t.source.form, policy, entry); smaller != entry {
+				lighter[i] = smaller
+			}
+		}
+		n, err := b.store.Replace(ctx, t.Segment, at, lighter)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("%s has become shorter than it was", t.Key())
+		}
+		if err != nil {
+			return entries, freed, err
+		}
+		for i := range lighter[:n] {
+			if lighter[i] != "" {
+				entries++
+				freed += int64(len(old[i]) - len(lighter[i]))
+			}
+		}
+		at += n
+		b.places[where] = at
+	}
+	return entries, freed, nil
 }
 
 // lighten applies a policy to one entry. What does not decode stays as it is: it
 // will be a dead letter.
 func lighten(f form, policy, entry string) string {
-	if entry == claim.Gone {
+	if entry == claim.ShedEntry {
 		return entry
 	}
 	d := decoder{form: f}
@@ -151,9 +270,9 @@ func lighten(f form, policy, entry string) string {
 	}
 	r := &d.request
 	switch {
-	case policy == giveUpSuccesses && r.ResponseCode >= 200 && r.ResponseCode <= 299:
-		return claim.Gone
-	case policy == giveUpBodies && (r.RawRequest != "" || r.RawResponse != ""):
+	case policy == shedSuccesses && r.ResponseCode >= 200 && r.ResponseCode <= 299:
+		return claim.ShedEntry
+	case policy == shedBodies && (r.RawRequest != "" || r.RawResponse != ""):
 		r.RawRequest, r.RawResponse = "", ""
 		if f == protobufRequest {
 			return string(analytics.AppendProtobuf(nil, r))

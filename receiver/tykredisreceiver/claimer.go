@@ -16,22 +16,23 @@ const (
 	// maxHeld is how many segments of one source a process leases at once; what
 	// is beyond stays free for its peers.
 	maxHeld = 16
-	// fewHeld is how many may wait before small lists are no longer claimed at
-	// each look: a long outage shall not make thousands of tiny segments.
-	fewHeld = 4
-	// longestUnclaimed is how long a list waits even then, well within the 60
-	// seconds after which a gateway lets it expire.
-	longestUnclaimed = 10 * time.Second
-	// statEvery is how often the backlog is looked at, for metrics only.
-	statEvery = 2 * time.Second
+	// statEvery is how often the backlog is looked at where something happens, for
+	// metrics only, and idleStatEvery where nothing does.
+	statEvery, idleStatEvery = 2 * time.Second, 30 * time.Second
 	// expireEvery is how often groups are looked for that nobody works for any more.
 	expireEvery = time.Minute
+	// longestGrace is how long a process has run at most before it removes groups:
+	// where everything was off, the others need time to come back too.
+	longestGrace = time.Hour
 )
 
 // claimer looks at the lists in the rhythm of poll_interval: it claims what is
 // there and renews leases, also while every destination is down.
 type claimer struct {
 	store     *claim.Store
+	registry  *claim.Registry
+	member    claim.Member
+	rivals    *rivals
 	sources   []*source
 	holdings  *holdings
 	telemetry *metadata.TelemetryBuilder
@@ -39,20 +40,36 @@ type claimer struct {
 	health    *health
 	watch     *watch
 	interval  time.Duration
-	records   int // of a chunk
+	// rolledBack is called when Redis has come back in an older state.
+	rolledBack func()
 
-	lastClaim []time.Time // by source
-	totals    []int64     // ever claimed, by source
+	// more has a value when there is more to lease than was held.
+	more chan struct{}
+	full atomic.Bool // a source has as many segments as may be held
+
+	began     time.Time
+	states    []sourceState
+	groups    []string // those that live, as far as known
+	lastBeat  time.Time
 	lastStat  time.Time
 	lastSweep time.Time
 	stats     atomic.Pointer[[]claim.Stat]
+	workers   atomic.Int64 // of the group that live
+}
+
+// sourceState is what the last look at a source has left to remember.
+type sourceState struct {
+	busy    bool  // something lies there, or it could not be reached
+	used    bool  // something was claimed from it, ever
+	changed bool  // since the backlog was measured
+	total   int64 // ever claimed
 }
 
 // run works until ctx is done.
 func (c *claimer) run(ctx context.Context) {
 	plain := plain(c.sources)
-	c.lastClaim = make([]time.Time, len(c.sources))
-	c.totals = make([]int64, len(c.sources))
+	c.states = make([]sourceState, len(c.sources))
+	c.began = time.Now()
 	wait := newBackoff()
 	for ctx.Err() == nil {
 		reached, err := c.look(ctx, plain)
@@ -61,60 +78,161 @@ func (c *claimer) run(ctx context.Context) {
 		}
 		c.watch.look()
 		c.health.redis(err)
-		if err != nil && reached == 0 {
+		if err != nil {
+			c.lastBeat = time.Time{} // whoever answers next may not know of this worker
+		}
+		if err != nil && !reached {
 			wait.sleep(ctx)
 			continue
 		}
 		wait = newBackoff()
-		pause(ctx, c.interval)
+		timer := time.NewTimer(c.interval)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-c.more:
+		}
+		timer.Stop()
 	}
 }
 
-// look visits all sources and returns how many of them could be: where a server
-// is away, those of the others go on.
-func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached int, err error) {
-	visits, err := c.store.Visit(ctx, plain, c.fewest(time.Now()))
-	for i, v := range visits {
-		if v.Claimed > 0 {
-			c.telemetry.TykredisRecordsClaimed.Add(ctx, v.Claimed)
-			c.lastClaim[i] = time.Now()
+// worked notes that held segments are done with: where there were more of them, it
+// is time for those.
+func (c *claimer) worked() {
+	if c.full.Load() {
+		select {
+		case c.more <- struct{}{}:
+		default:
 		}
 	}
-	var within []int
-	for i, v := range visits {
+}
+
+// look looks for work in all sources, and visits those that have some. It tells
+// whether any could be reached: where a server is away, the sources of others go on.
+func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool, err error) {
+	beat := c.beat(ctx, plain)
+	due, registry := c.due(ctx, plain)
+	visits, err := c.store.Visit(ctx, pick(plain, due), c.groups)
+	full := false
+	reached = len(due) == 0
+	for at, v := range visits {
+		i := due[at]
+		state := &c.states[i]
+		state.busy, state.changed = v.Err != nil || v.Segments > 0 || v.Claimed > 0, true
+		if v.Claimed > 0 {
+			c.telemetry.TykredisRecordsClaimed.Add(ctx, v.Claimed)
+		}
 		if v.Err != nil {
 			continue // what is held of it stays held as far as anyone knows
 		}
-		within = append(within, i)
+		reached, state.used = true, true
+		full = full || len(v.Held) >= maxHeld
 		c.notice(ctx, i, v.Total)
 		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
 			if err := c.checkWhole(ctx, h); err != nil {
-				return len(within), err
+				return reached, err
 			}
 		}
 	}
-	return len(within), errors.Join(err, c.sweep(ctx, plain, within), c.measure(ctx, plain, within))
+	c.full.Store(full)
+	return reached, errors.Join(beat, registry, err, c.sweep(ctx, plain), c.measure(ctx, plain))
+}
+
+// due finds the sources to visit, and which groups live where a source may be new.
+// Where that is unknown, such a source waits.
+func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, err error) {
+	var others []int
+	for i := range c.states {
+		if !c.states[i].busy {
+			others = append(others, i)
+		}
+	}
+	some := map[int]bool{}
+	for at, found := range c.store.Look(ctx, pick(plain, others)) {
+		some[others[at]] = found
+	}
+	fresh := false
+	for i := range c.states {
+		some[i] = some[i] || c.states[i].busy
+		fresh = fresh || some[i] && !c.states[i].used
+	}
+	if fresh {
+		var groups []string
+		if groups, err = c.registry.Groups(ctx); err == nil {
+			c.groups = groups
+		}
+	}
+	for i := range c.states {
+		if some[i] && (c.states[i].used || c.groups != nil) {
+			due = append(due, i)
+		}
+	}
+	return due, err
+}
+
+// beat notes that this worker and its group live, well before that is in doubt.
+func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
+	if time.Since(c.lastBeat) < c.member.Lease/3 {
+		return nil
+	}
+	members, registry := c.registry.Heartbeat(ctx, c.member)
+	if registry == nil {
+		c.rivals.note(c.member, members)
+		mine := int64(0)
+		for _, m := range members {
+			if m.Group == c.member.Group {
+				mine++
+			}
+		}
+		c.workers.Store(mine)
+	}
+	totals, err := c.store.Touch(ctx, plain)
+	err = errors.Join(registry, err)
+	for i, total := range totals {
+		if total >= 0 {
+			c.notice(ctx, i, total)
+			c.states[i].used = c.states[i].used || total > 0
+		}
+	}
+	if err == nil {
+		c.lastBeat = time.Now()
+	}
+	return err
 }
 
 // notice says aloud when a source's total has gone back: Redis has lost data that
 // it had, and what it lost of unread records nobody can know any more.
 func (c *claimer) notice(ctx context.Context, i int, total int64) {
-	if total < c.totals[i] {
+	state := &c.states[i]
+	if total < state.total {
 		c.telemetry.TykredisRollbacks.Add(ctx, 1)
 		c.logger.Error("Redis came back with an older state, or with none: records that were waiting in it may be lost",
-			zap.String("source", c.sources[i].Key()), zap.Int64("claimed_before", c.totals[i]), zap.Int64("claimed_now", total),
+			zap.String("source", c.sources[i].Key()), zap.Int64("claimed_before", state.total), zap.Int64("claimed_now", total),
 			zap.String("remedy", "switch persistence on (appendonly yes), and let a failover wait for replicas"))
+		if c.rolledBack != nil {
+			c.rolledBack()
+		}
 	}
-	c.totals[i] = total
+	state.total = total
 }
 
-// measure looks at the backlog of the sources that are within reach; of others
-// the last is kept.
-func (c *claimer) measure(ctx context.Context, plain []*claim.Source, within []int) error {
-	if time.Since(c.lastStat) < statEvery || len(within) == 0 {
+// measure looks at the backlog of the sources that something happens in, and now
+// and then at that of all others that were ever used.
+func (c *claimer) measure(ctx context.Context, plain []*claim.Source) error {
+	since := time.Since(c.lastStat)
+	if since < statEvery {
 		return nil
 	}
-	stats, err := c.store.Stats(ctx, pick(plain, within))
+	var due []int
+	for i := range c.states {
+		if state := &c.states[i]; state.used && (state.changed || state.busy || since >= idleStatEvery) {
+			due = append(due, i)
+		}
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	stats, err := c.store.Stats(ctx, pick(plain, due))
 	if err != nil {
 		return err
 	}
@@ -122,8 +240,9 @@ func (c *claimer) measure(ctx context.Context, plain []*claim.Source, within []i
 	if before := c.stats.Load(); before != nil {
 		copy(all, *before)
 	}
-	for at, i := range within {
+	for at, i := range due {
 		all[i] = stats[at]
+		c.states[i].changed = false
 	}
 	c.stats.Store(&all)
 	c.lastStat = time.Now()
@@ -138,13 +257,28 @@ func pick(sources []*claim.Source, indices []int) []*claim.Source {
 	return picked
 }
 
+// used are the sources that something was ever claimed from.
+func (c *claimer) used() []int {
+	var used []int
+	for i := range c.states {
+		if c.states[i].used {
+			used = append(used, i)
+		}
+	}
+	return used
+}
+
 // sweep removes groups that were not heard of for longer than their own
 // group_expiry, so that they hold no memory of Redis for ever.
-func (c *claimer) sweep(ctx context.Context, plain []*claim.Source, within []int) error {
-	if time.Since(c.lastSweep) < expireEvery || len(within) == 0 {
+func (c *claimer) sweep(ctx context.Context, plain []*claim.Source) error {
+	grace := longestGrace
+	if c.member.Expiry > 0 {
+		grace = min(grace, c.member.Expiry/10)
+	}
+	if time.Since(c.began) < grace || time.Since(c.lastSweep) < expireEvery {
 		return nil
 	}
-	expired, err := c.store.Expire(ctx, pick(plain, within))
+	expired, err := c.store.Expire(ctx, pick(plain, c.used()))
 	for key, groups := range expired {
 		c.logger.Warn("Removed groups that were not heard of for longer than their group_expiry",
 			zap.String("source", key), zap.Strings("groups", groups))
@@ -155,29 +289,17 @@ func (c *claimer) sweep(ctx context.Context, plain []*claim.Source, within []int
 	return err
 }
 
-// fewest says how many entries make each list worth claiming now.
-func (c *claimer) fewest(now time.Time) []int {
-	fewest := make([]int, len(c.sources))
-	for i := range fewest {
-		fewest[i] = 1
-		if c.holdings.count(i) >= fewHeld && now.Sub(c.lastClaim[i]) < longestUnclaimed {
-			fewest[i] = c.records
-		}
-	}
-	return fewest
-}
-
 // checkWhole says aloud when Redis lost entries of a segment, and goes on behind
 // them.
 func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
 	lost := h.Start() - h.Done
-	if lost == 0 || h.Kept > 0 && h.Done == 0 {
-		return nil // whole, or trimmed by other groups before this one began
+	if lost == 0 {
+		return nil
 	}
 	if h.Kept == 0 {
 		h.gone.Store(true)
 	}
-	if err := c.store.Ack(ctx, h.Segment, h.Start(), claim.Shortfall{Lost: lost}); err != nil {
+	if err := c.store.Ack(ctx, h.Segment, h.Start(), h.Outcome.Plus(claim.Outcome{Lost: lost})); err != nil {
 		h.gone.Store(true) // so that the next look finds it anew
 		return err
 	}

@@ -73,7 +73,7 @@ type Config struct {
 	Requests RequestsConfig `mapstructure:"requests"`
 	// Uptime is the list of uptime checks.
 	Uptime UptimeConfig `mapstructure:"uptime"`
-	// Backlog bounds what waits in Redis; without a bound everything waits.
+	// Backlog bounds what waits in Redis.
 	Backlog BacklogConfig `mapstructure:"backlog"`
 	// DeadLetters are entries that no delivery will ever succeed with.
 	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
@@ -124,17 +124,18 @@ type UptimeConfig struct {
 	Enabled bool `mapstructure:"enabled"`
 }
 
-// BacklogConfig says how much of Redis' memory claimed records may take, and
-// what gives way first when they take more. Groups share segments, so what gives
-// way is gone for all of them.
+// BacklogConfig says how much of Redis' memory claimed records and dead letters may
+// take, and what is shed first when they take more. Groups share segments, so what is
+// shed is gone for all of them.
 type BacklogConfig struct {
 	// MaxBytes is the bound in bytes; 0 is none.
 	MaxBytes int64 `mapstructure:"max_bytes"`
 	// MaxMemoryShare is the bound as a share of Redis' maxmemory, from 0 to 1; 0 is none.
 	MaxMemoryShare float64 `mapstructure:"max_memory_share"`
-	// GiveUp lists what gives way, first to last: "bodies" are the recorded requests
-	// and responses, "successes" the records with a status from 200 to 299.
-	GiveUp []string `mapstructure:"give_up"`
+	// Shed lists what is shed, first to last: "bodies" are the recorded requests and
+	// responses, "successes" the records with a status from 200 to 299, "oldest" all
+	// records, the oldest first.
+	Shed []string `mapstructure:"shed"`
 }
 
 func (cfg *BacklogConfig) faults(fault func(format string, args ...any)) {
@@ -145,14 +146,15 @@ func (cfg *BacklogConfig) faults(fault func(format string, args ...any)) {
 		fault("backlog::max_memory_share: %v: use a number from 0 to 1", cfg.MaxMemoryShare)
 	}
 	seen := map[string]bool{}
-	for _, policy := range cfg.GiveUp {
-		if policy != giveUpBodies && policy != giveUpSuccesses || seen[policy] {
-			fault("backlog::give_up: %q: use %q and %q, each at most once", policy, giveUpBodies, giveUpSuccesses)
+	known := []string{shedBodies, shedSuccesses, shedOldest}
+	for _, policy := range cfg.Shed {
+		if !slices.Contains(known, policy) || seen[policy] {
+			fault("backlog::shed: %q: use %q, %q and %q, each at most once", policy, shedBodies, shedSuccesses, shedOldest)
 		}
 		seen[policy] = true
 	}
-	if cfg.bounded() && len(cfg.GiveUp) == 0 {
-		fault("backlog::give_up: is empty, but there is a bound: name what may give way, or remove the bound")
+	if cfg.bounded() && len(cfg.Shed) == 0 {
+		fault("backlog::shed: is empty, but there is a bound: name what may be shed, or set backlog::max_memory_share and backlog::max_bytes to 0")
 	}
 }
 
@@ -160,8 +162,11 @@ func (cfg *BacklogConfig) bounded() bool { return cfg.MaxBytes > 0 || cfg.MaxMem
 
 // DeadLettersConfig bounds what is kept.
 type DeadLettersConfig struct {
-	// MaxEntries is the most letters that each source keeps, from 1; the oldest give way.
+	// MaxEntries is the most letters that each source keeps, from 1. At the limit the
+	// oldest of other causes are dropped; where there are none, deliveries wait.
 	MaxEntries int `mapstructure:"max_entries"`
+	// MaxBytes is the most bytes that they take, from 1.
+	MaxBytes int64 `mapstructure:"max_bytes"`
 }
 
 var _ component.Config = (*Config)(nil)
@@ -217,6 +222,9 @@ func (cfg *Config) Validate() error {
 	cfg.checkTimes(fault)
 	cfg.Requests.faults(fault)
 	cfg.Backlog.faults(fault)
+	if cfg.DeadLetters.MaxBytes < 1 {
+		fault("dead_letters::max_bytes: %d: use a number of bytes from 1", cfg.DeadLetters.MaxBytes)
+	}
 	cfg.Metrics.faults(fault)
 	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {
 		fault("group_expiry: %s: use at least 1m0s, or 0 for never", cfg.GroupExpiry)

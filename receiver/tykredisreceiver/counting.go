@@ -99,7 +99,7 @@ func recount(k *chunk, fresh spans, letters []deadLetter, tally *measure.Batch) 
 		for index := s.from; index < s.end; index++ {
 			entry := k.entries[index-k.from]
 			dead := slices.ContainsFunc(letters, func(l deadLetter) bool { return l.h == k.h && l.index == index })
-			if entry == claim.Gone || dead {
+			if entry == claim.ShedEntry || dead {
 				continue
 			}
 			// What can not be decoded is a dead letter and does not count.

@@ -58,12 +58,12 @@ func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecoda
 // decodeChunk has a decoder take each entry of a chunk, with its identity.
 func decodeChunk(c *chunk, d *decoder) []undecodable {
 	var bad []undecodable
-	c.gone = 0
+	c.shed = 0
 	d.form = c.h.source.form
 	ids := newUIDs(*c)
 	for i, entry := range c.entries {
-		if entry == claim.Gone {
-			c.gone++
+		if entry == claim.ShedEntry {
+			c.shed++
 			continue
 		}
 		uid, bytes, err := c.h.source.unframe(entry)

@@ -299,7 +299,7 @@ func (d *deliverer) burySource(ctx context.Context, src *source, group []deadLet
 	for i := range group {
 		letters[i] = group[i].letter
 	}
-	kept, dropped, err := d.store.Bury(ctx, src.Source, letters)
+	kept, dropped, err := d.store.KeepDeadLetters(ctx, src.Source, letters)
 	if err != nil {
 		return err
 	}

@@ -6,43 +6,54 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
-// member is a live process of a group, as it describes itself with its heartbeat.
-type member struct {
-	group, worker, destinations string
+// destinations is what is behind the receiver for each kind of list that it reads, as the
+// registry shows it to all others; empty where that is not known.
+func (cfg *Config) destinations() string {
+	if cfg.Destinations == "" {
+		return ""
+	}
+	var all []string
+	if cfg.Requests.Enabled {
+		all = append(all, "requests:"+cfg.Destinations)
+	}
+	if cfg.Uptime.Enabled {
+		all = append(all, "uptime:"+cfg.Destinations)
+	}
+	return strings.Join(all, ";")
 }
 
-// rivals are the members of the receiver's group that deliver elsewhere: each record reaches
-// only the destinations of one of them. During a change of the configuration there may be some.
+// rivals finds the members of a receiver's group that deliver elsewhere: each record reaches
+// only the destinations of one of them. While a configuration is replaced there may be some.
 type rivals struct {
-	self   member
 	health *health
 	logger *zap.Logger
 
 	found string // when last looked at
 }
 
-// note looks at the members that were read with a heartbeat; what is new is said once.
-func (r *rivals) note(members []member) {
+// note looks at the members that live; what is new is said once.
+func (r *rivals) note(self claim.Member, members []claim.Member) {
 	var others []string
 	for _, m := range members {
-		if m.group == r.self.group && m.destinations != r.self.destinations && m.destinations != "" && r.self.destinations != "" {
-			others = append(others, m.worker+" to "+m.destinations)
+		if m.Group == self.Group && claim.DeliverApart(self, m) {
+			others = append(others, m.Worker+" to "+m.Destinations)
 		}
 	}
-	slices.Sort(others)
-	found := strings.Join(slices.Compact(others), "; ")
+	found := strings.Join(slices.Compact(others), ", ")
 	if found == r.found {
 		return
 	}
 	r.found = found
 	if found == "" {
 		r.health.warn(nil)
-		r.logger.Info("All processes of the group deliver to the same destinations again", zap.String("group", r.self.group))
+		r.logger.Info("All processes of the group deliver to the same destinations again", zap.String("group", self.Group))
 		return
 	}
 	r.health.warn(fmt.Errorf("group %q: this process delivers to %s, but %s: each record reaches one of them only: "+
 		"give each set of destinations a group of its own, or set destinations to the same words where they are the same",
-		r.self.group, r.self.destinations, found))
+		self.Group, self.Destinations, found))
 }

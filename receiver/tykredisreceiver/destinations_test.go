@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
 // reported is a host that keeps what was reported.
@@ -25,21 +27,25 @@ func TestMembersOfAGroupThatDeliverElsewhereAreWarnedOfOnce(t *testing.T) {
 	core, log := observer.New(zapcore.InfoLevel)
 	host := &reported{}
 	logger := zap.New(core)
-	r := &rivals{
-		self: member{"g", "me", "tyksql/a#1"}, logger: logger,
-		health: &health{host: host, logger: logger},
+	r := &rivals{logger: logger, health: &health{host: host, logger: logger}}
+	member := func(group, worker, destinations string) claim.Member {
+		return claim.Member{Group: group, Worker: worker, Destinations: destinations}
 	}
-	same := []member{{"g", "me", "tyksql/a#1"}, {"g", "twin", "tyksql/a#1"}, {"g", "old", ""}, {"other", "x", "kafka#2"}}
-	r.note(same)
+	self := member("g", "me", "requests:tyksql/a#1")
+	same := []claim.Member{
+		self, member("g", "twin", "requests:tyksql/a#1"), member("g", "more", "requests:tyksql/a#1;uptime:kafka#2"),
+		member("g", "old", ""), member("other", "x", "requests:kafka#2"), member("g", "checks", "uptime:kafka#2"),
+	}
+	r.note(self, same)
 	assert.Empty(t, log.TakeAll())
 
 	for range 3 {
-		r.note(append(same, member{"g", "rival", "kafka#2"}))
+		r.note(self, append(same, member("g", "rival", "requests:kafka#2")))
 	}
 	said := log.TakeAll()
 	require.Len(t, said, 1)
 	assert.Equal(t, zapcore.WarnLevel, said[0].Level)
-	const want = `group "g": this process delivers to tyksql/a#1, but rival to kafka#2: each record reaches one of them only: ` +
+	const want = `group "g": this process delivers to requests:tyksql/a#1, but rival to requests:kafka#2: each record reaches one of them only: ` +
 		`give each set of destinations a group of its own, or set destinations to the same words where they are the same`
 	assert.Equal(t, want, said[0].ContextMap()["error"])
 	require.Len(t, host.events, 1)
@@ -53,7 +59,7 @@ func TestMembersOfAGroupThatDeliverElsewhereAreWarnedOfOnce(t *testing.T) {
 	require.EqualError(t, host.events[2].Err(), want)
 	log.TakeAll()
 
-	r.note(same)
+	r.note(self, same)
 	require.Len(t, log.TakeAll(), 1)
 	require.Len(t, host.events, 4)
 	require.NoError(t, host.events[3].Err())
@@ -61,6 +67,6 @@ func TestMembersOfAGroupThatDeliverElsewhereAreWarnedOfOnce(t *testing.T) {
 
 func TestAProcessThatDoesNotKnowItsDestinationsComparesNone(t *testing.T) {
 	t.Parallel()
-	r := &rivals{self: member{"g", "me", ""}} // would panic without a logger
-	r.note([]member{{"g", "other", "kafka#2"}})
+	r := &rivals{} // would panic without a logger
+	r.note(claim.Member{Group: "g", Worker: "me"}, []claim.Member{{Group: "g", Worker: "other", Destinations: "requests:kafka#2"}})
 }

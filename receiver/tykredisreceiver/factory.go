@@ -38,8 +38,8 @@ func createDefaultConfig() component.Config {
 		ShutdownTimeout: 10 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
-		Backlog:         BacklogConfig{GiveUp: []string{giveUpBodies, giveUpSuccesses}},
-		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000},
+		Backlog:         BacklogConfig{MaxMemoryShare: 0.5, Shed: []string{shedBodies, shedOldest}},
+		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000, MaxBytes: 64 << 20},
 		Metrics: MetricsConfig{
 			Presets: []string{gatewayPreset}, Histograms: explicitHistograms, Exemplars: true,
 			Interval: 10 * time.Second, SeriesLimit: 2000, Expiry: 24 * time.Hour,

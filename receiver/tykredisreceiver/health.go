@@ -17,7 +17,7 @@ type health struct {
 	explain func(error) error
 
 	mu       sync.Mutex // guards the rest
-	troubles [4]error   // by side
+	troubles [5]error   // by side
 	warning  error      // shown while there is no trouble
 	said     string     // of the status reported last
 }
@@ -28,6 +28,7 @@ const (
 	destinationSide
 	slowSide
 	pushSide
+	readingSide
 )
 
 // redis notes whether Redis could be worked with.
@@ -39,6 +40,17 @@ func (h *health) redis(err error) {
 		err = fmt.Errorf("redis: %w", err)
 	}
 	h.note(redisSide, err)
+}
+
+// reading notes whether claimed entries could be read.
+func (h *health) reading(err error) {
+	if err != nil && h.explain != nil {
+		err = h.explain(err)
+	}
+	if err != nil {
+		err = fmt.Errorf("redis: %w", err)
+	}
+	h.note(readingSide, err)
 }
 
 // destination notes whether the pipelines took the last delivery.

@@ -12,6 +12,8 @@ import (
 type holding struct {
 	claim.Segment
 	source *source
+	// count is how many entries the segment has by now: the newest one grows.
+	count atomic.Int64
 	// gone is set once the segment is no longer this process's to read or acknowledge.
 	gone atomic.Bool
 
@@ -34,7 +36,8 @@ func newHoldings(sources int) *holdings {
 }
 
 // update takes over what a visit to a source found. Segments not seen before
-// are added; those that the visit no longer shows are done or lost, and go.
+// are added; those that have grown are read on; those that the visit no longer shows
+// are done or lost, and go.
 func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*holding) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -43,6 +46,7 @@ func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*h
 		known[h.Seq] = h
 	}
 	kept := make([]*holding, 0, len(seen))
+	grown := false
 	for _, g := range seen {
 		h := known[g.Seq]
 		if h == nil || h.ID != g.ID || h.gone.Load() {
@@ -50,6 +54,10 @@ func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*h
 			added = append(added, h)
 		} else {
 			delete(known, g.Seq)
+			if g.Count > h.count.Load() {
+				h.count.Store(g.Count)
+				grown = true
+			}
 		}
 		kept = append(kept, h)
 	}
@@ -57,7 +65,7 @@ func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*h
 		h.gone.Store(true)
 	}
 	hs.held[i] = kept
-	if len(added) > 0 {
+	if grown || len(added) > 0 {
 		hs.nudge()
 	}
 	return added
@@ -78,15 +86,17 @@ func (hs *holdings) of(i int) []*holding {
 	return hs.held[i]
 }
 
-// count returns how many segments of a source are held.
-func (hs *holdings) count(i int) int { return len(hs.of(i)) }
-
 func newHolding(src *source, g claim.Segment) *holding {
 	start := g.Start()
-	return &holding{
+	h := &holding{
 		Segment: g,
 		source:  src,
 		reading: reading{next: start},
-		acking:  acking{done: start, delivered: map[int64]passed{}, owed: owed{recorded: start}},
+		acking: acking{
+			done: start, delivered: map[int64]passed{},
+			owed: owed{outcome: g.Outcome.Plus(claim.Outcome{Lost: start - g.Done}), recorded: g.Outcome.Delivered},
+		},
 	}
+	h.count.Store(g.Count)
+	return h
 }

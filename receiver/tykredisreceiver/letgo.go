@@ -22,7 +22,6 @@ func (d *deliverer) letGo(b batch) {
 		c := &b.chunks[i]
 		if d.detaches(c) {
 			c.entries = nil
-			c.blocks.Reuse()
 		}
 	}
 }
@@ -57,12 +56,9 @@ func (d *deliverer) recall(ctx context.Context, b batch) error {
 
 // read reads a chunk in pages, since an answer of Redis is held as a whole.
 func (d *deliverer) read(ctx context.Context, c *chunk) ([]string, error) {
-	const pageBytes = 1 << 20
-	average := c.bytes/c.count + 1
-	page := int64(min(max(pageBytes/average, 1), pageRecords))
 	entries := make([]string, 0, c.count)
-	for at := c.from; at < c.end(); at += page {
-		more, err := d.store.Read(ctx, c.h.Segment, at, min(at+page, c.end()))
+	for len(entries) < c.count {
+		more, err := d.store.Read(ctx, c.h.Segment, c.from+int64(len(entries)), int64(min(c.count-len(entries), pageRecords)), pageBytes)
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,9 @@ package tykredisreceiver
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"net"
 	"slices"
 	"time"
 
@@ -10,29 +12,23 @@ import (
 )
 
 const (
-	// pageRecords bounds one answer of Redis, which must be held as a whole,
-	// where entries suddenly are much bigger than those before.
-	pageRecords = 500
-	// firstPage is how many entries of a segment are read before anything is known of
-	// their size, and pageGrowth how many times as many as were seen are read next.
-	firstPage, pageGrowth = 16, 4
+	// pageRecords and pageBytes bound one answer of Redis, which must arrive within
+	// the timeout, and is held as a whole.
+	pageRecords, pageBytes = 500, 1 << 20
 	// shortRest and longRest bound how long a source that could not be read is left
 	// alone: as long as the attempt took, so that a server which does not answer
 	// takes at most half of the time.
 	shortRest, longRest = 500 * time.Millisecond, 5 * time.Second
 )
 
-// chunk is a run of a segment's entries. Its boundaries follow from the
-// segment's content and the sizes stored with it, so that whoever delivers the
-// segment again, from wherever it was acknowledged, cuts the same chunks.
+// chunk is a run of a segment's entries, as long as this receiver's settings allow.
 type chunk struct {
 	h       *holding
 	from    int64
 	count   int
-	entries []string     // count of them; nil while they are let go, see deliverer.letGo
-	blocks  claim.Blocks // where all of them lie, as far as this chunk alone has them
+	entries []string // count of them; nil while they are let go, see deliverer.letGo
 	bytes   int
-	gone    int // entries that gave way, known once decoded
+	shed    int // entries that were shed, known once decoded
 	dead    int // entries that became dead letters, known once delivered
 }
 
@@ -41,11 +37,8 @@ func (c chunk) end() int64 { return c.from + int64(c.count) }
 
 // reading is how far a segment is read, and what was read beyond the last chunk.
 type reading struct {
-	next    int64        // index of the first entry not yet in a chunk
-	ahead   []string     // entries from next on
-	blocks  claim.Blocks // of these, where they lie in no other chunk
-	entries int64        // read so far
-	bytes   int64        // of those
+	next  int64    // index of the first entry not yet in a chunk
+	ahead []string // entries from next on
 }
 
 // batch is what travels in one delivery: one chunk of a big segment, or small
@@ -68,9 +61,10 @@ type reader struct {
 	store    *claim.Store
 	sources  []*source
 	holdings *holdings
-	records  int // a batch's most entries
+	records  int // a chunk's and a batch's most entries
 	bytes    int // and about its most bytes
 
+	page  int               // about the most bytes of the next answer of Redis
 	turn  int               // source to look at next
 	carry *chunk            // cut, but it did not fit the batch before
 	rests map[int]time.Time // until when sources that could not be read are left alone
@@ -170,7 +164,7 @@ func (r *reader) assemble(ctx context.Context) (batch, error) {
 // there is none.
 func (r *reader) cut(ctx context.Context, i int) (chunk, bool, error) {
 	for _, h := range r.holdings.of(i) {
-		if h.gone.Load() || h.reading.next >= h.Count {
+		if h.gone.Load() || h.reading.next >= h.count.Load() {
 			continue
 		}
 		c, err := r.readChunk(ctx, h)
@@ -186,36 +180,32 @@ func (r *reader) cut(ctx context.Context, i int) (chunk, bool, error) {
 	return chunk{}, false, nil
 }
 
+// readChunk reads what is missing of the next chunk and takes it off.
 func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 	at := &h.reading
-	most := int(min(int64(h.ChunkRecords), h.Count-at.next))
+	most := int(min(int64(r.records), h.count.Load()-at.next))
 	for {
-		n, bytes, whole := fit(at.ahead, most, h.ChunkBytes)
+		n, bytes, whole := fit(at.ahead, most, r.bytes)
 		if whole {
 			c := chunk{h: h, from: at.next, count: n, entries: at.ahead[:n:n], bytes: bytes}
-			if n == len(at.ahead) {
-				c.blocks = at.blocks
-			}
-			at.blocks = claim.Blocks{}
 			at.ahead = slices.Clone(at.ahead[n:]) // so that a delivered chunk's entries are not kept with them
 			at.next += int64(n)
 			return c, nil
 		}
-		from := at.next + int64(len(at.ahead))
-		page := at.page(h.ChunkBytes-bytes, most-len(at.ahead))
-		if len(at.ahead) == 0 {
-			at.ahead = make([]string, 0, most)
-		}
-		entries, err := r.store.ReadInto(ctx, h.Segment, from, from+int64(page), at.ahead, &at.blocks)
+		missing := most - len(at.ahead)
+		entries, err := r.store.Read(ctx, h.Segment, at.next+int64(len(at.ahead)),
+			int64(min(missing, pageRecords)), min(r.page, max(r.bytes-bytes, 1)))
 		if err != nil {
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+				r.page = max(r.page/2, 1)
+			}
 			return chunk{}, err
 		}
-		fresh := entries[len(at.ahead):]
-		at.ahead = entries
-		at.entries += int64(len(fresh))
-		for _, entry := range fresh {
-			at.bytes += int64(len(entry))
+		r.page = min(2*r.page, pageBytes)
+		if at.ahead == nil {
+			at.ahead = make([]string, 0, most)
 		}
+		at.ahead = append(at.ahead, entries...)
 	}
 }
 
@@ -229,15 +219,5 @@ func fit(entries []string, records, limit int) (n, bytes int, whole bool) {
 		}
 		bytes += len(entries[n])
 	}
-	return n, bytes, n == records
-}
-
-// page says how many entries to ask for, so that about room bytes come: few until
-// their size is known, since an answer is held as a whole.
-func (at *reading) page(room, most int) int {
-	if at.entries == 0 {
-		return min(firstPage, most)
-	}
-	average := at.bytes/at.entries + 1
-	return min(max(int(int64(room)/average), 1), int(min(pageGrowth*at.entries, pageRecords)), most)
+	return n, bytes, n == records || bytes >= limit
 }

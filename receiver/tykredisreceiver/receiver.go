@@ -42,9 +42,11 @@ type redisReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	client    redis.UniversalClient
 	store     *claim.Store
+	settings  claim.Settings
 	sources   []*source
 	holdings  *holdings
 	claimer   *claimer
+	finder    *finder
 
 	stopIntake     context.CancelFunc // claimer and reader
 	stopDeliveries context.CancelFunc // what is in flight, and acknowledging it
@@ -97,25 +99,25 @@ func (r *redisReceiver) begin(ctx context.Context) error {
 	}
 	r.client = client
 	r.store = claim.NewStore(client)
-	r.sources = sources(r.cfg, claim.Settings{
+	r.settings = claim.Settings{
 		Group:        r.cfg.Group,
 		Worker:       workerName(),
 		Lease:        r.cfg.Lease,
-		ChunkRecords: r.cfg.ChunkSize,
-		ChunkBytes:   r.cfg.ChunkBytes,
 		MaxHeld:      maxHeld,
 		MaxDead:      r.cfg.DeadLetters.MaxEntries,
+		MaxDeadBytes: r.cfg.DeadLetters.MaxBytes,
 		GroupExpiry:  r.cfg.GroupExpiry,
 
 		WaitForReplicas: r.cfg.WaitForReplicas,
-	})
+	}
+	r.sources = sources(r.cfg, r.settings)
 	r.holdings = newHoldings(len(r.sources))
 	if err := r.assemble(); err != nil {
 		r.client = nil
 		return errors.Join(err, client.Close())
 	}
 	r.set.Logger.Info("Watching the gateway's lists in Redis",
-		zap.Strings("addresses", r.cfg.Addresses), zap.String("group", r.cfg.Group), zap.Int("lists", len(r.sources)))
+		zap.Strings("addresses", r.cfg.Addresses), zap.String("group", r.cfg.Group), zap.String("destinations", r.cfg.Destinations), zap.Int("lists", len(r.sources)))
 	return nil
 }
 
@@ -129,9 +131,15 @@ func (r *redisReceiver) assemble() error {
 	}
 	state := &health{host: r.hosts, logger: r.set.Logger, explain: r.cfg.explain}
 	progress := newWatch(state)
+	r.finder = newFinder(r, r.settings)
 	r.claimer = &claimer{
-		store: r.store, sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
-		logger: r.set.Logger, health: state, watch: progress, records: r.cfg.ChunkSize,
+		store: r.store, registry: r.store.Registry(r.cfg.KeyPrefix), member: claim.Member{
+			Group: r.cfg.Group, Worker: r.settings.Worker, Lease: r.cfg.Lease, Expiry: r.cfg.GroupExpiry,
+			Destinations: r.cfg.destinations(),
+		},
+		rivals:     &rivals{health: state, logger: r.set.Logger},
+		rolledBack: r.finder.search, more: make(chan struct{}, 1), sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
+		logger: r.set.Logger, health: state, watch: progress,
 		// Leases are renewed with each look, which must come well before they expire.
 		interval: min(r.cfg.PollInterval, r.cfg.Lease/3),
 	}
@@ -166,14 +174,14 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 
 	a := &acknowledger{store: r.store, logger: r.set.Logger, delivered: r.delivered, acknowledged: func(ctx context.Context, n int64) {
 		r.telemetry.TykredisRecordsDelivered.Add(ctx, n)
+		r.claimer.worked()
 	}}
 	r.acknowledging.Go(func() { a.run(deliveryCtx) })
 	r.intake.Go(func() { r.claimer.run(intakeCtx) })
 	r.intake.Go(func() { d.watch.run(intakeCtx) })
-	if r.cfg.Backlog.bounded() {
-		b := &bound{cfg: r.cfg.Backlog, store: r.store, sources: r.sources, telemetry: r.telemetry, logger: r.set.Logger}
-		r.intake.Go(func() { b.run(intakeCtx) })
-	}
+	b := &bound{cfg: r.cfg.Backlog, store: r.store, sources: r.sources, telemetry: r.telemetry, logger: r.set.Logger}
+	r.intake.Go(func() { b.run(intakeCtx) })
+	r.intake.Go(func() { r.finder.run(intakeCtx) })
 	r.intake.Go(func() { r.read(intakeCtx, deliveryCtx, state, d) })
 	if r.pusher != nil {
 		pushCtx, stopPushing := context.WithCancel(context.Background())
@@ -185,7 +193,7 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 // read hands batches to deliveries, of which max_in_flight run at once; the
 // next batch is read while they do.
 func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d *deliverer) {
-	in := &reader{store: r.store, sources: r.sources, holdings: r.holdings, records: r.cfg.ChunkSize, bytes: r.cfg.ChunkBytes}
+	in := &reader{store: r.store, sources: r.sources, holdings: r.holdings, records: r.cfg.ChunkSize, bytes: r.cfg.ChunkBytes, page: pageBytes}
 	slots := make(chan struct{}, r.cfg.MaxInFlight)
 	wait := newBackoff()
 	for {
@@ -195,12 +203,13 @@ func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d 
 		}
 		if err != nil {
 			if !isGone(err) {
-				state.redis(err)
+				state.reading(err)
 			}
 			wait.sleep(ctx)
 			continue
 		}
 		wait = newBackoff()
+		state.reading(nil)
 		select {
 		case <-ctx.Done():
 			return
@@ -254,6 +263,9 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 		r.set.Logger.Warn("Leases could not be given back; peers wait until they expire",
 			zap.Duration("lease", r.cfg.Lease), zap.Error(err))
 	}
+	if err := r.claimer.registry.Leave(ctx, r.claimer.member); err != nil {
+		r.set.Logger.Debug("The registry goes on naming this process until its lease has run out", zap.Error(err))
+	}
 	err := r.client.Close()
 	r.client = nil
 	return err
@@ -304,7 +316,7 @@ func (r *redisReceiver) observe() error {
 			each(func(src *source, s claim.Stat) {
 				for state, n := range map[string]int64{
 					"claimed": s.Receipts.Seen, "delivered": s.Receipts.Delivered, "dead_lettered": s.Receipts.Dead,
-					"lost": s.Receipts.Lost, "gave_way": s.Receipts.Gone, "in_flight": s.Claimed,
+					"lost": s.Receipts.Lost, "shed": s.Receipts.Shed, "in_flight": s.Claimed,
 				} {
 					o.Observe(n, of(src, attribute.String("state", state)))
 				}
@@ -315,6 +327,18 @@ func (r *redisReceiver) observe() error {
 			oldest := time.Duration(0)
 			each(func(_ *source, s claim.Stat) { oldest = max(oldest, s.OldestAge) })
 			o.Observe(oldest.Seconds(), metric.WithAttributes(group))
+			return nil
+		}),
+		r.telemetry.RegisterTykredisForeignBacklogCallback(func(_ context.Context, o metric.Int64Observer) error {
+			if found := r.finder.found.Load(); found != nil {
+				for at, n := range *found {
+					o.Observe(n, metric.WithAttributes(attribute.String("group", at.group), attribute.String("source", at.source)))
+				}
+			}
+			return nil
+		}),
+		r.telemetry.RegisterTykredisWorkersCallback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(r.claimer.workers.Load(), metric.WithAttributes(group))
 			return nil
 		}),
 		r.observeMeter(),

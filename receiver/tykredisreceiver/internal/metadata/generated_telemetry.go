@@ -31,8 +31,9 @@ type TelemetryBuilder struct {
 	TykredisChunksRedelivered   metric.Int64Counter
 	TykredisDeadLetters         metric.Int64ObservableGauge
 	TykredisDeadLettersDropped  metric.Int64Counter
+	TykredisEntriesAdopted      metric.Int64Counter
 	TykredisEntriesLost         metric.Int64Counter
-	TykredisGaveWay             metric.Int64Counter
+	TykredisForeignBacklog      metric.Int64ObservableGauge
 	TykredisMetricOverflows     metric.Int64ObservableCounter
 	TykredisMetricSeries        metric.Int64ObservableGauge
 	TykredisOldestClaimAge      metric.Float64ObservableGauge
@@ -41,6 +42,8 @@ type TelemetryBuilder struct {
 	TykredisRecordsDeadLettered metric.Int64Counter
 	TykredisRecordsDelivered    metric.Int64Counter
 	TykredisRollbacks           metric.Int64Counter
+	TykredisShed                metric.Int64Counter
+	TykredisWorkers             metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -75,6 +78,21 @@ func (builder *TelemetryBuilder) RegisterTykredisDeadLettersCallback(cb metric.I
 		cb(ctx, &observerInt64{inst: builder.TykredisDeadLetters, obs: o})
 		return nil
 	}, builder.TykredisDeadLetters)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterTykredisForeignBacklogCallback sets callback for observable TykredisForeignBacklog metric.
+func (builder *TelemetryBuilder) RegisterTykredisForeignBacklogCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TykredisForeignBacklog, obs: o})
+		return nil
+	}, builder.TykredisForeignBacklog)
 	if err != nil {
 		return err
 	}
@@ -144,6 +162,21 @@ func (builder *TelemetryBuilder) RegisterTykredisReceiptsCallback(cb metric.Int6
 	return nil
 }
 
+// RegisterTykredisWorkersCallback sets callback for observable TykredisWorkers metric.
+func (builder *TelemetryBuilder) RegisterTykredisWorkersCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TykredisWorkers, obs: o})
+		return nil
+	}, builder.TykredisWorkers)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -202,7 +235,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TykredisDeadLettersDropped, err = builder.meter.Int64Counter(
 		"otelcol_tykredis_dead_letters_dropped",
-		metric.WithDescription("Oldest dead letters that gave way because a source had reached its limit. [Alpha]"),
+		metric.WithDescription("Oldest dead letters of other causes that were dropped because a source had reached its limit. [Alpha]"),
+		metric.WithUnit("{entries}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisEntriesAdopted, err = builder.meter.Int64Counter(
+		"otelcol_tykredis_entries_adopted",
+		metric.WithDescription("Claimed entries that no segment named any more, and that are delivered all the same. [Alpha]"),
 		metric.WithUnit("{entries}"),
 	)
 	errs = errors.Join(errs, err)
@@ -212,9 +251,9 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{entries}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.TykredisGaveWay, err = builder.meter.Int64Counter(
-		"otelcol_tykredis_gave_way",
-		metric.WithDescription("Entries of which the bodies, or all, gave way so that the backlog stays within its bound. [Alpha]"),
+	builder.TykredisForeignBacklog, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tykredis_foreign_backlog",
+		metric.WithDescription("Entries that wait in Redis for a group that no collector works for, also in lists that this receiver does not read. [Alpha]"),
 		metric.WithUnit("{entries}"),
 	)
 	errs = errors.Join(errs, err)
@@ -264,6 +303,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_tykredis_rollbacks",
 		metric.WithDescription("Times that a source came back from Redis in an older state, or in none. [Alpha]"),
 		metric.WithUnit("{times}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisShed, err = builder.meter.Int64Counter(
+		"otelcol_tykredis_shed",
+		metric.WithDescription("Entries of which the bodies, or all, were shed so that the backlog stays within its bound. [Alpha]"),
+		metric.WithUnit("{entries}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TykredisWorkers, err = builder.meter.Int64ObservableGauge(
+		"otelcol_tykredis_workers",
+		metric.WithDescription("Receivers that work for the group, this one among them. [Alpha]"),
+		metric.WithUnit("{receivers}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -68,7 +68,7 @@ func AssertEqualTykredisDeadLetters(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualTykredisDeadLettersDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tykredis_dead_letters_dropped",
-		Description: "Oldest dead letters that gave way because a source had reached its limit. [Alpha]",
+		Description: "Oldest dead letters of other causes that were dropped because a source had reached its limit. [Alpha]",
 		Unit:        "{entries}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -77,6 +77,22 @@ func AssertEqualTykredisDeadLettersDropped(t *testing.T, tt *componenttest.Telem
 		},
 	}
 	got, err := tt.GetMetric("otelcol_tykredis_dead_letters_dropped")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualTykredisEntriesAdopted(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_tykredis_entries_adopted",
+		Description: "Claimed entries that no segment named any more, and that are delivered all the same. [Alpha]",
+		Unit:        "{entries}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_tykredis_entries_adopted")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -97,18 +113,16 @@ func AssertEqualTykredisEntriesLost(t *testing.T, tt *componenttest.Telemetry, d
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
-func AssertEqualTykredisGaveWay(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+func AssertEqualTykredisForeignBacklog(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
-		Name:        "otelcol_tykredis_gave_way",
-		Description: "Entries of which the bodies, or all, gave way so that the backlog stays within its bound. [Alpha]",
+		Name:        "otelcol_tykredis_foreign_backlog",
+		Description: "Entries that wait in Redis for a group that no collector works for, also in lists that this receiver does not read. [Alpha]",
 		Unit:        "{entries}",
-		Data: metricdata.Sum[int64]{
-			Temporality: metricdata.CumulativeTemporality,
-			IsMonotonic: true,
-			DataPoints:  dps,
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
 		},
 	}
-	got, err := tt.GetMetric("otelcol_tykredis_gave_way")
+	got, err := tt.GetMetric("otelcol_tykredis_foreign_backlog")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -231,6 +245,36 @@ func AssertEqualTykredisRollbacks(t *testing.T, tt *componenttest.Telemetry, dps
 		},
 	}
 	got, err := tt.GetMetric("otelcol_tykredis_rollbacks")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualTykredisShed(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_tykredis_shed",
+		Description: "Entries of which the bodies, or all, were shed so that the backlog stays within its bound. [Alpha]",
+		Unit:        "{entries}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_tykredis_shed")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualTykredisWorkers(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_tykredis_workers",
+		Description: "Receivers that work for the group, this one among them. [Alpha]",
+		Unit:        "{receivers}",
+		Data: metricdata.Gauge[int64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_tykredis_workers")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

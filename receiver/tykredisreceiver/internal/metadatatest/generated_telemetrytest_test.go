@@ -28,6 +28,10 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterTykredisForeignBacklogCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterTykredisMetricOverflowsCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -44,14 +48,19 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterTykredisWorkersCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.TykredisChunksRedelivered.Add(context.Background(), 1)
 	tb.TykredisDeadLettersDropped.Add(context.Background(), 1)
+	tb.TykredisEntriesAdopted.Add(context.Background(), 1)
 	tb.TykredisEntriesLost.Add(context.Background(), 1)
-	tb.TykredisGaveWay.Add(context.Background(), 1)
 	tb.TykredisRecordsClaimed.Add(context.Background(), 1)
 	tb.TykredisRecordsDeadLettered.Add(context.Background(), 1)
 	tb.TykredisRecordsDelivered.Add(context.Background(), 1)
 	tb.TykredisRollbacks.Add(context.Background(), 1)
+	tb.TykredisShed.Add(context.Background(), 1)
 	AssertEqualTykredisBacklog(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -64,10 +73,13 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualTykredisDeadLettersDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykredisEntriesAdopted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisEntriesLost(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualTykredisGaveWay(t, testTel,
+	AssertEqualTykredisForeignBacklog(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisMetricOverflows(t, testTel,
@@ -92,6 +104,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualTykredisRollbacks(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykredisShed(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualTykredisWorkers(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// examineMembers looks for live processes of one group that deliver to different places.
+func examineMembers(members []claim.Member) []finding {
+	e := &examiner{}
+	told := map[string]bool{}
+	for _, m := range members {
+		apart := func(other claim.Member) bool { return other.Group == m.Group && claim.DeliverApart(m, other) }
+		if told[m.Group] || !slices.ContainsFunc(members, apart) {
+			continue
+		}
+		told[m.Group] = true
+		var all []string
+		for _, of := range members {
+			if of.Group == m.Group {
+				all = append(all, fmt.Sprintf("%s to %s", of.Worker, of.Destinations))
+			}
+		}
+		e.find(trouble, "destinations", place{}, m.Group, "processes of group %s deliver to different places, and each record reaches one of them only: %s: "+
+			"give each set of destinations a group of its own, unless this is a change of the configuration that is under way", m.Group, strings.Join(all, ", "))
+	}
+	return e.findings
+}

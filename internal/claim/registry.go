@@ -1,0 +1,143 @@
+package claim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Registry knows which groups and workers live, of one key prefix of gateways.
+type Registry struct {
+	rdb             redis.UniversalClient
+	groups, workers string
+}
+
+// Member is a worker of a group.
+type Member struct {
+	// Group and Worker are as in Settings.
+	Group, Worker string
+	// Lease is how long the worker counts without another heartbeat; members that
+	// were read do not tell.
+	Lease time.Duration
+	// Expiry is how long the group counts without one, 0 for ever; members that were
+	// read do not tell.
+	Expiry time.Duration
+	// Destinations is where the worker delivers the lists of each kind to, such as
+	// "requests:tyksql#1b2c3d4e;uptime:kafka#5f607182"; no blanks, empty for not known.
+	Destinations string
+}
+
+// Registry gives that of a key prefix.
+func (s *Store) Registry(prefix string) *Registry {
+	base := "otelcol-tyk:{registry:" + prefix + "}:"
+	return &Registry{rdb: s.rdb, groups: base + "groups", workers: base + "workers"}
+}
+
+// Heartbeat notes that a member lives, and returns all that do.
+func (r *Registry) Heartbeat(ctx context.Context, m Member) ([]Member, error) {
+	reply, err := heartbeatScript.Run(ctx, r.rdb, []string{r.groups, r.workers},
+		m.Group, m.Worker, m.Lease.Milliseconds(), m.Destinations, m.Expiry.Milliseconds()).Slice()
+	if err == nil && len(reply) != 2 {
+		err = fmt.Errorf("unexpected reply %v", reply)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
+	}
+	workers, err := pairs(reply[1])
+	if err != nil {
+		return nil, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
+	}
+	return members(workers, 0), nil
+}
+
+// Members returns the workers that live.
+func (r *Registry) Members(ctx context.Context) ([]Member, error) {
+	now, err := r.rdb.Time(ctx).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the registry of workers: %w", err)
+	}
+	workers, err := r.rdb.HGetAll(ctx, r.workers).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the registry of workers: %w", err)
+	}
+	return members(workers, now.UnixMilli()), nil
+}
+
+// members reads the table of workers, by group and worker.
+func members(workers map[string]string, now int64) []Member {
+	all := make([]Member, 0, len(workers))
+	for field, value := range workers {
+		expires, destinations, _ := strings.Cut(value, " ")
+		if number(expires) >= now {
+			group, worker, _ := strings.Cut(field, "|")
+			all = append(all, Member{Group: group, Worker: worker, Destinations: destinations})
+		}
+	}
+	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Group+"|"+a.Worker, b.Group+"|"+b.Worker) })
+	return all
+}
+
+// DeliverApart is whether two members of one group deliver the same kind of list to different
+// places, as far as both know them: they share the records out.
+func DeliverApart(a, b Member) bool {
+	for mine := range strings.SplitSeq(a.Destinations, ";") {
+		kind, here, _ := strings.Cut(mine, ":")
+		for theirs := range strings.SplitSeq(b.Destinations, ";") {
+			other, there, _ := strings.Cut(theirs, ":")
+			if kind == other && here != there {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Groups returns the groups that count.
+func (r *Registry) Groups(ctx context.Context) ([]string, error) {
+	groups, err := r.rdb.ZRange(ctx, r.groups, 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the registry of groups: %w", err)
+	}
+	return groups, nil
+}
+
+// Forget takes a group out, so that lists that are new no longer wait for it.
+func (r *Registry) Forget(ctx context.Context, group string) error {
+	if err := r.rdb.ZRem(ctx, r.groups, group).Err(); err != nil {
+		return fmt.Errorf("take group %s out of the registry: %w", group, err)
+	}
+	return nil
+}
+
+// Leave takes a worker out that ends, so that no peer takes it for one that lives.
+func (r *Registry) Leave(ctx context.Context, m Member) error {
+	if err := r.rdb.HDel(ctx, r.workers, m.Group+"|"+m.Worker).Err(); err != nil {
+		return fmt.Errorf("take a worker of group %s out of the registry: %w", m.Group, err)
+	}
+	return nil
+}
+
+// Touch notes in every source that was ever used that the worker's group lives, and
+// returns how many entries of each were ever claimed; -1 where that is unknown.
+func (s *Store) Touch(ctx context.Context, sources []*Source) ([]int64, error) {
+	calls := make([]*call, len(sources))
+	for i, src := range sources {
+		calls[i] = src.call(touchScript, src.settings.Lease.Milliseconds())
+	}
+	s.pipelined(ctx, calls)
+	totals := make([]int64, len(sources))
+	var trouble faults
+	for i, src := range sources {
+		n, err := calls[i].cmd.Int64()
+		if err != nil {
+			trouble.add("note at "+src.key+" that the group lives", err)
+			n = -1
+		}
+		totals[i] = n
+	}
+	return totals, trouble.err()
+}

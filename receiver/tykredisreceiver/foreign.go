@@ -1,0 +1,148 @@
+package tykredisreceiver
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+)
+
+const (
+	// findPause is between the steps of a search through all keys.
+	findPause = 5 * time.Millisecond
+	// foreignEvery is how often it is looked at what waits for others.
+	foreignEvery = time.Minute
+	// silentLeases is after how many leases without a heartbeat nobody works for a group.
+	silentLeases = 10
+)
+
+// forlorn is a group that nobody works for, and the list where something waits for it.
+type forlorn struct{ group, source string }
+
+// finder looks for claimed entries that nobody would ever miss: segment lists that no
+// segment names, and what waits for groups, or in lists, that no configuration names
+// any more.
+type finder struct {
+	store     *claim.Store
+	sources   []*source
+	settings  claim.Settings
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+	// again has a value when Redis may have lost some of its keys.
+	again chan struct{}
+
+	foreign []*claim.Source // of lists that this receiver does not read
+	found   atomic.Pointer[map[forlorn]int64]
+	said    map[forlorn]bool
+}
+
+func newFinder(r *redisReceiver, settings claim.Settings) *finder {
+	return &finder{
+		store: r.store, sources: r.sources, settings: settings, telemetry: r.telemetry, logger: r.set.Logger,
+		again: make(chan struct{}, 1), said: map[forlorn]bool{},
+	}
+}
+
+// search has the keys searched once more.
+func (f *finder) search() {
+	select {
+	case f.again <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx is done.
+func (f *finder) run(ctx context.Context) {
+	f.search()
+	for ctx.Err() == nil {
+		var err error
+		select {
+		case <-f.again:
+			if err = f.adopt(ctx); err != nil {
+				f.search()
+			}
+		default:
+		}
+		if err == nil {
+			err = f.look(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			f.logger.Debug("Redis could not be searched for what nobody reads; trying again", zap.Error(err))
+		}
+		timer := time.NewTimer(foreignEvery)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-f.wanted(err):
+		}
+		timer.Stop()
+	}
+}
+
+// wanted fires when a search is due; after trouble, only in time.
+func (f *finder) wanted(err error) <-chan struct{} {
+	if err != nil {
+		return nil
+	}
+	return f.again
+}
+
+// adopt searches all keys, and takes segment lists back that no segment names.
+func (f *finder) adopt(ctx context.Context) error {
+	claimed, err := f.store.Find(ctx, findPause)
+	if err != nil {
+		return err
+	}
+	for _, src := range f.sources {
+		delete(claimed.Lists, src.Key())
+		entries, renamed, err := f.store.Adopt(ctx, src.Source, claimed)
+		if entries > 0 {
+			f.telemetry.TykredisEntriesAdopted.Add(ctx, entries)
+			f.logger.Error("Redis had lost which entries were claimed; they are delivered all the same: are keys evicted, or was only a part restored?",
+				zap.String("source", src.Key()), zap.Int64("entries", entries), zap.Int64("maybe_delivered_before", renamed))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	f.foreign = nil
+	for key := range claimed.Lists {
+		f.foreign = append(f.foreign, claim.NewSource(key, f.settings))
+	}
+	return nil
+}
+
+// look counts what waits where nobody comes for it.
+func (f *finder) look(ctx context.Context) error {
+	all := append([]*claim.Source{}, f.foreign...)
+	for _, src := range f.sources {
+		if !src.replay {
+			all = append(all, src.Source)
+		}
+	}
+	found := map[forlorn]int64{}
+	for _, src := range all {
+		report, err := f.store.Groups(ctx, src)
+		if err != nil {
+			return err
+		}
+		for _, g := range report.Groups {
+			if g.Waiting == 0 || report.At.Sub(g.Seen) < silentLeases*f.settings.Lease {
+				continue
+			}
+			at := forlorn{g.Name, src.Key()}
+			found[at] = g.Waiting
+			if !f.said[at] {
+				f.said[at] = true
+				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with tykctl groups remove",
+					zap.String("group", g.Name), zap.String("source", src.Key()), zap.Int64("entries", g.Waiting), zap.Time("last_seen", g.Seen))
+			}
+		}
+	}
+	f.found.Store(&found)
+	return nil
+}
