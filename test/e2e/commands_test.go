@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -187,4 +189,53 @@ func TestADatasourceOfAnotherDriverIsRefusedBeforeAnythingStarts(t *testing.T) {
 	assert.Contains(t, out, "set driver: postgres")
 	assert.NotContains(t, out, "dont-show-me")
 	assert.NotContains(t, out, readyMessage, peers.LastLines(out, shownLines))
+}
+
+// TestTwoReceiversOfOneGroupInOneProcessAreRefused is what `validate` says of a configuration
+// that would share the records out among two stores.
+func TestTwoReceiversOfOneGroupInOneProcessAreRefused(t *testing.T) {
+	t.Parallel()
+	config := func(group string) string {
+		return writeConfig(t, object{
+			"receivers": object{"tykredis/a": object{}, "tykredis/b": object{"chunk_size": 1000, "group": group}},
+			"exporters": object{"tyksql/a": object{"datasource": "a.db"}, "tyksql/b": object{"datasource": "b.db"}},
+			"service": object{"pipelines": object{
+				"logs/a": object{"receivers": []string{"tykredis/a"}, "exporters": []string{"tyksql/a"}},
+				"logs/b": object{"receivers": []string{"tykredis/b"}, "exporters": []string{"tyksql/b"}},
+			}},
+		})
+	}
+	out, err := run(t, nil, "validate", "--config", config("default"))
+	require.Error(t, err)
+	assert.Contains(t, out, `tykredis/a and tykredis/b have the same Redis, lists and group, "default"`)
+	assert.Contains(t, out, "give each a group of its own, or put the exporters of both behind one receiver")
+	out, err = run(t, nil, "validate", "--config", config("b"))
+	require.NoError(t, err, out)
+}
+
+// TestProcessesOfOneGroupWithDifferentDestinationsAreNamed starts replicas, which say nothing,
+// and then one that stores elsewhere.
+func TestProcessesOfOneGroupWithDifferentDestinationsAreNamed(t *testing.T) {
+	t.Parallel()
+	redis := peers.StartRedis(t)
+	to := func(file string) *collector {
+		fast := object{"lease": "1s", "timeout": "1s", "shutdown_timeout": "600ms"}
+		return newCollector(t, pipeline(redis, fast, object{}, map[string]object{"tyksql": {"datasource": file}}))
+	}
+	shared := filepath.Join(t.TempDir(), "shared.db")
+	const says = "each record reaches one of them only"
+	first, replica, other := to(shared), to(shared), to(filepath.Join(t.TempDir(), "other.db"))
+	first.start()
+	replica.start()
+	time.Sleep(2 * time.Second) // some heartbeats
+	assert.NotContains(t, first.output()+replica.output(), says)
+	other.start()
+	for _, c := range []*collector{first, replica, other} {
+		c.waitLog(says)
+		assert.Contains(t, c.output(), "this process delivers to requests:tyksql#")
+	}
+	other.stop()
+	first.waitLog("All processes of the group deliver to the same destinations again")
+	first.stop()
+	replica.stop()
 }
