@@ -84,12 +84,12 @@ func TestPasswordsComeFromTheEnvironmentAndAreNeverShown(t *testing.T) {
 // rights are those that the README lists.
 const (
 	keyRights      = "~analytics-* ~host-checker:* ~otelcol-tyk:* "
-	lookRights     = "+evalsha +eval +time +llen +ttl +hlen +hgetall +hmget +hstrlen +zrange +zrangebyscore "
+	lookRights     = "+evalsha +eval +time +llen +ttl +hlen +hget +hgetall +hmget +hstrlen +zrange +zrangebyscore "
 	sizeRights     = "+memory|usage +info "
-	takeRights     = "+persist +hdel +zrem +rpush +hincrby "
+	takeRights     = "+persist +hdel +zrem +rpush +hincrby +decrby "
 	sentinelRights = "+sentinel|get-master-addr-by-name "
 	clusterRights  = "+cluster|slots "
-	removeRights   = "+persist +zscore +zrem +hdel +hget +ltrim +unlink "
+	removeRights   = "+persist +zscore +zadd +zrem +hdel +exists +ltrim +unlink "
 )
 
 func TestTheRightsOfTheREADMESuffice(t *testing.T) {

@@ -206,7 +206,7 @@ func moved(f found, g claim.GroupReport, before []found) (movement, float64) {
 
 // done is how many entries the group has acknowledged.
 func done(g claim.GroupReport) int64 {
-	return g.Receipts.Delivered + g.Receipts.Gone + g.Receipts.Dead + g.Receipts.Lost
+	return g.Receipts.Delivered + g.Receipts.Shed + g.Receipts.Dead + g.Receipts.Lost
 }
 
 // receipts tell what became of the entries that a group was to see.
@@ -226,7 +226,7 @@ type receipts struct {
 
 func receiptsOf(g claim.GroupReport) receipts {
 	r := receipts{
-		Claimed: g.Receipts.Seen, Delivered: g.Receipts.Delivered, GaveWay: g.Receipts.Gone,
+		Claimed: g.Receipts.Seen, Delivered: g.Receipts.Delivered, GaveWay: g.Receipts.Shed,
 		DeadLettered: g.Receipts.Dead, Lost: g.Receipts.Lost, InFlight: g.Waiting,
 		Replayed: g.Replayed, Dropped: g.Dropped,
 	}

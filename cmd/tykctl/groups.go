@@ -109,6 +109,12 @@ func (r removal) forget(ctx context.Context, store *claim.Store, conn *connectio
 	if err != nil {
 		return 0, err
 	}
+	if r.source == "" {
+		// First of all, so that no list that is new from here on waits for it.
+		if err := store.Registry(conn.keyPrefix).Forget(ctx, r.group); err != nil {
+			return 0, err
+		}
+	}
 	removed := int64(0)
 	for _, l := range wanted {
 		ok, err := store.Forget(ctx, l.source(""), r.group)

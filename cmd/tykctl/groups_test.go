@@ -108,6 +108,6 @@ func TestGroupsAreJSON(t *testing.T) {
 
 func TestALetterThatIsNotYetAcknowledgedIsNoNegativeDelivery(t *testing.T) {
 	t.Parallel()
-	r := receiptsOf(claim.GroupReport{Waiting: 3, Receipts: claim.Receipts{Seen: 3, Delivered: -1, Dead: 1}})
+	r := receiptsOf(claim.GroupReport{Waiting: 3, Receipts: claim.Receipts{Seen: 3, Outcome: claim.Outcome{Delivered: -1, Dead: 1}}})
 	assert.Equal(t, receipts{Claimed: 3, DeadLettered: 1, InFlight: 2, AddsUp: true}, r)
 }

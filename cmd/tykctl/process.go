@@ -84,7 +84,7 @@ func readProcess(ctx context.Context, url string, timeout time.Duration) (*proce
 		Uptime:       families.value("otelcol_process_uptime"),
 		DeadLettered: families.by("otelcol_tykredis_records_dead_lettered", "reason"),
 		Lost:         families.sum("otelcol_tykredis_entries_lost"),
-		GaveWay:      families.by("otelcol_tykredis_gave_way", "policy")["successes"],
+		GaveWay:      families.by("otelcol_tykredis_shed", "policy")["successes"],
 		Redelivered:  families.sum("otelcol_tykredis_chunks_redelivered"),
 		Filtered:     families.by("otelcol_tykfilter_dropped_records", "reason"),
 		Destinations: families.destinations(),

@@ -87,7 +87,7 @@ func TestReceiptsThatAreOffAreSaidLoudly(t *testing.T) {
 	o := onRedis(t)
 	o.push(msgpackList, 3)
 	o.ack(o.visit(worker(msgpackList, "default", "w", time.Minute))[0], 3)
-	o.rdb.HIncrBy(t.Context(), stateKey("receipts"), "default|acked", -1)
+	o.rdb.HIncrBy(t.Context(), stateKey("receipts"), "default|delivered", -1)
 	a := o.run("receipts", "-check")
 	assert.Equal(t, exitTrouble, a.status)
 	assert.Contains(t, a.stdout, "OFF BY 1")

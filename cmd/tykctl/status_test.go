@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
 func TestStatusOfATroubledRedis(t *testing.T) {
@@ -52,7 +54,7 @@ func TestStatusTellsWhatMoves(t *testing.T) {
 	go func() {
 		defer close(acked)
 		for done := int64(1); done < 400 && ctx.Err() == nil; done++ {
-			assert.NoError(t, o.store.Ack(t.Context(), segment, done, noShortfall))
+			assert.NoError(t, o.store.Ack(t.Context(), segment, done, claim.Outcome{Delivered: done}))
 			time.Sleep(time.Millisecond)
 		}
 	}()

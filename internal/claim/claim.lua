@@ -42,14 +42,8 @@ if description and entries <= small and string.match(description, ' (%S+)$') == 
   end
 end
 if left > 0 then
-  -- A sequence that follows the clock never gives a number again, also when Redis
-  -- comes back empty or in an older state: what a worker still has to say about a
-  -- lost segment must not hit a new one.
-  seq = math.max(tonumber(redis.call('GET', sequence) or '0') + 1, now)
-  while redis.call('RENAMENX', list, prefix .. seq .. '.' .. ARGV[5]) == 0 do
-    seq = seq + 1
-  end
-  redis.call('SET', sequence, seq)
+  seq = next_seq(now)
+  redis.call('RENAME', list, prefix .. seq .. '.' .. ARGV[5])
   redis.call('ZADD', segments, seq, table.concat({ ARGV[4] .. '.' .. seq .. '.' .. ARGV[5], left, now, run }, ' '))
   open(seq, now)
 end

@@ -44,6 +44,16 @@ local function read(description, seq)
   return tonumber(count), prefix .. seq, tonumber(at)
 end
 
+-- A new segment's number. It follows the clock, so that none is ever given again, also
+-- when Redis comes back empty or in an older state: what a worker still has to say about
+-- a lost segment must not hit a new one.
+local function next_seq(now)
+  local newest = redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES')[2]
+  local seq = math.max(tonumber(redis.call('GET', sequence) or '0') + 1, tonumber(newest or '0') + 1, now)
+  redis.call('SET', sequence, seq)
+  return seq
+end
+
 -- Finds a segment by its number, and by its id where that is given.
 local function find(seq, id)
   local description = redis.call('ZRANGEBYSCORE', segments, seq, seq)[1]
@@ -86,6 +96,13 @@ local function close(name, seq)
   redis.call('ZREM', waiting, field)
 end
 
+-- Takes entries off the head of a segment. How many are gone is noted apart from what
+-- the segments say, so that a segment whose description is lost keeps its identities.
+local function trim(seq, key, given, to)
+  redis.call('LTRIM', key, to - given, -1)
+  redis.call('HSET', progress, '|' .. seq, to)
+end
+
 -- Gives back the memory of what every group is done with in a segment, and the
 -- segment itself once that is all of it.
 local function give_back(seq)
@@ -101,6 +118,7 @@ local function give_back(seq)
   if done >= count then
     redis.call('UNLINK', key)
     redis.call('ZREM', segments, description)
+    redis.call('HDEL', progress, '|' .. seq)
     for _, name in ipairs(all) do
       close(name, seq)
     end
@@ -108,7 +126,7 @@ local function give_back(seq)
   end
   local given = count - redis.call('LLEN', key)
   if done > given then
-    redis.call('LTRIM', key, done - given, -1)
+    trim(seq, key, given, done)
   end
 end
 

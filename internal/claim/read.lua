@@ -1,8 +1,7 @@
 -- Reads entries of a segment, as many as there are up to a number of bytes, and
 -- one at least.
 -- ARGV: prefix, group, sequence, segment id, index of the first, most entries, most bytes
--- Returns {lengths with blanks between, all entries as one}, empty where Redis has
--- nothing there.
+-- Returns pages of entries, none where Redis has nothing there.
 local description, count, key = find(ARGV[3], ARGV[4])
 if not description then
   return {}
@@ -10,26 +9,29 @@ end
 local kept = redis.call('LLEN', key)
 local at = tonumber(ARGV[5]) - (count - kept)
 local last, most = math.min(at + tonumber(ARGV[6]), kept), tonumber(ARGV[7])
-if at < 0 or at >= last then
+if at < 0 then
   return {}
 end
 -- Redis finds a place by walking there, which is what is far from both ends pays for
--- with fewer steps.
-local walk = 40000
-local lengths, entries, bytes, step = {}, {}, 0, 1
+-- with fewer steps. What it answered goes on as it is: each entry that a script touches
+-- costs more than Redis itself takes to read it.
+local walk, pages, bytes, step = 40000, {}, 0, 1
 while at < last and walk > 0 and bytes < most do
   local page = redis.call('LRANGE', key, at, math.min(at + step, last) - 1)
   local before = bytes
   step = next_step(step, page)
-  for _, entry in ipairs(page) do
-    bytes = bytes + #entry
-    if bytes > most and #entries > 0 then
+  for i = 1, #page do
+    bytes = bytes + #page[i]
+    if bytes > most and (#pages > 0 or i > 1) then
+      for rest = #page, i, -1 do
+        page[rest] = nil
+      end
       break
     end
-    entries[#entries + 1], lengths[#lengths + 1] = entry, #entry
   end
+  pages[#pages + 1] = page
   at = at + #page
   local node = math.max(8192 * #page / math.max(bytes - before, 1), 1) -- entries side by side
   walk = walk - math.min(at, kept - at) / node
 end
-return { table.concat(lengths, ' ') .. ' ', table.concat(entries) }
+return pages

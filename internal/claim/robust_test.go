@@ -1,9 +1,12 @@
 package claim_test
 
 import (
+	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -85,4 +88,170 @@ func TestALetterBuriedAgainCountsOnce(t *testing.T) {
 	report, err := store.Inspect(t.Context(), src)
 	require.NoError(t, err)
 	assert.Equal(t, claim.Receipts{Seen: 1, Outcome: claim.Outcome{Dead: 1}}, report.Groups[0].Receipts)
+}
+
+func TestDeadLettersOfOneCauseAreNotDroppedForOthersOfIt(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a")) // which keeps three
+		next := 0
+		keep := func(reason, destination string) (int64, error) {
+			next++
+			_, dropped, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{
+				{UID: fmt.Sprintf("x-%d", next), Reason: reason, Destination: destination, Group: "default"},
+			})
+			return dropped, err
+		}
+		for range 3 {
+			_, err := keep("refused: a value", "tyksql")
+			require.NoError(t, err)
+		}
+		_, err := keep("refused: another value", "tyksql")
+		require.ErrorIs(t, err, claim.ErrDeadLettersFull)
+		require.ErrorContains(t, err, "tykctl dead")
+		dropped, err := keep("refused: a value", "kafka")
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, dropped)
+		dropped, err = keep("undecodable: no map", "")
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, dropped)
+		var letters []claim.Letter
+		require.NoError(t, store.Letters(t.Context(), src, func(l claim.Letter) bool { letters = append(letters, l); return true }))
+		require.Len(t, letters, 3)
+		_, err = store.Drop(t.Context(), src, letters)
+		require.NoError(t, err)
+		_, err = keep("undecodable: no map", "")
+		require.NoError(t, err)
+	})
+}
+
+func TestDeadLettersAreBoundedInBytes(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		bounded := many("a")
+		bounded.MaxDeadBytes = 100_000
+		store, src := claim.NewStore(rdb), claim.NewSource(list, bounded)
+		keep := func(i int, cause string, size int) error {
+			_, _, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: fmt.Sprintf("x-%d", i), Reason: cause, Group: "a", Entry: make([]byte, size)}})
+			return err
+		}
+		require.NoError(t, keep(0, "huge", 200_000), "one is kept however big it is")
+		for i := range 40 {
+			require.NoError(t, keep(i+1, "cause "+strconv.Itoa(i), 10_000))
+			size := rdb.Get(t.Context(), "otelcol-tyk:{"+list+"}:dead:bytes").Val()
+			bytes := 0
+			for _, body := range rdb.HGetAll(t.Context(), "otelcol-tyk:{"+list+"}:dead").Val() {
+				bytes += len(body)
+			}
+			require.Equal(t, size, strconv.Itoa(bytes))
+			require.LessOrEqual(t, bytes, 100_000)
+		}
+		for i := 100; ; i++ {
+			if err := keep(i, "the same", 10_000); err != nil {
+				require.ErrorIs(t, err, claim.ErrDeadLettersFull)
+				break
+			}
+			require.Less(t, i, 200)
+		}
+	})
+}
+
+// Without its progress nobody knows how much of a segment was given back: under its
+// old identity, records would get those of others.
+func TestASegmentOfUnknownProgressGetsANewIdentity(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 10)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		g := visit(t, store, src).Held[0]
+		require.NoError(t, store.Ack(t.Context(), g, 4, claim.Outcome{Delivered: 4}))
+		base := "otelcol-tyk:{" + list + "}:"
+		require.NoError(t, rdb.Del(t.Context(), base+"segments", base+"progress", base+"waiting").Err())
+		found, err := store.Find(t.Context(), 0)
+		require.NoError(t, err)
+		entries, renamed, err := store.Adopt(t.Context(), src, found)
+		require.NoError(t, err)
+		assert.Equal(t, [2]int64{6, 6}, [2]int64{entries, renamed})
+		entries, _, err = store.Adopt(t.Context(), src, found)
+		require.NoError(t, err)
+		assert.Zero(t, entries, "once")
+		held := visit(t, store, src).Held
+		require.Len(t, held, 1)
+		assert.NotEqual(t, g.ID, held[0].ID)
+		page, err := store.Read(t.Context(), held[0], 0, 1, 1)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"entry 4"}, page)
+	})
+}
+
+// A group that begins after the loss does not change what is known of the segment.
+func TestALostSegmentKeepsItsIdentitiesThoughAGroupBegins(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 10)
+		store, src, late := claim.NewStore(rdb), claim.NewSource(list, settings("a")), claim.NewSource(list, group("late", "2"))
+		g := visit(t, store, src).Held[0]
+		require.NoError(t, store.Ack(t.Context(), g, 4, claim.Outcome{Delivered: 4}))
+		require.NoError(t, rdb.Del(t.Context(), "otelcol-tyk:{"+list+"}:segments").Err())
+		visit(t, store, late)
+		found, err := store.Find(t.Context(), 0)
+		require.NoError(t, err)
+		entries, renamed, err := store.Adopt(t.Context(), late, found)
+		require.NoError(t, err)
+		assert.Equal(t, [2]int64{6, 0}, [2]int64{entries, renamed})
+		for _, of := range []*claim.Source{src, late} {
+			held := visit(t, store, of).Held
+			require.Len(t, held, 1)
+			assert.Equal(t, g.ID, held[0].ID)
+			assert.EqualValues(t, 10, held[0].Count)
+			assert.EqualValues(t, 4, held[0].Start())
+		}
+	})
+}
+
+// Redis comes back without its last writes. What it lost of the newest segment is
+// delivered already, and the same indices must not be given again.
+func TestARunThatLostWritesAddsToNoSegment(t *testing.T) {
+	r := peers.StartRedis(t)
+	rdb := r.Client()
+	store := claim.NewStore(rdb)
+	src, slow := claim.NewSource(list, group("a", "1")), claim.NewSource(list, group("b", "2"))
+	push(t, rdb, 0, 10)
+	visit(t, store, src)
+	visit(t, store, slow)
+	require.NoError(t, rdb.Save(t.Context()).Err())
+	push(t, rdb, 10, 20)
+	g := visit(t, store, src).Held[0]
+	require.EqualValues(t, 20, g.Count)
+	require.NoError(t, store.Ack(t.Context(), g, 20, claim.Outcome{Delivered: 20}))
+	r.Kill()
+	require.NoError(t, r.Start(t.Context()))
+	push(t, rdb, 20, 25)
+	held := visit(t, store, src).Held
+	require.Len(t, held, 2)
+	assert.EqualValues(t, 10, held[0].Count)
+	assert.NotEqual(t, g.ID, held[1].ID)
+	page, err := store.Read(t.Context(), held[1], 0, 1, 1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"entry 20"}, page)
+}
+
+// A segment of an older collector is read, acknowledged and given back.
+func TestSegmentsOfOlderCollectorsAreWorkedOff(t *testing.T) {
+	rdb := peers.StartRedis(t).Client()
+	base := "otelcol-tyk:{" + list + "}:"
+	ctx := t.Context()
+	require.NoError(t, rdb.RPush(ctx, base+"seg:1700000000000", "c", "d", "e").Err())
+	require.NoError(t, rdb.ZAdd(ctx, base+"segments", redis.Z{Score: 1700000000000, Member: "0a0b0c0d.1700000000000.abc 5 4000 8388608 1700000000000"}).Err())
+	require.NoError(t, rdb.ZAdd(ctx, base+"groups", redis.Z{Score: 1700000000000, Member: "default"}).Err())
+	require.NoError(t, rdb.HSet(ctx, base+"progress", "default|floor", 0, "default|expiry", 0, "default|1700000000000", 2).Err())
+	require.NoError(t, rdb.HSet(ctx, base+"receipts", "claimed", 5, "default|before", 0, "default|acked", 2, "default|gone", 1).Err())
+	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+	held := visit(t, store, src).Held
+	require.Len(t, held, 1)
+	assert.EqualValues(t, 2, held[0].Start())
+	page, err := store.Read(ctx, held[0], 2, 10, 100)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"c", "d", "e"}, page)
+	require.NoError(t, store.Ack(ctx, held[0], 5, held[0].Outcome.Plus(claim.Outcome{Delivered: 3})))
+	assert.Empty(t, keysIn(t, rdb, "*seg*"))
+	report, err := store.Inspect(ctx, src)
+	require.NoError(t, err)
+	assert.Equal(t, claim.Receipts{Seen: 5, Outcome: claim.Outcome{Delivered: 4, Shed: 1}}, report.Groups[0].Receipts)
 }

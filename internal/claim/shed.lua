@@ -13,7 +13,7 @@ if to <= given then
   return { given, 0 }
 end
 unlock(key)
-redis.call('LTRIM', key, to - given, -1)
+trim(seq, key, given, to)
 for _, name in ipairs(redis.call('ZRANGE', groups, 0, -1)) do
   local old = progress_of(name, seq)
   -- A group that has not got to the segment yet will not see them at all.

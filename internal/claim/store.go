@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,9 +72,9 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, groups []string) (
 		if err != nil {
 			trouble.add("claim list "+src.key, err)
 		}
-		leaving := false
-		visits[i], leaving = src.held(leases[i])
-		visits[i].Claimed = claimed
+		visit, leaving := src.held(leases[i])
+		visit.Claimed = claimed
+		visits[i] = visit
 		if visits[i].Err != nil {
 			trouble.add("lease segments of "+src.key, visits[i].Err)
 		}
@@ -150,21 +149,42 @@ func (s *Source) heldSegment(row any) (Segment, error) {
 // Look tells which of the sources have entries or segments, as cheaply as that can
 // be. Where it cannot be found out, a visit says why.
 func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
-	byTag := map[string][]int{}
-	var everything []string
+	_, cluster := s.rdb.(*redis.ClusterClient)
+	together := map[string][]int{} // what one command may ask for
 	for i, src := range sources {
-		byTag[src.tag] = append(byTag[src.tag], i)
-		everything = append(everything, src.key, src.keys.segments)
+		tag := ""
+		if cluster {
+			tag = src.tag
+		}
+		together[tag] = append(together[tag], i)
 	}
+	groups := make([][]int, 0, len(together))
+	for _, group := range together {
+		groups = append(groups, group)
+	}
+	var each [][]int
 	some := make([]bool, len(sources))
-	if _, cluster := s.rdb.(*redis.ClusterClient); !cluster && len(everything) > 0 {
-		if n, err := s.rdb.Exists(ctx, everything...).Result(); err == nil && n == 0 {
-			return some
+	found, unknown := s.existing(ctx, sources, groups)
+	for _, group := range found {
+		for _, i := range group {
+			each = append(each, []int{i})
 		}
 	}
-	pipes, found := map[*redis.Client]redis.Pipeliner{}, map[string]*redis.IntCmd{}
-	for tag, indices := range byTag {
-		server, err := s.server(ctx, sources[indices[0]].key)
+	found, unsure := s.existing(ctx, sources, each)
+	for _, group := range slices.Concat(found, unknown, unsure) {
+		for _, i := range group {
+			some[i] = true
+		}
+	}
+	return some
+}
+
+// existing returns those groups of sources where there is something, and those of
+// which that could not be found out.
+func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (some, unknown [][]int) {
+	pipes, found := map[*redis.Client]redis.Pipeliner{}, make([]*redis.IntCmd, len(groups))
+	for at, group := range groups {
+		server, err := s.server(ctx, sources[group[0]].key)
 		if err != nil {
 			continue
 		}
@@ -172,45 +192,49 @@ func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
 			pipes[server] = server.Pipeline()
 		}
 		var keys []string
-		for _, i := range indices {
+		for _, i := range group {
 			keys = append(keys, sources[i].key, sources[i].keys.segments)
 		}
-		found[tag] = pipes[server].Exists(ctx, keys...)
+		found[at] = pipes[server].Exists(ctx, keys...)
 	}
 	var servers sync.WaitGroup
 	for _, pipe := range pipes {
 		servers.Go(func() { _, _ = pipe.Exec(ctx) }) // each command has its own error
 	}
 	servers.Wait()
-	for tag, indices := range byTag {
-		for _, i := range indices {
-			some[i] = found[tag] == nil || found[tag].Err() != nil || found[tag].Val() > 0
+	for at, group := range groups {
+		switch {
+		case found[at] == nil || found[at].Err() != nil:
+			unknown = append(unknown, group)
+		case found[at].Val() > 0:
+			some = append(some, group)
 		}
 	}
-	return some
+	return some, unknown
 }
 
 // Read returns entries of a segment from an index on: at most so many, of at most
 // about so many bytes, and one at least. ErrGone means that Redis has nothing there.
 func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
-	reply, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).StringSlice()
+	pages, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
 	}
-	if len(reply) != 2 {
+	all := make([]string, 0, entries)
+	for _, page := range pages {
+		some, _ := page.([]any)
+		for _, entry := range some {
+			text, ok := entry.(string)
+			if !ok {
+				return nil, fmt.Errorf("read %s from %d: unexpected reply %v", g.Key(), from, entry)
+			}
+			all = append(all, text)
+		}
+	}
+	if len(all) == 0 {
 		return nil, fmt.Errorf("read %s from %d: %w", g.Key(), from, ErrGone)
 	}
-	rest := reply[1]
-	page := make([]string, 0, entries)
-	for field := range strings.FieldsSeq(reply[0]) {
-		length, err := strconv.Atoi(field)
-		if err != nil || length < 0 || length > len(rest) {
-			return nil, fmt.Errorf("read %s from %d: an entry of %q bytes, but %d are left", g.Key(), from, field, len(rest))
-		}
-		page = append(page, rest[:length])
-		rest = rest[length:]
-	}
-	return page, nil
+	return all, nil
 }
 
 // Ack records that the group is done with the first done entries of a segment, and

@@ -18,8 +18,9 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
-// boundEvery is how often Redis is asked how full it is.
-const boundEvery = time.Second
+// boundEvery is how often Redis is asked how full it is, and othersEvery how often where
+// it is others that make it so full.
+const boundEvery, othersEvery = time.Second, 10 * time.Second
 
 // What may be shed to keep the backlog within its bound.
 const (
@@ -38,6 +39,7 @@ type bound struct {
 	logger    *zap.Logger
 
 	places   map[place]int64 // up to where the last rounds have got
+	pause    time.Duration   // until the next look
 	warned   bool            // of what Redis' settings endanger
 	exceeded bool            // said already that nothing is left to shed
 }
@@ -53,20 +55,25 @@ type target struct {
 
 // run works until ctx is done.
 func (b *bound) run(ctx context.Context) {
+	said := ""
 	for ctx.Err() == nil {
 		err := b.keep(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err == nil {
+			said = ""
+		} else if ctx.Err() == nil && said != err.Error() {
+			said = err.Error()
 			b.logger.Warn("The backlog could not be kept within its bound; trying again", zap.Error(err))
 		}
 		if err == nil && !b.cfg.bounded() {
 			return // it is warned, and that is all
 		}
-		pause(ctx, boundEvery)
+		pause(ctx, b.pause)
 	}
 }
 
 // keep looks once at each server, and sheds where that must be.
 func (b *bound) keep(ctx context.Context) error {
+	b.pause = boundEvery
 	servers, err := b.store.ByServer(ctx, plain(b.sources))
 	if err != nil {
 		return err
@@ -88,23 +95,24 @@ func (b *bound) keepServer(ctx context.Context, of []*claim.Source) error {
 	if limit == 0 || memory.Used <= limit {
 		return nil
 	}
-	targets, total, err := b.measure(ctx, of)
-	if err != nil {
-		return err
-	}
-	if total <= limit {
-		b.exceeded = false
-		return nil
-	}
-	for _, policy := range b.cfg.Shed {
-		if total -= b.shed(ctx, targets, policy, total-limit); total <= limit {
+	for i, policy := range b.cfg.Shed {
+		// Measured again, since what the policy before has left takes less.
+		targets, total, err := b.measure(ctx, of)
+		if err != nil {
+			return err
+		}
+		if total <= limit && i == 0 {
+			b.pause = othersEvery
+		}
+		if total <= limit || b.shed(ctx, targets, policy, total-limit) >= total-limit {
+			b.exceeded = false
 			return ctx.Err()
 		}
 	}
 	if !b.exceeded && ctx.Err() == nil {
 		b.exceeded = true
 		b.logger.Error("The backlog is beyond its bound, and nothing is left to shed: records go on waiting in Redis",
-			zap.Int64("bytes", total), zap.Int64("limit", limit))
+			zap.Int64("bytes_used", memory.Used), zap.Int64("limit", limit))
 	}
 	return ctx.Err()
 }

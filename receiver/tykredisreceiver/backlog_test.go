@@ -32,12 +32,12 @@ func TestLightenGivesUpWhatThePolicyNamesAndNothingElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := func(r *analytics.Record) string { return string(test.encode(nil, r)) }
-			assert.Equal(t, text(bare), lighten(test.form, giveUpBodies, text(full)))
-			assert.Equal(t, text(bare), lighten(test.form, giveUpBodies, text(bare)))
-			assert.Equal(t, claim.Gone, lighten(test.form, giveUpSuccesses, text(full)))
-			assert.Equal(t, text(failed), lighten(test.form, giveUpSuccesses, text(failed)))
-			assert.Equal(t, claim.Gone, lighten(test.form, giveUpBodies, claim.Gone))
-			assert.Equal(t, "\xc1", lighten(test.form, giveUpSuccesses, "\xc1"), "dead letters keep their bytes")
+			assert.Equal(t, text(bare), lighten(test.form, shedBodies, text(full)))
+			assert.Equal(t, text(bare), lighten(test.form, shedBodies, text(bare)))
+			assert.Equal(t, claim.ShedEntry, lighten(test.form, shedSuccesses, text(full)))
+			assert.Equal(t, text(failed), lighten(test.form, shedSuccesses, text(failed)))
+			assert.Equal(t, claim.ShedEntry, lighten(test.form, shedBodies, claim.ShedEntry))
+			assert.Equal(t, "\xc1", lighten(test.form, shedSuccesses, "\xc1"), "dead letters keep their bytes")
 		})
 	}
 }
@@ -59,16 +59,43 @@ func pushHeavy(t *testing.T, rdb *redis.Client, n int) {
 	require.NoError(t, err)
 }
 
-func TestABoundedBacklogGivesUpBodiesThenSuccesses(t *testing.T) {
+// share is how much of something is left.
+type share int
+
+const (
+	all share = iota
+	some
+	none
+)
+
+func (s share) require(t *testing.T, left, of int) {
+	t.Helper()
+	switch s {
+	case all:
+		require.Equal(t, of, left)
+	case some:
+		require.Positive(t, left)
+		require.Less(t, left, of)
+	case none:
+		require.Zero(t, left)
+	}
+}
+
+func TestABoundedBacklogShedsInOrder(t *testing.T) {
 	for name, test := range map[string]struct {
 		adapt      func(*Config)
-		records    int
-		withBodies int
+		records    share
+		withBodies share
 	}{
-		"no bound":                {func(*Config) {}, 500, 500},
-		"enough without bodies":   {func(cfg *Config) { cfg.Backlog.MaxBytes = 700_000 }, 500, 0},
-		"a share of maxmemory":    {func(cfg *Config) { cfg.Backlog.MaxMemoryShare = 0.007 }, 500, 0},
-		"not even without bodies": {func(cfg *Config) { cfg.Backlog.MaxBytes = 250_000 }, 100, 0},
+		"no bound":              {func(cfg *Config) { cfg.Backlog.MaxMemoryShare = 0 }, all, all},
+		"the default":           {nil, all, all},
+		"enough without bodies": {func(cfg *Config) { cfg.Backlog.MaxBytes = 700_000 }, all, some},
+		"a share of maxmemory":  {func(cfg *Config) { cfg.Backlog.MaxMemoryShare = 0.007 }, all, some},
+		"not even without bodies": {func(cfg *Config) {
+			cfg.Backlog.MaxBytes, cfg.Backlog.Shed = 160_000, []string{shedBodies, shedSuccesses}
+		}, some, none},
+		"bodies, then the oldest": {func(cfg *Config) { cfg.Backlog.MaxBytes = 160_000 }, some, none},
+		"the oldest":              {func(cfg *Config) { cfg.Backlog.MaxBytes, cfg.Backlog.Shed = 600_000, []string{shedOldest} }, some, some},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRedis(t, peers.RedisMaxMemory(100<<20))
@@ -93,33 +120,95 @@ func TestABoundedBacklogGivesUpBodiesThenSuccesses(t *testing.T) {
 			rec := start(t, r.Addr(), d, test.adapt)
 			eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == 500 })
 			cfg := createDefaultConfig().(*Config)
-			test.adapt(cfg)
-			b := rec.Logs.(*redisReceiver)
-			if cfg.Backlog.bounded() {
-				limit := &bound{cfg: cfg.Backlog, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
-				eventually(t, "the bound", func() bool {
-					err := limit.keep(t.Context())
-					require.True(t, err == nil || errors.Is(err, claim.ErrBusy), "%v", err)
-					return err == nil
-				})
+			if test.adapt != nil {
+				test.adapt(cfg)
 			}
-			segments := r.Client().Keys(t.Context(), "*:seg:*").Val()
-			require.Len(t, segments, 1)
-			assert.EqualValues(t, -1, r.Client().TTL(t.Context(), segments[0]).Val(), "a rewritten segment never expires either")
+			b := rec.Logs.(*redisReceiver)
+			limit := &bound{cfg: cfg.Backlog, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
+			require.NoError(t, limit.keep(t.Context()))
+			left := int64(0)
+			for _, segment := range r.Client().Keys(t.Context(), "*:seg:*").Val() {
+				assert.EqualValues(t, -1, r.Client().TTL(t.Context(), segment).Val())
+				left += r.Client().MemoryUsage(t.Context(), segment).Val()
+			}
+			if cfg.Backlog.MaxBytes > 0 {
+				assert.LessOrEqual(t, left, cfg.Backlog.MaxBytes*11/10)
+			}
 
-			// What was read before the rewriting is delivered as it was read; another
-			// process gets what is in Redis now.
+			// What was read before is delivered as it was read; another process gets what is
+			// in Redis now.
 			require.NoError(t, rec.Shutdown(t.Context()))
 			down.Store(false)
-			again := start(t, r.Addr(), d, nil)
-			eventually(t, "the records", func() bool { return d.count() == test.records })
+			again := start(t, r.Addr(), d, func(cfg *Config) { cfg.Backlog.MaxMemoryShare = 0 })
 			eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-			assert.EqualValues(t, test.withBodies, bodies.Load())
+			test.records.require(t, d.count(), 500)
+			test.withBodies.require(t, int(bodies.Load()), 500)
+			assert.Contains(t, d.kept, "495", "one of the newest")
 			assert.Empty(t, letters(t, r.Client(), list))
 			want := map[string]int64{
-				"claimed": 500, "delivered": int64(test.records), "gave_way": int64(500 - test.records), "dead_lettered": 0, "lost": 0, "in_flight": 0,
+				"claimed": 500, "delivered": int64(d.count()), "shed": int64(500 - d.count()), "dead_lettered": 0, "lost": 0, "in_flight": 0,
 			}
 			eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, again.receipts(t)) })
+		})
+	}
+}
+
+// One segment that nobody can work on must not end the shedding.
+func TestASegmentThatCannotBeShedIsPassedOver(t *testing.T) {
+	r := newRedis(t, peers.RedisMaxMemory(100<<20))
+	d := newDestination()
+	d.answer = func(context.Context, []string, plog.Logs) error { return errors.New("down") }
+	rec := start(t, r.Addr(), d, nil)
+	for i := range 3 {
+		pushHeavy(t, r.Client(), 600)
+		eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == int64(600*(i+1)) })
+	}
+	segments := r.Client().Keys(t.Context(), "*:seg:*").Val()
+	require.GreaterOrEqual(t, len(segments), 3)
+	require.NoError(t, r.Client().Del(t.Context(), segments[1]).Err())
+	require.NoError(t, r.Client().Set(t.Context(), segments[1], "no list", 0).Err())
+	b := rec.Logs.(*redisReceiver)
+	for _, policies := range [][]string{{shedBodies, shedOldest}, {shedOldest}} {
+		cfg := BacklogConfig{MaxBytes: 200_000, Shed: policies}
+		limit := &bound{cfg: cfg, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
+		require.NoError(t, limit.keep(t.Context()))
+	}
+	left := int64(0)
+	for i := range segments {
+		if i != 1 {
+			left += r.Client().MemoryUsage(t.Context(), segments[i]).Val()
+		}
+	}
+	assert.LessOrEqual(t, left, int64(220_000))
+	assert.Positive(t, rec.sum(t, "tykredis_shed"))
+}
+
+func TestDeadLettersCountTowardsTheBound(t *testing.T) {
+	r := newRedis(t, peers.RedisMaxMemory(100<<20))
+	d := newDestination()
+	d.answer = func(context.Context, []string, plog.Logs) error { return errors.New("down") }
+	pushHeavy(t, r.Client(), 500)
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == 500 })
+	b := rec.Logs.(*redisReceiver)
+	_, _, err := b.store.KeepDeadLetters(t.Context(), b.sources[0].Source, []claim.Letter{{UID: "x-1", Group: "default", Entry: make([]byte, 1<<20)}})
+	require.NoError(t, err)
+	limit := &bound{cfg: BacklogConfig{MaxBytes: 1800_000, Shed: []string{shedOldest}}, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
+	require.NoError(t, limit.keep(t.Context()))
+	assert.Positive(t, rec.sum(t, "tykredis_shed"))
+}
+
+func TestRedisSettingsThatEndangerTheBacklogAreSaid(t *testing.T) {
+	for name, test := range map[string]struct {
+		option peers.RedisOption
+		said   string
+	}{
+		"no maxmemory": {peers.RedisConfig("maxmemory 0"), "Nothing bounds the backlog: Redis has no maxmemory"},
+		"a policy":     {peers.RedisConfig("maxmemory 100mb", "maxmemory-policy allkeys-lru"), "Redis may delete claimed records when it is full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := start(t, newRedis(t, test.option).Addr(), newDestination(), nil)
+			eventually(t, "the warning", func() bool { return rec.log.FilterMessage(test.said).Len() == 1 })
 		})
 	}
 }

@@ -48,6 +48,7 @@ type claimer struct {
 
 	began     time.Time
 	states    []sourceState
+	groups    []string // those that live, as far as known
 	lastBeat  time.Time
 	lastStat  time.Time
 	lastSweep time.Time
@@ -76,6 +77,9 @@ func (c *claimer) run(ctx context.Context) {
 		}
 		c.watch.look()
 		c.health.redis(err)
+		if err != nil {
+			c.lastBeat = time.Time{} // whoever answers next may not know of this worker
+		}
 		if err != nil && !reached {
 			wait.sleep(ctx)
 			continue
@@ -106,11 +110,8 @@ func (c *claimer) worked() {
 // whether any could be reached: where a server is away, the sources of others go on.
 func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool, err error) {
 	beat := c.beat(ctx, plain)
-	due, groups, err := c.due(ctx, plain)
-	if err != nil {
-		return false, errors.Join(beat, err)
-	}
-	visits, err := c.store.Visit(ctx, pick(plain, due), groups)
+	due, registry := c.due(ctx, plain)
+	visits, err := c.store.Visit(ctx, pick(plain, due), c.groups)
 	full := false
 	reached = len(due) == 0
 	for at, v := range visits {
@@ -133,11 +134,12 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool
 		}
 	}
 	c.full.Store(full)
-	return reached, errors.Join(beat, err, c.sweep(ctx, plain), c.measure(ctx, plain))
+	return reached, errors.Join(beat, registry, err, c.sweep(ctx, plain), c.measure(ctx, plain))
 }
 
-// due finds the sources to visit, and the groups that live where one may be new.
-func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, groups []string, err error) {
+// due finds the sources to visit, and which groups live where a source may be new.
+// Where that is unknown, such a source waits.
+func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, err error) {
 	var others []int
 	for i := range c.states {
 		if !c.states[i].busy {
@@ -150,15 +152,21 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, gr
 	}
 	fresh := false
 	for i := range c.states {
-		if c.states[i].busy || some[i] {
-			due = append(due, i)
-			fresh = fresh || !c.states[i].used
-		}
+		some[i] = some[i] || c.states[i].busy
+		fresh = fresh || some[i] && !c.states[i].used
 	}
 	if fresh {
-		groups, err = c.registry.Groups(ctx)
+		var groups []string
+		if groups, err = c.registry.Groups(ctx); err == nil {
+			c.groups = groups
+		}
 	}
-	return due, groups, err
+	for i := range c.states {
+		if some[i] && (c.states[i].used || c.groups != nil) {
+			due = append(due, i)
+		}
+	}
+	return due, err
 }
 
 // beat notes that this worker and its group live, well before that is in doubt.
@@ -166,18 +174,18 @@ func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 	if time.Since(c.lastBeat) < c.member.Lease/3 {
 		return nil
 	}
-	members, err := c.registry.Heartbeat(ctx, c.member)
-	if err != nil {
-		return err
-	}
-	mine := int64(0)
-	for _, m := range members {
-		if m.Group == c.member.Group {
-			mine++
+	members, registry := c.registry.Heartbeat(ctx, c.member)
+	if registry == nil {
+		mine := int64(0)
+		for _, m := range members {
+			if m.Group == c.member.Group {
+				mine++
+			}
 		}
+		c.workers.Store(mine)
 	}
-	c.workers.Store(mine)
 	totals, err := c.store.Touch(ctx, plain)
+	err = errors.Join(registry, err)
 	for i, total := range totals {
 		if total >= 0 {
 			c.notice(ctx, i, total)

@@ -50,8 +50,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
 		Requests:        RequestsConfig{Enabled: true, IgnoreFields: []string{"raw_request", "geo.city"}},
 		Uptime:          UptimeConfig{Enabled: true},
-		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, GiveUp: []string{"successes"}},
-		DeadLetters:     DeadLettersConfig{MaxEntries: 9},
+		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, Shed: []string{"successes"}},
+		DeadLetters:     DeadLettersConfig{MaxEntries: 9, MaxBytes: 1000},
 		Metrics: MetricsConfig{
 			Presets:         []string{"tyk_pump", "gateway"},
 			Attributes:      []string{"tyk.api.orgid"},
@@ -91,8 +91,8 @@ redelivery::max_interval: 1s: use at least 2s
 requests::ignore_fields: "user-agent" is not a field of a record; did you mean user_agent?
 backlog::max_bytes: -1: use a number of bytes, or 0 for no bound
 backlog::max_memory_share: 1.5: use a number from 0 to 1
-backlog::give_up: "errors": use "bodies" and "successes", each at most once
-backlog::give_up: "bodies": use "bodies" and "successes", each at most once
+backlog::shed: "errors": use "bodies", "successes" and "oldest", each at most once
+backlog::shed: "bodies": use "bodies", "successes" and "oldest", each at most once
 metrics::attributes: "url.path": use some of tyk.api.apikey, tyk.api.apikey.alias, tyk.api.name, tyk.api.oauthid, tyk.api.orgid, tyk.api.path, tyk.api.version
 metrics::presets: "prometheus": use "gateway", "tyk_pump", or both
 metrics::presets: "gateway" is there twice

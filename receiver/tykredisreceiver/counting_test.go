@@ -182,7 +182,7 @@ func TestWhatIsDeliveredAgainAfterALostLeaseCountsOnce(t *testing.T) {
 	soon := time.Now().Add(300 * time.Millisecond).UnixMilli()
 	require.NoError(t, r.Client().HSet(t.Context(), leases, held[0], fmt.Sprintf("other %d", soon)).Err())
 	holdings := rec.Logs.(*redisReceiver).holdings
-	eventually(t, "the loss to be noticed", func() bool { return holdings.count(0) == 0 })
+	eventually(t, "the loss to be noticed", func() bool { return len(holdings.of(0)) == 0 })
 	goOn()
 	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
 	d.mu.Lock()

@@ -35,7 +35,7 @@ func TestEveryGroupGetsEveryRecordAndNeverWaitsForAnother(t *testing.T) {
 	start(t, r.Addr(), postgres, inGroup("postgres"))
 	start(t, r.Addr(), kafka, inGroup("kafka"))
 	eventually(t, "both groups", func() bool {
-		return r.Client().ZCard(t.Context(), "otelcol-tyk:{"+list+"}:groups").Val() == 2
+		return r.Client().ZCard(t.Context(), "otelcol-tyk:{registry:analytics-}:groups").Val() == 2
 	})
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 300)
 	eventually(t, "all records in one", func() bool { return postgres.count() == 300 })
@@ -152,6 +152,6 @@ func TestReceiptsAreMetrics(t *testing.T) {
 	d := newDestination()
 	rec := start(t, r.Addr(), d, nil)
 	eventually(t, "an empty Redis", func() bool { return d.count() == 20 && len(leftover(t, r.Client())) == 0 })
-	want := map[string]int64{"claimed": 21, "delivered": 20, "dead_lettered": 1, "lost": 0, "gave_way": 0, "in_flight": 0}
+	want := map[string]int64{"claimed": 21, "delivered": 20, "dead_lettered": 1, "lost": 0, "shed": 0, "in_flight": 0}
 	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
 }

@@ -214,7 +214,7 @@ func leftover(t *testing.T, rdb *redis.Client) []string {
 	keys, err := rdb.Keys(t.Context(), "*").Result()
 	require.NoError(t, err)
 	return slices.DeleteFunc(keys, func(key string) bool {
-		for _, kept := range []string{":seq", ":groups", ":progress", ":receipts", ":dead", ":dead:order"} {
+		for _, kept := range []string{":seq", ":groups", ":workers", ":progress", ":receipts", ":dead", ":dead:order", ":dead:causes", ":dead:bytes"} {
 			if len(key) > len(kept) && key[len(key)-len(kept):] == kept {
 				return true
 			}

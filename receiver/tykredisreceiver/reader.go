@@ -14,7 +14,7 @@ import (
 const (
 	// pageRecords and pageBytes bound one answer of Redis, which must arrive within
 	// the timeout, and is held as a whole.
-	pageRecords, pageBytes = 1000, 1 << 20
+	pageRecords, pageBytes = 500, 1 << 20
 	// shortRest and longRest bound how long a source that could not be read is left
 	// alone: as long as the attempt took, so that a server which does not answer
 	// takes at most half of the time.

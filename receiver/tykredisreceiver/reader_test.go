@@ -2,9 +2,12 @@ package tykredisreceiver
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -13,16 +16,16 @@ import (
 )
 
 // cutAll cuts a segment from an index to its end.
-func cutAll(t require.TestingT, ctx context.Context, store *claim.Store, g claim.Segment, from int64) [][2]int64 {
+func cutAll(t require.TestingT, ctx context.Context, store *claim.Store, g claim.Segment, from int64, records, bytes int) [][2]int64 {
 	h := newHolding(nil, g)
 	h.reading.next = from
-	r := &reader{store: store}
+	r := &reader{store: store, records: records, bytes: bytes, page: pageBytes}
 	var cuts [][2]int64
 	for h.reading.next < g.Count {
 		c, err := r.readChunk(ctx, h)
 		require.NoError(t, err)
-		assert.LessOrEqual(t, len(c.entries), g.ChunkRecords)
-		assert.True(t, c.bytes <= g.ChunkBytes || len(c.entries) == 1, "%d bytes in %d entries", c.bytes, len(c.entries))
+		assert.LessOrEqual(t, len(c.entries), records)
+		assert.True(t, c.bytes <= bytes || len(c.entries) == 1, "%d bytes in %d entries", c.bytes, len(c.entries))
 		for i, entry := range c.entries {
 			assert.Equal(t, byte(c.from+int64(i)), entry[0], "entry %d", c.from+int64(i))
 		}
@@ -39,9 +42,8 @@ func TestChunksAreTheSameFromWhereverDeliveryResumes(t *testing.T) {
 		require.NoError(t, rdb.FlushDB(ctx).Err())
 		src := claim.NewSource(list, claim.Settings{
 			Group: "g", Worker: "w", Lease: 1 << 40, MaxHeld: 1, MaxDead: 1,
-			ChunkRecords: rapid.IntRange(1, 40).Draw(t, "records"),
-			ChunkBytes:   rapid.IntRange(1, 5000).Draw(t, "bytes"),
 		})
+		records, bytes := rapid.IntRange(1, 40).Draw(t, "records"), rapid.IntRange(1, 5000).Draw(t, "bytes")
 		sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(1, 50), rapid.IntRange(1, 3000)), 1, 120).Draw(t, "sizes")
 		pipe := rdb.Pipeline()
 		for i, size := range sizes {
@@ -49,33 +51,114 @@ func TestChunksAreTheSameFromWhereverDeliveryResumes(t *testing.T) {
 		}
 		_, err := pipe.Exec(ctx)
 		require.NoError(t, err)
-		visits, err := store.Visit(ctx, []*claim.Source{src}, []int{1})
+		visits, err := store.Visit(ctx, []*claim.Source{src}, nil)
 		require.NoError(t, err)
 		g := visits[0].Held[0]
 
-		whole := cutAll(t, ctx, store, g, 0)
+		whole := cutAll(t, ctx, store, g, 0, records, bytes)
 		resume := rapid.IntRange(0, len(whole)-1).Draw(t, "resume")
-		assert.Equal(t, whole[resume:], cutAll(t, ctx, store, g, whole[resume][0]))
+		assert.Equal(t, whole[resume:], cutAll(t, ctx, store, g, whole[resume][0], records, bytes))
 	})
 }
 
-// An answer of Redis is held as a whole, whatever max_in_flight says.
-func TestPagesAreSmallUntilEntriesAreKnownToBe(t *testing.T) {
-	const chunkBytes, chunkRecords = 8 << 20, 2500
-	for name, size := range map[string]int64{"small": 300, "usual": 1000, "recorded bodies": 270_000, "huge": 20 << 20} {
-		t.Run(name, func(t *testing.T) {
-			var at reading
-			pages := 0
-			for at.entries < 20_000 {
-				page := int64(at.page(chunkBytes, chunkRecords))
-				assert.LessOrEqual(t, page*size, max(chunkBytes, firstPage*size))
-				at.entries, at.bytes = at.entries+page, at.bytes+page*size
-				if pages++; at.entries > pageRecords && size <= 1000 {
-					assert.EqualValues(t, pageRecords, page)
+// counted notes how much one answer of Redis brings, and lets reads time out.
+type counted struct {
+	most  int
+	least int // as long as more bytes than that are asked for
+	asked []int
+}
+
+func (*counted) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (*counted) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (c *counted) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		args := cmd.Args()
+		if bytes, ok := args[len(args)-1].(int); ok && c.least > 0 {
+			c.asked = append(c.asked, bytes)
+			if bytes > c.least {
+				cmd.SetErr(os.ErrDeadlineExceeded)
+				return os.ErrDeadlineExceeded
+			}
+		}
+		err := next(ctx, cmd)
+		if answer, ok := cmd.(*redis.Cmd); ok {
+			pages, _ := answer.Slice()
+			bytes := 0
+			for _, page := range pages {
+				entries, _ := page.([]any)
+				for _, entry := range entries {
+					text, _ := entry.(string)
+					bytes += len(text)
 				}
 			}
-		})
+			c.most = max(c.most, bytes)
+		}
+		return err
 	}
+}
+
+// Many small entries, then big ones: what is read at once is bounded in bytes.
+func TestBigEntriesBehindSmallOnesAreReadOneByOne(t *testing.T) {
+	rdb := newRedis(t).Client()
+	store := claim.NewStore(rdb)
+	pipe := rdb.Pipeline()
+	for range 4000 {
+		pipe.RPush(t.Context(), list, "small")
+	}
+	for range 40 {
+		pipe.RPush(t.Context(), list, strings.Repeat("x", 1<<20))
+	}
+	_, err := pipe.Exec(t.Context())
+	require.NoError(t, err)
+	src := claim.NewSource(list, claim.Settings{Group: "g", Worker: "w", Lease: time.Hour, MaxHeld: 1})
+	visits, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
+	require.NoError(t, err)
+	h := newHolding(nil, visits[0].Held[0])
+	answers := &counted{}
+	rdb.AddHook(answers)
+	r := &reader{store: store, records: 4000, bytes: 8 << 20, page: pageBytes}
+	for h.reading.next < h.Count {
+		c, err := r.readChunk(t.Context(), h)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, c.bytes, 8<<20)
+		assert.LessOrEqual(t, len(h.reading.ahead), 1)
+	}
+	assert.LessOrEqual(t, answers.most, pageBytes+len("small")*pageRecords)
+}
+
+// Over a slow line a page does not arrive within the timeout; a smaller one does.
+func TestAPageThatTimedOutComesBackHalved(t *testing.T) {
+	rdb := newRedis(t).Client()
+	store := claim.NewStore(rdb)
+	for range 64 {
+		require.NoError(t, rdb.RPush(t.Context(), list, strings.Repeat("x", 10_000)).Err())
+	}
+	src := claim.NewSource(list, claim.Settings{Group: "g", Worker: "w", Lease: time.Hour, MaxHeld: 1})
+	visits, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
+	require.NoError(t, err)
+	h := newHolding(nil, visits[0].Held[0])
+	line := &counted{least: 100_000}
+	rdb.AddHook(line)
+	r := &reader{store: store, records: 64, bytes: 8 << 20, page: pageBytes}
+	failed := 0
+	for h.reading.next < h.Count {
+		if _, err := r.readChunk(t.Context(), h); err != nil {
+			failed++
+			require.Less(t, failed, 20, "%v", line.asked)
+		}
+	}
+	assert.Equal(t, []int{1 << 20, 1 << 19, 1 << 18, 1 << 17, 1 << 16}, line.asked[:5])
+	assert.LessOrEqual(t, line.most, 100_000)
+	line.least, r.page = 1, 64
+	h = newHolding(nil, visits[0].Held[0])
+	for range 10 {
+		_, _ = r.readChunk(t.Context(), h)
+	}
+	assert.NotEmpty(t, h.reading.ahead, "one entry comes at last")
 }
 
 func TestHalvingABatchKeepsEveryEntryInOrder(t *testing.T) {
@@ -107,14 +190,14 @@ func TestHalvingABatchKeepsEveryEntryInOrder(t *testing.T) {
 
 func TestProgressWaitsForEarlierChunks(t *testing.T) {
 	a := acking{done: 10, delivered: map[int64]passed{}}
-	for _, step := range []struct{ from, entries, gone, wantDone, wantGone int64 }{
+	for _, step := range []struct{ from, entries, shed, wantDone, wantShed int64 }{
 		{30, 10, 1, 10, 0},
 		{20, 10, 0, 10, 0},
 		{10, 10, 2, 40, 3},
 		{40, 5, 5, 45, 5},
 	} {
-		done, short := a.advance(chunk{from: step.from, count: int(step.entries), gone: int(step.gone)})
-		assert.Equal(t, [2]int64{step.wantDone, step.wantGone}, [2]int64{done, short.Gone})
+		done, outcome := a.advance(chunk{from: step.from, count: int(step.entries), shed: int(step.shed)})
+		assert.Equal(t, [2]int64{step.wantDone, step.wantShed}, [2]int64{done, outcome.Shed})
 	}
 	assert.Empty(t, a.delivered)
 }

@@ -146,7 +146,7 @@ func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
 		assert.Equal(t, "tyksql, tykmongo", letter.Destination)
 	}
 	assert.EqualValues(t, 1, rec.sum(t, "tykredis_records_dead_lettered"))
-	want := map[string]int64{"claimed": 10, "delivered": 9, "gave_way": 0, "dead_lettered": 1, "lost": 0, "in_flight": 0}
+	want := map[string]int64{"claimed": 10, "delivered": 9, "shed": 0, "dead_lettered": 1, "lost": 0, "in_flight": 0}
 	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
 }
 

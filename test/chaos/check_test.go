@@ -280,7 +280,7 @@ func (w *world) checkReceipts(ctx context.Context) error {
 				continue
 			}
 			of := r.Receipts
-			if of.Seen != of.Delivered+of.Dead+of.Lost+of.Gone+r.Waiting || of.Delivered < 0 || of.Lost != 0 || of.Gone != 0 || r.Waiting != 0 {
+			if of.Seen != of.Delivered+of.Dead+of.Lost+of.Shed+r.Waiting || of.Delivered < 0 || of.Lost != 0 || of.Shed != 0 || r.Waiting != 0 {
 				errs = append(errs, fmt.Errorf("%s: group %s: receipts do not add up: %+v, waiting %d", report.Source, r.Name, of, r.Waiting))
 			}
 			if slices.Contains(w.plan.groups(), r.Name) && !w.groups[i].wasForgotten() && of.Seen != pushed[report.Source] {
@@ -294,7 +294,7 @@ func (w *world) checkReceipts(ctx context.Context) error {
 // What may be in Redis when nothing waits: what the protocol keeps of each list,
 // and of each list of replays; dead letters; the harness's own keys.
 var (
-	kept    = regexp.MustCompile(`^otelcol-tyk:\{[^}]*\}:(seq|groups|progress|receipts|dead|dead:order|replay:[a-z]+:(groups|progress|receipts))$`)
+	kept    = regexp.MustCompile(`^otelcol-tyk:\{[^}]*\}:(seq|groups|workers|progress|receipts|dead|dead:(order|causes|bytes)|replay:[a-z]+:(groups|progress|receipts))$`)
 	ownKeys = regexp.MustCompile(`^chaos:`)
 	// lasting are the fields of a hash of progress that belong to no segment.
 	lasting = regexp.MustCompile(`^[a-z]+\|(floor|expiry)$`)

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -71,15 +72,22 @@ func (b *books) inspect(ctx context.Context) ([]claim.Report, error) {
 	return reports, nil
 }
 
-// waitJoined waits until Redis knows the group at every list.
+// waitJoined waits until Redis knows the group, at every list that was ever used.
 func (b *books) waitJoined(ctx context.Context, g *group) error {
 	err := retry(ctx, "group "+g.name+" to join", func(ctx context.Context) error {
+		known, err := b.store.Registry("analytics-").Groups(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(known, g.name) {
+			return errors.New("it is not registered yet")
+		}
 		reports, err := b.inspect(ctx)
 		if err != nil {
 			return err
 		}
 		for _, report := range reports {
-			if !slices.ContainsFunc(report.Groups, func(r claim.GroupReport) bool { return r.Name == g.name }) {
+			if len(report.Groups) > 0 && !slices.ContainsFunc(report.Groups, func(r claim.GroupReport) bool { return r.Name == g.name }) {
 				return fmt.Errorf("it has not looked at %s yet", report.Source)
 			}
 		}

@@ -157,7 +157,7 @@ func (c *comparison) sources(group string) []*claim.Source {
 	all := make([]*claim.Source, len(c.lists))
 	for i, list := range c.lists {
 		all[i] = claim.NewSource(list, claim.Settings{
-			Group: group, Worker: "harness", Lease: time.Second, ChunkRecords: 1, ChunkBytes: 1, MaxHeld: 1, MaxDead: 1,
+			Group: group, Worker: "harness", Lease: time.Second, MaxHeld: 1, MaxDead: 1, MaxDeadBytes: 1,
 		})
 	}
 	return all
@@ -166,8 +166,7 @@ func (c *comparison) sources(group string) []*claim.Source {
 // outlast does what happens while the stuck group is stuck for an hour: the fast
 // one claims and delivers what little is there at each look.
 func (c *comparison) outlast(ctx context.Context) error {
-	none, one := make([]int, len(c.lists)), slices.Repeat([]int{1}, len(c.lists))
-	if _, err := c.claims.Visit(ctx, c.sources(groupStuck), none); err != nil {
+	if _, err := c.claims.Visit(ctx, c.sources(groupStuck), nil); err != nil {
 		return err
 	}
 	fast := c.sources(groupFast)
@@ -186,13 +185,13 @@ func (c *comparison) outlast(ctx context.Context) error {
 		if _, err := pipe.Exec(ctx); err != nil {
 			return err
 		}
-		visits, err := c.claims.Visit(ctx, fast, one)
+		visits, err := c.claims.Visit(ctx, fast, nil)
 		if err != nil {
 			return err
 		}
 		for _, v := range visits {
 			for _, g := range v.Held {
-				if err := c.claims.Ack(ctx, g, g.Count, claim.Shortfall{}); err != nil {
+				if err := c.claims.Ack(ctx, g, g.Count, claim.Outcome{Delivered: g.Count}); err != nil {
 					return err
 				}
 			}

@@ -1,0 +1,210 @@
+package tykredisreceiver
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+)
+
+// commands counts what Redis ran since CONFIG RESETSTAT, also for scripts.
+func commands(t *testing.T, rdb *redis.Client) (total int, by map[string]int) {
+	t.Helper()
+	text, err := rdb.Info(t.Context(), "commandstats").Result()
+	require.NoError(t, err)
+	by = map[string]int{}
+	for _, match := range regexp.MustCompile(`cmdstat_(\S+):calls=(\d+)`).FindAllStringSubmatch(text, -1) {
+		n, err := strconv.Atoi(match[2])
+		require.NoError(t, err)
+		by[match[1]] = n
+		total += n
+	}
+	return total, by
+}
+
+// usual are the defaults of what decides how often Redis is asked.
+func usual(cfg *Config) {
+	byDefault := createDefaultConfig().(*Config)
+	cfg.PollInterval, cfg.Lease = byDefault.PollInterval, byDefault.Lease
+}
+
+func TestIdleCostsNextToNothing(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 100)
+	d := newDestination()
+	rec := start(t, r.Addr(), d, usual)
+	eventually(t, "an empty Redis", func() bool { return d.count() == 100 && len(leftover(t, r.Client())) == 0 })
+	eventually(t, "the receipts", func() bool { return rec.receipts(t)["delivered"] == 100 })
+	keys, err := r.Client().Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(keys), 6, "keys are only there for lists that were used: %v", keys)
+
+	require.NoError(t, r.Client().ConfigResetStat(t.Context()).Err())
+	began := time.Now()
+	var total int
+	var by map[string]int
+	eventually(t, "a heartbeat", func() bool {
+		total, by = commands(t, r.Client())
+		return by["zremrangebyscore"] > 0
+	})
+	within := time.Since(began)
+	asked := by["config|resetstat"] + by["info"]
+	assert.LessOrEqual(t, float64(total-asked)/within.Seconds(), 100.0, "%v in %s", by, within)
+	assert.LessOrEqual(t, by["zadd"], 4, "of the registry, and of the list that is used")
+	for _, write := range []string{"rename", "renamenx", "set", "del", "unlink", "hincrby", "rpush", "ltrim"} {
+		assert.Zero(t, by[write], write)
+	}
+	assert.LessOrEqual(t, by["hset"], 2)
+}
+
+// A backlog is worked off without a pause between the segments that may be held at once.
+func TestARecoveringGroupDoesNotPause(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	store := claim.NewStore(r.Client())
+	src := claim.NewSource(list, claim.Settings{Group: "default", Worker: "before", Lease: time.Minute, MaxHeld: 100})
+	const segments, records = 5 * maxHeld, 600 // more than join another segment
+	for i := range segments {
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, i*records, (i+1)*records)
+		_, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, store.Release(t.Context(), []*claim.Source{src}))
+	require.EqualValues(t, segments, r.Client().ZCard(t.Context(), "otelcol-tyk:{"+list+"}:segments").Val())
+	d := newDestination()
+	start(t, r.Addr(), d, func(cfg *Config) {
+		// With the pauses, the end would never be seen.
+		cfg.PollInterval, cfg.Lease, cfg.ChunkSize = time.Hour, 24*time.Hour, 4000
+	})
+	eventually(t, "all records", func() bool { return d.count() == segments*records })
+}
+
+func TestWhatNobodyReadsIsFound(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	store := claim.NewStore(r.Client())
+	const other = "old-tyk-system-analytics"
+	for _, key := range []string{list, other} {
+		require.NoError(t, r.Client().RPush(t.Context(), key, "1", "2", "3").Err())
+		src := claim.NewSource(key, claim.Settings{Group: "gone", Worker: "w", Lease: time.Second, MaxHeld: 1})
+		_, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
+		require.NoError(t, err)
+		long := redis.Z{Score: float64(time.Now().Add(-time.Hour).UnixMilli()), Member: "gone"}
+		require.NoError(t, r.Client().ZAdd(t.Context(), "otelcol-tyk:{"+key+"}:groups", long,
+			redis.Z{Score: float64(time.Now().UnixMilli()), Member: "other"}).Err())
+	}
+	rec := start(t, r.Addr(), newDestination(), nil)
+	want := map[string]int64{"gone " + list: 3, "gone " + other: 3}
+	eventually(t, "the metric", func() bool {
+		m, err := rec.tel.GetMetric("otelcol_tykredis_foreign_backlog")
+		if err != nil {
+			return false
+		}
+		got := map[string]int64{}
+		for _, point := range m.Data.(metricdata.Gauge[int64]).DataPoints {
+			group, _ := point.Attributes.Value("group")
+			source, _ := point.Attributes.Value("source")
+			got[group.AsString()+" "+source.AsString()] = point.Value
+		}
+		return assert.ObjectsAreEqual(want, got)
+	})
+	said := rec.log.FilterMessageSnippet("for a group that no collector works for")
+	assert.Equal(t, 2, said.Len())
+}
+
+func TestSegmentsThatRedisLostTrackOfAreDelivered(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	store := claim.NewStore(r.Client())
+	src := claim.NewSource(list, claim.Settings{Group: "default", Worker: "before", Lease: time.Minute, MaxHeld: 100})
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 20)
+	visits, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
+	require.NoError(t, err)
+	g := visits[0].Held[0]
+	require.NoError(t, store.Ack(t.Context(), g, 5, claim.Outcome{Delivered: 5}))
+	require.NoError(t, store.Release(t.Context(), []*claim.Source{src}))
+	require.NoError(t, r.Client().Del(t.Context(), "otelcol-tyk:{"+list+"}:segments").Err())
+	d := newDestination()
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "the rest", func() bool { return d.count() == 15 && len(leftover(t, r.Client())) == 0 })
+	assert.EqualValues(t, 15, rec.sum(t, "tykredis_entries_adopted"))
+	assert.Equal(t, g.ID+"-7", d.uids["7"], "with the identities that they had")
+	want := map[string]int64{"claimed": 20, "delivered": 20, "shed": 0, "dead_lettered": 0, "lost": 0, "in_flight": 0}
+	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
+}
+
+// Everything was off for longer than group_expiry. The first collector that is back
+// takes nothing away from the others.
+func TestSilenceOfAllGroupsCountsForNone(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	first, second := newDestination(), newDestination()
+	var down atomic.Bool
+	down.Store(true)
+	answer := func(context.Context, []string, plog.Logs) error {
+		if down.Load() {
+			return errors.New("down")
+		}
+		return nil
+	}
+	first.answer, second.answer = answer, answer
+	life := func(group string) func(*Config) {
+		return func(cfg *Config) { cfg.Group, cfg.GroupExpiry = group, time.Minute }
+	}
+	one, two := start(t, r.Addr(), first, life("one")), start(t, r.Addr(), second, life("two"))
+	eventually(t, "both groups", func() bool {
+		return r.Client().ZCard(t.Context(), "otelcol-tyk:{registry:analytics-}:groups").Val() == 2
+	})
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 100)
+	groups := "otelcol-tyk:{" + list + "}:groups"
+	eventually(t, "a claim", func() bool { return r.Client().ZCard(t.Context(), groups).Val() == 2 })
+	require.NoError(t, one.Shutdown(t.Context()))
+	require.NoError(t, two.Shutdown(t.Context()))
+	for _, group := range []string{"one", "two"} {
+		require.NoError(t, r.Client().ZAdd(t.Context(), groups, redis.Z{Score: float64(time.Now().Add(-time.Hour).UnixMilli()), Member: group}).Err())
+	}
+	down.Store(false)
+	back := start(t, r.Addr(), first, life("one"))
+	eventually(t, "what waits for one", func() bool { return first.count() == 100 })
+	// Its sweeps begin after a tenth of group_expiry.
+	claimer := back.Logs.(*redisReceiver).claimer
+	_, err := claimer.store.Expire(t.Context(), plain(claimer.sources))
+	require.NoError(t, err)
+	start(t, r.Addr(), second, life("two"))
+	eventually(t, "what waits for two", func() bool { return second.count() == 100 })
+	assert.Equal(t, first.uids, second.uids)
+}
+
+// Claiming works and reading does not: the status must not say that all is well.
+func TestReadingHasAHealthOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 5)
+	rules := documentedRules(t, 0)
+	for i, rule := range rules {
+		if rule == "+lrange" {
+			rules[i] = "-lrange"
+		}
+	}
+	setUser(t, r.Client(), rules...)
+	rec := start(t, r.Addr(), newDestination(), asUser)
+	eventually(t, "the trouble", func() bool { return rec.host.last() == componentstatus.StatusRecoverableError })
+	for range 100 {
+		require.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
+		time.Sleep(5 * time.Millisecond)
+	}
+}
