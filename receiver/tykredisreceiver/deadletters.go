@@ -17,7 +17,7 @@ func (d *deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delive
 	var letters []claim.Letter
 	byClass := map[string]int64{}
 	for i, f := range dl.fates[c.first : c.first+c.count] {
-		class := ""
+		var class string
 		switch f {
 		case refused:
 			class = "refused"

@@ -168,6 +168,7 @@ func inAllWays(t *testing.T, test func(t *testing.T, p *picky, most int)) {
 		{"naming", naming, 1}, {"plainly", plainly, 1}, {"in buffers", inBuffers, 1}, {"in messages", inMessages, 2},
 	} {
 		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
 			test(t, &picky{take: way.take, taken: map[int]int{}}, way.most)
 		})
 	}
@@ -342,20 +343,41 @@ func TestTheStatusIsBadAsLongAsEntriesCannotBeRead(t *testing.T) {
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
 }
 
-// The trouble of a delivery ends with it, whether it succeeds or not.
-func TestADeliveryEndsWhoseSegmentIsGone(t *testing.T) {
+// The trouble of a delivery ends with it, also when another worker has its segment.
+func TestADeliveryEndsWhoseLeaseIsLost(t *testing.T) {
 	r := newRedis(t)
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
 	d := newDestination()
-	d.answer = func(ctx context.Context, _ []string, _ plog.Logs) error {
-		for _, segment := range r.Client().Keys(ctx, "*:seg:*").Val() {
-			r.Client().Del(ctx, segment)
-		}
-		return errors.New("database is down")
-	}
-	rec := start(t, r.Addr(), d, func(cfg *Config) { cfg.MaxInFlight = 1 })
+	d.answer = func(context.Context, []string, plog.Logs) error { return errors.New("database is down") }
+	rec := start(t, r.Addr(), d, nil)
 	eventually(t, "an attempt", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 1 })
+	assert.Contains(t, rec.host.said(), "database is down")
+	leases := fmt.Sprintf("otelcol-tyk:{%s}:leases", list)
+	later := time.Now().Add(time.Hour).UnixMilli()
+	for _, held := range r.Client().HKeys(t.Context(), leases).Val() {
+		require.NoError(t, r.Client().HSet(t.Context(), leases, held, fmt.Sprintf("other %d", later)).Err())
+	}
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+}
+
+// A delivery has its entries until it ends, whatever Redis loses meanwhile.
+func TestADeliveryNeedsNothingOfItsSegmentAnyMore(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	d := newDestination()
+	var down atomic.Bool
+	down.Store(true)
+	d.answer = func(ctx context.Context, _ []string, _ plog.Logs) error {
+		if down.Load() {
+			r.Client().Del(ctx, r.Client().Keys(ctx, "*:seg:*").Val()...)
+			return errors.New("database is down")
+		}
+		return nil
+	}
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "an attempt", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 1 })
+	down.Store(false)
+	eventually(t, "all records", func() bool { return d.count() == 10 })
 }
 
 func TestIgnoredFieldsAreLeftOutOfLogRecords(t *testing.T) {
@@ -379,4 +401,19 @@ func TestIgnoredFieldsAreLeftOutOfLogRecords(t *testing.T) {
 			assert.Equal(t, whole, got)
 		})
 	}
+}
+
+// One cause shall not push its own dead letters out.
+func TestADeliveryWaitsForRoomForItsDeadLetters(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 20)
+	p := &picky{take: naming, taken: map[int]int{}, isBad: func(key int) bool { return key%2 == 0 }}
+	rec := start(t, r.Addr(), p, func(cfg *Config) {
+		big(cfg)
+		cfg.DeadLetters.MaxEntries = 4
+	})
+	eventually(t, "a status", func() bool { return strings.Contains(rec.host.said(), "tykctl dead") })
+	eventually(t, "as many as may be kept", func() bool { return len(letters(t, r.Client(), list)) == 4 })
+	assert.NotEmpty(t, leftover(t, r.Client()), "nothing is lost")
+	assert.EqualValues(t, 0, rec.sum(t, "tykredis_dead_letters_dropped"))
 }
