@@ -22,28 +22,18 @@ const (
 // attributes builds a map without looking for duplicates; its methods leave zero values out.
 type attributes struct {
 	slab.Builder
-	// texts is where texts are copied to; nil where they may share a record's memory.
-	texts *Texts
-}
-
-// own is a text as it may stay in the map.
-func (b *attributes) own(text string) string {
-	if b.texts == nil {
-		return text
-	}
-	return b.texts.keep(text)
 }
 
 func (b *attributes) str(key, value string) {
 	if value != "" {
-		b.Str(key, b.own(cleanUTF8(value)))
+		b.Str(key, cleanUTF8(value))
 	}
 }
 
 // name is str of a text that other records of the chunk are likely to have.
 func (b *attributes) name(key, value string) {
 	if value != "" && !b.Known(key, value) {
-		b.Name(key, b.own(cleanUTF8(value)))
+		b.Name(key, cleanUTF8(value))
 	}
 }
 

@@ -51,22 +51,12 @@ const (
 // mostAttributes is more than the attributes of nearly every record.
 const mostAttributes = 48
 
-// Detaching makes log records that share nothing with their entries, whose texts are
-// copied, so that the entries need not stay.
-type Detaching struct {
-	// Ignored are fields that are left out; often none.
-	Ignored FieldSet
-	// Texts is where the copies lie.
-	Texts Texts
-}
-
 // MsgpackLogs makes log records of the entries of a chunk without a Record in between,
 // which is a third less work. It reads what gateways write: a map with keys in their
 // usual order, of which any may be missing. It is used by one goroutine at a time.
 type MsgpackLogs struct {
 	list    plog.LogRecordSlice
 	room    *slab.Slab
-	apart   *Detaching // nil where log records share memory with their entries
 	ignored FieldSet
 	hour    hourSeen
 	runs    *runsSeen
@@ -81,19 +71,14 @@ type MsgpackLogs struct {
 	trace       pcommon.TraceID
 }
 
-// NewMsgpackLogs begins with log records that go to list and lie in s, and share memory
-// with their entries, which must not change afterwards, or are detached from them where
-// apart is not nil.
-func NewMsgpackLogs(s *slab.Slab, list plog.LogRecordSlice, apart *Detaching) *MsgpackLogs {
-	d := &MsgpackLogs{room: s, list: list, apart: apart, runs: new(runsSeen)}
-	if apart != nil {
-		d.ignored = apart.Ignored
-	}
-	return d
+// NewMsgpackLogs begins with log records that go to list, lie in s and lack the ignored
+// fields. They share memory with their entries, which must not change afterwards.
+func NewMsgpackLogs(s *slab.Slab, list plog.LogRecordSlice, ignored FieldSet) *MsgpackLogs {
+	return &MsgpackLogs{room: s, list: list, ignored: ignored, runs: new(runsSeen)}
 }
 
 // Append appends the log record that DecodeMsgpack and ToLogIn would make of entry, whole
-// or as Clear and Detach would leave it. It is false, with nothing appended, for an entry
+// or as Clear would leave it. It is false, with nothing appended, for an entry
 // that they must read: one that is no record, or not the way gateways write it, and all
 // where there is no slab.
 func (d *MsgpackLogs) Append(entry []byte, uid string) (lr plog.LogRecord, ok bool) {
@@ -106,11 +91,7 @@ func (d *MsgpackLogs) Append(entry []byte, uid string) (lr plog.LogRecord, ok bo
 	}
 	d.code, d.requestTime, d.timestamp, d.trace = 0, 0, time.Time{}, pcommon.TraceID{}
 	d.to.Builder = d.room.Map(mostAttributes)
-	d.to.texts = nil
 	d.to.str(AttrUID, uid)
-	if d.apart != nil {
-		d.to.texts = &d.apart.Texts
-	}
 	d.request()
 	d.rest()
 	if d.left != 0 || d.err != nil {
@@ -262,9 +243,6 @@ func (d *MsgpackLogs) rest() {
 	if d.key(keyGraphQL) && !d.take(emptyGraphQL) {
 		var g GraphQLStats
 		if d.graphQL(&g); d.wants(keyGraphQL) {
-			if d.to.texts != nil {
-				g.detach(d.to.texts)
-			}
 			g.put(d.room, &d.to)
 		}
 	}
@@ -325,7 +303,7 @@ func (d *MsgpackLogs) tags() {
 			d.trace, _ = traceOf(tag)
 		}
 		if !list.Known(tag) {
-			list.Name(d.to.own(cleanUTF8(tag)))
+			list.Name(cleanUTF8(tag))
 		}
 	}
 }

@@ -61,9 +61,6 @@ func (d *MsgpackLogs) place() {
 		g.Latitude, g.Longitude, g.TimeZone = 0, 0, ""
 	}
 	if len(g.CityNames) > 0 {
-		if d.to.texts != nil {
-			g.detach(d.to.texts)
-		}
 		g.put(d.room, &d.to)
 		return
 	}
@@ -73,7 +70,7 @@ func (d *MsgpackLogs) place() {
 	if names.n == 0 {
 		return
 	}
-	inner := names.into(d.room, d.to.texts)
+	inner := names.into(d.room)
 	if kept {
 		seen.names, _ = inner.Run(0)
 	}
@@ -126,12 +123,12 @@ func (c *cityNames) read(d *msgpackReader) bool {
 }
 
 // into makes a map of the other names.
-func (c *cityNames) into(s *slab.Slab, texts *Texts) slab.Builder {
-	names := attributes{Builder: s.Inner(c.n), texts: texts}
+func (c *cityNames) into(s *slab.Slab) slab.Builder {
+	names := attributes{Builder: s.Inner(c.n)}
 	for i := range c.n {
-		language, name := names.own(c.others[i].language), c.others[i].name
+		language, name := c.others[i].language, c.others[i].name
 		if !names.Known(language, name) {
-			names.Name(language, names.own(cleanUTF8(name)))
+			names.Name(language, cleanUTF8(name))
 		}
 	}
 	return names.Builder

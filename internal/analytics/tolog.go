@@ -152,7 +152,7 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 func (b *attributes) paths(path, raw string) {
 	b.name(AttrPath, path)
 	if raw != path {
-		b.Str(AttrRawPath, b.own(cleanUTF8(raw)))
+		b.Str(AttrRawPath, cleanUTF8(raw))
 	}
 }
 

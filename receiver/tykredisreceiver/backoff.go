@@ -13,15 +13,15 @@ func newBackoff() *backoff {
 	return &backoff{next: 100 * time.Millisecond, longest: 5 * time.Second}
 }
 
+// advance returns how long to wait this time.
+func (b *backoff) advance() time.Duration {
+	now := b.next
+	b.next = min(2*b.next, b.longest)
+	return now
+}
+
 // sleep returns false when ctx was done first.
 func (b *backoff) sleep(ctx context.Context) bool {
-	timer := time.NewTimer(b.next)
-	defer timer.Stop()
-	b.next = min(2*b.next, b.longest)
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	pause(ctx, b.advance())
+	return ctx.Err() == nil
 }

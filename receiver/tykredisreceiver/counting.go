@@ -8,7 +8,6 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 )
 
@@ -39,49 +38,32 @@ func newCounting(meter *measure.Meter) (*counting, error) {
 	return c, nil
 }
 
-// begin gives an empty tally for a delivery; nil where nothing is counted.
+// begin gives an empty tally for a chunk; nil where nothing is counted.
 func (c *counting) begin() *measure.Batch {
 	if c == nil {
 		return nil
 	}
-	return c.spare.Get().(*measure.Batch)
+	return c.spare.Get().(*measure.Batch) //nolint:forcetypeassert // the pool holds nothing else
 }
 
-// end counts a delivery. The tally holds all its decodable records; letters are
-// those of its entries that were not delivered, and so do not count yet: a letter
-// counts when its replay is delivered.
-func (c *counting) end(b batch, letters []deadLetter, tally *measure.Batch) {
-	if c == nil {
+// count counts what is delivered of a chunk, whose tally holds all that is decodable. A
+// dead letter counts when its replay is delivered.
+func (c *counting) count(dl *delivery, k *delivering) {
+	if k.tally == nil {
 		return
 	}
-	whole := true
-	fresh := make([]spans, len(b.chunks))
-	for i := range b.chunks {
-		fresh[i] = c.take(b.chunks[i])
-		whole = whole && fresh[i].length() == int64(b.chunks[i].count)
+	fresh := c.take(&k.chunk)
+	if fresh.length() < int64(k.count) || slices.Contains(dl.fates[k.first:k.first+k.count], refused) {
+		k.tally.Reset()
+		dl.recount(k, fresh)
 	}
-	refused := slices.ContainsFunc(letters, func(l deadLetter) bool { return l.reason == refusedEntry })
-	if !whole || refused {
-		tally.Reset()
-		for i := range b.chunks {
-			recount(&b.chunks[i], fresh[i], letters, tally)
-		}
-	}
-	c.meter.Merge(time.Now(), tally)
-	c.spare.Put(tally)
-}
-
-// abandon gives up a tally.
-func (c *counting) abandon(tally *measure.Batch) {
-	if c == nil {
-		return
-	}
-	tally.Reset()
-	c.spare.Put(tally)
+	c.meter.Merge(time.Now(), k.tally)
+	c.spare.Put(k.tally)
+	k.tally = nil
 }
 
 // take marks a chunk as counted and returns what of it was not before.
-func (c *counting) take(k chunk) spans {
+func (c *counting) take(k *chunk) spans {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, ok := c.counted.Get(k.h.ID)
@@ -92,19 +74,16 @@ func (c *counting) take(k chunk) spans {
 	return s.add(k.from, k.end())
 }
 
-// recount adds those records of a chunk that lie in fresh and were delivered.
-func recount(k *chunk, fresh spans, letters []deadLetter, tally *measure.Batch) {
-	d := decoder{form: k.h.source.form, tally: tally}
+// recount adds those records of a chunk to its tally that lie in fresh and are delivered.
+func (dl *delivery) recount(k *delivering, fresh spans) {
+	d := decoder{form: k.h.source.form, tally: k.tally}
 	for _, s := range fresh {
 		for index := s.from; index < s.end; index++ {
-			entry := k.entries[index-k.from]
-			dead := slices.ContainsFunc(letters, func(l deadLetter) bool { return l.h == k.h && l.index == index })
-			if entry == claim.ShedEntry || dead {
+			if dl.fates[k.first+int(index-k.from)] != delivered {
 				continue
 			}
-			// What can not be decoded is a dead letter and does not count.
-			if _, bytes, err := k.h.source.unframe(entry); err == nil {
-				_ = d.take(bytes, "")
+			if _, bytes, err := k.h.source.unframe(k.entries[index-k.from]); err == nil {
+				_ = d.take(bytes, "") // which was decoded before
 			}
 		}
 	}

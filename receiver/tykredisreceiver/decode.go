@@ -11,73 +11,80 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
-// undecodable is an entry that is no record.
-type undecodable struct {
-	chunk  chunk
-	at     int // in chunk.entries
-	reason error
-}
-
-// decode makes log records of a batch, unless they are not wanted: one ResourceLogs
-// a chunk, so that what belongs to one segment stays together. The attributes share
-// the entries' memory, which nobody changes, unless they are detached. A tally, if there
-// is one, gets each whole record added.
-func (d *deliverer) decode(b batch, tally *measure.Batch) (plog.Logs, []undecodable) {
-	logs := plog.NewLogs()
-	logs.ResourceLogs().EnsureCapacity(len(b.chunks))
-	var bad []undecodable
-	for i := range b.chunks {
-		c := &b.chunks[i]
-		if d.next == nil {
-			bad = append(bad, decodeChunk(c, &decoder{tally: tally})...)
-			continue
+// decode makes log records of pending records of a delivery, unless they are not wanted:
+// one ResourceLogs a chunk, so that what belongs to one segment stays together. The
+// attributes share the entries' memory, which nobody changes. The first time, with all
+// records, it finds out which are none, and adds the others to the chunk's tally. It returns
+// those that are to be sent.
+func (d *deliverer) decode(dl *delivery, places []int) (logs plog.Logs, sent []int) {
+	logs = plog.NewLogs()
+	logs.ResourceLogs().EnsureCapacity(len(dl.chunks))
+	sent = make([]int, 0, len(places))
+	for i := range dl.chunks {
+		c := &dl.chunks[i]
+		n := 0
+		for n < len(places) && places[n] < c.first+c.count {
+			n++
 		}
-		records := analytics.AppendScope(logs)
-		records.EnsureCapacity(len(c.entries))
-		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(d.version)
-		entries := decoder{
-			tally: tally, to: &records, slab: slab.New(len(c.entries)), claimed: pcommon.NewTimestampFromTime(c.h.ClaimedAt),
+		if n > 0 {
+			sent = append(sent, d.decodeChunk(dl, c, places[:n], logs)...)
+			places = places[n:]
 		}
-		if d.ignored != 0 || d.detaches(c) {
-			entries.apart = &analytics.Detaching{Ignored: d.ignored}
-		}
-		bad = append(bad, decodeChunk(c, &entries)...)
 	}
-	if logs.LogRecordCount() < b.entries {
+	dl.decoded = true
+	if logs.LogRecordCount() < cap(sent) {
 		logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
 			return rl.ScopeLogs().At(0).LogRecords().Len() == 0
 		})
 	}
-	return logs, bad
+	return logs, sent
 }
 
-// decodeChunk has a decoder take each entry of a chunk, with its identity.
-func decodeChunk(c *chunk, d *decoder) []undecodable {
-	var bad []undecodable
-	c.shed = 0
-	d.form = c.h.source.form
-	ids := newUIDs(*c)
-	for i, entry := range c.entries {
+// decodeChunk is decode for the places of one chunk.
+func (d *deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs plog.Logs) (sent []int) {
+	entries := decoder{form: c.h.source.form, ignored: d.ignored}
+	if !dl.decoded {
+		c.tally = d.counting.begin()
+		entries.tally = c.tally
+	}
+	if d.next != nil {
+		records := analytics.AppendScope(logs)
+		records.EnsureCapacity(len(places))
+		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(d.version)
+		entries.to, entries.slab = &records, slab.New(len(places))
+		entries.claimed = pcommon.NewTimestampFromTime(c.h.ClaimedAt)
+	}
+	ids := newUIDs(&c.chunk, len(places))
+	row := 0 // undecodable ones since the last decodable
+	for _, place := range places {
+		entry := c.entries[place-c.first]
 		if entry == claim.ShedEntry {
-			c.shed++
+			dl.fates[place] = shed
 			continue
 		}
 		uid, bytes, err := c.h.source.unframe(entry)
 		if uid == "" {
-			uid = ids.at(i)
+			uid = ids.at(place - c.first)
 		}
 		if err == nil {
-			err = d.take(bytes, uid)
+			err = entries.take(bytes, uid)
 		}
 		if err != nil {
-			bad = append(bad, undecodable{chunk: *c, at: i, reason: err})
+			dl.fates[place], dl.why[place] = undecodable, reason{text: err.Error()}
+			c.bad = true
+			row++
+			continue
 		}
+		row = 0
+		sent = append(sent, place)
 	}
-	return bad
+	if !dl.decoded {
+		c.since = d.evidence.decode(c.h.source, len(sent), row)
+	}
+	return sent
 }
 
 // unframe gives the bytes of an entry of a source, as the gateway pushed them, and the
@@ -97,10 +104,10 @@ type uids struct {
 	from    int64
 }
 
-func newUIDs(c chunk) *uids {
+func newUIDs(c *chunk, records int) *uids {
 	u := &uids{segment: c.h.ID, from: c.from}
 	if !c.h.source.replay {
-		u.text.Grow(len(c.entries) * (len(c.h.ID) + 1 + len(strconv.FormatInt(c.end(), 10))))
+		u.text.Grow(records * (len(c.h.ID) + 1 + len(strconv.FormatInt(c.end(), 10))))
 	}
 	return u
 }
@@ -125,20 +132,19 @@ func (c chunk) identify(at int) (uid string, entry []byte) {
 	return fmt.Sprintf("%s-%d", c.h.ID, c.from+int64(at)), []byte(c.entries[at])
 }
 
-// find looks for the record of an identity.
-func (b batch) find(uid analytics.UID) (c chunk, at int, ok bool) {
-	for _, c := range b.chunks {
-		if c.h.ID == uid.Segment && c.from <= uid.Index && uid.Index < c.end() {
-			return c, int(uid.Index - c.from), true
-		}
-		if !c.h.source.replay {
-			continue
-		}
-		for i := range c.entries {
-			if is, _ := c.identify(i); is == uid.String() {
-				return c, i, true
+// identities lists those of log records that have one that reads.
+func identities(ld plog.Logs) []analytics.UID {
+	var all []analytics.UID
+	for _, rl := range ld.ResourceLogs().All() {
+		for _, sl := range rl.ScopeLogs().All() {
+			for _, lr := range sl.LogRecords().All() {
+				if value, ok := lr.Attributes().Get(analytics.AttrUID); ok {
+					if uid, err := analytics.ParseUID(value.AsString()); err == nil {
+						all = append(all, uid)
+					}
+				}
 			}
 		}
 	}
-	return chunk{}, 0, false
+	return all
 }

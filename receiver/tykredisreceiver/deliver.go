@@ -2,161 +2,120 @@ package tykredisreceiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
-// refusalsInARow is how many refusals may come without anything being accepted
-// before the destination, not the records, is held to be at fault: a wrong token
-// shall not turn a day's records into dead letters.
-const refusalsInARow = 16
-
-// deliverer hands batches to the pipelines until they are stored. It gives up
-// on a record only when the pipelines take others and refuse that one for good.
+// deliverer hands batches to the pipelines until each record is stored or a dead
+// letter. It gives up on a record only when the pipelines take others and refuse that
+// one for good.
 type deliverer struct {
-	next      consumer.Logs // nil where only metrics are wanted
-	counting  *counting     // nil where none are
-	store     *claim.Store
-	obsrep    *receiverhelper.ObsReport
-	telemetry *metadata.TelemetryBuilder
-	logger    *zap.Logger
-	health    *health
-	watch     *watch
-	version   string
-	group     string
-	ignored   analytics.FieldSet
+	next        consumer.Logs // nil where only metrics are wanted
+	counting    *counting     // nil where none are
+	store       *claim.Store
+	obsrep      *receiverhelper.ObsReport
+	telemetry   *metadata.TelemetryBuilder
+	logger      *zap.Logger
+	health      *health
+	watch       *watch
+	version     string
+	group       string
+	ignored     analytics.FieldSet
+	redelivery  RedeliveryConfig
+	acknowledge chan<- acknowledgement
 
-	redelivery RedeliveryConfig
-
-	// refusals counts those since the last delivery that was taken.
-	refusals atomic.Int64
+	// slots has a value for each delivery under way; max_in_flight is its capacity.
+	slots    chan struct{}
+	evidence evidence
 }
 
-// deliver returns nil once every record of the batch is stored or a dead letter,
-// and an error when ctx was done, or its segments became another worker's, before that.
+var (
+	errRefusesAll = errors.New("the destination refuses everything that is sent to it, which waits; nothing becomes a dead letter")
+	errIllegible  = errors.New("no entry of the list can be decoded, so all of them wait: does the gateway write a new format? Upgrade the collector")
+)
+
+// deliver works on a batch, for which the caller has taken a slot, until all its chunks
+// are acknowledged. It returns an error when ctx was done, or its segments became another
+// worker's, before that.
 func (d *deliverer) deliver(ctx context.Context, b batch) error {
+	defer func() { <-d.slots }()
 	defer d.watch.delivery()()
+	dl := newDelivery(b)
+	defer d.health.forget(dl)
 	wait := &backoff{next: d.redelivery.InitialInterval, longest: d.redelivery.MaxInterval}
-	tally := d.counting.begin()
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
-			d.telemetry.TykredisChunksRedelivered.Add(ctx, int64(len(b.chunks)))
+			d.telemetry.TykredisChunksRedelivered.Add(ctx, int64(len(dl.chunks)))
 		}
-		letters, answer := d.attempt(ctx, b, tally)
-		switch answer.verdict {
-		case accepted, acceptedBut:
-			d.health.destination(nil)
-			return d.finish(ctx, b, letters, tally)
-		case rejected:
-			if letters, ok := d.isolate(ctx, b, answer.err); ok {
-				d.health.destination(nil)
-				return d.finish(ctx, b, letters, tally)
-			}
-		case unanswered:
+		trouble := d.attempt(ctx, dl)
+		all, err := d.finish(ctx, dl)
+		if all || err != nil {
+			return err
 		}
-		d.health.destination(answer.err)
-		if !wait.sleep(ctx) || b.gone() {
-			d.counting.abandon(tally)
-			return fmt.Errorf("deliver %d records: %w", b.entries, answer.err)
+		if trouble == nil {
+			trouble = errIllegible
+		}
+		d.health.delivery(dl, trouble)
+		if !d.wait(ctx, dl, trouble, wait) || dl.isGone() {
+			records, _ := dl.left()
+			return fmt.Errorf("deliver %d records: %w", records, trouble)
 		}
 	}
 }
 
-// finish keeps the letters of a delivered batch, and counts its records.
-func (d *deliverer) finish(ctx context.Context, b batch, letters []deadLetter, tally *measure.Batch) error {
-	if err := d.bury(ctx, b, letters); err != nil {
-		d.counting.abandon(tally)
-		return err
+// attempt sends what no destination has decided on. It returns nil when nothing is left
+// to send, or why that is to wait.
+func (d *deliverer) attempt(ctx context.Context, dl *delivery) error {
+	switch {
+	case dl.state == probing && d.evidence.takes(dl.since):
+		dl.search()
+	case dl.state == probing:
+		candidates := dl.places(pending)
+		if len(candidates) == 0 {
+			candidates = dl.places(doubtful)
+		}
+		dl.probe(candidates)
 	}
-	d.counting.end(b, letters, tally)
+	for next := dl.next(); len(next) > 0; next = dl.next() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if a := d.send(ctx, dl, next); a.retry {
+			return fmt.Errorf("pipelines did not take a delivery: %w", a.err)
+		}
+	}
+	if dl.state == probing {
+		return fmt.Errorf("%w: %w", errRefusesAll, dl.said)
+	}
 	return nil
 }
 
-// gone is true once nothing of the batch is this process's any more.
-func (b batch) gone() bool {
-	for _, c := range b.chunks {
-		if !c.h.gone.Load() {
-			return false
-		}
+// send sends records and notes the answer.
+func (d *deliverer) send(ctx context.Context, dl *delivery, places []int) answer {
+	logs, sent := d.decode(dl, places)
+	var a answer
+	at := d.evidence.send()
+	if len(sent) > 0 && d.next != nil {
+		a = judge(d.consume(ctx, logs))
 	}
-	return true
-}
-
-// answer is what the pipelines said.
-type answer struct {
-	verdict verdict
-	err     error
-}
-
-// attempt delivers a batch once. The letters are its undecodable entries and
-// the records that were refused by name. The tally, if there is one, holds what
-// was decoded.
-func (d *deliverer) attempt(ctx context.Context, b batch, tally *measure.Batch) ([]deadLetter, answer) {
-	if tally != nil {
-		tally.Reset()
+	before := dl.state
+	if dl.take(sent, a) {
+		d.evidence.accept(at)
 	}
-	if err := d.recall(ctx, b); err != nil {
-		return nil, answer{verdict: unanswered, err: err}
+	if before == whole && dl.state == probing {
+		dl.since = d.evidence.now()
 	}
-	logs, bad := d.decode(b, tally)
-	letters := d.undecodable(bad)
-	d.letGo(b)
-	if logs.LogRecordCount() == 0 {
-		return letters, answer{verdict: accepted}
-	}
-	err := d.consume(ctx, logs)
-	v, refused := judge(err)
-	switch v {
-	case accepted, acceptedBut:
-		d.refusals.Store(0)
-	case rejected:
-		d.refusals.Add(1)
-	case unanswered:
-	}
-	if len(refused) > 0 {
-		if again := d.recall(ctx, b); again != nil {
-			return nil, answer{verdict: unanswered, err: again}
-		}
-	}
-	return append(letters, d.refused(b, refused)...), answer{verdict: v, err: err}
-}
-
-// refused makes one letter of a record, however many destinations refuse it.
-func (d *deliverer) refused(b batch, records []analytics.RefusedRecord) []deadLetter {
-	var letters []deadLetter
-	places := map[analytics.UID]int{}
-	for _, r := range records {
-		if place, known := places[r.UID]; known {
-			letter := &letters[place].letter
-			if letter.Destination != r.Destination {
-				letter.Destination += ", " + r.Destination
-			}
-			letter.Reason += "; " + r.Reason
-			continue
-		}
-		c, at, ok := b.find(r.UID)
-		if !ok || at >= len(c.entries) {
-			continue
-		}
-		places[r.UID] = len(letters)
-		letter := d.letter(c, at, refusedEntry, r.Reason)
-		letter.letter.Destination = r.Destination
-		letters = append(letters, letter)
-	}
-	return letters
+	return a
 }
 
 func (d *deliverer) consume(ctx context.Context, logs plog.Logs) error {
@@ -167,154 +126,68 @@ func (d *deliverer) consume(ctx context.Context, logs plog.Logs) error {
 	return err
 }
 
-// isolate finds the records to blame for a rejected batch by halving it; what is
-// not to blame is delivered on the way. A single record is never sent again. It
-// returns false when it was cut short, or when the destination seems to refuse
-// everything: then nothing may be given up.
-func (d *deliverer) isolate(ctx context.Context, b batch, reason error) ([]deadLetter, bool) {
-	if ctx.Err() != nil || d.refusals.Load() >= refusalsInARow {
-		return nil, false
-	}
-	if b.entries == 1 {
-		if err := d.recall(ctx, b); err != nil {
-			return nil, false
+// finish ends the chunks whose records are all decided: it keeps their dead letters,
+// counts them and has them acknowledged. It tells whether these were the last.
+func (d *deliverer) finish(ctx context.Context, dl *delivery) (all bool, err error) {
+	all = true
+	for i := range dl.chunks {
+		c := &dl.chunks[i]
+		switch {
+		case c.ended:
+			continue
+		case !dl.isDecided(c) || c.bad && !d.evidence.isLegible(c.h.source, c.since):
+			all = false
+			continue
 		}
-		if len(b.chunks[0].entries) == 0 {
-			return nil, true // it is gone
+		if err := d.keepDeadLetters(ctx, dl, c); err != nil {
+			return false, err
 		}
-		return []deadLetter{d.letter(b.chunks[0], 0, refusedEntry, reason.Error())}, true
+		d.counting.count(dl, c)
+		d.acknowledge <- acknowledgement{h: c.h, from: c.from, end: c.end(), outcome: dl.outcome(c)}
+		c.ended, c.entries = true, nil
 	}
-	var all []deadLetter
-	left, right := b.halve()
-	for _, half := range []batch{left, right} {
-		letters, answer := d.attempt(ctx, half, nil)
-		switch answer.verdict {
-		case unanswered:
-			return nil, false
-		case rejected:
-			var ok bool
-			if letters, ok = d.isolate(ctx, half, answer.err); !ok {
-				return nil, false
-			}
-		case accepted, acceptedBut:
-		}
-		all = append(all, letters...)
-	}
-	return all, true
+	return all, nil
 }
 
-// halve splits a batch of at least two entries.
-func (b batch) halve() (left, right batch) {
-	half := b.entries / 2
-	for _, c := range b.chunks {
-		take := min(max(half-left.entries, 0), c.count)
-		if take > 0 {
-			left.add(c.part(0, take))
+// wait waits for the next attempt, and returns false when ctx was done first. Who needs
+// evidence from other deliveries lets them have its slot, as far as memory allows.
+func (d *deliverer) wait(ctx context.Context, dl *delivery, trouble error, until *backoff) bool {
+	if !errors.Is(trouble, errRefusesAll) && !errors.Is(trouble, errIllegible) {
+		return until.sleep(ctx)
+	}
+	if records, bytes := dl.left(); d.evidence.enter(records, bytes) {
+		<-d.slots
+		defer func() {
+			d.slots <- struct{}{}
+			d.evidence.leave(records, bytes)
+		}()
+	}
+	timer := time.NewTimer(until.advance())
+	defer timer.Stop()
+	for {
+		news := d.evidence.news()
+		if d.isHopeful(dl) {
+			return true
 		}
-		if take < c.count {
-			right.add(c.part(take, c.count))
-		}
-	}
-	return left, right
-}
-
-// part is the piece of a chunk from one place to before another.
-func (c chunk) part(from, to int) chunk {
-	p := chunk{h: c.h, from: c.from + int64(from), count: to - from, bytes: c.bytes * (to - from) / c.count}
-	if len(c.entries) == c.count {
-		p.entries = c.entries[from:to]
-	}
-	return p
-}
-
-// deathReason is the attribute "reason" of the metric that counts dead letters.
-type deathReason string
-
-const (
-	undecodableEntry deathReason = "undecodable"
-	refusedEntry     deathReason = "refused"
-)
-
-// deadLetter is a letter with what is counted about it.
-type deadLetter struct {
-	h      *holding
-	index  int64
-	source *source
-	reason deathReason
-	letter claim.Letter
-}
-
-func (d *deliverer) letter(c chunk, at int, reason deathReason, text string) deadLetter {
-	uid, entry := c.identify(at)
-	return deadLetter{h: c.h, index: c.from + int64(at), source: c.h.source, reason: reason, letter: claim.Letter{
-		UID:    uid,
-		Reason: string(reason) + ": " + text,
-		At:     time.Now().UTC(),
-		Group:  d.group,
-		Entry:  entry,
-	}}
-}
-
-func (d *deliverer) undecodable(bad []undecodable) []deadLetter {
-	letters := make([]deadLetter, 0, len(bad))
-	for _, u := range bad {
-		letters = append(letters, d.letter(u.chunk, u.at, undecodableEntry, u.reason.Error()))
-	}
-	return letters
-}
-
-// bury keeps a batch's letters in Redis, trying until ctx is done.
-func (d *deliverer) bury(ctx context.Context, b batch, letters []deadLetter) error {
-	for i := range b.chunks {
-		c := &b.chunks[i]
-		c.dead = 0
-		for _, l := range letters {
-			if l.h == c.h && c.from <= l.index && l.index < c.end() {
-				c.dead++
-			}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-news:
 		}
 	}
-	bySource := map[*source][]deadLetter{}
-	for _, l := range letters {
-		bySource[l.source] = append(bySource[l.source], l)
-	}
-	for src, group := range bySource {
-		wait := newBackoff()
-		for {
-			err := d.burySource(ctx, src, group)
-			if err == nil {
-				break
-			}
-			d.health.redis(err)
-			if !wait.sleep(ctx) {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
-func (d *deliverer) burySource(ctx context.Context, src *source, group []deadLetter) error {
-	letters := make([]claim.Letter, len(group))
-	for i := range group {
-		letters[i] = group[i].letter
+// isHopeful tells whether other deliveries have brought evidence that one waits for.
+func (d *deliverer) isHopeful(dl *delivery) bool {
+	if dl.state == probing && d.evidence.takes(dl.since) {
+		return true
 	}
-	kept, dropped, err := d.store.KeepDeadLetters(ctx, src.Source, letters)
-	if err != nil {
-		return err
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !c.ended && c.bad && dl.isDecided(c) && d.evidence.isLegible(c.h.source, c.since) {
+			return true
+		}
 	}
-	d.telemetry.TykredisDeadLettersDropped.Add(ctx, dropped)
-	if kept == 0 {
-		return nil
-	}
-	for _, l := range group {
-		d.telemetry.TykredisRecordsDeadLettered.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", string(l.reason))))
-	}
-	d.logger.Warn("Entries became dead letters",
-		zap.String("source", src.Key()), zap.Int64("entries", kept), zap.String("first_reason", letters[0].Reason))
-	if dropped > 0 {
-		d.logger.Error("Dead letters were dropped to stay within dead_letters::max_entries",
-			zap.String("source", src.Key()), zap.Int64("dropped", dropped))
-	}
-	return nil
+	return false
 }

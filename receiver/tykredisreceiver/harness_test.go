@@ -111,6 +111,16 @@ func (h *statusHost) last() componentstatus.Status {
 	return h.events[len(h.events)-1].Status()
 }
 
+// said is the error of the last status, as text.
+func (h *statusHost) said() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.events) == 0 || h.events[len(h.events)-1].Err() == nil {
+		return ""
+	}
+	return h.events[len(h.events)-1].Err().Error()
+}
+
 // running is a started receiver.
 type running struct {
 	receiver.Logs             // or its metrics, where it has no logs
@@ -205,7 +215,7 @@ func numbered(i int) *analytics.Record {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 20*time.Second, 5*time.Millisecond, what)
+	require.Eventually(t, condition, 60*time.Second, 5*time.Millisecond, what)
 }
 
 // leftover lists what lies in Redis beside dead letters and what the protocol

@@ -17,59 +17,68 @@ type health struct {
 	explain func(error) error
 
 	mu       sync.Mutex // guards the rest
-	troubles [5]error   // by side
-	warning  error      // shown while there is no trouble
-	said     string     // of the status reported last
+	troubles map[trouble]error
+	warning  error  // shown while there is no trouble
+	said     string // of the status reported last
 }
 
-// The sides from which trouble comes.
+// side is where trouble comes from. Of several, the first is reported.
+type side int
+
 const (
-	redisSide = iota
+	claimingSide side = iota
+	readingSide
+	acknowledgingSide
+	deadLettersSide
 	destinationSide
 	slowSide
 	pushSide
-	readingSide
 )
 
-// redis notes whether Redis could be worked with.
-func (h *health) redis(err error) {
-	if err != nil && h.explain != nil {
-		err = h.explain(err)
-	}
-	if err != nil {
-		err = fmt.Errorf("redis: %w", err)
-	}
-	h.note(redisSide, err)
+// trouble is one thing that may be in trouble: who, of those on a side.
+type trouble struct {
+	side side
+	who  any
 }
+
+// redis notes whether lists could be looked at and claimed.
+func (h *health) redis(err error) { h.note(claimingSide, nil, h.ofRedis(err)) }
 
 // reading notes whether claimed entries could be read.
-func (h *health) reading(err error) {
-	if err != nil && h.explain != nil {
-		err = h.explain(err)
-	}
-	if err != nil {
-		err = fmt.Errorf("redis: %w", err)
-	}
-	h.note(readingSide, err)
-}
+func (h *health) reading(err error) { h.note(readingSide, nil, h.ofRedis(err)) }
 
-// destination notes whether the pipelines took the last delivery.
-func (h *health) destination(err error) {
-	if err != nil {
-		err = fmt.Errorf("pipelines did not take a delivery: %w", err)
-	}
-	h.note(destinationSide, err)
-}
+// acknowledging notes whether a segment's progress could be recorded.
+func (h *health) acknowledging(of *holding, err error) { h.note(acknowledgingSide, of, h.ofRedis(err)) }
+
+// keeping notes whether dead letters of a segment could be kept.
+func (h *health) keeping(of *holding, err error) { h.note(deadLettersSide, of, h.ofRedis(err)) }
+
+// delivery notes why a delivery waits.
+func (h *health) delivery(of *delivery, err error) { h.note(destinationSide, of, err) }
+
+// forget is the end of a delivery, and of its trouble.
+func (h *health) forget(of *delivery) { h.note(destinationSide, of, nil) }
 
 // slow notes whether a delivery takes suspiciously long.
-func (h *health) slow(err error) { h.note(slowSide, err) }
+func (h *health) slow(err error) { h.note(slowSide, nil, err) }
 
 // push notes whether the pipelines took the last push of metrics.
 func (h *health) push(err error) {
 	if err != nil {
 		err = fmt.Errorf("pipelines did not take metrics: %w", err)
 	}
-	h.note(pushSide, err)
+	h.note(pushSide, nil, err)
+}
+
+// ofRedis says that an error is of Redis, and the remedy where one is known.
+func (h *health) ofRedis(err error) error {
+	if err == nil {
+		return nil
+	}
+	if h.explain != nil {
+		err = h.explain(err)
+	}
+	return fmt.Errorf("redis: %w", err)
 }
 
 // report passes an event on as it is.
@@ -77,18 +86,27 @@ func (h *health) report(event *componentstatus.Event) {
 	componentstatus.ReportStatus(h.host, event)
 }
 
-func (h *health) note(side int, err error) {
+// note takes over the state of one thing. The log tells the first trouble of a side, and
+// the end of the last.
+func (h *health) note(at side, who any, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	before := h.troubles[side]
-	h.troubles[side] = err
+	before := h.worst(at)
+	if err == nil {
+		delete(h.troubles, trouble{at, who})
+	} else {
+		if h.troubles == nil {
+			h.troubles = map[trouble]error{}
+		}
+		h.troubles[trouble{at, who}] = err
+	}
+	now := h.worst(at)
 	switch {
-	case before == nil && err != nil:
-		h.logger.Warn("Trouble; nothing is lost, trying again", zap.Error(err))
-	case before != nil && err == nil:
+	case before == nil && now != nil:
+		h.logger.Warn("Trouble; nothing is lost, trying again", zap.Error(now))
+	case before != nil && now == nil:
 		h.logger.Info("Working again", zap.NamedError("after", before))
 	}
-
 	h.say()
 }
 
@@ -104,12 +122,22 @@ func (h *health) warn(err error) {
 	h.say()
 }
 
-// say reports the status if it has changed.
+// worst is the trouble of a side that is reported first.
+func (h *health) worst(of side) (first error) {
+	for at, err := range h.troubles {
+		if at.side == of && (first == nil || err.Error() < first.Error()) {
+			first = err
+		}
+	}
+	return first
+}
+
+// say reports a status that is not the last one.
 func (h *health) say() {
 	event := componentstatus.NewEvent(componentstatus.StatusOK, componentstatus.WithError(h.warning))
-	for _, trouble := range h.troubles {
-		if trouble != nil {
-			event = componentstatus.NewRecoverableErrorEvent(trouble)
+	for of := claimingSide; of <= pushSide; of++ {
+		if err := h.worst(of); err != nil {
+			event = componentstatus.NewRecoverableErrorEvent(err)
 			break
 		}
 	}

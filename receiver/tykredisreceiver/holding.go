@@ -93,8 +93,8 @@ func newHolding(src *source, g claim.Segment) *holding {
 		source:  src,
 		reading: reading{next: start},
 		acking: acking{
-			done: start, delivered: map[int64]passed{},
-			owed: owed{outcome: g.Outcome.Plus(claim.Outcome{Lost: start - g.Done}), recorded: g.Outcome.Delivered},
+			done: start, ahead: map[int64]acknowledgement{},
+			progress: progress{outcome: g.Outcome.Plus(claim.Outcome{Lost: start - g.Done}), recorded: g.Outcome.Delivered},
 		},
 	}
 	h.count.Store(g.Count)

@@ -26,10 +26,8 @@ type chunk struct {
 	h       *holding
 	from    int64
 	count   int
-	entries []string // count of them; nil while they are let go, see deliverer.letGo
+	entries []string // count of them
 	bytes   int
-	shed    int // entries that were shed, known once decoded
-	dead    int // entries that became dead letters, known once delivered
 }
 
 // end is the index after the chunk's last entry.

@@ -161,43 +161,16 @@ func TestAPageThatTimedOutComesBackHalved(t *testing.T) {
 	assert.NotEmpty(t, h.reading.ahead, "one entry comes at last")
 }
 
-func TestHalvingABatchKeepsEveryEntryInOrder(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var b batch
-		for i, n := range rapid.SliceOfN(rapid.IntRange(1, 5), 1, 5).Draw(t, "chunks") {
-			b.add(chunk{h: &holding{}, from: int64(i * 100), count: n, entries: strings.Split(strings.Repeat("e", n), "")})
-		}
-		if b.entries < 2 {
-			return
-		}
-		left, right := b.halve()
-		assert.Equal(t, b.entries/2, left.entries)
-		assert.Equal(t, b.entries, left.entries+right.entries)
-		var indices, want []int64
-		for _, c := range append(left.chunks, right.chunks...) {
-			for i := c.from; i < c.end(); i++ {
-				indices = append(indices, i)
-			}
-		}
-		for _, c := range b.chunks {
-			for i := c.from; i < c.end(); i++ {
-				want = append(want, i)
-			}
-		}
-		assert.Equal(t, want, indices)
-	})
-}
-
 func TestProgressWaitsForEarlierChunks(t *testing.T) {
-	a := acking{done: 10, delivered: map[int64]passed{}}
+	a := acking{done: 10, ahead: map[int64]acknowledgement{}}
 	for _, step := range []struct{ from, entries, shed, wantDone, wantShed int64 }{
 		{30, 10, 1, 10, 0},
 		{20, 10, 0, 10, 0},
 		{10, 10, 2, 40, 3},
 		{40, 5, 5, 45, 5},
 	} {
-		done, outcome := a.advance(chunk{from: step.from, count: int(step.entries), shed: int(step.shed)})
+		done, outcome := a.advance(acknowledgement{from: step.from, end: step.from + step.entries, outcome: claim.Outcome{Shed: step.shed}})
 		assert.Equal(t, [2]int64{step.wantDone, step.wantShed}, [2]int64{done, outcome.Shed})
 	}
-	assert.Empty(t, a.delivered)
+	assert.Empty(t, a.ahead)
 }

@@ -53,7 +53,7 @@ type redisReceiver struct {
 	intake         sync.WaitGroup
 	deliveries     sync.WaitGroup
 	acknowledging  sync.WaitGroup
-	delivered      chan chunk
+	acknowledged   chan acknowledgement
 
 	meter       *measure.Meter // nil where no metrics are wanted
 	pusher      *pusher
@@ -162,6 +162,8 @@ func (r *redisReceiver) assemble() error {
 		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
 		ignored:    r.cfg.Requests.ignored(),
 		redelivery: r.cfg.Redelivery,
+		slots:      make(chan struct{}, r.cfg.MaxInFlight),
+		evidence:   evidence{mostRecords: r.cfg.ChunkSize, mostBytes: r.cfg.ChunkBytes},
 	})
 	return nil
 }
@@ -170,9 +172,10 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 	intakeCtx, stopIntake := context.WithCancel(context.Background())
 	deliveryCtx, stopDeliveries := context.WithCancel(context.Background())
 	r.stopIntake, r.stopDeliveries = stopIntake, stopDeliveries
-	r.delivered = make(chan chunk, 64)
+	r.acknowledged = make(chan acknowledgement, 64)
+	d.acknowledge = r.acknowledged
 
-	a := &acknowledger{store: r.store, logger: r.set.Logger, delivered: r.delivered, acknowledged: func(ctx context.Context, n int64) {
+	a := &acknowledger{store: r.store, logger: r.set.Logger, health: state, chunks: r.acknowledged, acknowledged: func(ctx context.Context, n int64) {
 		r.telemetry.TykredisRecordsDelivered.Add(ctx, n)
 		r.claimer.worked()
 	}}
@@ -194,7 +197,6 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 // next batch is read while they do.
 func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d *deliverer) {
 	in := &reader{store: r.store, sources: r.sources, holdings: r.holdings, records: r.cfg.ChunkSize, bytes: r.cfg.ChunkBytes, page: pageBytes}
-	slots := make(chan struct{}, r.cfg.MaxInFlight)
 	wait := newBackoff()
 	for {
 		b, err := in.next(ctx)
@@ -209,20 +211,17 @@ func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d 
 			continue
 		}
 		wait = newBackoff()
-		state.reading(nil)
+		if len(in.rests) == 0 { // no list waits to be read again
+			state.reading(nil)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case slots <- struct{}{}:
+		case d.slots <- struct{}{}:
 		}
 		r.deliveries.Go(func() {
-			defer func() { <-slots }()
 			if err := d.deliver(deliveryCtx, b); err != nil {
 				r.set.Logger.Info("A delivery was cut short; its records stay in Redis", zap.Error(err))
-				return
-			}
-			for _, c := range b.chunks {
-				r.delivered <- c
 			}
 		})
 	}
@@ -251,7 +250,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 	stopEarly := context.AfterFunc(ctx, r.stopDeliveries)
 	defer stopEarly()
 	r.deliveries.Wait()
-	close(r.delivered)
+	close(r.acknowledged)
 	r.acknowledging.Wait()
 	r.stopDeliveries()
 	r.endPushing(ctx)

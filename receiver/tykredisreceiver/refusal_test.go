@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,98 +22,98 @@ func TestJudge(t *testing.T) {
 	transient := errors.New("database is down")
 	permanent := consumererror.NewPermanent(errors.New("no"))
 	named := consumererror.NewPermanent(&analytics.RefusedError{Records: []analytics.RefusedRecord{{UID: analytics.UID{Segment: "s", Index: 3}, Reason: "r"}}})
+	rest := consumererror.NewLogs(permanent, plog.NewLogs())
 	for name, test := range map[string]struct {
-		err     error
-		want    verdict
-		refused int
+		err   error
+		want  answer
+		named int
 	}{
-		"no error":                           {nil, accepted, 0},
-		"transient":                          {transient, unanswered, 0},
-		"permanent":                          {permanent, rejected, 0},
-		"named":                              {named, acceptedBut, 1},
-		"named, wrapped":                     {fmt.Errorf("exporter: %w", named), acceptedBut, 1},
-		"named by two":                       {multierr.Append(named, named), acceptedBut, 2},
-		"one transient among permanent ones": {multierr.Combine(permanent, transient, named), unanswered, 0},
-		"one transient, joined and wrapped":  {fmt.Errorf("fan-out: %w", errors.Join(permanent, transient)), unanswered, 0},
-		"permanent and named":                {multierr.Append(permanent, named), rejected, 1},
-		"permanent ones":                     {errors.Join(permanent, permanent), rejected, 0},
-		"a wrapped permanent with a transient inside": {errors.Join(fmt.Errorf("x: %w", transient), permanent), unanswered, 0},
+		"no error":                           {nil, answer{}, 0},
+		"transient":                          {transient, answer{parts: 1, retry: true, vague: true}, 0},
+		"permanent":                          {permanent, answer{parts: 1, vague: true}, 0},
+		"named":                              {named, answer{parts: 1}, 1},
+		"named, wrapped":                     {fmt.Errorf("exporter: %w", named), answer{parts: 1}, 1},
+		"named by two":                       {multierr.Append(named, named), answer{parts: 2, joined: true}, 2},
+		"one transient among permanent ones": {multierr.Combine(permanent, transient, named), answer{parts: 3, retry: true, vague: true, joined: true}, 1},
+		"one transient, joined and wrapped":  {fmt.Errorf("fan-out: %w", errors.Join(permanent, transient)), answer{parts: 2, retry: true, vague: true, joined: true}, 0},
+		"permanent and named":                {multierr.Append(permanent, named), answer{parts: 2, vague: true, joined: true}, 1},
+		"permanent ones":                     {errors.Join(permanent, permanent), answer{parts: 2, vague: true, joined: true}, 0},
+		"one, joined":                        {fmt.Errorf("not retryable error: %w", errors.Join(permanent)), answer{parts: 1, vague: true, joined: true}, 0},
+		"a rest":                             {fmt.Errorf("not retryable error: %w", rest), answer{parts: 1, untaken: []plog.Logs{plog.NewLogs()}}, 0},
+		"a rest, joined inside":              {consumererror.NewLogs(errors.Join(permanent, transient), plog.NewLogs()), answer{parts: 2, retry: true, joined: true, untaken: []plog.Logs{plog.NewLogs(), plog.NewLogs()}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, refused := judge(test.err)
+			got := judge(test.err)
+			assert.Len(t, got.named, test.named)
+			test.want.err, test.want.named = test.err, got.named
 			assert.Equal(t, test.want, got)
-			assert.Len(t, refused, test.refused)
 		})
 	}
 }
 
 func TestAFailingPipelineIsTriedUntilItTakesTheChunkAndNothingIsAcknowledgedBefore(t *testing.T) {
-	inAllForms(t, func(t *testing.T, form func(*Config)) {
-		r := newRedis(t)
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
-		var down atomic.Bool
-		down.Store(true)
-		d := newDestination()
-		d.answer = func(context.Context, []string, plog.Logs) error {
-			if down.Load() {
-				return errors.New("database is down")
-			}
-			return nil
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
+	var down atomic.Bool
+	down.Store(true)
+	d := newDestination()
+	d.answer = func(context.Context, []string, plog.Logs) error {
+		if down.Load() {
+			return errors.New("database is down")
 		}
-		rec := start(t, r.Addr(), d, form)
-		eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 4 })
-		assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
-		segments := r.Client().Keys(t.Context(), "*:seg:*").Val()
-		require.Len(t, segments, 1)
-		assert.EqualValues(t, 30, r.Client().LLen(t.Context(), segments[0]).Val())
-		assert.Zero(t, rec.sum(t, "tykredis_records_delivered"))
+		return nil
+	}
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 4 })
+	assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
+	segments := r.Client().Keys(t.Context(), "*:seg:*").Val()
+	require.Len(t, segments, 1)
+	assert.EqualValues(t, 30, r.Client().LLen(t.Context(), segments[0]).Val())
+	assert.Zero(t, rec.sum(t, "tykredis_records_delivered"))
 
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 30, 40)
-		eventually(t, "claiming to go on", func() bool { return rec.sum(t, "tykredis_records_claimed") == 40 })
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 30, 40)
+	eventually(t, "claiming to go on", func() bool { return rec.sum(t, "tykredis_records_claimed") == 40 })
 
-		down.Store(false)
-		eventually(t, "all records", func() bool { return d.count() == 40 })
-		eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-		eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
-		assert.Empty(t, letters(t, r.Client(), list))
-	})
+	down.Store(false)
+	eventually(t, "all records", func() bool { return d.count() == 40 })
+	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
+	assert.Empty(t, letters(t, r.Client(), list))
 }
 
 func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
-	inAllForms(t, func(t *testing.T, form func(*Config)) {
-		r := newRedis(t)
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
-		d := newDestination()
-		d.answer = func(_ context.Context, _ []string, ld plog.Logs) error {
-			refused := &analytics.RefusedError{}
-			eachRecord(ld, func(lr plog.LogRecord) {
-				var record analytics.Record
-				uid, err := analytics.ParseUID(record.FromLog(lr))
-				if err == nil && (record.APIKey == "7" || record.APIKey == "21") {
-					refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd", Destination: "tyksql/main"})
-				}
-			})
-			if len(refused.Records) == 0 {
-				return nil
-			}
-			return consumererror.NewPermanent(refused)
-		}
-		rec := start(t, r.Addr(), d, form)
-		eventually(t, "an empty Redis", func() bool {
-			return rec.sum(t, "tykredis_records_delivered") == 28 && len(leftover(t, r.Client())) == 0
-		})
-		dead := letters(t, r.Client(), list)
-		require.Len(t, dead, 2)
-		for _, letter := range dead {
-			assert.Equal(t, "refused: too odd", letter.Reason)
-			assert.Equal(t, "tyksql/main", letter.Destination)
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
+	d := newDestination()
+	d.answer = func(_ context.Context, _ []string, ld plog.Logs) error {
+		refused := &analytics.RefusedError{}
+		eachRecord(ld, func(lr plog.LogRecord) {
 			var record analytics.Record
-			require.NoError(t, analytics.DecodeMsgpack(letter.Entry, &record))
-			assert.Contains(t, []string{"7", "21"}, record.APIKey)
-			assert.Equal(t, "GET", record.Method, "the letter has the whole record")
+			uid, err := analytics.ParseUID(record.FromLog(lr))
+			if err == nil && (record.APIKey == "7" || record.APIKey == "21") {
+				refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd", Destination: "tyksql/main"})
+			}
+		})
+		if len(refused.Records) == 0 {
+			return nil
 		}
-		assert.Zero(t, rec.sum(t, "tykredis_chunks_redelivered"))
+		return consumererror.NewPermanent(refused)
+	}
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "an empty Redis", func() bool {
+		return rec.sum(t, "tykredis_records_delivered") == 28 && len(leftover(t, r.Client())) == 0
 	})
+	dead := letters(t, r.Client(), list)
+	require.Len(t, dead, 2)
+	for _, letter := range dead {
+		assert.Equal(t, "refused: too odd", letter.Reason)
+		assert.Equal(t, "tyksql/main", letter.Destination)
+		var record analytics.Record
+		require.NoError(t, analytics.DecodeMsgpack(letter.Entry, &record))
+		assert.Contains(t, []string{"7", "21"}, record.APIKey)
+		assert.Equal(t, "GET", record.Method, "the letter has the whole record")
+	}
+	assert.Zero(t, rec.sum(t, "tykredis_chunks_redelivered"))
 }
 
 func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
@@ -151,51 +150,21 @@ func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {
 }
 
 func TestAnUnnamedPoisonRecordIsFoundAndItsNeighboursArrive(t *testing.T) {
-	inAllForms(t, func(t *testing.T, form func(*Config)) {
-		r := newRedis(t)
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
-		d := newDestination()
-		d.answer = func(_ context.Context, keys []string, _ plog.Logs) error {
-			if slices.Contains(keys, "13") {
-				return consumererror.NewPermanent(errors.New("400 bad request"))
-			}
-			return nil
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 30)
+	d := newDestination()
+	d.answer = func(_ context.Context, keys []string, _ plog.Logs) error {
+		if slices.Contains(keys, "13") {
+			return consumererror.NewPermanent(errors.New("400 bad request"))
 		}
-		start(t, r.Addr(), d, form)
-		eventually(t, "the good records", func() bool { return d.count() == 29 })
-		eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-		dead := letters(t, r.Client(), list)
-		require.Len(t, dead, 1)
-		for _, letter := range dead {
-			assert.Contains(t, letter.Reason, "400 bad request")
-		}
-	})
-}
-
-func TestADestinationThatRefusesEverythingGetsItAllLater(t *testing.T) {
-	inAllForms(t, func(t *testing.T, form func(*Config)) {
-		r := newRedis(t)
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 200)
-		var wrongToken atomic.Bool
-		wrongToken.Store(true)
-		d := newDestination()
-		d.answer = func(context.Context, []string, plog.Logs) error {
-			if wrongToken.Load() {
-				return consumererror.NewPermanent(errors.New("403 forbidden"))
-			}
-			return nil
-		}
-		rec := start(t, r.Addr(), d, func(cfg *Config) {
-			form(cfg)
-			cfg.ChunkSize, cfg.Redelivery.MaxInterval = 100, time.Second
-		})
-		eventually(t, "some attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= 8 })
-		assert.Equal(t, componentstatus.StatusRecoverableError, rec.host.last())
-		assert.Empty(t, letters(t, r.Client(), list), "a wrong token is no reason to give records up")
-
-		wrongToken.Store(false)
-		eventually(t, "all records", func() bool { return d.count() == 200 })
-		eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
-		assert.Empty(t, letters(t, r.Client(), list))
-	})
+		return nil
+	}
+	start(t, r.Addr(), d, nil)
+	eventually(t, "the good records", func() bool { return d.count() == 29 })
+	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+	dead := letters(t, r.Client(), list)
+	require.Len(t, dead, 1)
+	for _, letter := range dead {
+		assert.Contains(t, letter.Reason, "400 bad request")
+	}
 }

@@ -28,10 +28,6 @@ const (
 	msgpackUptime
 )
 
-// detaches tells whether log records can share nothing with their entries: an identity
-// that comes with the entry does.
-func (src *source) detaches() bool { return src.form != msgpackUptime && !src.replay }
-
 // sources lists everything to watch: which of the request lists a gateway uses
 // is its configuration's affair, so all are. Each comes with its replays.
 func sources(cfg *Config, settings claim.Settings) []*source {
@@ -69,7 +65,7 @@ type decoder struct {
 	form    form
 	tally   *measure.Batch       // nil where nothing counts
 	to      *plog.LogRecordSlice // nil where log records are not wanted
-	apart   *analytics.Detaching // nil where log records share their entries' memory
+	ignored analytics.FieldSet   // left out of log records
 	slab    *slab.Slab           // of the chunk's log records
 	claimed pcommon.Timestamp    // when the entries were
 
@@ -83,7 +79,7 @@ func (d *decoder) take(entry []byte, uid string) error {
 	// What counts is a Record; where nothing does, none is needed.
 	if d.form == msgpackRequest && d.tally == nil && d.to != nil {
 		if d.direct == nil {
-			d.direct = analytics.NewMsgpackLogs(d.slab, *d.to, d.apart)
+			d.direct = analytics.NewMsgpackLogs(d.slab, *d.to, d.ignored)
 		}
 		if lr, ok := d.direct.Append(entry, uid); ok {
 			lr.SetObservedTimestamp(d.claimed)
@@ -95,7 +91,7 @@ func (d *decoder) take(entry []byte, uid string) error {
 	}
 	d.count()
 	if d.to != nil {
-		d.detach()
+		d.request.Clear(d.ignored)
 		lr := d.slab.Append(*d.to)
 		d.write(lr, uid)
 		lr.SetObservedTimestamp(d.claimed)
@@ -112,15 +108,6 @@ func (d *decoder) decode(entry []byte) error {
 	default:
 		return analytics.DecodeMsgpack(entry, &d.request)
 	}
-}
-
-// detach takes fields out of a request, and gives what is left memory of its own.
-func (d *decoder) detach() {
-	if d.apart == nil || d.form == msgpackUptime {
-		return
-	}
-	d.request.Clear(d.apart.Ignored)
-	d.request.Detach(&d.apart.Texts)
 }
 
 // write puts what was decoded last into a log record.

@@ -1,0 +1,324 @@
+package tykredisreceiver
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+)
+
+// fate is what became of a record of a delivery.
+type fate uint8
+
+const (
+	// pending: no destination has decided on it.
+	pending fate = iota
+	// doubtful: it was refused, but so was everything else until then.
+	doubtful
+	// delivered: every pipeline has it.
+	delivered
+	// refused: a destination that takes others refuses it for good.
+	refused
+	// undecodable: it is no record.
+	undecodable
+	// shed: only its mark is left.
+	shed
+)
+
+// state is how a delivery's pending records are sent.
+//
+//	whole --refused, others were accepted--> searching
+//	whole --refused, nothing was accepted--> probing --one is accepted, here or elsewhere--> searching
+//
+// It ends when no record is pending or doubtful any more.
+type state uint8
+
+const (
+	// whole: all at once, until they are taken or refused.
+	whole state = iota
+	// probing: a few single ones at each attempt. The destination may refuse everything,
+	// as it does with a wrong token, and that is no reason to give a record up.
+	probing
+	// searching: what was refused is taken apart down to the single records to blame.
+	searching
+)
+
+const (
+	// parts is into how many what was refused is taken apart.
+	parts = 16
+	// probes is how many single records are sent at an attempt that finds none accepted.
+	probes = 32
+)
+
+// delivery is a batch on its way to the pipelines. A record's place is its number
+// among those of all chunks; what is found about it stays found.
+type delivery struct {
+	chunks []delivering
+	state  state
+	fates  []fate         // by place
+	why    map[int]reason // of the refused and undecodable ones, by place
+	work   [][]int        // places of records, each part sent by itself: unless whole, what is still to be sent
+	// evident is true once something says that the destination takes records.
+	evident bool
+	// since is when it was refused without that, by the clock of the evidence.
+	since int64
+	// partly is true for a destination that takes some of what it refuses, without a
+	// word about which: what was sent once with others is sent only alone again.
+	partly bool
+
+	said     error          // by the destination that refused something last
+	decoded  bool           // once
+	replayed map[string]int // places of replayed records, by identity
+}
+
+// delivering is a chunk of a delivery.
+type delivering struct {
+	chunk
+	first int            // its first record's place
+	tally *measure.Batch // of its decodable records, until they are counted; nil where nothing is
+	since int64          // when it was decoded, as evidence.isLegible wants to know
+	bad   bool           // some entries are undecodable
+	ended bool           // acknowledged, without entries
+}
+
+// reason is why a record became a dead letter.
+type reason struct{ text, destination string }
+
+func newDelivery(b batch) *delivery {
+	dl := &delivery{fates: make([]fate, b.entries), why: map[int]reason{}, replayed: map[string]int{}}
+	place := 0
+	for _, c := range b.chunks {
+		dl.chunks = append(dl.chunks, delivering{chunk: c, first: place})
+		if c.h.source.replay {
+			for i, entry := range c.entries {
+				if uid, _, err := c.h.source.unframe(entry); err == nil {
+					dl.replayed[uid] = place + i
+				}
+			}
+		}
+		place += c.count
+	}
+	return dl
+}
+
+// places lists the records of a fate.
+func (dl *delivery) places(of fate) []int {
+	var found []int
+	for place, f := range dl.fates {
+		if f == of {
+			found = append(found, place)
+		}
+	}
+	return found
+}
+
+// find looks for a record among those that were sent, in rising order.
+func (dl *delivery) find(uid analytics.UID, sent []int) (place int, ok bool) {
+	place, ok = dl.replayed[uid.String()]
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !ok && c.h.ID == uid.Segment && c.from <= uid.Index && uid.Index < c.end() {
+			place, ok = c.first+int(uid.Index-c.from), true
+		}
+	}
+	return place, ok && isAmong(sent, place)
+}
+
+// isAmong tells whether places in rising order hold one.
+func isAmong(places []int, place int) bool {
+	_, ok := slices.BinarySearch(places, place)
+	return ok
+}
+
+// next says what to send now, and nothing when this attempt is over.
+func (dl *delivery) next() []int {
+	if dl.state == whole {
+		return dl.places(pending)
+	}
+	if len(dl.work) == 0 {
+		return nil
+	}
+	last := dl.work[len(dl.work)-1]
+	dl.work = dl.work[:len(dl.work)-1]
+	return last
+}
+
+// probe makes work of a few single records. They are spread, and not at even distances,
+// which the records to blame may have too.
+func (dl *delivery) probe(candidates []int) {
+	dl.state, dl.work = probing, nil
+	stratum := max(len(candidates)/probes, 1)
+	for i := range min(probes, len(candidates)) {
+		at := i*stratum + i%stratum
+		dl.work = append(dl.work, candidates[at:at+1])
+	}
+}
+
+// take notes what an answer says of the records that were sent. It tells whether any
+// was accepted.
+func (dl *delivery) take(sent []int, a answer) (accepted bool) {
+	if a.err != nil {
+		dl.said = a.err
+	}
+	named, left := dl.blame(sent, a)
+	for _, place := range sent {
+		if _, isNamed := named[place]; !isNamed && !isAmong(left, place) {
+			dl.fates[place] = delivered
+			accepted = true
+		}
+	}
+	dl.evident = dl.evident || accepted
+	for place, why := range named {
+		dl.refuse(place, why)
+	}
+	if !a.retry && len(left) == 1 {
+		dl.refuse(left[0], reason{text: a.err.Error()})
+		left = nil
+	}
+	dl.partly = dl.partly || a.vague && a.joined && a.parts < len(sent)
+	switch {
+	case dl.state == searching && a.retry && len(left) > 0:
+		dl.work = append(dl.work, left)
+	case dl.state == searching:
+		dl.takeApart(left)
+	case dl.state == whole && (a.retry && len(left) > 0 || !a.retry && len(left) == 0 && len(dl.places(doubtful)) == 0):
+	case dl.evident:
+		dl.search()
+	case dl.state == whole:
+		dl.probe(dl.places(pending))
+	}
+	return accepted
+}
+
+// refuse notes that a record was refused for good, by a destination that takes others
+// or not.
+func (dl *delivery) refuse(place int, why reason) {
+	if !dl.evident {
+		dl.fates[place] = doubtful
+		return
+	}
+	dl.fates[place] = refused
+	dl.why[place] = why
+}
+
+// search begins to take apart what is not decided, once the destination is known to
+// take records. What it refused before that says nothing.
+func (dl *delivery) search() {
+	for place, f := range dl.fates {
+		if f == doubtful {
+			dl.fates[place] = pending
+		}
+	}
+	dl.evident, dl.state, dl.work = true, searching, nil
+	dl.takeApart(dl.places(pending))
+}
+
+// takeApart makes work of records that were refused together.
+func (dl *delivery) takeApart(left []int) {
+	size := max((len(left)+parts-1)/parts, 1)
+	if dl.partly {
+		size = 1
+	}
+	for len(left) > 0 {
+		n := min(size, len(left))
+		dl.work = append(dl.work, left[:n:n])
+		left = left[n:]
+	}
+}
+
+// blame says which of the records that were sent an answer refuses by name, and which
+// of them some destination has not taken without doing so. An answer that names a
+// record that was not sent says nothing: the identity was lost on the way.
+func (dl *delivery) blame(sent []int, a answer) (named map[int]reason, left []int) {
+	if a.err == nil {
+		return nil, nil
+	}
+	named = map[int]reason{}
+	untaken := map[int]bool{}
+	vague := a.vague
+	for _, r := range a.named {
+		place, ok := dl.find(r.UID, sent)
+		if !ok {
+			vague = true
+			continue
+		}
+		named[place] = named[place].and(r)
+	}
+	for _, ld := range a.untaken {
+		known := 0
+		for _, uid := range identities(ld) {
+			if place, ok := dl.find(uid, sent); ok {
+				untaken[place] = true
+				known++
+			}
+		}
+		vague = vague || known == 0 || known < ld.LogRecordCount()
+	}
+	for _, place := range sent {
+		if vague || untaken[place] {
+			left = append(left, place)
+			delete(named, place) // for some destination it may still be needed
+		}
+	}
+	return named, left
+}
+
+// and adds what another destination says.
+func (r reason) and(other analytics.RefusedRecord) reason {
+	if r == (reason{}) {
+		return reason{text: other.Reason, destination: other.Destination}
+	}
+	r.text += "; " + other.Reason
+	if !slices.Contains(strings.Split(r.destination, ", "), other.Destination) {
+		r.destination += ", " + other.Destination
+	}
+	return r
+}
+
+// isDecided is true once every record of a chunk has a fate that stays.
+func (dl *delivery) isDecided(c *delivering) bool {
+	for _, f := range dl.fates[c.first : c.first+c.count] {
+		if f == pending || f == doubtful {
+			return false
+		}
+	}
+	return true
+}
+
+// outcome counts the fates of a chunk that is decided.
+func (dl *delivery) outcome(c *delivering) claim.Outcome {
+	var o claim.Outcome
+	for _, f := range dl.fates[c.first : c.first+c.count] {
+		switch f {
+		case shed:
+			o.Shed++
+		case refused, undecodable:
+			o.Dead++
+		default:
+			o.Delivered++
+		}
+	}
+	return o
+}
+
+// left is how many records, and about how many bytes, of a delivery are not acknowledged.
+func (dl *delivery) left() (records, bytes int) {
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !c.ended {
+			records += c.count
+			bytes += c.bytes
+		}
+	}
+	return records, bytes
+}
+
+// isGone is true once nothing of what is left is this process's any more.
+func (dl *delivery) isGone() bool {
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !c.ended && !c.h.gone.Load() {
+			return false
+		}
+	}
+	return true
+}
