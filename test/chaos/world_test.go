@@ -115,6 +115,8 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 		return configuration(groups, func(group string) (receiver object, to destination, err error) {
 			receiver = object{
 				"group": group, "timeout": "2s", "poll_interval": w.plan.poll.String(),
+				// A full Redis is a fault here, and nothing may be shed.
+				"backlog":          object{"max_memory_share": 0},
 				"lease":            oneOf(d, "1s", "2s", "4s"),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
 				"chunk_bytes":      oneOf(d, 64<<10, 1<<20, 8<<20),
