@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
@@ -111,8 +112,10 @@ func (r removal) forget(ctx context.Context, store *claim.Store, conn *connectio
 	}
 	if r.source == "" {
 		// First of all, so that no list that is new from here on waits for it.
-		if err := store.Registry(conn.keyPrefix).Forget(ctx, r.group); err != nil {
-			return 0, err
+		for _, registry := range []string{conn.keyPrefix, analytics.UptimeList} {
+			if err := store.Registry(registry).Forget(ctx, r.group); err != nil {
+				return 0, err
+			}
 		}
 	}
 	removed := int64(0)

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Registry knows which groups and workers live, of one key prefix of gateways.
+// Registry knows which groups and workers live, of those that read the same lists.
 type Registry struct {
 	rdb             redis.UniversalClient
 	groups, workers string
@@ -30,9 +30,10 @@ type Member struct {
 	Destinations string
 }
 
-// Registry gives that of a key prefix.
-func (s *Store) Registry(prefix string) *Registry {
-	base := "otelcol-tyk:{registry:" + prefix + "}:"
+// Registry gives that of some lists: the key prefix of those for requests, or the name
+// of another list.
+func (s *Store) Registry(lists string) *Registry {
+	base := "otelcol-tyk:{registry:" + lists + "}:"
 	return &Registry{rdb: s.rdb, groups: base + "groups", workers: base + "workers"}
 }
 

@@ -28,6 +28,21 @@ const (
 	msgpackUptime
 )
 
+// kind is which registry names the groups that read a list.
+type kind int
+
+const (
+	requestKind kind = iota
+	uptimeKind
+)
+
+func (src *source) kind() kind {
+	if src.form == msgpackUptime {
+		return uptimeKind
+	}
+	return requestKind
+}
+
 // detaches tells whether log records can share nothing with their entries: an identity
 // that comes with the entry does.
 func (src *source) detaches() bool { return src.form != msgpackUptime && !src.replay }
