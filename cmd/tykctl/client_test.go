@@ -89,7 +89,7 @@ const (
 	takeRights     = "+persist +hdel +zrem +rpush +hincrby +decrby "
 	sentinelRights = "+sentinel|get-master-addr-by-name "
 	clusterRights  = "+cluster|slots "
-	removeRights   = "+persist +zscore +zadd +zrem +hdel +hset +exists +ltrim +unlink "
+	removeRights   = "+persist +zscore +zadd +zrem +hset +hdel +exists +ltrim +unlink "
 )
 
 func TestTheRightsOfTheREADMESuffice(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
@@ -126,8 +127,10 @@ func (r removal) forget(ctx context.Context, in *groupSurvey, conn *connection) 
 	}
 	if r.source == "" {
 		// First of all, so that no list that is new from here on waits for it.
-		if err := in.store.Registry(conn.keyPrefix).Forget(ctx, r.group); err != nil {
-			return 0, err
+		for _, registry := range []string{conn.keyPrefix, analytics.UptimeList} {
+			if err := in.store.Registry(registry).Forget(ctx, r.group); err != nil {
+				return 0, err
+			}
 		}
 	}
 	removed := int64(0)

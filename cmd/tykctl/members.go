@@ -13,14 +13,13 @@ func examineMembers(members []claim.Member) []finding {
 	e := &examiner{}
 	told := map[string]bool{}
 	for _, m := range members {
-		apart := func(other claim.Member) bool { return other.Group == m.Group && claim.DeliverApart(m, other) }
-		if told[m.Group] || !slices.ContainsFunc(members, apart) {
+		if told[m.Group] || !slices.ContainsFunc(members, m.DeliversElsewhere) {
 			continue
 		}
 		told[m.Group] = true
 		var all []string
 		for _, of := range members {
-			if of.Group == m.Group {
+			if of.Group == m.Group && of.Destinations != "" {
 				all = append(all, fmt.Sprintf("%s to %s", of.Worker, of.Destinations))
 			}
 		}

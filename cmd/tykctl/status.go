@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
@@ -209,14 +210,17 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		}
 		view.DeadLetters = append(view.DeadLetters, reasons...)
 	}
-	members, err := o.store.Registry(o.conn.keyPrefix).Members(ctx)
-	if err != nil {
-		if err := skipped.add(ctx, o.conn, place{Source: "the registry of workers"}, err); err != nil {
+	var rivals []finding
+	for _, registry := range []string{o.conn.keyPrefix, analytics.UptimeList} {
+		members, err := o.store.Registry(registry).Members(ctx)
+		if err == nil {
+			rivals = append(rivals, examineMembers(members)...)
+		} else if err := skipped.add(ctx, o.conn, place{Source: "the registry of workers"}, err); err != nil {
 			return nil, nil, err
 		}
 	}
 	view.Unreadable = skipped
-	view.Findings = append([]finding{}, slices.Concat(skipped.findings(), examineMembers(members), examine(now, view.Groups, o.flags.stuckAfter), examineMemory(view.Memory))...)
+	view.Findings = append([]finding{}, slices.Concat(skipped.findings(), rivals, examine(now, view.Groups, o.flags.stuckAfter), examineMemory(view.Memory))...)
 	return view, now, nil
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
-// bury keeps letters numbered from up to, not including, to, in one go.
-func bury(t *testing.T, store *claim.Store, src *claim.Source, group string, from, to int) {
+// keep keeps letters numbered from up to, not including, to, in one go.
+func keep(t *testing.T, store *claim.Store, src *claim.Source, group string, from, to int) {
 	t.Helper()
 	letters := make([]claim.Letter, 0, to-from)
 	for i := from; i < to; i++ {
@@ -34,8 +34,8 @@ func many(name string) claim.Settings {
 func TestLettersAreAllMetThoughTheyAreTakenAwayMeanwhile(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, many("a"))
-		bury(t, store, src, "a", 0, 1300) // all at the same time, more than two pages
-		bury(t, store, src, "a", 1300, 2000)
+		keep(t, store, src, "a", 0, 1300) // all at the same time, more than two pages
+		keep(t, store, src, "a", 1300, 2000)
 		met := map[string]bool{}
 		require.NoError(t, store.LetterPages(t.Context(), src, nil, func(page []claim.Letter) error {
 			for _, l := range page {
@@ -51,10 +51,10 @@ func TestLettersAreAllMetThoughTheyAreTakenAwayMeanwhile(t *testing.T) {
 	})
 }
 
-func TestAWalkEndsThoughItsLettersAreBuriedAgain(t *testing.T) {
+func TestAWalkEndsThoughItsLettersAreKeptAgain(t *testing.T) {
 	rdb := peers.StartRedis(t).Client()
 	store, src := claim.NewStore(rdb), claim.NewSource(list, many("a"))
-	bury(t, store, src, "a", 0, 600)
+	keep(t, store, src, "a", 0, 600)
 	met := 0
 	require.NoError(t, store.LetterPages(t.Context(), src, nil, func(page []claim.Letter) error {
 		met += len(page)
@@ -71,8 +71,8 @@ func TestAWalkEndsThoughItsLettersAreBuriedAgain(t *testing.T) {
 func TestOnlyWantedLettersAreRead(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, many("a"))
-		bury(t, store, src, "a", 0, 10)
-		bury(t, store, claim.NewSource(list, many("b")), "b", 0, 10)
+		keep(t, store, src, "a", 0, 10)
+		keep(t, store, claim.NewSource(list, many("b")), "b", 0, 10)
 		var found []claim.Letter
 		require.NoError(t, store.LetterPages(t.Context(), src, func(group, uid string) bool {
 			return group == "b" && strings.HasSuffix(uid, "-7")
@@ -106,7 +106,7 @@ func TestPagesOfBigLettersAreSmall(t *testing.T) {
 func TestALetterThatCannotBeReadCanOnlyBeDropped(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, many("a"))
-		bury(t, store, src, "a", 0, 1)
+		keep(t, store, src, "a", 0, 1)
 		require.NoError(t, rdb.HSet(t.Context(), "otelcol-tyk:{"+list+"}:dead", "a|s.1.x-0", "no JSON").Err())
 		require.Error(t, store.Letters(t.Context(), src, func(claim.Letter) bool { return true }))
 		require.NoError(t, store.LetterPages(t.Context(), src, nil, func(page []claim.Letter) error {
@@ -128,7 +128,7 @@ func TestAForgottenGroupsReplaysGoWithItAndItsLettersStay(t *testing.T) {
 		a, b := claim.NewSource(list, many("a")), claim.NewSource(list, many("b"))
 		visit(t, store, a)
 		visit(t, store, b)
-		bury(t, store, b, "b", 0, 3)
+		keep(t, store, b, "b", 0, 3)
 		var letters []claim.Letter
 		require.NoError(t, store.Letters(t.Context(), b, func(l claim.Letter) bool {
 			letters = append(letters, l)
@@ -150,7 +150,7 @@ func TestAForgottenGroupsReplaysGoWithItAndItsLettersStay(t *testing.T) {
 	})
 }
 
-func TestWhatIsBuriedOfAReplayIsReplayedToTheSameList(t *testing.T) {
+func TestALetterOfAReplayIsReplayedToTheSameList(t *testing.T) {
 	a := claim.NewSource(list, many("a"))
 	assert.Equal(t, a.Replay().Key(), a.Replay().Replay().Key())
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Registry knows which groups and workers live, of one key prefix of gateways.
+// Registry knows which groups and workers live, of those that read the same lists.
 type Registry struct {
 	rdb             redis.UniversalClient
 	groups, workers string
@@ -26,14 +26,15 @@ type Member struct {
 	// Expiry is how long the group counts without one, 0 for ever; members that were
 	// read do not tell.
 	Expiry time.Duration
-	// Destinations is where the worker delivers the lists of each kind to, such as
-	// "requests:tyksql#1b2c3d4e;uptime:kafka#5f607182"; no blanks, empty for not known.
+	// Destinations is where the worker delivers to, such as "tyksql#1b2c3d4e"; no blanks,
+	// empty for not known.
 	Destinations string
 }
 
-// Registry gives that of a key prefix.
-func (s *Store) Registry(prefix string) *Registry {
-	base := "otelcol-tyk:{registry:" + prefix + "}:"
+// Registry gives that of some lists: the key prefix of those for requests, or the name
+// of another list.
+func (s *Store) Registry(lists string) *Registry {
+	base := "otelcol-tyk:{registry:" + lists + "}:"
 	return &Registry{rdb: s.rdb, groups: base + "groups", workers: base + "workers"}
 }
 
@@ -81,19 +82,10 @@ func members(workers map[string]string, now int64) []Member {
 	return all
 }
 
-// DeliverApart is whether two members of one group deliver the same kind of list to different
-// places, as far as both know them: they share the records out.
-func DeliverApart(a, b Member) bool {
-	for mine := range strings.SplitSeq(a.Destinations, ";") {
-		kind, here, _ := strings.Cut(mine, ":")
-		for theirs := range strings.SplitSeq(b.Destinations, ";") {
-			other, there, _ := strings.Cut(theirs, ":")
-			if kind == other && here != there {
-				return true
-			}
-		}
-	}
-	return false
+// DeliversElsewhere is whether another member of the same group delivers to other places, as far
+// as both know theirs: the two share the records out.
+func (m Member) DeliversElsewhere(other Member) bool {
+	return m.Group == other.Group && m.Destinations != "" && other.Destinations != "" && m.Destinations != other.Destinations
 }
 
 // Groups returns the groups that count.

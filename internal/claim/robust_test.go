@@ -72,7 +72,7 @@ func TestALostSequenceHidesNoNewSegment(t *testing.T) {
 	assert.Len(t, visit(t, store, src).Held, 1)
 }
 
-func TestALetterBuriedAgainCountsOnce(t *testing.T) {
+func TestALetterKeptAgainCountsOnce(t *testing.T) {
 	rdb := peers.StartRedis(t).Client()
 	push(t, rdb, 0, 1)
 	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))

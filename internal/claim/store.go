@@ -47,16 +47,16 @@ type Visit struct {
 // Visit claims what lies in the sources' lists, then renews and takes leases, for
 // all of them in one round trip. The result has one Visit per source. An error of
 // one source does not stop the others: their visits are filled, and the errors
-// joined. The groups, of which the worker's own need not be one, see what a list
-// that was never claimed before has.
-func (s *Store) Visit(ctx context.Context, sources []*Source, groups []string) ([]Visit, error) {
+// joined. Beside the worker's own, the groups of a source see what its list has where
+// that was never claimed before; without any, nil will do.
+func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]string) ([]Visit, error) {
 	claims := make([]*call, len(sources))
 	leases := make([]*call, len(sources))
 	calls := make([]*call, 0, 2*len(sources))
 	for i, src := range sources {
 		args := []any{src.settings.Lease.Milliseconds(), src.hash, randomPart(), src.settings.Group}
-		if !src.isReplay {
-			for _, group := range groups {
+		if !src.isReplay && groups != nil {
+			for _, group := range groups[i] {
 				args = append(args, group)
 			}
 		}

@@ -29,17 +29,18 @@ const (
 // claimer looks at the lists in the rhythm of poll_interval: it claims what is
 // there and renews leases, also while every destination is down.
 type claimer struct {
-	store     *claim.Store
-	registry  *claim.Registry
-	member    claim.Member
-	rivals    *rivals
-	sources   []*source
-	holdings  *holdings
-	telemetry *metadata.TelemetryBuilder
-	logger    *zap.Logger
-	health    *health
-	watch     *watch
-	interval  time.Duration
+	store *claim.Store
+	// registries are those of the kinds of lists that the receiver reads.
+	registries map[kind]*claim.Registry
+	member     claim.Member
+	rivals     *rivals
+	sources    []*source
+	holdings   *holdings
+	telemetry  *metadata.TelemetryBuilder
+	logger     *zap.Logger
+	health     *health
+	watch      *watch
+	interval   time.Duration
 	// rolledBack is called when Redis has come back in an older state.
 	rolledBack func()
 
@@ -49,7 +50,7 @@ type claimer struct {
 
 	began     time.Time
 	states    []sourceState
-	groups    []string // those that live, as far as known
+	groups    map[kind][]string // those that live, as far as known
 	lastBeat  time.Time
 	lastStat  time.Time
 	lastSweep time.Time
@@ -69,6 +70,7 @@ type sourceState struct {
 func (c *claimer) run(ctx context.Context) {
 	plain := plain(c.sources)
 	c.states = make([]sourceState, len(c.sources))
+	c.groups = map[kind][]string{}
 	c.began = time.Now()
 	wait := newBackoff()
 	for ctx.Err() == nil {
@@ -112,7 +114,11 @@ func (c *claimer) worked() {
 func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool, err error) {
 	beat := c.beat(ctx, plain)
 	due, registry := c.due(ctx, plain)
-	visits, err := c.store.Visit(ctx, pick(plain, due), c.groups)
+	groups := make([][]string, len(due))
+	for at, i := range due {
+		groups[at] = c.groups[c.sources[i].kind()]
+	}
+	visits, err := c.store.Visit(ctx, pick(plain, due), groups)
 	full := false
 	reached = len(due) == 0
 	for at, v := range visits {
@@ -151,19 +157,22 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 	for at, found := range c.store.Look(ctx, pick(plain, others)) {
 		some[others[at]] = found
 	}
-	fresh := false
+	fresh := map[kind]bool{}
 	for i := range c.states {
 		some[i] = some[i] || c.states[i].busy
-		fresh = fresh || some[i] && !c.states[i].used
-	}
-	if fresh {
-		var groups []string
-		if groups, err = c.registry.Groups(ctx); err == nil {
-			c.groups = groups
+		if some[i] && !c.states[i].used {
+			fresh[c.sources[i].kind()] = true
 		}
 	}
+	for of := range fresh {
+		groups, unknown := c.registries[of].Groups(ctx)
+		if unknown == nil {
+			c.groups[of] = groups
+		}
+		err = errors.Join(err, unknown)
+	}
 	for i := range c.states {
-		if some[i] && (c.states[i].used || c.groups != nil) {
+		if some[i] && (c.states[i].used || c.groups[c.sources[i].kind()] != nil) {
 			due = append(due, i)
 		}
 	}
@@ -175,9 +184,15 @@ func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 	if time.Since(c.lastBeat) < c.member.Lease/3 {
 		return nil
 	}
-	members, registry := c.registry.Heartbeat(ctx, c.member)
-	if registry == nil {
-		c.rivals.note(c.member, members)
+	var registered error
+	var all []claim.Member
+	for _, registry := range c.registries {
+		members, err := registry.Heartbeat(ctx, c.member)
+		if err != nil {
+			registered = errors.Join(registered, err)
+			continue
+		}
+		all = append(all, members...)
 		mine := int64(0)
 		for _, m := range members {
 			if m.Group == c.member.Group {
@@ -186,8 +201,11 @@ func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 		}
 		c.workers.Store(mine)
 	}
+	if registered == nil {
+		c.rivals.note(c.member, all)
+	}
 	totals, err := c.store.Touch(ctx, plain)
-	err = errors.Join(registry, err)
+	err = errors.Join(registered, err)
 	for i, total := range totals {
 		if total >= 0 {
 			c.notice(ctx, i, total)
@@ -307,6 +325,15 @@ func (c *claimer) checkWhole(ctx context.Context, h *holding) error {
 	c.logger.Error("Redis no longer has claimed entries: was it restarted without persistence, or are keys evicted?",
 		zap.String("segment", h.Key()), zap.Int64("entries", lost))
 	return nil
+}
+
+// leave takes this worker out of the registries.
+func (c *claimer) leave(ctx context.Context) error {
+	var errs []error
+	for _, registry := range c.registries {
+		errs = append(errs, registry.Leave(ctx, c.member))
+	}
+	return errors.Join(errs...)
 }
 
 // pause waits for d, or until ctx is done.

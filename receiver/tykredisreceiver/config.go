@@ -187,8 +187,8 @@ func (cfg *Config) Validate() error {
 	if !groupName.MatchString(cfg.Group) {
 		fault("group: %q: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", cfg.Group)
 	}
-	if strings.ContainsAny(cfg.Destinations, "; \t\r\n") {
-		fault("destinations: %q: write it without blanks and semicolons", cfg.Destinations)
+	if strings.ContainsAny(cfg.Destinations, " \t\r\n") {
+		fault("destinations: %q: write it without blanks", cfg.Destinations)
 	}
 	for _, n := range []struct {
 		key   string

@@ -78,7 +78,7 @@ database: -1: use a number from 0
 wait_for_replicas: -1: use a number from 0
 key_prefix: is empty: the gateway uses "analytics-"
 group: "a|b": use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit
-destinations: "a; b": write it without blanks and semicolons
+destinations: "a b": write it without blanks
 chunk_size: 0: use a number from 1
 chunk_bytes: -1: use a number from 1
 max_in_flight: 0: use a number from 1

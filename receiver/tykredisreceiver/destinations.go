@@ -10,22 +10,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
-// destinations is what is behind the receiver for each kind of list that it reads, as the
-// registry shows it to all others; empty where that is not known.
-func (cfg *Config) destinations() string {
-	if cfg.Destinations == "" {
-		return ""
-	}
-	var all []string
-	if cfg.Requests.Enabled {
-		all = append(all, "requests:"+cfg.Destinations)
-	}
-	if cfg.Uptime.Enabled {
-		all = append(all, "uptime:"+cfg.Destinations)
-	}
-	return strings.Join(all, ";")
-}
-
 // rivals finds the members of a receiver's group that deliver elsewhere: each record reaches
 // only the destinations of one of them. While a configuration is replaced there may be some.
 type rivals struct {
@@ -35,14 +19,15 @@ type rivals struct {
 	found string // when last looked at
 }
 
-// note looks at the members that live; what is new is said once.
+// note looks at the live members that read the same kinds of lists; what is new is said once.
 func (r *rivals) note(self claim.Member, members []claim.Member) {
 	var others []string
 	for _, m := range members {
-		if m.Group == self.Group && claim.DeliverApart(self, m) {
+		if self.DeliversElsewhere(m) {
 			others = append(others, m.Worker+" to "+m.Destinations)
 		}
 	}
+	slices.Sort(others)
 	found := strings.Join(slices.Compact(others), ", ")
 	if found == r.found {
 		return

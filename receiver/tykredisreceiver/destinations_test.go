@@ -31,21 +31,21 @@ func TestMembersOfAGroupThatDeliverElsewhereAreWarnedOfOnce(t *testing.T) {
 	member := func(group, worker, destinations string) claim.Member {
 		return claim.Member{Group: group, Worker: worker, Destinations: destinations}
 	}
-	self := member("g", "me", "requests:tyksql/a#1")
+	self := member("g", "me", "tyksql/a#1")
 	same := []claim.Member{
-		self, member("g", "twin", "requests:tyksql/a#1"), member("g", "more", "requests:tyksql/a#1;uptime:kafka#2"),
-		member("g", "old", ""), member("other", "x", "requests:kafka#2"), member("g", "checks", "uptime:kafka#2"),
+		self, member("g", "twin", "tyksql/a#1"), member("g", "more", "tyksql/a#1"),
+		member("g", "old", ""), member("other", "x", "kafka#2"),
 	}
 	r.note(self, same)
 	assert.Empty(t, log.TakeAll())
 
 	for range 3 {
-		r.note(self, append(same, member("g", "rival", "requests:kafka#2")))
+		r.note(self, append(same, member("g", "rival", "kafka#2")))
 	}
 	said := log.TakeAll()
 	require.Len(t, said, 1)
 	assert.Equal(t, zapcore.WarnLevel, said[0].Level)
-	const want = `group "g": this process delivers to requests:tyksql/a#1, but rival to requests:kafka#2: each record reaches one of them only: ` +
+	const want = `group "g": this process delivers to tyksql/a#1, but rival to kafka#2: each record reaches one of them only: ` +
 		`give each set of destinations a group of its own, or set destinations to the same words where they are the same`
 	assert.Equal(t, want, said[0].ContextMap()["error"])
 	require.Len(t, host.events, 1)
@@ -68,5 +68,5 @@ func TestMembersOfAGroupThatDeliverElsewhereAreWarnedOfOnce(t *testing.T) {
 func TestAProcessThatDoesNotKnowItsDestinationsComparesNone(t *testing.T) {
 	t.Parallel()
 	r := &rivals{} // would panic without a logger
-	r.note(claim.Member{Group: "g", Worker: "me"}, []claim.Member{{Group: "g", Worker: "other", Destinations: "requests:kafka#2"}})
+	r.note(claim.Member{Group: "g", Worker: "me"}, []claim.Member{{Group: "g", Worker: "other", Destinations: "kafka#2"}})
 }

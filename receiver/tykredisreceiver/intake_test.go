@@ -147,6 +147,23 @@ func TestSegmentsThatRedisLostTrackOfAreDelivered(t *testing.T) {
 	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
 }
 
+// A group that reads uptime checks alone must not hold back the request lists.
+func TestAGroupIsWaitedForOnlyWhereItReads(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	start(t, r.Addr(), newDestination(), func(cfg *Config) {
+		cfg.Group, cfg.Requests.Enabled, cfg.Uptime.Enabled = "uptime", false, true
+	})
+	eventually(t, "its registration", func() bool {
+		return r.Client().ZCard(t.Context(), "otelcol-tyk:{registry:"+analytics.UptimeList+"}:groups").Val() == 1
+	})
+	d := newDestination()
+	start(t, r.Addr(), d, nil)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	eventually(t, "an empty Redis", func() bool { return d.count() == 10 && len(leftover(t, r.Client())) == 0 })
+	assert.Equal(t, []string{"default"}, r.Client().ZRange(t.Context(), "otelcol-tyk:{"+list+"}:groups", 0, -1).Val())
+}
+
 // Everything was off for longer than group_expiry. The first collector that is back
 // takes nothing away from the others.
 func TestSilenceOfAllGroupsCountsForNone(t *testing.T) {

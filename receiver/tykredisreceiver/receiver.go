@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
@@ -133,9 +134,9 @@ func (r *redisReceiver) assemble() error {
 	progress := newWatch(state)
 	r.finder = newFinder(r, r.settings)
 	r.claimer = &claimer{
-		store: r.store, registry: r.store.Registry(r.cfg.KeyPrefix), member: claim.Member{
+		store: r.store, registries: r.registries(), member: claim.Member{
 			Group: r.cfg.Group, Worker: r.settings.Worker, Lease: r.cfg.Lease, Expiry: r.cfg.GroupExpiry,
-			Destinations: r.cfg.destinations(),
+			Destinations: r.cfg.Destinations,
 		},
 		rivals:     &rivals{health: state, logger: r.set.Logger},
 		rolledBack: r.finder.search, more: make(chan struct{}, 1), sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
@@ -166,6 +167,18 @@ func (r *redisReceiver) assemble() error {
 		evidence:   evidence{mostRecords: r.cfg.ChunkSize, mostBytes: r.cfg.ChunkBytes},
 	})
 	return nil
+}
+
+// registries are those of the lists that the receiver reads.
+func (r *redisReceiver) registries() map[kind]*claim.Registry {
+	all := map[kind]*claim.Registry{}
+	if r.cfg.Requests.Enabled {
+		all[requestKind] = r.store.Registry(r.cfg.KeyPrefix)
+	}
+	if r.cfg.Uptime.Enabled {
+		all[uptimeKind] = r.store.Registry(analytics.UptimeList)
+	}
+	return all
 }
 
 func (r *redisReceiver) run(state *health, d *deliverer) {
@@ -262,7 +275,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 		r.set.Logger.Warn("Leases could not be given back; peers wait until they expire",
 			zap.Duration("lease", r.cfg.Lease), zap.Error(err))
 	}
-	if err := r.claimer.registry.Leave(ctx, r.claimer.member); err != nil {
+	if err := r.claimer.leave(ctx); err != nil {
 		r.set.Logger.Debug("The registry goes on naming this process until its lease has run out", zap.Error(err))
 	}
 	err := r.client.Close()

@@ -28,6 +28,21 @@ const (
 	msgpackUptime
 )
 
+// kind is which registry names the groups that read a list.
+type kind int
+
+const (
+	requestKind kind = iota
+	uptimeKind
+)
+
+func (src *source) kind() kind {
+	if src.form == msgpackUptime {
+		return uptimeKind
+	}
+	return requestKind
+}
+
 // sources lists everything to watch: which of the request lists a gateway uses
 // is its configuration's affair, so all are. Each comes with its replays.
 func sources(cfg *Config, settings claim.Settings) []*source {

@@ -116,6 +116,8 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 			lease := oneOf(d, time.Second, 2*time.Second, 4*time.Second)
 			receiver = object{
 				"group": group, "poll_interval": w.plan.poll.String(),
+				// A full Redis is a fault here, and nothing may be shed.
+				"backlog":          object{"max_memory_share": 0},
 				"lease":            lease.String(),
 				"timeout":          min(lease, 2*time.Second).String(),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),

@@ -232,7 +232,7 @@ func TestProcessesOfOneGroupWithDifferentDestinationsAreNamed(t *testing.T) {
 	other.start()
 	for _, c := range []*collector{first, replica, other} {
 		c.waitLog(says)
-		assert.Contains(t, c.output(), "this process delivers to requests:tyksql#")
+		assert.Contains(t, c.output(), "this process delivers to tyksql#")
 	}
 	other.stop()
 	first.waitLog("All processes of the group deliver to the same destinations again")
