@@ -163,14 +163,14 @@ func waits(n int64) string {
 func (e *examiner) receipts(g groupView, l groupList) {
 	r := l.Receipts
 	if off := r.missing(); off != 0 {
-		e.find(trouble, "receipts_off", l.place, g.Name, "RECEIPTS DO NOT ADD UP for group %s at %s: %d claimed, %d delivered + %d gave way + %d dead + %d lost + %d in flight: %d too %s",
-			g.Name, l.place, r.Claimed, r.Delivered, r.GaveWay, r.DeadLettered, r.Lost, r.InFlight, max(off, -off), map[bool]string{true: "few", false: "many"}[off > 0])
+		e.find(trouble, "receipts_off", l.place, g.Name, "RECEIPTS DO NOT ADD UP for group %s at %s: %d claimed, %d delivered + %d shed + %d dead + %d lost + %d in flight: %d too %s",
+			g.Name, l.place, r.Claimed, r.Delivered, r.Shed, r.DeadLettered, r.Lost, r.InFlight, max(off, -off), map[bool]string{true: "few", false: "many"}[off > 0])
 	}
 	if r.Lost > 0 {
 		e.find(notice, "lost", l.place, g.Name, "Redis lost %s of %s before group %s could read them", count(r.Lost, "claimed entry"), l.place, g.Name)
 	}
-	if r.GaveWay > 0 {
-		e.find(notice, "gave_way", l.place, g.Name, "%s of %s gave way to the bound on the backlog before group %s got them", count(r.GaveWay, "entry"), l.place, g.Name)
+	if r.Shed > 0 {
+		e.find(notice, "shed", l.place, g.Name, "%s of %s were shed to keep the bound on the backlog before group %s got them", count(r.Shed, "entry"), l.place, g.Name)
 	}
 }
 

@@ -103,12 +103,12 @@ var states = map[string]struct {
 			require.NoError(o.t, o.store.Ack(o.t.Context(), g, 3, claim.Outcome{Lost: 3}))
 		}, []string{"lost"}, exitOK,
 	},
-	"entries that gave way": {
+	"entries that were shed": {
 		func(o *operator) {
 			o.push(msgpackList, 3)
 			g := o.visit(worker(msgpackList, "default", "w", time.Minute))[0]
 			require.NoError(o.t, o.store.Ack(o.t.Context(), g, 3, claim.Outcome{Delivered: 1, Shed: 2}))
-		}, []string{"gave_way"}, exitOK,
+		}, []string{"shed"}, exitOK,
 	},
 	"receipts that are off": {
 		func(o *operator) {

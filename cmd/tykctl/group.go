@@ -213,7 +213,7 @@ func done(g claim.GroupReport) int64 {
 type receipts struct {
 	Claimed      int64 `json:"claimed"`
 	Delivered    int64 `json:"delivered"`
-	GaveWay      int64 `json:"gave_way"`
+	Shed         int64 `json:"shed"`
 	DeadLettered int64 `json:"dead_lettered"`
 	Lost         int64 `json:"lost"`
 	InFlight     int64 `json:"in_flight"`
@@ -226,7 +226,7 @@ type receipts struct {
 
 func receiptsOf(g claim.GroupReport) receipts {
 	r := receipts{
-		Claimed: g.Receipts.Seen, Delivered: g.Receipts.Delivered, GaveWay: g.Receipts.Shed,
+		Claimed: g.Receipts.Seen, Delivered: g.Receipts.Delivered, Shed: g.Receipts.Shed,
 		DeadLettered: g.Receipts.Dead, Lost: g.Receipts.Lost, InFlight: g.Waiting,
 		Replayed: g.Replayed, Dropped: g.Dropped,
 	}
@@ -242,5 +242,5 @@ func receiptsOf(g claim.GroupReport) receipts {
 // missing is how many claimed entries nothing accounts for; below 0 where more
 // are accounted for than were claimed.
 func (r receipts) missing() int64 {
-	return r.Claimed - r.Delivered - r.GaveWay - r.DeadLettered - r.Lost - r.InFlight
+	return r.Claimed - r.Delivered - r.Shed - r.DeadLettered - r.Lost - r.InFlight
 }

@@ -27,7 +27,7 @@ type processView struct {
 	Acknowledged int64            `json:"acknowledged"`
 	DeadLettered map[string]int64 `json:"dead_lettered"`
 	Lost         int64            `json:"lost"`
-	GaveWay      int64            `json:"gave_way"`
+	Shed         int64            `json:"shed"`
 	// Redelivered chunks count more than once below.
 	Redelivered int64 `json:"chunks_redelivered"`
 	// Filtered is what tykfilter kept back, by configuration key.
@@ -53,7 +53,7 @@ type sqlView struct {
 	NotTaken int64            `json:"not_taken"`
 	Refused  map[string]int64 `json:"refused"`
 	// Missing is how many acknowledged entries these, the filter, dead letters, lost
-	// ones and those that gave way do not account for; below 0 where something was
+	// ones and those that were shed do not account for; below 0 where something was
 	// delivered more than once, or is not acknowledged yet.
 	Missing int64 `json:"missing"`
 }
@@ -84,12 +84,12 @@ func readProcess(ctx context.Context, url string, timeout time.Duration) (*proce
 		Uptime:       families.value("otelcol_process_uptime"),
 		DeadLettered: families.by("otelcol_tykredis_records_dead_lettered", "reason"),
 		Lost:         families.sum("otelcol_tykredis_entries_lost"),
-		GaveWay:      families.by("otelcol_tykredis_shed", "policy")["successes"],
+		Shed:         families.by("otelcol_tykredis_shed", "policy")["successes"],
 		Redelivered:  families.sum("otelcol_tykredis_chunks_redelivered"),
 		Filtered:     families.by("otelcol_tykfilter_dropped_records", "reason"),
 		Destinations: families.destinations(),
 	}
-	p.Acknowledged = families.sum("otelcol_tykredis_records_delivered") + total(p.DeadLettered) + p.GaveWay
+	p.Acknowledged = families.sum("otelcol_tykredis_records_delivered") + total(p.DeadLettered) + p.Shed
 
 	if p.SQL = families.sql(); p.SQL != nil {
 		p.SQL.Missing = p.missing()
@@ -137,7 +137,7 @@ func (s *sqlView) stored() (sum sqlTable) {
 // destination refuses is dead-lettered, and counts there.
 func (p *processView) missing() int64 {
 	stored, graph := p.SQL.stored(), p.SQL.Tables[graphTable]
-	missing := p.Acknowledged - stored.Stored - stored.AlreadyApplied - p.SQL.NotTaken - total(p.Filtered) - total(p.DeadLettered) - p.GaveWay
+	missing := p.Acknowledged - stored.Stored - stored.AlreadyApplied - p.SQL.NotTaken - total(p.Filtered) - total(p.DeadLettered) - p.Shed
 	if missing > 0 {
 		// Where the table of requests is switched off, graph's are nowhere else.
 		missing = max(0, missing-graph.Stored-graph.AlreadyApplied)
@@ -247,7 +247,7 @@ func listed(counts map[string]int64) string {
 func (p *processView) print(w io.Writer) error {
 	fmt.Fprintf(w, "Since the collector at %s started %s ago, for all its groups and lists:\n\n", p.URL, span(time.Duration(p.Uptime*float64(time.Second))))
 	t := newTable(w, "ACKNOWLEDGED", "DEAD LETTERS", "LOST", "GAVE WAY", "FILTERED", "CHUNKS REDELIVERED")
-	t.row(p.Acknowledged, listed(p.DeadLettered), p.Lost, p.GaveWay, listed(p.Filtered), p.Redelivered)
+	t.row(p.Acknowledged, listed(p.DeadLettered), p.Lost, p.Shed, listed(p.Filtered), p.Redelivered)
 	if err := endTable(w, t); err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (p *processView) print(w io.Writer) error {
 	}
 	stored := p.SQL.stored()
 	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN", "+ FILTERED", "+ DEAD", "+ GAVE WAY", "")
-	t.row(p.Acknowledged, stored.Stored, stored.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.GaveWay, p.SQL.verdict())
+	t.row(p.Acknowledged, stored.Stored, stored.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.Shed, p.SQL.verdict())
 	return endTable(w, t)
 }
 

@@ -71,7 +71,7 @@ func printReceipts(w io.Writer, groups []groupView) error {
 			if !r.AddsUp {
 				verdict = fmt.Sprintf("OFF BY %d", r.missing())
 			}
-			t.row(g.Name, l.place, r.Claimed, r.Delivered, r.GaveWay, r.DeadLettered, r.Lost, r.InFlight, verdict, r.Replayed, r.Dropped)
+			t.row(g.Name, l.place, r.Claimed, r.Delivered, r.Shed, r.DeadLettered, r.Lost, r.InFlight, verdict, r.Replayed, r.Dropped)
 			rows++
 		}
 	}

@@ -235,7 +235,7 @@ func (cfg *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// gatewayExpiry is how long gateways let their lists live after the last push.
+// gatewayExpiry is how long gateways let their lists live, counted from the first record.
 const gatewayExpiry = 60 * time.Second
 
 // checkTimes finds times that do not go together, where each by itself may be right.
@@ -244,7 +244,7 @@ func (cfg *Config) checkTimes(fault func(format string, args ...any)) {
 		return // which is said already
 	}
 	if most := gatewayExpiry / 3; cfg.PollInterval > most {
-		fault("poll_interval: %s: use at most %s: Redis drops a gateway's list %s after the last push, and a look may fail",
+		fault("poll_interval: %s: use at most %s: Redis drops a gateway's list %s after its first record, and a look may fail",
 			cfg.PollInterval, most, gatewayExpiry)
 	}
 	for _, d := range []struct {

@@ -137,12 +137,12 @@ key_prefix: "{tyk}-": braces choose a cluster's slots, and the receiver needs th
 
 func TestTimesThatDoNotGoTogetherAreNamed(t *testing.T) {
 	require.EqualError(t, load(t, "tykredis/wrong_times").Validate(),
-		`poll_interval: 21s: use at most 20s: Redis drops a gateway's list 1m0s after the last push, and a look may fail
+		`poll_interval: 21s: use at most 20s: Redis drops a gateway's list 1m0s after its first record, and a look may fail
 poll_interval: 21s: use at most 3s, a third of lease, or a longer lease: leases are renewed with each look
 timeout: 10s: use at most 9s, lease, or a longer lease: a command that takes longer answers about a lease that has expired
 shutdown_timeout: 7s: use at most 6s, two thirds of lease, or a longer lease: leases are not renewed while the receiver shuts down`)
 	require.EqualError(t, load(t, "tykredis/long_lease").Validate(),
-		`poll_interval: 21s: use at most 20s: Redis drops a gateway's list 1m0s after the last push, and a look may fail
+		`poll_interval: 21s: use at most 20s: Redis drops a gateway's list 1m0s after its first record, and a look may fail
 group_expiry: 1m0s: use at least 4m0s, twice lease, or 0 for never: a process is heard of a few times in a lease`)
 	require.NoError(t, load(t, "tykredis/greatest_times").Validate())
 }

@@ -88,7 +88,7 @@ func TestARecoveringGroupDoesNotPause(t *testing.T) {
 	d := newDestination()
 	start(t, r.Addr(), d, func(cfg *Config) {
 		// With the pauses, the end would never be seen.
-		cfg.PollInterval, cfg.Lease, cfg.ChunkSize = time.Hour, 24*time.Hour, 4000
+		cfg.PollInterval, cfg.Lease, cfg.ChunkSize = 20*time.Second, time.Minute, 4000
 	})
 	eventually(t, "all records", func() bool { return d.count() == segments*records })
 }
