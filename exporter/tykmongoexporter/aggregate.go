@@ -192,26 +192,30 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 		done, err := s.writeBucket(ctx, to, p, d, filter)
 		switch {
 		case err == nil && done:
+			s.evidence.Accepted(p.key.kind.key)
+			s.aging.wrote(p.bucket, time.Now())
 			if d.revision++; !d.exists {
 				d.revision = 1
 			}
-			d.exists, d.own, d.hits = true, true, d.total.Hits
+			d.exists, d.own, d.hits = true, true, int64Value(d.total.Hits)
 			at.document = d
 			b.overlap(overlaps)
 			return n, nil
 		case err == nil && write >= maxWrites: // a write that was too large takes one too
 			return counts{}, errContended
 		case err != nil:
-			reason, refused := refusesUpdate(err)
-			if !refused {
+			code, ok := codeOf(err)
+			switch {
+			case !ok:
 				return counts{}, retryable(err)
-			}
-			if reason == reasonTooLarge && limit > 0 {
+			case isTooLarge(code) && limit > 0:
 				limit = 0 // count all that is new together
 				continue
+			case !isTooLarge(code) && s.evidence.Failed(failureOf(p.key.kind, p.key.item(), code, false)) != sink.Blamed:
+				return counts{}, retryable(err)
 			}
 			for _, g := range fresh {
-				b.refuseGroup(g, reason, err.Error())
+				b.refuseGroup(g, reasonOf(code), err.Error())
 			}
 			b.overlap(overlaps)
 			n.stored = 0
@@ -289,7 +293,10 @@ func (d *bucketDocument) filter() bson.D {
 	} else {
 		filter = append(filter, bson.E{Key: revisionField, Value: d.revision})
 	}
-	if d.exists { // Tyk Pump, which knows no revisions, may write it too
+	switch { // Tyk Pump, which knows no revisions, may write it too
+	case d.exists && d.hits.Type == 0: // nor does a stub have a total
+		filter = append(filter, bson.E{Key: "total.hits", Value: bson.D{{Key: "$exists", Value: false}}})
+	case d.exists:
 		filter = append(filter, bson.E{Key: "total.hits", Value: d.hits})
 	}
 	return filter
@@ -316,17 +323,4 @@ func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, 
 		return false, nil // somebody else made it meanwhile
 	}
 	return answer.N == 1, err
-}
-
-// refusesUpdate tells whether an update was refused for what is in it.
-func refusesUpdate(err error) (sink.Reason, bool) {
-	if failed, ok := errors.AsType[mongo.WriteException](err); ok {
-		for _, e := range failed.WriteErrors {
-			if act, reason := classify(e.Code); act == actionRefuse {
-				return reason, true
-			}
-		}
-		return "", false
-	}
-	return refusesCommand(err)
 }

@@ -41,6 +41,7 @@ func TestConfigIsRead(t *testing.T) {
 	all.CollectionCapMaxSizeBytes = 1 << 30
 	all.MaxInsertBatchSizeBytes = 80000
 	all.MaxDocumentSizeBytes = 20112
+	all.Retention = 48 * time.Hour
 	all.Timeout.Timeout = 15 * time.Second
 	all.Retry = configretry.NewDefaultBackOffConfig()
 	all.Retry.InitialInterval = time.Second
