@@ -37,6 +37,7 @@ type share struct {
 	key    bucketKey
 	bucket time.Time
 	groups []*rollup.Group
+	at     time.Time // of the push
 }
 
 // slot is a document that is written by one goroutine at a time.
@@ -120,7 +121,7 @@ func (k *known) leave(key bucketKey, s *slot) {
 
 // shares lists the documents that the groups of a push are counted in.
 func (b *batch) shares(kinds []*collectionKind, config *Config) []*share {
-	byKey := map[bucketKey]*share{}
+	byKey, now := map[bucketKey]*share{}, time.Now()
 	for i := range b.groups {
 		g := &b.groups[i]
 		taken := false
@@ -137,7 +138,7 @@ func (b *batch) shares(kinds []*collectionKind, config *Config) []*share {
 				key := bucketKey{kind: k, collection: name, org: g.Org, api: g.API, bucket: g.Bucket.Unix()}
 				if byKey[key] == nil {
 					key.org, key.api = strings.Clone(key.org), strings.Clone(key.api) // they outlive the push
-					byKey[key] = &share{key: key, bucket: g.Bucket}
+					byKey[key] = &share{key: key, bucket: g.Bucket, at: now}
 				}
 				byKey[key].groups = append(byKey[key].groups, g)
 			}
@@ -193,7 +194,7 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 		switch {
 		case err == nil && done:
 			s.evidence.Accepted(p.key.kind.key)
-			s.aging.wrote(p.bucket, time.Now())
+			s.aging.wrote(p.bucket, p.at)
 			if d.revision++; !d.exists {
 				d.revision = 1
 			}
@@ -211,7 +212,7 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 			case isTooLarge(code) && limit > 0:
 				limit = 0 // count all that is new together
 				continue
-			case !isTooLarge(code) && s.evidence.Failed(failureOf(p.key.kind, p.key.item(), code, false)) != sink.Blamed:
+			case !isTooLarge(code) && s.evidence.Failed(failureOf(p.key.kind.key, p.key.item(), code, false)) != sink.Blamed:
 				return counts{}, retryable(err)
 			}
 			for _, g := range fresh {
@@ -308,10 +309,10 @@ func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, 
 	command := bson.D{{Key: "insert", Value: p.key.collection}}
 	if d.exists {
 		command = bson.D{{Key: "update", Value: p.key.collection}, {Key: "updates", Value: bson.A{bson.D{
-			{Key: "q", Value: filter}, {Key: "u", Value: bson.Raw(d.update(p.key, p.bucket))},
+			{Key: "q", Value: filter}, {Key: "u", Value: bson.Raw(d.update(p))},
 		}}}}
 	} else {
-		command = append(command, bson.E{Key: "documents", Value: bson.A{bson.Raw(d.document(p.key, p.bucket))}})
+		command = append(command, bson.E{Key: "documents", Value: bson.A{bson.Raw(d.document(p))}})
 	}
 	command = append(command, bson.E{Key: "writeConcern", Value: to.concern})
 	var answer struct {

@@ -212,9 +212,9 @@ func (b *batch) bytes(i int32) []byte {
 	return b.memory[d.from:d.to]
 }
 
-// item names documents of a part, the same whenever they are tried again.
-func (b *batch) item(t *part, piece []int32) string {
-	return t.name + "\x00" + b.documents[piece[0]].id.Hex() + "\x00" + strconv.Itoa(len(piece))
+// item names documents of a collection, the same whenever they are tried again.
+func (b *batch) item(piece []int32) string {
+	return b.documents[piece[0]].id.Hex() + "\x00" + strconv.Itoa(len(piece))
 }
 
 // refuse marks a record as never to be stored.

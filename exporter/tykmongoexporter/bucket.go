@@ -72,7 +72,7 @@ type bucketDocument struct {
 	own      bool // has a revision: it was written by us before
 	revision int64
 	hits     bson.RawValue // of the total, as it was read or written; none where there are none
-	size     int   // bytes without the memory, roughly
+	size     int           // bytes without the memory, roughly
 	total    rollup.Counter
 	values   map[rollup.Dimension]map[string]*bucketValue // by path below the dimension
 	lastTime time.Time
@@ -244,18 +244,18 @@ func (d *bucketDocument) addValue(r *rollup.Rollup, one *rollup.Counter, limit i
 }
 
 // update makes the update that writes what was added. The document has it from then on.
-func (d *bucketDocument) update(k bucketKey, bucket time.Time) []byte {
+func (d *bucketDocument) update(p *share) []byte {
 	start, dst := bsoncore.AppendDocumentStart(nil)
 	groups, everything := d.memory.take()
 	set, dst := bsoncore.AppendDocumentElementStart(dst, "$set")
-	dst = d.appendHead(dst, k, bucket)
-	dst = d.appendCounters(dst, k.kind.family)
-	dst = d.appendLists(dst, k.kind.family)
+	dst = d.appendHead(dst, p.key, p.bucket)
+	dst = d.appendCounters(dst, p.key.kind.family)
+	dst = d.appendLists(dst, p.key.kind.family)
 	if everything {
 		applied, grown := bsoncore.AppendArrayElementStart(dst, appliedField)
 		dst = end(appendGroups(grown, groups), applied)
 	}
-	dst = appendTime(dst, writtenField, time.Now())
+	dst = appendTime(dst, writtenField, p.at)
 	dst = end(dst, set)
 	inc, dst := bsoncore.AppendDocumentElementStart(dst, "$inc")
 	dst = bsoncore.AppendInt64Element(dst, revisionField, 1)
@@ -271,21 +271,21 @@ func (d *bucketDocument) update(k bucketKey, bucket time.Time) []byte {
 }
 
 // document makes the whole document, which is not there yet.
-func (d *bucketDocument) document(k bucketKey, bucket time.Time) []byte {
+func (d *bucketDocument) document(p *share) []byte {
 	start, dst := bsoncore.AppendDocumentStart(nil)
 	dst = bsoncore.AppendValueElement(dst, "_id", bsoncore.Value{Type: bsoncore.Type(d.id.Type), Data: d.id.Value})
-	dst = d.appendHead(dst, k, bucket)
+	dst = d.appendHead(dst, p.key, p.bucket)
 	total, dst := bsoncore.AppendDocumentElementStart(dst, "total")
 	dst = end(appendCounter(dst, &d.total, rollup.Total, false), total)
 	var lists []byte
-	for _, dimension := range countedDimensions(k.kind.family) {
+	for _, dimension := range countedDimensions(p.key.kind.family) {
 		dst, lists = d.appendDimension(dst, lists, dimension)
 	}
 	all, dst := bsoncore.AppendDocumentElementStart(dst, "lists")
 	dst = end(append(dst, lists...), all)
 	own, dst := bsoncore.AppendDocumentElementStart(dst, ownField)
 	dst = bsoncore.AppendInt64Element(dst, "revision", 1)
-	dst = appendTime(dst, "written", time.Now())
+	dst = appendTime(dst, "written", p.at)
 	applied, dst := bsoncore.AppendArrayElementStart(dst, "applied")
 	groups, _ := d.memory.take()
 	dst = end(appendGroups(dst, groups), applied)

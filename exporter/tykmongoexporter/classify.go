@@ -56,7 +56,7 @@ var transient = []int{
 // are taken along with it are evidence enough at the first failure.
 var firm = map[int]sink.Reason{
 	121: reasonConstraint, 171: reasonConstraint, 16755: reasonConstraint, // validation, parallel arrays, geo keys
-	17280: reasonTooLarge,                                               // a key of an index
+	17280: reasonTooLarge,                                                             // a key of an index
 	52:    reasonName, 55: reasonName, 56: reasonName, 57: reasonName, 53: reasonName, // names of fields
 	2: reasonOther, 9: reasonOther, 14: reasonOther, 22: reasonOther, // its form
 }
@@ -75,8 +75,8 @@ func reasonOf(code int) sink.Reason {
 }
 
 // failureOf is one failure of a document that a server answered with a code.
-func failureOf(k *collectionKind, item string, code int, beside bool) sink.Failure {
-	f := sink.Failure{Place: k.key, Item: item, Fault: strconv.Itoa(code), Beside: beside}
+func failureOf(place, item string, code int, beside bool) sink.Failure {
+	f := sink.Failure{Place: place, Item: item, Fault: strconv.Itoa(code), Beside: beside}
 	if firm[code] != "" && beside {
 		f.Enough = 1
 	}

@@ -28,7 +28,9 @@ const (
 )
 
 // rollupsOf tells of which organisation a collection has the rollups.
-func rollupsOf(name string) (organisation string, is bool) { return strings.CutPrefix(name, rollupPrefix) }
+func rollupsOf(name string) (organisation string, is bool) {
+	return strings.CutPrefix(name, rollupPrefix)
+}
 
 // form is how a document is made of a record.
 type form uint8

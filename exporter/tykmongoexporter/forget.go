@@ -23,12 +23,15 @@ const forgetInterval = time.Hour
 // forgetTimeout bounds one look, so that the end of the process waits for none.
 const forgetTimeout = 5 * time.Minute
 
-// aging is which buckets may have documents with a memory.
+// aging is which buckets may have documents with a memory. All are looked at at the
+// start, and once more when what was written before it is old; between and after that,
+// those since the last look, and those that this process wrote late.
 type aging struct {
-	mu   sync.Mutex // guards the fields below
-	from time.Time  // everything before was looked at
-	late time.Time  // the first bucket that was written after it was looked at, zero for none
-	last time.Time  // when that was
+	mu    sync.Mutex // guards the fields below
+	from  time.Time  // what is before was looked at
+	again time.Time  // when all are looked at once more
+	late  time.Time  // the first bucket that was written after it was looked at, zero for none
+	last  time.Time  // when that was
 }
 
 // wrote books a write to a bucket.
@@ -45,21 +48,30 @@ func (a *aging) wrote(bucket, now time.Time) {
 }
 
 // since gives the first bucket that is to be looked at.
-func (a *aging) since() time.Time {
+func (a *aging) since(now time.Time) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.late.IsZero() && a.late.Before(a.from) {
+	switch {
+	case !a.again.IsZero() && !now.Before(a.again):
+		return time.Time{}
+	case !a.late.IsZero():
 		return a.late
 	}
 	return a.from
 }
 
-// looked books that all before a time was looked at.
-func (a *aging) looked(until time.Time) {
+// looked books that at a time all that was older than the retention was looked at.
+func (a *aging) looked(now time.Time, retention time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.from = until
-	if a.last.Before(until) {
+	switch {
+	case a.from.IsZero():
+		a.again = now.Add(retention)
+	case !a.again.IsZero() && !now.Before(a.again):
+		a.again = time.Time{}
+	}
+	a.from = now.Add(-retention)
+	if a.last.Before(a.from) {
 		a.late = time.Time{}
 	}
 }
@@ -95,7 +107,7 @@ func (s *mongoStore) forget(ctx context.Context, now time.Time) error {
 	until := now.Add(-s.config.Retention)
 	old := bson.D{{Key: "$lt", Value: bson.NewDateTimeFromTime(until)}}
 	filter := bson.D{
-		{Key: "timestamp", Value: bson.D{{Key: "$gte", Value: bson.NewDateTimeFromTime(s.aging.since())}, old[0]}},
+		{Key: "timestamp", Value: bson.D{{Key: "$gte", Value: bson.NewDateTimeFromTime(s.aging.since(now))}, old[0]}},
 		{Key: appliedField, Value: bson.D{{Key: "$exists", Value: true}}},
 		{Key: "$or", Value: bson.A{ // those that were written before there was the field have the age of their bucket
 			bson.D{{Key: writtenField, Value: old}},
@@ -117,7 +129,7 @@ func (s *mongoStore) forget(ctx context.Context, now time.Time) error {
 		}
 	}
 	if len(errs) == 0 {
-		s.aging.looked(until)
+		s.aging.looked(now, s.config.Retention)
 	}
 	return errors.Join(errs...)
 }

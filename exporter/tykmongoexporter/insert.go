@@ -43,6 +43,7 @@ func (s *mongoStore) insertAll(ctx context.Context, to *connection, b *batch, t 
 		total.stored += n.stored
 		total.already += n.already
 		if n.stored+n.already > 0 {
+			s.evidence.Accepted(t.name)
 			s.evidence.Accepted(t.kind.key)
 		}
 		return sink.Unplaced, err
@@ -51,7 +52,7 @@ func (s *mongoStore) insertAll(ctx context.Context, to *connection, b *batch, t 
 	for _, piece := range s.pieces(b, t.list) {
 		_, err := insert(piece)
 		if err == nil {
-			s.evidence.Settled(t.kind.key, b.item(t, piece))
+			s.evidence.Settled(t.name, b.item(piece))
 			continue
 		}
 		err = s.failed(b, t, piece, err, insert)
@@ -73,20 +74,23 @@ func (s *mongoStore) failed(b *batch, t *part, piece []int32, err error, insert 
 	case isTooLarge(code):
 		return isolate(b, piece, insert)
 	}
-	item := b.item(t, piece)
-	found := s.evidence.Failed(failureOf(t.kind, item, code, false))
+	place := t.name
+	if code == invalidNamespace { // whose neighbours are the collections of others
+		place = t.kind.key
+	}
+	found := s.evidence.Failed(failureOf(place, b.item(piece), code, false))
 	switch {
 	case found == sink.Wait:
 		return err
-	case code != invalidNamespace: // one of them may be to blame, and nothing says which
-		return isolate(b, piece, insert)
-	case found == sink.Suspect || !t.kind.perOrganisation:
+	case code == invalidNamespace && (found == sink.Suspect || !t.kind.perOrganisation):
 		return err
+	case code == invalidNamespace, found == sink.Blamed && len(piece) == 1:
+		for _, i := range piece {
+			b.refuse(b.documents[i].entry, reasonOf(code), err.Error())
+		}
+		return nil
 	}
-	for _, i := range piece { // other organisations' collections are taken
-		b.refuse(b.documents[i].entry, reasonName, err.Error())
-	}
-	return nil
+	return isolate(b, piece, insert) // one of them may be to blame, and nothing says which
 }
 
 // isolate stores a piece around the documents for which the command fails.
@@ -196,7 +200,7 @@ func (s *mongoStore) settle(ctx context.Context, to *connection, b *batch, t *pa
 	beside := n.stored+n.already > 0
 	for _, e := range refused {
 		i := piece[e.Index]
-		if !isTooLarge(e.Code) && s.evidence.Failed(failureOf(t.kind, b.item(t, piece[e.Index:e.Index+1]), e.Code, beside)) != sink.Blamed {
+		if !isTooLarge(e.Code) && s.evidence.Failed(failureOf(t.name, b.item(piece[e.Index:e.Index+1]), e.Code, beside)) != sink.Blamed {
 			retry = failed
 			continue
 		}
