@@ -193,7 +193,7 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 		done, err := s.writeBucket(ctx, to, p, d, filter)
 		switch {
 		case err == nil && done:
-			s.evidence.Accepted(p.key.kind.key)
+			s.evidence.Accepted(p.key.collection)
 			s.aging.wrote(p.bucket, p.at)
 			if d.revision++; !d.exists {
 				d.revision = 1
@@ -212,7 +212,7 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 			case isTooLarge(code) && limit > 0:
 				limit = 0 // count all that is new together
 				continue
-			case !isTooLarge(code) && s.evidence.Failed(failureOf(p.key.kind.key, p.key.item(), code, false)) != sink.Blamed:
+			case !isTooLarge(code) && s.evidence.Failed(failureOf(p.key.collection, p.key.item(), code, false)) != sink.Blamed:
 				return counts{}, retryable(err)
 			}
 			for _, g := range fresh {
