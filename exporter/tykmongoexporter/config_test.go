@@ -120,6 +120,10 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 			"max_insert_batch_size_bytes: 0 must be from 1 to 16777216, the largest command that the databases take\n" +
 				"max_document_size_bytes: 16777217 must be from 1024 to 16777216, the largest document that the databases take",
 		},
+		"a short memory": {
+			func(c *Config) { c.Retention = time.Hour },
+			"retention: 1h0m0s is too short for a redelivery after an outage to be recognised: use 2h0m0s or more, or 0 to remember for ever",
+		},
 		"no name": {
 			func(c *Config) { c.Collections.Requests.Name = "" },
 			`collections: requests::name: "" is not a collection's name: use 1 to 190 bytes without "$" and NUL that do not begin with "system."`,
