@@ -37,6 +37,7 @@ type share struct {
 	key    bucketKey
 	bucket time.Time
 	groups []*rollup.Group
+	at     time.Time // of the push
 }
 
 // slot is a document that is written by one goroutine at a time.
@@ -120,7 +121,7 @@ func (k *known) leave(key bucketKey, s *slot) {
 
 // shares lists the documents that the groups of a push are counted in.
 func (b *batch) shares(kinds []*collectionKind, config *Config) []*share {
-	byKey := map[bucketKey]*share{}
+	byKey, now := map[bucketKey]*share{}, time.Now()
 	for i := range b.groups {
 		g := &b.groups[i]
 		taken := false
@@ -137,7 +138,7 @@ func (b *batch) shares(kinds []*collectionKind, config *Config) []*share {
 				key := bucketKey{kind: k, collection: name, org: g.Org, api: g.API, bucket: g.Bucket.Unix()}
 				if byKey[key] == nil {
 					key.org, key.api = strings.Clone(key.org), strings.Clone(key.api) // they outlive the push
-					byKey[key] = &share{key: key, bucket: g.Bucket}
+					byKey[key] = &share{key: key, bucket: g.Bucket, at: now}
 				}
 				byKey[key].groups = append(byKey[key].groups, g)
 			}
@@ -192,26 +193,30 @@ func (s *mongoStore) count(ctx context.Context, to *connection, b *batch, p *sha
 		done, err := s.writeBucket(ctx, to, p, d, filter)
 		switch {
 		case err == nil && done:
+			s.evidence.Accepted(p.key.collection)
+			s.aging.wrote(p.bucket, p.at)
 			if d.revision++; !d.exists {
 				d.revision = 1
 			}
-			d.exists, d.own, d.hits = true, true, d.total.Hits
+			d.exists, d.own, d.hits = true, true, int64Value(d.total.Hits)
 			at.document = d
 			b.overlap(overlaps)
 			return n, nil
 		case err == nil && write >= maxWrites: // a write that was too large takes one too
 			return counts{}, errContended
 		case err != nil:
-			reason, refused := refusesUpdate(err)
-			if !refused {
+			code, ok := codeOf(err)
+			switch {
+			case !ok:
 				return counts{}, retryable(err)
-			}
-			if reason == reasonTooLarge && limit > 0 {
+			case isTooLarge(code) && limit > 0:
 				limit = 0 // count all that is new together
 				continue
+			case !isTooLarge(code) && s.evidence.Failed(failureOf(p.key.collection, p.key.item(), code, false)) != sink.Blamed:
+				return counts{}, retryable(err)
 			}
 			for _, g := range fresh {
-				b.refuseGroup(g, reason, err.Error())
+				b.refuseGroup(g, reasonOf(code), err.Error())
 			}
 			b.overlap(overlaps)
 			n.stored = 0
@@ -289,7 +294,10 @@ func (d *bucketDocument) filter() bson.D {
 	} else {
 		filter = append(filter, bson.E{Key: revisionField, Value: d.revision})
 	}
-	if d.exists { // Tyk Pump, which knows no revisions, may write it too
+	switch { // Tyk Pump, which knows no revisions, may write it too
+	case d.exists && d.hits.Type == 0: // nor does a stub have a total
+		filter = append(filter, bson.E{Key: "total.hits", Value: bson.D{{Key: "$exists", Value: false}}})
+	case d.exists:
 		filter = append(filter, bson.E{Key: "total.hits", Value: d.hits})
 	}
 	return filter
@@ -301,10 +309,10 @@ func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, 
 	command := bson.D{{Key: "insert", Value: p.key.collection}}
 	if d.exists {
 		command = bson.D{{Key: "update", Value: p.key.collection}, {Key: "updates", Value: bson.A{bson.D{
-			{Key: "q", Value: filter}, {Key: "u", Value: bson.Raw(d.update(p.key, p.bucket))},
+			{Key: "q", Value: filter}, {Key: "u", Value: bson.Raw(d.update(p))},
 		}}}}
 	} else {
-		command = append(command, bson.E{Key: "documents", Value: bson.A{bson.Raw(d.document(p.key, p.bucket))}})
+		command = append(command, bson.E{Key: "documents", Value: bson.A{bson.Raw(d.document(p))}})
 	}
 	command = append(command, bson.E{Key: "writeConcern", Value: to.concern})
 	var answer struct {
@@ -316,17 +324,4 @@ func (s *mongoStore) writeBucket(ctx context.Context, to *connection, p *share, 
 		return false, nil // somebody else made it meanwhile
 	}
 	return answer.N == 1, err
-}
-
-// refusesUpdate tells whether an update was refused for what is in it.
-func refusesUpdate(err error) (sink.Reason, bool) {
-	if failed, ok := errors.AsType[mongo.WriteException](err); ok {
-		for _, e := range failed.WriteErrors {
-			if act, reason := classify(e.Code); act == actionRefuse {
-				return reason, true
-			}
-		}
-		return "", false
-	}
-	return refusesCommand(err)
 }

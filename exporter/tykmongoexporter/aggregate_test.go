@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -20,6 +21,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // withAggregates enables nothing but rollups.
@@ -376,9 +378,12 @@ func testUpdateCommand(t *testing.T, server *peers.Mongo) {
 
 func testRollupsWithoutACollection(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
-	reasons := refusedOf(t, aggregated(t, d.start(t), hourly(), chunkOf("seg", 1, 7, 9)))
-	assert.Len(t, reasons, 3)
-	assert.Equal(t, "foreign: rollups, but neither collections::aggregates::enabled nor collections::mcp_aggregates::enabled is true", reasons[7])
+	host := newStatusHost()
+	e := d.startWith(t, nopSettings(), host)
+	err := aggregated(t, e, hourly(), chunkOf("seg", 1, 7, 9))
+	require.ErrorContains(t, err, "neither collections::aggregates::enabled nor collections::mcp_aggregates::enabled is true")
+	assert.False(t, consumererror.IsPermanent(err), "they wait")
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 
 	d = withAggregates(freshTarget(t, server))
 	d.config.Collections.MCPAggregates = AggregatesConfig{}
@@ -403,9 +408,10 @@ func TestRollupsThatTheDatabaseRefuses(t *testing.T) {
 		refused string
 		retried string
 	}{
+		"something unknown":        {answer: first(1, failed(28, "PathNotViable", "Cannot create field")), retried: "Cannot create field"},
 		"too large once":           {answer: first(1, faulty(0, fault(0, 17419, "Resulting document after update is larger than 16777216")))},
 		"too large for ever":       {answer: first(9, faulty(0, fault(0, 17419, "larger than 16777216"))), refused: "too_large: "},
-		"validation":               {answer: first(9, faulty(0, fault(0, 121, "Document failed validation"))), refused: "constraint: "},
+		"validation":               {answer: first(1, faulty(0, fault(0, 121, "Document failed validation"))), retried: "failed validation"},
 		"the command is too large": {answer: first(1, failed(10334, "BSONObjectTooLarge", "BSONObj size is invalid"))},
 		"a write concern that is not known": {
 			answer: first(1, failed(9, "FailedToParse", "unrecognized write concern")), retried: "unrecognized write concern",
@@ -507,7 +513,58 @@ func TestIndexesOfRollupsAreThoseOfTykPump(t *testing.T) {
 	}, d.asked(t))
 }
 
-func TestDamagedRollupsAreRefused(t *testing.T) {
+// An update that fails for ever holds up others' until they show that it is to blame.
+func TestRollupsAreRefusedByEvidence(t *testing.T) {
+	t.Parallel()
+	d, l := startLink(t, peers.StartMongo(t))
+	d = withAggregates(d)
+	d.config.Collections.Aggregates.UseMixedCollection = false
+	e := d.start(t)
+	l.on(func(command bson.Raw) *verdict {
+		if !named(command, "insert") || command.Lookup("documents", "0", "timestamp").Time().After(testTime) {
+			return nil
+		}
+		return &verdict{answer: faulty(0, fault(0, 28, "Cannot create field"))}
+	})
+	push := func() error { return aggregated(t, e, hourly(), logsOf("seg", 0, sample(0), sample(1))) }
+	for range 2 * sink.EqualFailures {
+		err := push()
+		require.ErrorContains(t, err, "Cannot create field")
+		require.False(t, consumererror.IsPermanent(err), "nothing else was taken")
+	}
+	other := sample(2)
+	other.TimeStamp = testTime.Add(time.Hour)
+	require.NoError(t, aggregated(t, e, hourly(), logsOf("another", 0, other)))
+	reasons := refusedOf(t, push())
+	assert.Len(t, reasons, 2)
+	assert.Contains(t, reasons[1], "other: ")
+}
+
+// Others make documents, too: without a total, or with an _id of theirs.
+func testDocumentsOfOthersAreTakenOver(t *testing.T, server *peers.Mongo) {
+	for name, stub := range map[string]bson.D{
+		"no counters":          {},
+		"total is no document": {{Key: "total", Value: nil}},
+		"a total without hits": {{Key: "total", Value: bson.D{{Key: "errortotal", Value: 1}}}},
+		"hits are no integer":  {{Key: "total", Value: bson.D{{Key: "hits", Value: 0.5}}}},
+		"_id is a text":        {{Key: "_id", Value: "acme/10"}, {Key: "total", Value: bson.D{{Key: "hits", Value: 0}}}},
+	} {
+		d := withAggregates(freshTarget(t, server))
+		d.config.Collections.Aggregates.UseMixedCollection = false
+		stub = append(stub, bson.E{Key: "orgid", Value: "acme"}, bson.E{Key: "timestamp", Value: bson.NewDateTimeFromTime(testTime.Truncate(time.Hour))})
+		_, err := d.db.Collection(rollupPrefix+"acme").InsertOne(t.Context(), stub)
+		require.NoError(t, err)
+		e := d.start(t)
+		for i := range int64(2) {
+			require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", i, sample(int(i)))), name)
+		}
+		documents := d.documents(t, rollupPrefix+"acme")
+		require.Len(t, documents, 1, name)
+		assert.EqualValues(t, 2, number(documents[0].Lookup("total", "hits")), name)
+	}
+}
+
+func TestDamagedRollupsWait(t *testing.T) {
 	t.Parallel()
 	d := withAggregates(targetOf(t, peers.StartMongo(t).FreshDatabase()))
 	a, err := rollup.NewAggregator(hourly())
@@ -516,7 +573,9 @@ func TestDamagedRollupsAreRefused(t *testing.T) {
 	logs := plog.NewLogs()
 	rollup.AppendLogs(logs, "test", groups)
 	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().RemoveIf(func(plog.LogRecord) bool { return true })
-	err = d.start(t).ConsumeLogs(t.Context(), logs)
+	host := newStatusHost()
+	err = d.startWith(t, nopSettings(), host).ConsumeLogs(t.Context(), logs)
 	require.ErrorContains(t, err, "no component may cut a resource's log records apart")
-	assert.True(t, consumererror.IsPermanent(err))
+	assert.False(t, consumererror.IsPermanent(err))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 }

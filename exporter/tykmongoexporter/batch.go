@@ -1,8 +1,10 @@
 package tykmongoexporter
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -44,6 +46,7 @@ type batch struct {
 	reasons   map[sink.Reason]int64     // of unstored
 	notTaken  int64
 	replaced  int64 // records without their bodies
+	wiring    error // what arrives and has no collection, nil where all has
 	maxBytes  int   // of a record's bodies
 
 	identities identities
@@ -126,9 +129,10 @@ func (b *batch) add(log plog.LogRecord, kinds []*collectionKind, config *Config)
 			b.put(&d, k, config.Collections.Uptime.Name)
 			return
 		}
+		b.wiring = errUptimeWiring
+		return
 	}
-	// Whoever had uptime checks read wants them stored.
-	b.refuse(entry, reasonForeign, foreignText(log.EventName()))
+	b.refuse(entry, reasonForeign, fmt.Sprintf("not an analytics record: its event name is %q, want %q", log.EventName(), analytics.EventRequest))
 }
 
 func (b *batch) addRecord(entry int32, log plog.LogRecord, kinds []*collectionKind, config *Config) {
@@ -150,6 +154,11 @@ func (b *batch) addRecord(entry int32, log plog.LogRecord, kinds []*collectionKi
 			name += r.OrgID
 			if !validName(name) {
 				b.refuse(entry, reasonName, fmt.Sprintf("the organisation's id %q cannot be in the name of a collection", r.OrgID))
+				continue
+			}
+			if whose, is := rollupsOf(name); is {
+				b.refuse(entry, reasonName, fmt.Sprintf("the collection %s of the organisation %q would be that of the rollups of the organisation %q: "+
+					"give one of them another id, or set collections::organisations::enabled to false", name, r.OrgID, whose))
 				continue
 			}
 		}
@@ -203,37 +212,38 @@ func (b *batch) bytes(i int32) []byte {
 	return b.memory[d.from:d.to]
 }
 
+// item names documents of a collection, the same whenever they are tried again.
+func (b *batch) item(piece []int32) string {
+	return b.documents[piece[0]].id.Hex() + "\x00" + strconv.Itoa(len(piece))
+}
+
 // refuse marks a record as never to be stored.
 func (b *batch) refuse(entry int32, reason sink.Reason, text string) {
 	b.refusals = append(b.refusals, sink.Refusal{Entry: entry, Reason: reason, Text: text})
 }
 
-// foreignText says why a record of some event is refused.
-func foreignText(event string) string {
-	if event == analytics.EventUptime {
-		return "an uptime check, but collections::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own"
-	}
-	return fmt.Sprintf("not an analytics record: its event name is %q, want %q", event, analytics.EventRequest)
-}
+// Whoever had uptime checks read, or rollups made, wants them stored: they wait for
+// their collection to be switched on.
+var (
+	errUptimeWiring = errors.New("uptime checks arrive, but collections::uptime::enabled is false: " +
+		"set it to true, or give uptime checks a pipeline with an exporter of their own; they wait until then")
+	errRollupWiring = errors.New("rollups arrive, but neither collections::aggregates::enabled nor collections::mcp_aggregates::enabled is true: " +
+		"set the one that is wanted to true, or take tykaggregate out of the pipeline; they wait until then")
+)
 
 // empty tells that there is nothing to store.
 func (b *batch) empty() bool { return len(b.documents) == 0 && len(b.groups) == 0 }
 
-// addGroups lists the rollups of logs. They are refused where no collection counts:
-// whoever had them made wants them stored.
+// addGroups lists the rollups of logs.
 func (b *batch) addGroups(logs plog.Logs, kinds []*collectionKind) error {
-	groups, err := rollup.FromLogs(logs)
-	if err != nil {
-		return consumererror.NewPermanent(err)
+	groups, err := sink.Rollups(logs)
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	if !slices.ContainsFunc(kinds, func(k *collectionKind) bool { return k.form == formAggregate }) {
+		return errRollupWiring
 	}
 	b.groups = groups
-	if slices.ContainsFunc(kinds, func(k *collectionKind) bool { return k.form == formAggregate }) {
-		return nil
-	}
-	for i := range groups {
-		b.refuseGroup(&groups[i], reasonForeign, "rollups, but neither collections::aggregates::enabled nor collections::mcp_aggregates::enabled is true")
-	}
-	b.groups = nil
 	return nil
 }
 

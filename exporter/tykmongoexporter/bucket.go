@@ -34,11 +34,30 @@ func (k bucketKey) id() bson.ObjectID {
 	return id
 }
 
-// Our own part of a document: how often it was written, and what was counted.
+// item names the document in what is known of failures.
+func (k bucketKey) item() string {
+	return k.collection + "\x00" + k.org + "\x00" + k.api + "\x00" + strconv.FormatInt(k.bucket, 10)
+}
+
+func objectIDValue(id bson.ObjectID) bson.RawValue {
+	return bson.RawValue{Type: bson.TypeObjectID, Value: id[:]}
+}
+
+func int64Value(n int64) bson.RawValue {
+	return bson.RawValue{Type: bson.TypeInt64, Value: bsoncore.AppendInt64(nil, n)}
+}
+
+// cloneValue keeps a value without the document that it is of.
+func cloneValue(v bson.RawValue) bson.RawValue {
+	return bson.RawValue{Type: v.Type, Value: slices.Clone(v.Value)}
+}
+
+// Our own part of a document: how often and when it was written, and what was counted.
 const (
 	ownField      = "otelcol_tyk"
 	revisionField = ownField + ".revision"
 	appliedField  = ownField + ".applied"
+	writtenField  = ownField + ".written"
 )
 
 // foldBytes is the size, without the memory, from which values that a document does
@@ -48,12 +67,12 @@ const foldBytes = 12<<20 - rememberedBytes
 
 // bucketDocument is what is known of a document that counts a bucket.
 type bucketDocument struct {
-	id       bson.ObjectID
+	id       bson.RawValue // an ObjectID, unless somebody else made the document
 	exists   bool
 	own      bool // has a revision: it was written by us before
 	revision int64
-	hits     int64 // of the total, as it was read or written
-	size     int   // bytes without the memory, roughly
+	hits     bson.RawValue // of the total, as it was read or written; none where there are none
+	size     int           // bytes without the memory, roughly
 	total    rollup.Counter
 	values   map[rollup.Dimension]map[string]*bucketValue // by path below the dimension
 	lastTime time.Time
@@ -93,7 +112,7 @@ func countedDimensions(f rollup.Family) []rollup.Dimension {
 
 func newBucketDocument(k bucketKey) *bucketDocument {
 	return &bucketDocument{
-		id: k.id(), values: map[rollup.Dimension]map[string]*bucketValue{}, memory: readMemory(nil),
+		id: objectIDValue(k.id()), values: map[rollup.Dimension]map[string]*bucketValue{}, memory: readMemory(nil),
 		size: 1000, // of what every document has
 	}
 }
@@ -103,9 +122,7 @@ func readBucket(k bucketKey, from bson.Raw) *bucketDocument {
 	d := newBucketDocument(k)
 	d.memory = readMemory(from)
 	d.exists, d.size = true, len(from)-d.memory.bytes
-	if id, ok := from.Lookup("_id").ObjectIDOK(); ok {
-		d.id = id
-	}
+	d.id = cloneValue(from.Lookup("_id"))
 	if revision, err := from.LookupErr(ownField, "revision"); err == nil {
 		d.own, d.revision = true, number(revision)
 	}
@@ -113,7 +130,7 @@ func readBucket(k bucketKey, from bson.Raw) *bucketDocument {
 	if total, ok := from.Lookup("total").DocumentOK(); ok {
 		readCounter(total, &d.total)
 	}
-	d.hits = d.total.Hits
+	d.hits = cloneValue(from.Lookup("total", "hits"))
 	for _, dimension := range countedDimensions(k.kind.family) {
 		fields, ok := from.Lookup(dimension.String()).DocumentOK()
 		if !ok {
@@ -227,17 +244,18 @@ func (d *bucketDocument) addValue(r *rollup.Rollup, one *rollup.Counter, limit i
 }
 
 // update makes the update that writes what was added. The document has it from then on.
-func (d *bucketDocument) update(k bucketKey, bucket time.Time) []byte {
+func (d *bucketDocument) update(p *share) []byte {
 	start, dst := bsoncore.AppendDocumentStart(nil)
 	groups, everything := d.memory.take()
 	set, dst := bsoncore.AppendDocumentElementStart(dst, "$set")
-	dst = d.appendHead(dst, k, bucket)
-	dst = d.appendCounters(dst, k.kind.family)
-	dst = d.appendLists(dst, k.kind.family)
+	dst = d.appendHead(dst, p.key, p.bucket)
+	dst = d.appendCounters(dst, p.key.kind.family)
+	dst = d.appendLists(dst, p.key.kind.family)
 	if everything {
 		applied, grown := bsoncore.AppendArrayElementStart(dst, appliedField)
 		dst = end(appendGroups(grown, groups), applied)
 	}
+	dst = appendTime(dst, writtenField, p.at)
 	dst = end(dst, set)
 	inc, dst := bsoncore.AppendDocumentElementStart(dst, "$inc")
 	dst = bsoncore.AppendInt64Element(dst, revisionField, 1)
@@ -253,20 +271,21 @@ func (d *bucketDocument) update(k bucketKey, bucket time.Time) []byte {
 }
 
 // document makes the whole document, which is not there yet.
-func (d *bucketDocument) document(k bucketKey, bucket time.Time) []byte {
+func (d *bucketDocument) document(p *share) []byte {
 	start, dst := bsoncore.AppendDocumentStart(nil)
-	dst = bsoncore.AppendObjectIDElement(dst, "_id", d.id)
-	dst = d.appendHead(dst, k, bucket)
+	dst = bsoncore.AppendValueElement(dst, "_id", bsoncore.Value{Type: bsoncore.Type(d.id.Type), Data: d.id.Value})
+	dst = d.appendHead(dst, p.key, p.bucket)
 	total, dst := bsoncore.AppendDocumentElementStart(dst, "total")
 	dst = end(appendCounter(dst, &d.total, rollup.Total, false), total)
 	var lists []byte
-	for _, dimension := range countedDimensions(k.kind.family) {
+	for _, dimension := range countedDimensions(p.key.kind.family) {
 		dst, lists = d.appendDimension(dst, lists, dimension)
 	}
 	all, dst := bsoncore.AppendDocumentElementStart(dst, "lists")
 	dst = end(append(dst, lists...), all)
 	own, dst := bsoncore.AppendDocumentElementStart(dst, ownField)
 	dst = bsoncore.AppendInt64Element(dst, "revision", 1)
+	dst = appendTime(dst, "written", p.at)
 	applied, dst := bsoncore.AppendArrayElementStart(dst, "applied")
 	groups, _ := d.memory.take()
 	dst = end(appendGroups(dst, groups), applied)

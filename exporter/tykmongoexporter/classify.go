@@ -14,21 +14,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// action is what to do about what the database says of a write. Whatever can heal,
-// by itself or by an operator's hand, is tried again: waiting loses nothing, refusing
-// would.
-type action uint8
-
-const (
-	// actionRetry tries the same again later.
-	actionRetry action = iota
-	// actionStored: an equal key is there, by which the document is stored already, or
-	// which belongs to an index of the operator's.
-	actionStored
-	// actionRefuse refuses the document.
-	actionRefuse
-)
-
 // What groups refused records for people and metrics.
 const (
 	reasonForeign    sink.Reason = "foreign"    // not an analytics record
@@ -39,61 +24,79 @@ const (
 	reasonOther      sink.Reason = "other"
 )
 
-// duplicateKey says that an equal key is there.
+// duplicateKey says that an equal key is there, by which the document is stored
+// already, or which belongs to an index of the operator's.
 const duplicateKey = 11000
 
 // throttled is Cosmos DB's word that it is asked for too much.
 const throttled = 16500
 
-// bsonObjectTooLarge and invalidBSON are what a server can have against documents
-// before it looks at each of them.
-const (
-	bsonObjectTooLarge = 10334
-	invalidBSON        = 22
-)
+// invalidNamespace says that a collection cannot have its name.
+const invalidNamespace = 73
 
-// classify judges the code of an error that speaks of one write (a writeError) of
-// MongoDB, DocumentDB or Cosmos DB. Only what speaks of a document itself is a refusal. A lost connection, a server that is not or no
-// longer the primary, a conflict, throttling, missing rights, a full disk, and
-// everything unknown is tried again.
-func classify(code int) (action, sink.Reason) {
-	switch code {
-	case duplicateKey, 11001, 12582: // duplicate key
-		return actionStored, ""
-	case bsonObjectTooLarge, 17419, 17420, 17280: // the first, its older codes, and that of a key of an index
-		return actionRefuse, reasonTooLarge
-	case 121, // DocumentValidationFailure
-		171,   // CannotIndexParallelArrays
-		16755: // cannot extract geo keys
-		return actionRefuse, reasonConstraint
-	case 52, 55, 56, 57: // DollarPrefixedFieldName, InvalidDBRef, EmptyFieldName, DottedFieldName
-		return actionRefuse, reasonName
-	case 2, // BadValue
-		9,  // FailedToParse
-		14, // TypeMismatch
-		invalidBSON,
-		53: // InvalidIdField
-		return actionRefuse, reasonOther
-	}
-	return actionRetry, ""
+// isDuplicate knows duplicateKey and its older codes.
+func isDuplicate(code int) bool { return code == duplicateKey || code == 11001 || code == 12582 }
+
+// isTooLarge knows the codes of a document that is larger than one may be, which no
+// waiting heals.
+func isTooLarge(code int) bool { return code == 10334 || code == 17419 || code == 17420 }
+
+// transient are codes that speak of the server, whatever the documents: some of a
+// push may be taken and others not while they last, so they are no evidence.
+var transient = []int{
+	6, 7, 89, 9001, // the network behind a router
+	11600, 11602, 91, 189, 10058, 10107, 13435, 13436, 13388, 63, 150, 234, 133, 134, 211, // a change of primary, or of shards
+	13, 18, // rights
+	24, 46, 50, 112, 202, 251, 262, // locks, conflicts and time limits
+	64, 74, 79, 100, // the write concern
+	throttled, 14031, 146, 96, // too much asked for; disk, memory, or another failure of the server's own
 }
 
-// refusesCommand tells whether a server refused a whole command for the documents in
-// it. Any other code speaks of the command, and so of no document: BadValue,
-// FailedToParse and TypeMismatch there are said of a write concern or an option that
-// the server does not know, which an operator has to settle.
-func refusesCommand(err error) (sink.Reason, bool) {
-	command, ok := errors.AsType[mongo.CommandError](err)
-	if !ok {
-		return "", false
+// firm are codes with which a server speaks of a document's content: neighbours that
+// are taken along with it are evidence enough at the first failure.
+var firm = map[int]sink.Reason{
+	121: reasonConstraint, 171: reasonConstraint, 16755: reasonConstraint, // validation, parallel arrays, geo keys
+	17280: reasonTooLarge,                                                             // a key of an index
+	52:    reasonName, 55: reasonName, 56: reasonName, 57: reasonName, 53: reasonName, // names of fields
+	2: reasonOther, 9: reasonOther, 14: reasonOther, 22: reasonOther, // its form
+}
+
+// reasonOf names what a code says about a document.
+func reasonOf(code int) sink.Reason {
+	switch {
+	case isTooLarge(code):
+		return reasonTooLarge
+	case code == invalidNamespace:
+		return reasonName
+	case firm[code] != "":
+		return firm[code]
 	}
-	switch command.Code {
-	case bsonObjectTooLarge:
-		return reasonTooLarge, true
-	case invalidBSON:
-		return reasonOther, true
+	return reasonOther
+}
+
+// failureOf is one failure of a document that a server answered with a code.
+func failureOf(place, item string, code int, beside bool) sink.Failure {
+	f := sink.Failure{Place: place, Item: item, Fault: strconv.Itoa(code), Beside: beside}
+	if firm[code] != "" && beside {
+		f.Enough = 1
 	}
-	return "", false
+	return f
+}
+
+// codeOf gives the code with which a server answered a whole command, or refused the
+// first of its documents. It gives none where the failure says nothing about documents:
+// it is one of the server's, or about how safely they are stored.
+func codeOf(err error) (code int, ok bool) {
+	if !answered(err) || hasCode(err, transient...) {
+		return 0, false
+	}
+	if command, is := errors.AsType[mongo.CommandError](err); is {
+		return int(command.Code), !command.HasErrorLabel("RetryableWriteError") && !command.HasErrorLabel("TransientTransactionError")
+	}
+	if failed, is := errors.AsType[mongo.WriteException](err); is && failed.WriteConcernError == nil && len(failed.WriteErrors) > 0 {
+		return failed.WriteErrors[0].Code, true
+	}
+	return 0, false
 }
 
 // retryAfter finds Cosmos DB's wish in its message.

@@ -21,6 +21,17 @@ func validName(name string) bool {
 	return name != "" && len(name) <= maxNameBytes && !strings.ContainsAny(name, "$\x00") && !strings.HasPrefix(name, "system.")
 }
 
+// The prefixes of collections of rollups. The first begins as that of requests does.
+const (
+	rollupPrefix    = organisationPrefix + "aggregate_"
+	mcpRollupPrefix = "z_tyk_mcp_analyticz_aggregate_"
+)
+
+// rollupsOf tells of which organisation a collection has the rollups.
+func rollupsOf(name string) (organisation string, is bool) {
+	return strings.CutPrefix(name, rollupPrefix)
+}
+
 // form is how a document is made of a record.
 type form uint8
 
@@ -85,7 +96,7 @@ var collectionKinds = []*collectionKind{
 	{
 		key: "aggregates", form: formAggregate, perOrganisation: true, indexes: aggregateIndexes, family: rollup.Requests,
 		setting: func(c *CollectionsConfig) CollectionConfig {
-			return CollectionConfig{Enabled: c.Aggregates.Enabled, Name: "z_tyk_analyticz_aggregate_"}
+			return CollectionConfig{Enabled: c.Aggregates.Enabled, Name: rollupPrefix}
 		},
 		takes: func(*analytics.Record) bool { return false },
 		mixed: func(c *CollectionsConfig) string { return c.Aggregates.mixed("tyk_analytics_aggregates") },
@@ -93,7 +104,7 @@ var collectionKinds = []*collectionKind{
 	{
 		key: "mcp_aggregates", form: formAggregate, perOrganisation: true, indexes: aggregateIndexes, family: rollup.MCP,
 		setting: func(c *CollectionsConfig) CollectionConfig {
-			return CollectionConfig{Enabled: c.MCPAggregates.Enabled, Name: "z_tyk_mcp_analyticz_aggregate_"}
+			return CollectionConfig{Enabled: c.MCPAggregates.Enabled, Name: mcpRollupPrefix}
 		},
 		takes: func(*analytics.Record) bool { return false },
 		mixed: func(c *CollectionsConfig) string { return c.MCPAggregates.mixed("tyk_mcp_analytics_aggregate") },

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -53,6 +54,9 @@ type Config struct {
 	// MaxDocumentSizeBytes bounds a record's recorded request and response, with 1024
 	// bytes for the rest; above it they are left out.
 	MaxDocumentSizeBytes int `mapstructure:"max_document_size_bytes"`
+	// Retention is for how long documents of rollups remember what they count after
+	// they were written last; 0 is for ever.
+	Retention time.Duration `mapstructure:"retention"`
 	// Timeout bounds each attempt to write; 0 is no bound.
 	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
 	// Retry says how a failed write is tried again; max_elapsed_time 0 retries without end.
@@ -111,6 +115,12 @@ type OrganisationsConfig struct {
 	Enabled bool `mapstructure:"enabled"`
 }
 
+// For how long documents of rollups remember what they count.
+const (
+	defaultRetention = 3 * 24 * time.Hour
+	minRetention     = 2 * time.Hour // a bucket is an hour long
+)
+
 // Sizes of Config, in bytes.
 const (
 	defaultCapBytes   = 5 << 30
@@ -136,6 +146,7 @@ func createDefaultConfig() component.Config {
 		CollectionCapMaxSizeBytes: defaultCapBytes,
 		MaxInsertBatchSizeBytes:   defaultBatchBytes,
 		MaxDocumentSizeBytes:      defaultBatchBytes,
+		Retention:                 defaultRetention,
 		Timeout:                   timeout,
 		Retry:                     retry,
 		Queue:                     queue,
@@ -157,6 +168,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxDocumentSizeBytes < bytesBesideBodies || c.MaxDocumentSizeBytes > maxBSONBytes {
 		errs = append(errs, fmt.Errorf("max_document_size_bytes: %d must be from %d to %d, the largest document that the databases take", c.MaxDocumentSizeBytes, bytesBesideBodies, maxBSONBytes))
+	}
+	if c.Retention != 0 && c.Retention < minRetention {
+		errs = append(errs, fmt.Errorf("retention: %v is too short for a redelivery after an outage to be recognised: use %v or more, or 0 to remember for ever", c.Retention, minRetention))
 	}
 	return errors.Join(errs...)
 }

@@ -41,6 +41,7 @@ func TestConfigIsRead(t *testing.T) {
 	all.CollectionCapMaxSizeBytes = 1 << 30
 	all.MaxInsertBatchSizeBytes = 80000
 	all.MaxDocumentSizeBytes = 20112
+	all.Retention = 48 * time.Hour
 	all.Timeout.Timeout = 15 * time.Second
 	all.Retry = configretry.NewDefaultBackOffConfig()
 	all.Retry.InitialInterval = time.Second
@@ -118,6 +119,10 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 			func(c *Config) { c.MaxInsertBatchSizeBytes, c.MaxDocumentSizeBytes = 0, 1<<24+1 },
 			"max_insert_batch_size_bytes: 0 must be from 1 to 16777216, the largest command that the databases take\n" +
 				"max_document_size_bytes: 16777217 must be from 1024 to 16777216, the largest document that the databases take",
+		},
+		"a short memory": {
+			func(c *Config) { c.Retention = time.Hour },
+			"retention: 1h0m0s is too short for a redelivery after an outage to be recognised: use 2h0m0s or more, or 0 to remember for ever",
 		},
 		"no name": {
 			func(c *Config) { c.Collections.Requests.Name = "" },

@@ -2,6 +2,7 @@ package tykmongoexporter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ const startTimeout = 5 * time.Second
 
 // store is one database. Its methods may be called from several goroutines.
 type store interface {
+	// begin starts what goes on in the background until close.
+	begin()
 	// open connects, and makes the collections whose names are known. It may be
 	// called again after a failure; writes do what it could not.
 	open(ctx context.Context) error
@@ -69,6 +72,7 @@ func (e *mongoExporter) start(ctx context.Context, host component.Host) error {
 	defer cancel()
 	err := e.store.open(opening)
 	e.health.Report(err)
+	e.store.begin()
 	if err == nil {
 		e.logger.Info("ready to store records", zap.String("collections", e.describe()))
 	}
@@ -101,17 +105,17 @@ func (e *mongoExporter) shutdown(ctx context.Context) error {
 func (e *mongoExporter) push(ctx context.Context, logs plog.Logs) error {
 	b := newBatch(logs, e.kinds, e.config)
 	defer b.release()
-	if err := b.addGroups(logs, e.kinds); err != nil {
-		return err
-	}
+	err := errors.Join(b.wiring, b.addGroups(logs, e.kinds))
 	if !b.empty() {
 		began := time.Now()
-		err := e.store.write(ctx, b)
+		err = errors.Join(err, e.store.write(ctx, b))
 		e.telemetry.duration(ctx, time.Since(began))
+	}
+	if err != nil || !b.empty() {
 		e.health.Report(err)
-		if err != nil {
-			return fmt.Errorf("store %d records and %d groups of rollups: %w", len(b.entries), len(b.groups), err)
-		}
+	}
+	if err != nil {
+		return fmt.Errorf("store %d records and %d groups of rollups: %w", len(b.entries), len(b.groups), err)
 	}
 	e.telemetry.finished(ctx, b)
 	return b.refusedError(e.id)

@@ -87,10 +87,22 @@ func (d target) start(t testing.TB) exporter.Logs {
 
 func (d target) startWith(t testing.TB, set exporter.Settings, host component.Host) exporter.Logs {
 	t.Helper()
+	return d.startAs(t, set, host, time.Now)
+}
+
+// startAt is start with a clock.
+func (d target) startAt(t testing.TB, now func() time.Time) exporter.Logs {
+	t.Helper()
+	return d.startAs(t, nopSettings(), componenttest.NewNopHost(), now)
+}
+
+func (d target) startAs(t testing.TB, set exporter.Settings, host component.Host, now func() time.Time) exporter.Logs {
+	t.Helper()
 	require.NoError(t, d.config.Validate())
 	inner, err := newMongoExporter(d.config, set)
 	require.NoError(t, err)
 	inner.store.(*mongoStore).monitor = d.seen.monitor()
+	inner.store.(*mongoStore).now = now
 	e, err := wire(t.Context(), set, d.config, inner)
 	require.NoError(t, err)
 	require.NoError(t, e.Start(t.Context(), host))

@@ -14,6 +14,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // maxDocuments is how many documents one command inserts at most, which is what all
@@ -36,27 +38,79 @@ type counts struct{ stored, already int64 }
 // stays as it is.
 func (s *mongoStore) insertAll(ctx context.Context, to *connection, b *batch, t *part) (counts, error) {
 	var total counts
-	pieces := s.pieces(b, t.list)
-	for len(pieces) > 0 {
-		piece := pieces[len(pieces)-1]
-		pieces = pieces[:len(pieces)-1]
+	insert := func(piece []int32) (int, error) {
 		n, err := s.insert(ctx, to, b, t, piece)
 		total.stored += n.stored
 		total.already += n.already
+		if n.stored+n.already > 0 {
+			s.evidence.Accepted(t.name)
+			s.evidence.Accepted(t.kind.key)
+		}
+		return sink.Unplaced, err
+	}
+	var errs []error
+	for _, piece := range s.pieces(b, t.list) {
+		_, err := insert(piece)
 		if err == nil {
+			s.evidence.Settled(t.name, b.item(piece))
 			continue
 		}
-		reason, refused := refusesCommand(err)
-		switch {
-		case !refused:
+		err = s.failed(b, t, piece, err, insert)
+		if err != nil && !answered(err) {
 			return total, retryable(err)
-		case len(piece) == 1:
-			b.refuse(b.documents[piece[0]].entry, reason, err.Error())
-		default: // one of them is to blame, and nothing says which
-			pieces = append(pieces, piece[len(piece)/2:], piece[:len(piece)/2])
 		}
+		errs = append(errs, err)
 	}
-	return total, nil
+	return total, retryable(errors.Join(errs...))
+}
+
+// failed deals with a command that failed as a whole: by its code where no waiting heals
+// it, otherwise by how often that came and what was taken meanwhile.
+func (s *mongoStore) failed(b *batch, t *part, piece []int32, err error, insert func([]int32) (int, error)) error {
+	code, ok := codeOf(err)
+	switch {
+	case !ok:
+		return err
+	case isTooLarge(code):
+		return isolate(b, piece, insert)
+	}
+	place := t.name
+	if code == invalidNamespace { // whose neighbours are the collections of others
+		place = t.kind.key
+	}
+	found := s.evidence.Failed(failureOf(place, b.item(piece), code, false))
+	switch {
+	case found == sink.Wait:
+		return err
+	case code == invalidNamespace && (found == sink.Suspect || !t.kind.perOrganisation):
+		return err
+	case code == invalidNamespace, found == sink.Blamed && len(piece) == 1:
+		for _, i := range piece {
+			b.refuse(b.documents[i].entry, reasonOf(code), err.Error())
+		}
+		return nil
+	}
+	return isolate(b, piece, insert) // one of them may be to blame, and nothing says which
+}
+
+// isolate stores a piece around the documents for which the command fails.
+func isolate(b *batch, piece []int32, insert func([]int32) (int, error)) error {
+	return sink.Isolator[int32]{
+		Try: insert,
+		Judge: func(err error) sink.Verdict {
+			switch code, ok := codeOf(err); {
+			case !ok:
+				return sink.Later
+			case isTooLarge(code):
+				return sink.Refused
+			}
+			return sink.Unclear
+		},
+		Refuse: func(i int32, err error) {
+			code, _ := codeOf(err)
+			b.refuse(b.documents[i].entry, reasonOf(code), err.Error())
+		},
+	}.Store(piece)
 }
 
 // pieces cuts a list to what one command may hold, the last piece first.
@@ -122,6 +176,7 @@ func appendInsert(dst []byte, collection string, concern []byte, b *batch, piece
 // settle deals with what the database says of single documents; all others are stored.
 func (s *mongoStore) settle(ctx context.Context, to *connection, b *batch, t *part, piece []int32, failed mongo.WriteException) (counts, error) {
 	n := counts{stored: int64(len(piece) - len(failed.WriteErrors))}
+	var refused []mongo.WriteError
 	var unclear []int32 // there is an equal key, of whatever index
 	var retry error
 	for _, e := range failed.WriteErrors {
@@ -129,22 +184,27 @@ func (s *mongoStore) settle(ctx context.Context, to *connection, b *batch, t *pa
 			return n, fmt.Errorf("the database speaks of document %d of %d: %w", e.Index, len(piece), failed)
 		}
 		i := piece[e.Index]
-		act, reason := classify(e.Code)
-		switch act {
-		case actionRetry:
+		switch {
+		case slices.Contains(transient, e.Code):
 			retry = failed
-		case actionRefuse:
-			b.refuse(b.documents[i].entry, reason, e.Message)
-		case actionStored:
-			switch duplicateOf(e) {
-			case indexOfID:
-				n.already++
-			case indexOfOthers:
-				b.refuse(b.documents[i].entry, reasonConstraint, e.Message)
-			default:
-				unclear = append(unclear, i)
-			}
+		case !isDuplicate(e.Code):
+			refused = append(refused, e)
+		case duplicateOf(e) == indexOfID:
+			n.already++
+		case duplicateOf(e) == indexOfOthers:
+			b.refuse(b.documents[i].entry, reasonConstraint, e.Message)
+		default:
+			unclear = append(unclear, i)
 		}
+	}
+	beside := n.stored+n.already > 0
+	for _, e := range refused {
+		i := piece[e.Index]
+		if !isTooLarge(e.Code) && s.evidence.Failed(failureOf(t.name, b.item(piece[e.Index:e.Index+1]), e.Code, beside)) != sink.Blamed {
+			retry = failed
+			continue
+		}
+		b.refuse(b.documents[i].entry, reasonOf(e.Code), e.Message)
 	}
 	if len(unclear) > 0 {
 		found, err := s.lookUp(ctx, to, b, t, unclear)

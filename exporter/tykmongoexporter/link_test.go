@@ -21,8 +21,9 @@ type link struct {
 	listener net.Listener
 	server   string
 
-	mu   sync.Mutex // guards hook
+	mu   sync.Mutex // guards the fields below
 	hook hook
+	wait func(bson.Raw)
 }
 
 // hook is asked for each command. A nil verdict lets it pass.
@@ -59,6 +60,22 @@ func (l *link) on(h hook) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.hook = h
+}
+
+// hold has each command wait for wait.
+func (l *link) hold(wait func(bson.Raw)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wait = wait
+}
+
+func (l *link) waits(command bson.Raw) {
+	l.mu.Lock()
+	wait := l.wait
+	l.mu.Unlock()
+	if wait != nil {
+		wait(command)
+	}
 }
 
 func (l *link) judge(command bson.Raw) *verdict {
@@ -98,6 +115,7 @@ func (l *link) pass(client, server net.Conn) bool {
 	if !ok {
 		return false
 	}
+	l.waits(command(request))
 	v := l.judge(command(request))
 	answer, asked := []byte(nil), v == nil || v.pass
 	if asked {

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.uber.org/zap"
 	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -188,4 +189,76 @@ func testPipelinesOfDifferentSettingsAddUp(t *testing.T, server *peers.Mongo) {
 		require.NoError(t, aggregated(t, d.start(t), tracked, chunkOf("seg", odd...)))
 	}
 	assert.Equal(t, hitsOf(t, server, span(0, 59)), d.hits(t))
+}
+
+// Nothing of the memory stays in the database once nobody wrote a document for the
+// retention; documents of today keep theirs, and so does one that was written late.
+func testOldDocumentsForget(t *testing.T, server *peers.Mongo) {
+	d := withAggregates(freshTarget(t, server))
+	d.config.Collections.Aggregates.UseMixedCollection = false
+	e := d.start(t)
+	push := func(bucket time.Time, segments int) {
+		t.Helper()
+		var groups []rollup.Group
+		for i := range segments {
+			g := groupOf(fmt.Sprintf("segment%d", i))
+			g.Bucket = bucket
+			groups = append(groups, g)
+		}
+		logs := plog.NewLogs()
+		rollup.AppendLogs(logs, "test", groups)
+		require.NoError(t, e.ConsumeLogs(t.Context(), logs))
+	}
+	now := time.Now().UTC().Truncate(time.Hour)
+	const hour = 1000
+	push(now.Add(-100*time.Hour), hour)
+	push(now, hour)
+	inner := newStore(d.config, d.config.enabledKinds(), zap.NewNop(), nil)
+	defer func() { require.NoError(t, inner.close(t.Context())) }()
+	sizes := func(at time.Time) (old, today int) {
+		t.Helper()
+		require.NoError(t, inner.forget(t.Context(), at))
+		for _, document := range d.documents(t, rollupPrefix+"acme") {
+			if document.Lookup("timestamp").Time().Equal(now) {
+				today = len(document)
+				continue
+			}
+			old = len(document)
+		}
+		return old, today
+	}
+	old, today := sizes(now.Add(time.Hour))
+	assert.Greater(t, old, hour*300, "its bucket is old, but it was written today")
+	assert.Greater(t, today, hour*300)
+	old, today = sizes(now.Add(d.config.Retention - time.Hour))
+	assert.Greater(t, min(old, today), hour*300)
+	old, today = sizes(now.Add(d.config.Retention + 2*time.Hour))
+	assert.Less(t, max(old, today), 1000)
+	push(now.Add(-100*time.Hour), hour+1) // the writer knows another revision, and reads
+	for _, document := range d.documents(t, rollupPrefix+"acme") {
+		if !document.Lookup("timestamp").Time().Equal(now) {
+			assert.EqualValues(t, (2*hour+1)*1250, number(document.Lookup("total", "hits")))
+		}
+	}
+}
+
+func TestLateWritesAreLookedAtOnceTheyAreOld(t *testing.T) {
+	t.Parallel()
+	const retention = 72 * time.Hour
+	start := testTime
+	var a aging
+	at := func(hours int) time.Time { return start.Add(time.Duration(hours) * time.Hour) }
+	assert.Zero(t, a.since(at(0)), "all at the start")
+	a.looked(at(0), retention)
+	assert.Equal(t, at(-72), a.since(at(1)))
+	a.looked(at(1), retention)
+	assert.Zero(t, a.since(at(72)), "all that others wrote before the start")
+	a.looked(at(72), retention)
+	a.wrote(at(72), at(72))
+	assert.Equal(t, at(0), a.since(at(73)))
+	a.wrote(at(-500), at(80))
+	a.looked(at(100), retention)
+	assert.Equal(t, at(-500), a.since(at(101)), "too young when it was looked at")
+	a.looked(at(153), retention)
+	assert.Equal(t, at(81), a.since(at(154)))
 }

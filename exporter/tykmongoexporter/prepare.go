@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -13,15 +14,37 @@ import (
 // codeNamespaceExists says that somebody else made the collection meanwhile.
 const codeNamespaceExists = 48
 
+// lookAgain is after what time a collection is looked at again: one that was dropped or
+// renamed meanwhile is another, without indexes and bound, and the database makes it
+// with the next document.
+const lookAgain = 10 * time.Second
+
+// indexPatience is how long a write waits for indexes. Over a collection that holds
+// much they take hours on DocumentDB and Cosmos DB, and go on in the background.
+const indexPatience = 2 * time.Second
+
 // preparation is what is known of one collection.
 type preparation struct {
-	mu   sync.Mutex // held while the collection is looked at
-	done bool       // guarded by mu
+	mu       sync.Mutex // held while the collection is looked at; guards the fields below
+	done     bool
+	identity string        // which collection it was, empty where the database does not say
+	looked   time.Time     // when
+	indexing chan struct{} // closed when its indexes are made; nil before
 }
 
-// prepare makes a collection that is not there, with its indexes, the first time that
-// it is met. Its error asks for another attempt; what an operator has to settle is
-// logged, and keeps no record from being stored.
+// indexed tells whether no indexes are being made.
+func (p *preparation) indexed() bool {
+	select {
+	case <-p.indexing:
+		return true
+	default:
+		return p.indexing == nil
+	}
+}
+
+// prepare makes a collection that is not there, with its indexes, when it is met and
+// whenever it is found to be another. Its error asks for another attempt; what an
+// operator has to settle is logged, and keeps no record from being stored.
 func (s *mongoStore) prepare(ctx context.Context, to *connection, k *collectionKind, name string) error {
 	s.mu.Lock()
 	p := s.prepared[name]
@@ -33,17 +56,40 @@ func (s *mongoStore) prepare(ctx context.Context, to *connection, k *collectionK
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.done {
+	if !p.indexed() || p.done && s.now().Sub(p.looked) < lookAgain {
 		return nil
 	}
-	if err := s.make(ctx, to, k, name); err != nil {
+	if !s.shapes(k) {
+		p.done = true
+		return nil
+	}
+	found, err := s.find(ctx, to, name)
+	switch {
+	case p.done && (err != nil || found.exists && found.identity == p.identity):
+		p.looked = s.now() // a look that fails stops no write
+		return nil
+	case err == nil:
+		err = s.make(ctx, to, k, name, p, found)
+	}
+	if err != nil {
 		if !heedless(err) {
 			return fmt.Errorf("prepare the collection %s: %w", name, err)
 		}
 		s.logger.Warn("cannot prepare a collection; records are stored all the same", zap.String("collection", name), zap.Error(err))
 	}
-	p.done = true
+	if !found.exists { // it has been made, and has an identity now
+		if now, err := s.find(ctx, to, name); err == nil {
+			found = now
+		}
+	}
+	p.done, p.looked, p.identity = true, s.now(), found.identity
 	return nil
+}
+
+// shapes tells whether collections of a kind are to be other than the database makes
+// them by itself.
+func (s *mongoStore) shapes(k *collectionKind) bool {
+	return s.config.CollectionCapEnable && k.capped || !s.config.OmitIndexCreation
 }
 
 // heedless tells whether an error of making something will not heal by waiting, and
@@ -66,50 +112,87 @@ func heedless(err error) bool {
 }
 
 // make makes a collection as Tyk Pump would. On MongoDB one that holds something is
-// left as it is: to build an index over its documents is an operator's decision. On
+// left as it is: to build an index over its documents is an operator's decision. One
+// that replaced the collection that was prepared holds but what was stored since. On
 // DocumentDB and Cosmos DB the indexes are asked for at each start.
-func (s *mongoStore) make(ctx context.Context, to *connection, k *collectionKind, name string) error {
-	capped := s.config.CollectionCapEnable && k.capped
-	indexed := !s.config.OmitIndexCreation
-	if !capped && !indexed {
-		return nil
-	}
-	found, err := s.find(ctx, to, name)
-	if err != nil {
-		return err
-	}
+func (s *mongoStore) make(ctx context.Context, to *connection, k *collectionKind, name string, p *preparation, found existing) error {
 	switch {
-	case capped && !found.exists:
+	case !s.config.CollectionCapEnable || !k.capped || found.capped:
+	case !found.exists:
 		err := to.database.CreateCollection(ctx, name, options.CreateCollection().SetCapped(true).SetSizeInBytes(s.config.CollectionCapMaxSizeBytes))
 		if err != nil && !hasCode(err, codeNamespaceExists) {
 			return err
 		}
-	case capped && !found.capped:
+	case p.done:
+		s.capAgain(ctx, to, name)
+	default:
 		s.logger.Warn("the collection exists and is not capped; it stays as it is. MongoDB's convertToCapped caps it",
 			zap.String("collection", name))
 	}
-	if !indexed {
+	if s.config.OmitIndexCreation {
 		return nil
 	}
-	if s.config.DatabaseType == StandardMongo && found.exists {
+	if s.config.DatabaseType == StandardMongo && found.exists && !p.done {
 		empty, err := isEmpty(ctx, to, name)
 		if err != nil || !empty {
 			return err
 		}
 	}
-	return s.makeIndexes(ctx, to, k, name)
+	return s.index(ctx, to, k, name, p)
+}
+
+// capAgain caps a collection that replaced a capped one. It holds little yet.
+func (s *mongoStore) capAgain(ctx context.Context, to *connection, name string) {
+	err := to.database.RunCommand(ctx, bson.D{{Key: "convertToCapped", Value: name}, {Key: "size", Value: s.config.CollectionCapMaxSizeBytes}}).Err()
+	if err != nil {
+		s.logger.Warn("the collection was dropped or renamed, and the new one cannot be capped; records are stored all the same",
+			zap.String("collection", name), zap.Error(err))
+	}
+}
+
+// index makes the indexes of a collection, and waits for them, but not for long.
+func (s *mongoStore) index(ctx context.Context, to *connection, k *collectionKind, name string, p *preparation) error {
+	made, failed := make(chan struct{}), make(chan error, 1)
+	p.indexing = made
+	s.working.Go(func() {
+		defer close(made)
+		began := time.Now()
+		err := s.makeIndexes(s.alive, to, k, name)
+		failed <- err
+		if took := time.Since(began); took > indexPatience && s.alive.Err() == nil {
+			s.logger.Info("making the indexes that took long has ended", zap.String("collection", name), zap.Duration("took", took), zap.Error(err))
+		}
+	})
+	timer := time.NewTimer(indexPatience)
+	defer timer.Stop()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		s.logger.Info("indexes take long; records are stored meanwhile", zap.String("collection", name))
+		return nil
+	}
 }
 
 // existing is what the database says of a collection.
-type existing struct{ exists, capped bool }
+type existing struct {
+	exists, capped bool
+	identity       string
+}
 
 func (s *mongoStore) find(ctx context.Context, to *connection, name string) (existing, error) {
 	specifications, err := to.database.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: name}})
 	if err != nil || len(specifications) == 0 {
 		return existing{}, err
 	}
-	capped, _ := specifications[0].Options.Lookup("capped").BooleanOK()
-	return existing{exists: true, capped: capped}, nil
+	found := existing{exists: true}
+	found.capped, _ = specifications[0].Options.Lookup("capped").BooleanOK()
+	if uuid := specifications[0].UUID; uuid != nil {
+		found.identity = string(uuid.Data)
+	}
+	return found, nil
 }
 
 // isEmpty finds collections that somebody made but did not get to index.

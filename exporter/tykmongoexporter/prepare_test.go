@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -251,4 +252,96 @@ func testBatches(t *testing.T, server *peers.Mongo) {
 		require.NoError(t, err)
 		assert.Less(t, len(raw), 110_000)
 	}
+}
+
+// clock makes an exporter's time pass as a test wants.
+type clock struct {
+	mu sync.Mutex // guards at
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// A collection that is dropped or renamed while the exporter runs gets its indexes
+// again, whoever made it anew, and its cap where it can.
+func testReplacedCollectionIsPreparedAgain(t *testing.T, server *peers.Mongo) {
+	for _, capped := range []bool{false, true} {
+		d := freshTarget(t, server)
+		d.config.CollectionCapEnable = capped
+		passing := &clock{}
+		e := d.startAt(t, passing.now)
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+		require.NoError(t, d.db.Client().Database("admin").RunCommand(t.Context(), bson.D{
+			{Key: "renameCollection", Value: d.db.Name() + ".tyk_analytics"}, {Key: "to", Value: d.db.Name() + ".tyk_old"},
+		}).Err())
+		if !capped { // the database makes it anew, without indexes, before the exporter looks
+			require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
+			assert.Equal(t, []string{"_id_"}, d.indexNames(t, "tyk_analytics"))
+		}
+		passing.pass(lookAgain)
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 20, 29)))
+		assert.Equal(t, []string{"_id_", "apiid_1", "logBrowserIndex", "orgid_1"}, d.indexNames(t, "tyk_analytics"))
+		specifications, err := d.db.ListCollectionSpecifications(t.Context(), bson.D{{Key: "name", Value: "tyk_analytics"}})
+		require.NoError(t, err)
+		is, _ := specifications[0].Options.Lookup("capped").BooleanOK()
+		assert.Equal(t, capped, is)
+		assert.Len(t, d.seen.of(t, "createIndexes"), 2)
+		passing.pass(lookAgain)
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 30, 39)))
+		assert.Len(t, d.seen.of(t, "createIndexes"), 2, "no more than is needed")
+	}
+}
+
+// The server knows no convertToCapped; it is asked for it.
+func TestReplacedCollectionIsCappedAgain(t *testing.T) {
+	t.Parallel()
+	d := freshTarget(t, peers.StartMongo(t))
+	d.config.CollectionCapEnable, d.config.CollectionCapMaxSizeBytes = true, 1<<20
+	passing := &clock{}
+	e := d.startAt(t, passing.now)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, d.db.Collection("tyk_analytics").Drop(t.Context()))
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
+	passing.pass(lookAgain)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 20, 29)))
+	asked := d.seen.of(t, "convertToCapped")
+	require.Len(t, asked, 1)
+	assert.Equal(t, bson.D{{Key: "convertToCapped", Value: "tyk_analytics"}, {Key: "size", Value: int64(1 << 20)}}, asked[0][:2])
+	d.assertPaths(t, 10, 29)
+	assert.Contains(t, d.indexNames(t, "tyk_analytics"), "logBrowserIndex")
+}
+
+// Indexes over much take hours on DocumentDB and Cosmos DB.
+func TestIndexesThatTakeLongHoldUpNoWrite(t *testing.T) {
+	t.Parallel()
+	d, l := startLink(t, peers.StartMongo(t))
+	d.config.DatabaseType = AWSDocumentDB
+	d.config.Timeout.Timeout = time.Second
+	d = withRetries(d)
+	held, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	l.hold(func(command bson.Raw) {
+		if named(command, "createIndexes") {
+			once.Do(func() { close(held) })
+			<-release
+		}
+	})
+	e := d.start(t)
+	<-held
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	d.assertPaths(t, 0, 9)
+	assert.Equal(t, []string{"_id_"}, d.indexNames(t, "tyk_analytics"))
+	close(release)
+	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, time.Minute, 10*time.Millisecond)
+	assert.Len(t, d.seen.of(t, "createIndexes"), 1, "asked for once")
 }

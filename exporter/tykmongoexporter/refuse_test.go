@@ -14,10 +14,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 func testForeignRecords(t *testing.T, server *peers.Mongo) {
@@ -27,9 +30,13 @@ func testForeignRecords(t *testing.T, server *peers.Mongo) {
 	records.At(1).SetEventName(analytics.EventUptime)
 	records.At(3).SetEventName("")
 	e := d.start(t)
+	err := e.ConsumeLogs(t.Context(), logs)
+	require.ErrorContains(t, err, "uptime checks arrive, but collections::uptime::enabled is false")
+	assert.False(t, consumererror.IsPermanent(err), "they wait")
+	assert.Equal(t, 3, d.count(t, "tyk_analytics"), "requests do not")
+	records.RemoveIf(func(r plog.LogRecord) bool { return r.EventName() == analytics.EventUptime })
 	for range 2 {
 		assert.Equal(t, map[int64]string{
-			1: `foreign: an uptime check, but collections::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own`,
 			3: `foreign: not an analytics record: its event name is "", want "tyk.request"`,
 		}, refusedOf(t, e.ConsumeLogs(t.Context(), logs)))
 	}
@@ -174,8 +181,11 @@ func TestAnswersOfOtherDatabases(t *testing.T) {
 		"an option that is not known":        {answer: failed(9, "FailedToParse", "unknown option"), retried: "unknown option"},
 		"an option of another type":          {answer: failed(14, "TypeMismatch", "'j' is the wrong type"), retried: "'j' is the wrong type"},
 		"what is in a document": {
-			answer:  faulty(0, fault(0, 2, "bad value"), fault(1, 9, "failed to parse"), fault(2, 14, "type mismatch")),
-			refused: map[int64]string{0: "other: bad value", 1: "other: failed to parse", 2: "other: type mismatch"},
+			answer:  faulty(1, fault(0, 2, "bad value"), fault(2, 14, "type mismatch")),
+			refused: map[int64]string{0: "other: bad value", 2: "other: type mismatch"},
+		},
+		"a rule that no document meets": {
+			answer: faulty(0, fault(0, 121, "failed validation"), fault(1, 121, "failed validation"), fault(2, 121, "failed validation")), retried: "failed validation",
 		},
 		"not replicated": {
 			answer: bson.D{{Key: "n", Value: int32(3)}, {Key: "ok", Value: 1.0}, {Key: "writeConcernError", Value: bson.D{
@@ -205,26 +215,111 @@ func TestAnswersOfOtherDatabases(t *testing.T) {
 	}
 }
 
-// Some databases refuse a whole command for one of its documents.
+// Some databases refuse a whole command for one of its documents. What they say of it
+// need not be known.
 func TestDocumentAmongManyIsFoundWithoutAHint(t *testing.T) {
 	t.Parallel()
 	server := peers.StartMongo(t)
 	for want, answer := range map[string]bson.D{
-		"other: (InvalidBSON) there is something wrong somewhere": failed(22, "InvalidBSON", "there is something wrong somewhere"),
-		"too_large: (BSONObjectTooLarge) something is too large":  failed(10334, "BSONObjectTooLarge", "something is too large"),
+		"other: (InvalidBSON) there is something wrong somewhere":      failed(22, "InvalidBSON", "there is something wrong somewhere"),
+		"other: (BadRequest) Request size is too large":                failed(16, "BadRequest", "Request size is too large"),
+		"too_large: (BSONObjectTooLarge) something is too large":       failed(10334, "BSONObjectTooLarge", "something is too large"),
+		"name: (InvalidNamespace) there is a document that is unnamed": failed(73, "InvalidNamespace", "there is a document that is unnamed"),
 	} {
 		d, l := startLink(t, server)
+		d.config.Collections.Organisations.Enabled = true
 		e := d.start(t)
+		logs, unnamed := samples("seg", 0, 199), strings.HasPrefix(want, "name")
+		records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+		if unnamed {
+			records.At(133).Attributes().PutStr(analytics.AttrOrgID, "odd")
+		}
+		require.NoError(t, e.ConsumeLogs(t.Context(), samples("more", 1000, 1000)))
 		l.on(func(command bson.Raw) *verdict {
-			if !named(command, "insert") || !strings.Contains(string(command), "/items/333\x00") {
+			collection, is := command.Lookup("insert").StringValueOK()
+			if !is || !strings.Contains(string(command), "/items/133\x00") || unnamed && collection != "z_tyk_analyticz_odd" {
 				return nil
 			}
 			return &verdict{answer: answer}
 		})
-		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 999)))
-		assert.Equal(t, map[int64]string{333: want}, reasons)
-		assert.Equal(t, 999, d.count(t, "tyk_analytics"))
+		err := e.ConsumeLogs(t.Context(), logs)
+		for range sink.EqualFailures {
+			if consumererror.IsPermanent(err) {
+				break
+			}
+			require.Error(t, err)
+			err = e.ConsumeLogs(t.Context(), logs)
+		}
+		reasons := refusedOf(t, err)
+		require.Len(t, reasons, 1)
+		assert.Contains(t, reasons[133], want)
+		assert.Equal(t, 200, d.count(t, "z_tyk_analyticz_acme"), want)
 	}
+}
+
+// A document that fails alone among others that are taken is refused once it failed
+// often enough, whatever the code.
+func TestDocumentThatFailsAmongOthersIsRefusedByEvidence(t *testing.T) {
+	t.Parallel()
+	server := peers.StartMongo(t)
+	for code, refused := range map[int32]bool{424242: true, 16500: false} {
+		d, l := startLink(t, server)
+		e := d.start(t)
+		l.on(func(command bson.Raw) *verdict {
+			if !named(command, "insert") {
+				return nil
+			}
+			return &verdict{answer: faulty(9, fault(3, code, "whatever"))}
+		})
+		for attempt := range sink.EqualFailures - 1 {
+			err := e.ConsumeLogs(t.Context(), samples("seg", 0, 9))
+			require.ErrorContains(t, err, "whatever", attempt)
+			assert.False(t, consumererror.IsPermanent(err))
+		}
+		err := e.ConsumeLogs(t.Context(), samples("seg", 0, 9))
+		if !refused {
+			assert.False(t, consumererror.IsPermanent(err), "throttling is no evidence")
+			continue
+		}
+		assert.Equal(t, map[int64]string{3: "other: whatever"}, refusedOf(t, err))
+	}
+}
+
+// Where nothing is taken, nothing is refused, however often that is.
+func TestNothingIsRefusedWhereNothingIsTaken(t *testing.T) {
+	t.Parallel()
+	d, l := startLink(t, peers.StartMongo(t))
+	host := newStatusHost()
+	e := d.startWith(t, nopSettings(), host)
+	l.on(func(command bson.Raw) *verdict {
+		if !named(command, "insert") {
+			return nil
+		}
+		return &verdict{answer: failed(424242, "Whatever", "the disk sulks")}
+	})
+	for range 3 * sink.EqualFailures {
+		err := e.ConsumeLogs(t.Context(), samples("seg", 0, 99))
+		require.ErrorContains(t, err, "the disk sulks")
+		assert.False(t, consumererror.IsPermanent(err))
+	}
+	assert.Equal(t, componentstatus.StatusRecoverableError, host.statuses()[len(host.statuses())-1])
+	l.on(nil)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 99)))
+	d.assertPaths(t, 0, 99)
+}
+
+// The collection of an organisation "aggregate_acme" would be that of the rollups of
+// the organisation "acme".
+func testRequestsNeverMeetRollups(t *testing.T, server *peers.Mongo) {
+	d := freshTarget(t, server)
+	d.config.Collections.Organisations.Enabled = true
+	records := []analytics.Record{sample(0), sample(1)}
+	records[1].OrgID = "aggregate_acme"
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	assert.Equal(t, map[int64]string{1: `name: the collection z_tyk_analyticz_aggregate_acme of the organisation "aggregate_acme" would be that of the rollups of the organisation "acme": ` +
+		`give one of them another id, or set collections::organisations::enabled to false`}, reasons)
+	d.assertPaths(t, 0, 1)
+	assert.Equal(t, 0, d.count(t, "z_tyk_analyticz_aggregate_acme"))
 }
 
 // asMongos makes the server a router to the driver, which tells it then by what it

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // mongoStore is a database of MongoDB's protocol.
@@ -18,6 +22,12 @@ type mongoStore struct {
 	telemetry *telemetry
 	monitor   *event.CommandMonitor // may be nil; sees every command
 	known     known
+	evidence  sink.Evidence
+	aging     aging
+	now       func() time.Time
+	working   sync.WaitGroup // what goes on in the background
+	stop      context.CancelFunc
+	alive     context.Context // ends with stop
 
 	mu         sync.Mutex // guards the fields below
 	connection *connection
@@ -25,7 +35,9 @@ type mongoStore struct {
 }
 
 func newStore(config *Config, kinds []*collectionKind, logger *zap.Logger, telemetry *telemetry) *mongoStore {
-	return &mongoStore{config: config, kinds: kinds, logger: logger, telemetry: telemetry, prepared: map[string]*preparation{}}
+	s := &mongoStore{config: config, kinds: kinds, logger: logger, telemetry: telemetry, prepared: map[string]*preparation{}, now: time.Now}
+	s.alive, s.stop = context.WithCancel(context.Background())
+	return s
 }
 
 // connect gives the connection, which is made where there is none.
@@ -104,7 +116,16 @@ func (s *mongoStore) write(ctx context.Context, b *batch) error {
 	return errors.Join(errs...)
 }
 
+// begin starts what goes on in the background.
+func (s *mongoStore) begin() {
+	if s.config.Retention > 0 && slices.ContainsFunc(s.kinds, func(k *collectionKind) bool { return k.form == formAggregate }) {
+		s.working.Go(func() { s.keepForgetting(s.alive) })
+	}
+}
+
 func (s *mongoStore) close(ctx context.Context) error {
+	s.stop()
+	s.working.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.connection == nil {

@@ -77,6 +77,8 @@ type consumerStore struct{ next func() consumer.Logs }
 func (*consumerStore) open(context.Context) error  { return nil }
 func (*consumerStore) close(context.Context) error { return nil }
 
+func (*consumerStore) begin() {}
+
 func (s *consumerStore) write(ctx context.Context, b *batch) error {
 	err := s.next().ConsumeLogs(ctx, plog.NewLogs())
 	if consumererror.IsPermanent(err) {

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -10,15 +11,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// Health tells the collector's status when the database starts to fail and when
-// it works again, once each. All failures are reported as recoverable: each heals
-// as soon as somebody makes the database right again. Its zero value reports nothing
-// until Start.
+// Health tells the collector's status when the database starts to fail, when it
+// fails for another cause than before, and when it works again, once each. All
+// failures are reported as recoverable: each heals as soon as somebody makes the
+// database right again. Its zero value reports nothing until Start.
 type Health struct {
-	mu      sync.Mutex // guards the fields below
-	host    component.Host
-	logger  *zap.Logger
-	failing bool
+	mu     sync.Mutex // guards the fields below
+	host   component.Host
+	logger *zap.Logger
+	cause  string // of the failure that was reported last, empty while all is well
 }
 
 // Start begins reporting, for the component that host was given to.
@@ -42,10 +43,10 @@ func (h *Health) Report(err error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.host == nil || h.failing == (err != nil) {
+	if h.host == nil || h.cause == causeOf(err) {
 		return
 	}
-	h.failing = err != nil
+	h.cause = causeOf(err)
 	if err != nil {
 		h.logger.Warn("the database does not take records; they wait until it does", zap.Error(err))
 		componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(err))
@@ -53,4 +54,17 @@ func (h *Health) Report(err error) {
 	}
 	h.logger.Info("the database takes records again")
 	componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
+}
+
+// causeOf is an error's text without its numbers, which differ from push to push.
+func causeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "failed: " + strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
 }

@@ -17,11 +17,15 @@ import (
 // reports remembers the statuses that a component reports.
 type reports struct {
 	component.Host
-	statuses []componentstatus.Status
+	causes []string
 }
 
 func (r *reports) Report(event *componentstatus.Event) {
-	r.statuses = append(r.statuses, event.Status())
+	if event.Err() != nil {
+		r.causes = append(r.causes, event.Err().Error())
+		return
+	}
+	r.causes = append(r.causes, event.Status().String())
 }
 
 func TestStatusIsReportedOnceEachWay(t *testing.T) {
@@ -30,10 +34,13 @@ func TestStatusIsReportedOnceEachWay(t *testing.T) {
 	var h sink.Health
 	h.Report(errors.New("before the start nobody listens"))
 	h.Start(host, zap.NewNop())
-	for _, err := range []error{nil, nil, errors.New("down"), errors.New("still down"), context.Canceled, nil, nil} {
+	for _, err := range []error{
+		nil, nil, errors.New("store 7 records: down"), errors.New("store 8 records: down"), context.Canceled,
+		errors.New("store 8 records: no rights"), nil, nil,
+	} {
 		h.Report(err)
 	}
 	h.Stop()
 	h.Report(errors.New("after the stop nobody listens"))
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses)
+	assert.Equal(t, []string{"store 7 records: down", "store 8 records: no rights", "StatusOK"}, host.causes, "the latest cause")
 }

@@ -93,13 +93,17 @@ func messages(tb testing.TB, broker, topic string, n int) []*kgo.Record {
 	return all
 }
 
-// elastic stands for Elasticsearch: it has one document for each id, and is too
-// busy for the first that comes.
+// elastic stands for Elasticsearch: it has one document for each id, and refuses the
+// first that come for what heals.
 type elastic struct {
 	*double
 	documents map[string]document // guarded by the double's lock
 	busy      int                 // documents that were refused for that
 }
+
+// healing are what Elasticsearch refuses documents with and takes them later: it has too
+// much to do, nobody may write, or the index is not there.
+var healing = []int{http.StatusTooManyRequests, http.StatusForbidden, http.StatusNotFound}
 
 func startElastic(tb testing.TB) *elastic {
 	tb.Helper()
@@ -118,9 +122,9 @@ func (e *elastic) answer(w http.ResponseWriter, r received) {
 		id, status, fault := action["_id"].(string), http.StatusCreated, ""
 		_, stored := e.documents[id]
 		switch {
-		case e.busy == 0:
+		case e.busy < len(healing):
+			status, fault = healing[e.busy], "as_a_real_one"
 			e.busy++
-			status, fault = http.StatusTooManyRequests, "es_rejected_execution_exception"
 		case stored:
 			status, fault = http.StatusConflict, "version_conflict_engine_exception"
 		default:
@@ -139,7 +143,7 @@ func (e *elastic) answer(w http.ResponseWriter, r received) {
 func (e *elastic) stored() map[string]document {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	require.Equal(e.tb, 1, e.busy)
+	require.Equal(e.tb, len(healing), e.busy)
 	return maps.Clone(e.documents)
 }
 
