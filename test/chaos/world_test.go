@@ -160,6 +160,11 @@ func (w *world) lasting() []*collector {
 // begin starts the collectors and waits until their groups are known at every
 // list: from then on nothing may be missing.
 func (w *world) begin(ctx context.Context) error {
+	if w.plan.away {
+		if err := w.leaveAway(ctx); err != nil {
+			return err
+		}
+	}
 	for _, c := range w.collectors() {
 		if err := c.start(); err != nil {
 			return err
