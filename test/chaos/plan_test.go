@@ -31,6 +31,7 @@ type plan struct {
 	double   bool // which is also of groupCopy
 	late     bool // a collector of groupLate comes and goes
 	away     bool // groupAway is registered, and has no collector
+	refusing bool // a collector of groupRefusing
 	mongo    keeping
 	writers  int // collectors of groupMongo
 
@@ -63,6 +64,7 @@ func newPlan(seed uint64, length time.Duration) plan {
 	}
 	// All that is pushed stays in Redis then, and in each of its replicas.
 	p.away = d.chance(0.7) && p.topology == alone
+	p.refusing = d.chance(0.5)
 	return p
 }
 
@@ -77,6 +79,9 @@ func (p plan) groups() []string {
 	}
 	if p.mongo != nothing {
 		groups = append(groups, groupMongo)
+	}
+	if p.refusing {
+		groups = append(groups, groupRefusing)
 	}
 	return groups
 }
