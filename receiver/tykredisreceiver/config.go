@@ -256,7 +256,7 @@ func (cfg *Config) checkTimes(fault func(format string, args ...any)) {
 	}{
 		{"poll_interval", cfg.PollInterval, cfg.Lease / 3, "a third of lease", "leases are renewed with each look"},
 		{"timeout", cfg.Timeout, cfg.Lease, "lease", "a command that takes longer answers about a lease that has expired"},
-		{"shutdown_timeout", cfg.ShutdownTimeout, cfg.Lease / 3 * 2, "two thirds of lease", "leases are not renewed while the receiver shuts down"},
+		{"shutdown_timeout", cfg.ShutdownTimeout, cfg.Lease * 2 / 3, "two thirds of lease", "leases are not renewed while the receiver shuts down"},
 	} {
 		if d.value > d.most {
 			fault("%s: %s: use at most %s, %s, or a longer lease: %s", d.key, d.value, d.most, d.share, d.why)

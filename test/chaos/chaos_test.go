@@ -31,6 +31,7 @@ func trial(ctx context.Context, p plan, data, logs string) (*outcome, *world, er
 		{"start", w.begin},
 		{"load", func(ctx context.Context) error { return w.load(ctx, w.lanes()) }},
 		{"drain", w.drain},
+		{"remove the group that is away", w.removeAway},
 		{"end", w.end},
 	}
 	took := map[string]time.Duration{}

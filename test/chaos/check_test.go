@@ -9,6 +9,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ func (w *world) checkStore(ctx context.Context, g *group, o *outcome) error {
 		switch times := t.times[n]; {
 		case times > 1:
 			doubled = append(doubled, n)
-		case times == 0 && g.mustHave(f):
+		case times == 0 && g.mustHave(f) && !refusesRecord(g.store, n):
 			lost = append(lost, n)
 		}
 	}
@@ -227,7 +228,8 @@ func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 				fault("dead letter %s was not pushed as poison: %s", l.UID, l.Reason)
 				continue
 			}
-			key, known = alias, g.store.refuses(w.journal.refused[alias].kind)
+			n, numeric := strconv.Atoi(alias)
+			key, known = alias, g.store.refuses(w.journal.refused[alias].kind) || numeric == nil && refusesRecord(g.store, n)
 		}
 		if !known {
 			fault("dead letter %s is the good record %q: %s", l.UID, key, l.Reason)
@@ -244,6 +246,11 @@ func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 	}
 	for alias, r := range w.journal.refused {
 		if buried[alias] == 0 && g.store.refuses(r.kind) && g.mustHave(r.flush) {
+			missing++
+		}
+	}
+	for n, f := range w.journal.byRecord() {
+		if buried[strconv.Itoa(n)] == 0 && refusesRecord(g.store, n) && g.mustHave(f) {
 			missing++
 		}
 	}

@@ -48,6 +48,8 @@ func (w *world) productAt(addr string) string {
 		return w.database.product()
 	case w.documents != nil && addr == w.documents.mongo.Addr():
 		return w.documents.product()
+	case w.refuser != nil && addr == w.refuser.addr():
+		return w.refuser.product()
 	}
 	return "Redis"
 }

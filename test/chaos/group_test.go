@@ -116,7 +116,7 @@ func (b *books) forget(ctx context.Context, g *group) error {
 	return nil
 }
 
-// backlog is what waits for groups.
+// backlog is what waits for groups that somebody works for.
 type backlog struct {
 	entries int64 // in lists and segments
 	steps   int64 // that any group has yet to take: it falls with all progress
@@ -132,10 +132,15 @@ func (b *books) backlog(ctx context.Context) (backlog, error) {
 		waits.entries += report.Unclaimed
 		waits.steps += report.Unclaimed * int64(1+len(report.Groups))
 		for _, segment := range report.Segments {
-			waits.entries += segment.Count
-			waits.steps += segment.Count * int64(len(report.Groups))
-			for _, done := range segment.Progress {
-				waits.steps -= done
+			left := int64(0)
+			for _, g := range report.Groups {
+				if g.Name != groupAway {
+					left += segment.Count - segment.Progress[g.Name]
+				}
+			}
+			waits.steps += left
+			if left > 0 || len(report.Groups) == 0 {
+				waits.entries += segment.Count
 			}
 		}
 	}

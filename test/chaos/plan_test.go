@@ -30,6 +30,8 @@ type plan struct {
 	sqlite   bool // a collector of groupSQLite
 	double   bool // which is also of groupCopy
 	late     bool // a collector of groupLate comes and goes
+	away     bool // groupAway is registered, and has no collector
+	refusing bool // a collector of groupRefusing
 	mongo    keeping
 	writers  int // collectors of groupMongo
 
@@ -60,6 +62,9 @@ func newPlan(seed uint64, length time.Duration) plan {
 		p.rate, p.poll = p.mongo.pace()
 		p.poison /= 5 // so that there is some all the same
 	}
+	// All that is pushed stays in Redis then, and in each of its replicas.
+	p.away = d.chance(0.7) && p.topology == alone
+	p.refusing = d.chance(0.5)
 	return p
 }
 
@@ -75,6 +80,9 @@ func (p plan) groups() []string {
 	if p.mongo != nothing {
 		groups = append(groups, groupMongo)
 	}
+	if p.refusing {
+		groups = append(groups, groupRefusing)
+	}
 	return groups
 }
 
@@ -83,6 +91,9 @@ func (p plan) String() string {
 	groups := p.groups()
 	if p.late {
 		groups = append(groups, groupLate)
+	}
+	if p.away {
+		groups = append(groups, groupAway)
 	}
 	text := fmt.Sprintf("%s, %s, groups %s", p.topology, replicas(p.replicas), strings.Join(groups, " "))
 	if p.mongo != nothing {

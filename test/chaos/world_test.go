@@ -36,6 +36,8 @@ type world struct {
 	writers   []*collector // of groupMongo
 	single    *collector   // of the groups with SQLite files, nil without
 	late      *collector   // of groupLate, nil without
+	refusing  *collector   // of groupRefusing, nil without
+	refuser   *refuser     // its store
 	known     []*collector // all that there are, also those that faults add
 	journal   *journal
 	chronicle *chronicle
@@ -75,6 +77,11 @@ func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err err
 		if err := w.addMongo(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if p.refusing {
+		w.refuser = newRefuser()
+		w.groups = append(w.groups, &group{name: groupRefusing, store: w.refuser})
+		w.refusing = w.newCollector("refusing", groupRefusing)
 	}
 	if p.late {
 		w.addFile(groupLate)
@@ -145,6 +152,9 @@ func (w *world) collectors() []*collector {
 	if w.single != nil {
 		all = append(all, w.single)
 	}
+	if w.refusing != nil {
+		all = append(all, w.refusing)
+	}
 	return all
 }
 
@@ -160,6 +170,14 @@ func (w *world) lasting() []*collector {
 // begin starts the collectors and waits until their groups are known at every
 // list: from then on nothing may be missing.
 func (w *world) begin(ctx context.Context) error {
+	if w.plan.refusing {
+		w.chronicle.inflicted(fmt.Sprintf("destination that refuses one record in %d, and does not say which", oneIn))
+	}
+	if w.plan.away {
+		if err := w.leaveAway(ctx); err != nil {
+			return err
+		}
+	}
 	for _, c := range w.collectors() {
 		if err := c.start(); err != nil {
 			return err
@@ -263,5 +281,9 @@ func (w *world) close() {
 	}
 	if w.documents != nil {
 		w.documents.close()
+	}
+	if w.refuser != nil {
+		w.refuser.server.CloseClientConnections()
+		w.refuser.server.Close()
 	}
 }
