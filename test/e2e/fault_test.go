@@ -168,7 +168,8 @@ func (l *load) requireAccounts(tb testing.TB) {
 	tb.Helper()
 	letters := deadLetters(tb, l.rdb)
 	assert.Equal(tb, map[string]int64{
-		"claimed": faultRecords + faultPoison, "default|acked": faultRecords + faultPoison, "default|dead": faultPoison,
+		"claimed": faultRecords + faultPoison, "default|acked": faultRecords + faultPoison,
+		"default|delivered": faultRecords, "default|dead": faultPoison,
 	}, receipts(tb, l.rdb))
 	undecodable, refused := map[string]bool{}, map[string]bool{}
 	total := 0
