@@ -2,6 +2,7 @@ package tyksqlexporter
 
 import (
 	"context"
+	"errors"
 	"database/sql/driver"
 	"testing"
 	"time"
@@ -66,7 +67,11 @@ func BenchmarkSQLiteInsert(b *testing.B) {
 		p := &batch.parts[0]
 		_, err := conn.ExecContext(b.Context(), "begin")
 		require.NoError(b, err)
-		require.NoError(b, table.store(b.Context(), conn, p, p.pending(), time.UTC))
+		require.NoError(b, conn.Raw(func(raw any) error {
+			w, err := newSQLiteInsert(raw, table, p)
+			require.NoError(b, err)
+			return errors.Join(w.insert(b.Context(), p.pending()), w.close())
+		}))
 		_, err = conn.ExecContext(b.Context(), "rollback")
 		require.NoError(b, err)
 		p.applied()

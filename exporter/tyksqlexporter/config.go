@@ -8,7 +8,6 @@ import (
 	"time"
 	_ "time/tzdata" // zones, on machines that have none
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -217,7 +216,7 @@ func (c *TablesConfig) Validate() error {
 		switch other, taken := keys[strings.ToLower(t.Name)]; {
 		case !tableNames.MatchString(t.Name):
 			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
-		case strings.EqualFold(t.Name, ledgerTable), strings.EqualFold(t.Name, locksTable):
+		case strings.HasPrefix(strings.ToLower(t.Name), ledgerTable):
 			errs = append(errs, fmt.Errorf("%s::name: %q is the ledger's own table: use another name", key, t.Name))
 		case taken:
 			errs = append(errs, fmt.Errorf("%s::name: %q is also the name of %s: each has columns of its own, so use another name", key, t.Name, other))
@@ -257,29 +256,15 @@ func (c *Config) validateDatasource() error {
 	if c.Datasource == "" {
 		return errors.New("datasource: is empty: set a PostgreSQL DSN or URL, a MySQL DSN, or the path of an SQLite file")
 	}
-	datasource := string(c.Datasource)
-	switch c.Driver {
+	switch datasource := string(c.Datasource); c.Driver {
 	case driverPostgres:
-		if _, err := pgxpool.ParseConfig(datasource); err != nil {
-			// The parser's message may hold the password, so it is not passed on.
-			return errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
-				`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
-		}
+		return validatePostgres(datasource)
 	case driverMySQL:
-		_, err := c.parseMySQL()
-		return err
+		return validateMySQL(datasource, c.MySQL.TLS)
 	case driverSQLite:
-		if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
-			strings.Contains(datasource, "host=") {
-			return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
-		}
-		if strings.Contains(datasource, "@tcp(") || strings.Contains(datasource, "@unix(") {
-			return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
-		}
-	default:
-		return fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
+		return validateSQLite(datasource)
 	}
-	return nil
+	return fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
 }
 
 // Validate checks the ledger's times.

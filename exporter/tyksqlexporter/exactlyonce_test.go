@@ -323,7 +323,7 @@ func testPrune(t *testing.T, fresh newTarget) {
 }
 
 // openStore opens the database beside the exporter.
-func openStore(t testing.TB, config *Config) store {
+func openStore(t testing.TB, config *Config) *serverStore {
 	t.Helper()
 	e := newTestExporter(t, config)
 	require.NoError(t, e.store.open(t.Context()))

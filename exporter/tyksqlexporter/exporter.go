@@ -22,30 +22,6 @@ import (
 // answer. The first write then prepares what the start could not.
 const startTimeout = 5 * time.Second
 
-// store is one database. Its methods may be called from several goroutines.
-type store interface {
-	// open connects, and makes or checks the tables. It may be called again after
-	// a failure; writes do so themselves.
-	open(ctx context.Context) error
-	// write stores the batch in one transaction, together with its ledger rows. It
-	// leaves in the batch what became of each record; when it fails, nothing of the
-	// batch was stored, or it cannot be known whether the transaction went through,
-	// and the ledger tells the next attempt.
-	write(ctx context.Context, b *batch) error
-	// writeRollups stores the groups of the batch as write does records, but for those
-	// of pushes of which some were stored before in part.
-	writeRollups(ctx context.Context, b *rollupBatch) error
-	// ahead makes the tables that the day after now needs.
-	ahead(ctx context.Context, now time.Time) error
-	// drop drops the tables of days that are older than a number of days at now, and
-	// names them. It drops what it can, also when it fails.
-	drop(ctx context.Context, now time.Time, days int) ([]string, error)
-	// prune deletes ledger rows older than age, at most limit, and tells how many.
-	prune(ctx context.Context, age time.Duration, limit int) (int64, error)
-	// close ends all connections. Nothing may be called after it.
-	close() error
-}
-
 // schemaError says that a table is not as it must be. It heals only by an
 // operator's hand; it fails the start.
 type schemaError struct{ text string }
@@ -65,7 +41,7 @@ type sqlExporter struct {
 	logger    *zap.Logger
 	rollups   rollupTables
 	telemetry *telemetry
-	store     store
+	store     *serverStore
 	health    sink.Health
 
 	rollupWrites groupCommit
@@ -92,23 +68,27 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 }
 
 // newStore opens nothing yet.
-func newStore(config *Config, logger *zap.Logger) (store, error) {
+func newStore(config *Config, logger *zap.Logger) (*serverStore, error) {
+	set := settings{
+		datasource: string(config.Datasource), maxOpenConns: config.MaxOpenConns, indexes: config.Indexes, timeout: config.Timeout.Timeout,
+		tables: config.enabledTables(), calendar: config.calendar(), logger: logger,
+	}
 	var s server
 	var err error
 	switch config.Driver {
 	case driverSQLite:
-		return newSQLiteStore(config, logger), nil
+		s = newSQLiteServer(set)
 	case driverPostgres:
-		s, err = newPostgresServer(config, logger)
+		s, err = newPostgresServer(set, config.Postgres.PreferSimpleProtocol)
 	case driverMySQL:
-		s, err = newMySQLServer(config, logger)
+		s, err = newMySQLServer(set, config.MySQL.TLS)
 	default:
 		err = config.validateDatasource()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return newServerStore(config, s, logger), nil
+	return newServerStore(s, set), nil
 }
 
 // start prepares the database. Only a table that is not as it must be, or a file
@@ -185,7 +165,7 @@ func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
 	defer b.release()
 	if !b.empty() && len(b.parts) > 0 {
 		began := time.Now()
-		err := e.write(ctx, b)
+		err := e.store.write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
 		if !errors.Is(err, errRaced) { // which says nothing about the database
 			e.health.Report(err)

@@ -21,7 +21,6 @@ type mysqlServer struct {
 	db      *sql.DB
 	idle    int // connections that are kept
 	indexes bool
-	zone    *time.Location // whose hours uptime checks are counted by
 	clock   *time.Location // whose clock the columns of times show
 	logger  *zap.Logger
 }
@@ -49,13 +48,14 @@ func mysqlSettings(timeout time.Duration) []string {
 // mysqlIdleTime is when a connection that nobody uses is closed: before the server does.
 const mysqlIdleTime = 20 * time.Second
 
-func newMySQLServer(config *Config, logger *zap.Logger) (*mysqlServer, error) {
-	parsed, err := config.mysqlConfig(logger)
+// newMySQLServer connects when it is first used.
+func newMySQLServer(set settings, tls mysqlTLS) (server, error) {
+	parsed, err := mysqlConfig(set, tls)
 	if err != nil {
 		return nil, err
 	}
-	if config.MySQL.TLS.HasValue() {
-		if parsed.TLS, err = config.MySQL.TLS.Get().LoadTLSConfig(context.Background()); err != nil {
+	if tls.HasValue() {
+		if parsed.TLS, err = tls.Get().LoadTLSConfig(context.Background()); err != nil {
 			return nil, fmt.Errorf("mysql::tls: %w", err)
 		}
 	}
@@ -64,10 +64,10 @@ func newMySQLServer(config *Config, logger *zap.Logger) (*mysqlServer, error) {
 		return nil, errMySQLDatasource
 	}
 	s := &mysqlServer{
-		db: sql.OpenDB(&mysqlConnector{Connector: connector, settings: mysqlSettings(config.Timeout.Timeout)}), idle: config.MaxOpenConns,
-		indexes: config.Indexes, zone: config.calendar().zone, clock: parsed.Loc, logger: logger,
+		db: sql.OpenDB(&mysqlConnector{Connector: connector, settings: mysqlSettings(set.timeout)}), idle: set.maxOpenConns,
+		indexes: set.indexes, clock: parsed.Loc, logger: set.logger,
 	}
-	s.db.SetMaxOpenConns(config.MaxOpenConns)
+	s.db.SetMaxOpenConns(set.maxOpenConns)
 	s.db.SetMaxIdleConns(s.idle)
 	s.db.SetConnMaxIdleTime(mysqlIdleTime)
 	return s, nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.uber.org/zap"
 )
 
@@ -12,9 +14,16 @@ import (
 var errMySQLDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a MySQL DSN such as " +
 	`"tyk:password@tcp(localhost:3306)/tyk_analytics"; its tls is true, false, skip-verify or preferred, and files with certificates are set in mysql::tls`)
 
-// parseMySQL reads the datasource, and refuses what could not work.
-func (c *Config) parseMySQL() (*mysql.Config, error) {
-	datasource := string(c.Datasource)
+// mysqlTLS names files with certificates.
+type mysqlTLS = configoptional.Optional[configtls.ClientConfig]
+
+// validateMySQL refuses a datasource that could not work.
+func validateMySQL(datasource string, tls mysqlTLS) error {
+	_, err := parseMySQL(datasource, tls)
+	return err
+}
+
+func parseMySQL(datasource string, tls mysqlTLS) (*mysql.Config, error) {
 	if strings.Contains(datasource, "://") {
 		return nil, errors.New(`datasource: the value (not shown, it may hold a password) is a URL, but MySQL's driver wants a DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
 	}
@@ -25,10 +34,10 @@ func (c *Config) parseMySQL() (*mysql.Config, error) {
 	if parsed.DBName == "" {
 		return nil, errors.New("datasource: the value (not shown, it may hold a password) names no database: append it to the slash, as in tcp(localhost:3306)/tyk_analytics")
 	}
-	if c.MySQL.TLS.HasValue() && parsed.TLSConfig != "" {
+	if tls.HasValue() && parsed.TLSConfig != "" {
 		return nil, errors.New("mysql::tls: is set, but tls is also set in the datasource: remove one of them")
 	}
-	if c.MySQL.TLS.HasValue() && c.MySQL.TLS.Get().Insecure {
+	if tls.HasValue() && tls.Get().Insecure {
 		return nil, errors.New("mysql::tls::insecure: true asks for no TLS: remove mysql::tls, or insecure")
 	}
 	return parsed, nil
@@ -36,8 +45,8 @@ func (c *Config) parseMySQL() (*mysql.Config, error) {
 
 // mysqlConfig is the driver's configuration: what the datasource says, but for what
 // rows depend on.
-func (c *Config) mysqlConfig(logger *zap.Logger) (*mysql.Config, error) {
-	parsed, err := c.parseMySQL()
+func mysqlConfig(set settings, tls mysqlTLS) (*mysql.Config, error) {
+	parsed, err := parseMySQL(set.datasource, tls)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +57,7 @@ func (c *Config) mysqlConfig(logger *zap.Logger) (*mysql.Config, error) {
 	parsed.CheckConnLiveness = true
 	parsed.ParseTime = false
 	parsed.MaxAllowedPacket = 0 // the server's own
-	parsed.Logger = mysqlLogger{logger}
+	parsed.Logger = mysqlLogger{set.logger}
 	return parsed, nil
 }
 

@@ -28,7 +28,6 @@ type mysqlInsert struct {
 	portion  portion
 	clock    *time.Location
 	record   analytics.Record
-	boxes    boxes
 	days     []dayText           // by column
 	values   []driver.Value      // of the records that are to be sent, all columns of each
 	shape    shape               // the columns that the statement takes values for
@@ -104,7 +103,7 @@ func (w *mysqlInsert) add(v driver.Value) {
 func (w *mysqlInsert) store(ctx context.Context) (int, error) {
 	list := w.portion.list
 	places := min(len(list), 2*mysqlRows) * len(w.table.columns)
-	w.boxes, w.values, w.days = newBoxes(places), make([]driver.Value, 0, places), make([]dayText, len(w.table.columns))
+	w.values, w.days = make([]driver.Value, 0, places), make([]dayText, len(w.table.columns))
 	w.reshape(shapeOf(shape(w.table.shape.Load()), w.table.blanks))
 	for at, i := range list {
 		if !w.bind(i) {
@@ -149,7 +148,6 @@ func (w *mysqlInsert) send(ctx context.Context) error {
 		return err
 	}
 	w.values, w.group, w.used = w.values[:0], w.group[:0], 0
-	w.boxes.empty()
 	return nil
 }
 
@@ -179,7 +177,7 @@ func (w *mysqlInsert) bind(i int32) bool {
 		return false
 	}
 	for at := range p.layout.columns {
-		value, blank := w.value(&p.layout.columns[at], at, len(w.values))
+		value, blank := w.value(&p.layout.columns[at], at)
 		if !blank {
 			w.used = w.used.with(at)
 		}
@@ -188,39 +186,19 @@ func (w *mysqlInsert) bind(i int32) bool {
 	return true
 }
 
-// value is the record's value for a column as MySQL keeps it, in a place of the boxes,
-// and whether it is blank.
-func (w *mysqlInsert) value(c *column, at, place int) (driver.Value, bool) {
-	r := &w.record
+// value is the record's value for a column as MySQL keeps it, and whether it is blank.
+func (w *mysqlInsert) value(c *column, at int) (driver.Value, bool) {
 	switch c.class {
-	case classText:
-		v := c.text(r)
-		return w.boxes.text(place, cleanText(v)), v == ""
-	case classJSON:
-		return w.boxes.json(place, c, r)
-	case classInteger:
-		v := c.integer(r)
-		return w.boxes.integer(place, v), v == 0
+	case classTime:
+		w.scratch = appendMySQLTime(w.scratch[:0], &w.days[at], c.instant(&w.record), w.clock, w.table.columns[at].precision)
+		return string(w.scratch), false
 	case classUnsigned:
-		v := c.unsigned(r)
-		if v > math.MaxInt64 {
+		if v := c.unsigned(&w.record); v > math.MaxInt64 {
 			return v, false
 		}
-		return w.boxes.integer(place, int64(v)), v == 0
-	case classFloat:
-		v := c.float(r)
-		if math.IsInf(v, 0) || math.IsNaN(v) {
-			return nil, false // MySQL has no such numbers
-		}
-		return w.boxes.float(place, v), math.Float64bits(v) == 0
-	case classBool:
-		v := c.boolean(r)
-		return v, !v
-	case classTime:
+	case classText, classJSON, classInteger, classFloat, classBool:
 	}
-	from := len(w.boxes.written)
-	w.boxes.written = appendMySQLTime(w.boxes.written, &w.days[at], c.instant(r), w.clock, w.table.columns[at].precision)
-	return w.boxes.text(place, w.boxes.tail(from)), false
+	return c.value(&w.record, &w.scratch)
 }
 
 // time is an instant's value for a column.

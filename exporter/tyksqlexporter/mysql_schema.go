@@ -140,12 +140,9 @@ func newMySQLTable(of shard, indexes bool) *mysqlTable {
 	t.create = "create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + "\n" + mysqlOptions
 	t.insert = "insert into " + t.quoted + " (" + strings.Join(names, ", ") + ") values "
 	t.row = "(?" + strings.Repeat(",?", len(names)-1) + ")"
-	switch of.layout.kind {
-	case kindUptime:
-		t.update = mysqlUpdate()
-	case kindRollup:
+	if of.layout.rollups != nil {
 		t.update = mysqlAdd(of.layout.rollups)
-	default:
+	} else {
 		t.blanks = blanksOf(of.layout.columns)
 	}
 	return t

@@ -134,7 +134,7 @@ func testMySQLSettings(t *testing.T, server *peers.MariaDB) {
 	assert.Equal(t, []string{record.Path + " " + record.APIName}, d.texts(t, "select concat(path, ' ', api_name) from tyk_analytics"))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger where abs(timestampdiff(second, applied_at, utc_timestamp())) > 600"), "in UTC")
 
-	db := openStore(t, d.config).(*serverStore).server.(*mysqlServer).db
+	db := openStore(t, d.config).server.(*mysqlServer).db
 	var settings string
 	require.NoError(t, db.QueryRowContext(t.Context(), `select concat_ws(' ', @@sql_mode, @@autocommit, @@time_zone, @@character_set_client, @@tx_isolation,
 		@@innodb_lock_wait_timeout, @@lock_wait_timeout, @@wait_timeout)`).Scan(&settings))

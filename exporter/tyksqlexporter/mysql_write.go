@@ -116,11 +116,7 @@ func (s *mysqlSession) send(ctx context.Context, p portion) (int, error) {
 		if err != nil {
 			return err
 		}
-		if p.layout.kind == kindUptime {
-			err = w.upsert(ctx, countUptime(p.part, p.list, s.server.zone))
-		} else {
-			place, err = w.store(ctx)
-		}
+		place, err = w.store(ctx)
 		return errors.Join(err, w.close())
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package tyksqlexporter
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
@@ -9,41 +8,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// daysAtOnce is of how many days one transaction writes tables. Those of a day take
-// up to a dozen locks, of which a PostgreSQL with its defaults has some 6400 for all
-// transactions together.
-const daysAtOnce = 50
-
-// write stores a batch: in one transaction, or in several where it has records of
-// more days than one transaction can write. What those before a failure have stored
-// is in the ledger.
-func (e *sqlExporter) write(ctx context.Context, b *batch) error {
-	pieces := e.calendar.pieces(b, daysAtOnce)
-	if pieces == nil {
-		return e.store.write(ctx, b)
-	}
-	b.refusals = b.refusals[:0] // each piece has its own
-	for _, list := range pieces {
-		if err := e.writePiece(ctx, b, list); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *sqlExporter) writePiece(ctx context.Context, b *batch, list []int32) error {
-	piece := b.pick(list, ofRecords(e.tables))
-	defer piece.release()
-	if err := e.store.write(ctx, piece); err != nil {
-		return err
-	}
-	b.adopt(piece, list)
-	return nil
-}
-
 // pieces divides a batch's entries so that none has more than some number of days,
 // and keeps their order. It gives nil where the batch as a whole has no more.
-func (c calendar) pieces(b *batch, most int) [][]int32 {
+func (b *batch) pieces(c calendar, most int) [][]int32 {
 	if !c.sharded || !b.mayHaveMore(most) {
 		return nil
 	}
@@ -51,7 +18,7 @@ func (c calendar) pieces(b *batch, most int) [][]int32 {
 	for i := range all {
 		all[i] = int32(i) //nolint:gosec // as many as records
 	}
-	days := c.split(b, all)
+	days := b.split(c, all)
 	if len(days) <= most {
 		return nil
 	}

@@ -21,21 +21,33 @@ type postgresServer struct {
 
 	pool    *pgxpool.Pool
 	indexes bool
-	zone    *time.Location
 	logger  *zap.Logger
 	first   table                          // of those that are written
 	ledger  atomic.Pointer[postgresLedger] // beside the first table; nil until that was found
 }
 
-func newPostgresServer(config *Config, logger *zap.Logger) (*postgresServer, error) {
-	pool, err := pgxpool.ParseConfig(string(config.Datasource))
-	if err != nil {
-		return nil, config.validateDatasource() // which says so without showing the value
+// errPostgresDatasource does not pass on what the parser says, which may hold the password.
+var errPostgresDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
+	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
+
+// validatePostgres refuses a datasource that could not work.
+func validatePostgres(datasource string) error {
+	if _, err := pgxpool.ParseConfig(datasource); err != nil {
+		return errPostgresDatasource
 	}
-	pool.MaxConns = int32(min(config.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
+	return nil
+}
+
+// newPostgresServer connects when it is first used.
+func newPostgresServer(set settings, simpleProtocol bool) (server, error) {
+	pool, err := pgxpool.ParseConfig(set.datasource)
+	if err != nil {
+		return nil, errPostgresDatasource
+	}
+	pool.MaxConns = int32(min(set.maxOpenConns, 1<<20)) //nolint:gosec // bounded
 	// Statements without a name work behind PgBouncer too, when it pools transactions.
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if config.Postgres.PreferSimpleProtocol {
+	if simpleProtocol {
 		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	}
 	params := pool.ConnConfig.RuntimeParams
@@ -47,7 +59,7 @@ func newPostgresServer(config *Config, logger *zap.Logger) (*postgresServer, err
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &postgresServer{pool: opened, first: config.enabledTables()[0], indexes: config.Indexes, zone: config.calendar().zone, logger: logger}, nil
+	return &postgresServer{pool: opened, first: set.tables[0], indexes: set.indexes, logger: set.logger}, nil
 }
 
 func (s *postgresServer) close() error {

@@ -70,9 +70,9 @@ func postgresChange(c *rollupColumn, name string) string {
 			" else least(" + mine + ", " + others + ") end"
 	case meanOfSums:
 		sum := pgx.Identifier{c.sum}.Sanitize()
-		return postgresMean("t."+sum+" + excluded."+sum, "t.counter_hits + excluded.counter_hits")
+		return postgresMean("coalesce(t."+sum+", 0) + excluded."+sum, "coalesce(t.counter_hits, 0) + excluded.counter_hits")
 	case latest:
-		return "case when excluded.counter_last_time >= t.counter_last_time then " + others + " else " + mine + " end"
+		return "case when t.counter_last_time > excluded.counter_last_time then " + mine + " else " + others + " end"
 	case keepFirst:
 	}
 	return mine
@@ -87,7 +87,7 @@ func (s *postgresSession) add(ctx context.Context, p rollupPortion) error {
 	if len(p.rows) == 0 {
 		return nil
 	}
-	a := takeArguments(s.conn().Config().DefaultQueryExecMode != pgx.QueryExecModeSimpleProtocol)
+	a := takeArguments()
 	defer a.release()
 	return a.exec(ctx, s.conn(), postgresAdd(t.quoted, p.layout.rollups, p.rows, a))
 }

@@ -45,7 +45,7 @@ type postgresTable struct {
 	shard
 	bare         string // the name as the server prints it
 	quoted       string // with schema
-	copy, upsert string
+	copy         string
 	create       []string
 	encodings    []encoding
 }
@@ -200,13 +200,10 @@ func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {
 	if of.layout.primary != "" {
 		definitions = append(definitions, "primary key ("+pgx.Identifier{of.layout.primary}.Sanitize()+")")
 	}
-	t.create = []string{"create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")" + postgresStorage(of.layout.kind)}
+	t.create = []string{"create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + ")" + postgresStorage(of.layout)}
 	for _, index := range of.layout.indexes(of, indexes) {
 		t.create = append(t.create, "create index if not exists "+pgx.Identifier{index.name}.Sanitize()+
 			" on "+t.quoted+` ("`+strings.Join(index.columns, `", "`)+`")`)
-	}
-	if of.layout.kind == kindUptime {
-		t.upsert = postgresUpsert(t.quoted)
 	}
 	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
 	return t
@@ -214,8 +211,8 @@ func newPostgresTable(schema string, of shard, indexes bool) *postgresTable {
 
 // postgresStorage leaves half of each page of a table whose rows each push changes to
 // their next versions, which then need no new index entries. Other tables only grow.
-func postgresStorage(k kind) string {
-	if k == kindRollup || k == kindUptime {
+func postgresStorage(l *layout) string {
+	if l.rollups != nil {
 		return " with (fillfactor = 50)"
 	}
 	return ""

@@ -70,21 +70,13 @@ func (s *postgresSession) queueLook(queries *pgx.Batch, sink string, segments []
 	})
 }
 
-// send writes a portion with one statement.
+// send writes a portion with one COPY. Where the server refuses a record, it gives
+// the place in the list that the server names, or -1.
 func (s *postgresSession) send(ctx context.Context, p portion) (int, error) {
 	t, known := s.server.get(p.shard)
-	switch {
-	case !known: // forgotten meanwhile
+	if !known { // forgotten meanwhile
 		return -1, &missingShards{shards: []shard{p.shard}}
-	case p.layout.kind == kindUptime:
-		return -1, s.upsert(ctx, t, p)
 	}
-	return s.copy(ctx, t, p)
-}
-
-// copy writes a portion with one COPY. Where the server refuses a record, it gives
-// the place in the list that the server names, or -1.
-func (s *postgresSession) copy(ctx context.Context, t *postgresTable, p portion) (int, error) {
 	source := newCopySource(t.encodings, p.part, p.list)
 	tag, err := s.conn().PgConn().CopyFrom(ctx, source, t.copy)
 	rows := source.stop() // the driver may still be reading when it has failed

@@ -182,7 +182,7 @@ func testPostgresIsolatesWithoutHint(t *testing.T, server *peers.Postgres) {
 	d.start(t)
 	refusePaths(t, d, "/items/0", "/items/333", "/items/999")
 	s := openStore(t, d.config)
-	s.(*serverStore).server.(*postgresServer).known["tyk_analytics"].bare = "no such name"
+	s.server.(*postgresServer).known["tyk_analytics"].bare = "no such name"
 	b := newBatch(samples("seg", 0, 999), requests...)
 	defer b.release()
 	require.NoError(t, s.write(t.Context(), b))

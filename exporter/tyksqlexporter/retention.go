@@ -2,7 +2,6 @@ package tyksqlexporter
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,37 +48,4 @@ func (e *sqlExporter) dropNow(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		e.logger.Warn("dropping old tables failed; trying again later", zap.Error(err))
 	}
-}
-
-// drop drops old tables in one transaction.
-func (s *sqliteStore) drop(ctx context.Context, now time.Time, days int) ([]string, error) {
-	if err := s.open(ctx); err != nil {
-		return nil, err
-	}
-	conn, err := s.db.Conn(ctx) // waits for its turn
-	if err != nil {
-		return nil, fmt.Errorf("open the SQLite database: %w", err)
-	}
-	defer func() { _ = conn.Close() }() // only gives it back
-	var dropped []string
-	err = s.transact(ctx, conn, func() error {
-		relations, err := sqliteRelations(ctx, conn)
-		if err != nil {
-			return err
-		}
-		for _, of := range s.calendar.oldShards(s.wanted, relations, now, days) {
-			if err := execEach(ctx, conn, "drop table "+quoteSQLite(of.relation())); err != nil {
-				return err
-			}
-			dropped = append(dropped, of.relation())
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, relation := range dropped {
-		delete(s.tables, relation)
-	}
-	return dropped, nil
 }

@@ -42,7 +42,7 @@ func (r *rollupRow) mean(sum int64) float64 {
 	return float64(sum) / float64(r.counter.Hits)
 }
 
-// codeCounts gives the errors by uptimeCodes.
+// codeCounts gives what was counted by status, by statusCodes.
 func (r *rollupRow) codeCounts(at int) int64 {
 	var n int64
 	for _, code := range r.counter.Codes {
@@ -104,10 +104,10 @@ func counterColumns() []rollupColumn {
 	return columns
 }
 
-// codeColumns count errors by status; successes never have a count here.
+// codeColumns count by status: errors, and for uptime checks also successes.
 func codeColumns() []rollupColumn {
-	columns := make([]rollupColumn, len(uptimeCodes))
-	for at, code := range uptimeCodes {
+	columns := make([]rollupColumn, len(statusCodes))
+	for at, code := range statusCodes {
 		columns[at] = rollupInteger("code_"+code, addUp, func(r *rollupRow) int64 { return r.codeCounts(at) })
 	}
 	return columns
@@ -118,19 +118,21 @@ var (
 	bucketColumn    = rollupInteger("timestamp", keepFirst, func(r *rollupRow) int64 { return r.bucket })
 	orgColumn       = rollupText("org_id", keepFirst, func(r *rollupRow) string { return r.org })
 	apiColumn       = rollupText("api_id", keepFirst, func(r *rollupRow) string { return r.api })
-	dimensionColumn = rollupText("dimension", keepFirst, func(r *rollupRow) string { return r.dimension.String() })
+	dimensionColumn = rollupText("dimension", keepFirst, func(r *rollupRow) string { return r.named })
 	valueColumn     = rollupText("dimension_value", keepFirst, func(r *rollupRow) string { return r.value })
 )
 
 // The layouts of the tables of rollups (contract: aggregates, sections 3.2, 4.5 and 5.5).
 var (
-	aggregatedLayout = newRollupLayout("aggregated", slices.Concat(
-		[]rollupColumn{idColumn}, counterColumns(), []rollupColumn{bucketColumn, orgColumn, dimensionColumn, valueColumn}, codeColumns()))
-	graphAggregatedLayout = newRollupLayout("graph_aggregated", apiColumns())
-	mcpAggregatedLayout   = newRollupLayout("mcp_aggregated", apiColumns())
+	aggregatedLayout      = newRollupLayout("aggregated", kindRollup, totalColumns())
+	graphAggregatedLayout = newRollupLayout("graph_aggregated", kindRollup, apiColumns())
+	mcpAggregatedLayout   = newRollupLayout("mcp_aggregated", kindRollup, apiColumns())
+	// uptimeLayout counts uptime checks by hour, in the columns of the rollups of
+	// requests (contract: records and raw stores, section 4.5).
+	uptimeLayout = newRollupLayout("uptime", kindUptime, totalColumns())
 	// latencyLayout is our own: each row counts the requests of a value whose latency
 	// lies in a bin of the sketch.
-	latencyLayout = newRollupLayout("latency", []rollupColumn{
+	latencyLayout = newRollupLayout("latency", kindRollup, []rollupColumn{
 		idColumn,
 		rollupText("family", keepFirst, func(r *rollupRow) string { return r.family.String() }),
 		bucketColumn, orgColumn, apiColumn, dimensionColumn, valueColumn,
@@ -140,13 +142,17 @@ var (
 	})
 )
 
+func totalColumns() []rollupColumn {
+	return slices.Concat([]rollupColumn{idColumn}, counterColumns(), []rollupColumn{bucketColumn, orgColumn, dimensionColumn, valueColumn}, codeColumns())
+}
+
 func apiColumns() []rollupColumn {
 	return slices.Concat([]rollupColumn{idColumn, orgColumn, dimensionColumn, valueColumn, apiColumn},
 		counterColumns(), codeColumns(), []rollupColumn{bucketColumn})
 }
 
-func newRollupLayout(key string, columns []rollupColumn) *layout {
-	l := &layout{key: key, kind: kindRollup, rollups: columns, primary: "id"}
+func newRollupLayout(key string, k kind, columns []rollupColumn) *layout {
+	l := &layout{key: key, kind: k, rollups: columns, primary: "id"}
 	for _, c := range columns {
 		l.columns = append(l.columns, column{name: c.name, class: c.class})
 	}

@@ -22,6 +22,7 @@ type rollupRow struct {
 	org, api  string
 	bucket    int64 // Unix seconds
 	dimension rollup.Dimension
+	named     string // the dimension's name in the table
 	value     string
 	bin       int             // of a latency
 	counter   *rollup.Counter // a group's, which must not change, unless summed
@@ -152,7 +153,7 @@ func rowOf(g *rollup.Group) rollupRow {
 
 // of makes the row that of a rollup, as Tyk Pump forms it.
 func (r *rollupRow) of(from *rollup.Rollup) {
-	r.dimension, r.value = from.Dimension, cleanText(from.FlatValue())
+	r.dimension, r.named, r.value = from.Dimension, from.Dimension.String(), cleanText(from.FlatValue())
 }
 
 // maxRowID is the longest id, in bytes, that fits an index of any database. What a
@@ -168,7 +169,7 @@ func (r *rollupRow) appendName(to []byte) []byte {
 	}
 	to = strconv.AppendInt(to, r.bucket, 10)
 	to = append(to, owner...)
-	return append(to, r.dimension.String()...)
+	return append(to, r.named...)
 }
 
 func (r *rollupRow) appendID(to []byte) []byte {

@@ -94,7 +94,7 @@ func sums() []string {
 		"counter_hits", "counter_success", "counter_error", "counter_total_request_time", "counter_open_connections",
 		"counter_closed_connections", "counter_bytes_in", "counter_bytes_out", "counter_total_upstream_latency", "counter_total_latency",
 	}
-	for _, code := range uptimeCodes {
+	for _, code := range statusCodes {
 		names = append(names, "code_"+code)
 	}
 	return names

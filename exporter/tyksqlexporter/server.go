@@ -27,6 +27,17 @@ const shardsAtOnce = 30
 // look into the ledger and the commit. The next attempt finds them there.
 var errRaced = errors.New("another process stored some of the same records meanwhile")
 
+// settings are what a database is opened with.
+type settings struct {
+	datasource   string
+	maxOpenConns int
+	indexes      bool          // tables that hold many days get indexes when they are made
+	timeout      time.Duration // of one attempt to write; 0 is no bound
+	tables       []table
+	calendar     calendar
+	logger       *zap.Logger
+}
+
 // server is a database server behind a pool of connections, and what is known of
 // its tables. Its methods may be called from several goroutines.
 type server interface {
@@ -131,13 +142,11 @@ type serverStore struct {
 	tables   []table // all
 	sinks    []table // those of records, as the batch's parts
 	calendar calendar
-	logger   *zap.Logger
 	ready    atomic.Bool // the current tables were found or made, and did not change since
 }
 
-func newServerStore(config *Config, s server, logger *zap.Logger) *serverStore {
-	tables := config.enabledTables()
-	return &serverStore{server: s, tables: tables, sinks: ofRecords(tables), calendar: config.calendar(), logger: logger}
+func newServerStore(s server, set settings) *serverStore {
+	return &serverStore{server: s, tables: set.tables, sinks: ofRecords(set.tables), calendar: set.calendar}
 }
 
 func (s *serverStore) close() error { return s.server.close() }
@@ -173,7 +182,41 @@ func (s *serverStore) extend(ctx context.Context, shards []shard) error {
 	return nil
 }
 
+// daysAtOnce is of how many days one transaction writes tables. Those of a day take
+// up to a dozen locks, of which a PostgreSQL with its defaults has some 6400 for all
+// transactions together.
+const daysAtOnce = 50
+
+// write stores a batch with its ledger rows: in one transaction, or in several where it
+// has records of more days than one transaction can write. It leaves in the batch what
+// became of each record. When it fails, what those before the failure have stored is
+// in the ledger; the one that failed stored nothing, or it cannot be known whether it
+// went through, and the ledger tells the next attempt.
 func (s *serverStore) write(ctx context.Context, b *batch) error {
+	pieces := b.pieces(s.calendar, daysAtOnce)
+	if pieces == nil {
+		return s.writeOne(ctx, b)
+	}
+	b.refusals = b.refusals[:0] // each piece has its own
+	for _, list := range pieces {
+		if err := s.writePiece(ctx, b, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *serverStore) writePiece(ctx context.Context, b *batch, list []int32) error {
+	piece := b.pick(list, s.sinks)
+	defer piece.release()
+	if err := s.writeOne(ctx, piece); err != nil {
+		return err
+	}
+	b.adopt(piece, list)
+	return nil
+}
+
+func (s *serverStore) writeOne(ctx context.Context, b *batch) error {
 	return s.persist(ctx, func() error { return s.apply(ctx, b) }, b.rewind)
 }
 

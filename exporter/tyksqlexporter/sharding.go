@@ -69,7 +69,7 @@ func (c calendar) current(tables []table, now time.Time) []shard {
 }
 
 // split divides entries by day, the earliest first, and keeps their order.
-func (c calendar) split(b *batch, list []int32) []dayList {
+func (b *batch) split(c calendar, list []int32) []dayList {
 	if !c.sharded || len(list) == 0 {
 		return []dayList{{list: list}}
 	}

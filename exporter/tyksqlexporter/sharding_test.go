@@ -354,7 +354,7 @@ func TestSplitKeepsEachEntryInTheTableOfItsDay(t *testing.T) {
 		defer b.release()
 		var days []string
 		n := 0
-		for _, d := range c.split(b, b.parts[0].pending()) {
+		for _, d := range b.split(c, b.parts[0].pending()) {
 			days = append(days, d.day)
 			n += len(d.list)
 			if len(d.day) != 8 || !slices.IsSorted(d.list) {

@@ -6,17 +6,15 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // sqlitePatience is how long a write waits for another process' write before that
@@ -32,29 +30,34 @@ var sqlitePragmas = []string{
 	"pragma synchronous = full",
 }
 
-// sqliteStore writes to an SQLite file over one connection: SQLite has one writer
-// at a time anyway.
-type sqliteStore struct {
+// sqliteServer is an SQLite file behind one connection: SQLite has one writer at a
+// time anyway.
+type sqliteServer struct {
+	memory[*sqliteTable]
+
 	db         *sql.DB
-	wanted     []table                 // all that are written
-	sinks      []table                 // those of records, as the batch's parts
-	tables     map[string]*sqliteTable // known, by relation; whoever has the connection uses it
-	calendar   calendar
 	indexes    bool
 	datasource string
-	logger     *zap.Logger
-	ready      atomic.Bool // the tables were found or made, and did not change since
 }
 
-func newSQLiteStore(config *Config, logger *zap.Logger) *sqliteStore {
-	datasource := string(config.Datasource)
-	db := sql.OpenDB(&sqliteConnector{driver: &sqlite.Driver{}, datasource: datasource})
+// validateSQLite refuses a datasource that is meant for another database.
+func validateSQLite(datasource string) error {
+	if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
+		strings.Contains(datasource, "host=") {
+		return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
+	}
+	if strings.Contains(datasource, "@tcp(") || strings.Contains(datasource, "@unix(") {
+		return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
+	}
+	return nil
+}
+
+// newSQLiteServer opens the file when it is first used.
+func newSQLiteServer(set settings) server {
+	db := sql.OpenDB(&sqliteConnector{driver: &sqlite.Driver{}, datasource: set.datasource})
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1) // kept for ever: a database in memory lives as long as its connection
-	return &sqliteStore{
-		db: db, datasource: datasource, logger: logger,
-		wanted: config.enabledTables(), sinks: ofRecords(config.enabledTables()), calendar: config.calendar(), indexes: config.Indexes,
-	}
+	return &sqliteServer{db: db, datasource: set.datasource, indexes: set.indexes}
 }
 
 // sqliteConnector opens connections with the pragmas.
@@ -105,188 +108,93 @@ func sqliteFile(datasource string) string {
 	return uri.Path
 }
 
-func (s *sqliteStore) close() error {
+func (s *sqliteServer) close() error {
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close the SQLite database: %w", err)
 	}
 	return nil
 }
 
-// open makes the file's directory and the tables where they are missing.
-func (s *sqliteStore) open(ctx context.Context) error {
-	if s.ready.Load() {
-		return nil
-	}
+func (*sqliteServer) reconnect() {} // a file stays where it is
+
+func (*sqliteServer) classify(err error) (action, sink.Reason) { return classifySQLite(err) }
+
+func (*sqliteServer) serverText(err error) string { return err.Error() }
+
+// find makes the file's directory and the tables where they are missing.
+func (s *sqliteServer) find(ctx context.Context, shards []shard) error {
 	if file := sqliteFile(s.datasource); file != "" {
 		const onlyOwnerAndGroup = 0o750
 		if err := os.MkdirAll(filepath.Dir(file), onlyOwnerAndGroup); err != nil {
 			return schemaErrorf("datasource: the directory of the SQLite file cannot be made: %v: make it, or give another path", err)
 		}
 	}
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("open the SQLite database: %w", err)
-	}
-	defer func() { _ = conn.Close() }() // only gives it back
-	tables := map[string]*sqliteTable{}
-	for _, of := range s.calendar.current(s.wanted, time.Now()) {
+	tables := make(map[string]*sqliteTable, len(shards))
+	for _, of := range shards {
 		tables[of.relation()] = newSQLiteTable(of, s.indexes)
 	}
-	err = s.transact(ctx, conn, func() error { return openSQLiteTables(ctx, conn, tables) })
-	if err != nil {
-		return err
+	err := s.transact(ctx, func(conn *sql.Conn) error { return openSQLiteTables(ctx, conn, tables) })
+	if err == nil {
+		s.add(tables)
 	}
-	s.tables = tables
-	s.ready.Store(true)
-	return nil
+	return err
 }
 
 // transact runs do in a transaction that may write from its beginning, so that
 // what do reads cannot be outdated when it writes.
-func (s *sqliteStore) transact(ctx context.Context, conn *sql.Conn, do func() error) error {
-	if err := begin(ctx, conn); err != nil {
+func (s *sqliteServer) transact(ctx context.Context, do func(*sql.Conn) error) error {
+	session, err := s.open(ctx)
+	if err != nil {
 		return err
 	}
-	err := do()
-	if err == nil {
-		if _, err = conn.ExecContext(ctx, "commit"); err == nil {
-			return nil
-		}
-		err = fmt.Errorf("commit: %w", err)
-	}
-	// The context may be what failed. After some errors SQLite has rolled back
-	// already; then, as whenever its state is in doubt, the connection goes.
-	if _, undo := conn.ExecContext(context.WithoutCancel(ctx), "rollback"); undo != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which is what it returns
-	}
-	return err
-}
-
-// begin waits for its turn to write.
-func begin(ctx context.Context, conn *sql.Conn) error {
-	for patient := time.Now().Add(sqlitePatience); ; {
-		_, err := conn.ExecContext(ctx, "begin immediate")
-		if err == nil {
-			return nil
-		}
-		sqliteErr, ok := errors.AsType[*sqlite.Error](err)
-		if !ok || sqliteErr.Code()&0xff != sqlite3.SQLITE_BUSY || ctx.Err() != nil || time.Now().After(patient) {
-			return fmt.Errorf("begin: %w", err)
-		}
-	}
-}
-
-func (s *sqliteStore) write(ctx context.Context, b *batch) error {
-	if err := s.open(ctx); err != nil {
+	defer session.release(ctx)
+	if err := session.start(ctx); err != nil {
 		return err
 	}
-	conn, err := s.db.Conn(ctx) // waits for its turn
+	if err := do(session.conn); err != nil {
+		return err
+	}
+	return session.commit(ctx)
+}
+
+// open waits for its turn.
+func (s *sqliteServer) open(ctx context.Context) (*sqliteSession, error) {
+	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("open the SQLite database: %w", err)
+		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
-	defer func() { _ = conn.Close() }() // only gives it back
-	found := maps.Clone(s.tables)
-	err = s.transact(ctx, conn, func() error { return s.apply(ctx, conn, found, b) })
-	if err == nil {
-		s.tables = found
-	}
-	if action, _ := classifySQLite(err); err != nil && action == actionInspect {
-		s.ready.Store(false)
-	}
-	return err
+	return &sqliteSession{conn: conn, server: s}, nil
 }
 
-// apply stores the batch within the transaction, and adds to tables what it makes.
-// Nobody else writes meanwhile.
-func (s *sqliteStore) apply(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, b *batch) error {
-	for i, sink := range s.sinks {
-		p := &b.parts[i]
-		for j := range b.segments {
-			rows, err := look(ctx, conn, sink.name, &b.segments[j])
-			if err != nil {
-				return fmt.Errorf("read %s: %w", ledgerTable, err)
-			}
-			p.skipApplied(rows)
-		}
-		if pending := p.pending(); len(pending) > 0 {
-			for _, day := range s.calendar.split(b, pending) {
-				t, err := s.shard(ctx, conn, tables, shard{table: sink, day: day.day})
-				if err != nil {
-					return err
-				}
-				if err := t.store(ctx, conn, p, day.list, s.calendar.zone); err != nil {
-					return err
-				}
-			}
-		}
-		for _, row := range p.applied() {
-			if _, err := conn.ExecContext(ctx, sqliteRecord, sink.name, row.segment, row.first, row.last, row.members); err != nil {
-				return fmt.Errorf("write %s: %w", ledgerTable, err)
-			}
-		}
-	}
-	return nil
-}
+func (s *sqliteServer) connect(ctx context.Context) (session, error) { return s.open(ctx) }
 
-// shard gives a table, and finds or makes it first where it is not known.
-func (s *sqliteStore) shard(ctx context.Context, conn *sql.Conn, tables map[string]*sqliteTable, of shard) (*sqliteTable, error) {
-	if t := tables[of.relation()]; t != nil {
-		return t, nil
-	}
-	t := newSQLiteTable(of, s.indexes)
-	if err := t.open(ctx, conn); err != nil {
-		return nil, err
-	}
-	tables[of.relation()] = t
-	return t, nil
-}
-
-// ahead does nothing: a table is made in no time by the write that needs it.
-func (*sqliteStore) ahead(context.Context, time.Time) error { return nil }
-
-// store writes the entries.
-func (t *sqliteTable) store(ctx context.Context, conn *sql.Conn, p *part, list []int32, zone *time.Location) error {
-	if t.layout.kind == kindUptime {
-		return t.upsert(ctx, conn, p, list, zone)
-	}
-	err := conn.Raw(func(driverConn any) error {
-		w, err := newSQLiteWrite(driverConn, t, p)
-		if err != nil {
-			return err
-		}
-		return errors.Join(w.insert(ctx, list), w.close())
-	})
-	if err != nil {
-		return fmt.Errorf("insert into %s: %w", t.relation(), err)
-	}
-	return nil
-}
-
-// look reads the ledger's rows that may hold records of the segment.
-func look(ctx context.Context, conn *sql.Conn, sink string, of *segment) ([]span, error) {
-	rows, err := conn.QueryContext(ctx, sqliteLook, sink, of.name, of.first-maxSpan, of.last, of.first)
+func (s *sqliteServer) relations(ctx context.Context) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, "select name from sqlite_master where type = 'table'")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // Err tells what matters
-	var spans []span
+	var relations []string
 	for rows.Next() {
-		found := span{segment: of.name}
-		if err := rows.Scan(&found.first, &found.last, &found.members); err != nil {
+		var name string
+		if err := rows.Scan(&name); err != nil {
 			return nil, err
 		}
-		spans = append(spans, found)
+		relations = append(relations, name)
 	}
-	return spans, rows.Err()
+	return relations, rows.Err()
 }
 
-func (s *sqliteStore) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
-	if err := s.open(ctx); err != nil {
-		return 0, err
-	}
+func (s *sqliteServer) drop(ctx context.Context, relation string) error {
+	return s.transact(ctx, func(conn *sql.Conn) error {
+		return execEach(ctx, conn, "drop table if exists "+quoteSQLite(relation))
+	})
+}
+
+func (s *sqliteServer) prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
 	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
 	if err != nil {
-		return 0, fmt.Errorf("delete old rows of %s: %w", ledgerTable, err)
+		return 0, err
 	}
 	return result.RowsAffected()
 }

@@ -56,7 +56,7 @@ const (
 type sqliteTable struct {
 	shard
 	create []string
-	insert string   // ends before the first row, but for uptime
+	insert string   // ends before the first row, in a table of records
 	blanks []string // of the columns, in a table of records
 	shape  shape    // what inserts took values for lately; whoever has the connection uses it
 }
@@ -81,12 +81,9 @@ func newSQLiteTable(of shard, indexes bool) *sqliteTable {
 		t.create = append(t.create, "create index if not exists "+quoteSQLite(index.name)+
 			" on "+quoteSQLite(relation)+` ("`+strings.Join(index.columns, `", "`)+`")`)
 	}
-	switch of.layout.kind {
-	case kindUptime:
-		t.insert = sqliteUpsert(relation)
-	case kindRollup:
+	if of.layout.rollups != nil {
 		t.insert = sqliteAdd(relation, of.layout.rollups)
-	default:
+	} else {
 		t.blanks = blanksOf(columns)
 	}
 	return t
@@ -185,27 +182,6 @@ func (t *sqliteTable) match(ctx context.Context, conn *sql.Conn) ([]string, erro
 		statements[i] = "alter table " + quoteSQLite(t.relation()) + " add column " + quoteSQLite(c.name) + " " + sqliteTypes[c.class]
 	}
 	return statements, err
-}
-
-// sqliteRelations lists the tables.
-func sqliteRelations(ctx context.Context, conn *sql.Conn) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, "select name from sqlite_master where type = 'table'")
-	if err != nil {
-		return nil, fmt.Errorf("list the tables: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // Err tells what matters
-	var relations []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, fmt.Errorf("list the tables: %w", err)
-		}
-		relations = append(relations, name)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list the tables: %w", err)
-	}
-	return relations, nil
 }
 
 func findSQLiteColumns(ctx context.Context, conn *sql.Conn, name string) ([]foundColumn, error) {

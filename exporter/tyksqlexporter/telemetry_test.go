@@ -23,6 +23,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadatatest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
@@ -86,32 +87,67 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 	assert.EqualValues(t, 20, d.rows(t))
 }
 
-// consumerStore is a database whose answers a consumer gives: an error is one of
-// the database, a permanent one refuses the records.
-type consumerStore struct{ next func() consumer.Logs }
+// consumerServer is a database that answers as the check's consumer does.
+type consumerServer struct {
+	memory[struct{}]
 
-func (*consumerStore) open(context.Context) error             { return nil }
-func (*consumerStore) close() error                           { return nil }
-func (*consumerStore) ahead(context.Context, time.Time) error { return nil }
-func (*consumerStore) drop(context.Context, time.Time, int) ([]string, error) {
-	return nil, nil
+	next func() consumer.Logs
 }
 
-func (*consumerStore) prune(context.Context, time.Duration, int) (int64, error) {
-	return 0, nil
-}
-
-func (*consumerStore) writeRollups(context.Context, *rollupBatch) error { return nil }
-
-func (s *consumerStore) write(ctx context.Context, b *batch) error {
-	err := s.next().ConsumeLogs(ctx, plog.NewLogs())
-	if consumererror.IsPermanent(err) {
-		for _, i := range b.parts[0].pending() {
-			b.parts[0].refuse(i, reasonOther, err.Error())
-		}
-		return nil
+func (s *consumerServer) find(_ context.Context, shards []shard) error {
+	for _, of := range shards {
+		s.add(map[string]struct{}{of.relation(): {}})
 	}
-	return err
+	return nil
+}
+
+func (s *consumerServer) connect(context.Context) (session, error) {
+	return &consumerSession{server: s}, nil
+}
+
+func (*consumerServer) reconnect() {}
+
+func (*consumerServer) classify(err error) (action, sink.Reason) {
+	if consumererror.IsPermanent(err) {
+		return actionRefuse, reasonOther
+	}
+	return actionRetry, ""
+}
+
+func (*consumerServer) serverText(err error) string                    { return err.Error() }
+func (*consumerServer) relations(context.Context) ([]string, error)    { return nil, nil }
+func (*consumerServer) drop(context.Context, string) error             { return nil }
+func (*consumerServer) close() error                                   { return nil }
+func (*consumerServer) prune(context.Context, time.Duration, int) (int64, error) { return 0, nil }
+
+type consumerSession struct {
+	server *consumerServer
+	said   error // of a record that was refused before
+}
+
+func (*consumerSession) begin(_ context.Context, sinks []string, _ []segment) ([][]span, error) {
+	return make([][]span, len(sinks)), nil
+}
+
+func (s *consumerSession) send(ctx context.Context, p portion) (int, error) {
+	if s.said == nil {
+		if err := s.server.next().ConsumeLogs(ctx, plog.NewLogs()); !consumererror.IsPermanent(err) {
+			return nobody, err
+		} else {
+			s.said = err
+		}
+	}
+	return nobody, s.said
+}
+
+func (*consumerSession) add(context.Context, rollupPortion) error { return nil }
+func (*consumerSession) exec(context.Context, ...string) error    { return nil }
+func (*consumerSession) commit(context.Context) error             { return nil }
+func (*consumerSession) closed() bool                             { return false }
+func (*consumerSession) release(context.Context)                  {}
+
+func (*consumerSession) record(context.Context, []int64, []ledgerEntry, []segment) ([][]span, error) {
+	return nil, nil
 }
 
 // The collector's own check: failures that can heal are tried again until they do,
@@ -130,7 +166,7 @@ func TestConsumeContract(t *testing.T) {
 				e := &sqlExporter{
 					config: config, logger: set.Logger, tables: requests,
 					telemetry: newTelemetry(must(metadata.NewTelemetryBuilder(set.TelemetrySettings)), requests),
-					store:     &consumerStore{next: func() consumer.Logs { return database }},
+					store:     newServerStore(&consumerServer{next: func() consumer.Logs { return database }}, settings{tables: requests}),
 				}
 				wired, err := wire(ctx, set, config, e)
 				return &asRequests{Logs: wired}, err

@@ -57,7 +57,7 @@ func (t *transaction) divide(sink int) ([]portion, error) {
 	}
 	var portions []portion
 	var missing []shard
-	for _, day := range t.store.calendar.split(t.batch, list) {
+	for _, day := range t.batch.split(t.store.calendar, list) {
 		of := shard{table: t.store.sinks[sink], day: day.day}
 		if !t.store.server.knows(of) {
 			missing = append(missing, of)
@@ -92,7 +92,7 @@ func (t *transaction) send(ctx context.Context) (int32, error) {
 	for p, err := range t.portions() {
 		place := -1
 		if err == nil {
-			place, err = t.session.send(ctx, p)
+			place, err = t.put(ctx, p)
 		}
 		switch {
 		case err == nil:
@@ -103,6 +103,15 @@ func (t *transaction) send(ctx context.Context) (int32, error) {
 		}
 	}
 	return nobody, nil
+}
+
+// put writes a portion: the records themselves, or what they count.
+func (t *transaction) put(ctx context.Context, p portion) (int, error) {
+	if p.layout.rollups == nil {
+		return t.session.send(ctx, p)
+	}
+	rows := countUptime(p.part, p.list, t.store.calendar.zone)
+	return -1, t.session.add(ctx, rollupPortion{shard: p.shard, rows: rows})
 }
 
 // isolate stores the batch around the records that the server refuses. It starts
@@ -147,7 +156,7 @@ func (t *transaction) try(ctx context.Context, piece portion) (int, error) {
 	if err := t.session.exec(ctx, "savepoint piece"); err != nil {
 		return -1, fmt.Errorf("set a savepoint: %w", err)
 	}
-	place, err := t.session.send(ctx, piece)
+	place, err := t.put(ctx, piece)
 	if err == nil {
 		if err := t.session.exec(ctx, "release savepoint piece"); err != nil {
 			return -1, fmt.Errorf("release a savepoint: %w", err)
