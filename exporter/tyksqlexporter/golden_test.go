@@ -240,9 +240,12 @@ func TestSQLiteTableHasTheColumnsOfTheContract(t *testing.T) {
 	t.Parallel()
 	d := sqliteTarget(t)
 	d.start(t)
+	types := map[class]string{
+		classText: "text", classInteger: "integer", classUnsigned: "integer", classFloat: "real", classBool: "numeric", classTime: "datetime", classJSON: "text",
+	}
 	var want []string
 	for _, c := range columns {
-		want = append(want, c.name+" "+sqliteTypes[c.class])
+		want = append(want, c.name+" "+types[c.class])
 	}
 	assert.Equal(t, want, d.texts(t, "select name || ' ' || lower(type) from pragma_table_info('tyk_analytics')"))
 	assert.Empty(t, d.texts(t, "select name from pragma_index_list('tyk_analytics')"))

@@ -134,11 +134,11 @@ func testMySQLSettings(t *testing.T, server *peers.MariaDB) {
 	assert.Equal(t, []string{record.Path + " " + record.APIName}, d.texts(t, "select concat(path, ' ', api_name) from tyk_analytics"))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger where abs(timestampdiff(second, applied_at, utc_timestamp())) > 600"), "in UTC")
 
-	db := openStore(t, d.config).server.(*mysqlServer).db
-	var settings string
-	require.NoError(t, db.QueryRowContext(t.Context(), `select concat_ws(' ', @@sql_mode, @@autocommit, @@time_zone, @@character_set_client, @@tx_isolation,
-		@@innodb_lock_wait_timeout, @@lock_wait_timeout, @@wait_timeout)`).Scan(&settings))
-	assert.Equal(t, "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION ON +00:00 utf8mb4 READ-COMMITTED 10 10 60", settings)
+	d.exec(t, "create table seen (settings varchar(200))")
+	d.exec(t, `create trigger watch after insert on tyk_analytics for each row insert into seen select concat_ws(' ', @@autocommit, @@time_zone,
+		@@tx_isolation, @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@wait_timeout)`)
+	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 1, 1)))
+	assert.Equal(t, []string{"1 +00:00 READ-COMMITTED 10 10 60"}, d.texts(t, "select settings from seen"))
 }
 
 func testMySQLPlace(t *testing.T, server *peers.MariaDB) {

@@ -15,7 +15,6 @@ func TestPostgres(t *testing.T) {
 		"tables are those of Tyk Pump":                        testPostgresTablesAreThoseOfTykPump,
 		"a record too large for an index is refused":          testPostgresRefusesByIndex,
 		"a record too long for a column is refused":           testPostgresRefusesTooLong,
-		"refused records are found without the server's hint": testPostgresIsolatesWithoutHint,
 		"a missing partition is waited for":                   testPostgresWaitsForPartition,
 		"tables with other types take the same values":        testPostgresOtherTypes,
 		"tables are found along the search path":              testPostgresSchema,

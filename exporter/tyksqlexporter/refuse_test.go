@@ -176,20 +176,6 @@ func testPostgresRefusesTooLong(t *testing.T, server *peers.Postgres) {
 	assert.EqualValues(t, 2, d.rows(t))
 }
 
-// Without the server's word on which row it refused, halves find the record.
-func testPostgresIsolatesWithoutHint(t *testing.T, server *peers.Postgres) {
-	d := postgresTarget(server)(t)
-	d.start(t)
-	refusePaths(t, d, "/items/0", "/items/333", "/items/999")
-	s := openStore(t, d.config)
-	s.server.(*postgresServer).known["tyk_analytics"].bare = "no such name"
-	b := newBatch(samples("seg", 0, 999), requests...)
-	defer b.release()
-	require.NoError(t, s.write(t.Context(), b))
-	assert.Len(t, refusedOf(t, b.refusedError("tyksql")), 3)
-	assert.EqualValues(t, 997, d.rows(t))
-}
-
 func testPostgresWaitsForPartition(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	d.exec(t, `create table tyk_analytics ("timestamp" timestamptz) partition by range ("timestamp")`)

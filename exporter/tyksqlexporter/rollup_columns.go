@@ -2,7 +2,6 @@ package tyksqlexporter
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
@@ -183,6 +182,3 @@ func (c *rollupColumn) same(rows []*rollupRow) bool {
 		}
 	})
 }
-
-// decimal is a number in the shortest form that is exactly it.
-func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

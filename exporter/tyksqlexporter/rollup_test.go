@@ -570,3 +570,6 @@ func testRollupsNulls(t *testing.T, fresh newTarget) {
 	require.NoError(t, rolledUp(t, e, a, hits("seg", 10, 19)))
 	assert.EqualValues(t, 3, d.number(t, "select code_500 from tyk_aggregated where dimension = ''"))
 }
+
+// decimal is a number in the shortest form that is exactly it.
+func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -47,11 +47,12 @@ func differentlyFilled() []analytics.Record {
 			}
 		},
 	}
+	const ofOneStatement = 16 // SQLite's
 	var records []analytics.Record
-	for i := range 3 * sqliteRows * len(fill) {
+	for i := range 3 * ofOneStatement * len(fill) {
 		r := analytics.Record{TimeStamp: sample(i).TimeStamp}
-		if i%sqliteRows == sqliteRows/2 {
-			fill[i/sqliteRows%len(fill)](&r)
+		if i%ofOneStatement == ofOneStatement/2 {
+			fill[i/ofOneStatement%len(fill)](&r)
 		}
 		r.Path = fmt.Sprintf("/%04d", i)
 		records = append(records, r)
