@@ -13,7 +13,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/mysql"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/postgres"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqlite"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
@@ -22,29 +29,19 @@ import (
 // answer. The first write then prepares what the start could not.
 const startTimeout = 5 * time.Second
 
-// schemaError says that a table is not as it must be. It heals only by an
-// operator's hand; it fails the start.
-type schemaError struct{ text string }
-
-func (e *schemaError) Error() string { return e.text }
-
-func schemaErrorf(format string, args ...any) error {
-	return &schemaError{text: fmt.Sprintf(format, args...)}
-}
-
 // sqlExporter stores what it is pushed.
 type sqlExporter struct {
 	id        string // as the configuration names it
 	config    *Config
-	tables    []table
-	calendar  calendar
+	tables    []layout.Table
+	calendar  layout.Calendar
 	logger    *zap.Logger
-	rollups   rollupTables
+	rollups   rollups.Tables
 	telemetry *telemetry
-	store     *serverStore
+	store     *engine.Store
 	health    sink.Health
 
-	rollupWrites groupCommit
+	rollupWrites rollups.GroupCommit
 
 	stop    context.CancelFunc // ends the background work
 	working sync.WaitGroup
@@ -57,38 +54,38 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	}
 	tables := config.enabledTables()
 	e := &sqlExporter{
-		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: newRollupTables(tables), logger: set.Logger,
-		telemetry: newTelemetry(builder, ofRecords(tables)),
+		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: rollups.NewTables(tables), logger: set.Logger,
+		telemetry: newTelemetry(builder, layout.OfRecords(tables)),
 	}
 	if e.store, err = newStore(config, set.Logger); err != nil {
 		return nil, err
 	}
-	e.rollupWrites = groupCommit{write: e.store.writeRollups, timeout: config.Timeout.Timeout, tables: e.rollups}
+	e.rollupWrites = rollups.GroupCommit{Write: e.store.WriteRollups, Timeout: config.Timeout.Timeout, Tables: e.rollups}
 	return e, nil
 }
 
 // newStore opens nothing yet.
-func newStore(config *Config, logger *zap.Logger) (*serverStore, error) {
-	set := settings{
-		datasource: string(config.Datasource), maxOpenConns: config.MaxOpenConns, indexes: config.Indexes, timeout: config.Timeout.Timeout,
-		tables: config.enabledTables(), calendar: config.calendar(), logger: logger,
+func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
+	set := engine.Settings{
+		Datasource: string(config.Datasource), MaxOpenConns: config.MaxOpenConns, Indexes: config.Indexes, Timeout: config.Timeout.Timeout,
+		Tables: config.enabledTables(), Calendar: config.calendar(), Logger: logger,
 	}
-	var s server
+	var s engine.Driver
 	var err error
 	switch config.Driver {
 	case driverSQLite:
-		s = newSQLiteServer(set)
+		s = sqlite.New(set)
 	case driverPostgres:
-		s, err = newPostgresServer(set, config.Postgres.PreferSimpleProtocol)
+		s, err = postgres.New(set, config.Postgres.PreferSimpleProtocol)
 	case driverMySQL:
-		s, err = newMySQLServer(set, config.MySQL.TLS)
+		s, err = mysql.New(set, config.MySQL.TLS)
 	default:
 		err = config.validateDatasource()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return newServerStore(s, set), nil
+	return engine.NewStore(s, set), nil
 }
 
 // start prepares the database. Only a table that is not as it must be, or a file
@@ -97,13 +94,13 @@ func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	e.health.Start(host, e.logger)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	err := e.store.open(opening)
-	if _, wrong := errors.AsType[*schemaError](err); wrong {
+	err := e.store.Open(opening)
+	if _, wrong := errors.AsType[*layout.SchemaError](err); wrong {
 		return errors.Join(fmt.Errorf("start the tyksql exporter: %w", err), e.shutdown(ctx))
 	}
 	e.health.Report(err)
 	if err == nil {
-		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", tableNamesOf(e.tables)))
+		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", layout.NamesOf(e.tables)))
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
@@ -128,9 +125,9 @@ func (e *sqlExporter) shutdown(context.Context) error {
 		e.stop()
 	}
 	e.working.Wait()
-	e.rollupWrites.close()
+	e.rollupWrites.Close()
 	e.health.Stop()
-	return e.store.close()
+	return e.store.Close()
 }
 
 // push stores the records. Its error is either permanent and names the records
@@ -161,19 +158,40 @@ func isTransient(err error) bool { return err != nil && !consumererror.IsPermane
 
 // pushRecords stores what is no rollup.
 func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
-	b := newBatch(logs, ofRecords(e.tables)...)
-	defer b.release()
-	if !b.empty() && len(b.parts) > 0 {
+	b := push.NewBatch(logs, layout.OfRecords(e.tables)...)
+	defer b.Release()
+	if !b.Empty() && len(b.Parts) > 0 {
 		began := time.Now()
-		err := e.store.write(ctx, b)
+		err := e.store.Write(ctx, b)
 		e.telemetry.duration(ctx, time.Since(began))
-		if !errors.Is(err, errRaced) { // which says nothing about the database
+		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
 			e.health.Report(err)
 		}
 		if err != nil {
-			return fmt.Errorf("store %s in %s: %w", b.describe(), tableNamesOf(e.tables), err)
+			return fmt.Errorf("store %s in %s: %w", b.Describe(), layout.NamesOf(e.tables), err)
 		}
 	}
 	e.telemetry.count(ctx, b)
-	return b.refusedError(e.id)
+	return b.RefusedError(e.id)
+}
+
+// pushRollups stores groups, each once.
+func (e *sqlExporter) pushRollups(ctx context.Context, groups []rollup.Group) error {
+	b := rollups.NewBatch(e.rollups, groups)
+	if len(b.Pending()) > 0 {
+		began := time.Now()
+		err := e.rollupWrites.Store(ctx, b)
+		e.telemetry.duration(ctx, time.Since(began))
+		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
+			e.health.Report(err)
+		}
+		if err != nil {
+			return fmt.Errorf("store %s in %s: %w", b.Describe(), layout.NamesOf(e.tables), err)
+		}
+		if err := b.OverlapError(); err != nil {
+			return err
+		}
+	}
+	e.telemetry.countRollups(ctx, b)
+	return b.RefusedError(e.id)
 }

@@ -20,8 +20,13 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadatatest"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
@@ -34,11 +39,11 @@ func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
 	d := sqliteTarget(t)
 	e := startExporter(t, d.config, set, componenttest.NewNopHost())
 
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3), sample(4)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2), sqltest.Sample(3), sqltest.Sample(4)}
 	records[1].MCP.IsMCP = true
 	records[2].Geo.CityGeoNameID = 1 << 63
 	push := func() plog.Logs {
-		logs := logsOf("seg", 0, records...)
+		logs := sqltest.LogsOf("seg", 0, records...)
 		logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().AppendEmpty().SetEventName("other")
 		return logs
 	}
@@ -73,8 +78,8 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 	d := sqliteTarget(t)
 	d.config.Ledger = LedgerConfig{Retention: minRetention, PruneInterval: time.Millisecond}
 	e := startExporter(t, d.config, metadatatest.NewSettings(reader), componenttest.NewNopHost())
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("old", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("new", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("old", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("new", 10, 19)))
 	d.exec(t, "update otelcol_tyk_ledger set applied_at = '2020-01-01 00:00:00.000' where segment = 'old'")
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1
@@ -89,64 +94,72 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 
 // consumerServer is a database that answers as the check's consumer does.
 type consumerServer struct {
-	memory[struct{}]
+	engine.Memory[struct{}]
 
 	next func() consumer.Logs
 }
 
-func (s *consumerServer) find(_ context.Context, shards []shard) error {
+func (s *consumerServer) Find(_ context.Context, shards []layout.Shard) error {
 	for _, of := range shards {
-		s.add(map[string]struct{}{of.relation(): {}})
+		s.Add(map[string]struct{}{of.Relation(): {}})
 	}
 	return nil
 }
 
-func (s *consumerServer) connect(context.Context) (session, error) {
+func (s *consumerServer) Connect(context.Context) (engine.Session, error) {
 	return &consumerSession{server: s}, nil
 }
 
-func (*consumerServer) reconnect() {}
+func (*consumerServer) Reconnect() {}
 
-func (*consumerServer) classify(err error) (action, sink.Reason) {
+func (*consumerServer) Classify(err error) (engine.Action, sink.Reason) {
 	if consumererror.IsPermanent(err) {
-		return actionRefuse, reasonOther
+		return engine.ActionRefuse, push.ReasonOther
 	}
-	return actionRetry, ""
+	return engine.ActionRetry, ""
 }
 
-func (*consumerServer) serverText(err error) string                    { return err.Error() }
-func (*consumerServer) relations(context.Context) ([]string, error)    { return nil, nil }
-func (*consumerServer) drop(context.Context, string) error             { return nil }
-func (*consumerServer) close() error                                   { return nil }
-func (*consumerServer) prune(context.Context, time.Duration, int) (int64, error) { return 0, nil }
+func (*consumerServer) ServerText(err error) string { return err.Error() }
+
+func (*consumerServer) Relations(context.Context) ([]string, error) { return nil, nil }
+
+func (*consumerServer) Drop(context.Context, string) error { return nil }
+
+func (*consumerServer) Close() error { return nil }
+
+func (*consumerServer) Prune(context.Context, time.Duration, int) (int64, error) { return 0, nil }
 
 type consumerSession struct {
 	server *consumerServer
 	said   error // of a record that was refused before
 }
 
-func (*consumerSession) begin(_ context.Context, sinks []string, _ []segment) ([][]span, error) {
-	return make([][]span, len(sinks)), nil
+func (*consumerSession) Begin(_ context.Context, sinks []string, _ []push.Segment) ([][]push.Span, error) {
+	return make([][]push.Span, len(sinks)), nil
 }
 
-func (s *consumerSession) send(ctx context.Context, p portion) (int, error) {
+func (s *consumerSession) Send(ctx context.Context, p engine.Portion) (int, error) {
 	if s.said == nil {
-		if err := s.server.next().ConsumeLogs(ctx, plog.NewLogs()); !consumererror.IsPermanent(err) {
-			return nobody, err
-		} else {
-			s.said = err
+		err := s.server.next().ConsumeLogs(ctx, plog.NewLogs())
+		if !consumererror.IsPermanent(err) {
+			return push.Nobody, err
 		}
+		s.said = err
 	}
-	return nobody, s.said
+	return push.Nobody, s.said
 }
 
-func (*consumerSession) add(context.Context, rollupPortion) error { return nil }
-func (*consumerSession) exec(context.Context, ...string) error    { return nil }
-func (*consumerSession) commit(context.Context) error             { return nil }
-func (*consumerSession) closed() bool                             { return false }
-func (*consumerSession) release(context.Context)                  {}
+func (*consumerSession) Add(context.Context, rollups.Portion) error { return nil }
 
-func (*consumerSession) record(context.Context, []int64, []ledgerEntry, []segment) ([][]span, error) {
+func (*consumerSession) Exec(context.Context, ...string) error { return nil }
+
+func (*consumerSession) Commit(context.Context) error { return nil }
+
+func (*consumerSession) Closed() bool { return false }
+
+func (*consumerSession) Release(context.Context) {}
+
+func (*consumerSession) Record(context.Context, []int64, []push.LedgerEntry, []push.Segment) ([][]push.Span, error) {
 	return nil, nil
 }
 
@@ -166,7 +179,7 @@ func TestConsumeContract(t *testing.T) {
 				e := &sqlExporter{
 					config: config, logger: set.Logger, tables: requests,
 					telemetry: newTelemetry(must(metadata.NewTelemetryBuilder(set.TelemetrySettings)), requests),
-					store:     newServerStore(&consumerServer{next: func() consumer.Logs { return database }}, settings{tables: requests}),
+					store:     engine.NewStore(&consumerServer{next: func() consumer.Logs { return database }}, engine.Settings{Tables: requests}),
 				}
 				wired, err := wire(ctx, set, config, e)
 				return &asRequests{Logs: wired}, err

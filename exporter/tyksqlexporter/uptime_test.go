@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"pgregory.net/rapid"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
@@ -36,7 +37,7 @@ var uptimeTests = map[string]func(*testing.T, newTarget){
 // uptimeSums are the columns that grow with each check.
 func uptimeSums() []string {
 	sums := []string{"counter_hits", "counter_success", "counter_error", "counter_total_request_time"}
-	for _, code := range statusCodes {
+	for _, code := range layout.StatusCodes {
 		sums = append(sums, "code_"+code)
 	}
 	return sums
@@ -60,7 +61,7 @@ func checksOf(segment string, first int, checks ...analytics.Uptime) plog.Logs {
 func goldenChecks(t *testing.T) []analytics.Uptime {
 	t.Helper()
 	var checks []analytics.Uptime
-	for _, entry := range goldenEntries(t, "uptime.bin.gz") {
+	for _, entry := range sqltest.GoldenEntries(t, "uptime.bin.gz") {
 		var check analytics.Uptime
 		require.NoError(t, analytics.DecodeUptime(entry, &check))
 		checks = append(checks, check)
@@ -72,7 +73,7 @@ func goldenChecks(t *testing.T) []analytics.Uptime {
 func aCheck(i int) analytics.Uptime {
 	return analytics.Uptime{
 		URL: fmt.Sprintf("http://upstream-%d.example/", i%5), RequestTime: int64(10 + i), ResponseCode: 200,
-		TimeStamp: testTime.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
+		TimeStamp: sqltest.Time.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
 	}
 }
 
@@ -85,13 +86,13 @@ func (r uptimeRow) key() string {
 // uptimeRows reads the table, numbers as floats and times as text.
 func uptimeRows(t *testing.T, d target, relation string) []uptimeRow {
 	t.Helper()
-	columns := make([]string, 0, len(uptimeLayout.columns))
-	for _, c := range uptimeLayout.columns {
-		name := c.name
-		if c.class == classTime {
+	columns := make([]string, 0, len(layout.UptimeLayout.Columns))
+	for _, c := range layout.UptimeLayout.Columns {
+		name := c.Name
+		if c.Class == layout.ClassTime {
 			name = "substr(cast(" + name + " as " + ofDriver(d, "text", "char", "text") + "), 1, 19)"
 		}
-		columns = append(columns, "'"+c.name+"', "+name)
+		columns = append(columns, "'"+c.Name+"', "+name)
 	}
 	build := ofDriver(d, "json_build_object(", "json_object(", "json_object(")
 	var rows []uptimeRow
@@ -199,7 +200,7 @@ func assertUptimeRows(t *testing.T, want, got []uptimeRow) {
 func goldenUptime(t *testing.T, file string) []uptimeRow {
 	t.Helper()
 	var rows []uptimeRow
-	for _, line := range goldenLines(t, file) {
+	for _, line := range sqltest.GoldenLines(t, file) {
 		var row uptimeRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
@@ -363,29 +364,4 @@ func testPostgresUptimeTooLarge(t *testing.T, server *peers.Postgres) {
 	require.Len(t, reasons, 1)
 	assert.Contains(t, reasons[1], "too_large: ")
 	assert.EqualValues(t, 2, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
-}
-
-func TestCodesFallIntoTheColumnsOfTheirClass(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[int64]string{
-		200: "200", 204: "2x", 304: "304", 404: "404", 418: "4x", 429: "429", 500: "500", 521: "5x", 1000: "1x", 4040: "4x",
-	} {
-		assert.Equal(t, want, statusCodes[codeColumn(code)])
-	}
-	for _, code := range []int64{0, 600, 999, -5} {
-		assert.Equal(t, -1, codeColumn(code))
-	}
-}
-
-// Hours begin where a clock on the wall of the zone shows them to.
-func TestHoursBeginInTheirZone(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "minutes"))
-		at := time.Unix(rapid.Int64Range(-1e11, 1e11).Draw(t, "seconds"), 0).In(zone)
-		hour := time.Unix(hourOf(at), 0).In(zone)
-		if hour.Minute() != 0 || hour.Second() != 0 || at.Before(hour) || at.Sub(hour) >= time.Hour {
-			t.Fatal(at, hour)
-		}
-	})
 }

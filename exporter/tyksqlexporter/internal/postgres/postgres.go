@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// server is PostgreSQL 12 or later.
+type server struct {
+	engine.Memory[*table]
+
+	pool    *pgxpool.Pool
+	indexes bool
+	logger  *zap.Logger
+	first   layout.Table                     // of those that are written
+	ledger  atomic.Pointer[ledgerStatements] // beside the first table; nil until that was found
+}
+
+// errDatasource does not pass on what the parser says, which may hold the password.
+var errDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
+	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
+
+// Validate refuses a datasource that could not work.
+func Validate(datasource string) error {
+	if _, err := pgxpool.ParseConfig(datasource); err != nil {
+		return errDatasource
+	}
+	return nil
+}
+
+// New connects when it is first used.
+func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
+	pool, err := pgxpool.ParseConfig(set.Datasource)
+	if err != nil {
+		return nil, errDatasource
+	}
+	pool.MaxConns = int32(min(set.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
+	// Statements without a name work behind PgBouncer too, when it pools transactions.
+	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if simpleProtocol {
+		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	}
+	params := pool.ConnConfig.RuntimeParams
+	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
+	if params["application_name"] == "" {
+		params["application_name"] = "otelcol-tyk"
+	}
+	opened, err := pgxpool.NewWithConfig(context.Background(), pool) // connects when first used
+	if err != nil {
+		return nil, fmt.Errorf("set up the connection pool: %w", err)
+	}
+	return &server{pool: opened, first: set.Tables[0], indexes: set.Indexes, logger: set.Logger}, nil
+}
+
+func (s *server) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+func (s *server) Reconnect() { s.pool.Reset() }
+
+func (*server) Classify(err error) (engine.Action, sink.Reason) { return classify(err) }
+
+// ServerText leaves out the server's details, which would quote the record.
+func (*server) ServerText(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Message + " (SQLSTATE " + pgErr.Code + ")"
+	}
+	return err.Error()
+}
+
+func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Release()
+	found, err := openTables(ctx, conn.Conn(), shards, s.indexes, s.logger)
+	if err != nil {
+		return err
+	}
+	if shards[0].Table == s.first {
+		s.ledger.Store(newLedger(found.home))
+	}
+	s.Add(found.known)
+	return nil
+}
+
+func (s *server) Connect(ctx context.Context) (engine.Session, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
+}
+
+func (s *server) Prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
+	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit)
+	return tag.RowsAffected(), err
+}
+
+func (s *server) Relations(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `select relname::text from pg_class
+		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func (s *server) Drop(ctx context.Context, relation string) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("set local lock_timeout = '%ds'", engine.DropPatience)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
+		return err
+	})
+}
