@@ -47,7 +47,7 @@ func (e *sqlExporter) aheadNow(ctx context.Context) {
 func (e *sqlExporter) pruneNow(ctx context.Context) {
 	for ctx.Err() == nil {
 		attempt, cancel := e.attempt(ctx)
-		n, err := e.store.Prune(attempt, e.config.Ledger.Retention, pruneLimit)
+		n, more, err := e.store.Prune(attempt, e.config.Ledger.Retention, pruneLimit)
 		cancel()
 		e.telemetry.prunedRows(ctx, n)
 		if err != nil {
@@ -56,7 +56,7 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 			}
 			return
 		}
-		if n < pruneLimit {
+		if !more {
 			return
 		}
 	}

@@ -94,7 +94,5 @@ func testPostgresDeadlock(t *testing.T, server *peers.Postgres) {
 	require.NoError(t, tx.Rollback())
 	require.NoError(t, <-stored)
 	assertTables(t, d, 20, 10, 10)
-	require.Eventually(t, func() bool {
-		return d.number(t, "select deadlocks from pg_stat_database where datname = current_database()") == 1
-	}, 30*time.Second, 10*time.Millisecond, "the server has seen the deadlock")
+	assert.Zero(t, d.number(t, "select deadlocks from pg_stat_database where datname = current_database()"), "whose victim could be the other")
 }

@@ -313,15 +313,18 @@ func testPrune(t *testing.T, fresh newTarget) {
 		b.Release()
 	}
 	assert.EqualValues(t, 7, d.number(t, "select count(*) from otelcol_tyk_ledger"))
-	n, err := s.Prune(t.Context(), time.Hour, 3)
+	_, err := d.db.ExecContext(t.Context(), "insert into otelcol_tyk_ledger (sink, segment, first_index, last_index) values ('tyk_analytics/0123456789abcdef', 'a', 0, 0), ('tyk_analytics_graph', 'a', 0, 0), ('other', 'a', 0, 0)")
+	require.NoError(t, err)
+	n, _, err := s.Prune(t.Context(), time.Hour, 3)
 	require.NoError(t, err)
 	assert.Zero(t, n, "nothing is an hour old")
-	for _, want := range []int64{3, 3, 1, 0} {
-		n, err := s.Prune(t.Context(), -time.Hour, 3)
+	for _, want := range []int64{3, 3, 2, 0} {
+		n, more, err := s.Prune(t.Context(), -time.Hour, 3)
 		require.NoError(t, err)
 		assert.Equal(t, want, n)
+		assert.Equal(t, want == 3, more)
 	}
-	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
+	assert.Equal(t, []string{"other", "tyk_analytics_graph"}, d.texts(t, "select sink from otelcol_tyk_ledger order by 1"), "what other exporters remember stays")
 	assert.EqualValues(t, 7, d.rows(t))
 }
 

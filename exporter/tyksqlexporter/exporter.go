@@ -88,16 +88,14 @@ func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
 	return engine.NewStore(s, set), nil
 }
 
-// start prepares the database. Only a table that is not as it must be, or a file
-// that cannot be opened, fails it; a database that does not answer is waited for.
+// start prepares the database. It never fails: a start that fails would stop all other
+// pipelines. What an operator has to mend, such as a table of other columns, the status
+// says, and records wait for it, as they do for a database that does not answer.
 func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	e.health.Start(host, e.logger)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	err := e.store.Open(opening)
-	if _, wrong := errors.AsType[*layout.SchemaError](err); wrong {
-		return errors.Join(fmt.Errorf("start the tyksql exporter: %w", err), e.shutdown(ctx))
-	}
 	e.health.Report(err)
 	if err == nil {
 		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", layout.NamesOf(e.tables)))
@@ -105,7 +103,10 @@ func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
 	if e.config.Ledger.Retention > 0 {
-		e.working.Go(func() { every(background, e.config.Ledger.PruneInterval, e.pruneNow) })
+		e.working.Go(func() {
+			e.pruneNow(background)
+			every(background, e.config.Ledger.PruneInterval, e.pruneNow)
+		})
 	}
 	if e.config.RetentionDays > 0 {
 		e.working.Go(func() {

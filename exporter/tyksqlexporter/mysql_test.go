@@ -136,7 +136,7 @@ func testMySQLSettings(t *testing.T, server *peers.MariaDB) {
 	d.exec(t, `create trigger watch after insert on tyk_analytics for each row insert into seen select concat_ws(' ', @@autocommit, @@time_zone,
 		@@tx_isolation, @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@wait_timeout)`)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 1, 1)))
-	assert.Equal(t, []string{"1 +00:00 READ-COMMITTED 10 10 60"}, d.texts(t, "select settings from seen"))
+	assert.Equal(t, []string{"ON +00:00 READ-COMMITTED 1 1 60"}, d.texts(t, "select settings from seen"))
 }
 
 func testMySQLPlace(t *testing.T, server *peers.MariaDB) {
@@ -267,14 +267,14 @@ func testMySQLLargeRecords(t *testing.T, server *peers.MariaDB) {
 func testMySQLEngine(t *testing.T, server *peers.MariaDB) {
 	d := mysqlTarget(server)(t)
 	d.exec(t, "create table tyk_analytics (path text) engine = MyISAM")
-	require.EqualError(t, startError(t, d), "start the tyksql exporter: table \"tyk_analytics\": its engine MyISAM knows no transactions, so records could be lost or stored twice: "+
+	require.EqualError(t, startError(t, d), "table \"tyk_analytics\": its engine MyISAM knows no transactions, so records could be lost or stored twice: "+
 		"change it (alter table `tyk_analytics` engine = InnoDB), or set tables::requests::name to another table")
 }
 
 func testMySQLUnsigned(t *testing.T, server *peers.MariaDB) {
 	d := mysqlTarget(server)(t)
 	d.exec(t, "create table tyk_analytics (contentlength bigint unsigned, geo_city_geoname_id int unsigned)")
-	require.EqualError(t, startError(t, d), "start the tyksql exporter: table \"tyk_analytics\", column \"contentlength\": has type bigint(20) unsigned, want bigint: "+
+	require.EqualError(t, startError(t, d), "table \"tyk_analytics\", column \"contentlength\": has type bigint(20) unsigned, want bigint: "+
 		"change it (alter table `tyk_analytics` modify `contentlength` bigint), or set tables::requests::name to another table")
 }
 
@@ -329,7 +329,7 @@ func testMySQLOnlyWrites(t *testing.T, server *peers.MariaDB) {
 	assert.EqualValues(t, 10, d.rows(t))
 	refusePaths(t, d, "/items/15")
 	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19))), 1)
-	_, err := openStore(t, d.config).Prune(t.Context(), -time.Hour, 10)
+	_, _, err := openStore(t, d.config).Prune(t.Context(), -time.Hour, 10)
 	require.NoError(t, err)
 }
 

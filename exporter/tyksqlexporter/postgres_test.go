@@ -28,10 +28,12 @@ func TestPostgres(t *testing.T) {
 		"a read-only database is waited for":                  testPostgresReadOnly,
 		"uptime without its primary key fails the start":      onPostgres(testUptimeWithoutKey),
 		"uptime with a unique index goes on":                  onPostgres(testUptimeWithUniqueIndex),
-		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
+		"an uptime row too large for the index is cut":        testPostgresUptimeTooLarge,
 		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
+		"the ledger stays where it is":                        testPostgresLedgerStays,
+		"commits are on disk":                                 testPostgresCommitsAreOnDisk,
 		"a locked table is waited for":                        testPostgresLocked,
 		"a locked table is waited for by rollups too":         testPostgresRollupsLocked,
 		"a serialization failure is one more attempt":         testPostgresSerializationFailure,
@@ -63,6 +65,7 @@ func anyDatabase() map[string]func(*testing.T, newTarget) {
 	tests := map[string]func(*testing.T, newTarget){}
 	maps.Copy(tests, goldenTests)
 	maps.Copy(tests, exactlyOnceTests)
+	maps.Copy(tests, durableTests)
 	maps.Copy(tests, refusedTests)
 	maps.Copy(tests, shapeTests)
 	maps.Copy(tests, schemaTests)

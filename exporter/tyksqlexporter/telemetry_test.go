@@ -121,13 +121,21 @@ func (*consumerServer) Classify(err error) (engine.Action, sink.Reason) {
 
 func (*consumerServer) ServerText(err error) string { return err.Error() }
 
-func (*consumerServer) Relations(context.Context) ([]string, error) { return nil, nil }
+func (*consumerServer) Relations(context.Context) ([]string, time.Time, error) {
+	return nil, time.Time{}, nil
+}
 
 func (*consumerServer) Drop(context.Context, string) error { return nil }
 
 func (*consumerServer) Close() error { return nil }
 
-func (*consumerServer) Prune(context.Context, time.Duration, int) (int64, error) { return 0, nil }
+func (*consumerServer) Isolating() []string { return nil }
+func (*consumerServer) Columns(context.Context, string) ([]layout.FoundColumn, error) {
+	return nil, nil
+}
+func (*consumerServer) Prune(context.Context, string, time.Duration, int) (int64, error) {
+	return 0, nil
+}
 
 type consumerSession struct {
 	server *consumerServer
@@ -153,7 +161,8 @@ func (*consumerSession) Add(context.Context, rollups.Portion) error { return nil
 
 func (*consumerSession) Exec(context.Context, ...string) error { return nil }
 
-func (*consumerSession) Commit(context.Context) error { return nil }
+func (*consumerSession) Touch(context.Context, []push.LedgerEntry) error { return nil }
+func (*consumerSession) Commit(context.Context) error                    { return nil }
 
 func (*consumerSession) Closed() bool { return false }
 

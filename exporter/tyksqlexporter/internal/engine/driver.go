@@ -17,8 +17,14 @@ import (
 type Action uint8
 
 const (
-	// ActionRetry tries the same again later.
+	// ActionRetry tries the same again later: the database is not there, or is not well.
 	ActionRetry Action = iota
+	// ActionDoubt tries the same again later, and looks for a record at fault where it
+	// fails again and again.
+	ActionDoubt
+	// ActionLocked tries the same again a little later: others hold a lock for longer
+	// than this one may stand in the way of those who come after it.
+	ActionLocked
 	// ActionAgain tries the same again at once, a few times: another transaction was
 	// in the way, and is done.
 	ActionAgain
@@ -26,16 +32,12 @@ const (
 	// lead to a server that does not take writes any more.
 	ActionReconnect
 	// ActionInspect looks at the table again and tries again later: it is not as
-	// it was.
+	// it was. Otherwise it is like ActionDoubt.
 	ActionInspect
 	// ActionRefuse finds the record that the database does not take, and refuses
 	// that one.
 	ActionRefuse
 )
-
-// DropPatience is for how many seconds dropping a table waits for those who read it.
-// Whoever comes meanwhile waits too, so it gives up soon, and tries again later.
-const DropPatience = 1
 
 // Settings are what a database is opened with.
 type Settings struct {
@@ -68,12 +70,19 @@ type Driver interface {
 	// ServerText is what the server says about a refused record, without what the
 	// record holds.
 	ServerText(err error) string
-	// Relations lists the tables whose names may end in a day.
-	Relations(ctx context.Context) ([]string, error)
+	// Isolating are the statements with which a transaction begins to look for records
+	// that the database refuses: it is to say so at once, and not at the commit.
+	Isolating() []string
+	// Relations lists the tables whose names may end in a day, and tells the time.
+	Relations(ctx context.Context) ([]string, time.Time, error)
+	// Columns lists the columns of a table.
+	Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error)
 	// Drop drops a table, unless others keep it from that for longer than a moment.
 	Drop(ctx context.Context, relation string) error
-	// Prune deletes ledger rows older than age, at most limit, and tells how many.
-	Prune(ctx context.Context, age time.Duration, limit int) (int64, error)
+	// Prune deletes ledger rows of a table that are older than age, at most limit, and
+	// tells how many: those whose sink is the table, or begins with it and a slash.
+	Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error)
+	// Close ends all connections.
 	Close() error
 }
 
@@ -89,11 +98,14 @@ type Session interface {
 	// Add adds rows of rollups to those of the same ids, or inserts them, wholly or not
 	// at all.
 	Add(ctx context.Context, p rollups.Portion) error
+	// Touch writes rows of the ledger again, as of now.
+	Touch(ctx context.Context, entries []push.LedgerEntry) error
 	// Exec runs statements without a result.
 	Exec(ctx context.Context, statements ...string) error
 	// Record takes the locks with the keys until the end of the transaction, gives
 	// for each entry the ledger's rows as begin does, and writes the entries' own.
 	Record(ctx context.Context, keys []int64, entries []push.LedgerEntry, segments []push.Segment) ([][]push.Span, error)
+	// Commit makes it so.
 	Commit(ctx context.Context) error
 	// Closed tells that the connection is lost.
 	Closed() bool

@@ -4,17 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 )
 
 // maxRaces is how often a write starts anew at once because another transaction was
 // in the way, or stored some of the same records meanwhile.
 const maxRaces = 3
+
+// The pauses between attempts that others' locks keep from their tables.
+const shortestPause, longestPause = 50 * time.Millisecond, 2 * time.Second
+
+// sleep waits, and tells whether ctx has not ended meanwhile.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause/2 + rand.N(pause))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
 
 // shardsAtOnce is how many tables are made at once: each takes locks, of which a
 // server has a few thousand.
@@ -31,11 +49,18 @@ type Store struct {
 	sinks    []layout.Table // those of records, as the batch's parts
 	calendar layout.Calendar
 	ready    atomic.Bool // the current tables were found or made, and did not change since
+
+	mu       sync.Mutex // guards what follows
+	doubts   map[string]*doubt
+	accepted map[string]uint64 // how many transactions have brought something into a sink
 }
 
 // NewStore stores by way of a driver that was opened with the settings.
 func NewStore(s Driver, set Settings) *Store {
-	return &Store{server: s, tables: set.Tables, sinks: layout.OfRecords(set.Tables), calendar: set.Calendar}
+	return &Store{
+		server: s, tables: set.Tables, sinks: layout.OfRecords(set.Tables), calendar: set.Calendar,
+		doubts: map[string]*doubt{}, accepted: map[string]uint64{},
+	}
 }
 
 // Close ends all connections. Nothing may be called after it.
@@ -107,82 +132,97 @@ func (s *Store) writePiece(ctx context.Context, b *push.Batch, list []int32) err
 }
 
 func (s *Store) writeOne(ctx context.Context, b *push.Batch) error {
-	return s.persist(ctx, func() error { return s.apply(ctx, b) }, b.Rewind)
+	doubt := s.doubtOf(b.Key())
+	return s.persist(ctx, &records{store: s, batch: b, doubt: doubt}, doubt)
+}
+
+// WriteRollups stores the groups of the batch as Write does records, but for those of
+// pushes of which some were stored before in part.
+func (s *Store) WriteRollups(ctx context.Context, b *rollups.Batch) error {
+	return s.persist(ctx, &groups{store: s, batch: b}, s.doubtOf(b.Key()))
 }
 
 // persist makes attempts, with a rewind before each further one, until one succeeds
 // or there is something to wait for.
-func (s *Store) persist(ctx context.Context, apply func() error, rewind func()) error {
-	for races := 0; ; {
+func (s *Store) persist(ctx context.Context, w work, doubt *doubt) error {
+	for races, pause := 0, shortestPause; ; {
 		err := s.Open(ctx)
 		if err == nil {
-			err = apply()
+			err = s.apply(ctx, w, doubt)
 		}
 		if err == nil {
+			s.settle(doubt)
 			return nil
 		}
 		if missing, ok := errors.AsType[*MissingShards](err); ok {
-			err = s.extend(ctx, missing.Shards)
-			if err == nil {
-				rewind()
+			if err = s.extend(ctx, missing.Shards); err == nil {
+				w.rewind()
 				continue
 			}
 		}
 		action, _ := s.server.Classify(err)
-		if (action == ActionAgain || errors.Is(err, ErrRaced)) && races < maxRaces {
+		again := false
+		switch {
+		case action == ActionAgain, errors.Is(err, ErrRaced):
+			again = races < maxRaces
 			races++
-			rewind()
-			continue
+		case action == ActionLocked:
+			again = sleep(ctx, pause)
+			pause = min(2*pause, longestPause)
 		}
-		switch action {
-		case ActionReconnect:
-			s.server.Reconnect()
-		case ActionInspect:
-			s.ready.Store(false)
-			s.server.ForgetAll()
-		case ActionRetry, ActionAgain, ActionRefuse:
+		if !again {
+			s.after(action, err, doubt)
+			return err
 		}
-		return err
+		w.rewind()
 	}
 }
 
-// apply makes one attempt.
-func (s *Store) apply(ctx context.Context, b *push.Batch) error {
-	session, err := s.server.Connect(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+// after draws the conclusions from an attempt that failed.
+func (s *Store) after(action Action, err error, doubt *doubt) {
+	switch action {
+	case ActionReconnect:
+		s.server.Reconnect()
+	case ActionInspect:
+		s.ready.Store(false)
+		s.server.ForgetAll()
+	case ActionRetry, ActionDoubt, ActionAgain, ActionLocked, ActionRefuse:
 	}
-	defer session.Release(ctx)
-	tx := &transaction{store: s, session: session, batch: b}
-	if err := tx.begin(ctx); err != nil {
-		return err
+	switch {
+	case action == ActionDoubt, action == ActionInspect, action == ActionRefuse:
+		doubt.failures++
+	case !errors.Is(err, errUnfinished):
+		doubt.failures = 0
 	}
-	refused, err := tx.send(ctx)
-	if action, _ := s.server.Classify(err); err != nil && action == ActionRefuse {
-		err = tx.isolate(ctx, refused)
-	}
-	if err != nil {
-		return err
-	}
-	if err := tx.record(ctx); err != nil {
-		return err
-	}
-	return session.Commit(ctx)
+	s.remember(doubt)
 }
 
-// Drop drops old tables, each by itself.
+// Drop drops the tables of days that are older than a number of days at now, each by
+// itself, and names them, also when it fails with others. Whose clock is behind, this
+// host's or the database's, is believed. What has other columns than ours, an operator
+// has made.
 func (s *Store) Drop(ctx context.Context, now time.Time, days int) ([]string, error) {
 	if err := s.Open(ctx); err != nil {
 		return nil, err
 	}
-	relations, err := s.server.Relations(ctx)
+	relations, there, err := s.server.Relations(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables of days: %w", err)
+	}
+	if there.Before(now) {
+		now = there
 	}
 	var dropped []string
 	var errs []error
 	for _, of := range s.calendar.OldShards(s.tables, relations, now, days) {
-		if err := s.server.Drop(ctx, of.Relation()); err != nil {
+		found, err := s.server.Columns(ctx, of.Relation())
+		if err == nil && !of.Layout.Made(found) {
+			continue
+		}
+		if err == nil {
+			err = s.server.Drop(ctx, of.Relation())
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("drop table %q: %w", of.Relation(), err))
 			continue // such as a view of the operator's; the others go all the same
 		}
@@ -192,14 +232,18 @@ func (s *Store) Drop(ctx context.Context, now time.Time, days int) ([]string, er
 	return dropped, errors.Join(errs...)
 }
 
-// Prune deletes ledger rows older than age, at most limit, and tells how many.
-func (s *Store) Prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
+// Prune deletes ledger rows of the store's own tables that are older than age, of each
+// at most limit, and tells how many, and whether there may be more.
+func (s *Store) Prune(ctx context.Context, age time.Duration, limit int) (n int64, more bool, err error) {
 	if err := s.Open(ctx); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	n, err := s.server.Prune(ctx, age, limit)
-	if err != nil {
-		return 0, fmt.Errorf("delete old rows of %s: %w", push.LedgerTable, err)
+	for _, table := range s.tables {
+		of, err := s.server.Prune(ctx, table.Name, age, limit)
+		if err != nil {
+			return n, false, fmt.Errorf("delete old rows of %s: %w", push.LedgerTable, err)
+		}
+		n, more = n+of, more || of >= int64(limit)
 	}
-	return n, nil
+	return n, more, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
@@ -79,22 +81,74 @@ func (r *Row) AppendLatencyID(to []byte) []byte {
 	return hex.AppendEncode(to, sum[:16])
 }
 
-// Long tells whether an index may refuse the row.
-func (r *Row) Long() bool { return len(r.ID) > MaxRowID }
+// Replacements are forms of a row that a database may take instead, the nearest first:
+// they keep what is counted, and that the row is one of its own.
+func (r *Row) Replacements() []*Row {
+	short := r
+	if len(r.ID) > MaxRowID {
+		short = r.shortened()
+	}
+	forms := []*Row{short, short.mapped(basicPlane), short.mapped(ascii), short.mapped(brief)}
+	return slices.DeleteFunc(forms, func(form *Row) bool { return form == r })
+}
 
-// Shortened is the row with a value that is cut and ends with its hash, so that it
-// stays one of its own.
-func (r *Row) Shortened() *Row {
-	const hashLength = 17
+// shortened is the row with a value that is cut and ends with its hash.
+func (r *Row) shortened() *Row {
 	cut := MaxRowID/2 - len(r.appendName(nil)) - hashLength
 	if cut < 0 || cut >= len(r.Value) {
 		return r
 	}
-	for cut > 0 && !utf8.RuneStart(r.Value[cut]) {
-		cut--
-	}
 	short := *r
-	short.Value = r.Value[:cut] + fmt.Sprintf("~%016x", xxhash.Sum64String(r.Value))
+	short.Value = cutWithHash(r.Value, cut)
 	short.ID = string(short.AppendID(nil))
 	return &short
+}
+
+// hashLength is how long the end of a text is that is cut.
+const hashLength = 17
+
+// cutWithHash is the beginning of a text, and a hash of all of it.
+func cutWithHash(text string, cut int) string {
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + fmt.Sprintf("~%016x", xxhash.Sum64String(text))
+}
+
+// mapped is the row with other texts, and the same id.
+func (r *Row) mapped(to func(string) string) *Row {
+	other, counter := *r, *r.Counter
+	other.Org, other.api, other.Value = to(r.Org), to(r.api), to(r.Value)
+	counter.Identifier, counter.HumanIdentifier = to(CleanText(counter.Identifier)), to(CleanText(counter.HumanIdentifier))
+	other.Counter = &counter
+	return &other
+}
+
+// basicPlane replaces what takes four bytes.
+func basicPlane(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c > '\uFFFF' {
+			return utf8.RuneError
+		}
+		return c
+	}, text)
+}
+
+// ascii replaces what not every character set has.
+func ascii(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c > unicode.MaxASCII {
+			return '?'
+		}
+		return c
+	}, text)
+}
+
+// brief is short, too.
+func brief(text string) string {
+	const most = 60
+	if text = ascii(text); len(text) > most {
+		return cutWithHash(text, most-hashLength)
+	}
+	return text
 }

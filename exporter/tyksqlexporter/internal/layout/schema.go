@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // SchemaError says that a table is not as it must be. It heals only by an
-// operator's hand; it fails the start.
+// operator's hand; until then records wait.
 type SchemaError struct{ Text string }
 
 func (e *SchemaError) Error() string { return e.Text }
@@ -69,4 +70,12 @@ func (r Rules) Missing(of Shard, found []FoundColumn) ([]Column, error) {
 		return nil, &SchemaError{Text: errors.Join(errs...).Error()}
 	}
 	return missing, nil
+}
+
+// Made tells whether columns are those of a table that was made for the layout, and no
+// others.
+func (l *Layout) Made(found []FoundColumn) bool {
+	return len(found) > 0 && !slices.ContainsFunc(found, func(f FoundColumn) bool {
+		return !slices.ContainsFunc(l.Columns, func(c Column) bool { return strings.EqualFold(c.Name, f.Name) })
+	})
 }

@@ -14,18 +14,21 @@ import (
 
 // The numbers of MySQL's and MariaDB's errors that matter here.
 const (
+	mysqlDiskFull           = 1021
 	mysqlUnknownCommand     = 1047 // Galera: this node is not ready for queries
 	mysqlNull               = 1048
 	mysqlUnknownColumn      = 1054
 	mysqlDuplicateColumn    = 1060
 	mysqlDuplicate          = 1062
 	mysqlUnknown            = 1105
+	mysqlTableFull          = 1114
 	mysqlRowTooLarge        = 1118
 	mysqlTableDenied        = 1142
 	mysqlColumnDenied       = 1143
 	mysqlNoTable            = 1146
 	mysqlPacketTooLarge     = 1153
-	mysqlDeadlock           = 1213
+	mysqlLockTimeout        = 1205
+	mysqlDeadlock           = 1213 // also what Galera says of a conflict with another node
 	mysqlNoParent           = 1216
 	mysqlRange              = 1264
 	mysqlTruncated          = 1265
@@ -60,7 +63,8 @@ var mysqlRefusals = map[uint16]sink.Reason{
 }
 
 // classify judges an error of a write to MySQL or MariaDB by the rule of the
-// others: only what the server says about a value itself is a refusal.
+// others: what the server says about a value itself is a refusal, and whether anything
+// else that it says is a record's fault, the engine finds out.
 func classify(err error) (engine.Action, sink.Reason) {
 	if errors.Is(err, mysql.ErrPktTooLarge) {
 		return engine.ActionRefuse, push.ReasonTooLarge
@@ -77,15 +81,17 @@ func classify(err error) (engine.Action, sink.Reason) {
 		if strings.Contains(mysqlErr.Message, mysqlLongDataPhrase) {
 			return engine.ActionRefuse, push.ReasonTooLarge
 		}
-	case mysqlDeadlock: // also what Galera says of a conflict with another node
-		return engine.ActionAgain, ""
+	case mysqlDiskFull, mysqlTableFull: // which may still have room for a small record
+		return engine.ActionRetry, ""
+	case mysqlLockTimeout, mysqlDeadlock:
+		return engine.ActionLocked, ""
 	case mysqlNotWhileOption, mysqlReadOnlySession, mysqlReadOnlyMode, mysqlUnknownCommand,
 		mysqlTableDenied, mysqlColumnDenied: // rights to a database are given to new connections
 		return engine.ActionReconnect, ""
 	case mysqlNoTable, mysqlUnknownColumn, mysqlNoDefault, mysqlNotInsertable:
 		return engine.ActionInspect, ""
 	}
-	return engine.ActionRetry, ""
+	return engine.ActionDoubt, ""
 }
 
 // serverText is what the server says about a refused record. Messages that may quote

@@ -30,21 +30,13 @@ type server struct {
 // sessionSettings are made on each connection, whatever the datasource or the server's
 // default says: values are taken as they are or refused, never changed; the session of
 // a machine that is gone ends, with the locks that it holds, after a minute; and none
-// waits for locks for longer than an attempt to write lasts, since the server does not
-// notice when a client that waits gives up.
-func sessionSettings(timeout time.Duration) []string {
-	const longest = 10 * time.Second
-	wait := longest
-	if timeout > 0 {
-		wait = min(max(timeout/2, time.Second), longest)
-	}
-	seconds := int(wait.Seconds())
-	return []string{
-		"set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
-			fmt.Sprintf("innodb_lock_wait_timeout = %d, lock_wait_timeout = %d, wait_timeout = 60", seconds, seconds),
-		// A transaction must see what others have committed until each of its statements.
-		"set session transaction isolation level read committed",
-	}
+// waits for locks for longer than the shortest that there is, since whoever comes
+// meanwhile waits too. The engine tries again.
+var sessionSettings = []string{
+	"set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', autocommit = 1, " +
+		"innodb_lock_wait_timeout = 1, lock_wait_timeout = 1, wait_timeout = 60",
+	// A transaction must see what others have committed until each of its statements.
+	"set session transaction isolation level read committed",
 }
 
 // mysqlIdleTime is when a connection that nobody uses is closed: before the server does.
@@ -66,7 +58,7 @@ func New(set engine.Settings, tls TLS) (engine.Driver, error) {
 		return nil, errDatasource
 	}
 	s := &server{
-		db: sql.OpenDB(&settingConnector{Connector: connector, settings: sessionSettings(set.Timeout)}), idle: set.MaxOpenConns,
+		db: sql.OpenDB(&settingConnector{Connector: connector}), idle: set.MaxOpenConns,
 		indexes: set.Indexes, clock: parsed.Loc, logger: set.Logger,
 	}
 	s.db.SetMaxOpenConns(set.MaxOpenConns)
@@ -78,8 +70,6 @@ func New(set engine.Settings, tls TLS) (engine.Driver, error) {
 // settingConnector opens connections with the settings.
 type settingConnector struct {
 	driver.Connector
-
-	settings []string
 }
 
 // Connect opens a connection.
@@ -92,7 +82,7 @@ func (c *settingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
 	}
-	for _, setting := range c.settings {
+	for _, setting := range sessionSettings {
 		if _, err := execer.ExecContext(ctx, setting, nil); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", setting, err), conn.Close())
 		}
@@ -141,41 +131,33 @@ func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	return &session{conn: conn, server: s}, nil
 }
 
-func (s *server) Prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
-	result, err := s.db.ExecContext(ctx, mysqlPrune, age.Microseconds(), limit)
+// Isolating needs nothing: no constraint is deferred.
+func (*server) Isolating() []string { return nil }
+
+func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
+	result, err := s.db.ExecContext(ctx, mysqlPrune, age.Microseconds(), table, len(table)+1, table+"/", limit)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
 
-func (s *server) Relations(ctx context.Context) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, `select table_name from information_schema.tables
+func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
+	relations, err := engine.Texts(ctx, s.db, `select table_name from information_schema.tables
 		where table_schema = database() and table_type = 'BASE TABLE' and table_name regexp '_[0-9]{8}$'`)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	defer func() { _ = rows.Close() }() // Err tells what matters
-	var relations []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		relations = append(relations, name)
-	}
-	return relations, rows.Err()
+	var seconds int64
+	err = s.db.QueryRowContext(ctx, "select unix_timestamp()").Scan(&seconds)
+	return relations, time.Unix(seconds, 0), err
+}
+
+func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
+	return columns(ctx, s.db, relation)
 }
 
 func (s *server) Drop(ctx context.Context, relation string) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer engine.Discard(conn) // its patience is not that of others
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("set session lock_wait_timeout = %d", engine.DropPatience)); err != nil {
-		return err
-	}
-	_, err = conn.ExecContext(ctx, "drop table if exists "+quote(relation))
+	_, err := s.db.ExecContext(ctx, "drop table if exists "+quote(relation))
 	return err
 }

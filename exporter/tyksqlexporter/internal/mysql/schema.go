@@ -73,7 +73,8 @@ const (
   taken bigint not null default 0,
   primary key (id)
 ` + mysqlOptions
-	mysqlPrune = "delete from " + push.LedgerTable + " where applied_at < current_timestamp(3) - interval ? microsecond order by applied_at limit ?"
+	mysqlPrune = "delete from " + push.LedgerTable + " where applied_at < current_timestamp(3) - interval ? microsecond" +
+		" and (sink = ? or left(sink, ?) = ?) order by applied_at limit ?"
 )
 
 // ledgerTables are the tables of the ledger: how they are made, and their columns.
@@ -200,7 +201,7 @@ func (s *schema) find(ctx context.Context, wanted []layout.Shard) (map[string]*t
 		return nil, nil, &layout.SchemaError{Text: errors.Join(wrong...).Error()}
 	}
 	for _, ledger := range ledgerTables {
-		found, err := s.columns(ctx, ledger.name)
+		found, err := columns(ctx, s.conn, ledger.name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -223,7 +224,7 @@ func (s *schema) match(ctx context.Context, t *table) (string, error) {
 	if err := s.matchKind(ctx, t); err != nil {
 		return "", err
 	}
-	found, err := s.columns(ctx, t.Relation())
+	found, err := columns(ctx, s.conn, t.Relation())
 	if err != nil {
 		return "", err
 	}
@@ -319,8 +320,8 @@ func (s *schema) warnOfCharsets(t *table) {
 }
 
 // columns lists the columns of a table, none where it is not there.
-func (s *schema) columns(ctx context.Context, name string) ([]layout.FoundColumn, error) {
-	rows, err := s.conn.QueryContext(ctx, `select column_name, data_type, column_type,
+func columns(ctx context.Context, from engine.Queryer, name string) ([]layout.FoundColumn, error) {
+	rows, err := from.QueryContext(ctx, `select column_name, data_type, column_type,
 			is_nullable = 'NO' and column_default is null and extra not like '%auto_increment%' and coalesce(generation_expression, '') = '',
 			coalesce(generation_expression, '') <> '', coalesce(least(character_maximum_length, 4294967295), 0), coalesce(datetime_precision, 0), coalesce(character_set_name, '')
 		from information_schema.columns where table_schema = database() and table_name = ? order by ordinal_position`, name)

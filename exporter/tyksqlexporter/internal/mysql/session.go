@@ -154,7 +154,12 @@ func (s *session) Record(ctx context.Context, keys []int64, entries []push.Ledge
 			return rows, nil // the caller starts anew
 		}
 	}
-	return rows, s.insert(ctx, entries)
+	return rows, s.insert(ctx, "insert", entries)
+}
+
+// Touch replaces rows of the ledger, which needs no more rights than all else does.
+func (s *session) Touch(ctx context.Context, entries []push.LedgerEntry) error {
+	return s.insert(ctx, "replace", entries)
 }
 
 // mysqlSpans is how many rows one statement adds to the ledger: even the largest
@@ -162,14 +167,14 @@ func (s *session) Record(ctx context.Context, keys []int64, entries []push.Ledge
 const mysqlSpans = 100
 
 // insert adds rows to the ledger.
-func (s *session) insert(ctx context.Context, entries []push.LedgerEntry) error {
+func (s *session) insert(ctx context.Context, verb string, entries []push.LedgerEntry) error {
 	for _, entry := range entries {
 		for some := range slices.Chunk(entry.Spans, mysqlSpans) {
 			arguments := make([]any, 0, 5*len(some))
 			for _, span := range some {
 				arguments = append(arguments, []byte(entry.Sink), []byte(span.Segment), span.First, span.Last, span.Members)
 			}
-			_, err := s.conn.ExecContext(ctx, "insert into "+push.LedgerTable+" (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"+
+			_, err := s.conn.ExecContext(ctx, verb+" into "+push.LedgerTable+" (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"+
 				strings.Repeat(", (?, ?, ?, ?, ?)", len(some)-1), arguments...)
 			if err != nil {
 				return s.note(err)

@@ -10,10 +10,10 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// classify judges an error of a write to PostgreSQL. Only what the server
-// says about a value itself is a refusal; a lost connection, a server that is
-// full, stopping or read-only, missing rights, a missing table or partition, and
-// everything unknown is tried again.
+// classify judges an error of a write to PostgreSQL. What the server says about a value
+// itself is a refusal; a lost connection, and a server that is full, stopping or
+// read-only, are waited for; whether anything else is a record's fault, the engine finds
+// out.
 func classify(err error) (engine.Action, sink.Reason) {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || len(pgErr.Code) != 5 {
@@ -23,6 +23,8 @@ func classify(err error) (engine.Action, sink.Reason) {
 	case "25006", // read-only transaction: a standby, or a primary that became one
 		"57P01", "57P02", "57P03": // the server is shutting down, crashed, or starting
 		return engine.ActionReconnect, ""
+	case "55P03", "40P01": // others hold locks
+		return engine.ActionLocked, ""
 	case "22P02", "22P03", // text or binary form not as the column's type wants it
 		"22P04", // the same for the whole COPY
 		"08P01", // a value shorter or longer than the column's type
@@ -36,11 +38,13 @@ func classify(err error) (engine.Action, sink.Reason) {
 		return engine.ActionRefuse, push.ReasonRange
 	case "23514": // a CHECK has a name; without one it says that no partition takes the row
 		if pgErr.ConstraintName == "" {
-			return engine.ActionRetry, ""
+			return engine.ActionDoubt, ""
 		}
 		return engine.ActionRefuse, push.ReasonConstraint
 	}
 	switch pgErr.Code[:2] {
+	case "08", "25", "28", "3D", "40", "53", "55", "57", "58": // connections, passwords, transactions, resources, operators, the system
+		return engine.ActionRetry, ""
 	case "22":
 		return engine.ActionRefuse, push.ReasonOther
 	case "23":
@@ -53,5 +57,5 @@ func classify(err error) (engine.Action, sink.Reason) {
 	case "54": // a program limit, such as an index entry that is too large
 		return engine.ActionRefuse, push.ReasonTooLarge
 	}
-	return engine.ActionRetry, ""
+	return engine.ActionDoubt, ""
 }

@@ -24,7 +24,6 @@ type copySource struct {
 	part      *push.Part
 	list      []int32
 	next      int   // place in list
-	rows      int64 // sent so far
 	ended     bool  // nothing more is encoded
 	scratch   *copyScratch
 	unread    []byte // of scratch.buf
@@ -96,21 +95,19 @@ func (s *copySource) encode(buf []byte, i int32) []byte {
 		s.part.Refuse(i, push.ReasonRange, err.Error())
 		return buf
 	}
-	s.rows++
 	return buf
 }
 
-// stop ends all reading and tells how many rows were sent.
-func (s *copySource) stop() int64 {
+// stop ends all reading.
+func (s *copySource) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.scratch == nil {
-		return s.rows
+		return
 	}
 	s.scratch.record = analytics.Record{} // its strings are the batch's
 	if cap(s.scratch.buf) <= maxKeptBuffer {
 		copyScratches.Put(s.scratch)
 	}
 	s.scratch, s.unread = nil, nil
-	return s.rows
 }

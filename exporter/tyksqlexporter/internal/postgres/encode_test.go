@@ -131,8 +131,8 @@ func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 		source := newCopySource(encodings, &b.Parts[0], b.Parts[0].Pending())
 		content, err := io.ReadAll(wrap(source))
 		require.NoError(t, err)
-		assert.EqualValues(t, 531, source.stop())
-		assert.EqualValues(t, 531, source.stop(), "stopping twice is harmless")
+		source.stop()
+		source.stop() // twice is harmless
 		assert.EqualValues(t, len(records)-531, b.Parts[0].Count(push.StateNotTaken))
 		return content
 	}

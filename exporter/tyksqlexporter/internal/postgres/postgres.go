@@ -24,8 +24,7 @@ type server struct {
 	pool    *pgxpool.Pool
 	indexes bool
 	logger  *zap.Logger
-	first   layout.Table                     // of those that are written
-	ledger  atomic.Pointer[ledgerStatements] // beside the first table; nil until that was found
+	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
 }
 
 // errDatasource does not pass on what the parser says, which may hold the password.
@@ -61,7 +60,7 @@ func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &server{pool: opened, first: set.Tables[0], indexes: set.Indexes, logger: set.Logger}, nil
+	return &server{pool: opened, indexes: set.Indexes, logger: set.Logger}, nil
 }
 
 func (s *server) Close() error {
@@ -87,13 +86,11 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Release()
-	found, err := openTables(ctx, conn.Conn(), shards, s.indexes, s.logger)
+	found, err := openTables(ctx, conn.Conn(), shards, s.ledger.Load(), s.indexes, s.logger)
 	if err != nil {
 		return err
 	}
-	if shards[0].Table == s.first {
-		s.ledger.Store(newLedger(found.home))
-	}
+	s.ledger.CompareAndSwap(nil, newLedger(found.home)) // which stays, wherever tables are found
 	s.Add(found.known)
 	return nil
 }
@@ -106,26 +103,41 @@ func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
 }
 
-func (s *server) Prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit)
+// Isolating has deferred constraints speak of the statement that violates them.
+func (*server) Isolating() []string { return []string{"set constraints all immediate"} }
+
+func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
+	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit, table, table+"/")
 	return tag.RowsAffected(), err
 }
 
-func (s *server) Relations(ctx context.Context) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `select relname::text from pg_class
-		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`)
+func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
+	var names []string
+	var now time.Time
+	err := s.pool.QueryRow(ctx, `select coalesce(array_agg(relname::text), '{}'), now() from pg_class
+		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`).Scan(&names, &now)
+	return names, now, err
+}
+
+func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	defer conn.Release()
+	return findColumns(ctx, conn.Conn(), pgx.Identifier{relation})
 }
 
 func (s *server) Drop(ctx context.Context, relation string) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, fmt.Sprintf("set local lock_timeout = '%ds'", engine.DropPatience)); err != nil {
+		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+tablePatience+"'"); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
 		return err
 	})
 }
+
+// tablePatience is for how long the making or dropping of a table waits for those who
+// use it: whoever comes meanwhile waits too. It is tried again later.
+const tablePatience = "500ms"

@@ -35,13 +35,13 @@ var schemaLock = int64(xxhash.Sum64String("otelcol-tyk schema")) //nolint:gosec 
 // foundTables is what was found out of some tables.
 type foundTables struct {
 	known map[string]*table // by relation
-	home  string            // the schema of the first, where the ledger is
+	home  string            // the schema of the ledger
 }
 
 // ledgerStatements is the ledger's name and statements.
 type ledgerStatements struct {
-	quoted              string // with schema
-	look, insert, prune string
+	schema, quoted             string // the latter with schema
+	look, insert, touch, prune string
 }
 
 // table is one table, and how each of its columns is encoded.
@@ -57,8 +57,8 @@ type table struct {
 // openTables finds the tables, or makes what is missing: each with its
 // indexes in one transaction, so that nobody finds a table without them or waits
 // until they are built over rows.
-func openTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, indexes bool, logger *zap.Logger) (*foundTables, error) {
-	tables, missing, err := findTables(ctx, conn, wanted, indexes)
+func openTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, ledger *ledgerStatements, indexes bool, logger *zap.Logger) (*foundTables, error) {
+	tables, missing, err := findTables(ctx, conn, wanted, ledger, indexes)
 	if err != nil || len(missing) == 0 {
 		return tables, err
 	}
@@ -70,8 +70,11 @@ func openTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, inde
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
 		return nil, fmt.Errorf("wait for others that make tables: %w", err)
 	}
+	if _, err := tx.Exec(ctx, "set local lock_timeout = '"+tablePatience+"'"); err != nil {
+		return nil, fmt.Errorf("bound the wait for locks: %w", err)
+	}
 	// Somebody else may have made them while this one waited.
-	if _, missing, err = findTables(ctx, conn, wanted, indexes); err != nil {
+	if _, missing, err = findTables(ctx, conn, wanted, ledger, indexes); err != nil {
 		return nil, err
 	}
 	for _, statement := range missing {
@@ -85,7 +88,7 @@ func openTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, inde
 	for _, statement := range missing {
 		logger.Info("changed the database's schema", zap.String("statement", engine.FirstLine(statement)))
 	}
-	tables, missing, err = findTables(ctx, conn, wanted, indexes)
+	tables, missing, err = findTables(ctx, conn, wanted, ledger, indexes)
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("tables were made, but are not there: %s", engine.FirstLine(missing[0]))
 	}
@@ -94,7 +97,7 @@ func openTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, inde
 
 // findTables describes the tables, and gives the statements that make what
 // is missing of them.
-func findTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, indexes bool) (*foundTables, []string, error) {
+func findTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, ledger *ledgerStatements, indexes bool) (*foundTables, []string, error) {
 	var tables *foundTables
 	var missing []string
 	var wrong []error
@@ -119,7 +122,7 @@ func findTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, inde
 	if len(wrong) > 0 {
 		return nil, nil, &layout.SchemaError{Text: errors.Join(wrong...).Error()}
 	}
-	_, kind, err := findRelation(ctx, conn, tables.home, push.LedgerTable)
+	kind, err := tables.findLedger(ctx, conn, ledger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,6 +131,20 @@ func findTables(ctx context.Context, conn *pgx.Conn, wanted []layout.Shard, inde
 		return tables, missing, nil
 	}
 	return tables, missing, checkLedger(ctx, conn, tables.home)
+}
+
+// findLedger looks where the ledger is, and is to be: where it was found before, along
+// the search path, or beside the first table. It must not move with the tables of days,
+// since what another one remembers would be stored again.
+func (t *foundTables) findLedger(ctx context.Context, conn *pgx.Conn, pinned *ledgerStatements) (string, error) {
+	if pinned != nil {
+		t.home = pinned.schema
+	} else if schema, kind, err := findRelation(ctx, conn, "", push.LedgerTable); err != nil || kind != "" {
+		t.home = schema
+		return kind, err
+	}
+	_, kind, err := findRelation(ctx, conn, t.home, push.LedgerTable)
+	return kind, err
 }
 
 // find gives the statements that make what is missing of a table of some kind.
@@ -179,15 +196,16 @@ func findRelation(ctx context.Context, conn *pgx.Conn, schema, name string) (str
 func newLedger(schema string) *ledgerStatements {
 	quoted := pgx.Identifier{schema, push.LedgerTable}.Sanitize()
 	return &ledgerStatements{
-		quoted: quoted,
+		schema: schema, quoted: quoted,
 		look: `select l.segment, l.first_index, l.last_index, l.members
 		from unnest($2::text[], $3::bigint[], $4::bigint[]) as d (segment, first_index, last_index)
 		join ` + quoted + ` l on l.sink = $1 and l.segment = d.segment
 		 and l.first_index > d.first_index - $5::bigint and l.first_index <= d.last_index and l.last_index >= d.first_index`,
 		insert: "insert into " + quoted + ` (sink, segment, first_index, last_index, members)
 		select $1, u.* from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) as u`,
+		touch: "delete from " + quoted + " where sink = $1 and (segment, first_index) in (select * from unnest($2::text[], $3::bigint[]))",
 		prune: "delete from " + quoted + " where ctid = any(array(select ctid from " + quoted +
-			" where applied_at < now() - make_interval(secs => $1) order by applied_at limit $2))",
+			" where applied_at < now() - make_interval(secs => $1) and (sink = $3 or left(sink, length($4)) = $4) order by applied_at limit $2 for update skip locked))",
 	}
 }
 
@@ -240,7 +258,7 @@ func createLedger(ledger string) []string {
 // match compares an existing table with what it must be. It gives the statements
 // that add what is missing, and chooses each column's encoding by its type.
 func (t *table) match(ctx context.Context, conn *pgx.Conn, schema string) ([]string, error) {
-	found, err := findColumns(ctx, conn, schema, t.bare)
+	found, err := findColumns(ctx, conn, pgx.Identifier{schema, t.bare})
 	if err != nil {
 		return nil, err
 	}
@@ -281,16 +299,16 @@ func (t *table) matchPrimary(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // findColumns lists the columns of a table.
-func findColumns(ctx context.Context, conn *pgx.Conn, schema, name string) ([]layout.FoundColumn, error) {
+func findColumns(ctx context.Context, conn *pgx.Conn, name pgx.Identifier) ([]layout.FoundColumn, error) {
 	rows, err := conn.Query(ctx, `select a.attname::text, coalesce(base.typname, t.typname)::text,
 			format_type(a.atttypid, a.atttypmod), a.attnotnull and not a.atthasdef and a.attidentity = '', a.attgenerated <> ''
 		from pg_attribute a
 		join pg_type t on t.oid = a.atttypid
 		left join pg_type base on base.oid = t.typbasetype
 		where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
-		order by a.attnum`, pgx.Identifier{schema, name}.Sanitize())
+		order by a.attnum`, name.Sanitize())
 	if err != nil {
-		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+		return nil, fmt.Errorf("read the columns of table %q: %w", name[len(name)-1], err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (layout.FoundColumn, error) {
 		var f layout.FoundColumn
@@ -298,14 +316,14 @@ func findColumns(ctx context.Context, conn *pgx.Conn, schema, name string) ([]la
 		return f, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
+		return nil, fmt.Errorf("read the columns of table %q: %w", name[len(name)-1], err)
 	}
 	return found, nil
 }
 
 // checkLedger refuses a table of the ledger's name that is something else.
 func checkLedger(ctx context.Context, conn *pgx.Conn, schema string) error {
-	found, err := findColumns(ctx, conn, schema, push.LedgerTable)
+	found, err := findColumns(ctx, conn, pgx.Identifier{schema, push.LedgerTable})
 	if err != nil {
 		return err
 	}

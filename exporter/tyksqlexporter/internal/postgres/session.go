@@ -41,11 +41,18 @@ func (s *session) Exec(ctx context.Context, statements ...string) error {
 // session of a machine that is gone would hold its locks for hours otherwise.
 const idleLimit = "30s"
 
+// settings has locks waited for no longer than until the server would look for a
+// deadlock, of which the other side could become the victim; and commits that return
+// when they are on disk, which is what an acknowledged record is promised.
+const settings = `select set_config('lock_timeout', least(800, extract(epoch from current_setting('deadlock_timeout')::interval) * 800)::int::text, true),
+	set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, true)`
+
 // Begin takes read committed, whatever the server's default.
 func (s *session) Begin(ctx context.Context, sinks []string, segments []push.Segment) ([][]push.Span, error) {
 	queries := &pgx.Batch{}
 	queries.Queue("begin isolation level read committed")
 	queries.Queue("set local idle_in_transaction_session_timeout = '" + idleLimit + "'")
+	queries.Queue(settings)
 	rows := make([][]push.Span, len(sinks))
 	for i, sink := range sinks {
 		s.queueLook(queries, sink, segments, &rows[i])
@@ -82,13 +89,10 @@ func (s *session) Send(ctx context.Context, p engine.Portion) (int, error) {
 		return -1, &engine.MissingShards{Shards: []layout.Shard{p.Shard}}
 	}
 	source := newCopySource(t.encodings, p.Part, p.List)
-	tag, err := s.conn().PgConn().CopyFrom(ctx, source, t.copy)
-	rows := source.stop() // the driver may still be reading when it has failed
+	_, err := s.conn().PgConn().CopyFrom(ctx, source, t.copy)
+	source.stop() // the driver may still be reading when it has failed
 	if err != nil {
 		return refusedPlace(err, t.bare, p), fmt.Errorf("copy into %s: %w", t.quoted, err)
-	}
-	if tag.RowsAffected() != rows {
-		return -1, fmt.Errorf("copy into %s: sent %d rows, the server took %d", t.quoted, rows, tag.RowsAffected())
 	}
 	return -1, nil
 }
@@ -140,6 +144,20 @@ func (s *session) Record(ctx context.Context, keys []int64, entries []push.Ledge
 		s.queueInsert(queries, entry)
 	}
 	return rows, s.conn().SendBatch(ctx, queries).Close()
+}
+
+// Touch replaces rows of the ledger, which needs no more rights than all else does.
+func (s *session) Touch(ctx context.Context, entries []push.LedgerEntry) error {
+	queries := &pgx.Batch{}
+	for _, entry := range entries {
+		segments, firsts := make([]string, len(entry.Spans)), make([]int64, len(entry.Spans))
+		for i, span := range entry.Spans {
+			segments[i], firsts[i] = span.Segment, span.First
+		}
+		queries.Queue(s.ledger.touch, entry.Sink, segments, firsts)
+		s.queueInsert(queries, entry)
+	}
+	return s.conn().SendBatch(ctx, queries).Close()
 }
 
 // queueInsert adds rows to the ledger.

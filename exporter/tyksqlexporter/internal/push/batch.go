@@ -264,10 +264,6 @@ func (b *Batch) RefusedError(destination string) error {
 	return consumererror.NewPermanent(&analytics.RefusedError{Records: sink.RefusedRecords(b.Refusals, record, destination)})
 }
 
-// LockKeys names the segments of tables for locks: the same keys in the same order
-// in every process, few however many segments there are.
-func (b *Batch) LockKeys(sinks []string) []int64 { return LockKeysOf(sinks, b.Segments) }
-
 // Describe is a short text for logs: how many records of how many segments.
 func (b *Batch) Describe() string {
 	return strconv.Itoa(len(b.Entries)) + " records of " + strconv.Itoa(len(b.Segments)) + " segments"
@@ -282,3 +278,51 @@ const (
 	ReasonConstraint sink.Reason = "constraint" // a rule that the operator gave the table
 	ReasonOther      sink.Reason = "other"
 )
+
+// Key names the push, as long as it comes again in the same cut.
+func (b *Batch) Key() string {
+	if len(b.Entries) == 0 || b.Entries[0].segment == noSegment {
+		return ""
+	}
+	e := &b.Entries[0]
+	return b.Segments[e.segment].Name + "-" + strconv.FormatInt(e.index, 10)
+}
+
+// Verdict names a record of a push and the place of the table that has refused it.
+type Verdict struct {
+	segment string
+	index   int64
+	part    int
+}
+
+// Refused gives what the tables have refused, so that another attempt need not ask
+// again.
+func (b *Batch) Refused() map[Verdict]sink.Refusal {
+	all := map[Verdict]sink.Refusal{}
+	for at := range b.Parts {
+		for _, r := range b.Parts[at].refusals {
+			if e := &b.Entries[r.Entry]; e.segment != noSegment {
+				all[Verdict{b.Segments[e.segment].Name, e.index, at}] = r
+			}
+		}
+	}
+	return all
+}
+
+// RefuseAgain refuses what another attempt has found refused.
+func (b *Batch) RefuseAgain(refused map[Verdict]sink.Refusal) {
+	if len(refused) == 0 {
+		return
+	}
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		for at := range b.Parts {
+			if e.segment == noSegment || b.Parts[at].States[i] != StatePending {
+				continue
+			}
+			if r, ok := refused[Verdict{b.Segments[e.segment].Name, e.index, at}]; ok {
+				b.Parts[at].Refuse(int32(i), r.Reason, r.Text) //nolint:gosec // as many as records
+			}
+		}
+	}
+}

@@ -8,8 +8,9 @@ const Nobody = -1
 // database names, or -1. refuses tells whether an error is a refusal, and refuses
 // the entry i for it unless i is nobody. A piece that is refused is cut at the
 // named place, or in the middle, until the refused entry stands alone. Where place
-// is not -1, that one is cut out before anything is tried.
-func StoreAround(list []int32, place int, try func(piece []int32) (int, error), refuses func(i int32, err error) bool) error {
+// is not -1, that one is cut out before anything is tried. An error that is no refusal
+// ends it, and rest is what was not stored then.
+func StoreAround(list []int32, place int, try func(piece []int32) (int, error), refuses func(i int32, err error) bool) (rest []int32, err error) {
 	pieces := [][]int32{list}
 	if place >= 0 {
 		pieces = cut(list, place, nil)
@@ -26,13 +27,16 @@ func StoreAround(list []int32, place int, try func(piece []int32) (int, error), 
 			alone = piece[0]
 		}
 		if !refuses(alone, err) {
-			return err
+			for _, piece := range append(pieces, piece) {
+				rest = append(rest, piece...)
+			}
+			return rest, err
 		}
 		if alone == Nobody {
 			pieces = cut(piece, place, pieces)
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // cut pushes the pieces of list before, at and after place, or its halves, so that

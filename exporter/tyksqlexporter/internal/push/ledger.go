@@ -8,8 +8,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// LockKeysOf names the segments of sinks for locks, see Batch.LockKeys.
-func LockKeysOf(sinks []string, segments []Segment) []int64 {
+// LockKeys names the segments of sinks for locks: the same keys in the same order in
+// every process, few however many segments there are.
+func LockKeys(sinks []string, segments []Segment) []int64 {
 	keys := make([]int64, 0, len(sinks)*min(len(segments), lockStripes))
 	for _, sink := range sinks {
 		for i := range segments {
@@ -41,6 +42,7 @@ type Span struct {
 	// Members has bit i (of byte i/8, from the lowest) set where first+i is a
 	// member; nil where all of first..last are.
 	Members []byte
+	used    bool // it tells that a record of a push was stored
 }
 
 // Contains tells whether index is a member.

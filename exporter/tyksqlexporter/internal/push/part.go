@@ -25,12 +25,15 @@ type Part struct {
 	Batch  *Batch
 	Layout *layout.Layout
 	States []EntryState // of the batch's entries
+	Known    []Span         // the ledger's rows that tell what was stored before
+	refusals []sink.Refusal // of this table
 	order  []int32      // scratch of pending
 }
 
 // rewind forgets what an attempt to write found out, before the next one.
 func (p *Part) rewind() {
 	clear(p.States)
+	p.Known, p.refusals = nil, nil
 	for i := range p.Batch.Entries {
 		if p.Batch.Entries[i].Kind == layout.KindForeign {
 			p.States[i] = StateRefused
@@ -41,6 +44,7 @@ func (p *Part) rewind() {
 // Refuse marks a record as never to be stored in this table.
 func (p *Part) Refuse(i int32, reason sink.Reason, text string) {
 	p.States[i] = StateRefused
+	p.refusals = append(p.refusals, sink.Refusal{Entry: i, Reason: reason, Text: text})
 	p.Batch.Refusals = append(p.Batch.Refusals, sink.Refusal{Entry: i, Reason: reason, Text: text})
 }
 
@@ -70,9 +74,23 @@ func (p *Part) SkipApplied(rows []Span) {
 		if p.States[i] != StatePending || e.segment == noSegment {
 			continue
 		}
-		if slices.ContainsFunc(bySegment[e.segment], func(s Span) bool { return s.Contains(e.index) }) {
-			p.States[i] = StateApplied
+		for at := range bySegment[e.segment] {
+			if row := &bySegment[e.segment][at]; row.Contains(e.index) {
+				p.States[i] = StateApplied
+				row.used = true
+			}
 		}
+	}
+	for _, mine := range bySegment {
+		p.Known = append(p.Known, slices.DeleteFunc(mine, func(s Span) bool { return !s.used })...)
+	}
+	SortSpans(p.Known)
+}
+
+// Withhold has nothing written of entries, which are for another attempt.
+func (p *Part) Withhold(list []int32) {
+	for _, i := range list {
+		p.States[i] = StateWithheld
 	}
 }
 

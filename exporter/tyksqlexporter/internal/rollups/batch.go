@@ -27,6 +27,7 @@ type Batch struct {
 	sinkOf   []int    // the groups' places in sinks
 	Segments []push.Segment
 	names    []string // the groups' segments as the ledger has them
+	known    [][]push.Span // the rows that tell what was stored before, by sink
 }
 
 // NewBatch lists the groups of pushes for tables.
@@ -92,6 +93,7 @@ func (b *Batch) sink(g *rollup.Group) string {
 // Rewind forgets what an attempt to write found out, before the next one.
 func (b *Batch) Rewind() {
 	clear(b.overlaps)
+	b.known = make([][]push.Span, len(b.Sinks))
 	for i := range b.Groups {
 		b.States[i], b.Reasons[i] = push.StatePending, ""
 		switch {
@@ -121,6 +123,7 @@ func (b *Batch) Look(rows [][]push.Span) {
 			switch how, known := b.meet(i, rows[b.sinkOf[i]]); how {
 			case rollup.Known:
 				b.States[i] = push.StateApplied
+				b.know(i, rows[b.sinkOf[i]])
 			case rollup.Mixed:
 				g := &b.Groups[i]
 				b.overlaps[at] = append(b.overlaps[at], rollup.Overlap{Family: g.Family, Segment: g.Segment, Applied: known})
@@ -132,6 +135,26 @@ func (b *Batch) Look(rows [][]push.Span) {
 		}
 		first += n
 	}
+}
+
+// know keeps the rows that tell of a group.
+func (b *Batch) know(group int, rows []push.Span) {
+	at := b.sinkOf[group]
+	for _, row := range rows {
+		told := row.Segment == b.names[group] && anyOf(&b.Groups[group], row)
+		if told && !slices.ContainsFunc(b.known[at], func(k push.Span) bool { return k.Segment == row.Segment && k.First == row.First }) {
+			b.known[at] = append(b.known[at], row)
+		}
+	}
+}
+
+func anyOf(g *rollup.Group, row push.Span) bool {
+	for index := range g.Records.All() {
+		if row.Contains(index) {
+			return true
+		}
+	}
+	return false
 }
 
 // meet tells how much of a group is in rows of its sink.
@@ -219,6 +242,26 @@ func (b *Batch) Ledger() []push.LedgerEntry {
 		}
 	}
 	return entries
+}
+
+// Known gives the ledger's rows that tell what was stored before.
+func (b *Batch) Known() []push.LedgerEntry {
+	var entries []push.LedgerEntry
+	for at, sink := range b.Sinks {
+		if len(b.known[at]) > 0 {
+			push.SortSpans(b.known[at])
+			entries = append(entries, push.LedgerEntry{Sink: sink, Spans: b.known[at]})
+		}
+	}
+	return entries
+}
+
+// Key names the pushes, as long as they come again in the same cut.
+func (b *Batch) Key() string {
+	if len(b.Segments) == 0 {
+		return ""
+	}
+	return b.Sinks[0] + " " + b.Segments[0].Name + "-" + strconv.FormatInt(b.Segments[0].First, 10)
 }
 
 // RefusedError is nil, or names the records of the refused groups to the receiver.

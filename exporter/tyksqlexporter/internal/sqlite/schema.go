@@ -51,9 +51,9 @@ const (
 	sqliteIndexLedger = "create index if not exists otelcol_tyk_ledger_applied_at on " + push.LedgerTable + " (applied_at)"
 	sqliteLook        = "select first_index, last_index, members from " + push.LedgerTable +
 		" where sink = ? and segment = ? and first_index > ? and first_index <= ? and last_index >= ?"
-	sqliteRecord = "insert into " + push.LedgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"
-	sqlitePrune  = "delete from " + push.LedgerTable + " where rowid in (select rowid from " + push.LedgerTable +
-		" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) order by applied_at limit ?)"
+	sqliteRecord = " into " + push.LedgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"
+	sqlitePrune = "delete from " + push.LedgerTable + " where rowid in (select rowid from " + push.LedgerTable +
+		" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) and (sink = ? or substr(sink, 1, ?) = ?) order by applied_at limit ?)"
 )
 
 // table is one table and its statements.
@@ -188,7 +188,7 @@ func (t *table) match(ctx context.Context, conn *sql.Conn) ([]string, error) {
 	return statements, err
 }
 
-func findColumns(ctx context.Context, conn *sql.Conn, name string) ([]layout.FoundColumn, error) {
+func findColumns(ctx context.Context, conn engine.Queryer, name string) ([]layout.FoundColumn, error) {
 	const generatedFrom = 2 // table_xinfo's hidden: 2 and 3 are generated columns
 	rows, err := conn.QueryContext(ctx, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden from pragma_table_xinfo(?)`, name)
 	if err != nil {

@@ -104,16 +104,25 @@ func (s *session) Send(ctx context.Context, p engine.Portion) (int, error) {
 	})
 }
 
-// Record needs no locks, and what begin has read is still so.
-func (s *session) Record(ctx context.Context, _ []int64, entries []push.LedgerEntry, _ []push.Segment) ([][]push.Span, error) {
+// Touch replaces rows of the ledger.
+func (s *session) Touch(ctx context.Context, entries []push.LedgerEntry) error {
+	return s.write(ctx, "replace", entries)
+}
+
+func (s *session) write(ctx context.Context, verb string, entries []push.LedgerEntry) error {
 	for _, entry := range entries {
 		for _, row := range entry.Spans {
-			if _, err := s.conn.ExecContext(ctx, sqliteRecord, entry.Sink, row.Segment, row.First, row.Last, row.Members); err != nil {
-				return nil, err
+			if _, err := s.conn.ExecContext(ctx, verb+sqliteRecord, entry.Sink, row.Segment, row.First, row.Last, row.Members); err != nil {
+				return err
 			}
 		}
 	}
-	return nil, nil
+	return nil
+}
+
+// Record needs no locks, and what begin has read is still so.
+func (s *session) Record(ctx context.Context, _ []int64, entries []push.LedgerEntry, _ []push.Segment) ([][]push.Span, error) {
+	return nil, s.write(ctx, "insert", entries)
 }
 
 func (s *session) Commit(ctx context.Context) error {

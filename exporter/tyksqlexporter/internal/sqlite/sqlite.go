@@ -170,22 +170,17 @@ func (s *server) open(ctx context.Context) (*session, error) {
 
 func (s *server) Connect(ctx context.Context) (engine.Session, error) { return s.open(ctx) }
 
-func (s *server) Relations(ctx context.Context) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, "select name from sqlite_master where type = 'table'")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // Err tells what matters
-	var relations []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		relations = append(relations, name)
-	}
-	return relations, rows.Err()
+func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
+	relations, err := engine.Texts(ctx, s.db, "select name from sqlite_master where type = 'table'")
+	return relations, time.Now(), err // whose clock is this host's
 }
+
+func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
+	return findColumns(ctx, s.db, relation)
+}
+
+// Isolating needs nothing: only foreign keys are deferred.
+func (*server) Isolating() []string { return nil }
 
 func (s *server) Drop(ctx context.Context, relation string) error {
 	return s.transact(ctx, func(conn *sql.Conn) error {
@@ -193,8 +188,8 @@ func (s *server) Drop(ctx context.Context, relation string) error {
 	})
 }
 
-func (s *server) Prune(ctx context.Context, age time.Duration, limit int) (int64, error) {
-	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
+func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
+	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), table, len(table)+1, table+"/", limit)
 	if err != nil {
 		return 0, err
 	}
