@@ -24,10 +24,10 @@ import (
 // schemaTests hold for each database.
 var schemaTests = map[string]func(*testing.T, newTarget){
 	"missing columns are added, others left alone":  testMissingColumns,
-	"a column of another type is in the status":      testWrongType,
-	"a foreign mandatory column is in the status":    testMandatoryColumn,
-	"a generated column is in the status":            testGeneratedColumn,
-	"a view in place of the table is in the status":  testView,
+	"a column of another type is in the status":     testWrongType,
+	"a foreign mandatory column is in the status":   testMandatoryColumn,
+	"a generated column is in the status":           testGeneratedColumn,
+	"a view in place of the table is in the status": testView,
 	"another table named as the ledger is an error": testForeignLedger,
 	"exporters that start at once make one table":   testStartAtOnce,
 	"a dropped table is made again":                 testDroppedTable,

@@ -133,6 +133,7 @@ func (*consumerServer) Isolating() []string { return nil }
 func (*consumerServer) Columns(context.Context, string) ([]layout.FoundColumn, error) {
 	return nil, nil
 }
+
 func (*consumerServer) Prune(context.Context, string, time.Duration, int) (int64, error) {
 	return 0, nil
 }

@@ -44,7 +44,7 @@ type transaction struct {
 	evidence   func(sink string) bool // others were accepted meanwhile
 	accepted   []string               // the sinks into which this push has brought something
 	isolating  bool
-	until      time.Time              // when an isolation stops; zero is never
+	until      time.Time // when an isolation stops; zero is never
 	unfinished bool
 }
 

@@ -23,8 +23,8 @@ type copySource struct {
 	encodings []encoding
 	part      *push.Part
 	list      []int32
-	next      int   // place in list
-	ended     bool  // nothing more is encoded
+	next      int  // place in list
+	ended     bool // nothing more is encoded
 	scratch   *copyScratch
 	unread    []byte // of scratch.buf
 }

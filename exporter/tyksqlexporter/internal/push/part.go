@@ -22,12 +22,12 @@ const (
 
 // Part is what a push has for one table.
 type Part struct {
-	Batch  *Batch
-	Layout *layout.Layout
-	States []EntryState // of the batch's entries
+	Batch    *Batch
+	Layout   *layout.Layout
+	States   []EntryState   // of the batch's entries
 	Known    []Span         // the ledger's rows that tell what was stored before
 	refusals []sink.Refusal // of this table
-	order  []int32      // scratch of pending
+	order    []int32        // scratch of pending
 }
 
 // rewind forgets what an attempt to write found out, before the next one.

@@ -26,7 +26,7 @@ type Batch struct {
 	Sinks    []string // of the ledger
 	sinkOf   []int    // the groups' places in sinks
 	Segments []push.Segment
-	names    []string // the groups' segments as the ledger has them
+	names    []string      // the groups' segments as the ledger has them
 	known    [][]push.Span // the rows that tell what was stored before, by sink
 }
 

@@ -52,7 +52,7 @@ const (
 	sqliteLook        = "select first_index, last_index, members from " + push.LedgerTable +
 		" where sink = ? and segment = ? and first_index > ? and first_index <= ? and last_index >= ?"
 	sqliteRecord = " into " + push.LedgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"
-	sqlitePrune = "delete from " + push.LedgerTable + " where rowid in (select rowid from " + push.LedgerTable +
+	sqlitePrune  = "delete from " + push.LedgerTable + " where rowid in (select rowid from " + push.LedgerTable +
 		" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) and (sink = ? or substr(sink, 1, ?) = ?) order by applied_at limit ?)"
 )
 
