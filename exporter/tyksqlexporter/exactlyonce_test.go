@@ -273,14 +273,14 @@ func testForeignRecords(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	logs := sqltest.Samples("seg", 0, 4)
 	records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
-	records.At(1).SetEventName(analytics.EventUptime)
+	records.At(1).SetEventName("other")
 	records.At(3).SetEventName("")
 	e := d.start(t)
 	for range 2 {
 		err := e.ConsumeLogs(t.Context(), logs)
 		require.True(t, consumererror.IsPermanent(err))
 		assert.Equal(t, map[int64]string{
-			1: `foreign: an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own`,
+			1: `foreign: not an analytics record: its event name is "other", want "tyk.request"`,
 			3: `foreign: not an analytics record: its event name is "", want "tyk.request"`,
 		}, refusedOf(t, err))
 	}

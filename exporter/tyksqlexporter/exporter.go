@@ -161,9 +161,12 @@ func isTransient(err error) bool { return err != nil && !consumererror.IsPermane
 func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
 	b := push.NewBatch(logs, layout.OfRecords(e.tables)...)
 	defer b.Release()
-	if !b.Empty() && len(b.Parts) > 0 {
+	if !b.Empty() {
 		began := time.Now()
 		err := e.store.Write(ctx, b)
+		if err == nil {
+			err = b.Misrouted()
+		}
 		e.telemetry.duration(ctx, time.Since(began))
 		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
 			e.health.Report(err)
@@ -178,6 +181,10 @@ func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
 
 // pushRollups stores groups, each once.
 func (e *sqlExporter) pushRollups(ctx context.Context, groups []rollup.Group) error {
+	if err := e.rollups.Misrouted(); err != nil {
+		e.health.Report(err)
+		return err
+	}
 	b := rollups.NewBatch(e.rollups, groups)
 	if len(b.Pending()) > 0 {
 		began := time.Now()

@@ -79,7 +79,7 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	}
 	// The outages come while there is work left: each waits for progress first.
 	for outage := range int64(4) {
-		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/8 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/8 }, 2*time.Minute, time.Millisecond)
 		if outage%2 == 0 {
 			server.Kill()
 		} else {
@@ -131,12 +131,12 @@ func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 		err = e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
 		var schema *layout.SchemaError
 		return errors.As(err, &schema)
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	assert.False(t, consumererror.IsPermanent(err))
 	require.Eventually(t, func() bool {
 		_, err := d.db.ExecContext(t.Context(), "drop table tyk_analytics")
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 }
 
@@ -317,7 +317,7 @@ func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return stored.Load() > 200 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return stored.Load() > 200 }, 2*time.Minute, time.Millisecond)
 	server.Kill()
 	done := make(chan error, 1)
 	go func() { done <- e.Shutdown(context.Background()) }()

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -79,6 +80,7 @@ func testConfig(driver, datasource string) *Config {
 	config.Driver = driver
 	config.Datasource = configopaque.String(datasource)
 	config.Retry.Enabled = false
+	config.Timeout.Timeout = 5 * time.Minute // which only what hangs meets
 	return config
 }
 

@@ -127,7 +127,7 @@ func testMySQLLockHolderDies(t *testing.T, server *peers.MariaDB) {
 	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from information_schema.processlist where db = database() and info like 'insert into otelcol_tyk_ledger_locks%'") == 1
-	}, 10*time.Second, 5*time.Millisecond, "it waits")
+	}, 2*time.Minute, 5*time.Millisecond, "it waits")
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 10, 19)), "writers of other segments do not")
 	d.exec(t, fmt.Sprintf("kill %d", id))
 	require.NoError(t, <-pushed)

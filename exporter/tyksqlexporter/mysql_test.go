@@ -58,6 +58,9 @@ func TestMySQL(t *testing.T) {
 		"uptime without its primary key fails the start":   onMySQL(testUptimeWithoutKey),
 		"uptime with a unique index goes on":               onMySQL(testUptimeWithUniqueIndex),
 	}
+	for name, test := range evidenceTests {
+		tests[name] = onMySQL(test)
+	}
 	for name, test := range anyDatabase() {
 		tests[name] = onMySQL(test)
 	}
@@ -347,7 +350,7 @@ func testMySQLNoRights(t *testing.T, server *peers.MariaDB) {
 	d.exec(t, "grant all on "+d.texts(t, "select database()")[0]+".* to "+user)
 	require.Eventually(t, func() bool { // rights to a database are those of new connections
 		return e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)) == nil
-	}, 30*time.Second, 100*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond)
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
 	assertPaths(t, d, 0, 9)
 }

@@ -10,7 +10,7 @@ import (
 // TestPostgres runs what shares one server, each test in a database of its own.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	server := peers.StartPostgres(t)
+	server := peers.StartPostgres(t, peers.PostgresConfig("shared_preload_libraries=pg_stat_statements"))
 	tests := map[string]func(*testing.T, *peers.Postgres){
 		"tables are those of Tyk Pump":                        testPostgresTablesAreThoseOfTykPump,
 		"a record too large for an index is refused":          testPostgresRefusesByIndex,
@@ -33,6 +33,10 @@ func TestPostgres(t *testing.T) {
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
 		"the ledger stays where it is":                        testPostgresLedgerStays,
+		"a record without a partition is refused":             testPostgresPartitionForAllButOne,
+		"a deferred constraint is heard":                      testPostgresDeferredConstraint,
+		"a trigger may take rows elsewhere":                   testPostgresTriggerTakesRows,
+		"statements are few":                                  testPostgresFewStatements,
 		"commits are on disk":                                 testPostgresCommitsAreOnDisk,
 		"a locked table is waited for":                        testPostgresLocked,
 		"a locked table is waited for by rollups too":         testPostgresRollupsLocked,
@@ -42,6 +46,9 @@ func TestPostgres(t *testing.T) {
 		"a deadlock with others is one more attempt":          testPostgresDeadlock,
 	}
 	for name, test := range anyDatabase() {
+		tests[name] = onPostgres(test)
+	}
+	for name, test := range evidenceTests {
 		tests[name] = onPostgres(test)
 	}
 	for name, test := range overSimpleProtocol() {

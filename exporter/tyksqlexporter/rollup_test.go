@@ -15,9 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
@@ -36,7 +38,7 @@ var rollupTests = map[string]func(*testing.T, newTarget){
 	"rollups stored together do not spoil each other":        testRollupsTogetherApart,
 	"rollups of other settings are others":                   testRollupsOfOtherSettings,
 	"a group of rollups that is refused is named":            testRollupsRefused,
-	"rollups without their table are refused":                testRollupsNotEnabled,
+	"rollups without their table wait":                       testRollupsNotEnabled,
 	"rollups of requests alone leave out others":             testRollupsNotTaken,
 	"rollups of TCP APIs alone divide by nothing":            testRollupsOfNetwork,
 	"rollups with long and dirty values are stored":          testRollupsLongValues,
@@ -428,9 +430,15 @@ func testRollupsRefused(t *testing.T, fresh newTarget) {
 
 func testRollupsNotEnabled(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	reasons := refusedOf(t, rolledUp(t, d.start(t), sqltest.Aggregator(t, nil), sqltest.Hits("seg", 3, 4)))
-	assert.Equal(t, "foreign: rollups, but none of their tables is enabled: enable tables::aggregated and the like", reasons[3])
-	assert.Contains(t, reasons, int64(4))
+	host := newStatusHost()
+	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
+	err := rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 9))
+	require.ErrorContains(t, err, "enable tables::aggregated")
+	assert.False(t, consumererror.IsPermanent(err), "they wait")
+	require.Len(t, host.events, 1)
+	require.ErrorContains(t, host.events[0].Err(), "enable tables::aggregated")
+	require.NoError(t, rolledUp(t, withRollups(d).start(t), sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 9)))
+	assert.EqualValues(t, 10, totalHits(t, d))
 }
 
 func testRollupsNotTaken(t *testing.T, fresh newTarget) {

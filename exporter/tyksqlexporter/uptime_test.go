@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
@@ -27,7 +28,7 @@ var uptimeTests = map[string]func(*testing.T, newTarget){
 	"uptime checks are counted once":                testUptimeOnce,
 	"uptime checks of many writers are all counted": testUptimeWriters,
 	"an uptime check that is refused is named":      testUptimeRefused,
-	"uptime checks without their table are refused": testUptimeNotEnabled,
+	"uptime checks without their table wait":        testUptimeNotEnabled,
 	"uptime checks of nobody are not taken":         testUptimeOfNobody,
 	"text in uptime checks is cleaned":              testUptimeUnclean,
 	"uptime rows are those of Tyk Pump":             testUptimeRows,
@@ -288,10 +289,14 @@ func testUptimeRefused(t *testing.T, fresh newTarget) {
 
 func testUptimeNotEnabled(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))))
-	assert.Equal(t, "foreign: an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own", reasons[0])
+	logs := checksOf("seg", 0, aCheck(0))
+	sqltest.Samples("other", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	err := d.start(t).ConsumeLogs(t.Context(), logs)
+	assert.EqualValues(t, 1, d.rows(t), "others do not wait")
+	require.ErrorContains(t, err, "uptime checks arrive, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own")
+	assert.False(t, consumererror.IsPermanent(err), "they wait")
 	d = withUptime(d)
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))), "replayed")
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))), "redelivered")
 	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
 }
 

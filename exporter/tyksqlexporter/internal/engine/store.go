@@ -216,7 +216,7 @@ func (s *Store) Drop(ctx context.Context, now time.Time, days int) ([]string, er
 	var errs []error
 	for _, of := range s.calendar.OldShards(s.tables, relations, now, days) {
 		found, err := s.server.Columns(ctx, of.Relation())
-		if err == nil && !of.Layout.Made(found) {
+		if err == nil && !of.Made(found) {
 			continue
 		}
 		if err == nil {

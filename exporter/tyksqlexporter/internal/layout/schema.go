@@ -25,6 +25,7 @@ type FoundColumn struct {
 	Declared  string // as declared, for people
 	Mandatory bool   // not null and without a default
 	Generated bool
+	Indexed   bool
 	Length    int    // of text in characters; MySQL's only
 	Precision int    // of times in digits of a second; MySQL's only
 	Charset   string // of text; MySQL's only
@@ -72,10 +73,15 @@ func (r Rules) Missing(of Shard, found []FoundColumn) ([]Column, error) {
 	return missing, nil
 }
 
-// Made tells whether columns are those of a table that was made for the layout, and no
-// others.
-func (l *Layout) Made(found []FoundColumn) bool {
+// Made tells whether columns are those of a table that we or Tyk Pump made for a shard:
+// it has no others, and the indexes that such a table gets, which a copy has not.
+func (s Shard) Made(found []FoundColumn) bool {
+	indexed := []string{s.Layout.Primary}
+	for _, index := range s.Layout.Indexes(s, false) {
+		indexed = append(indexed, index.Columns[0])
+	}
 	return len(found) > 0 && !slices.ContainsFunc(found, func(f FoundColumn) bool {
-		return !slices.ContainsFunc(l.Columns, func(c Column) bool { return strings.EqualFold(c.Name, f.Name) })
+		same := func(name string) bool { return strings.EqualFold(name, f.Name) }
+		return !slices.ContainsFunc(s.Layout.Columns, func(c Column) bool { return same(c.Name) }) || slices.ContainsFunc(indexed, same) && !f.Indexed
 	})
 }

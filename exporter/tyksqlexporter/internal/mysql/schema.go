@@ -323,7 +323,7 @@ func (s *schema) warnOfCharsets(t *table) {
 func columns(ctx context.Context, from engine.Queryer, name string) ([]layout.FoundColumn, error) {
 	rows, err := from.QueryContext(ctx, `select column_name, data_type, column_type,
 			is_nullable = 'NO' and column_default is null and extra not like '%auto_increment%' and coalesce(generation_expression, '') = '',
-			coalesce(generation_expression, '') <> '', coalesce(least(character_maximum_length, 4294967295), 0), coalesce(datetime_precision, 0), coalesce(character_set_name, '')
+			coalesce(generation_expression, '') <> '', coalesce(least(character_maximum_length, 4294967295), 0), coalesce(datetime_precision, 0), coalesce(character_set_name, ''), column_key <> ''
 		from information_schema.columns where table_schema = database() and table_name = ? order by ordinal_position`, name)
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
@@ -332,7 +332,7 @@ func columns(ctx context.Context, from engine.Queryer, name string) ([]layout.Fo
 	var found []layout.FoundColumn
 	for rows.Next() {
 		var f layout.FoundColumn
-		if err := rows.Scan(&f.Name, &f.Typ, &f.Declared, &f.Mandatory, &f.Generated, &f.Length, &f.Precision, &f.Charset); err != nil {
+		if err := rows.Scan(&f.Name, &f.Typ, &f.Declared, &f.Mandatory, &f.Generated, &f.Length, &f.Precision, &f.Charset, &f.Indexed); err != nil {
 			return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
 		}
 		found = append(found, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +32,22 @@ type server struct {
 var errDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
 	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
 
+// errPassword is of a URL that would be read as another host, user or database, whose name
+// messages show.
+var errPassword = errors.New("datasource: the value (not shown, it may hold a password) is a URL with an @ behind its host, " +
+	"or several: write those of the password and others of its characters in percent form (@ %40, / %2F, ? %3F, # %23, : %3A)")
+
 // Validate refuses a datasource that could not work.
 func Validate(datasource string) error {
+	if scheme, rest, isURL := strings.Cut(datasource, "://"); isURL && (scheme == "postgres" || scheme == "postgresql") {
+		authority := rest
+		if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+			authority = rest[:end]
+		}
+		if at := strings.Count(rest, "@"); at > 1 || at > strings.Count(authority, "@") {
+			return errPassword
+		}
+	}
 	if _, err := pgxpool.ParseConfig(datasource); err != nil {
 		return errDatasource
 	}

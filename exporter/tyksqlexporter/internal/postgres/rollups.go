@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,11 +19,13 @@ func rank(row string) string {
 }
 
 // addStatement writes the statement that adds rows to a table, whose arguments it adds
-// to a. Each column is one array, or one value where all rows have the same. Counts
-// that no row has, as most codes, are neither sent nor changed. The statement is
-// planned anew each time anyway, since it has no name. Arrays are unnested in the list
-// of a select, which unlike a function in from keeps no row in between.
-func addStatement(quoted string, columns []layout.RollupColumn, rows []*layout.Row, a *arguments) string {
+// to a. Each column is one array, or one value where all rows have always had the same.
+// Counts that no row has ever had, as most codes, are neither sent nor changed. The
+// table soon has but one text, which those who count statements will like. Arrays are
+// unnested in the list of a select, which unlike a function in from keeps no row in
+// between.
+func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
+	columns := t.Layout.Rollups
 	names, values, changes, arrays := make([]string, len(columns)), make(map[string]string, len(columns)), []string{}, []string{}
 	for i := range columns {
 		c := &columns[i]
@@ -32,10 +35,10 @@ func addStatement(quoted string, columns []layout.RollupColumn, rows []*layout.R
 			values[names[i]] = "'" + c.Constant + "'"
 			continue
 		case c.Merging == layout.MeanOfSums:
-		case c.Missing(rows):
+		case !has(&t.sent, i, !c.Missing(rows)):
 			values[names[i]] = "0"
 			continue
-		case i > 0 && c.Same(rows):
+		case !has(&t.varies, i, i == 0 || !c.Same(rows)):
 			values[names[i]] = a.value(c, rows[0])
 		default:
 			arrays = append(arrays, "unnest("+a.array(c, rows)+") as "+names[i])
@@ -52,8 +55,16 @@ func addStatement(quoted string, columns []layout.RollupColumn, rows []*layout.R
 		}
 		list[i] = values[names[i]]
 	}
-	return "insert into " + quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(list, ", ") +
+	return "insert into " + t.quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(list, ", ") +
 		"\nfrom (select " + strings.Join(arrays, ", ") + ") as u\non conflict (id) do update set " + strings.Join(changes, ", ")
+}
+
+// has tells whether a column is in a set that only grows, and puts it there.
+func has(set *atomic.Uint64, column int, now bool) bool {
+	if now && set.Load()>>column&1 == 0 {
+		set.Or(1 << column)
+	}
+	return set.Load()>>column&1 != 0
 }
 
 // mean divides decimals, whose quotient is the same however a sum came about.
@@ -93,5 +104,5 @@ func (s *session) Add(ctx context.Context, p rollups.Portion) error {
 	}
 	a := takeArguments()
 	defer a.release()
-	return a.exec(ctx, s.conn(), addStatement(t.quoted, p.Layout.Rollups, p.Rows, a))
+	return a.exec(ctx, s.conn(), t.addStatement(p.Rows, a))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/jackc/pgx/v5"
@@ -52,6 +53,8 @@ type table struct {
 	copy      string
 	create    []string
 	encodings []encoding
+	// The columns of rollups that have been sent, and those of which rows have differed.
+	sent, varies atomic.Uint64
 }
 
 // openTables finds the tables, or makes what is missing: each with its
@@ -301,7 +304,8 @@ func (t *table) matchPrimary(ctx context.Context, conn *pgx.Conn) error {
 // findColumns lists the columns of a table.
 func findColumns(ctx context.Context, conn *pgx.Conn, name pgx.Identifier) ([]layout.FoundColumn, error) {
 	rows, err := conn.Query(ctx, `select a.attname::text, coalesce(base.typname, t.typname)::text,
-			format_type(a.atttypid, a.atttypmod), a.attnotnull and not a.atthasdef and a.attidentity = '', a.attgenerated <> ''
+			format_type(a.atttypid, a.atttypmod), a.attnotnull and not a.atthasdef and a.attidentity = '', a.attgenerated <> '',
+			exists (select from pg_index i where i.indrelid = a.attrelid and a.attnum = any(i.indkey))
 		from pg_attribute a
 		join pg_type t on t.oid = a.atttypid
 		left join pg_type base on base.oid = t.typbasetype
@@ -312,7 +316,7 @@ func findColumns(ctx context.Context, conn *pgx.Conn, name pgx.Identifier) ([]la
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (layout.FoundColumn, error) {
 		var f layout.FoundColumn
-		err := row.Scan(&f.Name, &f.Typ, &f.Declared, &f.Mandatory, &f.Generated)
+		err := row.Scan(&f.Name, &f.Typ, &f.Declared, &f.Mandatory, &f.Generated, &f.Indexed)
 		return f, err
 	})
 	if err != nil {

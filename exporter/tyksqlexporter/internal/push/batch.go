@@ -3,6 +3,7 @@ package push
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -81,15 +82,18 @@ func NewBatch(logs plog.Logs, tables ...layout.Table) *Batch {
 	return b
 }
 
-// divide makes a part for each table. Uptime checks are refused where no table takes
-// them: whoever had them read wants them stored.
-func (b *Batch) divide(tables []layout.Table) {
-	uptime := slices.ContainsFunc(tables, func(t layout.Table) bool { return t.Layout.Kind == layout.KindUptime })
-	for i := range b.Entries {
-		if b.Entries[i].Kind == layout.KindUptime && !uptime {
-			b.Entries[i].Kind = layout.KindForeign
-		}
+// Misrouted is nil, or says that there are uptime checks which no table takes. They wait
+// until somebody enables it: whoever had them read wants them stored.
+func (b *Batch) Misrouted() error {
+	check := func(e entry) bool { return e.Kind == layout.KindUptime }
+	if !slices.ContainsFunc(b.Entries, check) || slices.ContainsFunc(b.Parts, func(p Part) bool { return p.Layout.Kind == layout.KindUptime }) {
+		return nil
 	}
+	return errors.New("uptime checks arrive, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own")
+}
+
+// divide makes a part for each table.
+func (b *Batch) divide(tables []layout.Table) {
 	b.Parts = slices.Grow(b.Parts, len(tables))[:len(tables)] // which keeps the memory of former parts
 	for i := range b.Parts {
 		p := &b.Parts[i]
@@ -221,20 +225,12 @@ func (b *Batch) Rewind() {
 	b.Refusals = b.Refusals[:0]
 	for i := range b.Entries {
 		if e := &b.Entries[i]; e.Kind == layout.KindForeign {
-			b.Refusals = append(b.Refusals, sink.Refusal{Entry: int32(i), Reason: ReasonForeign, Text: foreignText(e.Log.EventName())}) //nolint:gosec // as many as records
+			b.Refusals = append(b.Refusals, sink.Refusal{Entry: int32(i), Reason: ReasonForeign, Text: fmt.Sprintf("not an analytics record: its event name is %q, want %q", e.Log.EventName(), analytics.EventRequest)}) //nolint:gosec // as many as records
 		}
 	}
 	for i := range b.Parts {
 		b.Parts[i].rewind()
 	}
-}
-
-// foreignText says why a record of some event is refused.
-func foreignText(event string) string {
-	if event == analytics.EventUptime {
-		return "an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own"
-	}
-	return fmt.Sprintf("not an analytics record: its event name is %q, want %q", event, analytics.EventRequest)
 }
 
 // Empty tells that no record has a kind that a table could hold.

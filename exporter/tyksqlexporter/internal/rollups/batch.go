@@ -96,10 +96,7 @@ func (b *Batch) Rewind() {
 	b.known = make([][]push.Span, len(b.Sinks))
 	for i := range b.Groups {
 		b.States[i], b.Reasons[i] = push.StatePending, ""
-		switch {
-		case b.Tables.empty():
-			b.Refuse(i, push.ReasonForeign, "rollups, but none of their tables is enabled: enable tables::aggregated and the like")
-		case b.sink(&b.Groups[i]) == "":
+		if b.sink(&b.Groups[i]) == "" {
 			b.States[i] = push.StateNotTaken
 		}
 	}

@@ -1,6 +1,8 @@
 package rollups
 
 import (
+	"errors"
+
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
@@ -29,4 +31,11 @@ func NewTables(tables []layout.Table) Tables {
 	return t
 }
 
-func (t Tables) empty() bool { return len(t.Families) == 0 && t.latency == nil }
+// Misrouted is nil, or says that rollups arrive and that no table takes any. They wait
+// until somebody enables one.
+func (t Tables) Misrouted() error {
+	if len(t.Families) > 0 || t.latency != nil {
+		return nil
+	}
+	return errors.New("rollups arrive, but none of their tables is enabled: enable tables::aggregated, graph_aggregated, mcp_aggregated or latency, or take tykaggregate out of the pipeline")
+}

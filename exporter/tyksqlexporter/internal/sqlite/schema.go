@@ -190,7 +190,9 @@ func (t *table) match(ctx context.Context, conn *sql.Conn) ([]string, error) {
 
 func findColumns(ctx context.Context, conn engine.Queryer, name string) ([]layout.FoundColumn, error) {
 	const generatedFrom = 2 // table_xinfo's hidden: 2 and 3 are generated columns
-	rows, err := conn.QueryContext(ctx, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden from pragma_table_xinfo(?)`, name)
+	rows, err := conn.QueryContext(ctx, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden,
+			pk > 0 or exists (select 1 from pragma_index_list(?) as l, pragma_index_info(l.name) as i where i.name = x.name)
+		from pragma_table_xinfo(?) as x`, name, name)
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
 	}
@@ -199,7 +201,7 @@ func findColumns(ctx context.Context, conn engine.Queryer, name string) ([]layou
 	for rows.Next() {
 		var f layout.FoundColumn
 		var hidden int
-		if err := rows.Scan(&f.Name, &f.Declared, &f.Mandatory, &hidden); err != nil {
+		if err := rows.Scan(&f.Name, &f.Declared, &f.Mandatory, &hidden, &f.Indexed); err != nil {
 			return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
 		}
 		f.Generated = hidden >= generatedFrom

@@ -44,6 +44,9 @@ type server struct {
 
 // Validate refuses a datasource that is meant for another database.
 func Validate(datasource string) error {
+	if strings.Contains(datasource, ":memory:") || strings.Contains(datasource, "mode=memory") {
+		return errors.New("datasource: a database in memory forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
+	}
 	if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
 		strings.Contains(datasource, "host=") {
 		return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
@@ -56,9 +59,9 @@ func Validate(datasource string) error {
 
 // New opens the file when it is first used.
 func New(set engine.Settings) engine.Driver {
-	db := sql.OpenDB(&connector{driver: &sqlite.Driver{}, datasource: set.Datasource})
+	db := sql.OpenDB(&connector{driver: &sqlite.Driver{}, datasource: uriOf(set.Datasource)})
 	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1) // kept for ever: a database in memory lives as long as its connection
+	db.SetMaxIdleConns(1)
 	return &server{db: db, datasource: set.Datasource, indexes: set.Indexes}
 }
 
@@ -87,14 +90,19 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// fileOf is the path in a datasource, empty for a database in memory.
-func fileOf(datasource string) string {
-	if strings.Contains(datasource, ":memory:") || strings.Contains(datasource, "mode=memory") {
-		return ""
+// uriOf is a datasource as the driver reads it to the letter: it takes what follows a
+// question mark in a path for its own.
+func uriOf(datasource string) string {
+	if strings.HasPrefix(datasource, "file:") {
+		return datasource
 	}
+	return "file:" + (&url.URL{Path: datasource}).EscapedPath()
+}
+
+// fileOf is the path in a datasource.
+func fileOf(datasource string) string {
 	if !strings.HasPrefix(datasource, "file:") {
-		path, _, _ := strings.Cut(datasource, "?")
-		return path
+		return datasource
 	}
 	uri, err := url.Parse(datasource)
 	if err != nil {
