@@ -34,11 +34,12 @@ func (d target) makeOld(t *testing.T) {
 
 func testRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	d.config.Ledger.Retention = time.Hour
+	d.config.Ledger.Retention = 0 // it forgets nothing
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 0, 9)))
 	d.makeOld(t)
+	d.config.Ledger.Retention = time.Hour
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.start(t) // which deletes what is old
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, time.Minute, 10*time.Millisecond)
@@ -48,11 +49,12 @@ func testRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 
 func testRollupRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	d.config.Ledger.Retention = time.Hour
+	d.config.Ledger.Retention = 0 // it forgets nothing
 	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
 	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("other", 0, 9)))
 	d.makeOld(t)
+	d.config.Ledger.Retention = time.Hour
 	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
 	d.start(t)
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, time.Minute, 10*time.Millisecond)
@@ -62,9 +64,10 @@ func testRollupRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 
 func testPruneAtStart(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	d.config.Ledger.Retention = time.Hour
+	d.config.Ledger.Retention = 0 // it forgets nothing
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.makeOld(t)
+	d.config.Ledger.Retention = time.Hour
 	d.start(t)
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 0 }, time.Minute, 10*time.Millisecond)
 }
@@ -72,13 +75,15 @@ func testPruneAtStart(t *testing.T, fresh newTarget) {
 // Two exporters share a ledger, and have tables of their own.
 func testRetentionIsOfOne(t *testing.T, fresh newTarget) {
 	d := fresh(t)
+	d.config.Ledger.Retention = 0
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	other := d
 	config := *d.config
 	other.config = &config
-	other.config.Tables.Requests.Name, other.config.Ledger.Retention = "other_analytics", time.Hour
+	other.config.Tables.Requests.Name = "other_analytics"
 	require.NoError(t, other.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.makeOld(t)
+	other.config.Ledger.Retention = time.Hour
 	other.start(t)
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, time.Minute, 10*time.Millisecond)
 	assert.Equal(t, []string{"tyk_analytics"}, d.texts(t, "select sink from otelcol_tyk_ledger"))

@@ -163,7 +163,10 @@ func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
 	defer b.Release()
 	if !b.Empty() {
 		began := time.Now()
-		err := e.store.Write(ctx, b)
+		var err error
+		if len(b.Parts) > 0 {
+			err = e.store.Write(ctx, b)
+		}
 		if err == nil {
 			err = b.Misrouted()
 		}
