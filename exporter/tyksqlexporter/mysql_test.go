@@ -42,10 +42,10 @@ func TestMySQL(t *testing.T) {
 		"a record that is there already is refused":        testMySQLRefusesDuplicates,
 		"a record larger than a packet is refused":         testMySQLRefusesTooLarge,
 		"records larger than a packet together are stored": testMySQLLargeRecords,
-		"a table without transactions fails the start":     testMySQLEngine,
-		"an unsigned column fails the start":               testMySQLUnsigned,
+		"a table without transactions is told":             testMySQLEngine,
+		"an unsigned column is told":                       testMySQLUnsigned,
 		"long addresses of uptime are counted":             testMySQLLongAddresses,
-		"a short id of uptime fails the start":             testMySQLShortID,
+		"a short id of uptime is told":                     testMySQLShortID,
 		"rights to write are enough":                       testMySQLOnlyWrites,
 		"missing rights are waited for":                    testMySQLNoRights,
 		"a commit without an answer is looked up":          testMySQLCommitWithoutAnswer,
@@ -55,7 +55,7 @@ func TestMySQL(t *testing.T) {
 		"the locks of a session that died are free":        testMySQLLockHolderDies,
 		"a table that is read is dropped later":            testMySQLDropsOthers,
 		"segments beyond one look are all found":           testMySQLManySegments,
-		"uptime without its primary key fails the start":   onMySQL(testUptimeWithoutKey),
+		"uptime without its primary key is told":           onMySQL(testUptimeWithoutKey),
 		"uptime with a unique index goes on":               onMySQL(testUptimeWithUniqueIndex),
 	}
 	for name, test := range evidenceTests {

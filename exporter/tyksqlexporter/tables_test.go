@@ -20,7 +20,7 @@ var tableTests = map[string]func(*testing.T, newTarget){
 	"what one table refuses the other ones store":       testRefusedByOneTable,
 	"a record that two tables refuse is named once":     testRefusedByTwoTables,
 	"a table that gets nothing leaves no ledger row":    testNoLedgerRowForNothing,
-	"a wrong type in any table fails the start":         testWrongTypeInOtherTable,
+	"a wrong type in any table is told":                 testWrongTypeInOtherTable,
 	"other names for each of the tables":                testOtherTableNames,
 	"MCP that is also GraphQL is in the tables of both": testBothKinds,
 }

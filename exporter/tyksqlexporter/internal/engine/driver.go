@@ -25,9 +25,6 @@ const (
 	// ActionLocked tries the same again a little later: others hold a lock for longer
 	// than this one may stand in the way of those who come after it.
 	ActionLocked
-	// ActionAgain tries the same again at once, a few times: another transaction was
-	// in the way, and is done.
-	ActionAgain
 	// ActionReconnect tries again later over new connections: those that exist
 	// lead to a server that does not take writes any more.
 	ActionReconnect

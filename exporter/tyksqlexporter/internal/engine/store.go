@@ -163,7 +163,7 @@ func (s *Store) persist(ctx context.Context, w work, doubt *doubt) error {
 		action, _ := s.server.Classify(err)
 		again := false
 		switch {
-		case action == ActionAgain, errors.Is(err, ErrRaced):
+		case errors.Is(err, ErrRaced):
 			again = races < maxRaces
 			races++
 		case action == ActionLocked:
@@ -186,7 +186,7 @@ func (s *Store) after(action Action, err error, doubt *doubt) {
 	case ActionInspect:
 		s.ready.Store(false)
 		s.server.ForgetAll()
-	case ActionRetry, ActionDoubt, ActionAgain, ActionLocked, ActionRefuse:
+	case ActionRetry, ActionDoubt, ActionLocked, ActionRefuse:
 	}
 	switch {
 	case action == ActionDoubt, action == ActionInspect, action == ActionRefuse:

@@ -42,7 +42,7 @@ type shelf struct {
 
 func (s *shelf) Find(_ context.Context, shards []layout.Shard) error {
 	for _, of := range shards {
-		s.Memory.Add(map[string]struct{}{of.Relation(): {}})
+		s.Add(map[string]struct{}{of.Relation(): {}})
 	}
 	return nil
 }
@@ -106,12 +106,12 @@ func (v *visit) Send(ctx context.Context, p Portion) (int, error) {
 
 func (v *visit) Exec(_ context.Context, statements ...string) error {
 	for _, statement := range statements {
-		switch {
-		case statement == "rollback":
+		switch statement {
+		case "rollback":
 			v.stored = v.stored[:v.before]
-		case statement == "savepoint piece":
+		case "savepoint piece":
 			v.saved = append(v.saved, len(v.stored))
-		case statement == "rollback to savepoint piece":
+		case "rollback to savepoint piece":
 			v.stored = v.stored[:v.saved[len(v.saved)-1]]
 		}
 	}
