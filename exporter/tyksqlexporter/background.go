@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 )
 
 // pruneLimit is how many ledger rows one transaction deletes, so that none holds
@@ -36,7 +38,7 @@ func every(ctx context.Context, interval time.Duration, work func(context.Contex
 func (e *sqlExporter) aheadNow(ctx context.Context) {
 	attempt, cancel := e.attempt(ctx)
 	defer cancel()
-	if err := e.store.ahead(attempt, time.Now()); err != nil && ctx.Err() == nil {
+	if err := e.store.Ahead(attempt, time.Now()); err != nil && ctx.Err() == nil {
 		e.logger.Warn("making the tables of tomorrow failed; trying again later", zap.Error(err))
 	}
 }
@@ -45,7 +47,7 @@ func (e *sqlExporter) aheadNow(ctx context.Context) {
 func (e *sqlExporter) pruneNow(ctx context.Context) {
 	for ctx.Err() == nil {
 		attempt, cancel := e.attempt(ctx)
-		n, err := e.store.prune(attempt, e.config.Ledger.Retention, pruneLimit)
+		n, more, err := e.store.Prune(attempt, e.config.Ledger.Retention, pruneLimit)
 		cancel()
 		e.telemetry.prunedRows(ctx, n)
 		if err != nil {
@@ -54,7 +56,7 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 			}
 			return
 		}
-		if n < pruneLimit {
+		if !more {
 			return
 		}
 	}
@@ -62,13 +64,19 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 
 // attempt bounds one use of the database as a write is bounded.
 func (e *sqlExporter) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
-	return boundedBy(ctx, e.config.Timeout.Timeout)
+	return rollups.BoundedBy(ctx, e.config.Timeout.Timeout)
 }
 
-// boundedBy ends ctx after timeout, unless that is 0.
-func boundedBy(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout == 0 {
-		return context.WithCancel(ctx)
+// dropNow drops the tables of days that are too old.
+func (e *sqlExporter) dropNow(ctx context.Context) {
+	attempt, cancel := e.attempt(ctx)
+	defer cancel()
+	dropped, err := e.store.Drop(attempt, time.Now(), e.config.RetentionDays)
+	for _, name := range dropped {
+		e.logger.Info("dropped a table, because it is older than retention_days", zap.String("table", name))
 	}
-	return context.WithTimeout(ctx, timeout)
+	e.telemetry.droppedTables(ctx, len(dropped))
+	if err != nil && ctx.Err() == nil {
+		e.logger.Warn("dropping old tables failed; trying again later", zap.Error(err))
+	}
 }

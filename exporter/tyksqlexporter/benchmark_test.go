@@ -3,7 +3,6 @@ package tyksqlexporter
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,46 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
 // benchmarkChunk is the receiver's default chunk.
 const benchmarkChunk = 5000
-
-// BenchmarkAppendRow is the row encoder alone.
-func BenchmarkAppendRow(b *testing.B) {
-	encodings := newPostgresTable("public", shard{table: requests[0]}, false).encodings
-	record := sample(1)
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		var err error
-		if buf, err = appendRow(buf[:0], columns, encodings, &record); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(len(buf)), "B/row")
-}
-
-// BenchmarkCopySource is all that the exporter does for a record: identity, pdata
-// to record, record to row.
-func BenchmarkCopySource(b *testing.B) {
-	encodings := newPostgresTable("public", shard{table: requests[0]}, false).encodings
-	logs := samples("segment", 0, benchmarkChunk-1)
-	b.ReportAllocs()
-	for b.Loop() {
-		batch := newBatch(logs, requests...)
-		source := newCopySource(encodings, &batch.parts[0], batch.parts[0].pending())
-		if _, err := io.Copy(io.Discard, struct{ io.Reader }{source}); err != nil {
-			b.Fatal(err)
-		}
-		source.stop()
-		batch.parts[0].applied()
-		batch.release()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchmarkChunk, "ns/record")
-}
 
 // BenchmarkPostgres pushes chunks into a real server, and then has psql copy the same
 // rows.
@@ -75,7 +42,7 @@ func BenchmarkMySQL(b *testing.B) {
 func pushChunks(b *testing.B, d target) {
 	b.Helper()
 	n := pushAtOnce(b, d, 2, benchmarkChunk, func() func(push int) plog.Logs {
-		chunk := samples("", 0, benchmarkChunk-1)
+		chunk := sqltest.Samples("", 0, benchmarkChunk-1)
 		return func(push int) plog.Logs {
 			identifyAll(chunk, fmt.Sprintf("segment%d", push))
 			return chunk
@@ -122,7 +89,7 @@ func BenchmarkSQLite(b *testing.B) {
 	e := d.start(b)
 	n := 0
 	for b.Loop() {
-		require.NoError(b, e.ConsumeLogs(b.Context(), samples(fmt.Sprintf("segment%d", n), 0, benchmarkChunk-1)))
+		require.NoError(b, e.ConsumeLogs(b.Context(), sqltest.Samples(fmt.Sprintf("segment%d", n), 0, benchmarkChunk-1)))
 		n++
 	}
 	b.ReportMetric(float64(n*benchmarkChunk)/b.Elapsed().Seconds(), "records/s")
@@ -226,9 +193,9 @@ func BenchmarkLedgerRow(b *testing.B) {
 	s := openStore(b, d.config)
 	n := 0
 	for b.Loop() {
-		push := newBatch(samples(fmt.Sprintf("%032x", n), 0, 0), requests...)
-		require.NoError(b, s.write(b.Context(), push))
-		push.release()
+		push := push.NewBatch(sqltest.Samples(fmt.Sprintf("%032x", n), 0, 0), requests...)
+		require.NoError(b, s.Write(b.Context(), push))
+		push.Release()
 		n++
 	}
 	b.ReportMetric(float64(d.number(b, "select pg_total_relation_size('otelcol_tyk_ledger')"))/float64(n), "B/row")

@@ -8,7 +8,6 @@ import (
 	"time"
 	_ "time/tzdata" // zones, on machines that have none
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
@@ -16,6 +15,11 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/mysql"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/postgres"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqlite"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -177,29 +181,29 @@ func (c *Config) Validate() error {
 // list gives the tables by their keys.
 func (c *TablesConfig) list() []struct {
 	TableConfig
-	layout *layout
+	layout *layout.Layout
 } {
 	return []struct {
 		TableConfig
-		layout *layout
+		layout *layout.Layout
 	}{
-		{c.Requests, requestLayout},
-		{c.Graph, graphLayout},
-		{c.MCP, mcpLayout},
-		{c.Uptime, uptimeLayout},
-		{c.Aggregated, aggregatedLayout},
-		{c.GraphAggregated, graphAggregatedLayout},
-		{c.MCPAggregated, mcpAggregatedLayout},
-		{c.Latency, latencyLayout},
+		{c.Requests, layout.RequestLayout},
+		{c.Graph, layout.GraphLayout},
+		{c.MCP, layout.MCPLayout},
+		{c.Uptime, layout.UptimeLayout},
+		{c.Aggregated, layout.AggregatedLayout},
+		{c.GraphAggregated, layout.GraphAggregatedLayout},
+		{c.MCPAggregated, layout.MCPAggregatedLayout},
+		{c.Latency, layout.LatencyLayout},
 	}
 }
 
 // enabledTables are the tables to be written, that of the requests first.
-func (c *Config) enabledTables() []table {
-	var tables []table
+func (c *Config) enabledTables() []layout.Table {
+	var tables []layout.Table
 	for _, t := range c.Tables.list() {
 		if t.Enabled {
-			tables = append(tables, table{layout: t.layout, name: t.Name})
+			tables = append(tables, layout.Table{Layout: t.layout, Name: t.Name})
 		}
 	}
 	return tables
@@ -213,11 +217,11 @@ func (c *TablesConfig) Validate() error {
 		if !t.Enabled {
 			continue
 		}
-		key := t.layout.key
+		key := t.layout.Key
 		switch other, taken := keys[strings.ToLower(t.Name)]; {
 		case !tableNames.MatchString(t.Name):
 			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
-		case strings.EqualFold(t.Name, ledgerTable), strings.EqualFold(t.Name, locksTable):
+		case strings.HasPrefix(strings.ToLower(t.Name), push.LedgerTable):
 			errs = append(errs, fmt.Errorf("%s::name: %q is the ledger's own table: use another name", key, t.Name))
 		case taken:
 			errs = append(errs, fmt.Errorf("%s::name: %q is also the name of %s: each has columns of its own, so use another name", key, t.Name, other))
@@ -237,49 +241,35 @@ const maxLongName = 63 - len("_20060102") - len("_idx_responsecode")
 func (c *Config) validateLongNames() error {
 	var errs []error
 	for _, t := range c.enabledTables() {
-		if len(t.name) > maxLongName {
-			errs = append(errs, fmt.Errorf("tables::%s::name: %q is too long for table_sharding or indexes, which append to it: use at most %d letters", t.layout.key, t.name, maxLongName))
+		if len(t.Name) > maxLongName {
+			errs = append(errs, fmt.Errorf("tables::%s::name: %q is too long for table_sharding or indexes, which append to it: use at most %d letters", t.Layout.Key, t.Name, maxLongName))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // calendar is that of a configuration that is valid.
-func (c *Config) calendar() calendar {
+func (c *Config) calendar() layout.Calendar {
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil {
 		zone = time.UTC
 	}
-	return calendar{zone: zone, sharded: c.TableSharding}
+	return layout.Calendar{Zone: zone, Sharded: c.TableSharding}
 }
 
 func (c *Config) validateDatasource() error {
 	if c.Datasource == "" {
 		return errors.New("datasource: is empty: set a PostgreSQL DSN or URL, a MySQL DSN, or the path of an SQLite file")
 	}
-	datasource := string(c.Datasource)
-	switch c.Driver {
+	switch datasource := string(c.Datasource); c.Driver {
 	case driverPostgres:
-		if _, err := pgxpool.ParseConfig(datasource); err != nil {
-			// The parser's message may hold the password, so it is not passed on.
-			return errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
-				`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
-		}
+		return postgres.Validate(datasource)
 	case driverMySQL:
-		_, err := c.parseMySQL()
-		return err
+		return mysql.Validate(datasource, c.MySQL.TLS)
 	case driverSQLite:
-		if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
-			strings.Contains(datasource, "host=") {
-			return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
-		}
-		if strings.Contains(datasource, "@tcp(") || strings.Contains(datasource, "@unix(") {
-			return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
-		}
-	default:
-		return fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
+		return sqlite.Validate(datasource)
 	}
-	return nil
+	return fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
 }
 
 // Validate checks the ledger's times.

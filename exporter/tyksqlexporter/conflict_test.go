@@ -2,11 +2,11 @@ package tyksqlexporter
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -29,15 +29,15 @@ func testPostgresSerializationFailure(t *testing.T, server *peers.Postgres) {
 // done again.
 func testPostgresFailureBetweenTransactions(t *testing.T, server *peers.Postgres) {
 	d := sharded(postgresTarget(server)(t))
-	const days, ofEach = daysAtOnce + 2, 2
+	const days, ofEach = manyDays + 2, 2
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", days, 1))) // which makes the tables
-	late := "tyk_analytics_" + testTime.AddDate(0, 0, days-1).Format("20060102")
+	late := "tyk_analytics_" + sqltest.Time.AddDate(0, 0, days-1).Format("20060102")
 	d.exec(t, `create function conflict() returns trigger language plpgsql as $$ begin
 		raise exception 'could not serialize access' using errcode = '40001'; end $$`)
 	d.exec(t, "create constraint trigger conflict after insert on "+late+" deferrable initially deferred for each row execute function conflict()")
 	require.ErrorContains(t, e.ConsumeLogs(t.Context(), onDays("seg", days, ofEach)), "could not serialize access")
-	assert.EqualValues(t, 1+ofEach, d.number(t, "select count(*) from tyk_analytics_"+testTime.Format("20060102")))
+	assert.EqualValues(t, 1+ofEach, d.number(t, "select count(*) from tyk_analytics_"+sqltest.Time.Format("20060102")))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from "+late))
 	d.exec(t, "drop trigger conflict on "+late)
 	for range 2 {
@@ -93,7 +93,5 @@ func testPostgresDeadlock(t *testing.T, server *peers.Postgres) {
 	require.NoError(t, tx.Rollback())
 	require.NoError(t, <-stored)
 	assertTables(t, d, 20, 10, 10)
-	require.Eventually(t, func() bool {
-		return d.number(t, "select deadlocks from pg_stat_database where datname = current_database()") == 1
-	}, 30*time.Second, 10*time.Millisecond, "the server has seen the deadlock")
+	assert.Zero(t, d.number(t, "select deadlocks from pg_stat_database where datname = current_database()"), "whose victim could be the other")
 }

@@ -13,6 +13,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -82,7 +84,7 @@ func (d target) assertStoredOrTold(t *testing.T, want string) {
 	set := exportertest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
 	host := newStatusHost()
-	err := startExporter(t, d.config, set, host).ConsumeLogs(t.Context(), samples("seg", 0, 9))
+	err := startExporter(t, d.config, set, host).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
 	told := []string{fmt.Sprint(err), fmt.Sprintf("%+v", d.config)}
 	for _, entry := range logged.All() {
 		told = append(told, entry.Message+fmt.Sprint(entry.ContextMap()))
@@ -100,6 +102,6 @@ func (d target) assertStoredOrTold(t *testing.T, want string) {
 	}
 	require.ErrorContains(t, err, want)
 	assert.NotEmpty(t, host.events, "the status says so too")
-	action, _ := classifyPostgres(err)
-	assert.NotEqual(t, actionRefuse, action)
+	var refused *analytics.RefusedError
+	require.NotErrorAs(t, err, &refused)
 }

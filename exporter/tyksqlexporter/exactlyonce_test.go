@@ -15,6 +15,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"pgregory.net/rapid"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
@@ -44,7 +47,7 @@ func testChunkAgain(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	for range 3 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 499)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 499)))
 	}
 	assert.EqualValues(t, 500, d.rows(t))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from otelcol_tyk_ledger"))
@@ -53,9 +56,9 @@ func testChunkAgain(t *testing.T, fresh newTarget) {
 func testOverlap(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 100, 199)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 50, 249)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 299)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 100, 199)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 50, 249)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 299)))
 	assertPaths(t, d, 0, 299)
 }
 
@@ -80,8 +83,8 @@ func testSubsets(t *testing.T, fresh newTarget) {
 	even := func(i int) bool { return i%2 == 0 }
 	odd := func(i int) bool { return i%2 == 1 }
 	for range 2 {
-		require.NoError(t, one.ConsumeLogs(t.Context(), picked(samples("seg", 0, 199), even)))
-		require.NoError(t, other.ConsumeLogs(t.Context(), picked(samples("seg", 0, 199), odd)))
+		require.NoError(t, one.ConsumeLogs(t.Context(), picked(sqltest.Samples("seg", 0, 199), even)))
+		require.NoError(t, other.ConsumeLogs(t.Context(), picked(sqltest.Samples("seg", 0, 199), odd)))
 	}
 	assertPaths(t, d, 0, 199)
 	assert.EqualValues(t, 2, d.number(t, "select count(*) from otelcol_tyk_ledger where members is not null"))
@@ -91,12 +94,12 @@ func testSegments(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	push := func() plog.Logs {
-		logs := samples("b", 10, 19)
-		samples("a", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
-		samples("c", 20, 29).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+		logs := sqltest.Samples("b", 10, 19)
+		sqltest.Samples("a", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+		sqltest.Samples("c", 20, 29).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 		return logs
 	}
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("a", 5, 7)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("a", 5, 7)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), push()))
 	require.NoError(t, e.ConsumeLogs(t.Context(), push()))
 	assertPaths(t, d, 0, 29)
@@ -104,8 +107,8 @@ func testSegments(t *testing.T, fresh newTarget) {
 
 func testRepeatedInPush(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	logs := samples("seg", 0, 9)
-	samples("seg", 5, 14).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	logs := sqltest.Samples("seg", 0, 9)
+	sqltest.Samples("seg", 5, 14).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logs))
 	assertPaths(t, d, 0, 14)
 }
@@ -113,10 +116,10 @@ func testRepeatedInPush(t *testing.T, fresh newTarget) {
 func testAnyOrder(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	logs := samples("seg", 10, 19)
-	samples("seg", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	logs := sqltest.Samples("seg", 10, 19)
+	sqltest.Samples("seg", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	require.NoError(t, e.ConsumeLogs(t.Context(), logs))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
 	assertPaths(t, d, 0, 19)
 	assert.Equal(t, []string{"0-19"}, d.texts(t, "select first_index || '-' || last_index from otelcol_tyk_ledger"))
 }
@@ -124,8 +127,8 @@ func testAnyOrder(t *testing.T, fresh newTarget) {
 func testWithoutIdentity(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("", 0, 9)))
 	assert.EqualValues(t, 20, d.rows(t))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
 }
@@ -141,7 +144,7 @@ func testForeignIdentities(t *testing.T, fresh newTarget) {
 		logs := plog.NewLogs()
 		slice := analytics.AppendScope(logs)
 		for i, uid := range uids {
-			record := sample(i)
+			record := sqltest.Sample(i)
 			record.ToLog(slice.AppendEmpty(), uid)
 		}
 		return logs
@@ -172,7 +175,7 @@ func testConcurrentSame(t *testing.T, fresh newTarget) {
 			if i%2 == 1 {
 				consume = other.ConsumeLogs
 			}
-			untilStored(t, func() error { return consume(t.Context(), samples("seg", 0, 999)) })
+			untilStored(t, func() error { return consume(t.Context(), sqltest.Samples("seg", 0, 999)) })
 		})
 	}
 	wg.Wait()
@@ -192,13 +195,13 @@ func testConcurrentOverlap(t *testing.T, fresh newTarget) {
 			for round := range 5 {
 				first := (worker*37 + round*61) % 300
 				untilStored(t, func() error {
-					return consume(t.Context(), picked(samples("seg", first, first+199), func(i int) bool { return i%3 != worker%3 }))
+					return consume(t.Context(), picked(sqltest.Samples("seg", first, first+199), func(i int) bool { return i%3 != worker%3 }))
 				})
 			}
 		})
 	}
 	wg.Wait()
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 499)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 499)))
 	assertPaths(t, d, 0, 499)
 }
 
@@ -216,7 +219,7 @@ func testAnySubsets(t *testing.T, fresh newTarget) {
 			slice := analytics.AppendScope(logs)
 			for _, i := range indices {
 				union[i] = true
-				record := sample(i)
+				record := sqltest.Sample(i)
 				record.APIID = segment
 				record.ToLog(slice.AppendEmpty(), analytics.UID{Segment: segment, Index: int64(i)}.String())
 			}
@@ -239,19 +242,19 @@ func testAnySubsets(t *testing.T, fresh newTarget) {
 
 func testMCP(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	records := []analytics.Record{sample(0), sample(1), sample(2)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2)}
 	records[1].MCP = analytics.MCPStats{IsMCP: true, JSONRPCMethod: "tools/call"}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	assert.Equal(t, []string{"/items/0", "/items/2"}, d.texts(t, "select path from tyk_analytics order by path"))
 }
 
 func testOnlyMCP(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	record := sample(0)
+	record := sqltest.Sample(0)
 	record.MCP.IsMCP = true
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, record)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, record)))
 	}
 	assert.Zero(t, d.rows(t))
 }
@@ -268,16 +271,16 @@ func testEmpty(t *testing.T, fresh newTarget) {
 
 func testForeignRecords(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	logs := samples("seg", 0, 4)
+	logs := sqltest.Samples("seg", 0, 4)
 	records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
-	records.At(1).SetEventName(analytics.EventUptime)
+	records.At(1).SetEventName("other")
 	records.At(3).SetEventName("")
 	e := d.start(t)
 	for range 2 {
 		err := e.ConsumeLogs(t.Context(), logs)
 		require.True(t, consumererror.IsPermanent(err))
 		assert.Equal(t, map[int64]string{
-			1: `foreign: an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own`,
+			1: `foreign: not an analytics record: its event name is "other", want "tyk.request"`,
 			3: `foreign: not an analytics record: its event name is "", want "tyk.request"`,
 		}, refusedOf(t, err))
 	}
@@ -305,43 +308,46 @@ func testPrune(t *testing.T, fresh newTarget) {
 	d.start(t)
 	s := openStore(t, d.config)
 	for i := range 7 {
-		b := newBatch(samples("seg"+strconv.Itoa(i), 0, 0), requests...)
-		require.NoError(t, s.write(t.Context(), b))
-		b.release()
+		b := push.NewBatch(sqltest.Samples("seg"+strconv.Itoa(i), 0, 0), requests...)
+		require.NoError(t, s.Write(t.Context(), b))
+		b.Release()
 	}
 	assert.EqualValues(t, 7, d.number(t, "select count(*) from otelcol_tyk_ledger"))
-	n, err := s.prune(t.Context(), time.Hour, 3)
+	_, err := d.db.ExecContext(t.Context(), "insert into otelcol_tyk_ledger (sink, segment, first_index, last_index) values ('tyk_analytics/0123456789abcdef', 'a', 0, 0), ('tyk_analytics_graph', 'a', 0, 0), ('other', 'a', 0, 0)")
+	require.NoError(t, err)
+	n, _, err := s.Prune(t.Context(), time.Hour, 3)
 	require.NoError(t, err)
 	assert.Zero(t, n, "nothing is an hour old")
-	for _, want := range []int64{3, 3, 1, 0} {
-		n, err := s.prune(t.Context(), -time.Hour, 3)
+	for _, want := range []int64{3, 3, 2, 0} {
+		n, more, err := s.Prune(t.Context(), -time.Hour, 3)
 		require.NoError(t, err)
 		assert.Equal(t, want, n)
+		assert.Equal(t, want == 3, more)
 	}
-	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
+	assert.Equal(t, []string{"other", "tyk_analytics_graph"}, d.texts(t, "select sink from otelcol_tyk_ledger order by 1"), "what other exporters remember stays")
 	assert.EqualValues(t, 7, d.rows(t))
 }
 
 // openStore opens the database beside the exporter.
-func openStore(t testing.TB, config *Config) store {
+func openStore(t testing.TB, config *Config) *engine.Store {
 	t.Helper()
 	e := newTestExporter(t, config)
-	require.NoError(t, e.store.open(t.Context()))
-	t.Cleanup(func() { require.NoError(t, e.store.close()) })
+	require.NoError(t, e.store.Open(t.Context()))
+	t.Cleanup(func() { require.NoError(t, e.store.Close()) })
 	return e.store
 }
 
 func testLedgerRows(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 3, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), picked(samples("seg", 0, 12), func(i int) bool { return i != 1 })))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 3, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), picked(sqltest.Samples("seg", 0, 12), func(i int) bool { return i != 1 })))
 	assert.Equal(t, []string{"tyk_analytics seg 0 12", "tyk_analytics seg 3 9"},
 		d.texts(t, "select sink || ' ' || segment || ' ' || first_index || ' ' || last_index from otelcol_tyk_ledger order by first_index"))
-	s := span{first: 0, last: 12}
-	require.NoError(t, d.db.QueryRowContext(t.Context(), "select members from otelcol_tyk_ledger where first_index = 0").Scan(&s.members))
+	s := push.Span{First: 0, Last: 12}
+	require.NoError(t, d.db.QueryRowContext(t.Context(), "select members from otelcol_tyk_ledger where first_index = 0").Scan(&s.Members))
 	for i := range int64(13) {
-		assert.Equal(t, i == 0 || i == 2 || i > 9, s.contains(i), i)
+		assert.Equal(t, i == 0 || i == 2 || i > 9, s.Contains(i), i)
 	}
 }
 
@@ -349,14 +355,14 @@ func testCleaning(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	records := make([]analytics.Record, 0, 50)
 	for i := range 50 {
-		records = append(records, sample(i))
+		records = append(records, sqltest.Sample(i))
 	}
 	dirty := &records[25]
 	dirty.Path = "/nul\x00and\x00nul"
 	dirty.RawPath = "/bad\xff\xfeutf8"
 	dirty.Tags = []string{"nul\x00", "bad\xff", "fine"}
 	dirty.Geo.CityNames = map[string]string{"k\x00": "v\xff"}
-	require.NoError(t, d.start(t).ConsumeLogs(context.Background(), logsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(context.Background(), sqltest.LogsOf("seg", 0, records...)))
 	assert.EqualValues(t, 50, d.rows(t))
 	assert.Equal(t, []string{"/nul\uFFFDand\uFFFDnul"}, d.texts(t, "select path from tyk_analytics where alias = 'mobile' and rawpath like '/bad%'"))
 }

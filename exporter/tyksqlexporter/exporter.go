@@ -13,7 +13,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/mysql"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/postgres"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqlite"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
@@ -22,53 +29,19 @@ import (
 // answer. The first write then prepares what the start could not.
 const startTimeout = 5 * time.Second
 
-// store is one database. Its methods may be called from several goroutines.
-type store interface {
-	// open connects, and makes or checks the tables. It may be called again after
-	// a failure; writes do so themselves.
-	open(ctx context.Context) error
-	// write stores the batch in one transaction, together with its ledger rows. It
-	// leaves in the batch what became of each record; when it fails, nothing of the
-	// batch was stored, or it cannot be known whether the transaction went through,
-	// and the ledger tells the next attempt.
-	write(ctx context.Context, b *batch) error
-	// writeRollups stores the groups of the batch as write does records, but for those
-	// of pushes of which some were stored before in part.
-	writeRollups(ctx context.Context, b *rollupBatch) error
-	// ahead makes the tables that the day after now needs.
-	ahead(ctx context.Context, now time.Time) error
-	// drop drops the tables of days that are older than a number of days at now, and
-	// names them. It drops what it can, also when it fails.
-	drop(ctx context.Context, now time.Time, days int) ([]string, error)
-	// prune deletes ledger rows older than age, at most limit, and tells how many.
-	prune(ctx context.Context, age time.Duration, limit int) (int64, error)
-	// close ends all connections. Nothing may be called after it.
-	close() error
-}
-
-// schemaError says that a table is not as it must be. It heals only by an
-// operator's hand; it fails the start.
-type schemaError struct{ text string }
-
-func (e *schemaError) Error() string { return e.text }
-
-func schemaErrorf(format string, args ...any) error {
-	return &schemaError{text: fmt.Sprintf(format, args...)}
-}
-
 // sqlExporter stores what it is pushed.
 type sqlExporter struct {
 	id        string // as the configuration names it
 	config    *Config
-	tables    []table
-	calendar  calendar
+	tables    []layout.Table
+	calendar  layout.Calendar
 	logger    *zap.Logger
-	rollups   rollupTables
+	rollups   rollups.Tables
 	telemetry *telemetry
-	store     store
+	store     *engine.Store
 	health    sink.Health
 
-	rollupWrites groupCommit
+	rollupWrites rollups.GroupCommit
 
 	stop    context.CancelFunc // ends the background work
 	working sync.WaitGroup
@@ -81,54 +54,59 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	}
 	tables := config.enabledTables()
 	e := &sqlExporter{
-		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: newRollupTables(tables), logger: set.Logger,
-		telemetry: newTelemetry(builder, ofRecords(tables)),
+		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: rollups.NewTables(tables), logger: set.Logger,
+		telemetry: newTelemetry(builder, layout.OfRecords(tables)),
 	}
 	if e.store, err = newStore(config, set.Logger); err != nil {
 		return nil, err
 	}
-	e.rollupWrites = groupCommit{write: e.store.writeRollups, timeout: config.Timeout.Timeout, tables: e.rollups}
+	e.rollupWrites = rollups.GroupCommit{Write: e.store.WriteRollups, Timeout: config.Timeout.Timeout, Tables: e.rollups}
 	return e, nil
 }
 
 // newStore opens nothing yet.
-func newStore(config *Config, logger *zap.Logger) (store, error) {
-	var s server
+func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
+	set := engine.Settings{
+		Datasource: string(config.Datasource), MaxOpenConns: config.MaxOpenConns, Indexes: config.Indexes, Timeout: config.Timeout.Timeout,
+		Tables: config.enabledTables(), Calendar: config.calendar(), Logger: logger,
+	}
+	var s engine.Driver
 	var err error
 	switch config.Driver {
 	case driverSQLite:
-		return newSQLiteStore(config, logger), nil
+		s = sqlite.New(set)
 	case driverPostgres:
-		s, err = newPostgresServer(config, logger)
+		s, err = postgres.New(set, config.Postgres.PreferSimpleProtocol)
 	case driverMySQL:
-		s, err = newMySQLServer(config, logger)
+		s, err = mysql.New(set, config.MySQL.TLS)
 	default:
 		err = config.validateDatasource()
 	}
 	if err != nil {
 		return nil, err
 	}
-	return newServerStore(config, s, logger), nil
+	return engine.NewStore(s, set), nil
 }
 
-// start prepares the database. Only a table that is not as it must be, or a file
-// that cannot be opened, fails it; a database that does not answer is waited for.
+// start prepares the database. It never fails: a start that fails would stop all other
+// pipelines. What an operator has to mend, such as a table of other columns, the status
+// says, and records wait for it, as they do for a database that does not answer.
 func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	e.health.Start(host, e.logger)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	err := e.store.open(opening)
-	if _, wrong := errors.AsType[*schemaError](err); wrong {
-		return errors.Join(fmt.Errorf("start the tyksql exporter: %w", err), e.shutdown(ctx))
-	}
+	err := e.store.Open(opening)
 	e.health.Report(err)
 	if err == nil {
-		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", tableNamesOf(e.tables)))
+		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", layout.NamesOf(e.tables)))
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
 	if e.config.Ledger.Retention > 0 {
-		e.working.Go(func() { every(background, e.config.Ledger.PruneInterval, e.pruneNow) })
+		e.working.Go(func() {
+			e.pruneNow(background)
+			every(background, e.config.Ledger.PruneInterval, e.pruneNow)
+		})
 	}
 	if e.config.RetentionDays > 0 {
 		e.working.Go(func() {
@@ -148,9 +126,9 @@ func (e *sqlExporter) shutdown(context.Context) error {
 		e.stop()
 	}
 	e.working.Wait()
-	e.rollupWrites.close()
+	e.rollupWrites.Close()
 	e.health.Stop()
-	return e.store.close()
+	return e.store.Close()
 }
 
 // push stores the records. Its error is either permanent and names the records
@@ -181,19 +159,50 @@ func isTransient(err error) bool { return err != nil && !consumererror.IsPermane
 
 // pushRecords stores what is no rollup.
 func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
-	b := newBatch(logs, ofRecords(e.tables)...)
-	defer b.release()
-	if !b.empty() && len(b.parts) > 0 {
+	b := push.NewBatch(logs, layout.OfRecords(e.tables)...)
+	defer b.Release()
+	if !b.Empty() {
 		began := time.Now()
-		err := e.write(ctx, b)
+		var err error
+		if len(b.Parts) > 0 {
+			err = e.store.Write(ctx, b)
+		}
+		if err == nil {
+			err = b.Misrouted()
+		}
 		e.telemetry.duration(ctx, time.Since(began))
-		if !errors.Is(err, errRaced) { // which says nothing about the database
+		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
 			e.health.Report(err)
 		}
 		if err != nil {
-			return fmt.Errorf("store %s in %s: %w", b.describe(), tableNamesOf(e.tables), err)
+			return fmt.Errorf("store %s in %s: %w", b.Describe(), layout.NamesOf(e.tables), err)
 		}
 	}
 	e.telemetry.count(ctx, b)
-	return b.refusedError(e.id)
+	return b.RefusedError(e.id)
+}
+
+// pushRollups stores groups, each once.
+func (e *sqlExporter) pushRollups(ctx context.Context, groups []rollup.Group) error {
+	if err := e.rollups.Misrouted(); err != nil {
+		e.health.Report(err)
+		return err
+	}
+	b := rollups.NewBatch(e.rollups, groups)
+	if len(b.Pending()) > 0 {
+		began := time.Now()
+		err := e.rollupWrites.Store(ctx, b)
+		e.telemetry.duration(ctx, time.Since(began))
+		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
+			e.health.Report(err)
+		}
+		if err != nil {
+			return fmt.Errorf("store %s in %s: %w", b.Describe(), layout.NamesOf(e.tables), err)
+		}
+		if err := b.OverlapError(); err != nil {
+			return err
+		}
+	}
+	e.telemetry.countRollups(ctx, b)
+	return b.RefusedError(e.id)
 }

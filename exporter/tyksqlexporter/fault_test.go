@@ -17,7 +17,9 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
@@ -69,7 +71,7 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 		wg.Go(func() {
 			for chunk := range chunks {
 				first := (worker*chunks + chunk) * size
-				if assert.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", first, first+size-1))) {
+				if assert.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", first, first+size-1))) {
 					stored.Add(1)
 				}
 			}
@@ -77,7 +79,7 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	}
 	// The outages come while there is work left: each waits for progress first.
 	for outage := range int64(4) {
-		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/8 }, 30*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/8 }, 2*time.Minute, time.Millisecond)
 		if outage%2 == 0 {
 			server.Kill()
 		} else {
@@ -103,7 +105,7 @@ func testUnreachable(t *testing.T, server databasePeer, fresh newTarget) {
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered before the records were stored", err)
@@ -126,16 +128,16 @@ func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 	require.NoError(t, server.Start(t.Context()))
 	var err error
 	require.Eventually(t, func() bool {
-		err = e.ConsumeLogs(t.Context(), samples("seg", 0, 9))
-		var schema *schemaError
+		err = e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+		var schema *layout.SchemaError
 		return errors.As(err, &schema)
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	assert.False(t, consumererror.IsPermanent(err))
 	require.Eventually(t, func() bool {
 		_, err := d.db.ExecContext(t.Context(), "drop table tyk_analytics")
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	}, 2*time.Minute, 10*time.Millisecond)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 }
 
 // The server commits, but its answer gets lost: the next attempt finds the ledger.
@@ -149,7 +151,7 @@ func testPostgresCommitWithoutAnswer(t *testing.T, server *peers.Postgres) {
 	d := through(withDefaults(postgresTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 10 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*10, i*10+9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*10, i*10+9)))
 	}
 	assert.Greater(t, cuts.Load(), int64(10), "each lost answer made another attempt")
 	assertPaths(t, d, 0, 99)
@@ -170,7 +172,7 @@ func testPostgresCutInCopy(t *testing.T, server *peers.Postgres) {
 	d := through(withDefaults(postgresTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 5 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*1000, i*1000+999)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*1000, i*1000+999)))
 	}
 	assert.Greater(t, pieces.Load(), int64(9))
 	assertPaths(t, d, 0, 4999)
@@ -195,7 +197,7 @@ func testPostgresSessionEnded(t *testing.T, server *peers.Postgres) {
 		}
 	})
 	for i := range 30 {
-		err := e.ConsumeLogs(t.Context(), samples("seg", i*100, i*100+99))
+		err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*100, i*100+99))
 		assert.NoError(t, err) //nolint:testifylint // the other goroutine is to be ended in any case
 	}
 	close(stop)
@@ -208,7 +210,7 @@ func testPostgresSessionEnded(t *testing.T, server *peers.Postgres) {
 func testPostgresReadOnly(t *testing.T, server *peers.Postgres) {
 	d := withDefaults(postgresTarget(server)(t))
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	readOnly := func(value string) {
 		conn, err := d.db.Conn(t.Context())
 		require.NoError(t, err)
@@ -224,7 +226,7 @@ func testPostgresReadOnly(t *testing.T, server *peers.Postgres) {
 	}
 	readOnly("on")
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 10, 19)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 10, 19)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the database was read-only", err)
@@ -245,7 +247,7 @@ func testPostgresLocked(t *testing.T, server *peers.Postgres) {
 	_, err = tx.ExecContext(t.Context(), "lock table tyk_analytics in access exclusive mode")
 	require.NoError(t, err)
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the table was locked", err)
@@ -266,7 +268,7 @@ func TestSQLiteLockedByAnotherProcessIsWaitedFor(t *testing.T) {
 	e := d.start(t)
 	d.exec(t, "begin immediate")
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the file was locked", err)
@@ -281,7 +283,7 @@ func TestSQLiteMakesTheDirectoryOfItsFile(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/some/where/tyk.db"
 	d := target{config: testConfig(driverSQLite, "file:"+path+"?cache=private")}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.FileExists(t, path)
 
 	d.config.Datasource = configopaque.String(path + "/tyk.db") // below a file
@@ -306,7 +308,7 @@ func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 		wg.Go(func() {
 			for chunk := range 1000 {
 				first := (worker*1000 + chunk) * 10
-				if err := e.ConsumeLogs(context.Background(), samples("seg", first, first+9)); err != nil {
+				if err := e.ConsumeLogs(context.Background(), sqltest.Samples("seg", first, first+9)); err != nil {
 					given.Add(10)
 					assert.False(t, consumererror.IsPermanent(err))
 					return
@@ -315,7 +317,7 @@ func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return stored.Load() > 200 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return stored.Load() > 200 }, 2*time.Minute, time.Millisecond)
 	server.Kill()
 	done := make(chan error, 1)
 	go func() { done <- e.Shutdown(context.Background()) }()
@@ -340,11 +342,11 @@ func TestPushWithoutQueueIsOneAttempt(t *testing.T) {
 	d.exec(t, "begin immediate")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err := e.ConsumeLogs(ctx, samples("seg", 0, 9))
+	err := e.ConsumeLogs(ctx, sqltest.Samples("seg", 0, 9))
 	require.Error(t, err)
 	assert.False(t, consumererror.IsPermanent(err))
 	var refused *analytics.RefusedError
 	require.NotErrorAs(t, err, &refused)
 	d.exec(t, "rollback")
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 }

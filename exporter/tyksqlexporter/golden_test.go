@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -46,24 +48,24 @@ func testRowsAreThoseOfTykPump(t *testing.T, fresh newTarget) {
 func testGoldenRows(t *testing.T, fresh newTarget, wire string) {
 	t.Helper()
 	d := withAllTables(fresh(t))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, wire)...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, wire)...)))
 	for _, table := range d.config.enabledTables() {
-		assertRows(t, d, shard{table: table}, wantedRows(t, goldenTables[table.name], wire))
+		assertRows(t, d, layout.Shard{Table: table}, wantedRows(t, goldenTables[table.Name], wire))
 	}
 }
 
 // assertRows compares a table's rows with what PostgreSQL's row_to_json says of Tyk
 // Pump's.
-func assertRows(t *testing.T, d target, of shard, want []string) {
+func assertRows(t *testing.T, d target, of layout.Shard, want []string) {
 	t.Helper()
 	want = slices.Clone(want)
 	var got []string
 	if d.config.Driver == driverPostgres {
-		got = d.texts(t, "select row_to_json(t)::text from "+of.relation()+" t")
+		got = d.texts(t, "select row_to_json(t)::text from "+of.Relation()+" t")
 	} else {
 		got = rowsAsJSON(t, d, of)
 		for i := range want {
-			want[i] = canonicalJSON(t, d, of.table, want[i])
+			want[i] = canonicalJSON(t, d, of.Table, want[i])
 		}
 	}
 	slices.Sort(want)
@@ -82,9 +84,9 @@ var hexText = regexp.MustCompile(`"\\\\x([0-9a-f]*)"`)
 // Tyk Pump writes hexadecimal text into JSON columns there; here it is JSON.
 func testPostgresSimpleProtocolRows(t *testing.T, server *peers.Postgres) {
 	d := simpleProtocolTarget(server)(t)
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
 	var want []string
-	for _, row := range goldenLines(t, "rows-simple-protocol.jsonl.gz") {
+	for _, row := range sqltest.GoldenLines(t, "rows-simple-protocol.jsonl.gz") {
 		want = append(want, hexText.ReplaceAllStringFunc(row, func(found string) string {
 			plain, err := hex.DecodeString(hexText.FindStringSubmatch(found)[1])
 			require.NoError(t, err)
@@ -106,12 +108,12 @@ var placeAndNames = regexp.MustCompile(`geo_city_geoname_id":(\d+),"(?:analytics
 // share of the latency, which protobuf does not carry, is derived and not 0.
 func wantedRows(t *testing.T, file, wire string) []string {
 	t.Helper()
-	rows := goldenLines(t, file+wire+".jsonl.gz")
+	rows := sqltest.GoldenLines(t, file+wire+".jsonl.gz")
 	if wire != "protobuf" {
 		return rows
 	}
 	names := map[string]string{}
-	for _, row := range goldenLines(t, file+"msgpack.jsonl.gz") {
+	for _, row := range sqltest.GoldenLines(t, file+"msgpack.jsonl.gz") {
 		place := placeAndNames.FindStringSubmatch(row)
 		names[place[1]] = place[2]
 	}
@@ -159,10 +161,10 @@ func testPostgresTablesAreThoseOfTykPump(t *testing.T, server *peers.Postgres) {
 }
 
 // rowsAsJSON writes each row as row_to_json would.
-func rowsAsJSON(t *testing.T, d target, of shard) []string {
+func rowsAsJSON(t *testing.T, d target, of layout.Shard) []string {
 	t.Helper()
-	columns := of.layout.columns
-	rows, err := d.db.QueryContext(t.Context(), "select * from "+of.relation())
+	columns := of.Layout.Columns
+	rows, err := d.db.QueryContext(t.Context(), "select * from "+of.Relation())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()
 	names, err := rows.Columns()
@@ -177,25 +179,25 @@ func rowsAsJSON(t *testing.T, d target, of shard) []string {
 		require.NoError(t, rows.Scan(values...))
 		object := map[string]any{}
 		for i, c := range columns {
-			require.Equal(t, c.name, names[i])
-			object[c.name] = jsonValue(t, c.class, *values[i].(*any))
+			require.Equal(t, c.Name, names[i])
+			object[c.Name] = jsonValue(t, c.Class, *values[i].(*any))
 		}
 		text, err := json.Marshal(object)
 		require.NoError(t, err)
-		found = append(found, canonicalJSON(t, d, of.table, string(text)))
+		found = append(found, canonicalJSON(t, d, of.Table, string(text)))
 	}
 	require.NoError(t, rows.Err())
 	return found
 }
 
 // jsonValue is a value that SQLite's or MySQL's driver read, as row_to_json has it.
-func jsonValue(t *testing.T, c class, value any) any {
+func jsonValue(t *testing.T, c layout.Class, value any) any {
 	t.Helper()
 	text, isText := value.([]byte)
 	switch c {
-	case classBool:
+	case layout.ClassBool:
 		return value.(int64) == 1
-	case classTime:
+	case layout.ClassTime:
 		at, isTime := value.(time.Time)
 		if !isTime {
 			var err error
@@ -203,7 +205,7 @@ func jsonValue(t *testing.T, c class, value any) any {
 			require.NoError(t, err)
 		}
 		return at.UTC().Format(time.RFC3339Nano)
-	case classText, classInteger, classUnsigned, classFloat, classJSON:
+	case layout.ClassText, layout.ClassInteger, layout.ClassUnsigned, layout.ClassFloat, layout.ClassJSON:
 	}
 	if isText {
 		return string(text)
@@ -218,17 +220,17 @@ func precisionOf(d target) time.Duration {
 
 // canonicalJSON sorts the keys, writes the zone UTC in one way, and cuts times to
 // what the database has of them.
-func canonicalJSON(t *testing.T, d target, of table, text string) string {
+func canonicalJSON(t *testing.T, d target, of layout.Table, text string) string {
 	t.Helper()
 	var object map[string]any
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
 	require.NoError(t, decoder.Decode(&object))
-	for _, c := range of.layout.columns {
-		if c.class == classTime {
-			at, err := time.Parse(time.RFC3339Nano, object[c.name].(string))
+	for _, c := range of.Layout.Columns {
+		if c.Class == layout.ClassTime {
+			at, err := time.Parse(time.RFC3339Nano, object[c.Name].(string))
 			require.NoError(t, err)
-			object[c.name] = at.UTC().Truncate(precisionOf(d)).Format(time.RFC3339Nano)
+			object[c.Name] = at.UTC().Truncate(precisionOf(d)).Format(time.RFC3339Nano)
 		}
 	}
 	sorted, err := json.Marshal(object)
@@ -240,9 +242,12 @@ func TestSQLiteTableHasTheColumnsOfTheContract(t *testing.T) {
 	t.Parallel()
 	d := sqliteTarget(t)
 	d.start(t)
+	types := map[layout.Class]string{
+		layout.ClassText: "text", layout.ClassInteger: "integer", layout.ClassUnsigned: "integer", layout.ClassFloat: "real", layout.ClassBool: "numeric", layout.ClassTime: "datetime", layout.ClassJSON: "text",
+	}
 	var want []string
-	for _, c := range columns {
-		want = append(want, c.name+" "+sqliteTypes[c.class])
+	for _, c := range layout.RequestColumns {
+		want = append(want, c.Name+" "+types[c.Class])
 	}
 	assert.Equal(t, want, d.texts(t, "select name || ' ' || lower(type) from pragma_table_info('tyk_analytics')"))
 	assert.Empty(t, d.texts(t, "select name from pragma_index_list('tyk_analytics')"))
@@ -251,7 +256,7 @@ func TestSQLiteTableHasTheColumnsOfTheContract(t *testing.T) {
 func TestSQLiteTimesSortAndAreReadByDateFunctions(t *testing.T) {
 	t.Parallel()
 	d := sqliteTarget(t)
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 2)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 2)))
 	assert.Equal(t, []string{"2026-08-20 10:11:12.123456+00:00", "2026-08-20 10:11:12.124456+00:00", "2026-08-20 10:11:12.125456+00:00"},
 		d.texts(t, `select timestamp || '' from tyk_analytics order by timestamp`))
 	assert.Equal(t, []string{"2026-08-20 10:00"}, d.texts(t, `select distinct strftime('%Y-%m-%d %H:00', timestamp) from tyk_analytics`))

@@ -1,15 +1,9 @@
 package tyksqlexporter
 
 import (
-	"compress/gzip"
 	"context"
 	"database/sql"
-	"encoding/binary"
-	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +21,6 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -87,6 +80,7 @@ func testConfig(driver, datasource string) *Config {
 	config.Driver = driver
 	config.Datasource = configopaque.String(datasource)
 	config.Retry.Enabled = false
+	config.Timeout.Timeout = 5 * time.Minute // which only what hangs meets
 	return config
 }
 
@@ -179,51 +173,6 @@ func (h *statusHost) statuses() []componentstatus.Status {
 	return statuses
 }
 
-var testTime = time.Date(2026, 8, 20, 10, 11, 12, 123_456_789, time.UTC)
-
-// sample is a record like many; its path ends in its number.
-func sample(i int) analytics.Record {
-	at := testTime.Add(time.Duration(i) * time.Millisecond)
-	return analytics.Record{
-		Method: "GET", Host: "upstream.example:8080", Path: fmt.Sprintf("/items/%d", i), RawPath: fmt.Sprintf("/items/%d", i),
-		ContentLength: -1, UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
-		Day: int64(at.Day()), Month: int64(at.Month()), Year: int64(at.Year()), Hour: int64(at.Hour()),
-		ResponseCode: 200, APIKey: "5e9d9544a1dcd60001d0ed20a1b2c3d4", TimeStamp: at, APIVersion: "Non Versioned",
-		APIName: "Items", APIID: "items-api", OrgID: "acme", OauthID: "client-7", RequestTime: 23, IPAddress: "192.0.2.7",
-		Geo: analytics.Geo{
-			CountryISOCode: "DE", CityGeoNameID: 2950159, CityNames: map[string]string{"en": "Berlin"},
-			Latitude: 52.5244, Longitude: 13.4105, TimeZone: "Europe/Berlin",
-		},
-		Latency: analytics.Latency{Total: 23, Upstream: 21, Gateway: 2},
-		Tags:    []string{"pol-gold", "env-prod", "key-5e9d9544a1dcd60001d0ed20a1b2c3d4", "org-acme", "api-items-api"},
-		Alias:   "mobile", ExpireAt: at.Add(24 * time.Hour), OriginalPath: fmt.Sprintf("/v1/items/%d", i), ListenPath: "/v1/",
-	}
-}
-
-// logsOf makes one push of records with uids of a segment, numbered from first.
-func logsOf(segment string, first int64, records ...analytics.Record) plog.Logs {
-	logs := plog.NewLogs()
-	slice := analytics.AppendScope(logs)
-	slice.EnsureCapacity(len(records))
-	for i := range records {
-		uid := ""
-		if segment != "" {
-			uid = analytics.UID{Segment: segment, Index: first + int64(i)}.String()
-		}
-		records[i].ToLog(slice.AppendEmpty(), uid)
-	}
-	return logs
-}
-
-// samples makes a push of the records of a segment from first to last.
-func samples(segment string, first, last int) plog.Logs {
-	records := make([]analytics.Record, 0, last-first+1)
-	for i := first; i <= last; i++ {
-		records = append(records, sample(i))
-	}
-	return logsOf(segment, int64(first), records...)
-}
-
 // picked keeps the records of a push whose place satisfies keep.
 func picked(logs plog.Logs, keep func(place int) bool) plog.Logs {
 	place := -1
@@ -232,52 +181,6 @@ func picked(logs plog.Logs, keep func(place int) bool) plog.Logs {
 		return !keep(place)
 	})
 	return logs
-}
-
-// golden reads a gzipped file of testdata.
-func golden(t testing.TB, name string) []byte {
-	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", "golden", name))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, file.Close()) }()
-	unzipped, err := gzip.NewReader(file)
-	require.NoError(t, err)
-	content, err := io.ReadAll(unzipped)
-	require.NoError(t, err)
-	return content
-}
-
-func goldenLines(t testing.TB, name string) []string {
-	t.Helper()
-	return strings.Split(strings.TrimSuffix(string(golden(t, name)), "\n"), "\n")
-}
-
-// goldenEntries gives the entries of a gateway's list as they are in Redis.
-func goldenEntries(t testing.TB, name string) [][]byte {
-	t.Helper()
-	content := golden(t, name)
-	var entries [][]byte
-	for len(content) > 0 {
-		n := binary.BigEndian.Uint32(content)
-		entries = append(entries, content[4:4+n])
-		content = content[4+n:]
-	}
-	return entries
-}
-
-// goldenRecords decodes the records of a gateway: msgpack or protobuf.
-func goldenRecords(t testing.TB, wire string) []analytics.Record {
-	t.Helper()
-	decode := map[string]func([]byte, *analytics.Record) error{
-		"msgpack": analytics.DecodeMsgpack, "protobuf": analytics.DecodeProtobuf,
-	}[wire]
-	var records []analytics.Record
-	for _, entry := range goldenEntries(t, "records-"+wire+".bin.gz") {
-		var r analytics.Record
-		require.NoError(t, decode(entry, &r))
-		records = append(records, r)
-	}
-	return records
 }
 
 // newTestExporter makes an exporter without the helper around it.

@@ -12,6 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -24,7 +27,7 @@ func testMySQLCommitWithoutAnswer(t *testing.T, server *peers.MariaDB) {
 	d := through(withDefaults(mysqlTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 10 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*10, i*10+9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*10, i*10+9)))
 	}
 	assert.Greater(t, cuts.Load(), int64(10), "each lost answer made another attempt")
 	assertPaths(t, d, 0, 99)
@@ -45,7 +48,7 @@ func testMySQLCutInRows(t *testing.T, server *peers.MariaDB) {
 	d := through(withDefaults(mysqlTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 5 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", i*1000, i*1000+999)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*1000, i*1000+999)))
 	}
 	assert.Greater(t, pieces.Load(), int64(9))
 	assertPaths(t, d, 0, 4999)
@@ -73,7 +76,7 @@ func testMySQLSessionEnded(t *testing.T, server *peers.MariaDB) {
 		}
 	})
 	for i := range 30 {
-		err := e.ConsumeLogs(t.Context(), samples("seg", i*100, i*100+99))
+		err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*100, i*100+99))
 		assert.NoError(t, err) //nolint:testifylint // the other goroutine is to be ended in any case
 	}
 	close(stop)
@@ -93,7 +96,7 @@ func testMySQLLocked(t *testing.T, server *peers.MariaDB) {
 	_, err = conn.ExecContext(t.Context(), "lock tables tyk_analytics write")
 	require.NoError(t, err)
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the table was locked", err)
@@ -113,19 +116,19 @@ func testMySQLLockHolderDies(t *testing.T, server *peers.MariaDB) {
 	e := d.start(t)
 	conn, err := d.db.Conn(t.Context())
 	require.NoError(t, err)
-	defer discard(conn)
+	defer engine.Discard(conn)
 	var id int64
 	require.NoError(t, conn.QueryRowContext(t.Context(), "select connection_id()").Scan(&id))
 	_, err = conn.ExecContext(t.Context(), "start transaction")
 	require.NoError(t, err)
-	_, err = conn.ExecContext(t.Context(), fmt.Sprintf("insert into otelcol_tyk_ledger_locks (id) values (%d)", lockKey("tyk_analytics", "seg")))
+	_, err = conn.ExecContext(t.Context(), fmt.Sprintf("insert into otelcol_tyk_ledger_locks (id) values (%d)", push.LockKey("tyk_analytics", "seg")))
 	require.NoError(t, err)
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from information_schema.processlist where db = database() and info like 'insert into otelcol_tyk_ledger_locks%'") == 1
-	}, 10*time.Second, 5*time.Millisecond, "it waits")
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("other", 10, 19)), "writers of other segments do not")
+	}, 2*time.Minute, 5*time.Millisecond, "it waits")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 10, 19)), "writers of other segments do not")
 	d.exec(t, fmt.Sprintf("kill %d", id))
 	require.NoError(t, <-pushed)
 	assertPaths(t, d, 0, 19)
@@ -142,11 +145,11 @@ func testMySQLDropsOthers(t *testing.T, server *peers.MariaDB) {
 	var n int64
 	require.NoError(t, tx.QueryRowContext(t.Context(), "select count(*) from tyk_analytics_20200102").Scan(&n))
 
-	dropped, err := s.drop(t.Context(), testTime, 30)
+	dropped, err := s.Drop(t.Context(), sqltest.Time, 30)
 	assert.Equal(t, []string{"tyk_analytics_20200101", "tyk_analytics_20200103"}, dropped)
 	require.ErrorContains(t, err, `drop table "tyk_analytics_20200102": `)
 	require.NoError(t, tx.Rollback())
-	dropped, err = s.drop(t.Context(), testTime, 30)
+	dropped, err = s.Drop(t.Context(), sqltest.Time, 30)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"tyk_analytics_20200102"}, dropped, "its reader is gone")
 }

@@ -10,16 +10,15 @@ import (
 // TestPostgres runs what shares one server, each test in a database of its own.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	server := peers.StartPostgres(t)
+	server := peers.StartPostgres(t, peers.PostgresConfig("shared_preload_libraries=pg_stat_statements"))
 	tests := map[string]func(*testing.T, *peers.Postgres){
 		"tables are those of Tyk Pump":                        testPostgresTablesAreThoseOfTykPump,
 		"a record too large for an index is refused":          testPostgresRefusesByIndex,
 		"a record too long for a column is refused":           testPostgresRefusesTooLong,
-		"refused records are found without the server's hint": testPostgresIsolatesWithoutHint,
 		"a missing partition is waited for":                   testPostgresWaitsForPartition,
 		"tables with other types take the same values":        testPostgresOtherTypes,
 		"tables are found along the search path":              testPostgresSchema,
-		"a search path to nowhere fails the start":            testPostgresNoSchema,
+		"a search path to nowhere is told":                    testPostgresNoSchema,
 		"rights to write are enough":                          testPostgresOnlyWrites,
 		"missing rights are waited for":                       testPostgresNoRights,
 		"a type that changes meanwhile is looked up again":    testPostgresTypeChangesMeanwhile,
@@ -27,12 +26,18 @@ func TestPostgres(t *testing.T) {
 		"a connection lost in a COPY is one more attempt":     testPostgresCutInCopy,
 		"sessions ended by an operator are more attempts":     testPostgresSessionEnded,
 		"a read-only database is waited for":                  testPostgresReadOnly,
-		"uptime without its primary key fails the start":      onPostgres(testUptimeWithoutKey),
+		"uptime without its primary key is told":              onPostgres(testUptimeWithoutKey),
 		"uptime with a unique index goes on":                  onPostgres(testUptimeWithUniqueIndex),
-		"an uptime row too large for the index is refused":    testPostgresUptimeTooLarge,
+		"an uptime row too large for the index is cut":        testPostgresUptimeTooLarge,
 		"writes go on while tables are made":                  testPostgresWritesWhileTablesAreMade,
 		"rows over the simple protocol are those of Tyk Pump": testPostgresSimpleProtocolRows,
 		"a table that cannot be dropped does not keep others": testPostgresDropsOthers,
+		"the ledger stays where it is":                        testPostgresLedgerStays,
+		"a record without a partition is refused":             testPostgresPartitionForAllButOne,
+		"a deferred constraint is heard":                      testPostgresDeferredConstraint,
+		"a trigger may take rows elsewhere":                   testPostgresTriggerTakesRows,
+		"statements are few":                                  testPostgresFewStatements,
+		"commits are on disk":                                 testPostgresCommitsAreOnDisk,
 		"a locked table is waited for":                        testPostgresLocked,
 		"a locked table is waited for by rollups too":         testPostgresRollupsLocked,
 		"a serialization failure is one more attempt":         testPostgresSerializationFailure,
@@ -41,6 +46,9 @@ func TestPostgres(t *testing.T) {
 		"a deadlock with others is one more attempt":          testPostgresDeadlock,
 	}
 	for name, test := range anyDatabase() {
+		tests[name] = onPostgres(test)
+	}
+	for name, test := range evidenceTests {
 		tests[name] = onPostgres(test)
 	}
 	for name, test := range overSimpleProtocol() {
@@ -64,6 +72,7 @@ func anyDatabase() map[string]func(*testing.T, newTarget) {
 	tests := map[string]func(*testing.T, newTarget){}
 	maps.Copy(tests, goldenTests)
 	maps.Copy(tests, exactlyOnceTests)
+	maps.Copy(tests, durableTests)
 	maps.Copy(tests, refusedTests)
 	maps.Copy(tests, shapeTests)
 	maps.Copy(tests, schemaTests)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
@@ -59,7 +60,7 @@ func testOneRefused(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	refusePaths(t, d, "/items/3210")
-	chunk := samples("seg", 0, 4999)
+	chunk := sqltest.Samples("seg", 0, 4999)
 	for range 2 { // delivered again, it is refused again, and nothing else changes
 		reasons := refusedOf(t, e.ConsumeLogs(t.Context(), chunk))
 		require.Len(t, reasons, 1)
@@ -74,7 +75,7 @@ func testManyRefused(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	refusePaths(t, d, "/items/0", "/items/1", "/items/50", "/items/98", "/items/99")
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 99)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 99)))
 	assert.Len(t, reasons, 5)
 	for _, i := range []int64{0, 1, 50, 98, 99} {
 		assert.Contains(t, reasons, i)
@@ -86,10 +87,10 @@ func testAllRefused(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	refusePaths(t, d, "/items/0", "/items/1", "/items/2")
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 2))), 3)
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 2))), 3)
 	assert.Zero(t, d.rows(t))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 3, 5)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 3, 5)))
 	assert.EqualValues(t, 3, d.rows(t))
 }
 
@@ -98,7 +99,7 @@ func testRefusedThroughQueue(t *testing.T, fresh newTarget) {
 	d.config.Queue.GetOrInsertDefault()
 	e := d.start(t)
 	refusePaths(t, d, "/items/5")
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.Len(t, reasons, 1)
 	assert.Contains(t, reasons, int64(5))
 	assert.EqualValues(t, 9, d.rows(t))
@@ -108,23 +109,23 @@ func testRefusedThenTaken(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	refusePaths(t, d, "/items/0", "/items/7")
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9))), 2)
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))), 2)
 	takePathsAgain(t, d)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 0)), "replayed alone")
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)), "replayed with its chunk")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 0)), "replayed alone")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)), "replayed with its chunk")
 	assertPaths(t, d, 0, 9)
 }
 
 func testNumberBeyond(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	records := []analytics.Record{sample(0), sample(1), sample(2)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2)}
 	records[1].Geo.CityGeoNameID = math.MaxUint64
 	if d.config.Driver == driverMySQL {
-		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 		assert.Equal(t, []string{"18446744073709551615"}, d.texts(t, "select geo_city_geoname_id from tyk_analytics where path = '/items/1'"), "which has no sign there")
 		return
 	}
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	assert.Len(t, reasons, 1)
 	assert.Contains(t, reasons[1], `range: column "geo_city_geoname_id": 18446744073709551615 does not fit`)
 	assert.EqualValues(t, 2, d.rows(t))
@@ -132,12 +133,12 @@ func testNumberBeyond(t *testing.T, fresh newTarget) {
 
 func testTimesBeyond(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2), sqltest.Sample(3)}
 	records[0].ExpireAt = time.Time{}
 	records[1].ExpireAt = time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	records[2].ExpireAt = time.Date(-10_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	records[3].TimeStamp = time.Time{}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	want := []string{"/items/2", "/items/0", "/items/3", "/items/1"}
 	if d.config.Driver == driverMySQL { // whose first year is 1
 		want = []string{"/items/0", "/items/2", "/items/3", "/items/1"}
@@ -150,13 +151,13 @@ func testPostgresRefusesByIndex(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	e := d.start(t)
 	d.exec(t, "create index on tyk_analytics (path)")
-	records := []analytics.Record{sample(0), sample(1), sample(2)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2)}
 	long := make([]byte, 9000)
 	for i := range long { // nothing that compression makes fit
 		long[i] = byte('!' + rand.IntN(90))
 	}
 	records[1].Path = string(long)
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	assert.Len(t, reasons, 1)
 	assert.Contains(t, reasons[1], "too_large: ")
 	assert.Contains(t, reasons[1], "index row")
@@ -166,60 +167,25 @@ func testPostgresRefusesByIndex(t *testing.T, server *peers.Postgres) {
 func testPostgresRefusesTooLong(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	d.exec(t, "create table tyk_analytics (path varchar(10), contentlength int)")
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2), sqltest.Sample(3)}
 	records[1].Path = "/longer than ten"
 	records[2].ContentLength = 1 << 40
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	assert.Len(t, reasons, 2)
 	assert.Contains(t, reasons[1], "too_large: ")
 	assert.Equal(t, `range: column "contentlength": 1099511627776 does not fit integer`, reasons[2])
 	assert.EqualValues(t, 2, d.rows(t))
 }
 
-// Without the server's word on which row it refused, halves find the record.
-func testPostgresIsolatesWithoutHint(t *testing.T, server *peers.Postgres) {
-	d := postgresTarget(server)(t)
-	d.start(t)
-	refusePaths(t, d, "/items/0", "/items/333", "/items/999")
-	s := openStore(t, d.config)
-	s.(*serverStore).server.(*postgresServer).known["tyk_analytics"].bare = "no such name"
-	b := newBatch(samples("seg", 0, 999), requests...)
-	defer b.release()
-	require.NoError(t, s.write(t.Context(), b))
-	assert.Len(t, refusedOf(t, b.refusedError("tyksql")), 3)
-	assert.EqualValues(t, 997, d.rows(t))
-}
-
 func testPostgresWaitsForPartition(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	d.exec(t, `create table tyk_analytics ("timestamp" timestamptz) partition by range ("timestamp")`)
 	e := d.start(t)
-	err := e.ConsumeLogs(t.Context(), samples("seg", 0, 9))
+	err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
 	require.ErrorContains(t, err, "no partition of relation")
 	var refused *analytics.RefusedError
 	require.NotErrorAs(t, err, &refused, "a partition can be made; nothing is refused until then")
 	d.exec(t, `create table part partition of tyk_analytics for values from ('2026-01-01') to ('2027-01-01')`)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 10, d.rows(t))
-}
-
-func TestCutTakesEachEntryOnceAndPartsGetShorter(t *testing.T) {
-	t.Parallel()
-	for length := 1; length < 12; length++ {
-		list := make([]int32, length)
-		for i := range list {
-			list[i] = int32(i)
-		}
-		for place := -1; place <= length; place++ {
-			parts := cut(list, place, nil)
-			var all []int32
-			for i := len(parts) - 1; i >= 0; i-- { // the last is taken first
-				if length > 1 {
-					assert.Less(t, len(parts[i]), length)
-				}
-				all = append(all, parts[i]...)
-			}
-			assert.Equal(t, list, all)
-		}
-	}
 }

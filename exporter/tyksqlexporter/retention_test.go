@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -18,7 +20,7 @@ var retentionTests = map[string]func(*testing.T, newTarget){
 }
 
 // fourDaysLater is when the tables of testTime's day are three whole days old.
-var fourDaysLater = testTime.AddDate(0, 0, 4)
+var fourDaysLater = sqltest.Time.AddDate(0, 0, 4)
 
 func testOldTablesAreDropped(t *testing.T, fresh newTarget) {
 	d := sharded(withUptime(withAllTables(fresh(t))))
@@ -32,6 +34,8 @@ func testOldTablesAreDropped(t *testing.T, fresh newTarget) {
 	s := openStore(t, d.config)
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", 5, 1)))
+	d.exec(t, "create table tyk_analytics_20250101 as select * from tyk_analytics_20260820") // an operator's copy
+	d.exec(t, "create table tyk_analytics_20250102 (path text, note text)")                  // and notes
 	require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, aCheck(0))))
 	count := func() int64 {
 		return d.number(t, ofDriver(d,
@@ -40,13 +44,13 @@ func testOldTablesAreDropped(t *testing.T, fresh newTarget) {
 			"select count(*) from sqlite_master where type = 'table'"))
 	}
 	before := count()
-	dropped, err := s.drop(t.Context(), fourDaysLater, 3)
+	dropped, err := s.Drop(t.Context(), fourDaysLater, 3)
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{"tyk_analytics_20260820", "tyk_uptime_analytics_20260820"}, dropped)
 	assert.Equal(t, before-2, count())
-	assert.Equal(t, []string{"tyk_analytics_20260821", "tyk_analytics_20260822", "tyk_analytics_20260823", "tyk_analytics_20260824"},
+	assert.Equal(t, []string{"tyk_analytics_20250101", "tyk_analytics_20260821", "tyk_analytics_20260822", "tyk_analytics_20260823", "tyk_analytics_20260824"},
 		relations(t, d, "tyk_analytics"))
-	dropped, err = s.drop(t.Context(), fourDaysLater, 3)
+	dropped, err = s.Drop(t.Context(), fourDaysLater, 3)
 	require.NoError(t, err)
 	assert.Empty(t, dropped)
 }
@@ -61,19 +65,19 @@ func testDroppedAtStart(t *testing.T, fresh newTarget) {
 		"select count(*) from pg_tables where tablename like 'tyk_analytics%_20200101'",
 		"select count(*) from information_schema.tables where table_schema = database() and table_name like 'tyk_analytics%_20200101'",
 		"select count(*) from sqlite_master where name like 'tyk_analytics%_20200101'")
-	require.Eventually(t, func() bool { return d.number(t, query) == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, query) == 1 }, 2*time.Minute, 5*time.Millisecond)
 }
 
 func testLateRecord(t *testing.T, fresh newTarget) {
 	d := sharded(fresh(t))
 	s := openStore(t, d.config)
 	write := func(from, to int) error {
-		b := newBatch(samples("seg", from, to), requests...)
-		defer b.release()
-		return s.write(t.Context(), b)
+		b := push.NewBatch(sqltest.Samples("seg", from, to), requests...)
+		defer b.Release()
+		return s.Write(t.Context(), b)
 	}
 	require.NoError(t, write(0, 9))
-	dropped, err := s.drop(t.Context(), fourDaysLater, 3)
+	dropped, err := s.Drop(t.Context(), fourDaysLater, 3)
 	require.NoError(t, err)
 	require.Equal(t, []string{"tyk_analytics_20260820"}, dropped)
 	require.NoError(t, write(10, 19))
@@ -90,12 +94,12 @@ func testPostgresDropsOthers(t *testing.T, server *peers.Postgres) {
 	_, err = tx.ExecContext(t.Context(), "select * from tyk_analytics_20200102")
 	require.NoError(t, err)
 
-	dropped, err := s.drop(t.Context(), testTime, 30)
+	dropped, err := s.Drop(t.Context(), sqltest.Time, 30)
 	assert.Equal(t, []string{"tyk_analytics_20200103"}, dropped)
 	require.ErrorContains(t, err, `drop table "tyk_analytics_20200101": `)
 	require.ErrorContains(t, err, `drop table "tyk_analytics_20200102": `)
 	require.NoError(t, tx.Rollback())
-	dropped, err = s.drop(t.Context(), testTime, 30)
+	dropped, err = s.Drop(t.Context(), sqltest.Time, 30)
 	assert.Equal(t, []string{"tyk_analytics_20200102"}, dropped, "its reader is gone")
 	require.Error(t, err)
 }

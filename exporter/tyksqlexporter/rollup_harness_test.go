@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
@@ -104,21 +104,21 @@ func goldenRollupRows(t testing.TB, configuration string) []tableRow {
 }
 
 // rollupRows reads a table of rollups.
-func rollupRows(t testing.TB, d target, of *layout, relation string) []tableRow {
+func rollupRows(t testing.TB, d target, of *layout.Layout, relation string) []tableRow {
 	t.Helper()
 	postgres := d.config.Driver == driverPostgres
-	columns := make([]string, 0, len(of.columns))
-	for _, c := range of.columns {
-		name := c.name
+	columns := make([]string, 0, len(of.Columns))
+	for _, c := range of.Columns {
+		name := c.Name
 		if name == "timestamp" {
 			name = `"timestamp"`
 		}
-		if c.class == classTime {
+		if c.Class == layout.ClassTime {
 			if name = "substr(cast(" + name + " as char(40)), 1, 19)"; postgres {
-				name = "to_char(" + c.name + " at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+				name = "to_char(" + c.Name + " at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 			}
 		}
-		columns = append(columns, "'"+c.name+"', "+name)
+		columns = append(columns, "'"+c.Name+"', "+name)
 	}
 	build, text := "json_object(", "text"
 	switch d.config.Driver {
@@ -153,37 +153,4 @@ func rolledUp(t testing.TB, e consumer.Logs, a *rollup.Aggregator, chunk plog.Lo
 		cut, err = cut.With(overlap.Overlaps)
 		require.NoError(t, err)
 	}
-}
-
-// aggregator counts by the hour in UTC, unless change says otherwise.
-func aggregator(t testing.TB, change func(*rollup.Settings)) *rollup.Aggregator {
-	t.Helper()
-	settings := rollup.Settings{Minutes: 60, Zone: "UTC", TraceTags: true}
-	if change != nil {
-		change(&settings)
-	}
-	a, err := rollup.NewAggregator(settings)
-	require.NoError(t, err)
-	return a
-}
-
-// aHit is a request to the i-th of five APIs by one of seven keys.
-func aHit(i int) analytics.Record {
-	r := sample(i)
-	r.APIID, r.APIKey, r.TimeStamp = fmt.Sprintf("api-%d", i%5), fmt.Sprintf("key-%d", i%7), testTime.Add(time.Duration(i)*time.Second)
-	r.RequestTime, r.Latency = int64(i), analytics.Latency{Total: int64(i), Upstream: int64(i / 2)}
-	if i%4 == 3 {
-		r.ResponseCode = 500
-	}
-	r.TrackPath, r.Path = true, fmt.Sprintf("/items/%d", i%3)
-	return r
-}
-
-// hits makes a chunk of the records of a segment from first to last.
-func hits(segment string, first, last int) plog.Logs {
-	var records []analytics.Record
-	for i := first; i <= last; i++ {
-		records = append(records, aHit(i))
-	}
-	return logsOf(segment, int64(first), records...)
 }

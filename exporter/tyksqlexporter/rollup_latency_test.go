@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
@@ -30,14 +31,14 @@ func documentedQuery(t *testing.T) string {
 func testRollupsLatency(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.Tables.Latency.Enabled = true
-	e, a := d.start(t), aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
+	e, a := d.start(t), sqltest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
 	const count = 4000
 	latencies := make([]float64, 0, count)
 	midnight := time.Date(2026, 8, 20, 0, 0, 0, 0, time.UTC)
 	for chunk := range 4 {
 		var records []analytics.Record
 		for i := range count / 4 {
-			r := aHit(i)
+			r := sqltest.Hit(i)
 			r.APIID = "api-1"
 			r.TimeStamp = midnight.Add(time.Duration(chunk*6) * time.Hour)
 			r.Latency.Total = int64(math.Pow(1.0009, float64(chunk*count/4+i)) * 3)
@@ -45,7 +46,7 @@ func testRollupsLatency(t *testing.T, fresh newTarget) {
 			records = append(records, r)
 		}
 		for range 2 {
-			require.NoError(t, rolledUp(t, e, a, logsOf("seg"+strconv.Itoa(chunk), 0, records...)))
+			require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg"+strconv.Itoa(chunk), 0, records...)))
 		}
 	}
 	slices.Sort(latencies)

@@ -15,8 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
@@ -34,7 +38,7 @@ var rollupTests = map[string]func(*testing.T, newTarget){
 	"rollups stored together do not spoil each other":        testRollupsTogetherApart,
 	"rollups of other settings are others":                   testRollupsOfOtherSettings,
 	"a group of rollups that is refused is named":            testRollupsRefused,
-	"rollups without their table are refused":                testRollupsNotEnabled,
+	"rollups without their table wait":                       testRollupsNotEnabled,
 	"rollups of requests alone leave out others":             testRollupsNotTaken,
 	"rollups of TCP APIs alone divide by nothing":            testRollupsOfNetwork,
 	"rollups with long and dirty values are stored":          testRollupsLongValues,
@@ -57,7 +61,7 @@ func asOverlap(err error) (*rollup.OverlapError, bool) {
 
 // goldenRollup is one configuration of Tyk Pump.
 type goldenRollup struct {
-	layout   *layout
+	layout   *layout.Layout
 	wire     string
 	zone     string
 	sharded  bool
@@ -82,10 +86,10 @@ var goldenRollups = map[string]goldenRollup{
 	"sql_aggregate-postgres-filter-skip": {keep: func(r *analytics.Record) bool {
 		return r.OrgID != "globex" && r.ResponseCode != 200 && r.ResponseCode != -1
 	}},
-	"sql-graph-aggregate-postgres":         {layout: graphAggregatedLayout},
-	"sql-graph-aggregate-postgres-sharded": {layout: graphAggregatedLayout, sharded: true},
-	"sql-mcp-aggregate-postgres":           {layout: mcpAggregatedLayout},
-	"sql-mcp-aggregate-postgres-sharded":   {layout: mcpAggregatedLayout, sharded: true},
+	"sql-graph-aggregate-postgres":         {layout: layout.GraphAggregatedLayout},
+	"sql-graph-aggregate-postgres-sharded": {layout: layout.GraphAggregatedLayout, sharded: true},
+	"sql-mcp-aggregate-postgres":           {layout: layout.MCPAggregatedLayout},
+	"sql-mcp-aggregate-postgres-sharded":   {layout: layout.MCPAggregatedLayout, sharded: true},
 }
 
 // sums are the columns that add up over the hours of a value.
@@ -94,7 +98,7 @@ func sums() []string {
 		"counter_hits", "counter_success", "counter_error", "counter_total_request_time", "counter_open_connections",
 		"counter_closed_connections", "counter_bytes_in", "counter_bytes_out", "counter_total_upstream_latency", "counter_total_latency",
 	}
-	for _, code := range uptimeCodes {
+	for _, code := range layout.StatusCodes {
 		names = append(names, "code_"+code)
 	}
 	return names
@@ -135,11 +139,11 @@ func testRollupsGolden(t *testing.T, fresh newTarget) {
 				d.config.Timezone = c.zone
 			}
 			if c.layout == nil {
-				c.layout = aggregatedLayout
+				c.layout = layout.AggregatedLayout
 			}
 			pushGolden(t, d, c, "mixed")
-			relation := map[*layout]string{
-				aggregatedLayout: "tyk_aggregated", graphAggregatedLayout: "tyk_graph_aggregated", mcpAggregatedLayout: "tyk_mcp_aggregated",
+			relation := map[*layout.Layout]string{
+				layout.AggregatedLayout: "tyk_aggregated", layout.GraphAggregatedLayout: "tyk_graph_aggregated", layout.MCPAggregatedLayout: "tyk_mcp_aggregated",
 			}[c.layout]
 			want := goldenRollupRows(t, name)
 			var got []tableRow
@@ -172,14 +176,14 @@ func testRollupsGolden(t *testing.T, fresh newTarget) {
 }
 
 // checkRow checks what follows within a row.
-func checkRow(t *testing.T, row tableRow, of *layout) {
+func checkRow(t *testing.T, row tableRow, of *layout.Layout) {
 	t.Helper()
 	owner := row.text("org_id")
-	if of != aggregatedLayout {
+	if of != layout.AggregatedLayout {
 		owner = row.text("api_id")
 	}
 	name := fmt.Sprintf("%.0f%s%s%s", row.number("timestamp"), owner, row.text("dimension"), row.text("dimension_value"))
-	if id := fmt.Sprintf("%x", name); id != row.text("id") && len(row.text("id")) != maxRowID {
+	if id := fmt.Sprintf("%x", name); id != row.text("id") && len(row.text("id")) != layout.MaxRowID {
 		assert.Fail(t, "id", "want %s, got %s", id, row.text("id"))
 	}
 	hits := max(row.number("counter_hits"), 1)
@@ -201,7 +205,7 @@ func pushGolden(t *testing.T, d target, c goldenRollup, batching string) {
 		wire = "msgpack"
 	}
 	records := rollupRecords(t, wire)
-	a := aggregator(t, func(s *rollup.Settings) {
+	a := sqltest.Aggregator(t, func(s *rollup.Settings) {
 		if c.zone != "" {
 			s.Zone = c.zone
 		}
@@ -217,7 +221,7 @@ func pushGolden(t *testing.T, d target, c goldenRollup, batching string) {
 				chunk = append(chunk, records[at])
 			}
 		}
-		require.NoError(t, rolledUp(t, e, a, logsOf("purge"+strconv.Itoa(i), 0, chunk...)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("purge"+strconv.Itoa(i), 0, chunk...)))
 	}
 }
 
@@ -227,7 +231,7 @@ func compareByHour(t *testing.T, d target, got []tableRow, times float64) {
 	t.Helper()
 	want := goldenRollupRows(t, "sql_aggregate-postgres-by-hour")
 	if d.config.Driver == driverMySQL { // which does not hold longer ids
-		long := func(row tableRow) bool { return len(row.text("id")) >= maxRowID }
+		long := func(row tableRow) bool { return len(row.text("id")) >= layout.MaxRowID }
 		got, want = slices.DeleteFunc(got, long), slices.DeleteFunc(want, long)
 	}
 	slices.SortFunc(want, func(x, y tableRow) int { return strings.Compare(x.text("id"), y.text("id")) })
@@ -257,7 +261,7 @@ func compareByHour(t *testing.T, d target, got []tableRow, times float64) {
 func testRollupsByHour(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	pushGolden(t, d, goldenRollup{keep: withoutTCP}, "by_hour")
-	compareByHour(t, d, rollupRows(t, d, aggregatedLayout, "tyk_aggregated"), 1)
+	compareByHour(t, d, rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated"), 1)
 }
 
 // The rows of Tyk Pump are there already, in the table that it made: ours are added.
@@ -265,36 +269,36 @@ func testRollupsAddToTykPump(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.start(t) // the same table, see "tables are those of Tyk Pump"
 	for _, row := range goldenRollupRows(t, "sql_aggregate-postgres-by-hour") {
-		if len(row.text("id")) > maxRowID && d.config.Driver == driverMySQL {
+		if len(row.text("id")) > layout.MaxRowID && d.config.Driver == driverMySQL {
 			continue
 		}
 		names, values := []string{}, []string{}
-		for _, c := range aggregatedLayout.columns {
+		for _, c := range layout.AggregatedLayout.Columns {
 			value := "0"
 			switch {
-			case c.name == "counter_error_map":
+			case c.Name == "counter_error_map":
 				value = "'{}'"
-			case c.name == "counter_error_list":
+			case c.Name == "counter_error_list":
 				value = "'[]'"
-			case c.class == classText:
-				value = "'" + strings.ReplaceAll(row.text(c.name), "'", "''") + "'"
+			case c.Class == layout.ClassText:
+				value = "'" + strings.ReplaceAll(row.text(c.Name), "'", "''") + "'"
 				if d.config.Driver == driverMySQL {
 					value = strings.ReplaceAll(value, `\`, `\\`)
 				}
-			case c.class == classTime:
-				value = "'" + strings.Replace(row.text(c.name)[:19], "T", " ", 1) + "'"
+			case c.Class == layout.ClassTime:
+				value = "'" + strings.Replace(row.text(c.Name)[:19], "T", " ", 1) + "'"
 				if d.config.Driver == driverPostgres {
 					value += "::timestamp at time zone 'UTC'"
 				}
-			case row[c.name] != nil:
-				value = decimal(row.number(c.name))
+			case row[c.Name] != nil:
+				value = decimal(row.number(c.Name))
 			}
-			names, values = append(names, c.name), append(values, value)
+			names, values = append(names, c.Name), append(values, value)
 		}
 		d.exec(t, "insert into tyk_aggregated ("+strings.Join(names, ", ")+") values ("+strings.Join(values, ", ")+")")
 	}
 	pushGolden(t, d, goldenRollup{keep: withoutTCP}, "mixed")
-	compareByHour(t, d, rollupRows(t, d, aggregatedLayout, "tyk_aggregated"), 2)
+	compareByHour(t, d, rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated"), 2)
 }
 
 func testRollupsAnySplit(t *testing.T, fresh newTarget) {
@@ -302,17 +306,17 @@ func testRollupsAnySplit(t *testing.T, fresh newTarget) {
 	records := rollupRecords(t, "msgpack")
 	for round := range 3 {
 		d := onlyRollups(fresh(t))
-		e, a := d.start(t), aggregator(t, nil)
+		e, a := d.start(t), sqltest.Aggregator(t, nil)
 		shuffled := slices.Clone(records)
 		rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		for i := 0; len(shuffled) > 0; i++ {
 			n := 1 + rand.IntN(min(len(shuffled), 200))
-			require.NoError(t, rolledUp(t, e, a, logsOf("chunk"+strconv.Itoa(i), 0, shuffled[:n]...)))
+			require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("chunk"+strconv.Itoa(i), 0, shuffled[:n]...)))
 			shuffled = shuffled[n:]
 		}
-		got := rollupRows(t, d, aggregatedLayout, "tyk_aggregated")
-		got = append(got, rollupRows(t, d, graphAggregatedLayout, "tyk_graph_aggregated")...)
-		got = append(got, rollupRows(t, d, mcpAggregatedLayout, "tyk_mcp_aggregated")...)
+		got := rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated")
+		got = append(got, rollupRows(t, d, layout.GraphAggregatedLayout, "tyk_graph_aggregated")...)
+		got = append(got, rollupRows(t, d, layout.MCPAggregatedLayout, "tyk_mcp_aggregated")...)
 		if round == 0 {
 			first = got
 			continue
@@ -332,13 +336,13 @@ func totalHits(t *testing.T, d target) int64 {
 
 func testRollupsOnce(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 100, 199)))
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 100, 199)))
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 120, 130)), "a part of it")
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 100, 199)))
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 100, 199)))
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 120, 130)), "a part of it")
 	assert.EqualValues(t, 100, totalHits(t, d))
 
-	groups, _ := a.Aggregate(hits("seg", 50, 149), nil)
+	groups, _ := a.Aggregate(sqltest.Hits("seg", 50, 149), nil)
 	logs := plog.NewLogs()
 	rollup.AppendLogs(logs, "", groups)
 	err := e.ConsumeLogs(t.Context(), logs)
@@ -350,9 +354,9 @@ func testRollupsOnce(t *testing.T, fresh newTarget) {
 
 	for range 20 { // in any cut, until every one of 300 was there
 		first := rand.IntN(300)
-		require.NoError(t, rolledUp(t, e, a, hits("seg", first, first+rand.IntN(300-first))))
+		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", first, first+rand.IntN(300-first))))
 	}
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 0, 299)))
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 299)))
 	assert.EqualValues(t, 300, totalHits(t, d))
 	assert.EqualValues(t, 300, d.number(t, "select sum(counter_hits) from tyk_aggregated where dimension = 'apikeys'"))
 	assert.EqualValues(t, 299*300/2, d.number(t, "select sum(counter_total_latency) from tyk_aggregated where dimension = 'apiid'"))
@@ -363,15 +367,15 @@ func testRollupsThroughQueue(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.Retry.Enabled = true
 	d.config.Queue = configoptional.Some(*createDefaultConfig().(*Config).Queue.GetOrInsertDefault())
-	e, a := d.start(t), aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 10, 19)))
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 0, 29)))
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 10, 19)))
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 29)))
 	assert.EqualValues(t, 30, totalHits(t, d))
 }
 
 func testRollupsWriters(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	const writers, chunks, each = 6, 8, 50
 	var wg sync.WaitGroup
 	for writer := range writers {
@@ -379,7 +383,7 @@ func testRollupsWriters(t *testing.T, fresh newTarget) {
 			for chunk := range chunks {
 				from := (chunk + writer) % chunks * each // all write the same, in another order
 				for {
-					err := rolledUp(t, e, a, hits("seg", from, from+each-1))
+					err := rolledUp(t, e, a, sqltest.Hits("seg", from, from+each-1))
 					if err == nil {
 						break
 					}
@@ -399,8 +403,8 @@ func testRollupsOfOtherSettings(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, aggregator(t, nil), hits("seg", 0, 99)))
-		require.NoError(t, rolledUp(t, e, aggregator(t, func(s *rollup.Settings) { s.Minutes = 7 }), hits("seg", 0, 99)))
+		require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 99)))
+		require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, func(s *rollup.Settings) { s.Minutes = 7 }), sqltest.Hits("seg", 0, 99)))
 	}
 	assert.EqualValues(t, 200, totalHits(t, d), "as two pipelines into one table mean it")
 	assert.EqualValues(t, 100, d.number(t, "select sum(counter_hits) from tyk_aggregated where dimension = '' and timestamp % 3600 = 0"))
@@ -409,12 +413,12 @@ func testRollupsOfOtherSettings(t *testing.T, fresh newTarget) {
 
 func testRollupsRefused(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	refuseColumn(t, d, "tyk_aggregated", "org_id", "bad")
-	chunk := hits("seg", 0, 9)
-	bad := aHit(10)
+	chunk := sqltest.Hits("seg", 0, 9)
+	bad := sqltest.Hit(10)
 	bad.OrgID = "bad"
-	logsOf("seg", 10, bad, bad).ResourceLogs().MoveAndAppendTo(chunk.ResourceLogs())
+	sqltest.LogsOf("seg", 10, bad, bad).ResourceLogs().MoveAndAppendTo(chunk.ResourceLogs())
 	for range 2 {
 		reasons := refusedOf(t, rolledUp(t, e, a, chunk))
 		require.Len(t, reasons, 2)
@@ -426,31 +430,37 @@ func testRollupsRefused(t *testing.T, fresh newTarget) {
 
 func testRollupsNotEnabled(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	reasons := refusedOf(t, rolledUp(t, d.start(t), aggregator(t, nil), hits("seg", 3, 4)))
-	assert.Equal(t, "foreign: rollups, but none of their tables is enabled: enable tables::aggregated and the like", reasons[3])
-	assert.Contains(t, reasons, int64(4))
+	host := newStatusHost()
+	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
+	err := rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 9))
+	require.ErrorContains(t, err, "enable tables::aggregated")
+	assert.False(t, consumererror.IsPermanent(err), "they wait")
+	require.Len(t, host.events, 1)
+	require.ErrorContains(t, host.events[0].Err(), "enable tables::aggregated")
+	require.NoError(t, rolledUp(t, withRollups(d).start(t), sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 9)))
+	assert.EqualValues(t, 10, totalHits(t, d))
 }
 
 func testRollupsNotTaken(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Tables.Requests.Enabled, d.config.Tables.Aggregated.Enabled = false, true
-	mcp := aHit(1)
+	mcp := sqltest.Hit(1)
 	mcp.MCP.IsMCP = true
-	require.NoError(t, rolledUp(t, d.start(t), aggregator(t, nil), logsOf("seg", 0, aHit(0), mcp)))
+	require.NoError(t, rolledUp(t, d.start(t), sqltest.Aggregator(t, nil), sqltest.LogsOf("seg", 0, sqltest.Hit(0), mcp)))
 	assert.EqualValues(t, 1, totalHits(t, d))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from otelcol_tyk_ledger"))
 }
 
 func testRollupsOfNetwork(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
-	second := aHit(0)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	second := sqltest.Hit(0)
 	second.ResponseCode, second.Network = -1, analytics.Network{OpenConnections: 3, ClosedConnections: 2, BytesIn: 5, BytesOut: 7}
 	for i := range 2 {
-		require.NoError(t, rolledUp(t, e, a, logsOf("seg", int64(i), second)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(i), second)))
 	}
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 10, 10)))
-	rows := rollupRows(t, d, aggregatedLayout, "tyk_aggregated")
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 10, 10)))
+	rows := rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated")
 	for _, row := range rows {
 		if row.text("dimension") == "" {
 			assert.Equal(t, []float64{6, 4, 10, 14, 1, 10, 10}, []float64{
@@ -463,8 +473,8 @@ func testRollupsOfNetwork(t *testing.T, fresh newTarget) {
 
 func testRollupsLongValues(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
-	r, other := aHit(0), aHit(0)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	r, other := sqltest.Hit(0), sqltest.Hit(0)
 	long := make([]byte, 3000)
 	for i := range long { // nothing that compression makes fit
 		long[i] = byte('a' + rand.IntN(26))
@@ -473,7 +483,7 @@ func testRollupsLongValues(t *testing.T, fresh newTarget) {
 	other.Path = r.Path + "x"
 	r.Alias, r.APIKey = "nul\x00 and \xff", `quo"te\{},'`
 	for i := range 2 {
-		require.NoError(t, rolledUp(t, e, a, logsOf("seg", int64(2*i), r, other)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(2*i), r, other)))
 	}
 	assert.EqualValues(t, 4, totalHits(t, d))
 	assert.EqualValues(t, 2, d.number(t, "select count(*) from tyk_aggregated where dimension = 'endpoints' and counter_hits = 2"))
@@ -486,7 +496,7 @@ func testRollupsLongValues(t *testing.T, fresh newTarget) {
 
 func testRollupsDamaged(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	groups, _ := aggregator(t, nil).Aggregate(hits("seg", 0, 9), nil)
+	groups, _ := sqltest.Aggregator(t, nil).Aggregate(sqltest.Hits("seg", 0, 9), nil)
 	logs := plog.NewLogs()
 	rollup.AppendLogs(logs, "", groups)
 	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return lr.Attributes().Len() > 14 })
@@ -498,18 +508,18 @@ func testRollupsDamaged(t *testing.T, fresh newTarget) {
 func testRollupsOnlyLatency(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Tables.Requests.Enabled, d.config.Tables.Latency.Enabled = false, true
-	e, a := d.start(t), aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
+	e, a := d.start(t), sqltest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, hits("seg", 0, 99)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 99)))
 	}
 	assert.EqualValues(t, 100, d.number(t, "select sum(hits) from otelcol_tyk_latency where dimension = 'apiid'"))
 }
 
 func testRollupsWithoutIdentity(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, hits("", 0, 9)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("", 0, 9)))
 	}
 	assert.EqualValues(t, 20, totalHits(t, d))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
@@ -518,15 +528,15 @@ func testRollupsWithoutIdentity(t *testing.T, fresh newTarget) {
 func testRollupsByDay(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.TableSharding = true
-	e, a := d.start(t), aggregator(t, nil)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	var records []analytics.Record
 	for day := range 40 {
-		r := aHit(day)
-		r.TimeStamp = testTime.AddDate(0, 0, day)
+		r := sqltest.Hit(day)
+		r.TimeStamp = sqltest.Time.AddDate(0, 0, day)
 		records = append(records, r)
 	}
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, logsOf("seg", 0, records...)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", 0, records...)))
 	}
 	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_aggregated_20260820 where dimension = ''"))
 	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_aggregated_20260928 where dimension = ''"))
@@ -534,19 +544,19 @@ func testRollupsByDay(t *testing.T, fresh newTarget) {
 
 func testRollupsLatestName(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	for i, second := range []int{5, 9, 2} {
-		r := aHit(0)
-		r.TimeStamp, r.APIName = testTime.Add(time.Duration(second)*time.Second), fmt.Sprintf("name at %d", second)
-		require.NoError(t, rolledUp(t, e, a, logsOf("seg", int64(i), r)))
+		r := sqltest.Hit(0)
+		r.TimeStamp, r.APIName = sqltest.Time.Add(time.Duration(second)*time.Second), fmt.Sprintf("name at %d", second)
+		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(i), r)))
 	}
 	assert.Equal(t, []string{"name at 9"}, d.texts(t, "select counter_human_identifier from tyk_aggregated where dimension = 'apiid'"))
-	assert.Equal(t, "2026-08-20 10:11:21", rollupRows(t, d, aggregatedLayout, "tyk_aggregated")[0].text("counter_last_time"))
+	assert.Equal(t, "2026-08-20 10:11:21", rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated")[0].text("counter_last_time"))
 }
 
 func testRollupsMinimum(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	least := func(dimension string) int64 {
 		return d.number(t, "select counter_min_latency from tyk_aggregated where dimension = '"+dimension+"'")
 	}
@@ -555,18 +565,21 @@ func testRollupsMinimum(t *testing.T, fresh newTarget) {
 		{302, 30, 5, 30}, // no success, but no error
 		{200, 40, 40, 30}, {500, 1, 40, 30}, {302, 20, 40, 20}, {200, 35, 35, 20},
 	} {
-		r := aHit(0)
+		r := sqltest.Hit(0)
 		r.ResponseCode, r.Latency.Total = step.code, step.latency
-		require.NoError(t, rolledUp(t, e, a, logsOf("seg", int64(i), r)))
+		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(i), r)))
 		assert.Equal(t, []int64{step.total, step.api}, []int64{least(""), least("apiid")}, i)
 	}
 }
 
 func testRollupsNulls(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 0, 9)))
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
 	d.exec(t, "update tyk_aggregated set code_500 = null, counter_bytes_in = null")
-	require.NoError(t, rolledUp(t, e, a, hits("seg", 10, 19)))
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 10, 19)))
 	assert.EqualValues(t, 3, d.number(t, "select code_500 from tyk_aggregated where dimension = ''"))
 }
+
+// decimal is a number in the shortest form that is exactly it.
+func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

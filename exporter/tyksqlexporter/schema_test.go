@@ -15,17 +15,19 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
 // schemaTests hold for each database.
 var schemaTests = map[string]func(*testing.T, newTarget){
 	"missing columns are added, others left alone":  testMissingColumns,
-	"a column of another type fails the start":      testWrongType,
-	"a foreign mandatory column fails the start":    testMandatoryColumn,
-	"a generated column fails the start":            testGeneratedColumn,
-	"a view in place of the table fails the start":  testView,
+	"a column of another type is in the status":     testWrongType,
+	"a foreign mandatory column is in the status":   testMandatoryColumn,
+	"a generated column is in the status":           testGeneratedColumn,
+	"a view in place of the table is in the status": testView,
 	"another table named as the ledger is an error": testForeignLedger,
 	"exporters that start at once make one table":   testStartAtOnce,
 	"a dropped table is made again":                 testDroppedTable,
@@ -33,14 +35,16 @@ var schemaTests = map[string]func(*testing.T, newTarget){
 	"another table name":                            testTableName,
 }
 
-// startError is what the start of an exporter says.
+// startError is what the status of an exporter says when it has started, which it does.
 func startError(t *testing.T, d target) error {
 	t.Helper()
+	host := newStatusHost()
 	e, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), d.config)
 	require.NoError(t, err)
-	err = e.Start(t.Context(), componenttest.NewNopHost())
+	require.NoError(t, e.Start(t.Context(), host))
 	require.NoError(t, e.Shutdown(context.Background()))
-	return err
+	require.NotEmpty(t, host.events)
+	return host.events[0].Err()
 }
 
 func columnNames(t *testing.T, d target) []string {
@@ -56,10 +60,10 @@ func testMissingColumns(t *testing.T, fresh newTarget) {
 	d.exec(t, "create table tyk_analytics (id integer, path varchar(500), tags varchar(4000), extra varchar(10) default 'kept')")
 	d.exec(t, "insert into tyk_analytics (id, path) values (1, '/old')")
 	d.exec(t, "create index idx_tyk_analytics_path on tyk_analytics (path)")
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	names := columnNames(t, d)
 	assert.Equal(t, []string{"id", "path", "tags", "extra"}, names[:4])
-	assert.Len(t, names, 4+len(columns)-2)
+	assert.Len(t, names, 4+len(layout.RequestColumns)-2)
 	assert.EqualValues(t, 11, d.number(t, "select count(*) from tyk_analytics where extra = 'kept'"))
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics where apiid = 'items-api'"))
 }
@@ -79,7 +83,7 @@ func testWrongType(t *testing.T, fresh newTarget) {
 func testMandatoryColumn(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.exec(t, "create table tyk_analytics (tenant integer not null, fine integer not null default 7)")
-	require.EqualError(t, startError(t, d), `start the tyksql exporter: table "tyk_analytics", column "tenant": is not one of Tyk's and is NOT NULL without a default, so no record can be stored: give it a default`)
+	require.EqualError(t, startError(t, d), `table "tyk_analytics", column "tenant": is not one of Tyk's and is NOT NULL without a default, so no record can be stored: give it a default`)
 }
 
 func testGeneratedColumn(t *testing.T, fresh newTarget) {
@@ -107,31 +111,31 @@ func testStartAtOnce(t *testing.T, fresh newTarget) {
 	for range 8 {
 		wg.Go(func() {
 			e := newTestExporter(t, d.config)
-			assert.NoError(t, e.store.open(t.Context()))
-			assert.NoError(t, e.store.close())
+			assert.NoError(t, e.store.Open(t.Context()))
+			assert.NoError(t, e.store.Close())
 		})
 	}
 	wg.Wait()
-	assert.Len(t, columnNames(t, d), len(columns))
+	assert.Len(t, columnNames(t, d), len(layout.RequestColumns))
 }
 
 func testDroppedTable(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.exec(t, "drop table tyk_analytics")
-	require.Error(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
 	assert.EqualValues(t, 10, d.rows(t))
 }
 
 func testDroppedColumn(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.exec(t, "alter table tyk_analytics drop column alias")
-	require.Error(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics where alias = 'mobile'"))
 }
 
@@ -142,8 +146,8 @@ func testTableName(t *testing.T, fresh newTarget) {
 	second.Tables.Requests.Name = "Select"
 	e := startExporter(t, &second, exportertest.NewNopSettings(metadata.Type), componenttest.NewNopHost())
 	for range 2 {
-		require.NoError(t, first.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)), "another table has a memory of its own")
+		require.NoError(t, first.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)), "another table has a memory of its own")
 	}
 	assert.EqualValues(t, 10, d.rows(t))
 	assert.EqualValues(t, 10, d.number(t, `select count(*) from "Select"`))
@@ -151,32 +155,32 @@ func testTableName(t *testing.T, fresh newTarget) {
 
 // An existing table may have other types that hold the same values.
 func testPostgresOtherTypes(t *testing.T, server *peers.Postgres) {
-	for name, types := range map[string]map[class]string{
-		"widest":     {classText: "varchar", classInteger: "numeric", classUnsigned: "numeric", classFloat: "double precision", classBool: "boolean", classTime: "timestamp", classJSON: "json"},
-		"smallest":   {classText: "varchar(200000)", classInteger: "bigint", classUnsigned: "int", classFloat: "real", classBool: "boolean", classTime: "timestamptz(6)", classJSON: "varchar"},
-		"as floats":  {classText: "text", classInteger: "double precision", classUnsigned: "double precision", classFloat: "decimal(20,10)", classBool: "boolean", classTime: "timestamptz", classJSON: "jsonb"},
-		"of domains": {classText: "a_text", classInteger: "an_integer", classUnsigned: "an_integer", classFloat: "decimal", classBool: "boolean", classTime: "timestamptz", classJSON: "a_text"},
+	for name, types := range map[string]map[layout.Class]string{
+		"widest":     {layout.ClassText: "varchar", layout.ClassInteger: "numeric", layout.ClassUnsigned: "numeric", layout.ClassFloat: "double precision", layout.ClassBool: "boolean", layout.ClassTime: "timestamp", layout.ClassJSON: "json"},
+		"smallest":   {layout.ClassText: "varchar(200000)", layout.ClassInteger: "bigint", layout.ClassUnsigned: "int", layout.ClassFloat: "real", layout.ClassBool: "boolean", layout.ClassTime: "timestamptz(6)", layout.ClassJSON: "varchar"},
+		"as floats":  {layout.ClassText: "text", layout.ClassInteger: "double precision", layout.ClassUnsigned: "double precision", layout.ClassFloat: "decimal(20,10)", layout.ClassBool: "boolean", layout.ClassTime: "timestamptz", layout.ClassJSON: "jsonb"},
+		"of domains": {layout.ClassText: "a_text", layout.ClassInteger: "an_integer", layout.ClassUnsigned: "an_integer", layout.ClassFloat: "decimal", layout.ClassBool: "boolean", layout.ClassTime: "timestamptz", layout.ClassJSON: "a_text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := postgresTarget(server)(t)
 			d.exec(t, "create domain a_text as varchar; create domain an_integer as bigint")
-			reversed := slices.Clone(columns)
+			reversed := slices.Clone(layout.RequestColumns)
 			slices.Reverse(reversed)
 			var definitions []string
 			for _, c := range reversed {
-				definitions = append(definitions, fmt.Sprintf("%q %s", c.name, types[c.class]))
+				definitions = append(definitions, fmt.Sprintf("%q %s", c.Name, types[c.Class]))
 			}
 			d.exec(t, "create table tyk_analytics ("+strings.Join(definitions, ", ")+")")
-			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
 
 			// The same records in a table of ours, seen through the same types.
 			plain := postgresTarget(server)(t)
-			require.NoError(t, plain.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+			require.NoError(t, plain.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
 			plain.exec(t, "create domain a_text as varchar; create domain an_integer as bigint")
-			casts := make([]string, 0, len(columns))
-			for _, c := range columns {
-				casts = append(casts, fmt.Sprintf("%q::%s", c.name, types[c.class]))
+			casts := make([]string, 0, len(layout.RequestColumns))
+			for _, c := range layout.RequestColumns {
+				casts = append(casts, fmt.Sprintf("%q::%s", c.Name, types[c.Class]))
 			}
 			query := "select row(" + strings.Join(casts, ", ") + ")::text from tyk_analytics order by 1"
 			want, got := plain.texts(t, query), d.texts(t, query)
@@ -190,13 +194,13 @@ func testPostgresSchema(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	d.exec(t, "create schema tyk")
 	d.config.Datasource += "&search_path=tyk,public"
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.Equal(t, []string{"tyk.otelcol_tyk_ledger", "tyk.tyk_analytics"},
 		d.texts(t, "select schemaname || '.' || tablename from pg_tables where schemaname in ('tyk', 'public') order by 1"))
 
 	// A table that is there already is used where it is, and its ledger beside it.
 	d.config.Datasource = configopaque.String(strings.Replace(string(d.config.Datasource), "tyk,public", "public,tyk", 1))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk.tyk_analytics"))
 	assert.EqualValues(t, 2, d.number(t, "select count(*) from pg_tables where schemaname in ('tyk', 'public')"))
 }
@@ -216,11 +220,11 @@ func testPostgresOnlyWrites(t *testing.T, server *peers.Postgres) {
 	d.config.Datasource = configopaque.String(strings.Replace(string(d.config.Datasource), "postgres@", role+"@", 1))
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	}
 	assert.EqualValues(t, 10, d.rows(t))
 	refusePaths(t, d, "/items/15")
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19))), 1)
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19))), 1)
 }
 
 func testPostgresNoRights(t *testing.T, server *peers.Postgres) {
@@ -231,11 +235,11 @@ func testPostgresNoRights(t *testing.T, server *peers.Postgres) {
 	d.config.Datasource = configopaque.String(strings.Replace(string(own), "postgres@", role+"@", 1))
 	host := newStatusHost()
 	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
-	err := e.ConsumeLogs(t.Context(), samples("seg", 0, 9))
+	err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
 	require.ErrorContains(t, err, "permission denied for schema public")
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 	d.exec(t, fmt.Sprintf(`grant create on schema public to %q`, role))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
 }
 
@@ -243,20 +247,9 @@ func testPostgresNoRights(t *testing.T, server *peers.Postgres) {
 func testPostgresTypeChangesMeanwhile(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.exec(t, "alter table tyk_analytics alter contentlength type int, alter tags type jsonb using tags::jsonb, alter geo_location_latitude type real")
-	require.Error(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
 	assertPaths(t, d, 0, 19)
-}
-
-func TestAffinityIsThatOfSQLite(t *testing.T) {
-	t.Parallel()
-	for declared, want := range map[string]string{
-		"INT": "integer", "tinyint(1)": "integer", "BIGINT UNSIGNED": "integer", "FLOATING POINT": "integer",
-		"varchar(255)": "text", "CLOB": "text", "longtext": "text", "BLOB": "blob", "": "blob",
-		"double": "real", "Float": "real", "datetime": "numeric", "boolean": "numeric", "decimal(10,5)": "numeric",
-	} {
-		assert.Equal(t, want, affinity(declared), declared)
-	}
 }

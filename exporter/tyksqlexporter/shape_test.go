@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
@@ -18,23 +20,12 @@ var shapeTests = map[string]func(*testing.T, newTarget){
 	"a row is the same whatever records are beside it": testRowsBeside,
 }
 
-func TestShapesHoldEachLayout(t *testing.T) {
-	t.Parallel()
-	for _, of := range []*layout{requestLayout, graphLayout, mcpLayout} {
-		all := shape(0)
-		for i := range of.columns {
-			all = all.with(i)
-		}
-		assert.Equal(t, len(of.columns), all.size(), of.key)
-	}
-}
-
 // differentlyFilled are records that have values in different columns, among many that
 // have few.
 func differentlyFilled() []analytics.Record {
 	fill := []func(*analytics.Record){
 		func(*analytics.Record) {},
-		func(r *analytics.Record) { *r = sample(0) },
+		func(r *analytics.Record) { *r = sqltest.Sample(0) },
 		func(r *analytics.Record) { r.ContentLength, r.Network.BytesIn, r.TrackPath = -1, 1, true },
 		func(r *analytics.Record) { r.Geo.Latitude, r.Geo.Longitude = math.Copysign(0, -1), math.NaN() },
 		func(r *analytics.Record) { r.Geo.CityNames, r.Geo.CityGeoNameID = map[string]string{"": ""}, 1 },
@@ -47,11 +38,12 @@ func differentlyFilled() []analytics.Record {
 			}
 		},
 	}
+	const ofOneStatement = 16 // SQLite's
 	var records []analytics.Record
-	for i := range 3 * sqliteRows * len(fill) {
-		r := analytics.Record{TimeStamp: sample(i).TimeStamp}
-		if i%sqliteRows == sqliteRows/2 {
-			fill[i/sqliteRows%len(fill)](&r)
+	for i := range 3 * ofOneStatement * len(fill) {
+		r := analytics.Record{TimeStamp: sqltest.Sample(i).TimeStamp}
+		if i%ofOneStatement == ofOneStatement/2 {
+			fill[i/ofOneStatement%len(fill)](&r)
 		}
 		r.Path = fmt.Sprintf("/%04d", i)
 		records = append(records, r)
@@ -62,24 +54,24 @@ func differentlyFilled() []analytics.Record {
 func testRowsBeside(t *testing.T, fresh newTarget) {
 	together, alone := withAllTables(fresh(t)), withAllTables(fresh(t))
 	records := differentlyFilled()
-	require.NoError(t, together.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	require.NoError(t, together.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	e := alone.start(t)
 	slices.Reverse(records) // so that statements have other shapes
 	for i := range records {
-		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", int64(i), records[i])))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", int64(i), records[i])))
 	}
 	for _, of := range together.config.enabledTables() {
-		if of.layout.kind&(kindRequest|kindGraph) == 0 {
+		if of.Layout.Kind&(layout.KindRequest|layout.KindGraph) == 0 {
 			continue
 		}
-		values := make([]string, len(of.layout.columns))
-		for i, c := range of.layout.columns {
+		values := make([]string, len(of.Layout.Columns))
+		for i, c := range of.Layout.Columns {
 			quote := ofDriver(together, "quote_nullable", "quote", "quote")
-			values[i] = quote + `("` + c.name + `")`
+			values[i] = quote + `("` + c.Name + `")`
 		}
-		query := "select " + strings.Join(values, " || ' ' || ") + " from " + of.name + " order by 1"
+		query := "select " + strings.Join(values, " || ' ' || ") + " from " + of.Name + " order by 1"
 		if together.config.Driver == driverMySQL {
-			query = "select concat_ws(' ', " + strings.Join(values, ", ") + ") from " + of.name + " order by 1"
+			query = "select concat_ws(' ', " + strings.Join(values, ", ") + ") from " + of.Name + " order by 1"
 		}
 		rows := together.texts(t, query)
 		assert.NotEmpty(t, rows)

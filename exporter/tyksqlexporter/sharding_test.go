@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"pgregory.net/rapid"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
@@ -60,20 +62,20 @@ func relations(t *testing.T, d target, name string) []string {
 func onDays(segment string, days, n int) plog.Logs {
 	var records []analytics.Record
 	for i := range days * n {
-		r := sample(i)
-		r.TimeStamp = testTime.AddDate(0, 0, i%days)
+		r := sqltest.Sample(i)
+		r.TimeStamp = sqltest.Time.AddDate(0, 0, i%days)
 		records = append(records, r)
 	}
-	return logsOf(segment, 0, records...)
+	return sqltest.LogsOf(segment, 0, records...)
 }
 
 func testEachDay(t *testing.T, fresh newTarget) {
 	for zone, want := range map[string]string{"UTC": "20260820", "Pacific/Kiritimati": "20260821", "America/Adak": "20260819"} {
 		d := sharded(fresh(t))
 		d.config.Timezone = zone
-		r := sample(0)
-		r.TimeStamp = map[string]time.Time{"20260820": testTime, "20260821": testTime, "20260819": testTime.Add(-2 * time.Hour)}[want]
-		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, r)))
+		r := sqltest.Sample(0)
+		r.TimeStamp = map[string]time.Time{"20260820": sqltest.Time, "20260821": sqltest.Time, "20260819": sqltest.Time.Add(-2 * time.Hour)}[want]
+		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, r)))
 		assert.Equal(t, []string{"tyk_analytics_" + want}, relations(t, d, "tyk_analytics"), zone)
 	}
 }
@@ -94,13 +96,13 @@ func testDaysOnce(t *testing.T, fresh newTarget) {
 
 func testVeryManyDays(t *testing.T, fresh newTarget) {
 	d := sharded(withAllTables(fresh(t)))
-	const days, ofEach = 2*daysAtOnce + 7, 3
-	const foreign, refusedEarly, refusedLate = 41, days + 3, days + daysAtOnce
+	const days, ofEach = 2*manyDays + 7, 3
+	const foreign, refusedEarly, refusedLate = 41, days + 3, days + manyDays
 	e := d.start(t)
 	chunk := onDays("seg", days, ofEach)
 	chunk.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(foreign).SetEventName("other")
-	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", daysAtOnce+1, 1)))
-	early, late := testTime.AddDate(0, 0, 3).Format("20060102"), testTime.AddDate(0, 0, daysAtOnce).Format("20060102")
+	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", manyDays+1, 1)))
+	early, late := sqltest.Time.AddDate(0, 0, 3).Format("20060102"), sqltest.Time.AddDate(0, 0, manyDays).Format("20060102")
 	refuseColumn(t, d, "tyk_analytics_"+early, "path", "/items/"+strconv.Itoa(refusedEarly))
 	refuseColumn(t, d, "tyk_analytics_"+late, "path", "/items/"+strconv.Itoa(refusedLate))
 	for range 2 {
@@ -113,18 +115,18 @@ func testVeryManyDays(t *testing.T, fresh newTarget) {
 	assert.Len(t, relations(t, d, "tyk_analytics"), days)
 	stored := map[string]int{}
 	for i := range days {
-		day := testTime.AddDate(0, 0, i).Format("20060102")
+		day := sqltest.Time.AddDate(0, 0, i).Format("20060102")
 		for _, path := range d.texts(t, "select path from tyk_analytics_"+day) {
 			stored[path+" on "+day]++
 		}
 	}
 	want := map[string]int{}
 	for i := range days * ofEach {
-		on := fmt.Sprintf("/items/%d on %s", i, testTime.AddDate(0, 0, i%days).Format("20060102"))
+		on := fmt.Sprintf("/items/%d on %s", i, sqltest.Time.AddDate(0, 0, i%days).Format("20060102"))
 		if i != foreign && i != refusedEarly && i != refusedLate {
 			want[on]++
 		}
-		if i <= daysAtOnce {
+		if i <= manyDays {
 			want[on]++ // by the first push
 		}
 	}
@@ -167,7 +169,7 @@ func testDayThatExists(t *testing.T, fresh newTarget) {
 	d := sharded(fresh(t))
 	d.exec(t, "create table tyk_analytics_20260820 (id integer, path text)")
 	d.exec(t, "insert into tyk_analytics_20260820 (id, path) values (1, '/old')")
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 11, d.number(t, "select count(*) from tyk_analytics_20260820"))
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics_20260820 where apiid = 'items-api'"), "columns were added")
 	assert.Empty(t, indexNames(t, d, "tyk_analytics_20260820"), "indexes were not")
@@ -176,10 +178,10 @@ func testDayThatExists(t *testing.T, fresh newTarget) {
 func testDroppedDay(t *testing.T, fresh newTarget) {
 	d := sharded(fresh(t))
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	d.exec(t, "drop table tyk_analytics_20260820")
-	require.Error(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics_20260820"))
 }
 
@@ -194,8 +196,8 @@ func testTomorrow(t *testing.T, fresh newTarget) {
 	}
 	if d.config.Driver != driverSQLite {
 		later := before.AddDate(0, 0, 40)
-		require.NoError(t, s.ahead(t.Context(), later))
-		require.NoError(t, s.ahead(t.Context(), later), "again")
+		require.NoError(t, s.Ahead(t.Context(), later))
+		require.NoError(t, s.Ahead(t.Context(), later), "again")
 		assert.Len(t, indexNames(t, d, "tyk_analytics_"+later.AddDate(0, 0, 1).UTC().Format("20060102")), 6)
 	}
 }
@@ -249,7 +251,7 @@ func testIndexes(t *testing.T, fresh newTarget) {
 	existing := fresh(t)
 	existing.start(t)
 	existing.config.Indexes = true
-	require.NoError(t, existing.start(t).ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, existing.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	assert.Empty(t, indexNames(t, existing, "tyk_analytics"))
 }
 
@@ -273,7 +275,7 @@ func testDaysAreThoseOfTykPump(t *testing.T, fresh newTarget) {
 			if c.zone != "" {
 				d.config.Timezone = c.zone
 			}
-			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, c.wire)...)))
+			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, c.wire)...)))
 			rows := wantedRows(t, c.file, c.wire)
 			want := map[string][]string{}
 			for day, lines := range goldenDays(t)[config] {
@@ -287,9 +289,9 @@ func testDaysAreThoseOfTykPump(t *testing.T, fresh newTarget) {
 			names := relations(t, d, c.table)
 			require.Len(t, names, len(want))
 			tables := d.config.enabledTables()
-			of := tables[slices.IndexFunc(tables, func(t table) bool { return t.name == c.table })]
+			of := tables[slices.IndexFunc(tables, func(t layout.Table) bool { return t.Name == c.table })]
 			for _, name := range names {
-				assertRows(t, d, shard{table: of, day: strings.TrimPrefix(name, c.table+"_")}, want[name])
+				assertRows(t, d, layout.Shard{Table: of, Day: strings.TrimPrefix(name, c.table+"_")}, want[name])
 			}
 			if c.table == "tyk_analytics" && d.config.Driver == driverPostgres {
 				assertDayIndexes(t, d, names[0])
@@ -326,50 +328,16 @@ func assertDayIndexes(t *testing.T, d target, relation string) {
 func testPostgresWritesWhileTablesAreMade(t *testing.T, server *peers.Postgres) {
 	d := sharded(postgresTarget(server)(t))
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	tx, err := d.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tx.Rollback()) }()
-	_, err = tx.ExecContext(t.Context(), "select pg_advisory_xact_lock($1)", schemaLock)
+	_, err = tx.ExecContext(t.Context(), "select pg_advisory_xact_lock($1)", int64(xxhash.Sum64String("otelcol-tyk schema")))
 	require.NoError(t, err)
-	tomorrow := newPostgresTable("public", shard{table: d.config.enabledTables()[0], day: "20260821"}, false)
-	for _, statement := range tomorrow.create {
-		_, err = tx.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 10, 19)))
+	_, err = tx.ExecContext(t.Context(), "create table tyk_analytics_20260821 (like tyk_analytics_20260820 including all)")
+	require.NoError(t, err)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
 	assert.EqualValues(t, 20, d.number(t, "select count(*) from tyk_analytics_20260820"))
-}
-
-func TestSplitKeepsEachEntryInTheTableOfItsDay(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		c := calendar{zone: time.FixedZone("", 60*rapid.IntRange(-12*60, 14*60).Draw(t, "minutes")), sharded: true}
-		seconds := rapid.SliceOfN(rapid.Int64Range(-62_135_596_800, 253_402_300_799), 1, 50).Draw(t, "seconds")
-		records := make([]analytics.Record, len(seconds))
-		for i, s := range seconds {
-			records[i].TimeStamp = time.Unix(s, 0)
-		}
-		b := newBatch(logsOf("seg", 0, records...), requests...)
-		defer b.release()
-		var days []string
-		n := 0
-		for _, d := range c.split(b, b.parts[0].pending()) {
-			days = append(days, d.day)
-			n += len(d.list)
-			if len(d.day) != 8 || !slices.IsSorted(d.list) {
-				t.Fatal(d)
-			}
-			for _, i := range d.list {
-				if got := c.day(time.Unix(seconds[i], 0)); got != d.day {
-					t.Fatal(got, d.day)
-				}
-			}
-		}
-		if n != len(seconds) || !slices.IsSorted(days) || len(slices.Compact(slices.Clone(days))) != len(days) {
-			t.Fatal(n, days)
-		}
-	})
 }
 
 // A server that has locks for some of the tables of a push only. Tables of GraphQL
@@ -382,18 +350,21 @@ func TestPostgresLocksAreEnoughForAnyNumberOfDays(t *testing.T) {
 	const days = 600
 	records := make([]analytics.Record, days)
 	for i := range records {
-		records[i] = sample(i)
-		records[i].TimeStamp = testTime.AddDate(0, 0, i)
+		records[i] = sqltest.Sample(i)
+		records[i].TimeStamp = sqltest.Time.AddDate(0, 0, i)
 		records[i].GraphQL.IsGraphQL = true
 	}
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
 	}
 	var stored []string
 	for i := range days {
-		stored = append(stored, d.texts(t, "select analytics_path from tyk_analytics_graph_"+testTime.AddDate(0, 0, i).Format("20060102"))...)
+		stored = append(stored, d.texts(t, "select analytics_path from tyk_analytics_graph_"+sqltest.Time.AddDate(0, 0, i).Format("20060102"))...)
 		require.Len(t, stored, i+1)
 		require.Equal(t, records[i].Path, stored[i])
 	}
 }
+
+// manyDays is of how many days one transaction writes.
+const manyDays = 50

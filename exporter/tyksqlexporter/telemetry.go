@@ -8,7 +8,10 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -22,13 +25,13 @@ type telemetry struct {
 // outcomes are what can become of a record and one table.
 type outcomes struct{ stored, applied metric.AddOption }
 
-func newTelemetry(builder *metadata.TelemetryBuilder, tables []table) *telemetry {
+func newTelemetry(builder *metadata.TelemetryBuilder, tables []layout.Table) *telemetry {
 	attributes := func(list ...attribute.KeyValue) metric.AddOption {
 		return metric.WithAttributeSet(attribute.NewSet(list...))
 	}
 	t := &telemetry{builder: builder, notTaken: attributes(attribute.String("outcome", "not_taken"))}
 	for _, table := range tables {
-		key := attribute.String("table", table.layout.key)
+		key := attribute.String("table", table.Layout.Key)
 		t.outcomes = append(t.outcomes, outcomes{
 			stored:  attributes(attribute.String("outcome", "stored"), key),
 			applied: attributes(attribute.String("outcome", "already_applied"), key),
@@ -42,39 +45,39 @@ func (t *telemetry) duration(ctx context.Context, d time.Duration) {
 }
 
 // count books a batch whose write was successful.
-func (t *telemetry) count(ctx context.Context, b *batch) {
+func (t *telemetry) count(ctx context.Context, b *push.Batch) {
 	add := func(n int64, outcome metric.AddOption) {
 		if n > 0 {
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, outcome)
 		}
 	}
-	for i := range b.parts {
-		add(b.parts[i].count(statePending), t.outcomes[i].stored)
-		add(b.parts[i].count(stateApplied), t.outcomes[i].applied)
+	for i := range b.Parts {
+		add(b.Parts[i].Count(push.StatePending), t.outcomes[i].stored)
+		add(b.Parts[i].Count(push.StateApplied), t.outcomes[i].applied)
 	}
-	add(b.notTaken(), t.notTaken)
-	for reason, n := range sink.CountReasons(b.refusals) {
+	add(b.NotTaken(), t.notTaken)
+	for reason, n := range sink.CountReasons(b.Refusals) {
 		t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
 	}
 }
 
 // countRollups books the records of groups whose write was successful.
-func (t *telemetry) countRollups(ctx context.Context, b *rollupBatch) {
-	for i := range b.groups {
-		n := b.groups[i].Records.Len()
-		key := attribute.String("table", latencyLayout.key)
-		if to, ok := b.tables.families[b.groups[i].Family]; ok {
-			key = attribute.String("table", to.layout.key)
+func (t *telemetry) countRollups(ctx context.Context, b *rollups.Batch) {
+	for i := range b.Groups {
+		n := b.Groups[i].Records.Len()
+		key := attribute.String("table", layout.LatencyLayout.Key)
+		if to, ok := b.Tables.Families[b.Groups[i].Family]; ok {
+			key = attribute.String("table", to.Layout.Key)
 		}
-		switch b.states[i] {
-		case statePending:
+		switch b.States[i] {
+		case push.StatePending:
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, metric.WithAttributes(attribute.String("outcome", "stored"), key))
-		case stateApplied:
+		case push.StateApplied:
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, metric.WithAttributes(attribute.String("outcome", "already_applied"), key))
-		case stateNotTaken:
+		case push.StateNotTaken:
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, t.notTaken)
-		case stateRefused:
-			reason, _, _ := strings.Cut(b.reasons[i], ":")
+		case push.StateRefused:
+			reason, _, _ := strings.Cut(b.Reasons[i], ":")
 			t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", reason)))
 		}
 	}

@@ -20,9 +20,15 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadatatest"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
@@ -33,11 +39,11 @@ func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
 	d := sqliteTarget(t)
 	e := startExporter(t, d.config, set, componenttest.NewNopHost())
 
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3), sample(4)}
+	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2), sqltest.Sample(3), sqltest.Sample(4)}
 	records[1].MCP.IsMCP = true
 	records[2].Geo.CityGeoNameID = 1 << 63
 	push := func() plog.Logs {
-		logs := logsOf("seg", 0, records...)
+		logs := sqltest.LogsOf("seg", 0, records...)
 		logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().AppendEmpty().SetEventName("other")
 		return logs
 	}
@@ -72,46 +78,99 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 	d := sqliteTarget(t)
 	d.config.Ledger = LedgerConfig{Retention: minRetention, PruneInterval: time.Millisecond}
 	e := startExporter(t, d.config, metadatatest.NewSettings(reader), componenttest.NewNopHost())
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("old", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), samples("new", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("old", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("new", 10, 19)))
 	d.exec(t, "update otelcol_tyk_ledger set applied_at = '2020-01-01 00:00:00.000' where segment = 'old'")
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1
-	}, 10*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	assert.Equal(t, []string{"new"}, d.texts(t, "select segment from otelcol_tyk_ledger"))
 	require.Eventually(t, func() bool {
 		pruned, err := reader.GetMetric("otelcol_exporter_tyksql_ledger_pruned_rows")
 		return err == nil && pruned.Data.(metricdata.Sum[int64]).DataPoints[0].Value == 1
-	}, 10*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	assert.EqualValues(t, 20, d.rows(t))
 }
 
-// consumerStore is a database whose answers a consumer gives: an error is one of
-// the database, a permanent one refuses the records.
-type consumerStore struct{ next func() consumer.Logs }
+// consumerServer is a database that answers as the check's consumer does.
+type consumerServer struct {
+	engine.Memory[struct{}]
 
-func (*consumerStore) open(context.Context) error             { return nil }
-func (*consumerStore) close() error                           { return nil }
-func (*consumerStore) ahead(context.Context, time.Time) error { return nil }
-func (*consumerStore) drop(context.Context, time.Time, int) ([]string, error) {
+	next func() consumer.Logs
+}
+
+func (s *consumerServer) Find(_ context.Context, shards []layout.Shard) error {
+	for _, of := range shards {
+		s.Add(map[string]struct{}{of.Relation(): {}})
+	}
+	return nil
+}
+
+func (s *consumerServer) Connect(context.Context) (engine.Session, error) {
+	return &consumerSession{server: s}, nil
+}
+
+func (*consumerServer) Reconnect() {}
+
+func (*consumerServer) Classify(err error) (engine.Action, sink.Reason) {
+	if consumererror.IsPermanent(err) {
+		return engine.ActionRefuse, push.ReasonOther
+	}
+	return engine.ActionRetry, ""
+}
+
+func (*consumerServer) ServerText(err error) string { return err.Error() }
+
+func (*consumerServer) Relations(context.Context) ([]string, time.Time, error) {
+	return nil, time.Time{}, nil
+}
+
+func (*consumerServer) Drop(context.Context, string) error { return nil }
+
+func (*consumerServer) Close() error { return nil }
+
+func (*consumerServer) Isolating() []string { return nil }
+func (*consumerServer) Columns(context.Context, string) ([]layout.FoundColumn, error) {
 	return nil, nil
 }
 
-func (*consumerStore) prune(context.Context, time.Duration, int) (int64, error) {
+func (*consumerServer) Prune(context.Context, string, time.Duration, int) (int64, error) {
 	return 0, nil
 }
 
-func (*consumerStore) writeRollups(context.Context, *rollupBatch) error { return nil }
+type consumerSession struct {
+	server *consumerServer
+	said   error // of a record that was refused before
+}
 
-func (s *consumerStore) write(ctx context.Context, b *batch) error {
-	err := s.next().ConsumeLogs(ctx, plog.NewLogs())
-	if consumererror.IsPermanent(err) {
-		for _, i := range b.parts[0].pending() {
-			b.parts[0].refuse(i, reasonOther, err.Error())
+func (*consumerSession) Begin(_ context.Context, sinks []string, _ []push.Segment) ([][]push.Span, error) {
+	return make([][]push.Span, len(sinks)), nil
+}
+
+func (s *consumerSession) Send(ctx context.Context, p engine.Portion) (int, error) {
+	if s.said == nil {
+		err := s.server.next().ConsumeLogs(ctx, plog.NewLogs())
+		if !consumererror.IsPermanent(err) {
+			return push.Nobody, err
 		}
-		return nil
+		s.said = err
 	}
-	return err
+	return push.Nobody, s.said
+}
+
+func (*consumerSession) Add(context.Context, rollups.Portion) error { return nil }
+
+func (*consumerSession) Exec(context.Context, ...string) error { return nil }
+
+func (*consumerSession) Touch(context.Context, []push.LedgerEntry) error { return nil }
+func (*consumerSession) Commit(context.Context) error                    { return nil }
+
+func (*consumerSession) Closed() bool { return false }
+
+func (*consumerSession) Release(context.Context) {}
+
+func (*consumerSession) Record(context.Context, []int64, []push.LedgerEntry, []push.Segment) ([][]push.Span, error) {
+	return nil, nil
 }
 
 // The collector's own check: failures that can heal are tried again until they do,
@@ -130,7 +189,7 @@ func TestConsumeContract(t *testing.T) {
 				e := &sqlExporter{
 					config: config, logger: set.Logger, tables: requests,
 					telemetry: newTelemetry(must(metadata.NewTelemetryBuilder(set.TelemetrySettings)), requests),
-					store:     &consumerStore{next: func() consumer.Logs { return database }},
+					store:     engine.NewStore(&consumerServer{next: func() consumer.Logs { return database }}, engine.Settings{Tables: requests}),
 				}
 				wired, err := wire(ctx, set, config, e)
 				return &asRequests{Logs: wired}, err

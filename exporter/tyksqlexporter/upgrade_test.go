@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -53,7 +55,7 @@ func lackedByOlderVersions(column string) bool {
 
 // pumpTable is a table that Tyk Pump has made.
 type pumpTable struct {
-	shard
+	layout.Shard
 	columns   []columnDDL
 	indexes   []string // their definitions
 	rows      []string
@@ -96,11 +98,11 @@ func pumpTables(t *testing.T, d target) []pumpTable {
 	layouts := goldenJSON[map[string]tableDDL](t, "columns.json")
 	for _, of := range d.config.enabledTables() {
 		file := "rows-uptime.jsonl.gz"
-		if of.layout.kind != kindUptime {
-			file = goldenTables[of.name] + "msgpack.jsonl.gz"
+		if of.Layout.Kind != layout.KindUptime {
+			file = goldenTables[of.Name] + "msgpack.jsonl.gz"
 		}
-		whole := pumpTable{shard: shard{table: of}, columns: layouts[of.name].Columns, rows: goldenLines(t, file), precision: precisionOf(d)}
-		for _, index := range layouts[of.name].Indexes {
+		whole := pumpTable{Shard: layout.Shard{Table: of}, columns: layouts[of.Name].Columns, rows: sqltest.GoldenLines(t, file), precision: precisionOf(d)}
+		for _, index := range layouts[of.Name].Indexes {
 			whole.indexes = append(whole.indexes, index.Definition)
 		}
 		if d.config.TableSharding {
@@ -115,13 +117,13 @@ func pumpTables(t *testing.T, d target) []pumpTable {
 // byDay are the tables of days that Tyk Pump made of the same records.
 func (p pumpTable) byDay(t *testing.T) []pumpTable {
 	t.Helper()
-	config := map[kind]string{
-		kindRequest: "sql-postgres-sharded", kindGraph: "sql-graph-postgres-sharded", kindMCP: "sql-mcp-postgres-sharded",
-		kindUptime: "uptime-sql-postgres-sharded",
-	}[p.layout.kind]
+	config := map[layout.Kind]string{
+		layout.KindRequest: "sql-postgres-sharded", layout.KindGraph: "sql-graph-postgres-sharded", layout.KindMCP: "sql-mcp-postgres-sharded",
+		layout.KindUptime: "uptime-sql-postgres-sharded",
+	}[p.Layout.Kind]
 	rows := map[string][]string{}
-	if p.layout.kind == kindUptime {
-		for _, line := range goldenLines(t, "rows-uptime-days.jsonl.gz") {
+	if p.Layout.Kind == layout.KindUptime {
+		for _, line := range sqltest.GoldenLines(t, "rows-uptime-days.jsonl.gz") {
 			var row struct{ Timestamp int64 }
 			require.NoError(t, json.Unmarshal([]byte(line), &row))
 			day := time.Unix(row.Timestamp, 0).UTC().Format("20060102")
@@ -138,8 +140,8 @@ func (p pumpTable) byDay(t *testing.T) []pumpTable {
 	var tables []pumpTable
 	for relation, definitions := range indexes {
 		of := p
-		of.day = relation[strings.LastIndex(relation, "_")+1:]
-		of.rows, of.indexes = rows[of.day], definitions
+		of.Day = relation[strings.LastIndex(relation, "_")+1:]
+		of.rows, of.indexes = rows[of.Day], definitions
 		tables = append(tables, of)
 	}
 	return tables
@@ -152,12 +154,12 @@ var sqliteTypeOf = map[string]string{
 
 // mysqlTypeOf is what Tyk Pump makes of a type of PostgreSQL in MySQL (contract:
 // records and raw stores, sections 2.3 and 4.5).
-func mysqlTypeOf(of kind, c columnDDL) string {
+func mysqlTypeOf(of layout.Kind, c columnDDL) string {
 	keys := []string{"id", "org_id", "dimension", "dimension_value"}
 	switch {
 	case strings.HasSuffix(c.Name, "geo_city_geoname_id"):
 		return "bigint(20) unsigned"
-	case of == kindUptime && slices.Contains(keys, c.Name):
+	case of == layout.KindUptime && slices.Contains(keys, c.Name):
 		return "varchar(191)"
 	}
 	return map[string]string{
@@ -173,15 +175,15 @@ func (p pumpTable) make(t *testing.T, d target) {
 	t.Helper()
 	definitions := make([]string, len(p.columns))
 	for i, c := range p.columns {
-		definitions[i] = fmt.Sprintf("%q %s", c.Name, ofDriver(d, c.Type, mysqlTypeOf(p.layout.kind, c), sqliteTypeOf[c.Type]))
+		definitions[i] = fmt.Sprintf("%q %s", c.Name, ofDriver(d, c.Type, mysqlTypeOf(p.Layout.Kind, c), sqliteTypeOf[c.Type]))
 		if c.NotNull {
 			definitions[i] += " not null"
 		}
 	}
-	if p.layout.primary != "" {
-		definitions = append(definitions, fmt.Sprintf("primary key (%q)", p.layout.primary))
+	if p.Layout.Primary != "" {
+		definitions = append(definitions, fmt.Sprintf("primary key (%q)", p.Layout.Primary))
 	}
-	d.exec(t, "create table "+p.relation()+" ("+strings.Join(definitions, ", ")+")")
+	d.exec(t, "create table "+p.Relation()+" ("+strings.Join(definitions, ", ")+")")
 	for _, definition := range p.indexes {
 		if strings.HasPrefix(definition, "CREATE UNIQUE INDEX") { // the primary key
 			continue
@@ -197,21 +199,21 @@ func (p pumpTable) fill(t *testing.T, d target) {
 	t.Helper()
 	rows := "[" + strings.Join(p.rows, ",") + "]"
 	if d.config.Driver == driverPostgres {
-		_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select * from json_populate_recordset(null::"+p.relation()+", $1::json)", rows)
+		_, err := d.db.ExecContext(t.Context(), "insert into "+p.Relation()+" select * from json_populate_recordset(null::"+p.Relation()+", $1::json)", rows)
 		require.NoError(t, err)
 		return
 	}
 	values, read := make([]string, len(p.columns)), make([]string, len(p.columns))
 	if d.config.Driver == driverMySQL {
 		for i, c := range p.columns {
-			typ := mysqlTypeOf(p.layout.kind, c)
+			typ := mysqlTypeOf(p.Layout.Kind, c)
 			values[i] = fmt.Sprintf("%q", c.Name)
 			if c.Type == "timestamp with time zone" {
 				values[i], typ = "replace(replace("+values[i]+", 'T', ' '), '+00:00', '')", "varchar(40)"
 			}
 			read[i] = fmt.Sprintf("%q %s path '$.%s'", c.Name, typ, c.Name)
 		}
-		_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select "+strings.Join(values, ", ")+
+		_, err := d.db.ExecContext(t.Context(), "insert into "+p.Relation()+" select "+strings.Join(values, ", ")+
 			" from json_table(?, '$[*]' columns ("+strings.Join(read, ", ")+")) as r", rows)
 		require.NoError(t, err)
 		return
@@ -222,7 +224,7 @@ func (p pumpTable) fill(t *testing.T, d target) {
 			values[i] = "replace(" + values[i] + ", 'T', ' ')"
 		}
 	}
-	_, err := d.db.ExecContext(t.Context(), "insert into "+p.relation()+" select "+strings.Join(values, ", ")+" from json_each(?)", rows)
+	_, err := d.db.ExecContext(t.Context(), "insert into "+p.Relation()+" select "+strings.Join(values, ", ")+" from json_each(?)", rows)
 	require.NoError(t, err)
 }
 
@@ -231,30 +233,30 @@ func (p pumpTable) schema(t *testing.T, d target) (columns, indexes []string) {
 	t.Helper()
 	if d.config.Driver == driverPostgres {
 		return d.texts(t, `select attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull from pg_attribute
-				where attrelid = '`+p.relation()+`'::regclass and attnum > 0 order by attnum`),
-			d.texts(t, "select indexdef::text from pg_indexes where tablename = '"+p.relation()+"' order by 1")
+				where attrelid = '`+p.Relation()+`'::regclass and attnum > 0 order by attnum`),
+			d.texts(t, "select indexdef::text from pg_indexes where tablename = '"+p.Relation()+"' order by 1")
 	}
 	if d.config.Driver == driverMySQL {
 		return d.texts(t, `select concat(column_name, ' ', column_type, ' ', is_nullable) from information_schema.columns
-				where table_schema = database() and table_name = '`+p.relation()+"' order by ordinal_position"),
+				where table_schema = database() and table_name = '`+p.Relation()+"' order by ordinal_position"),
 			d.texts(t, `select concat(index_name, ' ', seq_in_index, ' ', column_name) from information_schema.statistics
-				where table_schema = database() and table_name = '`+p.relation()+"' order by 1")
+				where table_schema = database() and table_name = '`+p.Relation()+"' order by 1")
 	}
-	return d.texts(t, "select name || ' ' || lower(type) || ' ' || \"notnull\" from pragma_table_info('"+p.relation()+"')"),
-		d.texts(t, "select name || coalesce(sql, '') from sqlite_master where type = 'index' and tbl_name = '"+p.relation()+"' order by 1")
+	return d.texts(t, "select name || ' ' || lower(type) || ' ' || \"notnull\" from pragma_table_info('"+p.Relation()+"')"),
+		d.texts(t, "select name || coalesce(sql, '') from sqlite_master where type = 'index' and tbl_name = '"+p.Relation()+"' order by 1")
 }
 
 // read gives all rows, each in JSON with sorted keys.
 func (p pumpTable) read(t *testing.T, d target) []string {
 	t.Helper()
-	names, pairs := make([]string, len(p.layout.columns)), make([]string, len(p.layout.columns))
-	for i, c := range p.layout.columns {
-		names[i] = fmt.Sprintf("%q", c.name)
-		pairs[i] = fmt.Sprintf("'%s', %s%q", c.name, ofDriver(d, "", "", "+"), c.name)
+	names, pairs := make([]string, len(p.Layout.Columns)), make([]string, len(p.Layout.Columns))
+	for i, c := range p.Layout.Columns {
+		names[i] = fmt.Sprintf("%q", c.Name)
+		pairs[i] = fmt.Sprintf("'%s', %s%q", c.Name, ofDriver(d, "", "", "+"), c.Name)
 	}
-	query := "select row_to_json(r)::text from (select " + strings.Join(names, ", ") + " from " + p.relation() + ") r"
+	query := "select row_to_json(r)::text from (select " + strings.Join(names, ", ") + " from " + p.Relation() + ") r"
 	if d.config.Driver != driverPostgres {
-		query = "select json_object(" + strings.Join(pairs, ", ") + ") from " + p.relation()
+		query = "select json_object(" + strings.Join(pairs, ", ") + ") from " + p.Relation()
 	}
 	rows := d.texts(t, query)
 	for i := range rows {
@@ -268,20 +270,20 @@ func (p pumpTable) canonical(t *testing.T, row string) string {
 	t.Helper()
 	var object map[string]any
 	require.NoError(t, json.Unmarshal([]byte(row), &object))
-	for _, c := range p.layout.columns {
-		switch value := object[c.name].(type) {
+	for _, c := range p.Layout.Columns {
+		switch value := object[c.Name].(type) {
 		case string:
-			if c.class == classTime {
+			if c.Class == layout.ClassTime {
 				if value = strings.Replace(value, " ", "T", 1); !strings.HasSuffix(value, "+00:00") { // MySQL's has no zone
 					value += "Z"
 				}
 				at, err := time.Parse(time.RFC3339Nano, value)
 				require.NoError(t, err)
-				object[c.name] = at.UTC().Truncate(p.precision)
+				object[c.Name] = at.UTC().Truncate(p.precision)
 			}
 		case float64:
-			if c.class == classBool {
-				object[c.name] = value == 1
+			if c.Class == layout.ClassBool {
+				object[c.Name] = value == 1
 			}
 		}
 	}
@@ -317,23 +319,23 @@ func testUpgrade(t *testing.T, d target, lacks func(string) bool) {
 		whole := p.columns
 		p.columns = slices.DeleteFunc(slices.Clone(whole), func(c columnDDL) bool { return lacks(c.Name) })
 		p.make(t, d)
-		columns[p.relation()], indexes[p.relation()] = p.schema(t, d)
+		columns[p.Relation()], indexes[p.Relation()] = p.schema(t, d)
 	}
 
 	e := d.start(t)
 	for range 2 { // the second is a redelivery
-		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
 		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, asPumpBooks(goldenChecks(t), d.config.TableSharding)...)))
 	}
 
 	for _, p := range tables {
-		relation := p.relation()
+		relation := p.Relation()
 		nowColumns, nowIndexes := p.schema(t, d)
 		had := len(columns[relation])
 		assert.Equal(t, columns[relation], nowColumns[:had], "the columns of %s are as they were, and others come after them", relation)
-		assert.Len(t, nowColumns, len(p.layout.columns), relation)
+		assert.Len(t, nowColumns, len(p.Layout.Columns), relation)
 		assert.Equal(t, indexes[relation], nowIndexes, relation)
-		if p.layout.kind == kindUptime {
+		if p.Layout.Kind == layout.KindUptime {
 			assertCountedOn(t, uptimeSumsOf(t, p.without(t, lacks)), uptimeSumsOf(t, p.rows), uptimeSumsOf(t, p.read(t, d)))
 			continue
 		}

@@ -13,9 +13,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"pgregory.net/rapid"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
@@ -26,11 +28,20 @@ var uptimeTests = map[string]func(*testing.T, newTarget){
 	"uptime checks are counted once":                testUptimeOnce,
 	"uptime checks of many writers are all counted": testUptimeWriters,
 	"an uptime check that is refused is named":      testUptimeRefused,
-	"uptime checks without their table are refused": testUptimeNotEnabled,
+	"uptime checks without their table wait":        testUptimeNotEnabled,
 	"uptime checks of nobody are not taken":         testUptimeOfNobody,
 	"text in uptime checks is cleaned":              testUptimeUnclean,
 	"uptime rows are those of Tyk Pump":             testUptimeRows,
 	"uptime rows by day are those of Tyk Pump":      testUptimeRowsByDay,
+}
+
+// uptimeSums are the columns that grow with each check.
+func uptimeSums() []string {
+	sums := []string{"counter_hits", "counter_success", "counter_error", "counter_total_request_time"}
+	for _, code := range layout.StatusCodes {
+		sums = append(sums, "code_"+code)
+	}
+	return sums
 }
 
 func withUptime(d target) target {
@@ -51,7 +62,7 @@ func checksOf(segment string, first int, checks ...analytics.Uptime) plog.Logs {
 func goldenChecks(t *testing.T) []analytics.Uptime {
 	t.Helper()
 	var checks []analytics.Uptime
-	for _, entry := range goldenEntries(t, "uptime.bin.gz") {
+	for _, entry := range sqltest.GoldenEntries(t, "uptime.bin.gz") {
 		var check analytics.Uptime
 		require.NoError(t, analytics.DecodeUptime(entry, &check))
 		checks = append(checks, check)
@@ -63,7 +74,7 @@ func goldenChecks(t *testing.T) []analytics.Uptime {
 func aCheck(i int) analytics.Uptime {
 	return analytics.Uptime{
 		URL: fmt.Sprintf("http://upstream-%d.example/", i%5), RequestTime: int64(10 + i), ResponseCode: 200,
-		TimeStamp: testTime.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
+		TimeStamp: sqltest.Time.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
 	}
 }
 
@@ -76,13 +87,13 @@ func (r uptimeRow) key() string {
 // uptimeRows reads the table, numbers as floats and times as text.
 func uptimeRows(t *testing.T, d target, relation string) []uptimeRow {
 	t.Helper()
-	columns := make([]string, 0, len(uptimeLayout.columns))
-	for _, c := range uptimeLayout.columns {
-		name := c.name
-		if c.class == classTime {
+	columns := make([]string, 0, len(layout.UptimeLayout.Columns))
+	for _, c := range layout.UptimeLayout.Columns {
+		name := c.Name
+		if c.Class == layout.ClassTime {
 			name = "substr(cast(" + name + " as " + ofDriver(d, "text", "char", "text") + "), 1, 19)"
 		}
-		columns = append(columns, "'"+c.name+"', "+name)
+		columns = append(columns, "'"+c.Name+"', "+name)
 	}
 	build := ofDriver(d, "json_build_object(", "json_object(", "json_object(")
 	var rows []uptimeRow
@@ -190,7 +201,7 @@ func assertUptimeRows(t *testing.T, want, got []uptimeRow) {
 func goldenUptime(t *testing.T, file string) []uptimeRow {
 	t.Helper()
 	var rows []uptimeRow
-	for _, line := range goldenLines(t, file) {
+	for _, line := range sqltest.GoldenLines(t, file) {
 		var row uptimeRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
@@ -278,10 +289,14 @@ func testUptimeRefused(t *testing.T, fresh newTarget) {
 
 func testUptimeNotEnabled(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))))
-	assert.Equal(t, "foreign: an uptime check, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own", reasons[0])
+	logs := checksOf("seg", 0, aCheck(0))
+	sqltest.Samples("other", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	err := d.start(t).ConsumeLogs(t.Context(), logs)
+	assert.EqualValues(t, 1, d.rows(t), "others do not wait")
+	require.ErrorContains(t, err, "uptime checks arrive, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own")
+	assert.False(t, consumererror.IsPermanent(err), "they wait")
 	d = withUptime(d)
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))), "replayed")
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, aCheck(0))), "redelivered")
 	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
 }
 
@@ -317,7 +332,7 @@ func testUptimeWithoutKey(t *testing.T, fresh newTarget) {
 			}
 			d.exec(t, statement)
 		}
-		require.EqualError(t, startError(t, d), `start the tyksql exporter: table "tyk_uptime_analytics": has no primary key or unique index on "id", so nothing can be added to its rows: make one, or set tables::uptime::name to another table`)
+		require.EqualError(t, startError(t, d), `table "tyk_uptime_analytics": has no primary key or unique index on "id", so nothing can be added to its rows: make one, or set tables::uptime::name to another table`)
 		names := ofDriver(d,
 			"select attname::text from pg_attribute where attrelid = 'tyk_uptime_analytics'::regclass and attnum > 0",
 			"select column_name from information_schema.columns where table_schema = database() and table_name = 'tyk_uptime_analytics'",
@@ -350,33 +365,7 @@ func testPostgresUptimeTooLarge(t *testing.T, server *peers.Postgres) {
 		long[i] = byte('!' + rand.IntN(90))
 	}
 	checks[1].URL = string(long)
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, checks...)))
-	require.Len(t, reasons, 1)
-	assert.Contains(t, reasons[1], "too_large: ")
-	assert.EqualValues(t, 2, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
-}
-
-func TestCodesFallIntoTheColumnsOfTheirClass(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[int64]string{
-		200: "200", 204: "2x", 304: "304", 404: "404", 418: "4x", 429: "429", 500: "500", 521: "5x", 1000: "1x", 4040: "4x",
-	} {
-		assert.Equal(t, want, uptimeCodes[codeColumn(code)])
-	}
-	for _, code := range []int64{0, 600, 999, -5} {
-		assert.Equal(t, -1, codeColumn(code))
-	}
-}
-
-// Hours begin where a clock on the wall of the zone shows them to.
-func TestHoursBeginInTheirZone(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		zone := time.FixedZone("", 60*rapid.IntRange(-14*60, 14*60).Draw(t, "minutes"))
-		at := time.Unix(rapid.Int64Range(-1e11, 1e11).Draw(t, "seconds"), 0).In(zone)
-		hour := time.Unix(hourOf(at), 0).In(zone)
-		if hour.Minute() != 0 || hour.Second() != 0 || at.Before(hour) || at.Sub(hour) >= time.Hour {
-			t.Fatal(at, hour)
-		}
-	})
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), checksOf("seg", 0, checks...)))
+	assert.EqualValues(t, 3, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension = ''"))
+	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_uptime_analytics where dimension_value like '%~________________'"))
 }

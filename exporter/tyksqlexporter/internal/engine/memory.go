@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"maps"
+	"sync"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+)
+
+// Memory is what a server knows of its tables, by relation.
+type Memory[T any] struct {
+	mu    sync.RWMutex // guards known
+	known map[string]T
+}
+
+// Get gives what is known of a shard's table.
+func (m *Memory[T]) Get(of layout.Shard) (T, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	t, ok := m.known[of.Relation()]
+	return t, ok
+}
+
+// Knows tells whether a shard's table was found and not forgotten since.
+func (m *Memory[T]) Knows(of layout.Shard) bool {
+	_, ok := m.Get(of)
+	return ok
+}
+
+// Add remembers tables.
+func (m *Memory[T]) Add(found map[string]T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = make(map[string]T, len(found))
+	}
+	maps.Copy(m.known, found)
+}
+
+// Forget lets go of what is known of a shard's table.
+func (m *Memory[T]) Forget(of layout.Shard) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, of.Relation())
+}
+
+// ForgetAll lets go of all that is known.
+func (m *Memory[T]) ForgetAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known = nil
+}

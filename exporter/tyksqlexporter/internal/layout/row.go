@@ -1,0 +1,154 @@
+package layout
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+)
+
+// Row is one row of a table of rollups, or what a transaction adds to it.
+type Row struct {
+	ID        string
+	family    rollup.Family
+	Org, api  string
+	Bucket    int64 // Unix seconds
+	dimension rollup.Dimension
+	Named     string // the dimension's name in the table
+	Value     string
+	Bin       int             // of a latency
+	Counter   *rollup.Counter // a group's, which must not change, unless summed
+	summed    bool
+}
+
+// Add adds what another row of the same id has.
+func (r *Row) Add(o *Row) {
+	if !r.summed {
+		own := *r.Counter
+		own.Codes = slices.Clone(own.Codes)
+		own.Latencies = nil // which have rows of their own
+		r.Counter, r.summed = &own, true
+	}
+	other := *o.Counter
+	other.Latencies = nil
+	r.Counter.Add(&other, r.dimension)
+}
+
+// RowOf gives what all rows of a group have.
+func RowOf(g *rollup.Group) Row {
+	return Row{family: g.Family, Org: CleanText(g.Org), api: CleanText(g.API), Bucket: g.Bucket.Unix()}
+}
+
+// Of makes the row that of a rollup, as Tyk Pump forms it.
+func (r *Row) Of(from *rollup.Rollup) {
+	r.dimension, r.Named, r.Value = from.Dimension, from.Dimension.String(), CleanText(from.FlatValue())
+}
+
+// MaxRowID is the longest id, in bytes, that fits an index of any database. What a
+// database takes beyond depends on how far it compresses, so that it is asked.
+const MaxRowID = 760
+
+// appendName adds the beginning of what a row's id is the hex form of, byte for byte
+// that of Tyk Pump; the value follows (contract: aggregates, sections 3.3 and 4.5).
+func (r *Row) appendName(to []byte) []byte {
+	owner := r.Org
+	if r.family != rollup.Requests {
+		owner = r.api
+	}
+	to = strconv.AppendInt(to, r.Bucket, 10)
+	to = append(to, owner...)
+	return append(to, r.Named...)
+}
+
+// AppendID adds the row's id.
+func (r *Row) AppendID(to []byte) []byte {
+	const usual = 128
+	name := append(r.appendName(make([]byte, 0, usual)), r.Value...)
+	return hex.AppendEncode(to, name)
+}
+
+// AppendLatencyID adds the id of a row of latencies.
+func (r *Row) AppendLatencyID(to []byte) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %q %q %d %q %d", r.family, r.Bucket, r.Org, r.api, r.dimension, r.Value, r.Bin))
+	return hex.AppendEncode(to, sum[:16])
+}
+
+// Replacements are forms of a row that a database may take instead, the nearest first:
+// they keep what is counted, and that the row is one of its own.
+func (r *Row) Replacements() []*Row {
+	short := r
+	if len(r.ID) > MaxRowID {
+		short = r.shortened()
+	}
+	forms := []*Row{short, short.mapped(basicPlane), short.mapped(ascii), short.mapped(brief)}
+	return slices.DeleteFunc(forms, func(form *Row) bool { return form == r })
+}
+
+// shortened is the row with a value that is cut and ends with its hash.
+func (r *Row) shortened() *Row {
+	cut := MaxRowID/2 - len(r.appendName(nil)) - hashLength
+	if cut < 0 || cut >= len(r.Value) {
+		return r
+	}
+	short := *r
+	short.Value = cutWithHash(r.Value, cut)
+	short.ID = string(short.AppendID(nil))
+	return &short
+}
+
+// hashLength is how long the end of a text is that is cut.
+const hashLength = 17
+
+// cutWithHash is the beginning of a text, and a hash of all of it.
+func cutWithHash(text string, cut int) string {
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + fmt.Sprintf("~%016x", xxhash.Sum64String(text))
+}
+
+// mapped is the row with other texts, and the same id.
+func (r *Row) mapped(to func(string) string) *Row {
+	other, counter := *r, *r.Counter
+	other.Org, other.api, other.Value = to(r.Org), to(r.api), to(r.Value)
+	counter.Identifier, counter.HumanIdentifier = to(CleanText(counter.Identifier)), to(CleanText(counter.HumanIdentifier))
+	other.Counter = &counter
+	return &other
+}
+
+// basicPlane replaces what takes four bytes.
+func basicPlane(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c > '\uFFFF' {
+			return utf8.RuneError
+		}
+		return c
+	}, text)
+}
+
+// ascii replaces what not every character set has.
+func ascii(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c > unicode.MaxASCII {
+			return '?'
+		}
+		return c
+	}, text)
+}
+
+// brief is short, too.
+func brief(text string) string {
+	const most = 60
+	if text = ascii(text); len(text) > most {
+		return cutWithHash(text, most-hashLength)
+	}
+	return text
+}

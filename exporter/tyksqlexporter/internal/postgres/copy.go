@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"io"
+	"sync"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// copyHeader begins a binary COPY: signature, no flags, no header extension.
+const copyHeader = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+
+// copyTrailer ends it.
+const copyTrailer = "\xff\xff"
+
+// copySource gives the driver a binary COPY, a few rows at a time, so that memory
+// does not grow with the chunk. A record that is not taken or cannot be encoded is
+// left out, and marked so in the batch.
+type copySource struct {
+	mu        sync.Mutex // guards the fields below: the driver reads in a goroutine of its own
+	encodings []encoding
+	part      *push.Part
+	list      []int32
+	next      int  // place in list
+	ended     bool // nothing more is encoded
+	scratch   *copyScratch
+	unread    []byte // of scratch.buf
+}
+
+// copyScratch is what is worth keeping from one COPY to the next.
+type copyScratch struct {
+	buf    []byte
+	record analytics.Record
+}
+
+var copyScratches = sync.Pool{New: func() any { return &copyScratch{} }}
+
+// maxKeptBuffer bounds the buffer that is kept: one big record must not hold its
+// memory for ever.
+const maxKeptBuffer = 1 << 20
+
+func newCopySource(encodings []encoding, p *push.Part, list []int32) *copySource {
+	s := &copySource{encodings: encodings, part: p, list: list}
+	s.scratch = copyScratches.Get().(*copyScratch) //nolint:forcetypeassert // the pool holds nothing else
+	s.scratch.buf = append(s.scratch.buf[:0], copyHeader...)
+	s.unread = s.scratch.buf
+	return s
+}
+
+// Read gives the next bytes. It encodes as many rows as fill p.
+func (s *copySource) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.scratch == nil {
+		return 0, io.ErrClosedPipe
+	}
+	if len(s.unread) < len(p) && !s.ended {
+		s.fill(len(p))
+	}
+	if len(s.unread) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.unread)
+	s.unread = s.unread[n:]
+	return n, nil
+}
+
+// fill encodes rows until there are at least size bytes unread, or no more rows.
+func (s *copySource) fill(size int) {
+	buf := append(s.scratch.buf[:0], s.unread...)
+	for len(buf) < size && s.next < len(s.list) {
+		buf = s.encode(buf, s.list[s.next])
+		s.next++
+	}
+	if s.next == len(s.list) && !s.ended {
+		s.ended = true
+		buf = append(buf, copyTrailer...)
+	}
+	s.scratch.buf, s.unread = buf, buf
+}
+
+// encode adds the row of one entry.
+func (s *copySource) encode(buf []byte, i int32) []byte {
+	record := &s.scratch.record
+	e := &s.part.Batch.Entries[i]
+	record.FromLog(e.Log)
+	e.Kind = layout.KindOf(record)
+	if !s.part.Takes(i) {
+		return buf
+	}
+	buf, err := appendRow(buf, s.part.Layout.Columns, s.encodings, record)
+	if err != nil {
+		s.part.Refuse(i, push.ReasonRange, err.Error())
+		return buf
+	}
+	return buf
+}
+
+// stop ends all reading.
+func (s *copySource) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.scratch == nil {
+		return
+	}
+	s.scratch.record = analytics.Record{} // its strings are the batch's
+	if cap(s.scratch.buf) <= maxKeptBuffer {
+		copyScratches.Put(s.scratch)
+	}
+	s.scratch, s.unread = nil, nil
+}

@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"math"
+	"math/big"
+	"strconv"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// readNumeric reads a binary numeric, with its length, by the driver's own reader.
+func readNumeric(t interface{ Fatal(...any) }, b []byte) pgtype.Numeric {
+	if int(binary.BigEndian.Uint32(b)) != len(b)-4 {
+		t.Fatal("wrong length", b)
+	}
+	var n pgtype.Numeric
+	if err := pgtype.NewMap().Scan(pgtype.NumericOID, pgtype.BinaryFormatCode, b[4:], &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestNumericIsTheShortestDecimal(t *testing.T) {
+	t.Parallel()
+	check := func(t interface {
+		Fatal(...any)
+		Fatalf(string, ...any)
+	}, v float64,
+	) {
+		b := appendNumeric(nil, v)
+		n := readNumeric(t, b)
+		got := new(big.Rat).SetInt(n.Int)
+		scale := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(n.Exp, -n.Exp))), nil))
+		if n.Exp >= 0 {
+			got.Mul(got, scale)
+		} else {
+			got.Quo(got, scale)
+		}
+		want, ok := new(big.Rat).SetString(strconv.FormatFloat(v, 'f', -1, 64))
+		if !ok || got.Cmp(want) != 0 {
+			t.Fatalf("%v became %v", v, got)
+		}
+	}
+	for _, v := range []float64{
+		0, 1, -1, 10, 12345, 9999, 10000, 100000000, 0.1, 0.01, 0.001, 0.0001, 0.00001, 52.5244, -33.8688, 13.4105,
+		1.5, 1e15, 1e16, 1e22, 1e300, 1e-300, math.MaxFloat64, math.SmallestNonzeroFloat64, 123456789.987654321, math.Pi,
+	} {
+		check(t, v)
+	}
+	rapid.Check(t, func(t *rapid.T) { check(t, rapid.Float64().Draw(t, "v")) })
+}
+
+func TestNumericOfWhatIsNoNumber(t *testing.T) {
+	t.Parallel()
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		assert.True(t, readNumeric(t, appendFloat(nil, encodeNumeric, v)).NaN)
+	}
+}
+
+func TestNumericOfIntegers(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.Int64().Draw(t, "v")
+		b, err := appendInteger(nil, encodeNumeric, &layout.RequestColumns[4], v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := readNumeric(t, b)
+		got := new(big.Int).Mul(n.Int, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n.Exp)), nil))
+		if got.Cmp(big.NewInt(v)) != 0 {
+			t.Fatalf("%d became %v", v, got)
+		}
+	})
+	for _, v := range []int64{math.MinInt64, math.MaxInt64, 0} {
+		b, err := appendInteger(nil, encodeNumeric, &layout.RequestColumns[4], v)
+		require.NoError(t, err)
+		_ = readNumeric(t, b)
+	}
+}
+
+func TestNumbersBeyondTheirColumnAreErrors(t *testing.T) {
+	t.Parallel()
+	c := &layout.Column{Name: "c"}
+	for _, v := range []int64{math.MaxInt16 + 1, math.MinInt16 - 1} {
+		_, err := appendInteger(nil, encodeInt2, c, v)
+		require.EqualError(t, err, `column "c": `+strconv.FormatInt(v, 10)+` does not fit smallint`)
+		_, err = appendInteger(nil, encodeInt4, c, v)
+		require.NoError(t, err)
+	}
+	for _, v := range []int64{math.MaxInt32 + 1, math.MinInt32 - 1} {
+		_, err := appendInteger(nil, encodeInt4, c, v)
+		require.EqualError(t, err, `column "c": `+strconv.FormatInt(v, 10)+` does not fit integer`)
+	}
+	for encoding, fits := range map[encoding]bool{encodeInt8: false, encodeInt4: false, encodeNumeric: true, encodeFloat8: true} {
+		_, err := appendUnsigned(nil, encoding, c, math.MaxUint64)
+		assert.Equal(t, fits, err == nil)
+	}
+}
+
+func TestPostgresTimeIsCutToMicroseconds(t *testing.T) {
+	t.Parallel()
+	assert.Zero(t, timestamp(time.Date(2000, 1, 1, 0, 0, 0, 999, time.UTC)))
+	assert.EqualValues(t, 1, timestamp(time.Date(2000, 1, 1, 0, 0, 0, 1999, time.UTC)))
+	assert.EqualValues(t, -1, timestamp(time.Date(1999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)))
+	assert.Equal(t, timestamp(earliest), timestamp(time.Unix(math.MinInt64/2, 0)))
+	assert.Equal(t, timestamp(latest), timestamp(time.Unix(math.MaxInt64/2, 0)))
+}
+
+// However the driver reads, it gets the same bytes.
+func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
+	t.Parallel()
+	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
+	records := sqltest.GoldenRecords(t, "msgpack")
+	read := func(wrap func(io.Reader) io.Reader) []byte {
+		b := push.NewBatch(sqltest.LogsOf("seg", 0, records...), requests...)
+		defer b.Release()
+		source := newCopySource(encodings, &b.Parts[0], b.Parts[0].Pending())
+		content, err := io.ReadAll(wrap(source))
+		require.NoError(t, err)
+		source.stop()
+		source.stop() // twice is harmless
+		assert.EqualValues(t, len(records)-531, b.Parts[0].Count(push.StateNotTaken))
+		return content
+	}
+	want := read(func(r io.Reader) io.Reader { return r })
+	assert.Equal(t, want, read(iotest.OneByteReader))
+	assert.Equal(t, want, read(iotest.HalfReader))
+	assert.Equal(t, want, read(iotest.DataErrReader))
+}
+
+func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
+	t.Parallel()
+	b := push.NewBatch(sqltest.Samples("seg", 0, 99), requests...)
+	defer b.Release()
+	source := newCopySource(newTable("public", layout.Shard{Table: requests[0]}, false).encodings, &b.Parts[0], b.Parts[0].Pending())
+	_, err := source.Read(make([]byte, 100))
+	require.NoError(t, err)
+	source.stop()
+	_, err = source.Read(make([]byte, 100))
+	require.ErrorIs(t, err, io.ErrClosedPipe)
+}
+
+func FuzzRowIsAsLongAsItSays(f *testing.F) {
+	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
+	for _, r := range sqltest.GoldenRecords(f, "msgpack")[:20] {
+		f.Add(r.Path, r.UserAgent, r.Geo.Latitude, r.ContentLength, r.TimeStamp.Unix())
+	}
+	f.Fuzz(func(t *testing.T, path, agent string, latitude float64, length, seconds int64) {
+		r := analytics.Record{
+			Path: path, UserAgent: agent, Tags: []string{agent, path}, ContentLength: length,
+			Geo: analytics.Geo{Latitude: latitude, CityNames: map[string]string{path: agent}}, TimeStamp: time.Unix(seconds, 0),
+		}
+		b, err := appendRow([]byte("kept"), layout.RequestColumns, encodings, &r)
+		require.NoError(t, err)
+		require.Equal(t, "kept", string(b[:4]))
+		b = b[4:]
+		require.EqualValues(t, len(layout.RequestColumns), binary.BigEndian.Uint16(b))
+		b = b[2:]
+		for range layout.RequestColumns {
+			n := binary.BigEndian.Uint32(b)
+			require.LessOrEqual(t, int(n), len(b)-4)
+			b = b[4+n:]
+		}
+		require.Empty(t, b)
+	})
+}
+
+func TestJSONBDoesNotHoldNUL(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`["a\u0000b"]`:     `["a\ufffdb"]`,
+		`["a\\u0000b"]`:    `["a\\u0000b"]`,
+		`["\\\u0000\"\n"]`: `["\\\ufffd\"\n"]`,
+		`[]`:               `[]`,
+	} {
+		assert.Equal(t, want, withoutNUL(text))
+		var list []string
+		require.NoError(t, json.Unmarshal([]byte(want), &list))
+	}
+}

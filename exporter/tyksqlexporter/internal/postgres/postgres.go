@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// server is PostgreSQL 12 or later.
+type server struct {
+	engine.Memory[*table]
+
+	pool    *pgxpool.Pool
+	indexes bool
+	logger  *zap.Logger
+	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
+}
+
+// errDatasource does not pass on what the parser says, which may hold the password.
+var errDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
+	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
+
+// errPassword is of a URL that would be read as another host, user or database, whose name
+// messages show.
+var errPassword = errors.New("datasource: the value (not shown, it may hold a password) is a URL with an @ behind its host, " +
+	"or several: write those of the password and others of its characters in percent form (@ %40, / %2F, ? %3F, # %23, : %3A)")
+
+// Validate refuses a datasource that could not work.
+func Validate(datasource string) error {
+	if scheme, rest, isURL := strings.Cut(datasource, "://"); isURL && (scheme == "postgres" || scheme == "postgresql") {
+		authority := rest
+		if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+			authority = rest[:end]
+		}
+		if at := strings.Count(rest, "@"); at > 1 || at > strings.Count(authority, "@") {
+			return errPassword
+		}
+	}
+	if _, err := pgxpool.ParseConfig(datasource); err != nil {
+		return errDatasource
+	}
+	return nil
+}
+
+// New connects when it is first used.
+func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
+	pool, err := pgxpool.ParseConfig(set.Datasource)
+	if err != nil {
+		return nil, errDatasource
+	}
+	pool.MaxConns = int32(min(set.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
+	// Statements without a name work behind PgBouncer too, when it pools transactions.
+	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if simpleProtocol {
+		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	}
+	params := pool.ConnConfig.RuntimeParams
+	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
+	if params["application_name"] == "" {
+		params["application_name"] = "otelcol-tyk"
+	}
+	opened, err := pgxpool.NewWithConfig(context.Background(), pool) // connects when first used
+	if err != nil {
+		return nil, fmt.Errorf("set up the connection pool: %w", err)
+	}
+	return &server{pool: opened, indexes: set.Indexes, logger: set.Logger}, nil
+}
+
+func (s *server) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+func (s *server) Reconnect() { s.pool.Reset() }
+
+func (*server) Classify(err error) (engine.Action, sink.Reason) { return classify(err) }
+
+// ServerText leaves out the server's details, which would quote the record.
+func (*server) ServerText(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Message + " (SQLSTATE " + pgErr.Code + ")"
+	}
+	return err.Error()
+}
+
+func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Release()
+	found, err := openTables(ctx, conn.Conn(), shards, s.ledger.Load(), s.indexes, s.logger)
+	if err != nil {
+		return err
+	}
+	s.ledger.CompareAndSwap(nil, newLedger(found.home)) // which stays, wherever tables are found
+	s.Add(found.known)
+	return nil
+}
+
+func (s *server) Connect(ctx context.Context) (engine.Session, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
+}
+
+// Isolating has deferred constraints speak of the statement that violates them.
+func (*server) Isolating() []string { return []string{"set constraints all immediate"} }
+
+func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
+	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit, table, table+"/")
+	return tag.RowsAffected(), err
+}
+
+func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
+	var names []string
+	var now time.Time
+	err := s.pool.QueryRow(ctx, `select coalesce(array_agg(relname::text), '{}'), now() from pg_class
+		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`).Scan(&names, &now)
+	return names, now, err
+}
+
+func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	return findColumns(ctx, conn.Conn(), pgx.Identifier{relation})
+}
+
+func (s *server) Drop(ctx context.Context, relation string) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+tablePatience+"'"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
+		return err
+	})
+}
+
+// tablePatience is for how long the making or dropping of a table waits for those who
+// use it: whoever comes meanwhile waits too. It is tried again later.
+const tablePatience = "500ms"

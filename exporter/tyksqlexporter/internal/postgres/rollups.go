@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+)
+
+// rank is rollup.Counter.MinRank of a row.
+func rank(row string) string {
+	return "case when " + row + ".counter_hits = 0 then 0 when case " + row + ".dimension when '' then " + row + ".counter_success > 0 else " +
+		row + ".counter_hits > " + row + ".counter_error end then 2 else 1 end"
+}
+
+// addStatement writes the statement that adds rows to a table, whose arguments it adds
+// to a. Each column is one array, or one value where all rows have always had the same.
+// Counts that no row has ever had, as most codes, are neither sent nor changed. The
+// table soon has but one text, which those who count statements will like. Arrays are
+// unnested in the list of a select, which unlike a function in from keeps no row in
+// between.
+func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
+	columns := t.Layout.Rollups
+	names, values, changes, arrays := make([]string, len(columns)), make(map[string]string, len(columns)), []string{}, []string{}
+	for i := range columns {
+		c := &columns[i]
+		names[i] = pgx.Identifier{c.Name}.Sanitize()
+		switch {
+		case c.Constant != "":
+			values[names[i]] = "'" + c.Constant + "'"
+			continue
+		case c.Merging == layout.MeanOfSums:
+		case !has(&t.sent, i, !c.Missing(rows)):
+			values[names[i]] = "0"
+			continue
+		case !has(&t.varies, i, i == 0 || !c.Same(rows)):
+			values[names[i]] = a.value(c, rows[0])
+		default:
+			arrays = append(arrays, "unnest("+a.array(c, rows)+") as "+names[i])
+			values[names[i]] = "u." + names[i]
+		}
+		if c.Changes() {
+			changes = append(changes, names[i]+" = "+change(c, names[i]))
+		}
+	}
+	list := make([]string, len(columns))
+	for i := range columns {
+		if c := &columns[i]; c.Merging == layout.MeanOfSums {
+			values[names[i]] = mean(values[pgx.Identifier{c.Sum}.Sanitize()], values[pgx.Identifier{"counter_hits"}.Sanitize()])
+		}
+		list[i] = values[names[i]]
+	}
+	return "insert into " + t.quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(list, ", ") +
+		"\nfrom (select " + strings.Join(arrays, ", ") + ") as u\non conflict (id) do update set " + strings.Join(changes, ", ")
+}
+
+// has tells whether a column is in a set that only grows, and puts it there.
+func has(set *atomic.Uint64, column int, now bool) bool {
+	if now && set.Load()>>column&1 == 0 {
+		set.Or(1 << column)
+	}
+	return set.Load()>>column&1 != 0
+}
+
+// mean divides decimals, whose quotient is the same however a sum came about.
+func mean(sum, hits string) string {
+	return "case when " + hits + " = 0 then 0 else (" + sum + ")::numeric / (" + hits + ") end"
+}
+
+func change(c *layout.RollupColumn, name string) string {
+	mine, others := "t."+name, "excluded."+name
+	switch c.Merging {
+	case layout.AddUp:
+		return "coalesce(" + mine + ", 0) + " + others
+	case layout.Greatest:
+		return "greatest(" + mine + ", " + others + ")"
+	case layout.LeastByRank:
+		there, comes := rank("t"), rank("excluded")
+		return "case when (" + there + ") > (" + comes + ") then " + mine + " when (" + there + ") < (" + comes + ") then " + others +
+			" else least(" + mine + ", " + others + ") end"
+	case layout.MeanOfSums:
+		sum := pgx.Identifier{c.Sum}.Sanitize()
+		return mean("coalesce(t."+sum+", 0) + excluded."+sum, "coalesce(t.counter_hits, 0) + excluded.counter_hits")
+	case layout.Latest:
+		return "case when t.counter_last_time > excluded.counter_last_time then " + mine + " else " + others + " end"
+	case layout.KeepFirst:
+	}
+	return mine
+}
+
+// Add sends the rows with one statement.
+func (s *session) Add(ctx context.Context, p rollups.Portion) error {
+	t, known := s.server.Get(p.Shard)
+	if !known { // forgotten meanwhile
+		return &engine.MissingShards{Shards: []layout.Shard{p.Shard}}
+	}
+	if len(p.Rows) == 0 {
+		return nil
+	}
+	a := takeArguments()
+	defer a.release()
+	return a.exec(ctx, s.conn(), t.addStatement(p.Rows, a))
+}

@@ -1,0 +1,50 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+)
+
+// BenchmarkSQLiteInsert is the same for SQLite, and what its driver does with values.
+func BenchmarkSQLiteInsert(b *testing.B) {
+	table := newTable(layout.Shard{Table: requests[0]}, false)
+	db, err := sql.Open("sqlite", ":memory:")
+	require.NoError(b, err)
+	defer func() { require.NoError(b, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	for _, statement := range table.create {
+		_, err := db.Exec(statement)
+		require.NoError(b, err)
+	}
+	conn, err := db.Conn(b.Context())
+	require.NoError(b, err)
+	defer func() { require.NoError(b, conn.Close()) }()
+	logs := sqltest.Samples("segment", 0, 5000-1)
+	b.ReportAllocs()
+	for b.Loop() {
+		batch := push.NewBatch(logs, requests...)
+		p := &batch.Parts[0]
+		_, err := conn.ExecContext(b.Context(), "begin")
+		require.NoError(b, err)
+		require.NoError(b, conn.Raw(func(raw any) error {
+			w, err := newInserter(raw, table, p)
+			require.NoError(b, err)
+			return errors.Join(w.insert(b.Context(), p.Pending()), w.close())
+		}))
+		_, err = conn.ExecContext(b.Context(), "rollback")
+		require.NoError(b, err)
+		p.Applied()
+		batch.Release()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")
+}
+
+// requests is the default: one table.
+var requests = []layout.Table{{Layout: layout.RequestLayout, Name: "tyk_analytics"}}

@@ -1,0 +1,2 @@
+// Package sqlite is the driver of SQLite.
+package sqlite

@@ -1,0 +1,205 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// sqlitePatience is how long a write waits for another process' write before that
+// is reported. SQLite itself waits only a little at a time, since it does not
+// look at the context meanwhile.
+const sqlitePatience = 5 * time.Second
+
+// sqlitePragmas are set on each connection. Readers are never in the way (WAL); a
+// commit is on disk when it returns.
+var sqlitePragmas = []string{
+	"pragma busy_timeout = 100",
+	"pragma journal_mode = wal",
+	"pragma synchronous = full",
+}
+
+// server is an SQLite file behind one connection: SQLite has one writer at a
+// time anyway.
+type server struct {
+	engine.Memory[*table]
+
+	db         *sql.DB
+	indexes    bool
+	datasource string
+}
+
+// Validate refuses a datasource that is meant for another database.
+func Validate(datasource string) error {
+	if strings.Contains(datasource, ":memory:") || strings.Contains(datasource, "mode=memory") {
+		return errors.New("datasource: a database in memory forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
+	}
+	if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
+		strings.Contains(datasource, "host=") {
+		return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
+	}
+	if strings.Contains(datasource, "@tcp(") || strings.Contains(datasource, "@unix(") {
+		return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
+	}
+	return nil
+}
+
+// New opens the file when it is first used.
+func New(set engine.Settings) engine.Driver {
+	db := sql.OpenDB(&connector{driver: &sqlite.Driver{}, datasource: uriOf(set.Datasource)})
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	return &server{db: db, datasource: set.Datasource, indexes: set.Indexes}
+}
+
+// connector opens connections with the pragmas.
+type connector struct {
+	driver     *sqlite.Driver
+	datasource string
+}
+
+func (c *connector) Driver() driver.Driver { return c.driver }
+
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.datasource)
+	if err != nil {
+		return nil, err
+	}
+	execer, ok := conn.(driver.ExecerContext)
+	if !ok {
+		return nil, errors.Join(errors.New("the SQLite driver cannot execute statements"), conn.Close())
+	}
+	for _, pragma := range sqlitePragmas {
+		if _, err := execer.ExecContext(ctx, pragma, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// uriOf is a datasource as the driver reads it to the letter: it takes what follows a
+// question mark in a path for its own.
+func uriOf(datasource string) string {
+	if strings.HasPrefix(datasource, "file:") {
+		return datasource
+	}
+	return "file:" + (&url.URL{Path: datasource}).EscapedPath()
+}
+
+// fileOf is the path in a datasource.
+func fileOf(datasource string) string {
+	if !strings.HasPrefix(datasource, "file:") {
+		return datasource
+	}
+	uri, err := url.Parse(datasource)
+	if err != nil {
+		return ""
+	}
+	if uri.Opaque != "" { // file:name.db
+		path, err := url.PathUnescape(uri.Opaque)
+		if err != nil {
+			return uri.Opaque
+		}
+		return path
+	}
+	return uri.Path
+}
+
+func (s *server) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close the SQLite database: %w", err)
+	}
+	return nil
+}
+
+func (*server) Reconnect() {} // a file stays where it is
+
+func (*server) Classify(err error) (engine.Action, sink.Reason) { return classify(err) }
+
+func (*server) ServerText(err error) string { return err.Error() }
+
+// Find makes the file's directory and the tables where they are missing.
+func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
+	if file := fileOf(s.datasource); file != "" {
+		const onlyOwnerAndGroup = 0o750
+		if err := os.MkdirAll(filepath.Dir(file), onlyOwnerAndGroup); err != nil {
+			return layout.Errorf("datasource: the directory of the SQLite file cannot be made: %v: make it, or give another path", err)
+		}
+	}
+	tables := make(map[string]*table, len(shards))
+	for _, of := range shards {
+		tables[of.Relation()] = newTable(of, s.indexes)
+	}
+	err := s.transact(ctx, func(conn *sql.Conn) error { return openTables(ctx, conn, tables) })
+	if err == nil {
+		s.Add(tables)
+	}
+	return err
+}
+
+// transact runs do in a transaction that may write from its beginning, so that
+// what do reads cannot be outdated when it writes.
+func (s *server) transact(ctx context.Context, do func(*sql.Conn) error) error {
+	session, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Release(ctx)
+	if err := session.start(ctx); err != nil {
+		return err
+	}
+	if err := do(session.conn); err != nil {
+		return err
+	}
+	return session.Commit(ctx)
+}
+
+// open waits for its turn.
+func (s *server) open(ctx context.Context) (*session, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the SQLite database: %w", err)
+	}
+	return &session{conn: conn, server: s}, nil
+}
+
+func (s *server) Connect(ctx context.Context) (engine.Session, error) { return s.open(ctx) }
+
+func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
+	relations, err := engine.Texts(ctx, s.db, "select name from sqlite_master where type = 'table'")
+	return relations, time.Now(), err // whose clock is this host's
+}
+
+func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
+	return findColumns(ctx, s.db, relation)
+}
+
+// Isolating needs nothing: only foreign keys are deferred.
+func (*server) Isolating() []string { return nil }
+
+func (s *server) Drop(ctx context.Context, relation string) error {
+	return s.transact(ctx, func(conn *sql.Conn) error {
+		return execEach(ctx, conn, "drop table if exists "+quote(relation))
+	})
+}
+
+func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
+	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), table, len(table)+1, table+"/", limit)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

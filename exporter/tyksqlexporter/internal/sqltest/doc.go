@@ -1,0 +1,2 @@
+// Package sqltest makes the records with which the exporter and its rooms are tested.
+package sqltest
