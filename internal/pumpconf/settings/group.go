@@ -39,6 +39,13 @@ func newGroup(path, prefix string, section *table.Section, file string) *Group {
 	return &Group{Path: path, Prefix: prefix, Section: section, values: map[string]*Value{}, file: file}
 }
 
+// As gives the group with some of its keys only.
+func (g *Group) As(section *table.Section) *Group {
+	part := *g
+	part.Section = section
+	return &part
+}
+
 // Value gives the setting of a key, or nil.
 func (g *Group) Value(key string) *Value { return g.values[key] }
 

@@ -45,8 +45,19 @@ func Uptime() *Section { return uptime }
 
 var uptime = &Section{Path: "uptime_pump_config", Prefix: "TYK_PMP_UPTIMEPUMPCONFIG", Keys: slices.Concat(
 	[]Key{{Name: "uptime_type", Default: "mongo", Pump: "sql, in small letters, or Mongo for anything else", Here: "tyksql or tykmongo"}},
-	optional(mongoKeys(mongoNamed...)), optional(sqlKeys()),
+	uptimeMongo, uptimeSQL,
 )}
+
+var uptimeMongo, uptimeSQL = optional(mongoKeys(mongoNamed...)), optional(sqlKeys())
+
+// UptimeIn is the part of Uptime that counts for Mongo, or for SQL.
+func UptimeIn(sql bool) *Section {
+	keys := uptimeMongo
+	if sql {
+		keys = uptimeSQL
+	}
+	return &Section{Path: uptime.Path, Prefix: uptime.Prefix, Keys: keys}
+}
 
 // optional is keys of which another section decides whether they are needed.
 func optional(keys []Key) []Key {

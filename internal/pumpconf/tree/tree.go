@@ -50,6 +50,9 @@ func (m *Map) Above(key string, lines ...string) *Map {
 	return m
 }
 
+// Remarks gives the lines above a key.
+func (m *Map) Remarks(key string) []string { return m.entry(key).above }
+
 func (m *Map) entry(key string) *entry {
 	i := slices.IndexFunc(m.entries, func(e entry) bool { return e.key == key })
 	if i < 0 {
@@ -82,8 +85,11 @@ func (m *Map) Path(path string, value any, comment string) {
 	}
 }
 
-// Get gives the value of a key, or nil.
+// Get gives the value of a key, or nil; also where there is no mapping.
 func (m *Map) Get(key string) any {
+	if m == nil {
+		return nil
+	}
 	for i := range m.entries {
 		if m.entries[i].key == key {
 			return m.entries[i].value

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 )
 
 // YAML writes the mapping with its comments.
@@ -22,7 +24,7 @@ func (m *Map) write(b *strings.Builder, depth int) {
 			b.WriteString("\n")
 		}
 		for _, line := range e.above {
-			fmt.Fprintf(b, "%s# %s\n", indent, line)
+			fmt.Fprintf(b, "%s# %s\n", indent, remark(line))
 		}
 		fmt.Fprintf(b, "%s%s:", indent, scalar(e.key))
 		inner, lines := block(e.value)
@@ -30,7 +32,7 @@ func (m *Map) write(b *strings.Builder, depth int) {
 			b.WriteString(" " + flow(e.value))
 		}
 		if e.comment != "" {
-			b.WriteString(" # " + e.comment)
+			b.WriteString(" # " + remark(e.comment))
 		}
 		b.WriteString("\n")
 		if inner != nil {
@@ -116,5 +118,25 @@ func scalar(text string) string {
 	if err := e.Encode(text); err != nil {
 		return `""` // texts have a JSON form, so this is not reached
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(b.String(), "\n") {
+		if unicode.IsPrint(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&out, `\u%04x`, unit)
+		}
+	}
+	return out.String()
+}
+
+// remark is a comment that cannot end its line.
+func remark(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
