@@ -81,6 +81,7 @@ func Convert(in Input) *Result {
 	c.tellGlobal()
 	uptime := c.uptime()
 	c.assemble(result.Config, uptime)
+	c.hideResolved(result.Config)
 	result.LeftOut, result.Secrets = c.leftOut, c.secrets
 	return result
 }
@@ -92,7 +93,11 @@ func (c *converter) tellRows(g *settings.Group) {
 		if row.Level == table.None || !g.Set(row.Name) {
 			continue
 		}
-		c.Add(row.Level, g.Place(row.Name), "%s: %s", row.Here, row.Reason())
+		text := row.Here
+		if row.Why != "" {
+			text += ": " + row.Why
+		}
+		c.Add(row.Level, g.Place(row.Name), "%s", text)
 	}
 }
 
@@ -109,7 +114,7 @@ func (c *converter) pump(p *settings.Pump) {
 	}
 	c.tellRows(p.Common)
 	if p.Type.Missing != "" {
-		c.refuse(p, place, "type %s: otelcol-tyk has no exporter for %s, so its records would go nowhere and the start is refused. There is %s", p.Type.Name, p.Type.Title, p.Type.Missing)
+		c.refuse(p, place, "type %s: otelcol-tyk has no exporter for %s, so its records would go nowhere and the start is refused. %s", p.Type.Name, p.Type.Title, p.Type.Missing)
 		return
 	}
 	c.tellRows(p.Meta)
@@ -118,6 +123,9 @@ func (c *converter) pump(p *settings.Pump) {
 	if u == nil || len(c.Of(table.Error)) > before {
 		c.leaveOut(p)
 		return
+	}
+	if p.Common.Set("timeout") && u.store.config.Get("timeout") == nil && p.Type.Family != "mongo" && p.Type.Family != "sql" {
+		c.Info(p.Common.Place("timeout"), "not taken over: a record is tried again until it is stored")
 	}
 	c.units = append(c.units, u)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ func (c *converter) kafka(p *settings.Pump) *unit {
 	if g.Text("topic") == "" {
 		c.Error(g.Place("topic"), "is missing, with which Tyk Pump ends: name the topic")
 	}
-	if len(brokers) == 0 {
+	if !c.hostNames(g, "broker", brokers) {
 		return nil
 	}
 	hosts := slices.Sorted(slices.Values(brokers))
@@ -72,8 +73,20 @@ func (c *converter) kafka(p *settings.Pump) *unit {
 	}
 	c.kafkaLogin(g, m)
 	stored(m)
-	c.Info(u.place, "messages have no key and no headers, as before; one that is too big becomes a dead letter instead of losing the rest of its batch")
+	c.Warn(u.place, "messages have no key and no headers, as before; one that is too big becomes a dead letter instead of losing the rest of its batch")
 	return u
+}
+
+// hostName is what hosts with ports look like; anything else could hold credentials.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9._:\[\]-]+$`)
+
+// hostNames tells whether a list is one of servers.
+func (c *converter) hostNames(g *settings.Group, key string, hosts []string) bool {
+	if slices.ContainsFunc(hosts, func(host string) bool { return !hostName.MatchString(host) }) {
+		c.Error(g.Place(key), "has an element that is no server: write host:port each")
+		return false
+	}
+	return len(hosts) > 0
 }
 
 // kafkaLogin takes the user and password over.

@@ -92,6 +92,7 @@ func (u *mongoURI) options(query string, direct bool) []string {
 		if name == "directconnection" {
 			continue // the key decides
 		}
+		u.credentials = u.credentials || strings.Contains(name, "password") || strings.Contains(name, "properties")
 		u.tls = u.tls || strings.HasPrefix(name, "tls") || strings.HasPrefix(name, "ssl")
 		options = append(options, option)
 	}

@@ -54,10 +54,13 @@ func (c *converter) storageType() {
 // topology finds the servers, and what they are.
 func (c *converter) topology(g *settings.Group, m *tree.Map) {
 	addresses, source := c.addresses(g)
+	if !c.hostNames(g, source, addresses) {
+		return
+	}
 	for _, address := range addresses {
 		_, port, err := net.SplitHostPort(address)
 		if n, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || n == 0 {
-			c.Error(g.Place(source), "%s is not an address: write host:port", strconv.Quote(address))
+			c.Error(g.Place(source), "%q has no port: write host:port", address)
 		}
 	}
 	master, cluster := g.Text("master_name"), g.Bool("enable_cluster")

@@ -72,3 +72,27 @@ func certificates(g *settings.Group, into *tree.Map) {
 		into.Note("insecure_skip_verify", true, from(g, "ssl_insecure_skip_verify"))
 	}
 }
+
+// hideResolved makes secrets of all values that a store of secrets gave.
+func (c *converter) hideResolved(config *tree.Map) {
+	groups := []*settings.Group{c.s.Global, c.s.Redis, c.s.Uptime}
+	for _, p := range c.s.Pumps {
+		groups = append(groups, p.Common, p.Meta)
+	}
+	for _, g := range groups {
+		for i := range g.Section.Keys {
+			key := g.Section.Keys[i].Name
+			v := g.Value(key)
+			if v == nil || !v.Resolved {
+				continue
+			}
+			texts := g.List(key)
+			if text := g.Text(key); text != "" {
+				texts = []string{text}
+			}
+			for _, text := range texts {
+				config.Replace(text, func() any { return c.secret(g, key, text) })
+			}
+		}
+	}
+}

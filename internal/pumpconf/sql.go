@@ -94,6 +94,9 @@ func (c *converter) sqlConnection(g *settings.Group) (*tree.Map, destination, bo
 		return nil, destination{}, false
 	}
 	place, err := readDSN(driver, dsn)
+	if err == nil && driver != "sqlite" && strings.Contains(place.identity, "@") {
+		err = errors.New("has an @ in host or database, which belongs to a password: percent-encode it, in a URL, or quote it")
+	}
 	if err != nil {
 		c.Error(g.Place("connection_string"), "the value (not shown, it may hold a password) %v", err)
 		return nil, destination{}, false
@@ -150,6 +153,10 @@ func readDSN(driver, dsn string) (sqlPlace, error) {
 		}
 		place := newSQLPlace("postgres", hosts, config.Database)
 		place.credentials = strings.Contains(strings.ToLower(dsn), "pass") || strings.Contains(dsn, "@")
+		for name := range config.RuntimeParams {
+			// What is no setting that is known may be anything.
+			place.credentials = place.credentials || !slices.Contains([]string{"timezone", "application_name", "search_path"}, strings.ToLower(name))
+		}
 		return place, nil
 	case "mysql":
 		config, err := mysql.ParseDSN(dsn)
@@ -157,10 +164,13 @@ func readDSN(driver, dsn string) (sqlPlace, error) {
 			return sqlPlace{}, errors.New(`is not a DSN of MySQL's Go driver, such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
 		}
 		place := newSQLPlace("mysql", []string{config.Addr}, config.DBName)
-		place.credentials = config.Passwd != ""
+		place.credentials = config.Passwd != "" || len(config.Params) > 0
 		return place, nil
 	case "sqlite":
-		return newSQLPlace("sqlite", []string{dsn}, "main"), nil
+		file, _, options := strings.Cut(dsn, "?")
+		place := newSQLPlace("sqlite", []string{file}, "main")
+		place.credentials = options
+		return place, nil
 	}
 	return sqlPlace{}, nil
 }

@@ -33,7 +33,8 @@ func (c *converter) stdout(p *settings.Pump) *unit {
 	}, from(g, "log_field_name"))}
 	m := u.store.config
 	m.Set("path", "/dev/stdout").Set("append", true).Set("encoding", stdoutEncoding)
-	c.Info(u.place, "/dev/stdout cannot be opened where standard output belongs to another user, as in containers that change theirs")
+	m.Note("flush_interval", "100ms", "what the exporter holds that long is lost in a crash")
+	c.Warn(u.place, "/dev/stdout cannot be opened where standard output belongs to another user, as in containers that change theirs")
 	return u
 }
 

@@ -28,10 +28,26 @@ func (f Finding) String() string {
 }
 
 // Findings collects them.
-type Findings struct{ all []Finding }
+type Findings struct {
+	all []Finding
+	// mistyped are the places whose value is of a wrong type: what follows from that is not told.
+	mistyped map[string]bool
+}
+
+// Mistyped adds that a value is of a wrong type.
+func (f *Findings) Mistyped(level table.Level, place, format string, args ...any) {
+	f.Add(level, place, format, args...)
+	if f.mistyped == nil {
+		f.mistyped = map[string]bool{}
+	}
+	f.mistyped[printable(place)] = true
+}
 
 // Add adds one, unless it is there already.
 func (f *Findings) Add(level table.Level, place, format string, args ...any) {
+	if f.mistyped[printable(place)] {
+		return
+	}
 	found := Finding{Level: level, Place: printable(place), Text: printable(fmt.Sprintf(format, args...))}
 	if !slices.Contains(f.all, found) {
 		f.all = append(f.all, found)

@@ -202,15 +202,15 @@ func (g *Group) mistyped(key *table.Key, value any, f *Findings) {
 	place := g.Place(key.Name)
 	switch {
 	case key.Loose:
-		f.Warn(place, "is %s, which Tyk Pump does not take: write %s", shown(value, key.Secret), key.Kind.Phrase())
+		f.Mistyped(table.Warn, place, "is %s, which Tyk Pump does not take: write %s", shown(value, key.Secret), key.Kind.Phrase())
 	case g.Section.Strict:
 		effect := "leaves the pump out"
 		if g.Section.Ends {
 			effect = "ends"
 		}
-		f.Error(place, "is %s, with which Tyk Pump %s: write %s", shown(value, key.Secret), effect, key.Kind.Phrase())
+		f.Mistyped(table.Error, place, "is %s, with which Tyk Pump %s: write %s", shown(value, key.Secret), effect, key.Kind.Phrase())
 	default:
-		f.Error(place, "is %s, which Tyk Pump takes for %s: write %s", shown(value, key.Secret), zeroOf(key.Kind), key.Kind.Phrase())
+		f.Mistyped(table.Error, place, "is %s, which Tyk Pump takes for %s: write %s", shown(value, key.Secret), zeroOf(key.Kind), key.Kind.Phrase())
 	}
 }
 

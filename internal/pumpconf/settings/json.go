@@ -54,6 +54,8 @@ func complaint(text []byte, at int, err error) string {
 		return "the file ends too early: a brace or bracket is not closed"
 	case text[at] == '/' || text[at] == '#':
 		return "JSON has no comments: take it out"
+	case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
+		return "the file begins with a byte order mark: save it without"
 	case len(before) > 0 && before[len(before)-1] == ',' && (text[at] == '}' || text[at] == ']'):
 		return "there is a comma too many before this: take it out"
 	case text[at] == '"':

@@ -126,11 +126,19 @@ func (r *references) text(s string) (string, error) {
 	return resolved, errors.Join(errs...)
 }
 
-// lookup reads a store. Its errors name store and path, never what is there.
+// known names the stores. References are not shown, since a secret may look like one.
+func (r *references) known() string {
+	if len(r.stores) == 0 {
+		return "none"
+	}
+	return named(slices.Sorted(maps.Keys(r.stores)))
+}
+
+// lookup reads a store. Its errors name the store, never what is there.
 func (r *references) lookup(name, path, pointer string) (string, error) {
 	store := r.stores[name]
 	if store == nil {
-		return "", fmt.Errorf("refers to the store %q, which kv.stores does not have: Tyk Pump ends with this; define it, or write the value", name)
+		return "", fmt.Errorf("refers to a store that kv.stores does not have (it has %s): Tyk Pump ends with this; define it, or write the value", r.known())
 	}
 	value, err := r.read(store, path)
 	if err != nil {
@@ -141,7 +149,7 @@ func (r *references) lookup(name, path, pointer string) (string, error) {
 	}
 	inner, err := point(value, pointer)
 	if err != nil {
-		return "", fmt.Errorf("store %q, %q: %w", name, path, err)
+		return "", fmt.Errorf("store %q: %w", name, err)
 	}
 	return inner, nil
 }
@@ -167,18 +175,18 @@ func (r *references) read(store *object, path string) (string, error) {
 				return text, nil
 			}
 		}
-		return "", fmt.Errorf("has no %q, so Tyk Pump ends: add it to config.data", path)
+		return "", errors.New("has no such key, so Tyk Pump ends: add it to config.data")
 	case "file":
 		base, _ := config.field("base_path").(string)
 		if !filepath.IsAbs(base) {
 			return "", errors.New("config.base_path must be an absolute path")
 		}
 		if !filepath.IsLocal(path) {
-			return "", fmt.Errorf("%q leaves config.base_path: name a file below it", path)
+			return "", errors.New("the path leaves config.base_path: name a file below it")
 		}
 		text, err := r.readFile(filepath.Join(base, path))
 		if err != nil {
-			return "", fmt.Errorf("cannot read %s: make the file readable", filepath.Join(base, path))
+			return "", errors.New("the file below config.base_path cannot be read: see that it is there and readable")
 		}
 		return strings.TrimRight(string(text), "\r\n"), nil
 	}
@@ -196,7 +204,7 @@ func (o *object) all() []member {
 func point(text, pointer string) (string, error) {
 	top, err := parseFile("", []byte(`{"v":`+text+`}`))
 	if err != nil {
-		return "", errors.New("is not JSON, so #" + pointer + " points to nothing")
+		return "", errors.New("what the reference names is not JSON, so its pointer finds nothing")
 	}
 	value := top.field("v")
 	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
@@ -224,7 +232,7 @@ func point(text, pointer string) (string, error) {
 	case string:
 		return v, nil
 	case nil, *object, []any:
-		return "", errors.New("#" + pointer + " points to no single value")
+		return "", errors.New("the pointer of the reference finds no single value")
 	default:
 		return fmt.Sprint(v), nil
 	}

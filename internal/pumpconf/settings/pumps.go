@@ -153,8 +153,10 @@ func (l *loader) readOld(p *Pump) {
 	before := p.Meta.values
 	p.Meta.values = map[string]*Value{}
 	p.Meta.readVariables(l.env, old, l.f)
-	for key, v := range p.Meta.values {
-		if !strings.HasPrefix(v.Variable, old) {
+	for _, row := range p.Meta.Section.Keys {
+		key := row.Name
+		v := p.Meta.values[key]
+		if v == nil || !strings.HasPrefix(v.Variable, old) {
 			continue // an alias, which has been read before
 		}
 		if hasReference(v.Data) {

@@ -13,8 +13,11 @@ func mapsKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // meant asks whether another name is meant; empty where there is none.
 func meant(name string) string {
-	if name == "" {
+	switch name {
+	case "":
 		return ""
+	case table.Nothing:
+		return ", and has no other name: take it out"
 	}
 	return "; " + name + " is meant?"
 }
@@ -22,10 +25,10 @@ func meant(name string) string {
 // meantKey says what a key may be meant for that a section does not have.
 func meantKey(section *table.Section, name string) string {
 	if known := table.Misnamed(name); known != "" {
-		if known == table.Nothing {
-			return ", and has no other name: take it out"
-		}
 		return meant(known)
+	}
+	if section == table.Global() && table.FindType(name) != nil {
+		return ": pumps stand in pumps; is a brace in the wrong place?"
 	}
 	var names []string
 	for _, k := range section.Keys {
@@ -70,7 +73,26 @@ func meantVariable(name string, candidates []string) string {
 			return c
 		}
 	}
-	return nearest(name, candidates)
+	start, end := cutLast(name)
+	var ends []string
+	for _, c := range candidates {
+		if s, e := cutLast(c); s == start {
+			ends = append(ends, e)
+		}
+	}
+	if found := nearest(end, ends); found != "" {
+		return start + "_" + found
+	}
+	return ""
+}
+
+// cutLast takes a variable's last word apart.
+func cutLast(name string) (string, string) {
+	i := strings.LastIndexByte(name, '_')
+	if i < 0 {
+		return "", name
+	}
+	return name[:i], name[i+1:]
 }
 
 // knownVariables are those that would be read.

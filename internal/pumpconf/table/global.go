@@ -66,7 +66,7 @@ var redis = &Section{Path: "analytics_storage_config", Prefix: "TYK_PMP_ANALYTIC
 	{Name: "type", Default: "redis", Pump: "anything but redis ends it, in small letters", Here: "must be redis or empty"},
 	{Name: "host", Pump: "the server, if port is set too; without port it is ignored", Here: "receiver's addresses"},
 	{Name: "port", Kind: Int, Default: "0, which ignores host", Pump: "the server's port", Here: "receiver's addresses"},
-	{Name: "hosts", Kind: Map, Pump: "deprecated map of hosts and ports, before host", Here: "receiver's addresses, sorted", Why: "addrs is the list that replaces it", Level: Warn},
+	{Name: "hosts", Kind: Map, Pump: "deprecated map of hosts and ports, before host", Here: "receiver's addresses, sorted", Why: "hosts is deprecated: write addrs, a list of host:port", Level: Warn},
 	{Name: "addrs", Kind: List, Default: "127.0.0.1:6379", Pump: "host:port of servers, before hosts and host", Here: "receiver's addresses"},
 	{Name: "master_name", Pump: "the servers are sentinels, before enable_cluster", Here: "receiver's sentinel::master_name"},
 	{Name: "sentinel_password", Secret: true, Pump: "the sentinels' password", Here: "receiver's sentinel::password"},

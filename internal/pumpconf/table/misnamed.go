@@ -42,6 +42,7 @@ var misnamedEnds = []struct{ written, meant string }{
 	{"_META_SASLPASSWORD", "_META_PASSWORD"},
 	{"_META_SASLALGORITHM", "_META_ALGORITHM"},
 	{"_PINGTIMEOUT", "_CALLTIMEOUT"},
+	{"_HYBRID_META_GROUPID", ""},
 }
 
 // misnamedMiddles are the same inside of names, where what follows is the user's.
@@ -53,7 +54,9 @@ var misnamedMiddles = []struct{ written, meant string }{
 // MisnamedVariable gives the variable that is meant by one that nothing reads, if that is known.
 func MisnamedVariable(name string) string {
 	for _, m := range misnamedEnds {
-		if start, ok := strings.CutSuffix(name, m.written); ok {
+		if start, ok := strings.CutSuffix(name, m.written); ok && m.meant == "" {
+			return Nothing
+		} else if ok {
 			return start + m.meant
 		}
 	}
@@ -62,7 +65,26 @@ func MisnamedVariable(name string) string {
 			return start + m.meant
 		}
 	}
+	if meant := underscored(name); meant != "" {
+		return meant
+	}
 	return sectionless(name)
+}
+
+// underscored finds a variable of a pump whose name has underscores, which end it.
+func underscored(name string) string {
+	rest, ok := strings.CutPrefix(name, PumpPrefix)
+	if !ok {
+		return ""
+	}
+	for _, t := range Types() {
+		written := strings.ReplaceAll(strings.ToUpper(t.Name), "-", "_")
+		if end, ok := strings.CutPrefix(rest, written+"_"); ok && strings.Contains(written, "_") {
+			pump := PumpPrefix + strings.ReplaceAll(written, "_", "")
+			return pump + "_" + end + " with " + pump + "_TYPE=" + t.Name
+		}
+	}
+	return ""
 }
 
 // sectionless finds a variable of a pump that lacks META, as before 1.4.

@@ -5,23 +5,23 @@ const aws = "; the variables AWS_* name the account"
 
 // missingTypes are those without an exporter. One that gets it moves to stockTypes.
 var missingTypes = []*Type{
-	{Name: "csv", Family: "csv", Title: "CSV files", Missing: "JSON lines instead: examples/file.yaml", Ends: true, NoMeta: Panics, Keys: missing(
+	{Name: "csv", Family: "csv", Title: "CSV files", Missing: "There are JSON lines instead: examples/file.yaml", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "csv_dir", Pump: "the directory"})},
-	{Name: "logzio", Family: "logzio", Title: "Logz.io's JSON", Missing: "the same fields over OTLP, which Logz.io indexes otherwise: examples/logzio.yaml", Ends: true, NoMeta: LeavesOut, Keys: missing(
+	{Name: "logzio", Family: "logzio", Title: "Logz.io's JSON", Missing: "There are the same fields over OTLP, which Logz.io indexes otherwise: examples/logzio.yaml", Ends: true, NoMeta: LeavesOut, Keys: missing(
 		Key{Name: "token", Secret: true, Pump: "the token", Needed: true},
 		Key{Name: "url", Secret: true, Default: "https://listener.logz.io:8071", Pump: "the listener"},
 		Key{Name: "queue_dir", Pump: "where records wait"},
 		Key{Name: "drain_duration", Default: "3s", Pump: "time between two sendings"},
 		Key{Name: "disk_threshold", Kind: Int, Default: "98", Pump: "how full the disk may be"},
 		Key{Name: "check_disk_space", Kind: Bool, Default: "true", Pump: "looks how full the disk is"})},
-	{Name: "influx", Family: "influx", Title: "InfluxDB 1 in Tyk Pump's measurement", Missing: "the stock exporter's measurement instead: examples/influxdb-v1.yaml", Ends: true, NoMeta: Panics, Keys: missing(
+	{Name: "influx", Family: "influx", Title: "InfluxDB 1 in Tyk Pump's measurement", Missing: "There is the stock exporter's measurement instead: examples/influxdb-v1.yaml", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "database_name", Pump: "the database"},
 		Key{Name: "address", Var: "ADDR", Secret: true, Pump: "the server", Needed: true},
 		Key{Name: "username", Pump: "the user"},
 		Key{Name: "password", Secret: true, Pump: "the password"},
 		Key{Name: "fields", Kind: List, Pump: "the point's fields"},
 		Key{Name: "tags", Kind: List, Pump: "the point's tags"})},
-	{Name: "influx2", Family: "influx", Title: "InfluxDB 2 in Tyk Pump's measurement", Missing: "the stock exporter's measurement instead: examples/influxdb.yaml", Ends: true, NoMeta: Panics, Keys: missing(
+	{Name: "influx2", Family: "influx", Title: "InfluxDB 2 in Tyk Pump's measurement", Missing: "There is the stock exporter's measurement instead: examples/influxdb.yaml", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "bucket", Var: "BUCKETNAME", Pump: "the bucket", Needed: true},
 		Key{Name: "organization", Var: "ORGNAME", Pump: "the organisation"},
 		Key{Name: "address", Var: "ADDR", Secret: true, Pump: "the server", Needed: true},
@@ -32,7 +32,7 @@ var missingTypes = []*Type{
 		Key{Name: "create_missing_bucket", Kind: Bool, Pump: "makes the bucket"},
 		Key{Name: "new_bucket_config.description", Pump: "describes it"},
 		Key{Name: "new_bucket_config.retention_rules", Kind: Objects, Pump: "how long it keeps points"})},
-	{Name: "kinesis", Family: "kinesis", Title: "Kinesis in Tyk Pump's JSON", Missing: "the stock exporter awskinesis sends OTLP instead", Ends: true, NoMeta: Panics, Keys: missing(
+	{Name: "kinesis", Family: "kinesis", Title: "Kinesis in Tyk Pump's JSON", Missing: "There is the stock exporter awskinesis, which sends OTLP", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "stream_name", Pump: "the stream" + aws, Needed: true},
 		Key{Name: "region", Pump: "the region"},
 		Key{Name: "batch_size", Kind: Int, Default: "100", Pump: "records of a request"},
@@ -58,7 +58,7 @@ var missingTypes = []*Type{
 		Key{Name: "read_geo_from_request", Kind: Bool, Pump: "reads places from headers"},
 		Key{Name: "write_zero_values", Kind: Bool, Pump: "writes zeros"},
 		Key{Name: "field_name_mappings", Kind: Map, Var: "NAMEMAPPINGS", Pump: "other names of fields"})},
-	{Name: "dogstatsd", Family: "dogstatsd", Title: "DogStatsD", Missing: "Datadog's API instead: examples/datadog.yaml", NoMeta: Panics, Keys: missing(
+	{Name: "dogstatsd", Family: "dogstatsd", Title: "DogStatsD", Missing: "There is Datadog's API instead: examples/datadog.yaml", NoMeta: Panics, Keys: missing(
 		Key{Name: "namespace", Default: "default", Pump: "stands before names"},
 		Key{Name: "address", Pump: "the agent", Needed: true},
 		Key{Name: "sample_rate", Kind: Float, Default: "1", Pump: "share of records that is sent"},
@@ -72,7 +72,7 @@ var missingTypes = []*Type{
 		Key{Name: "fields", Kind: List, Pump: "fields that are timings"},
 		Key{Name: "tags", Kind: List, Pump: "fields in names"},
 		Key{Name: "separated_method", Kind: Bool, Pump: "method and path are apart in names"})},
-	{Name: "graylog", Family: "graylog", Title: "GELF", Ends: true, Missing: "Graylog's OTLP input instead: examples/otlp.yaml", NoMeta: Panics, Keys: missing(
+	{Name: "graylog", Family: "graylog", Title: "GELF", Ends: true, Missing: "There is Graylog's OTLP input instead: examples/otlp.yaml", NoMeta: Panics, Keys: missing(
 		Key{Name: "host", Var: "GRAYLOGHOST", Default: "localhost", Pump: "the server"},
 		Key{Name: "port", Kind: Int, Var: "GRAYLOGPORT", Default: "1000", Pump: "its port", Needed: true},
 		Key{Name: "tags", Kind: List, Pump: "the message's fields"})},
@@ -101,7 +101,7 @@ var missingTypes = []*Type{
 		Key{Name: "queue", Kind: List, Pump: "for tests"})},
 	{Name: "segment", Family: "segment", Title: "Segment", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
 		Key{Name: "segment_write_key", Secret: true, Var: "WRITEKEY", Pump: "the account", Needed: true})},
-	{Name: "hybrid", Family: "hybrid", Title: "Tyk's MDCB", Missing: "leave data planes of MDCB with Tyk Pump; it cannot run beside otelcol-tyk on the same Redis, as each record would go to one of them only",
+	{Name: "hybrid", Family: "hybrid", Title: "Tyk's MDCB", Missing: "Leave data planes of MDCB with Tyk Pump: it cannot run beside otelcol-tyk on the same Redis, as each record would go to one of them only",
 		NoMeta: Panics, Keys: missing(
 			Key{Name: "connection_string", Secret: true, Pump: "the server", Needed: true},
 			Key{Name: "rpc_key", Secret: true, Pump: "nothing: it is never sent"},
@@ -118,7 +118,7 @@ var missingTypes = []*Type{
 }
 
 // otherwise is what there is instead of an exporter of the same protocol.
-const otherwise = "Kafka, OTLP or another stock exporter instead: examples/README.md"
+const otherwise = "There is Kafka, OTLP or another stock exporter instead: examples/README.md"
 
 // missing completes the rows of a type that has no exporter.
 func missing(keys ...Key) []Key {

@@ -34,7 +34,7 @@ have the prefix of their type for ` + "`meta`" + `, or ` + "`meta_env_prefix`" +
 	for _, t := range Types() {
 		here := t.Title
 		if t.Missing != "" {
-			here = "ERROR: no exporter for " + t.Title + ". There is " + t.Missing
+			here = "ERROR: no exporter for " + t.Title + ". " + t.Missing
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", t.Name, t.Prefix(), cell(here))
 	}

@@ -126,6 +126,37 @@ func (m *Map) Clone() *Map {
 	return c
 }
 
+// Replace puts something else in the place of each value that is a certain text.
+func (m *Map) Replace(text string, with func() any) {
+	for i := range m.entries {
+		m.entries[i].value = replaced(m.entries[i].value, text, with)
+	}
+}
+
+func replaced(value any, text string, with func() any) any {
+	switch v := value.(type) {
+	case *Map:
+		v.Replace(text, with)
+	case string:
+		if v == text {
+			return with()
+		}
+	case []string:
+		if slices.Contains(v, text) {
+			list := make([]any, len(v))
+			for i := range v {
+				list[i] = replaced(v[i], text, with)
+			}
+			return list
+		}
+	case []any:
+		for i := range v {
+			v[i] = replaced(v[i], text, with)
+		}
+	}
+	return value
+}
+
 // Plain is the mapping as the collector takes it, with each $ doubled, which the
 // collector would expand otherwise.
 func (m *Map) Plain() map[string]any {
