@@ -90,7 +90,7 @@ func (c *converter) elasticEndpoints(g *settings.Group) (endpoints, hosts []stri
 			c.Error(g.Place("elasticsearch_url"), "%v", err)
 			return nil, nil, false
 		}
-		credentials = credentials || url.User != nil
+		credentials = credentials || strings.ContainsAny(part, "@?#")
 		endpoints, hosts = append(endpoints, strings.TrimSpace(part)), append(hosts, url.Scheme+"://"+host)
 	}
 	slices.Sort(hosts)

@@ -41,7 +41,7 @@ func hint(name string) string {
 	if meant == "" || meant == Nothing {
 		return ""
 	}
-	return "; " + meant + " is meant?"
+	return " (" + meant + " is meant?)"
 }
 
 func level(k *Key) string {

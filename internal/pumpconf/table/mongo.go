@@ -50,8 +50,16 @@ var mongoRollups = mongoKeys(rollupKeys(
 	Key{Name: "use_mixed_collection", Kind: Bool, Default: "false", Pump: "writes one collection of all organisations as well", Here: "tykmongo's use_mixed_collection"},
 )...)
 
+// needing marks a key as one that the type cannot do without.
+func needing(name string, keys []Key) []Key {
+	for i := range keys {
+		keys[i].Needed = keys[i].Needed || keys[i].Name == name
+	}
+	return keys
+}
+
 var mongoTypes = []*Type{
-	{Name: "mongo", Family: "mongo", Title: "MongoDB", Ends: true, NoMeta: Panics, Keys: mongoKeys(mongoNamed...)},
+	{Name: "mongo", Family: "mongo", Title: "MongoDB", Ends: true, NoMeta: Panics, Keys: needing("collection_name", mongoKeys(mongoNamed...))},
 	{Name: "mongo-pump-selective", EnvName: "MONGOSELECTIVE", Family: "mongo", Title: "MongoDB", Ends: true, NoMeta: Panics, Keys: mongoKeys(mongoSizes...)},
 	{Name: "mongo-pump-aggregate", EnvName: "MONGOAGGREGATE", Family: "mongo", Title: "MongoDB", Ends: true, NoMeta: Panics, Keys: mongoRollups},
 	{Name: "mongo-graph", EnvName: "MONGOGRAPH", Family: "mongo", Title: "MongoDB", NoMeta: Panics, Keys: mongoKeys(mongoNamed...)},
