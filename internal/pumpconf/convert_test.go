@@ -72,12 +72,9 @@ func TestCollectedConfigurations(t *testing.T) {
 // TestTheYAMLSaysWhatTheProviderReturns reads the printed text as the collector does.
 func TestTheYAMLSaysWhatTheProviderReturns(t *testing.T) {
 	t.Parallel()
-	inputs := map[string]Input{}
+	inputs := runs(t)
 	for _, c := range collected {
 		inputs[c.name] = configuration(t, c.file, c.env)
-	}
-	for name, in := range runs(t) {
-		inputs[name] = in
 	}
 	for name, in := range inputs {
 		result := Convert(in)

@@ -65,16 +65,9 @@ func (l *loader) pumps(top *object) []*Pump {
 
 // filePumps gives the pumps of the file; of equal keys the last one.
 func (l *loader) filePumps(top *object) []member {
-	value := top.field("pumps")
-	o, ok := value.(*object)
-	if !ok {
-		if value != nil {
-			l.f.Error("pumps", "is %s: write an object with a key for each pump", kindOf(value))
-		}
-		return nil
-	}
+	o, _ := top.field("pumps").(*object)
 	var files []member
-	for _, m := range o.members {
+	for _, m := range o.all() {
 		if _, isObject := m.value.(*object); !isObject && m.value != nil {
 			l.f.Error("pumps."+m.key, "is %s: write an object", kindOf(m.value))
 			continue
