@@ -54,10 +54,7 @@ func TestCollectedConfigurations(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			result := Convert(configuration(t, c.file, c.env))
-			told := result.Summary()
-			for _, f := range result.Findings.Of(table.Info) {
-				told += f.String() + "\n"
-			}
+			told := everything(result)
 			golden(t, "golden/"+c.name+".txt", told)
 			if result.Settings.Readable {
 				golden(t, "golden/"+c.name+".yaml", result.YAML())
@@ -67,6 +64,16 @@ func TestCollectedConfigurations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// everything is all that is told.
+func everything(r *Result) string {
+	var b strings.Builder
+	b.WriteString(r.Summary())
+	for _, f := range r.Findings.Of(table.Info) {
+		b.WriteString(f.String() + "\n")
+	}
+	return b.String()
 }
 
 // TestTheYAMLSaysWhatTheProviderReturns reads the printed text as the collector does.
@@ -85,7 +92,7 @@ func TestTheYAMLSaysWhatTheProviderReturns(t *testing.T) {
 		require.NoError(t, err, name)
 		read, err := retrieved.AsRaw()
 		require.NoError(t, err, name)
-		var got any = read
+		got := read
 		assert.JSONEq(t, asJSON(t, hidden(result.Config.Plain(), got)), asJSON(t, got), name)
 	}
 }

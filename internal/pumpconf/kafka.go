@@ -91,7 +91,7 @@ func (c *converter) hostNames(g *settings.Group, key string, hosts []string) boo
 
 // kafkaLogin takes the user and password over.
 func (c *converter) kafkaLogin(g *settings.Group, m *tree.Map) {
-	mechanism := ""
+	var mechanism string
 	switch g.Text("sasl_mechanism") {
 	case "":
 		return

@@ -43,7 +43,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"kafka": {}`), `WARN pumps.kafka: has no meta, with which Tyk Pump ends: it is taken for an empty one`},
 		// Names.
 		{pumps(`"x": {"type": "mongo_selective"}`), `ERROR pumps.x.type: type "mongo_selective" of pump x does not exist. Tyk Pump leaves the pump out; correct it, or take the pump out`},
-		{pumps(`"x": {"type": "promotheus"}`), `type "promotheus" of pump x does not exist; prometheus is meant?`},
+		{pumps(`"x": {"type": "kafkaa"}`), `type "kafkaa" of pump x does not exist; kafka is meant?`},
 		{pumps(`"a": {"type": "dummy"}, "A": {"type": "dummy"}`), `ERROR pumps.A: Tyk Pump writes names in capitals, so this and pumps.a are one, and chance says which: give them different names`},
 		{`{"purge_dealy": 1}`, `WARN purge_dealy: is read by nothing; purge_delay is meant?`},
 		{`{"hybrid": {}}`, `WARN hybrid: is read by nothing: pumps stand in pumps; is a brace in the wrong place?`},

@@ -72,7 +72,10 @@ func readMongoURI(text string, direct, oldDriver bool) (*mongoURI, error) {
 	if len(options) > 0 {
 		u.text += "?" + strings.Join(options, "&")
 	}
-	return u, u.check(login+hosts+"/"+u.database, options)
+	if err := u.check(login+hosts+"/"+u.database, options); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // encoded decodes a user or password and encodes it again, as forms do.

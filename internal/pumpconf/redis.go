@@ -142,8 +142,11 @@ func (c *converter) redisTLS(g *settings.Group, m *tree.Map) {
 		return "", false
 	}
 	files := []struct{ key, to string }{
-		{"ssl_ca_file", "ca_file"}, {"ssl_cert_file", "cert_file"}, {"ssl_key_file", "key_file"},
-		{"ssl_min_version", "min_version"}, {"ssl_max_version", "max_version"},
+		{"ssl_ca_file", "ca_file"},
+		{"ssl_cert_file", "cert_file"},
+		{"ssl_key_file", "key_file"},
+		{"ssl_min_version", "min_version"},
+		{"ssl_max_version", "max_version"},
 	}
 	on, use := either("use_ssl")
 	if !use {

@@ -28,7 +28,7 @@ func (c *converter) stdout(p *settings.Pump) *unit {
 	name := strconv.Quote(orDefault(g.Text("log_field_name"), "tyk-analytics-record"))
 	u.after = []component{transform([]any{
 		`set(log.cache["record"], log.body)`,
-		fmt.Sprintf(`set(log.body, {"level": "info", "msg": "", "time": FormatTime(TruncateTime(Now(), Duration("1s")), "%%Y-%%m-%%dT%%H:%%M:%%SZ")})`),
+		`set(log.body, {"level": "info", "msg": "", "time": FormatTime(TruncateTime(Now(), Duration("1s")), "%Y-%m-%dT%H:%M:%SZ")})`,
 		fmt.Sprintf(`set(log.body[%s], log.cache["record"])`, name),
 	}, from(g, "log_field_name"))}
 	m := u.store.config

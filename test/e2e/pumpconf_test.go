@@ -79,7 +79,7 @@ func TestConfigurationsOfTykPumpAreValidHere(t *testing.T) {
 			continue
 		}
 		valid++
-		assert.NoError(t, err, "%s: %s", file, out)
+		require.NoError(t, err, "%s: %s", file, out)
 		checkConverted(t, file, want, env)
 	}
 	assert.Equal(t, 83, valid)
@@ -310,7 +310,7 @@ func TestTheProgramTykPumpTakesItsArguments(t *testing.T) {
 	c.start()
 	status, body := get(t, "http://"+peers.Address(ports[0])+"/hello/there")
 	assert.Equal(t, 200, status)
-	assert.Equal(t, `{"status": "ok"}`, strings.TrimSpace(body))
+	assert.JSONEq(t, `{"status": "ok"}`, body)
 	waitDrained(t, redis.Client(), drainTimeout)
 	c.stop()
 }

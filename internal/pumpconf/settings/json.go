@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -180,7 +181,7 @@ func shown(value any, secret bool) string {
 			return "the number " + v.String()
 		}
 	case bool:
-		return fmt.Sprintf("%t", v)
+		return strconv.FormatBool(v)
 	}
 	return kindOf(value)
 }

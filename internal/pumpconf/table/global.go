@@ -4,38 +4,58 @@ package table
 func Global() *Section { return global }
 
 var global = &Section{Path: "", Prefix: "TYK_PMP", Keys: []Key{
-	{Name: "purge_chunk", Kind: Int, Default: "0, which is all", Loose: true, Pump: "most entries of a list in a round, and so a limit of the rate",
-		Here: "chunk_size of each receiver, at least 500", Why: "a chunk is not a round here: the next one follows at once"},
-	{Name: "storage_expiration_time", Kind: Int, Default: "60", Loose: true, Pump: "seconds after which the rest of a list expires when a chunk was read",
-		Here: "not needed", Why: "what is claimed never expires", Level: Info},
+	{
+		Name: "purge_chunk", Kind: Int, Default: "0, which is all", Loose: true, Pump: "most entries of a list in a round, and so a limit of the rate",
+		Here: "chunk_size of each receiver, at least 500", Why: "a chunk is not a round here: the next one follows at once",
+	},
+	{
+		Name: "storage_expiration_time", Kind: Int, Default: "60", Loose: true, Pump: "seconds after which the rest of a list expires when a chunk was read",
+		Here: "not needed", Why: "what is claimed never expires", Level: Info,
+	},
 	{Name: "pumps", Kind: Object, Pump: "the destinations", Here: "exporters and their pipelines"},
 	{Name: "analytics_storage_config", Kind: Object, Pump: "the gateway's Redis", Here: "the connection of each receiver"},
 	{Name: "analytics_storage_type", Default: "redis", Pump: "anything but redis ends it", Here: "must be redis or empty", Why: "gateways write to nothing else"},
-	{Name: "statsd_connection_string", Loose: true, Pump: "its own counters and timings go there if TYK_INSTRUMENTATION=1 is set", Here: "not needed",
-		Why: "the collector's own metrics are at localhost:8888/metrics: records claimed, stored and waiting", Level: Info},
+	{
+		Name: "statsd_connection_string", Loose: true, Pump: "its own counters and timings go there if TYK_INSTRUMENTATION=1 is set", Here: "not needed",
+		Why: "the collector's own metrics are at localhost:8888/metrics: records claimed, stored and waiting", Level: Info,
+	},
 	{Name: "statsd_prefix", Loose: true, Pump: "stands before the names of those", Here: "not needed", Why: "the collector's own metrics are at localhost:8888/metrics", Level: Info},
 	{Name: "log_level", Default: "info", Pump: "debug, info, warn or error; another text ends it unless TYK_LOGLEVEL is set", Here: "service::telemetry::logs::level"},
-	{Name: "log_format", Default: "text", Loose: true, Pump: "text, json or legacy", Here: "service::telemetry::logs::encoding, json or console",
-		Why: "messages and keys of the log are the collector's", Level: Warn},
+	{
+		Name: "log_format", Default: "text", Loose: true, Pump: "text, json or legacy", Here: "service::telemetry::logs::encoding, json or console",
+		Why: "messages and keys of the log are the collector's", Level: Warn,
+	},
 	{Name: "health_check_endpoint_name", Default: "health", Pump: "path of the answer to health checks, without its first slash", Here: "health_check::path"},
-	{Name: "purge_delay", Kind: Int, Default: "0, which never purges", Loose: true, Pump: "seconds between two rounds", Here: "not needed",
-		Why: "records are delivered as they come; x_otelcol_tyk.poll_interval makes batches larger", Level: Info},
+	{
+		Name: "purge_delay", Kind: Int, Default: "0, which never purges", Loose: true, Pump: "seconds between two rounds", Here: "not needed",
+		Why: "records are delivered as they come; x_otelcol_tyk.poll_interval makes batches larger", Level: Info,
+	},
 	{Name: "health_check_endpoint_port", Kind: Int, Default: "8083", Pump: "port of the answer, on all addresses", Here: "health_check::endpoint"},
-	{Name: "max_record_size", Kind: Int, Default: "0, which is no limit", Pump: "cuts each recorded request and response, of pumps without a limit of their own",
-		Here: "fields::max_record_size of each pump's tykfilter"},
+	{
+		Name: "max_record_size", Kind: Int, Default: "0, which is no limit", Pump: "cuts each recorded request and response, of pumps without a limit of their own",
+		Here: "fields::max_record_size of each pump's tykfilter",
+	},
 	{Name: "dont_purge_uptime_data", Kind: Bool, Default: "false", Pump: "leaves uptime checks in Redis until they expire", Here: "no pipeline logs/uptime"},
-	{Name: "omit_detailed_recording", Kind: Bool, Default: "false", Pump: "nothing, since 1.6", Here: "not taken over",
-		Why: "it has no effect in Tyk Pump, and none here, so that no body disappears that is there today; set it at the pumps if it is meant", Level: Warn},
-	{Name: "omit_config_file", Kind: Bool, Var: "OMITCONFIGFILE", Pump: "as a variable, and only as true, leaves the file unread; in the file nothing", Here: "the same",
-		Why: "only the variable TYK_PMP_OMITCONFIGFILE=true leaves the file unread"},
-	{Name: "enable_http_profiler", Kind: Bool, Var: "HTTPPROFILE", Default: "false", Pump: "/debug/pprof/ on the port of the health check", Here: "extension pprof at localhost:1777",
-		Why: "it is on another port, and for this machine only", Level: Warn},
+	{
+		Name: "omit_detailed_recording", Kind: Bool, Default: "false", Pump: "nothing, since 1.6", Here: "not taken over",
+		Why: "it has no effect in Tyk Pump, and none here, so that no body disappears that is there today; set it at the pumps if it is meant", Level: Warn,
+	},
+	{
+		Name: "omit_config_file", Kind: Bool, Var: "OMITCONFIGFILE", Pump: "as a variable, and only as true, leaves the file unread; in the file nothing", Here: "the same",
+		Why: "only the variable TYK_PMP_OMITCONFIGFILE=true leaves the file unread",
+	},
+	{
+		Name: "enable_http_profiler", Kind: Bool, Var: "HTTPPROFILE", Default: "false", Pump: "/debug/pprof/ on the port of the health check", Here: "extension pprof at localhost:1777",
+		Why: "it is on another port, and for this machine only", Level: Warn,
+	},
 	{Name: "raw_request_decoded", Kind: Bool, Var: "DECODERAWREQUEST", Pump: "nothing but a warning", Here: "not taken over", Why: "it has no effect in Tyk Pump either; set it at the pumps if it is meant", Level: Warn},
 	{Name: "raw_response_decoded", Kind: Bool, Var: "DECODERAWRESPONSE", Pump: "nothing but a warning", Here: "not taken over", Why: "it has no effect in Tyk Pump either; set it at the pumps if it is meant", Level: Warn},
 	{Name: "uptime_pump_config", Kind: Object, Pump: "where uptime checks go", Here: "a receiver, pipeline and exporter of their own"},
 	{Name: "kv", Kind: Object, Pump: "stores of secrets that values may refer to (1.17)", Here: "references are resolved at start"},
-	{Name: "opentelemetry", Kind: Object, Pump: "its own metrics by OTLP (after 1.17)", Here: "not taken over",
-		Why: "the names of metrics are the collector's: add service::telemetry::metrics::readers with a further --config", Level: Warn},
+	{
+		Name: "opentelemetry", Kind: Object, Pump: "its own metrics by OTLP (after 1.17)", Here: "not taken over",
+		Why: "the names of metrics are the collector's: add service::telemetry::metrics::readers with a further --config", Level: Warn,
+	},
 	{Name: OwnKey, Kind: Object, Pump: "nothing, as with every key that it does not know", Here: "overrides for otelcol-tyk in the same file"},
 }}
 
@@ -105,8 +125,10 @@ func Pump() *Section { return pump }
 var pump = &Section{Path: "pumps.<name>", Prefix: PumpPrefix + "<NAME>", Keys: []Key{
 	{Name: "name", Loose: true, Pump: "nothing", Here: "not needed", Why: "the key is the pump's name", Level: Info},
 	{Name: "type", Default: "the pump's key", Pump: "what kind of destination it is, in any case of letters; a name that is a type beats it once a variable names the pump", Here: "the exporter"},
-	{Name: "timeout", Kind: Int, Default: "0, which is for ever", Loose: true, Pump: "seconds that a round waits for this pump", Here: "the exporter's timeout, if it is longer than its own",
-		Why: "there it means to give up, here to try again, so a shorter one would never end"},
+	{
+		Name: "timeout", Kind: Int, Default: "0, which is for ever", Loose: true, Pump: "seconds that a round waits for this pump", Here: "the exporter's timeout, if it is longer than its own",
+		Why: "there it means to give up, here to try again, so a shorter one would never end",
+	},
 	{Name: "filters.org_ids", Kind: List, Var: "FILTERS_ORGSIDS", To: "filter.org_ids", Pump: "only these organisations", Here: "org_ids of the pump's tykfilter"},
 	{Name: "filters.api_ids", Kind: List, To: "filter.api_ids", Pump: "only these APIs", Here: "api_ids of the pump's tykfilter"},
 	{Name: "filters.response_codes", Kind: Ints, Var: "FILTERS_RESPONSECODES", To: "filter.response_codes", Pump: "only these status codes", Here: "response_codes of the pump's tykfilter"},

@@ -101,7 +101,8 @@ var missingTypes = []*Type{
 		Key{Name: "queue", Kind: List, Pump: "for tests"})},
 	{Name: "segment", Family: "segment", Title: "Segment", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
 		Key{Name: "segment_write_key", Secret: true, Var: "WRITEKEY", Pump: "the account", Needed: true})},
-	{Name: "hybrid", Family: "hybrid", Title: "Tyk's MDCB", Missing: "Leave data planes of MDCB with Tyk Pump: it cannot run beside otelcol-tyk on the same Redis, as each record would go to one of them only",
+	{
+		Name: "hybrid", Family: "hybrid", Title: "Tyk's MDCB", Missing: "Leave data planes of MDCB with Tyk Pump: it cannot run beside otelcol-tyk on the same Redis, as each record would go to one of them only",
 		NoMeta: Panics, Keys: missing(
 			Key{Name: "connection_string", Secret: true, Pump: "the server", Needed: true},
 			Key{Name: "rpc_key", Secret: true, Pump: "nothing: it is never sent"},
@@ -114,7 +115,8 @@ var missingTypes = []*Type{
 			Key{Name: "store_analytics_per_minute", Kind: Bool, Default: "false", Pump: "buckets of a minute"},
 			Key{Name: "enable_mcp_aggregation", Kind: Bool, Default: "false", Pump: "sends rollups of MCP too"},
 			Key{Name: "use_ssl", Kind: Bool, Default: "false", Pump: "connections are encrypted"},
-			Key{Name: "ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate"})},
+			Key{Name: "ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate"}),
+	},
 }
 
 // otherwise is what there is instead of an exporter of the same protocol.

@@ -5,8 +5,10 @@ import "slices"
 // mongoKeys are those of every type of Mongo, and of uptime checks that go there.
 func mongoKeys(more ...Key) []Key {
 	return slices.Concat([]Key{
-		{Name: "mongo_url", Secret: true, Needed: true, Pump: "the connection string; user and password need no percent-encoding", Here: "tykmongo's uri, encoded",
-			Why: "the driver here takes encoded ones only"},
+		{
+			Name: "mongo_url", Secret: true, Needed: true, Pump: "the connection string; user and password need no percent-encoding", Here: "tykmongo's uri, encoded",
+			Why: "the driver here takes encoded ones only",
+		},
 		{Name: "mongo_use_ssl", Kind: Bool, Default: "false", Pump: "connections are encrypted", Here: "tykmongo's tls::insecure: false"},
 		{Name: "mongo_ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate", Here: "tykmongo's tls::insecure_skip_verify"},
 		{Name: "mongo_ssl_allow_invalid_hostnames", Kind: Bool, Default: "false", Pump: "checks a certificate, but not whose it is", Here: "tykmongo's mongo_ssl_allow_invalid_hostnames"},

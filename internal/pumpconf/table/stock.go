@@ -64,8 +64,10 @@ var stockTypes = []*Type{
 	{Name: "prometheus", Family: "prometheus", Title: "Prometheus", Ends: true, NoMeta: Panics, Keys: []Key{
 		{Name: "listen_address", Var: "ADDR", Needed: true, Pump: "where metrics are read", Here: "prometheus' endpoint"},
 		{Name: "path", Default: "/metrics", Pump: "the path there", Here: "/metrics only", Why: "the exporter serves no other path"},
-		{Name: "aggregate_observations", Kind: Bool, Default: "false", Pump: "one observation for each round", Here: "not taken over",
-			Why: "every request is observed here, so _count and _sum are those of requests, not of rounds", Level: Warn},
+		{
+			Name: "aggregate_observations", Kind: Bool, Default: "false", Pump: "one observation for each round", Here: "not taken over",
+			Why: "every request is observed here, so _count and _sum are those of requests, not of rounds", Level: Warn,
+		},
 		{Name: "disabled_metrics", Kind: List, Pump: "its own metrics that are left out", Here: "receiver's metrics::disabled_metrics"},
 		{Name: "track_all_paths", Kind: Bool, Default: "false", To: "metrics.track_all_paths", Pump: "paths of all endpoints, not only of tracked ones", Here: "receiver's metrics::track_all_paths"},
 		{Name: "custom_metrics", Kind: Objects, Var: "CUSTOMMETRICS", Pump: "further metrics; the variable is JSON, laid over the file's by position", Here: "receiver's metrics::custom_metrics"},

@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -200,5 +201,5 @@ func Same(a, b *Map) bool {
 	}
 	x, errX := json.Marshal(a.Plain())
 	y, errY := json.Marshal(b.Plain())
-	return errX == nil && errY == nil && string(x) == string(y)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

@@ -103,8 +103,8 @@ func flow(value any) string {
 // plainText is what YAML reads as text without quotation marks: names, addresses, paths.
 var (
 	plainText  = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./@+=~-]*(://?[A-Za-z0-9_./@+=~-]+|:[0-9]+)*$`)
-	plainHost  = regexp.MustCompile(`^[0-9]+(\.[0-9]+){3}:[0-9]+$`)
-	plainSpan  = regexp.MustCompile(`^[0-9]+(ms|s|m|h)$`)
+	plainHost  = regexp.MustCompile(`^\d+(\.\d+){3}:\d+$`)
+	plainSpan  = regexp.MustCompile(`^\d+(ms|s|m|h)$`)
 	otherWords = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off|y|n|nan|inf)$`)
 )
 
