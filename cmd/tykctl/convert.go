@@ -12,6 +12,7 @@ import (
 // convertCommand prints what becomes of a pump.conf.
 func convertCommand(f *flag.FlagSet) action {
 	skip := f.String("skip", "", "names of pumps to leave out, with commas between")
+	show := f.Bool("show-secrets", false, "print secrets as they are, not as references to variables")
 	return func(_ context.Context, c console, _ *connection, args []string) (int, error) {
 		if len(args) > 1 {
 			return exitFailed, fmt.Errorf("unexpected argument %q: name one file", args[1])
@@ -30,6 +31,9 @@ func convertCommand(f *flag.FlagSet) action {
 		fmt.Fprint(c.stderr, result.Summary())
 		if !result.Settings.Readable {
 			return exitFailed, nil
+		}
+		if *show {
+			result.ShowSecrets()
 		}
 		fmt.Fprint(c.stdout, result.YAML())
 		if result.Refused() {

@@ -37,6 +37,7 @@ func TestConvertPrintsTheConfigurationAndWhatItLeftOut(t *testing.T) {
 	a = o.run("convert", "-skip", "csv", "pump.conf")
 	assert.Equal(t, exitOK, a.status, a.stderr)
 	assert.Contains(t, a.stderr, "WARN pumps.csv: is skipped")
+	assert.Contains(t, o.ok("convert", "-skip", "csv", "-show-secrets"), `datasource: "host=db.test password=s3cret dbname=tyk"`)
 }
 
 func TestConvertRefusesWhatIsNoConfiguration(t *testing.T) {

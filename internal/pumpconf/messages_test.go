@@ -90,6 +90,7 @@ func TestMessages(t *testing.T) {
 		{pumps(goodProm + `, "path": "/custom"}}`), `"/custom" cannot be had: the exporter serves /metrics only. Let Prometheus read /metrics, and set path to that. --config 'tykpump:pump.conf?skip=p' starts without it`},
 		{pumps(goodProm + `}, "filters": {"api_ids": ["a"]}}`), `ERROR pumps.p.filters.api_ids (variable TYK_PMP_PUMPS_P_FILTERS_APIIDS): metrics cannot be made of some records only`},
 		{pumps(goodProm + `}, "ignore_fields": ["api_key", "tags"]}`), `metrics cannot be made without api_key, which is a label: take it out`},
+		{pumps(goodProm + `}, "max_record_size": 5}`), `INFO pumps.p.max_record_size (variable TYK_PMP_PUMPS_P_MAXRECORDSIZE): not needed: no metric is made of recorded requests and responses`},
 		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": ":9091"}}`), `ERROR pumps.p: is of the same type as pumps.q, with which Tyk Pump ends: leave one of them out`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "gauge"}]}}`), `"a" is neither a counter nor a histogram: it is left out, as by Tyk Pump`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "tyk_latency", "metric_type": "counter"}]}}`), `"tyk_latency" is another metric's name, with which Tyk Pump ends`},

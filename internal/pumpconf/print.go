@@ -37,6 +37,12 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// ShowSecrets lets YAML show secrets as they are.
+func (r *Result) ShowSecrets() {
+	r.Config.Reveal()
+	r.Secrets = nil
+}
+
 // YAML is the configuration with its comments: where each setting came from, and what the
 // operator is told of it.
 func (r *Result) YAML() string {

@@ -28,6 +28,7 @@ func (c *converter) prometheus(p *settings.Pump) *unit {
 		}
 	}
 	c.prometheusFilters(p)
+	c.tellBodies(p.Common)
 	if !ok {
 		return nil
 	}
@@ -84,6 +85,15 @@ func (c *converter) prometheusFilters(p *settings.Pump) {
 			c.refuse(p, g.Place("ignore_fields"), "metrics cannot be made without %s, which is a label: take it out", name)
 		} else {
 			c.Info(g.Place("ignore_fields"), "not needed: %q is no label of any metric", name)
+		}
+	}
+}
+
+// tellBodies tells that metrics are made of no bodies.
+func (c *converter) tellBodies(g *settings.Group) {
+	for _, key := range []string{"omit_detailed_recording", "max_record_size", "raw_request_decoded", "raw_response_decoded"} {
+		if g.Set(key) {
+			c.Info(g.Place(key), "not needed: no metric is made of recorded requests and responses")
 		}
 	}
 }

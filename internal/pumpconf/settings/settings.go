@@ -135,6 +135,11 @@ func (l *loader) readOthers() {
 		l.env.read["TYK_PMP_PUMPS"] = true
 		l.f.Error("pumps (set by TYK_PMP_PUMPS)", "replaces all pumps by empty ones, with which Tyk Pump ends: unset it, and use %sNAME_TYPE and the like", table.PumpPrefix)
 	}
+	for _, name := range l.env.names("TYK_PMP_OPENTELEMETRY_") {
+		l.env.read[name] = true
+		row := table.Global().Key("opentelemetry")
+		l.f.Warn(name, "%s: %s", row.Here, row.Why)
+	}
 	if _, ok := l.env.vars["REDIGOCLUSTER_SHARDCOUNT"]; ok {
 		l.f.Info("REDIGOCLUSTER_SHARDCOUNT", "is read by nothing, for years")
 	}

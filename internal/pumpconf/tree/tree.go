@@ -158,6 +158,27 @@ func replaced(value any, text string, with func() any) any {
 	return value
 }
 
+// Reveal makes plain texts of secrets.
+func (m *Map) Reveal() {
+	for i := range m.entries {
+		m.entries[i].value = revealed(m.entries[i].value)
+	}
+}
+
+func revealed(value any) any {
+	switch v := value.(type) {
+	case *Map:
+		v.Reveal()
+	case Secret:
+		return v.Text
+	case []any:
+		for i := range v {
+			v[i] = revealed(v[i])
+		}
+	}
+	return value
+}
+
 // Plain is the mapping as the collector takes it, with each $ doubled, which the
 // collector would expand otherwise.
 func (m *Map) Plain() map[string]any {
