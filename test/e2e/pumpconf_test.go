@@ -163,6 +163,32 @@ func TestConfigurationsOfTykPumpStoreWhatItStored(t *testing.T) {
 	})
 }
 
+// TestMongoPumpsStoreWhatTykPumpStored counts the documents of three kinds of pump, of which
+// the exporter's own tests compare each.
+func TestMongoPumpsStoreWhatTykPumpStored(t *testing.T) {
+	t.Parallel()
+	server := peers.StartMongo(t)
+	for _, run := range []struct {
+		name, variable, collection string
+		want                       map[string]int
+	}{
+		{"mongo", "MONGO", "tyk_analytics", map[string]int{"globex": 85, "5e9d9544a1dcd60001d0ed20": 191, "acme-corp": 156, "": 75}},
+		{"mongo-graph", "G", "tyk_graph_analytics", map[string]int{"5e9d9544a1dcd60001d0ed20": 26, "globex": 24}},
+		{"mongo-mcp", "M", "tyk_mcp_analytics", map[string]int{"5e9d9544a1dcd60001d0ed20": 35, "acme-corp": 34}},
+	} {
+		t.Run(run.name, func(t *testing.T) {
+			redis, uri := peers.StartRedis(t), server.URI("run_"+run.variable)
+			c := newPump(t, pumpConfigurations(t, "runs", run.name+".json"), redis, []string{"tykredis/mongo"}, "TYK_PMP_PUMPS_"+run.variable+"_META_MONGOURL="+uri)
+			goldens[0].push(t, redis.Client())
+			c.start()
+			waitDrained(t, redis.Client(), drainTimeout)
+			c.stop()
+			assert.Empty(t, deadLetters(t, redis.Client()))
+			assert.Equal(t, run.want, mongoOrganisations(t, uri, run.collection))
+		})
+	}
+}
+
 // TestAPrometheusPumpShowsThePageOfTykPump scrapes what an unchanged file gives.
 func TestAPrometheusPumpShowsThePageOfTykPump(t *testing.T) {
 	t.Parallel()
