@@ -62,12 +62,14 @@ type converter struct {
 	units   []*unit
 	leftOut []string
 	secrets []string
-	owned   map[string]entry // where findings of an object belong
+	// secretTexts are the secrets by the variables that are to hold them.
+	secretTexts map[string]string
+	owned       map[string]entry // where findings of an object belong
 }
 
 // Convert makes the collector's configuration.
 func Convert(in Input) *Result {
-	c := &converter{Findings: &settings.Findings{}, in: in, owned: map[string]entry{}}
+	c := &converter{Findings: &settings.Findings{}, in: in, owned: map[string]entry{}, secretTexts: map[string]string{}}
 	c.s = settings.Load(in.Source, c.Findings)
 	result := &Result{Config: tree.New(), Findings: c.Findings, Settings: c.s, in: in, owned: c.owned}
 	if !c.s.Readable {

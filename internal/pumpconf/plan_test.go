@@ -127,6 +127,26 @@ func TestDollarsAreDoubled(t *testing.T) {
 	assert.Contains(t, r.YAML(), `password: "${env:TYK_PMP_ANALYTICSSTORAGECONFIG_PASSWORD}"`)
 }
 
+func TestSecretsHaveVariablesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(goodES+`, "elasticsearch_url": "http://u:one@a:9200,http://u:two@b:9200"}}, `+
+		`"a-b": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "http://s:1"}}, "a_b": {"type": "splunk", "meta": {"collector_token": "y", "collector_url": "http://s:2"}}`))
+	assert.ElementsMatch(t, []string{
+		"TYKPUMP_PUMPS_E_META_ELASTICSEARCH_URL", "TYKPUMP_PUMPS_E_META_ELASTICSEARCH_URL_2",
+		"TYKPUMP_PUMPS_A_B_META_COLLECTOR_TOKEN", "TYKPUMP_PUMPS_A_B_META_COLLECTOR_TOKEN_2",
+	}, r.Secrets)
+	assert.NotContains(t, r.YAML(), "two")
+	r.ShowSecrets()
+	assert.Contains(t, r.YAML(), "two")
+}
+
+func TestOldVariablesOfMongoAreUptimesToo(t *testing.T) {
+	t.Parallel()
+	r := converted(t, `{"pumps": {"d": {"type": "dummy"}}}`, "PMP_MONGO_MONGOURL=mongodb://h/db", "PMP_MONGO_COLLECTIONNAME=tyk_analytics")
+	assert.Equal(t, "mongodb://h/db", at(t, r, "exporters::tykmongo/uptime::uri"))
+	assert.NotContains(t, told(r), "only capped and indexed")
+}
+
 func TestZones(t *testing.T) {
 	t.Parallel()
 	for tz, want := range map[string]string{"": "UTC", "Etc/UTC": "UTC", ":Asia/Kolkata": "Asia/Kolkata", "/usr/share/zoneinfo/America/New_York": "America/New_York", "CEST": "UTC"} {

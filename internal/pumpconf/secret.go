@@ -1,7 +1,7 @@
 package pumpconf
 
 import (
-	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -21,10 +21,15 @@ func (c *converter) secret(g *settings.Group, key, text string) tree.Secret {
 		}
 		return '_'
 	}, g.KeyPath(key))
-	if !slices.Contains(c.secrets, name) {
-		c.secrets = append(c.secrets, name)
+	own := name
+	for n := 2; c.secretTexts[own] != "" && c.secretTexts[own] != text; n++ {
+		own = name + "_" + strconv.Itoa(n)
 	}
-	return tree.Secret{Text: text, Variable: name}
+	if c.secretTexts[own] == "" {
+		c.secretTexts[own] = text
+		c.secrets = append(c.secrets, own)
+	}
+	return tree.Secret{Text: text, Variable: own}
 }
 
 // hidden is secret for texts, such as URLs, that are shown where they hold no credentials.

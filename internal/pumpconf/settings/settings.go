@@ -118,7 +118,13 @@ func (l *loader) fillUptime() {
 	if u.Text("uptime_type") == "sql" || u.Text("mongo_url") != "" {
 		return
 	}
+	own := u.values["collection_name"]
 	u.readVariables(l.env, table.OldPrefixes()["mongo"], l.f)
+	// The collection that they name is that of the requests.
+	delete(u.values, "collection_name")
+	if own != nil {
+		u.values["collection_name"] = own
+	}
 }
 
 // readOthers takes the variables that belong to no key.
