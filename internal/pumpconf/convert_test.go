@@ -142,6 +142,13 @@ func runs(tb testing.TB) map[string]Input {
 	return all
 }
 
+func TestEveryTypeIsMadeOrMissing(t *testing.T) {
+	t.Parallel()
+	for _, kind := range table.Types() {
+		assert.Equal(t, kind.Missing == "", makers[kind.Name] != nil, kind.Name)
+	}
+}
+
 // TestRunsOfTheRealPump converts what the real pump has run with: all but those whose
 // exporter does not exist, or whose settings nothing here has.
 func TestRunsOfTheRealPump(t *testing.T) {
