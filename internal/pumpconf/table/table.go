@@ -118,7 +118,7 @@ func (k *Key) Reason() string {
 	case k.Level == Info:
 		return "nothing here needs it"
 	}
-	return "that is what Tyk Pump makes of it"
+	return "it is the same thing under its name here"
 }
 
 // Section is the keys of one object of the file, in the order in which variables are read.

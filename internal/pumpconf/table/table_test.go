@@ -74,9 +74,9 @@ func TestExplainAnswersInThreeLines(t *testing.T) {
 			"whole number, default 1000; type sql, sql_aggregate, sql-graph, sql-graph-aggregate, sql-mcp, sql-mcp-aggregate)\n" +
 			"here: INFO not needed\nwhy: a delivery is one transaction\n",
 		"TYK_PMP_PUMPS_GRAPH_SQL_META_TABLENAME": "Tyk Pump: the table, of all pumps of the type: the last one to start wins (pumps.<name>.meta.table_name; " +
-			"TYK_PMP_PUMPS_<NAME>_META_TABLENAME; text, default tyk_analytics_graph; type sql-graph)\nhere: tyksql's name of the table\nwhy: that is what Tyk Pump makes of it\n",
+			"TYK_PMP_PUMPS_<NAME>_META_TABLENAME; text, default tyk_analytics_graph; type sql-graph)\nhere: tyksql's name of the table\nwhy: it is the same thing under its name here\n",
 		"TYK_PMP_TEMPORAL_STORAGE_HOST": "Tyk Pump: the server, if port is set too; without port it is ignored (analytics_storage_config.host; " +
-			"TYK_PMP_ANALYTICSSTORAGECONFIG_HOST; text)\nhere: receiver's addresses\nwhy: that is what Tyk Pump makes of it\n",
+			"TYK_PMP_ANALYTICSSTORAGECONFIG_HOST; text)\nhere: receiver's addresses\nwhy: it is the same thing under its name here\n",
 		"pumps.elasticsearch.meta.use_sniffing": "Tyk Pump: asks the servers for others (pumps.<name>.meta.use_sniffing; TYK_PMP_PUMPS_<NAME>_META_ENABLESNIFFING; " +
 			"boolean, default false; type elasticsearch)\nhere: elasticsearch's discover::on_start\nwhy: it means the same there\n",
 	} {
