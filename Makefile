@@ -29,6 +29,7 @@ SEED ?=
 
 BINARY := bin/otelcol-tyk
 COMMAND := bin/tykctl
+PUMP := bin/tyk-pump
 FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
 LINTER := .tools/golangci-lint
@@ -39,7 +40,7 @@ COMPONENTS := receiver processor exporter confmap internal
 sources = $(shell find $(1) -name testdata -prune -o -name '*_test.go' -prune \
 	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
 SOURCES := $(call sources,$(COMPONENTS))
-COMMAND_SOURCES := $(call sources,cmd/tykctl internal/analytics internal/claim)
+COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup)
 
 export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
@@ -57,7 +58,7 @@ run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names 
 		--feature-gates=+extension.healthcheck.useComponentStatus
 
 .PHONY: build
-build: $(BINARY) $(COMMAND) ## build bin/otelcol-tyk (the first time about five minutes) and bin/tykctl
+build: $(BINARY) $(COMMAND) $(PUMP) ## build bin/otelcol-tyk (the first time about five minutes), bin/tykctl and bin/tyk-pump
 
 .PHONY: test
 test: build $(FERRETDB) ## all tests with the race detector, then end to end with the built binary
@@ -105,9 +106,9 @@ $(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION
 	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
 	@touch $@
 
-$(COMMAND): $(COMMAND_SOURCES) go.mod go.sum
+$(COMMAND) $(PUMP): $(COMMAND_SOURCES) go.mod go.sum
 	@echo 'building $@'
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./cmd/tykctl
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./cmd/$(notdir $@)
 	@touch $@
 
 # A server of MongoDB's protocol for tests, of a module of its own. It has the versions of the distribution where both

@@ -34,6 +34,8 @@ type command struct {
 	name    string
 	args    string // after the flags, for the help
 	summary string
+	// offline is set where Redis plays no part.
+	offline bool
 	// setup declares the command's flags and returns what runs once they are read.
 	setup func(f *flag.FlagSet) action
 }
@@ -52,6 +54,8 @@ func commands() []command {
 		{name: "groups list", summary: "list the groups that read the lists, and what each keeps in Redis", setup: groupsList},
 		{name: "groups remove", args: "NAME", summary: "remove a group that is gone for good, and what only it keeps", setup: groupsRemove},
 		{name: "receipts", summary: "account for every entry that was ever claimed", setup: receiptsCommand},
+		{name: "convert", args: "[pump.conf]", summary: "print the configuration that a pump.conf and the environment become", offline: true, setup: convertCommand},
+		{name: "explain", args: "KEY|VARIABLE", summary: "say what becomes of one setting of Tyk Pump", offline: true, setup: explainCommand},
 	}
 }
 
@@ -130,6 +134,9 @@ func (cmd command) run(ctx context.Context, c console, args []string) (int, erro
 	conn := newConnection(shared, c.env)
 	all := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	all.SetOutput(io.Discard)
+	if cmd.offline {
+		shared = flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	}
 	for _, set := range []*flag.FlagSet{own, shared} {
 		set.VisitAll(func(f *flag.Flag) { all.Var(f.Value, f.Name, f.Usage) })
 	}
@@ -163,7 +170,7 @@ func parse(f *flag.FlagSet, args []string) ([]string, error) {
 }
 
 func overview(w io.Writer) {
-	fmt.Fprintln(w, "tykctl shows what the collector keeps in Redis: what is stuck, and why.")
+	fmt.Fprintln(w, "tykctl shows what the collector keeps in Redis: what is stuck, and why; and what becomes of Tyk Pump's settings.")
 	fmt.Fprintln(w, "\nUsage: tykctl [command] [flags]")
 	fmt.Fprintln(w)
 	for _, cmd := range commands() {
@@ -177,6 +184,9 @@ func (cmd command) help(w io.Writer, own, shared *flag.FlagSet) {
 	fmt.Fprintln(w)
 	own.SetOutput(w)
 	own.PrintDefaults()
+	if cmd.offline {
+		return
+	}
 	fmt.Fprintln(w, "\nWhere Redis is:")
 	shared.SetOutput(w)
 	shared.PrintDefaults()

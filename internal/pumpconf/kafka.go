@@ -1,0 +1,134 @@
+package pumpconf
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
+)
+
+// stored makes a stock exporter answer when the record is stored, and try for ever.
+func stored(config *tree.Map) {
+	config.Path("sending_queue.enabled", false, "records leave Redis when they are stored")
+	config.Path("retry_on_failure.max_elapsed_time", int64(0), "")
+}
+
+// kafka makes the unit of a kafka pump.
+func (c *converter) kafka(p *settings.Pump) *unit {
+	g := p.Meta
+	brokers := g.List("broker")
+	if len(brokers) == 0 {
+		c.Error(g.Place("broker"), "is missing, with which Tyk Pump ends: name the brokers, as host:port")
+	}
+	if g.Text("topic") == "" {
+		c.Error(g.Place("topic"), "is missing, with which Tyk Pump ends: name the topic")
+	}
+	if !c.hostNames(g, "broker", brokers) {
+		return nil
+	}
+	hosts := slices.Sorted(slices.Values(brokers))
+	all := strings.Join(hosts, ",")
+	u := newUnit(p, destination{family: "kafka", identity: "kafka " + all, group: "kafka." + hosts[0], label: "kafka " + all}, "kafka")
+	u.filter = c.filter(p, tree.New().Set("format", "kafka"))
+	if data := g.Map("meta_data"); len(data) > 0 {
+		var statements []any
+		for _, key := range slices.Sorted(maps.Keys(data)) {
+			statements = append(statements, fmt.Sprintf("set(body[%s], %s)", strconv.Quote(key), strconv.Quote(data[key])))
+		}
+		u.after = append(u.after, transform(statements, from(g, "meta_data")))
+	}
+	m := u.store.config
+	copyRows(g, "exporter", m)
+	logs := m.Sub("logs")
+	logs.Set("encoding", "raw")
+	timeout := g.Pause("timeout")
+	if timeout <= 0 {
+		m.Note("timeout", "10s", from(g, "timeout"))
+	} else {
+		m.Note("timeout", timeout.String(), from(g, "timeout"))
+	}
+	producer := m.Sub("producer")
+	producer.Note("required_acks", "all", "Tyk Pump's")
+	if g.Bool("compressed") {
+		producer.Note("compression", "snappy", from(g, "compressed"))
+	} else {
+		producer.Set("compression", "none")
+	}
+	size := g.Int("batch_bytes")
+	if size <= 0 {
+		size = 1 << 20
+	}
+	producer.Note("max_message_bytes", size, from(g, "batch_bytes"))
+	m.Path("record_partitioner.least_backup", tree.New(), "")
+	if g.Bool("use_ssl") {
+		tls := m.Sub("tls").Note("insecure", false, from(g, "use_ssl"))
+		certificates(g, tls)
+	}
+	c.kafkaLogin(g, m)
+	stored(m)
+	c.Warn(u.place, "messages have no key and no headers, as before; one that is too big becomes a dead letter instead of losing the rest of its batch")
+	return u
+}
+
+// hostName is what hosts with ports look like; anything else could hold credentials.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9._:\[\]-]+$`)
+
+// hostNames tells whether a list is one of servers.
+func (c *converter) hostNames(g *settings.Group, key string, hosts []string) bool {
+	if slices.ContainsFunc(hosts, func(host string) bool { return !hostName.MatchString(host) }) {
+		c.Error(g.Place(key), "has an element that is no server: write host:port each")
+		return false
+	}
+	return len(hosts) > 0
+}
+
+// kafkaLogin takes the user and password over.
+func (c *converter) kafkaLogin(g *settings.Group, m *tree.Map) {
+	var mechanism string
+	switch g.Text("sasl_mechanism") {
+	case "":
+		return
+	case "plain", "PLAIN":
+		mechanism = "PLAIN"
+	case "scram", "SCRAM":
+		mechanism = "SCRAM-SHA-256"
+		if strings.EqualFold(g.Text("sasl_algorithm"), "sha-512") {
+			mechanism = "SCRAM-SHA-512"
+		}
+	default:
+		c.Error(g.Place("sasl_mechanism"), "%s is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out", g.Shown("sasl_mechanism"))
+		return
+	}
+	sasl := m.Sub("auth").Sub("sasl")
+	sasl.Note("mechanism", mechanism, from(g, "sasl_mechanism"))
+	sasl.Note("username", g.Text("sasl_username"), from(g, "sasl_username"))
+	if password := g.Text("sasl_password"); password != "" {
+		sasl.Note("password", c.secret(g, "sasl_password", password), from(g, "sasl_password"))
+	}
+}
+
+// transform makes a processor of statements on log records.
+func transform(statements []any, note string) component {
+	block := tree.New().Set("context", "log").Set("statements", statements)
+	return component{kind: "transform", config: tree.New().Set("log_statements", []any{block}), note: note}
+}
+
+// readURL takes a URL apart: scheme, and host with its port. The error never shows it.
+func readURL(text string) (*url.URL, string, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, "", fmt.Errorf("the value (not shown, it may hold credentials) is not a URL such as https://host:8088")
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u, net.JoinHostPort(strings.ToLower(u.Hostname()), port), nil
+}

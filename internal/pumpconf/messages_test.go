@@ -1,0 +1,142 @@
+package pumpconf
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// pumps is a file with these pumps, and nothing else to complain about.
+func pumps(text string) string {
+	return `{"dont_purge_uptime_data": true, "purge_delay": 1, "pumps": {` + text + `}}`
+}
+
+// told gives all findings, a line each.
+func told(r *Result) string {
+	var b strings.Builder
+	for _, f := range r.Findings.List() {
+		fmt.Fprintln(&b, f)
+	}
+	return b.String()
+}
+
+const (
+	goodMongo = `"mongo": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h/db"`
+	goodKafka = `"k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"`
+	goodProm  = `"p": {"type": "prometheus", "meta": {"listen_address": ":9090"`
+	goodES    = `"e": {"type": "elasticsearch", "meta": {"version": "7"`
+)
+
+// TestMessages gives for each mistake the line that the operator reads.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ file, want string }{
+		// Types of values.
+		{`{"max_record_size": "64"}`, `ERROR max_record_size (variable TYK_PMP_MAXRECORDSIZE): is text ("64"), which Tyk Pump takes for 0: write a whole number`},
+		{`{"purge_chunk": 2.5}`, `WARN purge_chunk (variable TYK_PMP_PURGECHUNK): is the number 2.5, which Tyk Pump does not take: write a whole number`},
+		{`{"pumps": [1]}`, `ERROR pumps: is a list, which Tyk Pump takes for empty: write an object`},
+		{pumps(`"sql": {"meta": {"table_sharding": "yes"}}`), `ERROR pumps.sql.meta.table_sharding (variable TYK_PMP_PUMPS_SQL_META_TABLESHARDING): is text ("yes"), with which Tyk Pump leaves the pump out: write a boolean`},
+		{pumps(goodKafka + `, "sasl_password": 7}}`), `ERROR pumps.k.meta.sasl_password (variable TYK_PMP_PUMPS_KAFKA_META_PASSWORD): is a number, with which Tyk Pump ends: write text`},
+		{pumps(`"kafka": {}`), `WARN pumps.kafka: has no meta, with which Tyk Pump ends: it is taken for an empty one`},
+		// Names.
+		{pumps(`"x": {"type": "mongo_selective"}`), `ERROR pumps.x.type: type "mongo_selective" of pump x does not exist. Tyk Pump leaves the pump out; correct it, or take the pump out`},
+		{pumps(`"x": {"type": "kafkaa"}`), `type "kafkaa" of pump x does not exist; kafka is meant?`},
+		{pumps(`"a": {"type": "dummy"}, "A": {"type": "dummy"}`), `ERROR pumps.A: Tyk Pump writes names in capitals, so this and pumps.a are one, and chance says which: give them different names`},
+		{`{"purge_dealy": 1}`, `WARN purge_dealy: is read by nothing; purge_delay is meant?`},
+		{`{"hybrid": {}}`, `WARN hybrid: is read by nothing: pumps stand in pumps; is a brace in the wrong place?`},
+		{pumps(`"d": {"type": "dummy", "filters": {"org_id": ["a"]}}`), `WARN pumps.d.filters.org_id: is read by nothing; filters.org_ids is meant?`},
+		// Redis.
+		{`{"analytics_storage_type": "Redis"}`, `ERROR analytics_storage_type (variable TYK_PMP_ANALYTICSSTORAGETYPE): "Redis" ends Tyk Pump: write redis, in small letters`},
+		{`{"analytics_storage_config": {"host": "redis.x"}}`, `WARN analytics_storage_config.host (variable TYK_PMP_ANALYTICSSTORAGECONFIG_HOST): is ignored, as in Tyk Pump, since port is missing: localhost:6379 is used; set port`},
+		{`{"analytics_storage_config": {"addrs": ["a:1", "b:2"]}}`, `only the first of several servers counts, as in Tyk Pump; b:2 are ignored: set enable_cluster`},
+		{`{"analytics_storage_config": {"addrs": ["redis://a:1"]}}`, `has an element that is no server: write host:port each`},
+		{`{"analytics_storage_config": {"timeout": 5000}}`, `WARN analytics_storage_config.timeout (variable TYK_PMP_ANALYTICSSTORAGECONFIG_TIMEOUT): 5000 is in seconds, not milliseconds: write 5 if those are meant`},
+		{`{"analytics_storage_config": {"ssl_ca_file": "x"}}`, `INFO analytics_storage_config.ssl_ca_file (variable TYK_PMP_ANALYTICSSTORAGECONFIG_SSLCAFILE): not taken over: without use_ssl Tyk Pump does not look at it`},
+		{`{"analytics_storage_config": {"use_ssl": true, "ssl_min_version": "TLS12"}}`, `"TLS12" ends Tyk Pump: write 1.0, 1.1, 1.2 or 1.3`},
+		{`{"analytics_storage_config": {"enable_cluster": true, "key_prefix": "{a}", "database": 1}}`, `has braces, which decide the slot in a cluster`},
+		{`{"analytics_storage_config": {"iam_auth": {"enabled": true}}}`, `ERROR analytics_storage_config.iam_auth.enabled (variable TYK_PMP_ANALYTICSSTORAGECONFIG_IAMAUTH_ENABLED): refused: there is no IAM for Redis here: use a password`},
+		// Global keys.
+		{`{"log_level": "warning"}`, `ERROR log_level (variable TYK_PMP_LOGLEVEL): "warning" ends Tyk Pump: write debug, info, warn or error`},
+		{`{"omit_detailed_recording": true}`, `WARN omit_detailed_recording (variable TYK_PMP_OMITDETAILEDRECORDING): not taken over: it has no effect in Tyk Pump, and none here`},
+		{`{"health_check_endpoint_port": 70000}`, `70000 is not a port: write one from 1 to 65535`},
+		// Uptime.
+		{`{"pumps": {"d": {"type": "dummy"}}}`, `ERROR uptime_pump_config.mongo_url (variable TYK_PMP_UPTIMEPUMPCONFIG_MONGOURL): is missing, and uptime checks are not switched off, with which Tyk Pump ends`},
+		{`{"uptime_pump_config": {"uptime_type": "SQL"}}`, `WARN uptime_pump_config.uptime_type (variable TYK_PMP_UPTIMEPUMPCONFIG_UPTIMETYPE): "SQL" means Mongo in Tyk Pump: write sql in small letters if that is meant`},
+		{`{"uptime_pump_config": {"mongo_url": "mongodb://h/d", "collection_name": "other"}}`, `"other" is only capped and indexed by Tyk Pump: documents always go to tyk_uptime_analytics, here too`},
+		// Mongo.
+		{pumps(`"mongo": {"meta": {"collection_name": "c", "mongo_url": "h/db"}}`), `the value (not shown, it may hold a password) must begin with mongodb:// or mongodb+srv://`},
+		{pumps(`"mongo": {"meta": {"collection_name": "c", "mongo_url": "mongodb://u:p@ss@h/db"}}`), `has an @ in user or password, so that the rest of it becomes the host: write %40 for it`},
+		{pumps(`"mongo": {"meta": {"collection_name": "c", "mongo_url": "mongodb://h"}}`), `names no database, so that Tyk Pump fails at every write: append it`},
+		{pumps(`"mongo": {"meta": {"collection_name": "c", "mongo_url": "mongodb://h/db?w=0"}}`), `has w=0, which asks for no answer`},
+		{pumps(goodMongo + `, "mongo_db_type": 3}}`), `3 is unknown: write 0 for MongoDB, 1 for Amazon DocumentDB or 2 for Azure Cosmos DB`},
+		{pumps(goodMongo + `, "driver": "mgo2"}}`), `"mgo2" ends Tyk Pump: write mongo-go, or take it out`},
+		{pumps(`"m": {"type": "mongo", "meta": {"collection_name": "z_tyk_analyticz_x", "mongo_url": "mongodb://h/db"}}`), `"z_tyk_analyticz_x" could be a collection of an organisation or of rollups`},
+		{pumps(`"g": {"type": "mongo-graph", "meta": {"mongo_url": "mongodb://h/db"}}`), `WARN pumps.g.meta.collection_name (variable TYK_PMP_PUMPS_MONGOGRAPH_META_COLLECTIONNAME): is missing, with which every write of Tyk Pump fails: tyk_graph_analytics is used`},
+		// SQL.
+		{pumps(`"sql": {"meta": {"type": "Postgres", "connection_string": "host=h"}}`), `"Postgres" is not a database: write postgres or mysql, in small letters; Tyk Pump leaves the pump out`},
+		{pumps(`"sql": {"meta": {"type": "postgres", "connection_string": "nonsense"}}`), `is not a PostgreSQL DSN such as`},
+		{pumps(`"sql": {"meta": {"type": "sqlite", "connection_string": "a.db"}}`), `WARN pumps.sql.meta.type (variable TYK_PMP_PUMPS_SQL_META_TYPE): sqlite is refused by Tyk Pump since 1.12, and works here`},
+		{pumps(`"g": {"type": "sql-graph", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "graph-records"}}`), `"graph-records" is a name that tyksql does not take`},
+		{pumps(`"g": {"type": "sql-mcp", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "a"}}, "h": {"type": "sql-mcp", "meta": {"type": "mysql", "connection_string": "/other"}}`), `differs from that of pumps.h: Tyk Pump writes both into one of these, whichever starts last: give them one name`},
+		{pumps(`"a": {"type": "sql_aggregate", "meta": {"type": "mysql", "connection_string": "/db", "ignore_aggregations": ["geo"]}}`), `WARN pumps.a.meta.ignore_aggregations (variable TYK_PMP_PUMPS_SQLAGGREGATE_META_IGNOREAGGREGATIONSLIST): not taken over: it has no effect in Tyk Pump`},
+		// Others.
+		{pumps(goodKafka + `, "sasl_mechanism": "gssapi"}}`), `"gssapi" is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out`},
+		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL such as https://host:8088`},
+		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `otelcol-tyk has no exporter for Elasticsearch before 7.17, which version 3, the default, means. If the server is newer, set version to "7". --config 'tykpump:pump.conf?skip=e' starts without it`},
+		{pumps(goodES + `, "generate_id": true}}`), `WARN pumps.e.meta.generate_id (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_GENERATEID): not needed: ids are the records' identities`},
+		{pumps(goodProm + `, "path": "/custom"}}`), `"/custom" cannot be had: the exporter serves /metrics only. Let Prometheus read /metrics, and set path to that. --config 'tykpump:pump.conf?skip=p' starts without it`},
+		{pumps(goodProm + `}, "filters": {"api_ids": ["a"]}}`), `ERROR pumps.p.filters.api_ids (variable TYK_PMP_PUMPS_P_FILTERS_APIIDS): metrics cannot be made of some records only`},
+		{pumps(goodProm + `}, "ignore_fields": ["api_key", "tags"]}`), `metrics cannot be made without api_key, which is a label: take it out`},
+		{pumps(goodProm + `}, "max_record_size": 5}`), `INFO pumps.p.max_record_size (variable TYK_PMP_PUMPS_P_MAXRECORDSIZE): not needed: no metric is made of recorded requests and responses`},
+		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": ":9091"}}`), `ERROR pumps.p: is of the same type as pumps.q, with which Tyk Pump ends: leave one of them out`},
+		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "gauge"}]}}`), `"a" is neither a counter nor a histogram: it is left out, as by Tyk Pump`},
+		{pumps(goodProm + `, "custom_metrics": [{"name": "tyk_latency", "metric_type": "counter"}]}}`), `"tyk_latency" is another metric's name, with which Tyk Pump ends`},
+		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "counter", "labels": ["mcp_error_code"]}]}}`), `"a": labels: "mcp_error_code" has no value: use some of`},
+		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1]}]}}`), `buckets of "a" have no effect in Tyk Pump, and none here`},
+		{pumps(`"x": {"type": "hybrid", "meta": {"connection_string": "x"}}`), `ERROR pumps.x: type hybrid: otelcol-tyk has no exporter for Tyk's MDCB, so its records would go nowhere and the start is refused. Leave data planes of MDCB with Tyk Pump`},
+		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key?. It is left out`},
+		// Secrets.
+		{pumps(goodMongo + `, "mongo_ssl_ca_file": "kv://v/x"}}`), `refers to a store that kv.stores does not have (it has none): Tyk Pump ends with this`},
+		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "hashicorp_vault"}}}, `, 1), `store "v": stores of type "hashicorp_vault" are not read here: let Vault's agent`},
+		{`{"x_otelcol_tyk": {"poll_interval": "1h"}}`, `ERROR x_otelcol_tyk.poll_interval: "1h" must be a time from 1ms to 10s, such as 2s`},
+		{pumps(`"d": {"type": "dummy", "x_otelcol_tyk": {"group": "a b"}}`), `"a b" is not a group`},
+	} {
+		assert.Contains(t, told(Convert(input(c.file))), c.want, c.file)
+	}
+}
+
+func TestPositionsOfMistakes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{\n  \"a\": 1,\n}":       "pump.conf:3:1: there is a comma too many before this: take it out",
+		"{\n  \"a\": 1\n  \"b\"}": "pump.conf:3:3: a comma is missing before this",
+		"{\n  // x\n}":            "pump.conf:2:3: JSON has no comments: take it out",
+		"{\"a\": {":               "pump.conf:1:8: the file ends too early",
+		" ":                       "the file ends too early",
+		"[]":                      "pump.conf:1:1: the file is a list, not an object",
+		"\xef\xbb\xbf{}":          "begins with a byte order mark",
+	} {
+		r := Convert(input(text))
+		assert.Contains(t, r.Summary(), want, text)
+		assert.Contains(t, r.Summary(), "Tyk Pump would take nothing from this file", text)
+		assert.False(t, r.Settings.Readable)
+	}
+}
+
+func TestSkippedPumpsAreNotJudged(t *testing.T) {
+	t.Parallel()
+	in := input(pumps(`"Bad": {"type": "elasticsearch", "meta": {"version": 7}}, "none": {"type": "nonsense"}, "d": {"type": "dummy"}`))
+	in.Skip = []string{"bad", "NONE", "other"}
+	r := Convert(in)
+	require.False(t, r.Refused(), r.Summary())
+	for _, want := range []string{
+		"WARN pumps.bad: is skipped: its records are stored nowhere", "WARN pumps.NONE: is skipped", `WARN skip: names "other", and there is no such pump: take it out`,
+	} {
+		assert.Contains(t, r.Summary(), want)
+	}
+	in = input(strings.Replace(pumps(`"csv": {"meta": {}}, "d": {"type": "dummy"}`), "{", `{"x_otelcol_tyk": {"skip": ["csv"]}, `, 1))
+	assert.False(t, Convert(in).Refused())
+}

@@ -1,0 +1,209 @@
+package pumpconf
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	rawSQL    = `"raw": {"type": "sql", "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u"}}`
+	mcpSQL    = `"mcp": {"type": "sql-mcp", "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u"}}`
+	rollupSQL = `"sums": {"type": "sql_aggregate", "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u"}}`
+)
+
+// TestOneGroupForEachDestination looks at which pumps share a receiver.
+func TestOneGroupForEachDestination(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(strings.Join([]string{
+		rawSQL, mcpSQL, rollupSQL,
+		`"other": {"type": "sql", "meta": {"type": "postgres", "connection_string": "host=h dbname=e user=u"}}`,
+		`"m": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://b:2,a:1/db"}}`,
+		`"sel": {"type": "mongo-pump-selective", "meta": {"mongo_url": "mongodb://u:p@a:1,b:2/db"}}`,
+		goodKafka + `}}`, goodProm + `}}`, goodES + `, "elasticsearch_url": "https://Es.test"}}`,
+		`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "http://splunk.test:8088/x"}}`,
+		`"o": {"type": "stdout", "meta": {"format": "json"}}`, `"d": {"type": "dummy"}`,
+	}, ",")))
+	groups := map[string]any{}
+	for name, receiver := range at(t, r, "receivers").(map[string]any) {
+		groups[name] = receiver.(map[string]any)["group"]
+	}
+	assert.Equal(t, map[string]any{
+		"tykredis/postgres":      "pump-postgres.h_5432.d",
+		"tykredis/postgres-2":    "pump-postgres.h_5432.e",
+		"tykredis/mongo":         "pump-mongo.a_1.db",
+		"tykredis/kafka":         "pump-kafka.k_1",
+		"tykredis/prometheus":    "pump-prometheus",
+		"tykredis/elasticsearch": "pump-elasticsearch.es.test_443",
+		"tykredis/splunk":        "pump-splunk.splunk.test_8088",
+		"tykredis/local":         "pump-local",
+	}, groups)
+	assert.Equal(t, map[string]any{
+		"receivers": []any{"tykredis/postgres"}, "processors": []any{"tykfilter/postgres"}, "exporters": []any{"tyksql/requests"},
+	}, at(t, r, "service::pipelines::logs/requests"), "raw tables of one database are one transaction")
+	assert.Equal(t, []any{"tykfilter/postgres", "tykaggregate/sums"}, at(t, r, "service::pipelines::logs/sums::processors"))
+	assert.Equal(t, map[string]any{
+		"requests": map[string]any{"enabled": true}, "mcp": map[string]any{"enabled": true, "name": "tyk_analytics_mcp"},
+	}, at(t, r, "exporters::tyksql/requests::tables"))
+	assert.Contains(t, at(t, r, "service::pipelines"), "metrics/p")
+}
+
+func TestPumpsThatDifferStayApart(t *testing.T) {
+	t.Parallel()
+	for _, difference := range []struct{ from, to string }{
+		{`"sql-mcp", `, `"sql-mcp", "filters": {"org_ids": ["a"]}, `},
+		{`"sql-mcp", `, `"sql-mcp", "omit_detailed_recording": true, `},
+		{`"type": "postgres", `, `"type": "postgres", "table_sharding": true, `},
+		{`user=u`, `user=v`},
+		{`"sql-mcp", `, `"sql-mcp", "timeout": 60, `},
+	} {
+		r := converted(t, pumps(rawSQL+","+strings.Replace(mcpSQL, difference.from, difference.to, 1)))
+		assert.Len(t, at(t, r, "exporters"), 2, difference.to)
+		assert.Len(t, at(t, r, "receivers"), 1, difference.to)
+		assert.Equal(t, false, at(t, r, "exporters::tyksql/mcp::tables::requests::enabled"))
+	}
+	r := converted(t, pumps(rawSQL+`, "two": {"type": "sql", "filters": {"org_ids": ["a"]}, "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u"}}`))
+	assert.NotContains(t, told(r), "counts each request twice", "they may store different requests")
+}
+
+func TestGroupsOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(rawSQL+","+strings.Replace(rollupSQL, `"sql_aggregate", `, `"sql_aggregate", "x_otelcol_tyk": {"group": "sums"}, `, 1)))
+	assert.Equal(t, "sums", at(t, r, "receivers::tykredis/sums::group"))
+	assert.EqualValues(t, 5000, at(t, r, "receivers::tykredis/sums::chunk_size"), "rollups alone need little of each record")
+	assert.Contains(t, at(t, r, "receivers::tykredis/sums::requests::ignore_fields"), "raw_request")
+	assert.Equal(t, "pump-postgres.h_5432.d", at(t, r, "receivers::tykredis/postgres::group"))
+}
+
+func TestNamesOfGroups(t *testing.T) {
+	t.Parallel()
+	long := "mongo." + strings.Repeat("long.", 20) + "x"
+	for parts, want := range map[string]string{
+		"kafka.kafka.test:9092": "pump-kafka.kafka.test_9092",
+		"mongo.h.d/é":           "pump-mongo.h.d__",
+		long:                    "pump-mongo.long.long.long.long.long.long.long.long.long-" + digest("pump-"+long),
+	} {
+		assert.Equal(t, want, groupName(parts))
+		assert.LessOrEqual(t, len(want), 64)
+		assert.Regexp(t, validGroup, want)
+	}
+	// Two clusters with one host in common are two destinations.
+	r := converted(t, pumps(`"a": {"type": "kafka", "meta": {"broker": ["k:1", "l:1"], "topic": "t"}}, "b": {"type": "kafka", "meta": {"broker": ["k:1", "m:1"], "topic": "t"}}`))
+	assert.NotEqual(t, at(t, r, "receivers::tykredis/kafka::group"), at(t, r, "receivers::tykredis/kafka-2::group"))
+	again := converted(t, pumps(`"b": {"type": "kafka", "meta": {"broker": ["m:1", "k:1"], "topic": "t"}}, "a": {"type": "kafka", "meta": {"broker": ["k:1", "l:1"], "topic": "t"}}`))
+	assert.Equal(t, at(t, r, "receivers::tykredis/kafka::group"), at(t, again, "receivers::tykredis/kafka-2::group"), "a name does not depend on the order of the file")
+}
+
+func TestMongoURLs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text          string
+		direct, older bool
+		want          string
+	}{
+		{text: "mongodb://h/db", want: "mongodb://h/db"},
+		{text: "mongodb://u:p#s/s$x@H:1,g:2/db?replicaSet=r;ssl=true", want: "mongodb://u:p%23s%2Fs%24x@H:1,g:2/db?replicaSet=r&ssl=true"},
+		{text: "mongodb://u:p%40x@h/db", want: "mongodb://u:p%40x@h/db"},
+		{text: "mongodb://u:50%@h/db", want: "mongodb://u:50%25@h/db"},
+		{text: "mongodb://h/db?directConnection=true", want: "mongodb://h/db"},
+		{text: "mongodb://h/db?appName=x", direct: true, want: "mongodb://h/db?appName=x&directConnection=true"},
+		{text: "mongodb://h", older: true, want: "mongodb://h/test"},
+		{text: "mongodb+srv://u:p@cluster.test/db?retryWrites=true&srvServiceName=x", want: "mongodb+srv://u:p@cluster.test/db?retryWrites=true&srvServiceName=x"},
+	} {
+		got, err := readMongoURI(c.text, c.direct, c.older)
+		require.NoError(t, err, c.text)
+		assert.Equal(t, c.want, got.text)
+	}
+}
+
+func TestDollarsAreDoubled(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(goodMongo+`}}`), "TYK_PMP_ANALYTICSSTORAGECONFIG_PASSWORD=a$b${c}", "TYK_PMP_ANALYTICSSTORAGECONFIG_USERNAME=u$1")
+	assert.Equal(t, "a$$b$${c}", at(t, r, "receivers::tykredis/mongo::password"))
+	assert.Contains(t, r.YAML(), `password: "${env:TYKPUMP_ANALYTICS_STORAGE_CONFIG_PASSWORD}"`, "the collector would expand what is in the variable")
+	assert.Contains(t, r.YAML(), `username: "u$$1"`)
+	r = converted(t, pumps(goodMongo+`}}`), "TYK_PMP_ANALYTICSSTORAGECONFIG_PASSWORD=ab")
+	assert.Contains(t, r.YAML(), `password: "${env:TYK_PMP_ANALYTICSSTORAGECONFIG_PASSWORD}"`)
+}
+
+func TestSecretsHaveVariablesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(goodES+`, "elasticsearch_url": "http://u:one@a:9200,http://u:two@b:9200"}}, `+
+		`"a-b": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "http://s:1"}}, "a_b": {"type": "splunk", "meta": {"collector_token": "y", "collector_url": "http://s:2"}}`))
+	assert.ElementsMatch(t, []string{
+		"TYKPUMP_PUMPS_E_META_ELASTICSEARCH_URL", "TYKPUMP_PUMPS_E_META_ELASTICSEARCH_URL_2",
+		"TYKPUMP_PUMPS_A_B_META_COLLECTOR_TOKEN", "TYKPUMP_PUMPS_A_B_META_COLLECTOR_TOKEN_2",
+	}, r.Secrets)
+	assert.NotContains(t, r.YAML(), "two")
+	r.ShowSecrets()
+	assert.Contains(t, r.YAML(), "two")
+}
+
+func TestOldVariablesOfMongoAreUptimesToo(t *testing.T) {
+	t.Parallel()
+	r := converted(t, `{"pumps": {"d": {"type": "dummy"}}}`, "PMP_MONGO_MONGOURL=mongodb://h/db", "PMP_MONGO_COLLECTIONNAME=tyk_analytics")
+	assert.Equal(t, "mongodb://h/db", at(t, r, "exporters::tykmongo/uptime::uri"))
+	assert.NotContains(t, told(r), "only capped and indexed")
+}
+
+func TestZones(t *testing.T) {
+	t.Parallel()
+	for tz, want := range map[string]string{"": "UTC", "Etc/UTC": "UTC", ":Asia/Kolkata": "Asia/Kolkata", "/usr/share/zoneinfo/America/New_York": "America/New_York", "CEST": "UTC"} {
+		z := localZone(map[string]string{"TZ": tz})
+		assert.Equal(t, want, z.Name, tz)
+		assert.Equal(t, tz == "CEST", z.Doubt != "", tz)
+	}
+	in := input(pumps(rawSQL + "," + rollupSQL))
+	in.Zone = Zone{Name: "Asia/Kolkata", Origin: "TZ"}
+	r := Convert(in)
+	assert.Equal(t, "Asia/Kolkata", at(t, r, "exporters::tyksql/raw::timezone"))
+	assert.Equal(t, "Asia/Kolkata", at(t, r, "processors::tykaggregate/sums::timezone"))
+}
+
+func TestStockExporters(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(goodES+`, "elasticsearch_url": "http://a:9200,http://b:9200", "index_name": "i", "mcp_index_name": "m", "rolling_index": true, "use_sniffing": true,
+		"extended_stats": true, "decode_base64": true, "auth_api_key_id": "id", "auth_api_key": "key", "use_ssl": true, "ssl_insecure_skip_verify": true}, "max_record_size": 5}, `+
+		goodKafka+`, "use_ssl": true, "ssl_ca_file": "ca", "sasl_mechanism": "scram", "sasl_username": "u", "sasl_password": "p", "sasl_algorithm": "sha-512", "meta_data": {"a\"b": "c$"}}}, `+
+		`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "https://s:8088/any", "enable_batch": true, "batch_max_content_length": 9, "fields": ["path", "nope"], "obfuscate_api_keys": true}}`))
+	assert.Equal(t, "aWQ6a2V5", at(t, r, "exporters::elasticsearch/e::api_key"))
+	assert.Equal(t, []any{"http://a:9200", "http://b:9200"}, at(t, r, "exporters::elasticsearch/e::endpoints"))
+	assert.Equal(t, true, at(t, r, "exporters::elasticsearch/e::logstash_format::enabled"))
+	assert.Equal(t, true, at(t, r, "exporters::elasticsearch/e::discover::on_start"))
+	assert.Equal(t, "elasticsearch_extended", at(t, r, "processors::tykfilter/elasticsearch::document::format"))
+	assert.Equal(t, true, at(t, r, "processors::tykfilter/elasticsearch::fields::decode_raw_response"))
+	assert.Contains(t, r.YAML(), `set(attributes[\"elasticsearch.index\"], \"m\") where body[\"mcp_method\"] != nil`)
+	assert.Equal(t, "SCRAM-SHA-512", at(t, r, "exporters::kafka/k::auth::sasl::mechanism"))
+	assert.Equal(t, "ca", at(t, r, "exporters::kafka/k::tls::ca_file"))
+	assert.Contains(t, r.YAML(), `set(body[\"a\\\"b\"], \"c$$\")`)
+	assert.Equal(t, "https://s:8088/services/collector/event/1.0", at(t, r, "exporters::splunk_hec/s::endpoint"))
+	assert.EqualValues(t, 65536, at(t, r, "exporters::splunk_hec/s::max_content_length_logs"))
+	assert.Equal(t, []any{"path"}, at(t, r, "processors::tykfilter/splunk::document::fields"))
+}
+
+func TestOurOwnOverrides(t *testing.T) {
+	t.Parallel()
+	r := converted(t, strings.Replace(pumps(rawSQL+","+goodProm+`, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1, 2.5]}]}}`), "{",
+		`{"x_otelcol_tyk": {"redact_headers": ["default"], "poll_interval": "2s", "buckets": true}, `, 1))
+	assert.Equal(t, map[string]any{}, at(t, r, "processors::tykfilter/postgres"))
+	assert.Equal(t, "2s", at(t, r, "receivers::tykredis/postgres::poll_interval"))
+	assert.Equal(t, []any{int64(1), 2.5}, at(t, r, "receivers::tykredis/prometheus::metrics::custom_metrics").([]any)[0].(map[string]any)["buckets"])
+	assert.NotContains(t, told(r), "credentials in recorded requests")
+}
+
+func TestUptimeHasItsOwn(t *testing.T) {
+	t.Parallel()
+	file := `{"pumps": {"d": {"type": "dummy"}}, "uptime_pump_config": {"uptime_type": "sql", "type": "mysql", "connection_string": "u:p@tcp(h:1)/db", "table_sharding": true, "mongo_url": "mongodb://h/db"}}`
+	r := converted(t, file)
+	assert.Equal(t, map[string]any{"addresses": []any{"localhost:6379"}, "group": "pump-uptime", "requests": map[string]any{"enabled": false}, "uptime": map[string]any{"enabled": true}}, at(t, r, "receivers::tykredis/uptime"))
+	assert.Equal(t, true, at(t, r, "exporters::tyksql/uptime::table_sharding"))
+	assert.Nil(t, at(t, r, "exporters::tyksql/uptime::uri"))
+	r = converted(t, strings.Replace(file, `"sql"`, `""`, 1))
+	assert.Equal(t, "mongodb://h/db", at(t, r, "exporters::tykmongo/uptime::uri"))
+	assert.Nil(t, at(t, r, "exporters::tykmongo/uptime::table_sharding"))
+	refused := Convert(input(file, "TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX=x-"))
+	assert.Contains(t, refused.Summary(), "ERROR analytics_storage_config.key_prefix (set by TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX): moves the list of uptime checks too")
+	assert.False(t, Convert(input(file, "TYK_PMP_ANALYTICSSTORAGECONFIG_KEYPREFIX=x-")).Refused())
+}

@@ -1,0 +1,312 @@
+package pumpconf
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
+)
+
+// lease is the receiver's, which bounds its other times.
+const lease = 30 * time.Second
+
+// connection makes what all receivers have in common.
+func (c *converter) connection() *tree.Map {
+	g, m := c.s.Redis, tree.New()
+	c.storageType()
+	c.topology(g, m)
+	c.login(g, m)
+	c.redisTLS(g, m)
+	c.keyPrefix(g, m)
+	if seconds := g.Int("timeout"); seconds > 0 {
+		c.redisTimeout(g, m, seconds)
+	}
+	c.pollInterval(m)
+	const least = 500
+	switch chunk := c.s.Global.Int("purge_chunk"); {
+	case chunk <= 0:
+	case chunk < least:
+		c.Info(c.s.Global.Place("purge_chunk"), "%d is raised to %d: a chunk is not a round here, the next one follows at once", chunk, least)
+		m.Note("chunk_size", int64(least), from(c.s.Global, "purge_chunk"))
+	default:
+		m.Note("chunk_size", chunk, from(c.s.Global, "purge_chunk"))
+	}
+	return m
+}
+
+func (c *converter) storageType() {
+	for _, at := range []struct {
+		g   *settings.Group
+		key string
+	}{{c.s.Global, "analytics_storage_type"}, {c.s.Redis, "type"}} {
+		if kind := at.g.Text(at.key); kind != "" && kind != "redis" {
+			c.Error(at.g.Place(at.key), "%s ends Tyk Pump: write redis, in small letters", at.g.Shown(at.key))
+		}
+	}
+}
+
+// topology finds the servers, and what they are.
+func (c *converter) topology(g *settings.Group, m *tree.Map) {
+	addresses, source := c.addresses(g)
+	if !c.hostNames(g, source, addresses) {
+		return
+	}
+	for _, address := range addresses {
+		_, port, err := net.SplitHostPort(address)
+		if n, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || n == 0 {
+			c.Error(g.Place(source), "%q has no port: write host:port", address)
+		}
+	}
+	master, cluster := g.Text("master_name"), g.Bool("enable_cluster")
+	if master == "" && !cluster && len(addresses) > 1 {
+		c.Warn(g.Place(source), "only the first of several servers counts, as in Tyk Pump; %s are ignored: set enable_cluster if they are a cluster, or master_name if they are sentinels", strings.Join(addresses[1:], ", "))
+		addresses = addresses[:1]
+	}
+	m.Note("addresses", addresses, from(g, source))
+	switch {
+	case master != "":
+		if cluster {
+			c.Warn(g.Place("enable_cluster"), "is ignored, as in Tyk Pump, since master_name says that the servers are sentinels")
+		}
+		sentinel := m.Sub("sentinel").Note("master_name", master, from(g, "master_name"))
+		if password := g.Text("sentinel_password"); password != "" {
+			sentinel.Note("password", c.secret(g, "sentinel_password", password), from(g, "sentinel_password"))
+		}
+	case cluster:
+		m.Note("cluster", true, from(g, "enable_cluster"))
+	}
+	switch database := g.Int("database"); {
+	case database == 0:
+	case cluster && master == "":
+		c.Info(g.Place("database"), "not taken over: clusters have one database, and Tyk Pump ignores it there")
+	case database < 0:
+		c.Error(g.Place("database"), "%d is not the number of a database: write one from 0", database)
+	default:
+		m.Note("database", database, from(g, "database"))
+	}
+}
+
+// addresses gives the servers that count, and the key that names them.
+func (c *converter) addresses(g *settings.Group) ([]string, string) {
+	if addresses := g.List("addrs"); len(addresses) > 0 {
+		return addresses, "addrs"
+	}
+	if hosts := g.Map("hosts"); len(hosts) > 0 {
+		var addresses []string
+		for _, host := range slices.Sorted(maps.Keys(hosts)) {
+			addresses = append(addresses, net.JoinHostPort(host, hosts[host]))
+		}
+		return addresses, "hosts"
+	}
+	host, port := g.Text("host"), g.Int("port")
+	if port != 0 {
+		return []string{net.JoinHostPort(host, strconv.FormatInt(port, 10))}, "host"
+	}
+	standard := "localhost:6379"
+	if g.Text("master_name") != "" {
+		standard = "localhost:26379"
+	}
+	if host != "" {
+		c.Warn(g.Place("host"), "is ignored, as in Tyk Pump, since port is missing: %s is used; set port", standard)
+	}
+	return []string{standard}, "addrs"
+}
+
+func (c *converter) login(g *settings.Group, m *tree.Map) {
+	password, user := g.Text("password"), g.Text("username")
+	if password == "" {
+		if user != "" {
+			c.Info(g.Place("username"), "not taken over: without a password Tyk Pump ignores it")
+		}
+		return
+	}
+	if user != "" {
+		m.Note("username", user, from(g, "username"))
+	}
+	m.Note("password", c.secret(g, "password", password), from(g, "password"))
+}
+
+func (c *converter) redisTLS(g *settings.Group, m *tree.Map) {
+	either := func(key string) (string, bool) {
+		for _, name := range []string{key, "redis_" + key} {
+			if g.Bool(name) {
+				return name, true
+			}
+		}
+		return "", false
+	}
+	files := []struct{ key, to string }{
+		{"ssl_ca_file", "ca_file"},
+		{"ssl_cert_file", "cert_file"},
+		{"ssl_key_file", "key_file"},
+		{"ssl_min_version", "min_version"},
+		{"ssl_max_version", "max_version"},
+	}
+	on, use := either("use_ssl")
+	if !use {
+		for _, file := range files {
+			if g.Set(file.key) {
+				c.Info(g.Place(file.key), "not taken over: without use_ssl Tyk Pump does not look at it")
+			}
+		}
+		return
+	}
+	tls := m.Sub("tls").Note("insecure", false, from(g, on))
+	if skip, ok := either("ssl_insecure_skip_verify"); ok {
+		tls.Note("insecure_skip_verify", true, from(g, skip))
+	}
+	for _, file := range files {
+		if !g.Set(file.key) {
+			continue
+		}
+		if strings.HasSuffix(file.key, "_version") && !slices.Contains([]string{"1.0", "1.1", "1.2", "1.3"}, g.Text(file.key)) {
+			c.Error(g.Place(file.key), "%s ends Tyk Pump: write 1.0, 1.1, 1.2 or 1.3", g.Shown(file.key))
+			continue
+		}
+		tls.Note(file.to, g.Text(file.key), from(g, file.key))
+	}
+}
+
+func (c *converter) keyPrefix(g *settings.Group, m *tree.Map) {
+	for _, key := range []string{"key_prefix", "redis_key_prefix"} {
+		prefix := g.Text(key)
+		if prefix == "" {
+			continue
+		}
+		if g.Bool("enable_cluster") && strings.ContainsAny(prefix, "{}") {
+			c.Error(g.Place(key), "has braces, which decide the slot in a cluster: use a prefix without")
+		}
+		m.Note("key_prefix", prefix, from(g, key))
+		return
+	}
+}
+
+func (c *converter) redisTimeout(g *settings.Group, m *tree.Map, seconds int64) {
+	const milliseconds = 1000
+	if seconds >= milliseconds {
+		c.Warn(g.Place("timeout"), "%d is in seconds, not milliseconds: write %d if those are meant", seconds, (seconds+milliseconds-1)/milliseconds)
+	}
+	if seconds > int64(lease/time.Second) {
+		c.Info(g.Place("timeout"), "%ds is more than the receiver's lease: %s", seconds, lease)
+		seconds = int64(lease / time.Second)
+	}
+	m.Note("timeout", inSeconds(seconds), from(g, "timeout"))
+}
+
+// pollInterval is our own, and no longer than a third of the lease.
+func (c *converter) pollInterval(m *tree.Map) {
+	text := c.s.Own.Text("poll_interval")
+	if text == "" {
+		return
+	}
+	const part = 3
+	every, err := time.ParseDuration(text)
+	if err != nil || every < time.Millisecond || every > lease/part {
+		c.Error(c.s.Own.Place("poll_interval"), "%q must be a time from 1ms to %s, such as 2s", text, lease/part)
+		return
+	}
+	m.Note("poll_interval", every.String(), from(c.s.Own, "poll_interval"))
+}
+
+// receivers makes one receiver for each destination, and says which unit reads from which.
+func (c *converter) receivers(into *tree.Map, units []*unit) map[*unit]string {
+	base := c.connection()
+	names, shared := map[*unit]string{}, map[string][]*unit{}
+	var order []string
+	for _, u := range units {
+		key := u.to.identity
+		if u.group != "" {
+			key = "group " + u.group
+		}
+		if shared[key] == nil {
+			order = append(order, key)
+		}
+		shared[key] = append(shared[key], u)
+	}
+	groups := c.groups(order, shared)
+	for _, key := range order {
+		members := shared[key]
+		config := base.Clone()
+		config.Set("group", groups[key])
+		c.contents(config, members)
+		label := members[0].to.family
+		if members[0].group != "" {
+			label = componentName(members[0].group)
+		}
+		name := alloc(into, "tykredis", label, config, describe(members))
+		for _, u := range members {
+			names[u] = name
+		}
+	}
+	return names
+}
+
+// groups names the groups. Of destinations that share a name, such as two clusters with
+// one host in common, all but the first get letters of their own.
+func (c *converter) groups(order []string, shared map[string][]*unit) map[string]string {
+	named, taken := map[string]string{}, map[string]bool{}
+	for _, key := range slices.Sorted(slices.Values(order)) {
+		u := shared[key][0]
+		name := groupName(u.to.group)
+		if u.group != "" {
+			name = u.group
+			if !validGroup.MatchString(name) {
+				c.Error(u.place+".x_otelcol_tyk.group", "%q is not a group: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", name)
+			}
+		}
+		if taken[name] {
+			name = groupName(u.to.group + "." + digest(key))
+		}
+		taken[name] = true
+		named[key] = name
+	}
+	return named
+}
+
+// contents says what a receiver reads, and how much of it.
+func (c *converter) contents(config *tree.Map, members []*unit) {
+	onlyRollups := true
+	for _, u := range members {
+		onlyRollups = onlyRollups && u.rollups != nil
+		if u.metrics != nil {
+			config.Set("metrics", u.metrics)
+		}
+	}
+	switch {
+	case members[0].to.family == "uptime":
+		config.Set("requests", tree.New().Set("enabled", false)).Set("uptime", enabled())
+	case onlyRollups:
+		config.Sub("requests").Note("ignore_fields", notCounted, "rollups count nothing of these")
+		if config.Get("chunk_size") == nil {
+			config.Set("chunk_size", int64(5000))
+		}
+		config.Set("max_in_flight", int64(3))
+	}
+}
+
+// notCounted are the fields that rollups do without.
+var notCounted = []string{
+	"method", "host", "content_length", "user_agent", "ip_address", "raw_request", "raw_response", "api_schema", "original_path", "listen_path", "geo.city", "geo.location",
+}
+
+func describe(members []*unit) string {
+	var pumps []string
+	for _, u := range members {
+		pumps = append(pumps, u.pumps...)
+	}
+	noun := ": pump "
+	switch len(pumps) {
+	case 0:
+		return members[0].to.label
+	case 1:
+	default:
+		noun = ": pumps "
+	}
+	return fmt.Sprint(members[0].to.label, noun, strings.Join(pumps, ", "))
+}

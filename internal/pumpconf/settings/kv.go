@@ -1,0 +1,239 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// references resolves what values refer to in stores of secrets.
+type references struct {
+	stores   map[string]*object
+	env      *environment
+	readFile func(string) ([]byte, error)
+}
+
+const wholeReference = "kv://"
+
+// partReference is a reference inside of a value.
+var partReference = regexp.MustCompile(`\$kv\{([^:{}]+):([^{}#]*)(?:#([^{}]*))?\}`)
+
+// newReferences takes the stores of the file and of TYK_PMP_KV_STORES, which are merged by name.
+func newReferences(kv *object, env *environment, readFile func(string) ([]byte, error), f *Findings) *references {
+	r := &references{stores: map[string]*object{}, env: env, readFile: readFile}
+	r.add(kv.field("stores"), "kv.stores", f)
+	const variable = "TYK_PMP_KV_STORES"
+	if text, ok := env.lookup(variable); ok {
+		stores, err := parseFile(variable, []byte(text))
+		if err != nil {
+			f.Error("kv.stores (set by "+variable+")", "is not a JSON object of stores: write one, as in the file")
+			return r
+		}
+		r.add(stores, "kv.stores (set by "+variable+")", f)
+	}
+	return r
+}
+
+func (r *references) add(value any, place string, f *Findings) {
+	stores, ok := value.(*object)
+	if !ok {
+		if value != nil {
+			f.Error(place, "is %s: write an object with a key for each store", kindOf(value))
+		}
+		return
+	}
+	for _, m := range stores.members {
+		store, ok := m.value.(*object)
+		if !ok {
+			f.Error(place, "store %q is %s: write an object", m.key, kindOf(m.value))
+			continue
+		}
+		r.stores[m.key] = store
+	}
+}
+
+// hasReference tells whether a value refers to a store.
+func hasReference(data any) bool {
+	switch v := data.(type) {
+	case string:
+		return strings.HasPrefix(v, wholeReference) || partReference.MatchString(v)
+	case []string:
+		return slices.ContainsFunc(v, func(s string) bool { return hasReference(s) })
+	case map[string]string:
+		for _, s := range v {
+			if hasReference(s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resolve replaces the references of a group's values.
+func (r *references) resolve(g *Group, f *Findings) {
+	for _, key := range slices.Sorted(maps.Keys(g.values)) {
+		v := g.values[key]
+		if !hasReference(v.Data) {
+			continue
+		}
+		var errs []error
+		text := func(s string) string {
+			resolved, err := r.text(s)
+			errs = append(errs, err)
+			return resolved
+		}
+		switch data := v.Data.(type) {
+		case string:
+			v.Data = text(data)
+		case []string:
+			list := make([]string, len(data))
+			for i := range data {
+				list[i] = text(data[i])
+			}
+			v.Data = list
+		case map[string]string:
+			m := map[string]string{}
+			for k, s := range data {
+				m[k] = text(s)
+			}
+			v.Data = m
+		}
+		v.Resolved, v.Verbatim = true, false
+		if err := errors.Join(errs...); err != nil {
+			f.Error(g.Place(key), "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+	}
+}
+
+func (r *references) text(s string) (string, error) {
+	if rest, ok := strings.CutPrefix(s, wholeReference); ok {
+		path, pointer, _ := strings.Cut(rest, "#")
+		store, path, _ := strings.Cut(path, "/")
+		return r.lookup(store, path, pointer)
+	}
+	var errs []error
+	resolved := partReference.ReplaceAllStringFunc(s, func(match string) string {
+		parts := partReference.FindStringSubmatch(match)
+		value, err := r.lookup(parts[1], parts[2], parts[3])
+		errs = append(errs, err)
+		return value
+	})
+	return resolved, errors.Join(errs...)
+}
+
+// known names the stores. References are not shown, since a secret may look like one.
+func (r *references) known() string {
+	if len(r.stores) == 0 {
+		return "none"
+	}
+	return named(slices.Sorted(maps.Keys(r.stores)))
+}
+
+// lookup reads a store. Its errors name the store, never what is there.
+func (r *references) lookup(name, path, pointer string) (string, error) {
+	store := r.stores[name]
+	if store == nil {
+		return "", fmt.Errorf("refers to a store that kv.stores does not have (it has %s): Tyk Pump ends with this; define it, or write the value", r.known())
+	}
+	value, err := r.read(store, path)
+	if err != nil {
+		return "", fmt.Errorf("store %q: %w", name, err)
+	}
+	if pointer == "" {
+		return value, nil
+	}
+	inner, err := point(value, pointer)
+	if err != nil {
+		return "", fmt.Errorf("store %q: %w", name, err)
+	}
+	return inner, nil
+}
+
+func (r *references) read(store *object, path string) (string, error) {
+	kind, _ := store.field("type").(string)
+	config, _ := store.field("config").(*object)
+	switch kind {
+	case "env":
+		prefix, _ := config.field("prefix").(string)
+		if prefix == "" {
+			return "", errors.New("config.prefix is missing, without which Tyk Pump ends: name the beginning of its variables")
+		}
+		if upper, _ := config.field("uppercase").(bool); upper {
+			path = strings.ToUpper(path)
+		}
+		text, _ := r.env.lookup(prefix + path)
+		return text, nil
+	case "inline":
+		data, _ := config.field("data").(*object)
+		for _, m := range data.all() {
+			if text, ok := m.value.(string); ok && m.key == path {
+				return text, nil
+			}
+		}
+		return "", errors.New("has no such key, so Tyk Pump ends: add it to config.data")
+	case "file":
+		base, _ := config.field("base_path").(string)
+		if !filepath.IsAbs(base) {
+			return "", errors.New("config.base_path must be an absolute path")
+		}
+		if !filepath.IsLocal(path) {
+			return "", errors.New("the path leaves config.base_path: name a file below it")
+		}
+		text, err := r.readFile(filepath.Join(base, path))
+		if err != nil {
+			return "", errors.New("the file below config.base_path cannot be read: see that it is there and readable")
+		}
+		return strings.TrimRight(string(text), "\r\n"), nil
+	}
+	return "", fmt.Errorf("stores of type %q are not read here: let Vault's agent, or what your platform has, write the secret to a file and use a store of type file, or use a variable", kind)
+}
+
+func (o *object) all() []member {
+	if o == nil {
+		return nil
+	}
+	return o.members
+}
+
+// point finds a value inside of a JSON text, by a pointer with or without its first slash.
+func point(text, pointer string) (string, error) {
+	top, err := parseFile("", []byte(`{"v":`+text+`}`))
+	if err != nil {
+		return "", errors.New("what the reference names is not JSON, so its pointer finds nothing")
+	}
+	value := top.field("v")
+	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		switch v := value.(type) {
+		case *object:
+			value = nil
+			for _, m := range v.members {
+				if m.key == part {
+					value = m.value
+				}
+			}
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(v) {
+				value = nil
+			} else {
+				value = v[i]
+			}
+		default:
+			value = nil
+		}
+	}
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case nil, *object, []any:
+		return "", errors.New("the pointer of the reference finds no single value")
+	default:
+		return fmt.Sprint(v), nil
+	}
+}

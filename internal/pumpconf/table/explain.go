@@ -1,0 +1,162 @@
+package table
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// place is a row where it stands.
+type place struct {
+	key      *Key
+	path     string // of the file
+	variable string
+	types    []string // of the pumps that have it
+}
+
+// Explain says what becomes of a key or variable, three lines for each meaning that it
+// has. The environment tells of which type a pump is that a variable names.
+func Explain(name string, env func(string) string) ([]string, error) {
+	var found []place
+	for _, p := range merge(places()) {
+		if p.named(name, env) {
+			found = append(found, p)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%q is no key and no variable that Tyk Pump reads%s: docs/pump-conf.md lists them", name, hint(name))
+	}
+	texts := make([]string, len(found))
+	for i, p := range found {
+		texts[i] = fmt.Sprintf("Tyk Pump: %s (%s)\nhere: %s%s\nwhy: %s\n", p.key.Pump, p.about(), level(p.key), p.key.Here, p.key.Reason())
+	}
+	return texts, nil
+}
+
+func hint(name string) string {
+	meant := Misnamed(name)
+	if meant == "" {
+		meant = MisnamedVariable(strings.ToUpper(name))
+	}
+	if meant == "" || meant == Nothing {
+		return ""
+	}
+	return " (" + meant + " is meant?)"
+}
+
+func level(k *Key) string {
+	if k.Level == None {
+		return ""
+	}
+	return k.Level.String() + " "
+}
+
+// about names key, variable, kind, default and types.
+func (p *place) about() string {
+	parts := []string{p.path}
+	if p.variable != "" {
+		parts = append(parts, p.variable)
+	}
+	kind := p.key.Kind.String()
+	if p.key.Default != "" {
+		kind += ", default " + p.key.Default
+	}
+	parts = append(parts, kind)
+	if len(p.types) > 0 {
+		parts = append(parts, "type "+strings.Join(p.types, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// named tells whether a text means the place.
+func (p *place) named(name string, env func(string) string) bool {
+	if upper := strings.ToUpper(name); strings.HasPrefix(upper, "TYK_") || strings.HasPrefix(upper, "PMP_") {
+		return p.hasVariable(upper, env)
+	}
+	lower := strings.ToLower(name)
+	if rest, ok := strings.CutPrefix(lower, "pumps."); ok {
+		pump, key, _ := strings.Cut(rest, ".")
+		if t := FindType(pump); t != nil && len(p.types) > 0 && !slices.Contains(p.types, t.Name) {
+			return false
+		}
+		lower = "pumps.<name>." + key
+	}
+	return p.path == lower || p.key.Name == lower || strings.HasSuffix(p.path, "."+lower)
+}
+
+func (p *place) hasVariable(name string, env func(string) string) bool {
+	if p.variable == "" {
+		return false
+	}
+	if rest, ok := strings.CutPrefix(name, PumpPrefix); ok {
+		for _, t := range Types() {
+			if end, ok := strings.CutPrefix(name, t.Prefix()+"_"); ok && slices.Contains(p.types, t.Name) && p.key.Variable() == end {
+				return true
+			}
+		}
+		pump, end, _ := strings.Cut(rest, "_")
+		t := FindType(pump)
+		if t == nil {
+			t = FindType(env(PumpPrefix + pump + "_TYPE"))
+		}
+		if t != nil && len(p.types) > 0 && !slices.Contains(p.types, t.Name) {
+			return false
+		}
+		return strings.ReplaceAll(p.variable, PumpPrefix+"<NAME>_", "") == end || p.variable == name
+	}
+	for _, prefix := range RedisPrefixes() {
+		if end, ok := strings.CutPrefix(name, prefix+"_"); ok {
+			return strings.HasPrefix(p.path, redis.Path+".") && p.key.Variable() == end
+		}
+	}
+	for kind, prefix := range OldPrefixes() {
+		if end, ok := strings.CutPrefix(name, prefix+"_"); ok && slices.Contains(p.types, kind) && p.key.Variable() == end {
+			return true
+		}
+	}
+	return p.variable == name
+}
+
+// places lists all rows.
+func places() []place {
+	var all []place
+	add := func(s *Section, prefix string, types ...string) {
+		for i := range s.Keys {
+			p := place{key: &s.Keys[i], path: s.Keys[i].Name, types: types}
+			if s.Path != "" {
+				p.path = s.Path + "." + p.path
+			}
+			if prefix != Unset {
+				p.variable = p.key.Full(prefix)
+			}
+			all = append(all, p)
+		}
+	}
+	add(global, global.Prefix)
+	add(redis, redis.Prefix)
+	add(pump, pump.Prefix)
+	add(own, Unset)
+	add(ownPump, Unset)
+	add(uptime, uptime.Prefix)
+	for _, t := range Types() {
+		add(t.Section(), PumpPrefix+"<NAME>_META", t.Name)
+	}
+	return all
+}
+
+// merge makes one of places that differ only in the types of the pumps.
+func merge(all []place) []place {
+	var merged []place
+	for _, p := range all {
+		i := slices.IndexFunc(merged, func(o place) bool {
+			return o.path == p.path && o.variable == p.variable && o.key.Pump == p.key.Pump && o.key.Here == p.key.Here && o.key.Default == p.key.Default && o.key.Kind == p.key.Kind
+		})
+		if i < 0 {
+			p.types = slices.Clone(p.types)
+			merged = append(merged, p)
+			continue
+		}
+		merged[i].types = append(merged[i].types, p.types...)
+	}
+	return merged
+}

@@ -1,0 +1,131 @@
+package table
+
+// aws names what types of AWS read beside their keys.
+const aws = "; the variables AWS_* name the account"
+
+// missingTypes are those without an exporter. One that gets it moves to stockTypes.
+var missingTypes = []*Type{
+	{Name: "csv", Family: "csv", Title: "CSV files", Missing: "There are JSON lines instead: examples/file.yaml", Ends: true, NoMeta: Panics, Keys: missing(
+		Key{Name: "csv_dir", Pump: "the directory"})},
+	{Name: "logzio", Family: "logzio", Title: "Logz.io's JSON", Missing: "There are the same fields over OTLP, which Logz.io indexes otherwise: examples/logzio.yaml", Ends: true, NoMeta: LeavesOut, Keys: missing(
+		Key{Name: "token", Secret: true, Pump: "the token", Needed: true},
+		Key{Name: "url", Secret: true, Default: "https://listener.logz.io:8071", Pump: "the listener"},
+		Key{Name: "queue_dir", Pump: "where records wait"},
+		Key{Name: "drain_duration", Default: "3s", Pump: "time between two sendings"},
+		Key{Name: "disk_threshold", Kind: Int, Default: "98", Pump: "how full the disk may be"},
+		Key{Name: "check_disk_space", Kind: Bool, Default: "true", Pump: "looks how full the disk is"})},
+	{Name: "influx", Family: "influx", Title: "InfluxDB 1 in Tyk Pump's measurement", Missing: "There is the stock exporter's measurement instead: examples/influxdb-v1.yaml", Ends: true, NoMeta: Panics, Keys: missing(
+		Key{Name: "database_name", Pump: "the database"},
+		Key{Name: "address", Var: "ADDR", Secret: true, Pump: "the server", Needed: true},
+		Key{Name: "username", Pump: "the user"},
+		Key{Name: "password", Secret: true, Pump: "the password"},
+		Key{Name: "fields", Kind: List, Pump: "the point's fields"},
+		Key{Name: "tags", Kind: List, Pump: "the point's tags"})},
+	{Name: "influx2", Family: "influx", Title: "InfluxDB 2 in Tyk Pump's measurement", Missing: "There is the stock exporter's measurement instead: examples/influxdb.yaml", Ends: true, NoMeta: Panics, Keys: missing(
+		Key{Name: "bucket", Var: "BUCKETNAME", Pump: "the bucket", Needed: true},
+		Key{Name: "organization", Var: "ORGNAME", Pump: "the organisation"},
+		Key{Name: "address", Var: "ADDR", Secret: true, Pump: "the server", Needed: true},
+		Key{Name: "token", Secret: true, Pump: "the token"},
+		Key{Name: "fields", Kind: List, Pump: "the point's fields"},
+		Key{Name: "tags", Kind: List, Pump: "the point's tags"},
+		Key{Name: "flush", Kind: Bool, Pump: "sends at the end of each round"},
+		Key{Name: "create_missing_bucket", Kind: Bool, Pump: "makes the bucket"},
+		Key{Name: "new_bucket_config.description", Pump: "describes it"},
+		Key{Name: "new_bucket_config.retention_rules", Kind: Objects, Pump: "how long it keeps points"})},
+	{Name: "kinesis", Family: "kinesis", Title: "Kinesis in Tyk Pump's JSON", Missing: "There is the stock exporter awskinesis, which sends OTLP", Ends: true, NoMeta: Panics, Keys: missing(
+		Key{Name: "stream_name", Pump: "the stream" + aws, Needed: true},
+		Key{Name: "region", Pump: "the region"},
+		Key{Name: "batch_size", Kind: Int, Default: "100", Pump: "records of a request"},
+		Key{Name: "kms_key_id", Pump: "the key that encrypts the stream"})},
+	{Name: "sqs", Family: "sqs", Title: "SQS", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "aws_queue_name", Var: "QUEUENAME", Pump: "the queue" + aws, Needed: true},
+		Key{Name: "aws_region", Pump: "the region"},
+		Key{Name: "aws_secret", Secret: true, Pump: "the account's secret"},
+		Key{Name: "aws_key", Secret: true, Pump: "the account's key"},
+		Key{Name: "aws_token", Secret: true, Pump: "the session's token"},
+		Key{Name: "aws_endpoint", Pump: "another server"},
+		Key{Name: "aws_message_group_id", Pump: "the group of messages"},
+		Key{Name: "aws_message_id_deduplication_enabled", Kind: Bool, Pump: "gives messages ids"},
+		Key{Name: "aws_delay_seconds", Kind: Int, Pump: "delays messages"},
+		Key{Name: "aws_sqs_batch_limit", Kind: Int, Default: "0, which delivers nothing", Pump: "messages of a request"})},
+	{Name: "timestream", Family: "timestream", Title: "Timestream", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "aws_region", Pump: "the region" + aws},
+		Key{Name: "timestream_table_name", Var: "TABLENAME", Pump: "the table", Needed: true},
+		Key{Name: "timestream_database_name", Var: "DATABASENAME", Pump: "the database", Needed: true},
+		Key{Name: "dimensions", Kind: List, Pump: "fields that are dimensions"},
+		Key{Name: "measures", Kind: List, Pump: "fields that are measures"},
+		Key{Name: "write_rate_limit", Kind: Bool, Pump: "writes rate limits"},
+		Key{Name: "read_geo_from_request", Kind: Bool, Pump: "reads places from headers"},
+		Key{Name: "write_zero_values", Kind: Bool, Pump: "writes zeros"},
+		Key{Name: "field_name_mappings", Kind: Map, Var: "NAMEMAPPINGS", Pump: "other names of fields"})},
+	{Name: "dogstatsd", Family: "dogstatsd", Title: "DogStatsD", Missing: "There is Datadog's API instead: examples/datadog.yaml", NoMeta: Panics, Keys: missing(
+		Key{Name: "namespace", Default: "default", Pump: "stands before names"},
+		Key{Name: "address", Pump: "the agent", Needed: true},
+		Key{Name: "sample_rate", Kind: Float, Default: "1", Pump: "share of records that is sent"},
+		Key{Name: "async_uds", Kind: Bool, Pump: "does not wait for the agent's socket"},
+		Key{Name: "async_uds_write_timeout_seconds", Kind: Int, Var: "ASYNCUDSWRITETIMEOUT", Default: "1", Pump: "how long it does"},
+		Key{Name: "buffered", Kind: Bool, Pump: "several messages in a packet"},
+		Key{Name: "buffered_max_messages", Kind: Int, Default: "16", Pump: "how many"},
+		Key{Name: "tags", Kind: List, Pump: "the tags"})},
+	{Name: "statsd", Family: "statsd", Title: "StatsD", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "address", Pump: "the server", Needed: true},
+		Key{Name: "fields", Kind: List, Pump: "fields that are timings"},
+		Key{Name: "tags", Kind: List, Pump: "fields in names"},
+		Key{Name: "separated_method", Kind: Bool, Pump: "method and path are apart in names"})},
+	{Name: "graylog", Family: "graylog", Title: "GELF", Ends: true, Missing: "There is Graylog's OTLP input instead: examples/otlp.yaml", NoMeta: Panics, Keys: missing(
+		Key{Name: "host", Var: "GRAYLOGHOST", Default: "localhost", Pump: "the server"},
+		Key{Name: "port", Kind: Int, Var: "GRAYLOGPORT", Default: "1000", Pump: "its port", Needed: true},
+		Key{Name: "tags", Kind: List, Pump: "the message's fields"})},
+	{Name: "syslog", Family: "syslog", Title: "syslog", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "transport", Default: "udp", Pump: "udp, tcp or tls"},
+		Key{Name: "network_addr", Default: "localhost:5140", Pump: "the server", Needed: true},
+		Key{Name: "log_level", Kind: Int, Default: "0", Pump: "the priority"},
+		Key{Name: "tag", Default: "syslog-pump", Pump: "the program's name"})},
+	{Name: "moesif", Family: "moesif", Title: "Moesif", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "application_id", Secret: true, Pump: "the account", Needed: true},
+		Key{Name: "request_header_masks", Kind: List, Pump: "headers that are masked"},
+		Key{Name: "response_header_masks", Kind: List, Pump: "headers that are masked"},
+		Key{Name: "request_body_masks", Kind: List, Pump: "fields of bodies that are masked"},
+		Key{Name: "response_body_masks", Kind: List, Pump: "fields of bodies that are masked"},
+		Key{Name: "disable_capture_request_body", Kind: Bool, Pump: "sends no bodies of requests"},
+		Key{Name: "disable_capture_response_body", Kind: Bool, Pump: "sends no bodies of responses"},
+		Key{Name: "user_id_header", Pump: "header with the user"},
+		Key{Name: "company_id_header", Pump: "header with the company"},
+		Key{Name: "enable_bulk", Kind: Bool, Pump: "several events in a request"},
+		Key{Name: "bulk_config", Kind: Object, Pump: "how many"},
+		Key{Name: "authorization_header_name", Default: "authorization", Pump: "header with the credentials"},
+		Key{Name: "authorization_user_id_field", Default: "sub", Pump: "field of a token with the user"})},
+	{Name: "resurfaceio", Family: "resurfaceio", Title: "Resurface", Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "capture_url", Secret: true, Var: "URL", Pump: "the server; USAGE_LOGGERS_* count too", Needed: true},
+		Key{Name: "rules", Pump: "what is kept"},
+		Key{Name: "queue", Kind: List, Pump: "for tests"})},
+	{Name: "segment", Family: "segment", Title: "Segment", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
+		Key{Name: "segment_write_key", Secret: true, Var: "WRITEKEY", Pump: "the account", Needed: true})},
+	{
+		Name: "hybrid", Family: "hybrid", Title: "Tyk's MDCB", Missing: "Leave data planes of MDCB with Tyk Pump: it cannot run beside otelcol-tyk on the same Redis, as each record would go to one of them only",
+		NoMeta: Panics, Keys: missing(
+			Key{Name: "connection_string", Secret: true, Pump: "the server", Needed: true},
+			Key{Name: "rpc_key", Secret: true, Pump: "nothing: it is never sent"},
+			Key{Name: "api_key", Secret: true, Pump: "the account"},
+			Key{Name: "ignore_tag_prefix_list", Kind: List, Pump: "beginnings of tags that do not count"},
+			Key{Name: "call_timeout", Kind: Int, Default: "10", Pump: "seconds of a call"},
+			Key{Name: "rpc_pool_size", Kind: Int, Default: "5", Pump: "connections"},
+			Key{Name: "aggregated", Kind: Bool, Default: "false", Pump: "sends rollups"},
+			Key{Name: "track_all_paths", Kind: Bool, Default: "false", Pump: "counts all endpoints"},
+			Key{Name: "store_analytics_per_minute", Kind: Bool, Default: "false", Pump: "buckets of a minute"},
+			Key{Name: "enable_mcp_aggregation", Kind: Bool, Default: "false", Pump: "sends rollups of MCP too"},
+			Key{Name: "use_ssl", Kind: Bool, Default: "false", Pump: "connections are encrypted"},
+			Key{Name: "ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate"}),
+	},
+}
+
+// otherwise is what there is instead of an exporter of the same protocol.
+const otherwise = "There is Kafka, OTLP or another stock exporter instead: examples/README.md"
+
+// missing completes the rows of a type that has no exporter.
+func missing(keys ...Key) []Key {
+	for i := range keys {
+		keys[i].Here, keys[i].Why = "refused with the pump", "there is no exporter of the type"
+	}
+	return keys
+}

@@ -1,0 +1,115 @@
+package table
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/pump-conf.md")
+
+func TestThePageIsMadeOfTheTable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join("..", "..", "..", "docs", "pump-conf.md")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(Page()), 0o600))
+	}
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, Page(), string(page), "go test ./internal/pumpconf/table -update writes it")
+}
+
+func TestEveryRowSaysWhatItMeans(t *testing.T) {
+	t.Parallel()
+	for _, p := range places() {
+		assert.NotEmpty(t, p.key.Pump, p.path)
+		assert.NotEmpty(t, p.key.Here, p.path)
+		assert.NotEmpty(t, p.key.Reason(), p.path)
+		assert.Equal(t, strings.ToLower(p.key.Name), p.key.Name, p.path)
+		for _, text := range []string{p.key.Pump, p.key.Here, p.key.Why} {
+			assert.NotContains(t, text, "\n", p.path)
+		}
+	}
+}
+
+func TestThereAre33Types(t *testing.T) {
+	t.Parallel()
+	assert.Len(t, Types(), 33)
+	prefixes := map[string]string{}
+	for _, kind := range Types() {
+		assert.Empty(t, prefixes[kind.Prefix()], kind.Name)
+		prefixes[kind.Prefix()] = kind.Name
+		seen := map[string]bool{}
+		for i := range kind.Keys {
+			key := &kind.Keys[i]
+			assert.False(t, seen[key.Name] || key.Variable() != "" && seen[key.Variable()], "%s %s", kind.Name, key.Name)
+			seen[key.Name], seen[key.Variable()] = true, true
+		}
+	}
+	assert.Equal(t, "sql-mcp", prefixes["TYK_PMP_PUMPS_MCP_SQL_META"])
+	assert.Equal(t, "mongo-pump-aggregate", prefixes["TYK_PMP_PUMPS_MONGOAGGREGATE_META"])
+}
+
+func TestVariablesFollowFromKeys(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"filters.skip_org_ids": "FILTERS_SKIPPEDORGSIDS", "max_record_size": "MAXRECORDSIZE", "meta": ""} {
+		assert.Equal(t, want, Pump().Key(name).Variable())
+	}
+	assert.Equal(t, "BULKCONFIG_WORKERS", FindType("Elasticsearch").Section().Key("bulk_config.workers").Variable())
+	assert.Equal(t, "TYK_PMP_PUMPS_KAFKA_META_TIMEOUT", FindType("kafka").Section().Key("timeout").Full("TYK_PMP_PUMPS_LOGS_META"))
+}
+
+func TestExplainAnswersInThreeLines(t *testing.T) {
+	t.Parallel()
+	env := func(name string) string { return map[string]string{"TYK_PMP_PUMPS_MAIN_TYPE": "sql"}[name] }
+	for name, want := range map[string]string{
+		"purge_delay": "Tyk Pump: seconds between two rounds (purge_delay; TYK_PMP_PURGEDELAY; whole number, default 0, which never purges)\n" +
+			"here: INFO not needed\nwhy: records are delivered as they come; x_otelcol_tyk.poll_interval makes batches larger\n",
+		"TYK_PMP_PUMPS_MAIN_META_BATCHSIZE": "Tyk Pump: rows of a statement; above 1260 each full one fails (pumps.<name>.meta.batch_size; TYK_PMP_PUMPS_<NAME>_META_BATCHSIZE; " +
+			"whole number, default 1000; type sql, sql_aggregate, sql-graph, sql-graph-aggregate, sql-mcp, sql-mcp-aggregate)\n" +
+			"here: INFO not needed\nwhy: a delivery is one transaction\n",
+		"TYK_PMP_PUMPS_GRAPH_SQL_META_TABLENAME": "Tyk Pump: the table, of all pumps of the type: the last one to start wins (pumps.<name>.meta.table_name; " +
+			"TYK_PMP_PUMPS_<NAME>_META_TABLENAME; text, default tyk_analytics_graph; type sql-graph)\nhere: tyksql's name of the table\nwhy: it is the same thing under its name here\n",
+		"TYK_PMP_TEMPORAL_STORAGE_HOST": "Tyk Pump: the server, if port is set too; without port it is ignored (analytics_storage_config.host; " +
+			"TYK_PMP_ANALYTICSSTORAGECONFIG_HOST; text)\nhere: receiver's addresses\nwhy: it is the same thing under its name here\n",
+		"pumps.elasticsearch.meta.use_sniffing": "Tyk Pump: asks the servers for others (pumps.<name>.meta.use_sniffing; TYK_PMP_PUMPS_<NAME>_META_ENABLESNIFFING; " +
+			"boolean, default false; type elasticsearch)\nhere: elasticsearch's discover::on_start\nwhy: it means the same there\n",
+	} {
+		got, err := Explain(name, env)
+		require.NoError(t, err, name)
+		assert.Equal(t, []string{want}, got, name)
+	}
+	several, err := Explain("batch_size", env)
+	require.NoError(t, err)
+	assert.Len(t, several, 3, "uptime, SQL and kinesis")
+	for _, one := range append(several, explained(t, "PMP_MONGOAGG_MONGOURL", env)...) {
+		assert.Equal(t, 3, strings.Count(one, "\n"))
+	}
+	_, err = Explain("enable_sniffing", env)
+	assert.EqualError(t, err, `"enable_sniffing" is no key and no variable that Tyk Pump reads (use_sniffing is meant?): docs/pump-conf.md lists them`)
+}
+
+func explained(t *testing.T, name string, env func(string) string) []string {
+	t.Helper()
+	got, err := Explain(name, env)
+	require.NoError(t, err)
+	require.NotEmpty(t, got)
+	return got
+}
+
+// TestEveryKeyAndVariableIsExplained asks for each.
+func TestEveryKeyAndVariableIsExplained(t *testing.T) {
+	t.Parallel()
+	none := func(string) string { return "" }
+	for _, p := range merge(places()) {
+		explained(t, p.path, none)
+		if p.variable != "" {
+			explained(t, strings.ReplaceAll(p.variable, "<NAME>", "MINE"), none)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package pumpconf
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
+)
+
+// component is one part of the configuration.
+type component struct {
+	kind   string // its type, such as tyksql
+	config *tree.Map
+	note   string
+}
+
+// destination is what can be away by itself.
+type destination struct {
+	family string
+	// identity tells destinations apart; group is its part of the group's name.
+	identity, group string
+	// label says in words what it is.
+	label string
+}
+
+// unit is what one pump, or several that share an exporter, become: a pipeline.
+type unit struct {
+	name    string
+	pumps   []string
+	place   string
+	to      destination
+	group   string // that of x_otelcol_tyk, or empty
+	metrics *tree.Map
+	filter  *tree.Map
+	rollups *tree.Map
+	after   []component
+	store   component
+	// parts are tables or collections of the exporter, below partsKey; exporters that differ
+	// in nothing else become one.
+	partsKey string
+	parts    *tree.Map
+}
+
+// newUnit begins the unit of a pump.
+func newUnit(p *settings.Pump, to destination, exporter string) *unit {
+	return &unit{
+		name: componentName(p.Name), pumps: []string{p.Name}, place: "pumps." + p.Name, to: to, group: p.Own.Text("group"),
+		store: component{kind: exporter, config: tree.New(), note: "<- pumps." + p.Name},
+	}
+}
+
+// same tells whether two units differ in nothing but their parts.
+func (u *unit) same(o *unit) bool {
+	if u.to.identity != o.to.identity || u.group != o.group || u.store.kind != o.store.kind || u.partsKey != o.partsKey || len(u.after) != len(o.after) {
+		return false
+	}
+	for i := range u.after {
+		if u.after[i].kind != o.after[i].kind || !tree.Same(u.after[i].config, o.after[i].config) {
+			return false
+		}
+	}
+	return tree.Same(u.store.config, o.store.config) && tree.Same(u.filter, o.filter) && tree.Same(u.rollups, o.rollups) && tree.Same(u.metrics, o.metrics)
+}
+
+// clashes tells whether two units give one part different settings.
+func (u *unit) clashes(o *unit) bool {
+	for _, key := range o.parts.Keys() {
+		mine, _ := u.parts.Get(key).(*tree.Map)
+		theirs, _ := o.parts.Get(key).(*tree.Map)
+		if mine != nil && !tree.Same(mine, theirs) {
+			return true
+		}
+	}
+	return false
+}
+
+// componentName makes a pump's name one of a component.
+func componentName(name string) string {
+	made := strings.Map(func(r rune) rune {
+		if r == '/' || unicode.In(r, unicode.Z, unicode.C, unicode.S) || r == unicode.ReplacementChar {
+			return '-'
+		}
+		return unicode.ToLower(r)
+	}, name)
+	if made == "" {
+		return "pump"
+	}
+	return made
+}
+
+var noGroup = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+
+// groupName is the name of a destination's group. It follows from the destination
+// alone: under another name the group would begin anew.
+func groupName(parts string) string {
+	const longest, kept = 64, 55
+	name := "pump-" + noGroup.ReplaceAllString(parts, "_")
+	if len(name) <= longest {
+		return name
+	}
+	return name[:kept] + "-" + digest(name)
+}
+
+// digest is eight letters that stand for a text.
+func digest(text string) string {
+	const letters = 8
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])[:letters]
+}
+
+// wayOut is the argument that starts without a pump.
+func wayOut(file, pump string) string {
+	return "--config 'tykpump:" + file + "?skip=" + url.QueryEscape(strings.ToLower(pump)) + "'"
+}
