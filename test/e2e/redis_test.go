@@ -78,7 +78,7 @@ func push(tb testing.TB, rdb *redis.Client, list string, entries [][]byte) {
 // the last segment's number, who reads, how far each has come, and what became of
 // the entries. None of it grows.
 var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{(analytics-tyk-system-analytics(_[0-9])?(_protobuf)?|host-checker:tyk-uptime-analytics)\}:` +
-	`(replay:[A-Za-z0-9_.-]+:)?(seq|groups|progress|receipts)$`)
+	`(replay:[A-Za-z0-9_.-]+:)?(seq|groups|progress|receipts)$|^otelcol-tyk:\{registry:[^}]*\}:(groups|workers)$`)
 
 // deadLetterKey matches the keys in which a list's dead letters lie.
 var deadLetterKey = regexp.MustCompile(`^otelcol-tyk:\{(.*)\}:dead(:order|:causes|:bytes)?$`)
