@@ -3,7 +3,7 @@
 -- segment of its own, as it is. Nothing expires either.
 -- ARGV: prefix, group, lease in ms, source hash, random part, groups that live
 -- Returns the number of entries claimed.
-local small, most, most_moved = 500, 4000, 256 * 1024
+local small, most_moved = 500, 256 * 1024
 local entries = redis.call('LLEN', list)
 if entries == 0 then
   return 0
@@ -25,7 +25,7 @@ local left = entries
 local description, seq = unpack(redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES'))
 if description and entries <= small and string.match(description, ' (%S+)$') == run then
   local count, key = read(description, seq)
-  if count + entries <= most and redis.call('LLEN', key) > 0 then
+  if count + entries <= most_joined and redis.call('LLEN', key) > 0 then
     local moved, step = 0, 1
     while left > 0 and moved < most_moved do
       local page = redis.call('LRANGE', list, 0, step - 1)

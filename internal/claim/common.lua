@@ -6,6 +6,9 @@ local prefix, group = ARGV[1], ARGV[2]
 -- How many segments one call looks at, of however many there are.
 local batch = 50
 
+-- The most entries of a segment that others join.
+local most_joined = 4000
+
 -- What becomes of an entry, in the order in which progress keeps the counts.
 local outcomes = { 'delivered', 'dead', 'lost', 'shed' }
 local receipt_names = { 'before', 'acked', 'delivered', 'dead', 'lost', 'shed', 'replayed', 'dropped' }

@@ -213,9 +213,15 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 	return some, unknown
 }
 
+// mostJoined is the most entries of a segment that others join, as common.lua has it.
+const mostJoined = 4000
+
 // Read returns entries of a segment from an index on: at most so many, of at most
 // about so many bytes, and one at least. ErrGone means that Redis has nothing there.
 func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
+	if plain, err := s.readPlain(ctx, g, from, entries, bytes); err != nil || len(plain) > 0 {
+		return plain, err
+	}
 	pages, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
@@ -235,6 +241,30 @@ func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes 
 		return nil, fmt.Errorf("read %s from %d: %w", g.Key(), from, ErrGone)
 	}
 	return all, nil
+}
+
+// readPlain is Read of entries that Redis knows to be of even sizes, and of no others.
+func (s *Store) readPlain(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
+	if g.Count <= mostJoined {
+		return nil, nil
+	}
+	places, err := s.do(ctx, g.Source.call(plainScript, g.Seq, g.ID, from, entries, bytes)).Int64Slice()
+	if err != nil || len(places) != 2 {
+		return nil, wrap(err, "read %s", g.Key())
+	}
+	plain, err := s.rdb.LRange(ctx, g.Key(), places[0], places[1]).Result()
+	if err == nil && int64(len(plain)) != places[1]-places[0]+1 {
+		plain = nil // the head has left the segment meanwhile
+	}
+	return plain, wrap(err, "read %s", g.Key())
+}
+
+// wrap says what could not be done; it returns nil where nothing went wrong.
+func wrap(err error, what string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(what+": %w", append(args, err)...)
 }
 
 // Ack records that the group is done with the first done entries of a segment, and
