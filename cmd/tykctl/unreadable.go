@@ -64,7 +64,7 @@ func (all unreadable) err() error {
 		var places []string
 		for _, same := range all {
 			if same.reason() == u.reason() {
-				places = append(places, same.place.String())
+				places = append(places, same.String())
 			}
 		}
 		errs = append(errs, fmt.Errorf("cannot read %s: %w", strings.Join(places, ", "), u.err))

@@ -37,10 +37,10 @@ func TestReceiversAreToldWhatIsBehindThem(t *testing.T) {
 	for id, destinations := range all {
 		var names []string
 		for _, d := range strings.Split(destinations, ",") {
-			name, print, found := strings.Cut(d, "#")
+			name, mark, found := strings.Cut(d, "#")
 			assert.Equal(t, id == "tykredis/a" || id == "tykredis/routed", found)
 			if found {
-				assert.Regexp(t, `^[0-9a-f]{8}$`, print)
+				assert.Regexp(t, `^[0-9a-f]{8}$`, mark)
 			}
 			names = append(names, name)
 		}
@@ -101,9 +101,9 @@ func behind(t *testing.T, exporter string, settings map[string]any, processor st
 			"receivers": []any{"tykredis"}, "processors": []any{processor}, "exporters": []any{exporter},
 		}}},
 	}))["tykredis"]
-	_, print, _ := strings.Cut(d, "#")
-	require.Len(t, print, 8)
-	return print
+	_, mark, _ := strings.Cut(d, "#")
+	require.Len(t, mark, 8)
+	return mark
 }
 
 type object = map[string]any
@@ -148,13 +148,13 @@ func TestTheFingerprintIsOfWhereAndOfWhat(t *testing.T) {
 	assert.Equal(t, at("https://x/y?token=abc&index=a"), at("https://x/y?token=cde&index=a"))
 	assert.NotEqual(t, at("https://x/y?token=abc&index=a"), at("https://x/y?token=abc&index=b"))
 
-	assert.NotEqual(t, behind(t, "kafka", base, "batch", nil), want, "another type")
-	assert.Equal(t, behind(t, "tyksql/other_name", base, "batch", nil), want)
+	assert.NotEqual(t, want, behind(t, "kafka", base, "batch", nil), "another type")
+	assert.Equal(t, want, behind(t, "tyksql/other_name", base, "batch", nil))
 	assert.Equal(t, behind(t, "prometheus", object{"endpoint": "a:1"}, "batch", nil), behind(t, "prometheus", object{"endpoint": "b:1"}, "batch", nil))
 
-	assert.Equal(t, behind(t, "tyksql", base, "resource", object{"host": "a"}), want, "processors may name their host")
+	assert.Equal(t, want, behind(t, "tyksql", base, "resource", object{"host": "a"}), "processors may name their host")
 	filtered := behind(t, "tyksql", base, "tykfilter", object{"org_ids": []any{"a"}})
-	assert.NotEqual(t, filtered, want)
+	assert.NotEqual(t, want, filtered)
 	assert.NotEqual(t, filtered, behind(t, "tyksql", base, "tykfilter", object{"org_ids": []any{"b"}}))
-	assert.NotEqual(t, behind(t, "tyksql", base, "tykaggregate", nil), want, "rollups are not records")
+	assert.NotEqual(t, want, behind(t, "tyksql", base, "tykaggregate", nil), "rollups are not records")
 }
