@@ -37,10 +37,10 @@ func TestReceiversAreToldWhatIsBehindThem(t *testing.T) {
 	for id, destinations := range all {
 		var names []string
 		for _, d := range strings.Split(destinations, ",") {
-			name, hash, found := strings.Cut(d, "#")
+			name, mark, found := strings.Cut(d, "#")
 			assert.Equal(t, id == "tykredis/a" || id == "tykredis/routed", found)
 			if found {
-				assert.Regexp(t, `^[0-9a-f]{8}$`, hash)
+				assert.Regexp(t, `^[0-9a-f]{8}$`, mark)
 			}
 			names = append(names, name)
 		}
@@ -101,9 +101,9 @@ func behind(t *testing.T, exporter string, settings map[string]any, processor st
 			"receivers": []any{"tykredis"}, "processors": []any{processor}, "exporters": []any{exporter},
 		}}},
 	}))["tykredis"]
-	_, hash, _ := strings.Cut(d, "#")
-	require.Len(t, hash, 8)
-	return hash
+	_, mark, _ := strings.Cut(d, "#")
+	require.Len(t, mark, 8)
+	return mark
 }
 
 type object = map[string]any

@@ -78,6 +78,7 @@ func TestARecoveringGroupDoesNotPause(t *testing.T) {
 	store := claim.NewStore(r.Client())
 	src := claim.NewSource(list, claim.Settings{Group: "default", Worker: "before", Lease: time.Minute, MaxHeld: 100})
 	const segments, records = 5 * maxHeld, 600 // more than join another segment
+	const longest = 20 * time.Second           // that may lie between two looks
 	for i := range segments {
 		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, i*records, (i+1)*records)
 		_, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
@@ -87,10 +88,11 @@ func TestARecoveringGroupDoesNotPause(t *testing.T) {
 	require.EqualValues(t, segments, r.Client().ZCard(t.Context(), "otelcol-tyk:{"+list+"}:segments").Val())
 	d := newDestination()
 	start(t, r.Addr(), d, func(cfg *Config) {
-		// With the pauses, the end would never be seen.
-		cfg.PollInterval, cfg.Lease, cfg.ChunkSize = 20*time.Second, time.Minute, 4000
+		cfg.PollInterval, cfg.Lease, cfg.ChunkSize = longest, 3*longest, 4000
 	})
+	began := time.Now()
 	eventually(t, "all records", func() bool { return d.count() == segments*records })
+	assert.Less(t, time.Since(began), 3*longest, "with the pauses it would take four of them")
 }
 
 func TestWhatNobodyReadsIsFound(t *testing.T) {

@@ -30,7 +30,9 @@ const (
 type refuser struct {
 	server *httptest.Server
 
-	mu      sync.Mutex        // guards records, and is held while the store is blocked
+	writing sync.Mutex // held by who writes, and by block
+
+	mu      sync.Mutex        // guards the fields below
 	records map[string]string // aliases by identity
 	refused int               // requests
 }
@@ -50,6 +52,8 @@ func (r *refuser) take(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable) // cut off on its way
 		return
 	}
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, alias := range got {
@@ -130,8 +134,8 @@ func (r *refuser) count(context.Context) (int64, error) {
 }
 
 func (r *refuser) block(context.Context) (func(), error) {
-	r.mu.Lock()
-	return r.mu.Unlock, nil
+	r.writing.Lock()
+	return r.writing.Unlock, nil
 }
 
 func (r *refuser) explain(_ context.Context, record int) string {

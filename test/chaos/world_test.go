@@ -123,6 +123,7 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 			lease := oneOf(d, time.Second, 2*time.Second, 4*time.Second)
 			receiver = object{
 				"group": group, "poll_interval": w.plan.poll.String(),
+				"destinations": group, // each collector has a way of its own to the same store
 				// A full Redis is a fault here, and nothing may be shed.
 				"backlog":          object{"max_memory_share": 0},
 				"lease":            lease.String(),

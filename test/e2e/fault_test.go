@@ -162,14 +162,14 @@ func (l *load) poison(form encoding, n int, good []byte) []byte {
 	return entry
 }
 
-// requireAccounts checks that exactly the poison was buried, unchanged, and that
+// requireAccounts checks that exactly the poison became dead letters, unchanged, and that
 // the receipts say so too.
 func (l *load) requireAccounts(tb testing.TB) {
 	tb.Helper()
 	letters := deadLetters(tb, l.rdb)
 	assert.Equal(tb, map[string]int64{
-		"claimed": faultRecords + faultPoison, "default|acked": faultRecords + faultPoison,
-		"default|delivered": faultRecords, "default|dead": faultPoison,
+		"claimed": faultRecords + faultPoison, "default|acked": faultRecords + faultPoison, "default|dead": faultPoison,
+		"default|delivered": faultRecords,
 	}, receipts(tb, l.rdb))
 	undecodable, refused := map[string]bool{}, map[string]bool{}
 	total := 0
