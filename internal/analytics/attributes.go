@@ -46,7 +46,7 @@ const (
 	AttrLatencyUpstream = "tyk.latency.upstream"
 	AttrLatencyGateway  = "tyk.latency.gateway"
 
-	AttrTags        = "tyk.tags"
+	AttrTags        = "tyk.api.tags"
 	AttrTrackPath   = "tyk.track_path"
 	AttrExpireAt    = "tyk.expire_at" // Unix nanoseconds; a slice of seconds and nanoseconds beyond the year 2262
 	AttrRawRequest  = "tyk.raw_request"
@@ -90,4 +90,12 @@ const (
 	AttrMCPMethod        = "mcp.method.name"
 	AttrMCPPrimitiveType = "tyk.mcp.primitive_type"
 	AttrMCPPrimitiveName = "tyk.mcp.primitive_name"
+)
+
+// Attributes that only the gateway's own spans have, beside those of records.
+const (
+	attrPeerAddress     = "network.peer.address"
+	attrGraphQLDocument = "graphql.document"
+	attrGraphQLName     = "graphql.operation.name"
+	attrMCPTool         = "mcp.tool.name"
 )

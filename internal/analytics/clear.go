@@ -256,7 +256,7 @@ func attributeField(key string) Field {
 		return FieldRawRequest
 	case AttrRawResponse:
 		return FieldRawResponse
-	case AttrClientAddress:
+	case AttrClientAddress, attrPeerAddress:
 		return FieldIPAddress
 	case AttrLatencyTotal, AttrLatencyUpstream, AttrLatencyGateway:
 		return FieldLatency
@@ -290,9 +290,10 @@ func groupField(key string) Field {
 	case AttrNetworkOpen, AttrNetworkClosed, AttrNetworkBytesIn, AttrNetworkBytesOut:
 		return FieldNetwork
 	case AttrGraphQL, AttrGraphQLOperation, AttrGraphQLOperationID, AttrGraphQLVariables,
-		AttrGraphQLRootFields, AttrGraphQLTypes, AttrGraphQLErrors, AttrGraphQLHasErrors:
+		AttrGraphQLRootFields, AttrGraphQLTypes, AttrGraphQLErrors, AttrGraphQLHasErrors,
+		attrGraphQLDocument, attrGraphQLName:
 		return FieldGraphQL
-	case AttrMCP, AttrMCPMethod, AttrMCPPrimitiveType, AttrMCPPrimitiveName:
+	case AttrMCP, AttrMCPMethod, AttrMCPPrimitiveType, AttrMCPPrimitiveName, attrMCPTool:
 		return FieldMCP
 	}
 	return fieldCount

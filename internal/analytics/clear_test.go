@@ -242,3 +242,21 @@ func TestClearIsClearFieldsOfARecord(t *testing.T) {
 		require.Equal(t, canonical(&want), canonical(&got))
 	})
 }
+
+// The names that real gateways put on their spans, which ignored fields must not survive under.
+func TestRemoveAttributesKnowsTheGatewaysSpans(t *testing.T) {
+	for key, field := range map[string]Field{
+		"client.address": FieldIPAddress, "network.peer.address": FieldIPAddress, "tyk.api.tags": FieldTags,
+		"tyk.api.apikey": FieldAPIKey, "tyk.api.apikey.alias": FieldAlias, "tyk.api.oauthid": FieldOauthID,
+		"tyk.original_path": FieldOriginalPath, "mcp.method.name": FieldMCP, "mcp.tool.name": FieldMCP,
+		"graphql.document": FieldGraphQL, "graphql.operation.name": FieldGraphQL, "graphql.operation.type": FieldGraphQL,
+	} {
+		attrs := pcommon.NewMap()
+		attrs.PutStr(key, "private")
+		attrs.PutStr("url.scheme", "http")
+		RemoveAttributes(attrs, NewFieldSet(field))
+		if _, left := attrs.Get(key); left || attrs.Len() != 1 {
+			t.Errorf("%s is left where %s is ignored: %v", key, field, attrs.AsRaw())
+		}
+	}
+}

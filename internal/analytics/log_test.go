@@ -46,7 +46,7 @@ func TestToLogNamesEverything(t *testing.T) {
 		"tyk.request_time": int64(301), "tyk.latency.total": int64(300), "tyk.latency.upstream": int64(299),
 		"tyk.latency.gateway": int64(1), "tyk.track_path": true, "tyk.expire_at": int64(1787224272123456789),
 		"tyk.raw_request": "cmVx", "tyk.raw_response": "cmVz", "tyk.graphql.schema": "c2NoZW1h", "tyk.time.hour": int64(12),
-		"tyk.tags":                       []any{"key-00000000", "org-org1", "api-api1", "trace-id-0102030405060708090a0b0c0d0e0f10"},
+		"tyk.api.tags":                   []any{"key-00000000", "org-org1", "api-api1", "trace-id-0102030405060708090a0b0c0d0e0f10"},
 		"geo.country.iso_code":           "GB",
 		"geo.locality.name":              "London",
 		"tyk.geo.city.names":             map[string]any{"fr": "Londres"},
@@ -320,7 +320,7 @@ func TestFromLogTakesForeignRecords(t *testing.T) {
 	require.NoError(t, lr.Attributes().FromRaw(map[string]any{
 		"http.request.method": "GET", "url.path": "/a", "http.response.status_code": 404.0, "http.request.body.size": "12",
 		"server.address": "u.example", "server.port": "8080", "tyk.latency.total": 7, "tyk.api.version": 2,
-		"tyk.tags": "alone", "tyk.track_path": "true", "tyk.expire_at": "2126-10-28T01:05:27.027251503+02:00",
+		"tyk.api.tags": "alone", "tyk.track_path": "true", "tyk.expire_at": "2126-10-28T01:05:27.027251503+02:00",
 		"geo.location.lat": 5, "geo.location.lon": "6.5", "geo.locality.name": "Bonn", "tyk.geo.city.names": "no map",
 		"tyk.graphql.is_graphql": 1, "tyk.graphql.types": map[string]any{"T": "f", "U": []any{"g", 5}}, "tyk.graphql.errors": []any{"boom", 5, map[string]any{"message": "m", "path": "p", "other": 1}},
 		"graphql.operation.type": "subscription", "something.else": "x",

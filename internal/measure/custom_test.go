@@ -94,7 +94,7 @@ func TestMaskedKeysShowTheirEnds(t *testing.T) {
 		length int
 		want   string
 	}{
-		{"0123456789", 0, "****6789"}, {"0123456789", 6, "****456789"}, {"0123", 0, "--"}, {"", 0, "--"}, {"01234", 5, "--"},
+		{"0123456789", 0, "****6789"}, {"0123456789", 6, "****456789"}, {"0123", 0, "--"}, {"", 0, "--"}, {"01234", 5, "--"}, {"ключи", 2, "****чи"}, {"ключ", 0, "--"},
 	} {
 		labels, err := Custom{Labels: []string{"api_key"}, MaskKeys: true, MaskLength: tc.length}.labels(TrackedPaths)
 		require.NoError(t, err)

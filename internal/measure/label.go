@@ -114,11 +114,11 @@ func pumpLabel(name string, paths Paths) (Label, error) {
 func masked(l Label, shown int) Label {
 	of := texts[l.name]
 	return text(l.name, func(r *analytics.Record) string {
-		key := of(r)
-		if len(key) <= shown {
+		last, more := analytics.LastLetters(of(r), shown)
+		if !more {
 			return "--"
 		}
-		return "****" + key[len(key)-shown:]
+		return "****" + last
 	})
 }
 

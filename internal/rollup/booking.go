@@ -185,6 +185,7 @@ func (b *booking) find(family Family, uid analytics.UID) *ledger {
 	if l == nil {
 		l = &ledger{ledgerKey: k, number: uint32(len(b.ledgers)), start: b.bucket.start} //nolint:gosec // a chunk has fewer
 		l.total.open(key{})
+		l.total.latency.most, l.total.upstream.most = 0, 0 // as Tyk Pump, whose maxima of Total begin at 0
 		b.ledgers[k] = l
 	}
 	*recent = l

@@ -2,15 +2,27 @@ package rollup
 
 import (
 	"cmp"
+	"container/list"
+	"math"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// rememberedBuckets is how many times MaxValues a budget remembers in all, before
-// it forgets the bucket that was not used for longest.
-const rememberedBuckets = 16
+// What a budget remembers in all. Beyond it, it forgets the set that was not used for longest.
+const (
+	rememberedBuckets = 16      // times MaxValues, in values
+	rememberedValues  = 1 << 21 // however great MaxValues is, unless one set alone has more
+	rememberedSets    = 1 << 16
+)
+
+// When a set is over: its bucket is older than the newest by so many buckets, and so many
+// looks did not want it. A backlog that is worked off beside new records keeps its sets so.
+const (
+	overAfterBuckets = 2
+	overAfterUses    = 1 << 16
+)
 
 // budget bounds how many values a dimension of a bucket gets. It remembers, in
 // this process, the values that were let through, since a chunk alone does not
@@ -19,11 +31,16 @@ const rememberedBuckets = 16
 // others are counted together.
 type budget struct {
 	maxValues, alertAt int
+	most               int   // values of a set
+	remembered         int   // values of all sets
+	overAfter          int64 // seconds, of overAfterBuckets
 
-	mu    sync.Mutex // guards the rest
-	known map[budgetKey]*valueSet
-	size  int   // of all sets
-	clock int64 // counts uses
+	mu     sync.Mutex // guards the rest
+	known  map[budgetKey]*valueSet
+	used   list.List // of *valueSet, the one that was used last in front
+	size   int       // of all sets
+	clock  int64     // counts uses
+	newest int64     // bucket
 }
 
 type budgetKey struct {
@@ -34,14 +51,27 @@ type budgetKey struct {
 }
 
 type valueSet struct {
+	of        budgetKey
 	values    map[hash]struct{}
 	used      int64
+	place     *list.Element // in budget.used
 	alerted   bool
 	forgotten bool
 }
 
 func newBudget(s *Settings) *budget {
-	return &budget{maxValues: s.MaxValues, alertAt: s.TagAlert, known: map[budgetKey]*valueSet{}}
+	const minute = 60
+	b := &budget{
+		maxValues: s.MaxValues, alertAt: s.TagAlert, most: s.MaxValues, remembered: rememberedValues,
+		overAfter: overAfterBuckets * int64(s.Minutes) * minute, known: map[budgetKey]*valueSet{}, newest: math.MinInt64,
+	}
+	if b.most == 0 {
+		b.most = b.alertAt + 1
+	}
+	if b.most < rememberedValues/rememberedBuckets {
+		b.remembered = rememberedBuckets * b.most
+	}
+	return b
 }
 
 // admits tells whether a value gets an account of its own. Two values of the same hash
@@ -49,10 +79,6 @@ func newBudget(s *Settings) *budget {
 func (b *budget) admits(l *ledger, d Dimension, value hash) bool {
 	if d == Total || b.maxValues == 0 && (d != Tags || b.alertAt == 0) {
 		return true
-	}
-	most := b.maxValues
-	if most == 0 {
-		most = b.alertAt + 1
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -63,41 +89,45 @@ func (b *budget) admits(l *ledger, d Dimension, value hash) bool {
 	}
 	b.clock++
 	set.used = b.clock
+	b.used.MoveToFront(set.place)
 	if _, known := set.values[value]; known {
 		return true
 	}
-	if len(set.values) >= most {
+	if len(set.values) >= b.most {
 		return b.maxValues == 0
 	}
 	set.values[value] = struct{}{}
-	if b.size++; b.size > rememberedBuckets*most {
-		b.forgetOldest(set)
-	}
+	b.size++
+	b.forget(set)
 	return true
 }
 
+// set finds the set of a key, whose texts belong to a chunk that is soon gone.
 func (b *budget) set(of budgetKey) *valueSet {
 	set := b.known[of]
 	if set == nil {
-		set = &valueSet{values: map[hash]struct{}{}}
+		of.org, of.api = strings.Clone(of.org), strings.Clone(of.api)
+		set = &valueSet{of: of, values: map[hash]struct{}{}, used: b.clock}
+		set.place = b.used.PushFront(set)
 		b.known[of] = set
+		b.newest = max(b.newest, of.bucket)
 	}
 	return set
 }
 
-// forgetOldest forgets the set that was not used for longest, but for one.
-func (b *budget) forgetOldest(but *valueSet) {
-	var oldest budgetKey
-	var found *valueSet
-	for of, set := range b.known {
-		if set != but && (found == nil || set.used < found.used) {
-			oldest, found = of, set
+// forget forgets, but for one, the sets that are over or too many. Each was made once,
+// so that a value costs no more for it, however many sets there are.
+func (b *budget) forget(but *valueSet) {
+	for {
+		oldest := b.used.Back().Value.(*valueSet) //nolint:forcetypeassert // the list holds nothing else
+		over := b.newest-oldest.of.bucket > b.overAfter && b.clock-oldest.used > overAfterUses
+		if oldest == but || !over && b.size <= b.remembered && len(b.known) <= rememberedSets {
+			return
 		}
-	}
-	if found != nil {
-		b.size -= len(found.values)
-		found.forgotten = true
-		delete(b.known, oldest)
+		b.size -= len(oldest.values)
+		oldest.forgotten = true
+		b.used.Remove(oldest.place)
+		delete(b.known, oldest.of)
 	}
 }
 

@@ -3,6 +3,7 @@ package rollup
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 )
@@ -97,8 +98,12 @@ func (s Indices) All() iter.Seq[int64] {
 
 var errIndices = errors.New("the set of records is damaged")
 
-// maxIndex bounds what a damaged set may claim.
-const maxIndex = 1 << 62
+// What a damaged set may claim is bounded: the greatest index, and how many there are, since
+// stores look at each of them. A chunk has fewer by far.
+const (
+	maxIndex   = 1 << 62
+	maxIndices = 1 << 24
+)
 
 // encode writes the set: for each range the gap before it and its length less one.
 func (s Indices) encode() []byte {
@@ -116,7 +121,7 @@ func (s Indices) encode() []byte {
 func decodeIndices(buf []byte) (Indices, error) {
 	const shortest = 2 // bytes of a range
 	s := Indices{ranges: slices.Grow([]Range(nil), len(buf)/shortest)}
-	next := uint64(0)
+	next, count := uint64(0), uint64(0)
 	for len(buf) > 0 {
 		gap, n := binary.Uvarint(buf)
 		if n <= 0 || gap > maxIndex || len(s.ranges) > 0 && gap == 0 {
@@ -125,6 +130,9 @@ func decodeIndices(buf []byte) (Indices, error) {
 		length, m := binary.Uvarint(buf[n:])
 		if m <= 0 || length > maxIndex || next+gap+length > maxIndex {
 			return Indices{}, errIndices
+		}
+		if count += length + 1; count > maxIndices {
+			return Indices{}, fmt.Errorf("%w: it claims %d records", errIndices, count)
 		}
 		first := next + gap
 		s.ranges = append(s.ranges, Range{int64(first), int64(first + length)}) //nolint:gosec // bounded

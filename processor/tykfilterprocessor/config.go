@@ -47,9 +47,12 @@ type FieldsConfig struct {
 	DecodeRawRequest bool `mapstructure:"decode_raw_request"`
 	// DecodeRawResponse turns the recorded response from base64 into the text it stands for.
 	DecodeRawResponse bool `mapstructure:"decode_raw_response"`
-	// RedactHeaders names the HTTP headers whose values are replaced in recorded
-	// requests and responses, in any case of letters; empty keeps all values.
+	// RedactHeaders names further HTTP headers whose values are replaced in recorded
+	// requests and responses, in any case of letters.
 	RedactHeaders []string `mapstructure:"redact_headers"`
+	// RedactHeadersOnly takes the place of the default list; empty, with RedactHeaders
+	// empty too, keeps all values.
+	RedactHeadersOnly []string `mapstructure:"redact_headers_only"`
 }
 
 // DocumentConfig makes of each request the document that a pump of Tyk Pump sends for it.
@@ -77,7 +80,10 @@ const (
 func createDefaultConfig() component.Config {
 	return &Config{
 		Fields: FieldsConfig{
-			RedactHeaders: []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"},
+			RedactHeadersOnly: []string{
+				"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-auth-token",
+				"x-csrf-token", "x-tyk-authorization",
+			},
 		},
 		Document: DocumentConfig{Place: placeBody},
 	}
@@ -94,9 +100,14 @@ func (c *FieldsConfig) Validate() error {
 	if c.MaxRecordSize < 0 {
 		errs = errors.Join(errs, fmt.Errorf("max_record_size: %d is below 0; give a number of bytes, or 0 to keep recorded requests and responses whole", c.MaxRecordSize))
 	}
-	for _, name := range c.RedactHeaders {
+	return errors.Join(errs, checkHeaders("redact_headers", c.RedactHeaders), checkHeaders("redact_headers_only", c.RedactHeadersOnly))
+}
+
+func checkHeaders(key string, names []string) error {
+	var errs error
+	for _, name := range names {
 		if !isToken(name) {
-			errs = errors.Join(errs, fmt.Errorf("redact_headers: %q is not the name of an HTTP header; give names such as x-api-key, without the colon and the value", name))
+			errs = errors.Join(errs, fmt.Errorf("%s: %q is not the name of an HTTP header; give names such as x-api-key, without the colon and the value", key, name))
 		}
 	}
 	return errs

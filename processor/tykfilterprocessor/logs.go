@@ -96,6 +96,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 type plan struct {
 	verdicts []verdict
 	edits    []edit
+	repeated bool // some record has a recorded message twice, which OTLP forbids
 	scratch  scratch
 	tally    tally
 	record   analytics.Record // what documents are made of
@@ -115,6 +116,7 @@ func (pl *plan) kept() int {
 func (pl *plan) reset() {
 	clear(pl.edits)
 	pl.verdicts, pl.edits, pl.tally = pl.verdicts[:0], pl.edits[:0], tally{}
+	pl.repeated = false
 	pl.record.Reset()
 	pl.scratch.shrink()
 }
@@ -142,8 +144,10 @@ func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
 		case analytics.AttrResponseCode:
 			s.responseCode = analytics.AttributeInt(value)
 		case analytics.AttrRawRequest:
+			pl.repeated = pl.repeated || request != ""
 			request = analytics.AttributeString(value)
 		case analytics.AttrRawResponse:
+			pl.repeated = pl.repeated || response != ""
 			response = analytics.AttributeString(value)
 		}
 	}
@@ -163,7 +167,7 @@ func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
 
 // apply remembers what the rules make of the latest record's text.
 func (pl *plan) apply(rules *payloadRules, attribute, text string) {
-	if changed, ok := rules.apply(text, &pl.scratch, &pl.tally); ok {
+	if changed, ok := rules.apply(text, &pl.scratch, &pl.tally); ok || pl.repeated {
 		pl.edits = append(pl.edits, edit{record: len(pl.verdicts) - 1, attribute: attribute, text: changed})
 	}
 }
@@ -247,9 +251,8 @@ func countPasses(verdicts []verdict) int {
 // returns the edits that are left for later records.
 func (p *logsProcessor) change(lr plog.LogRecord, record int, edits []edit) []edit {
 	for len(edits) > 0 && edits[0].record == record {
-		if edits[0].text == "" {
-			lr.Attributes().Remove(edits[0].attribute)
-		} else {
+		removeAll(lr.Attributes(), edits[0].attribute)
+		if edits[0].text != "" {
 			lr.Attributes().PutStr(edits[0].attribute, edits[0].text)
 		}
 		edits = edits[1:]
@@ -258,6 +261,11 @@ func (p *logsProcessor) change(lr plog.LogRecord, record int, edits []edit) []ed
 		analytics.ClearFields(lr, p.ignore)
 	}
 	return edits
+}
+
+// removeAll takes away every copy of an attribute: pdata's own Remove leaves the second.
+func removeAll(attrs pcommon.Map, name string) {
+	attrs.RemoveIf(func(key string, _ pcommon.Value) bool { return key == name })
 }
 
 // isRequest tells uptime reports and rollups from requests. A hop that does not

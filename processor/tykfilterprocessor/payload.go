@@ -3,6 +3,7 @@ package tykfilterprocessor
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -20,8 +21,8 @@ func newPayloadRules(cfg *FieldsConfig, decode bool) payloadRules {
 		return payloadRules{omit: true}
 	}
 	r := payloadRules{maxSize: cfg.MaxRecordSize, decode: decode}
-	if len(cfg.RedactHeaders) > 0 {
-		r.redact = newRedactor(cfg.RedactHeaders)
+	if headers := slices.Concat(cfg.RedactHeadersOnly, cfg.RedactHeaders); len(headers) > 0 {
+		r.redact = newRedactor(headers)
 	}
 	return r
 }

@@ -32,9 +32,11 @@ func newRedactor(headers []string) *redactor {
 //
 // Of base64 only the header section is decoded and encoded again; the body,
 // however large, is copied as it is. A message whose base64 is broken within the
-// header section is cut there, because nobody can tell which header follows.
+// header section is cut there, because nobody can tell which header follows; so is
+// one whose header section is none from some line on, as after a stray letter.
 func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
-	in := base64Reader{text: text}
+	in := base64Reader{text: text, pos: wrapping(text)}
+	wrapped := text[:in.pos]
 	s.plain = s.plain[:0]
 	var scan headerScan
 	end := -1
@@ -49,27 +51,35 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 	}
 	lines, lastMark := r.replaceValues(s.lines[:0], s.plain[:end])
 	s.lines = lines
-	switch message := lastMark >= 0 || startsLikeHTTP(s.plain); {
-	case !message:
-		return r.rewritePlain(text, s, t)
-	case incomplete && in.broken:
-		t.payloads[damaged]++
-		if lastMark <= 0 {
-			s.lines = append(s.lines[:0], s.plain...)
+	message := lastMark >= 0 || startsLikeHTTP(s.plain)
+	if !message {
+		if r.hides(text[len(wrapped):], in.broken) {
+			t.payloads[damaged]++
+			s.text = s.text[:0]
+			return true
 		}
-		s.text = base64.StdEncoding.AppendEncode(s.text[:0], s.lines)
+		return r.rewritePlain(text, s, t)
+	}
+	if lastMark <= 0 {
+		s.lines = append(s.lines[:0], s.plain[:end]...)
+	}
+	intact := wellFormed(s.lines)
+	switch {
+	case incomplete && in.broken || intact < len(s.lines):
+		t.payloads[damaged]++
+		s.text = base64.StdEncoding.AppendEncode(s.text[:0], s.lines[:intact])
 		return true
 	case lastMark <= 0:
 		return false
 	}
 	t.payloads[redacted]++
-	s.join(end, lastMark, tail)
+	s.join(end, lastMark, wrapped, tail)
 	return true
 }
 
-// join makes the text of s.lines, what s.plain has after end, and tail, which
-// is base64 already.
-func (s *scratch) join(end, lastMark int, tail string) {
+// join makes the text of wrapped, which is no base64, s.lines, what s.plain has after end,
+// and tail, which is base64 already.
+func (s *scratch) join(end, lastMark int, wrapped, tail string) {
 	s.lines = append(s.lines, s.plain[end:]...)
 	if tail != "" {
 		// What comes before the tail must fill whole groups of three bytes.
@@ -78,7 +88,8 @@ func (s *scratch) join(end, lastMark int, tail string) {
 		missing := (3 - len(s.lines)%3) % 3
 		s.lines = slices.Insert(s.lines, lastMark, []byte(blanks[:missing])...)
 	}
-	s.text = slices.Grow(s.text[:0], base64.StdEncoding.EncodedLen(len(s.lines))+len(tail))
+	s.text = slices.Grow(s.text[:0], len(wrapped)+base64.StdEncoding.EncodedLen(len(s.lines))+len(tail))
+	s.text = append(s.text, wrapped...)
 	s.text = base64.StdEncoding.AppendEncode(s.text, s.lines)
 	s.text = append(s.text, tail...)
 }
@@ -203,10 +214,34 @@ func (h *headerScan) end(b []byte) int {
 			return -1
 		}
 		at += n + 1
-		if bytes.HasPrefix(b[at:], []byte("\n")) || bytes.HasPrefix(b[at:], []byte("\r\n")) {
-			return at
+		if blank := blankLineAt(b[at:]); blank == 0 || h.interim(b, at+blank) {
+			continue
 		}
+		return at
 	}
+}
+
+// blankLineAt is how long the blank line is that b begins with, 0 where there is none.
+func blankLineAt(b []byte) int {
+	switch {
+	case bytes.HasPrefix(b, []byte("\n")):
+		return 1
+	case bytes.HasPrefix(b, []byte("\r\n")):
+		return 2
+	}
+	return 0
+}
+
+// interim tells whether the header section that ends before next is that of an interim
+// response, such as 100 Continue, behind which the next one is looked for.
+func (h *headerScan) interim(b []byte, next int) bool {
+	first := b[h.start:lineEnd(b, h.start)]
+	version, status, _ := bytes.Cut(first, []byte(" "))
+	if !bytes.HasPrefix(version, []byte("HTTP/")) || !bytes.HasPrefix(status, []byte("1")) {
+		return false
+	}
+	h.start = next
+	return true
 }
 
 // startsLikeHTTP tells whether the first line names the protocol, as the first

@@ -15,7 +15,7 @@ import (
 // redactText gives the text that goes on and what was counted.
 func redactText(text string, headers ...string) (string, []outcome) {
 	if len(headers) == 0 {
-		headers = createDefaultConfig().(*Config).Fields.RedactHeaders
+		headers = createDefaultConfig().(*Config).Fields.RedactHeadersOnly
 	}
 	var s scratch
 	var counted tally
@@ -196,7 +196,7 @@ func FuzzRedact(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	r := newRedactor(createDefaultConfig().(*Config).Fields.RedactHeaders)
+	r := newRedactor(createDefaultConfig().(*Config).Fields.RedactHeadersOnly)
 	f.Fuzz(func(t *testing.T, text string) {
 		var s scratch
 		var counted tally

@@ -56,7 +56,7 @@ type golden struct {
 }
 
 // unredacted keeps credentials in recorded requests and responses, as Tyk Pump does.
-var unredacted = object{"fields": object{"redact_headers": []string{}}}
+var unredacted = object{"fields": object{"redact_headers_only": []string{}}}
 
 // goldens translate Tyk Pump's configurations. What is not the same is listed in
 // the differences below.
@@ -70,31 +70,31 @@ var goldens = []golden{
 	{pump: "sql-postgres-filter-allow", encoding: msgpack, filter: object{
 		"api_ids": []string{"users", "b84fe1a04e5648927971c0557971565c", "graph-countries", "tcp-redis"},
 		"org_ids": []string{"5e9d9544a1dcd60001d0ed20", "globex"},
-		"fields":  object{"redact_headers": []string{}},
+		"fields":  object{"redact_headers_only": []string{}},
 	}},
 	{pump: "sql-postgres-filter-codes", encoding: msgpack, filter: object{
 		"response_codes": []int{200, -1, 503},
-		"fields":         object{"redact_headers": []string{}},
+		"fields":         object{"redact_headers_only": []string{}},
 	}},
 	{pump: "sql-postgres-filter-skip", encoding: msgpack, filter: object{
 		"skip_api_ids":        []string{"7d1f", "mcp-weather"},
 		"skip_org_ids":        []string{"globex"},
 		"skip_response_codes": []int{200, 404, 500},
-		"fields":              object{"redact_headers": []string{}},
+		"fields":              object{"redact_headers_only": []string{}},
 	}},
 	// Tyk Pump's global omit_detailed_recording has no effect, so it is not set here.
 	{pump: "sql-postgres-global-omit-and-size", encoding: msgpack, filter: object{
-		"fields": object{"max_record_size": 64, "redact_headers": []string{}},
+		"fields": object{"max_record_size": 64, "redact_headers_only": []string{}},
 	}},
 	// Tyk Pump's list has a name that it does not know, which is an error here.
 	{pump: "sql-postgres-ignore-fields", encoding: msgpack, filter: object{
 		"fields": object{
 			"ignore":         []string{"raw_request", "raw_response", "api_key", "ip_address", "geo", "tags", "latency", "timestamp"},
-			"redact_headers": []string{},
+			"redact_headers_only": []string{},
 		},
 	}},
 	{pump: "sql-postgres-max-record-size", encoding: msgpack, filter: object{
-		"fields": object{"max_record_size": 100, "redact_headers": []string{}},
+		"fields": object{"max_record_size": 100, "redact_headers_only": []string{}},
 	}},
 	{pump: "sql-postgres-omit-detailed", encoding: msgpack, filter: object{
 		"fields": object{"omit_detailed_recording": true},

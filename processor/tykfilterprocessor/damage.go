@@ -1,0 +1,100 @@
+package tykfilterprocessor
+
+import (
+	"bytes"
+	"strings"
+)
+
+// wrapping is how much of text comes before base64 in the forms that senders wrap it
+// in: the quote of a JSON string, and the beginning of a data URL.
+func wrapping(text string) int {
+	bare := strings.TrimLeft(text, " \t\r\n\"'")
+	const scheme, encoding, longest = "data:", "base64,", 256
+	at := len(text) - len(bare)
+	if len(bare) < len(scheme) || !strings.EqualFold(bare[:len(scheme)], scheme) {
+		return at
+	}
+	if n := strings.Index(strings.ToLower(bare[:min(len(bare), longest)]), encoding); n >= 0 {
+		return at + n + len(encoding)
+	}
+	return at
+}
+
+// wellFormed is how much of a header section there is before the first line that can be
+// none of it. One letter too many in base64 makes noise of all that follows, and whoever
+// takes the letter out reads it.
+func wellFormed(head []byte) int {
+	first := true
+	for at := 0; at < len(head); {
+		next := lineEnd(head, at)
+		line := bytes.TrimRight(head[at:next], "\r\n")
+		switch {
+		case bytes.ContainsFunc(line, isControl):
+			return at
+		case len(line) == 0, line[0] == ' ', line[0] == '\t', bytes.Contains(line, []byte("HTTP/")):
+		case next < len(head) || !first: // the last line may be cut before its colon
+			name, _, found := bytes.Cut(line, []byte(":"))
+			if found && !isToken(strings.Trim(string(name), " \t")) || !found && next < len(head) {
+				return at
+			}
+		}
+		first = first && len(line) == 0
+		at = next
+	}
+	return len(head)
+}
+
+func isControl(c rune) bool {
+	const space, del = 0x20, 0x7f
+	return c < space && c != '\t' || c == del
+}
+
+// hides tells whether text, which does not read as a message, is one with a letter or more
+// too many or too few: whether at some other beginning, or without the letters that
+// are none, it has a header whose value is to be replaced.
+func (r *redactor) hides(text string, broken bool) bool {
+	from := 1
+	if broken {
+		from = 0 // read on behind what is none of base64
+	}
+	for ; from < base64Group; from++ {
+		if r.namedIn(decodeFrom(text, from)) {
+			return true
+		}
+	}
+	return false
+}
+
+// decodeFrom decodes the base64 letters of text but for the first few, and passes over others.
+func decodeFrom(text string, skip int) []byte {
+	plain := make([]byte, 0, len(text)/base64Group*3)
+	var group uint32
+	n := 0
+	for i := range len(text) {
+		v := letterValue[text[i]]
+		if v >= notValue {
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		group = group<<6 | uint32(v)
+		if n++; n == base64Group {
+			plain = append(plain, byte(group>>16), byte(group>>8), byte(group)) //nolint:gosec // the low bytes are meant
+			n = 0
+		}
+	}
+	return plain
+}
+
+// namedIn tells whether a line begins with a header of r.
+func (r *redactor) namedIn(plain []byte) bool {
+	for at := lineEnd(plain, 0); at < len(plain); at = lineEnd(plain, at) {
+		line := plain[at:lineEnd(plain, at)]
+		if colon := bytes.IndexByte(line, ':'); colon >= 0 && r.named(line[:colon]) {
+			return true
+		}
+	}
+	return false
+}

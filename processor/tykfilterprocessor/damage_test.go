@@ -1,0 +1,134 @@
+package tykfilterprocessor
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
+)
+
+const secret = "Bearer eyJhbGciOiJIUzI1NiJ9.secret"
+
+// messageWithSecret has a credential in the middle of its header section.
+const messageWithSecret = "GET /v2/orders/7 HTTP/1.1\r\nHost: orders.internal:8080\r\nAccept: */*\r\n" +
+	"Authorization: " + secret + "\r\nUser-Agent: curl/8.5.0\r\nAccept-Encoding: gzip\r\n\r\n{\"id\": 42}"
+
+// tells whether text has the secret for a reader who leaves out a letter or more.
+func tells(text string) bool {
+	if strings.Contains(text, secret) {
+		return true
+	}
+	letters := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '+', c == '/':
+			return c
+		}
+		return -1
+	}, text)
+	for skip := range min(base64Group, len(letters)) {
+		part := letters[skip:]
+		plain, _ := base64.RawStdEncoding.DecodeString(part[:len(part)/base64Group*base64Group])
+		if strings.Contains(string(plain), secret) {
+			return true
+		}
+	}
+	return false
+}
+
+// A stray byte anywhere, of base64's letters or not, must not carry the credential through.
+func TestRedactFindsCredentialsBehindAStrayByte(t *testing.T) {
+	text := encode(messageWithSecret)
+	for at := range len(text) + 1 {
+		for _, stray := range []string{"A", "z", "=", "!", "\x00", "-", "\n", "\""} {
+			got, _ := redactText(text[:at] + stray + text[at:])
+			require.False(t, tells(got), "%q at %d became %q", stray, at, got)
+		}
+		if at < len(text) {
+			got, _ := redactText(text[:at] + text[at+1:])
+			require.False(t, tells(got), "without the letter at %d it became %q", at, got)
+		}
+	}
+}
+
+// FuzzRedactStrayByte inserts a byte into a message's base64 and looks for the credential.
+func FuzzRedactStrayByte(f *testing.F) {
+	f.Add(0, byte('!'), 3)
+	f.Add(17, byte('Q'), 0)
+	f.Add(60, byte('='), 7)
+	f.Fuzz(func(t *testing.T, at int, stray byte, path int) {
+		message := strings.Replace(messageWithSecret, "/7", "/"+strings.Repeat("7", max(path, 0)%100), 1)
+		text := encode(message)
+		at = max(at, 0) % (len(text) + 1)
+		got, _ := redactText(text[:at] + string(rune(stray)) + text[at:])
+		if tells(got) {
+			t.Fatalf("%q at %d became %q", stray, at, got)
+		}
+	})
+}
+
+func TestRedactReadsWrappedBase64(t *testing.T) {
+	text := encode(messageWithSecret)
+	for _, wrapped := range []string{
+		`"` + text + `"`, `'` + text, ` "` + text + `" `, "data:;base64," + text,
+		"DATA:message/http;charset=utf-8;Base64," + text, `"data:message/http;base64,` + text + `"`,
+	} {
+		got, counted := redactText(wrapped)
+		assert.False(t, tells(got), wrapped)
+		assert.Equal(t, []outcome{redacted}, counted)
+		assert.Equal(t, wrapped[:wrapping(wrapped)], got[:wrapping(got)], "what wraps it stays")
+		again, _ := redactText(got)
+		assert.Equal(t, got, again)
+	}
+}
+
+func TestRedactReadsBehindInterimResponses(t *testing.T) {
+	const message = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nDate: now\r\n\r\nbody"
+	for _, text := range []string{message, encode(message)} {
+		got, counted := redactText(text)
+		if text != message {
+			got = withoutFilling(decode(t, got))
+		}
+		assert.Equal(t, strings.Replace(message, "a=1", "REDACTED", 1), got)
+		assert.Equal(t, []outcome{redacted}, counted)
+	}
+}
+
+// A recorded message that a log record has twice, against OTLP's rules, goes on once and redacted.
+func TestRedactLeavesNoSecondCopy(t *testing.T) {
+	p, sink := startLogs(t, createDefaultConfig().(*Config), processortest.NewNopSettings(metadata.Type))
+	for _, texts := range [][]string{{messageWithSecret, "clean"}, {"clean", messageWithSecret}, {messageWithSecret, messageWithSecret}} {
+		sink.Reset()
+		require.NoError(t, p.ConsumeLogs(t.Context(), withTwoMessages(t, texts)))
+		attrs := sink.AllLogs()[0].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes()
+		n := 0
+		for key, value := range attrs.All() {
+			if key == analytics.AttrRawRequest {
+				n++
+				assert.False(t, tells(value.Str()))
+			}
+		}
+		assert.Equal(t, 1, n)
+	}
+}
+
+// withTwoMessages is a log record as only the wire can bring it, with an attribute twice.
+func withTwoMessages(t *testing.T, texts []string) plog.Logs {
+	t.Helper()
+	ld := plog.NewLogs()
+	attrs := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Attributes()
+	const other = "xyk.raw_request" // as long
+	attrs.PutStr(analytics.AttrRawRequest, encode(texts[0]))
+	attrs.PutStr(other, encode(texts[1]))
+	wire, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
+	require.NoError(t, err)
+	ld, err = new(plog.ProtoUnmarshaler).UnmarshalLogs([]byte(strings.Replace(string(wire), other, analytics.AttrRawRequest, 1)))
+	require.NoError(t, err)
+	return ld
+}
