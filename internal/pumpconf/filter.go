@@ -68,7 +68,7 @@ func (c *converter) redact(fields *tree.Map) {
 	case len(headers) > 0:
 		fields.Note("redact_headers", headers, from(c.s.Own, "redact_headers"))
 	default:
-		fields.Note("redact_headers", []string{}, "credentials in recorded requests are stored, as by Tyk Pump; delete this to take them out")
+		fields.Note("redact_headers_only", []string{}, "credentials in recorded requests are stored, as by Tyk Pump; delete this to take them out")
 	}
 }
 

@@ -110,7 +110,7 @@ func (c *converter) tellStores(units []*unit) {
 	}
 	for _, u := range units {
 		fields, _ := u.filter.Get("fields").(*tree.Map)
-		if u.rollups == nil && fields != nil && fields.Get("redact_headers") != nil && len(c.s.Own.List("redact_headers")) == 0 {
+		if u.rollups == nil && fields != nil && fields.Get("redact_headers_only") != nil {
 			c.Warn("pumps.*", `credentials in recorded requests are stored, as by Tyk Pump; "%s": {"redact_headers": ["default"]} in the file takes them out`, table.OwnKey)
 			return
 		}
