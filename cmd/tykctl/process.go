@@ -246,7 +246,7 @@ func listed(counts map[string]int64) string {
 
 func (p *processView) print(w io.Writer) error {
 	fmt.Fprintf(w, "Since the collector at %s started %s ago, for all its groups and lists:\n\n", p.URL, span(time.Duration(p.Uptime*float64(time.Second))))
-	t := newTable(w, "ACKNOWLEDGED", "DEAD LETTERS", "LOST", "GAVE WAY", "FILTERED", "CHUNKS REDELIVERED")
+	t := newTable(w, "ACKNOWLEDGED", "DEAD LETTERS", "LOST", "SHED", "FILTERED", "CHUNKS REDELIVERED")
 	t.row(p.Acknowledged, listed(p.DeadLettered), p.Lost, p.Shed, listed(p.Filtered), p.Redelivered)
 	if err := endTable(w, t); err != nil {
 		return err
@@ -271,7 +271,7 @@ func (p *processView) print(w io.Writer) error {
 		return err
 	}
 	stored := p.SQL.stored()
-	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN", "+ FILTERED", "+ DEAD", "+ GAVE WAY", "")
+	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN", "+ FILTERED", "+ DEAD", "+ SHED", "")
 	t.row(p.Acknowledged, stored.Stored, stored.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.Shed, p.SQL.verdict())
 	return endTable(w, t)
 }

@@ -62,7 +62,7 @@ func (v *statusView) printReceipts(w io.Writer) error {
 
 // printReceipts shows what became of everything claimed.
 func printReceipts(w io.Writer, groups []groupView) error {
-	t := newTable(w, "GROUP", "LIST", "CLAIMED", "= DELIVERED", "+ GAVE WAY", "+ DEAD", "+ LOST", "+ IN FLIGHT", "", "REPLAYED", "DROPPED")
+	t := newTable(w, "GROUP", "LIST", "CLAIMED", "= DELIVERED", "+ SHED", "+ DEAD", "+ LOST", "+ IN FLIGHT", "", "REPLAYED", "DROPPED")
 	rows := 0
 	for _, g := range groups {
 		for _, l := range g.Lists {
