@@ -89,7 +89,7 @@ var goldens = []golden{
 	// Tyk Pump's list has a name that it does not know, which is an error here.
 	{pump: "sql-postgres-ignore-fields", encoding: msgpack, filter: object{
 		"fields": object{
-			"ignore":         []string{"raw_request", "raw_response", "api_key", "ip_address", "geo", "tags", "latency", "timestamp"},
+			"ignore":              []string{"raw_request", "raw_response", "api_key", "ip_address", "geo", "tags", "latency", "timestamp"},
 			"redact_headers_only": []string{},
 		},
 	}},
