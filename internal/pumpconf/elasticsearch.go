@@ -64,7 +64,7 @@ func (c *converter) elasticsearch(p *settings.Pump) *unit {
 	m.Note("timeout", "1h", "it gives documents up once its own retries are used up, so there is no end to them")
 	retry := m.Sub("retry")
 	retry.Set("max_retries", int64(1_000_000)).Set("max_interval", "30s")
-	retry.Set("retry_on_status", []any{int64(408), int64(429), int64(500), int64(502), int64(503), int64(504), int64(507)})
+	retry.Set("retry_on_status", []any{int64(403), int64(404), int64(408), int64(429), int64(500), int64(502), int64(503), int64(504), int64(507)})
 	m.Path("sending_queue.enabled", false, "records leave Redis when they are stored")
 	return u
 }
