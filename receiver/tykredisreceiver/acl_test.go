@@ -195,7 +195,9 @@ func assertGranted(t *testing.T, rules []string, commands *sent) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, call := range regexp.MustCompile(`redis\.call\('(\w+)'`).FindAllStringSubmatch(string(text), -1) {
-			needed[strings.ToLower(call[1])] = true
+			if name := strings.ToLower(call[1]); name != "memory" { // memory|usage, which the bound sends too
+				needed[name] = true
+			}
 		}
 	}
 	granted := map[string]bool{}
