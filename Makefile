@@ -19,8 +19,8 @@ BENCHFLAGS ?=
 SOAK ?= 10m
 
 # What tests may take.
-UNIT_TIMEOUT ?= 20m
-E2E_TIMEOUT ?= 20m
+UNIT_TIMEOUT ?= 40m
+E2E_TIMEOUT ?= 30m
 
 # The seeds of `make chaos` are 1 to SEEDS, or only SEED, each with a load of SECONDS.
 SEEDS ?= 20

@@ -24,7 +24,7 @@ func play(t *testing.T, ctx context.Context, kind string) (string, string, error
 	dir := filepath.Join(t.TempDir(), "a demo's data #1")
 	var out bytes.Buffer
 	err = demo(ctx, &options{
-		binary: self, config: "pipeline.yaml", data: dir, duration: time.Second, rate: 700, patience: 500 * time.Millisecond,
+		binary: self, config: "pipeline.yaml", data: dir, duration: time.Second, rate: 700, patience: 10 * time.Second,
 	}, &out)
 	return out.String(), dir, err
 }
