@@ -122,7 +122,7 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 		return configuration(groups, func(group string) (receiver object, to destination, err error) {
 			lease := oneOf(d, time.Second, 2*time.Second, 4*time.Second)
 			receiver = object{
-				"group": group, "poll_interval": w.plan.poll.String(),
+				"group": group, "poll_interval": min(w.plan.poll, lease/3).String(),
 				"destinations": group, // each collector has a way of its own to the same store
 				// A full Redis is a fault here, and nothing may be shed.
 				"backlog":          object{"max_memory_share": 0},
