@@ -112,10 +112,10 @@ func TestPausesAreTakenFromTheRing(t *testing.T) {
 		return &snapshot{memory: memory{NumGC: collections, PauseNs: ring}}
 	}
 	tr.next(at(254), false)
-	assert.Equal(t, []uint64{255, 256, 1, 2}, tr.pauses(at(258)))
-	assert.Empty(t, tr.pauses(at(258)))
-	assert.Len(t, tr.pauses(at(1000)), ringSize, "no more than the runtime remembers")
-	assert.Empty(t, tr.pauses(&snapshot{memory: memory{NumGC: 2000, PauseNs: ring[:3]}}))
+	assert.Equal(t, []uint64{255, 256, 1, 2}, tr.pauses(at(258), false))
+	assert.Empty(t, tr.pauses(at(258), false))
+	assert.Len(t, tr.pauses(at(1000), false), ringSize, "no more than the runtime remembers")
+	assert.Empty(t, tr.pauses(&snapshot{memory: memory{NumGC: 2000, PauseNs: ring[:3]}}, false))
 
 	d := distributionOf([]uint64{4e9, 2e9, 6e9})
 	assert.Equal(t, distribution{

@@ -50,7 +50,7 @@ func (t *tracker) next(s *snapshot, running bool) turn {
 	began := last == nil
 	restarted := !began && restarted(last, s)
 	if began || restarted {
-		t.start(s, last)
+		t.start(s, last, running)
 	}
 	for key := range s.counters {
 		if _, known := t.starts[key]; !known && !began && !restarted && !has(last.counters, key) {
@@ -71,7 +71,7 @@ func (t *tracker) next(s *snapshot, running bool) turn {
 		result.window = &window{began: t.windowBegan, distributions: last.windows, gauges: !restarted || s.tick > 0}
 	}
 	if result.window != nil {
-		result.window.pauses = t.pauses(s)
+		result.window.pauses = t.pauses(s, running)
 	}
 	if ticked {
 		t.windowBegan = s.at
@@ -81,9 +81,9 @@ func (t *tracker) next(s *snapshot, running bool) turn {
 
 // start begins anew with a process that was not seen before, and which began after the
 // last answer of the one before it.
-func (t *tracker) start(s, last *snapshot) {
+func (t *tracker) start(s, last *snapshot, running bool) {
 	t.starts, t.connections = map[series]pcommon.Timestamp{}, map[string]int64{}
-	t.began, t.collections = s.at, s.memory.NumGC
+	t.began, t.collections = s.at, collections(s, running)
 	if last != nil {
 		t.began, t.collections = last.at, 0
 	}
@@ -128,20 +128,30 @@ func responses(s *snapshot) (n int64) {
 	return n
 }
 
+// collections counts garbage collections: those up to the end of the last window, where
+// KrakenD says, or those up to now.
+func collections(s *snapshot, running bool) uint32 {
+	n, ok := s.integers[krakend.DebugPrefix+"GCStats.NumGC"]
+	if !ok || running || n < 0 || n > int64(s.memory.NumGC) {
+		return s.memory.NumGC
+	}
+	return uint32(n) //nolint:gosec // not more than NumGC
+}
+
 // pauses are those of garbage collections since they were told last, as far as the
 // runtime remembers them.
-func (t *tracker) pauses(s *snapshot) []uint64 {
+func (t *tracker) pauses(s *snapshot, running bool) []uint64 {
 	var pauses []uint64
 	ring := s.memory.PauseNs
-	first := t.collections
-	t.collections = s.memory.NumGC
+	first, end := t.collections, collections(s, running)
+	t.collections = end
 	if len(ring) != ringSize {
 		return nil
 	}
 	if s.memory.NumGC > ringSize {
 		first = max(first, s.memory.NumGC-ringSize)
 	}
-	for i := first; i < s.memory.NumGC; i++ {
+	for i := first; i < end; i++ {
 		pauses = append(pauses, ring[i%ringSize])
 	}
 	return pauses
