@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/apache/thrift/lib/go/thrift"
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/agent"
-	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/translator/jaeger"
+	"github.com/jaegertracing/jaeger-idl/thrift-gen/jaeger"
+	translator "github.com/open-telemetry/opentelemetry-collector-contrib/pkg/translator/jaeger"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -54,9 +56,35 @@ func decode(ctx context.Context, datagram []byte) (traces ptrace.Traces, err err
 			return traces, errors.New("read a batch of spans: one is missing")
 		}
 	}
-	traces, err = jaeger.ThriftToTraces(call.Batch)
+	clean(call.Batch)
+	traces, err = translator.ThriftToTraces(call.Batch)
 	if err != nil {
 		return traces, fmt.Errorf("read a batch of spans: %w", err)
 	}
 	return traces, nil
 }
+
+// clean makes texts valid, since an OTLP hop would refuse all spans for one that is not.
+func clean(batch *jaeger.Batch) {
+	batch.Process.ServiceName = valid(batch.Process.ServiceName)
+	cleanTags(batch.Process.Tags)
+	for _, span := range batch.Spans {
+		span.OperationName = valid(span.OperationName)
+		cleanTags(span.Tags)
+		for _, log := range span.Logs {
+			cleanTags(log.Fields)
+		}
+	}
+}
+
+func cleanTags(tags []*jaeger.Tag) {
+	for _, tag := range tags {
+		tag.Key = valid(tag.Key)
+		if tag.VStr != nil {
+			text := valid(*tag.VStr)
+			tag.VStr = &text
+		}
+	}
+}
+
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }

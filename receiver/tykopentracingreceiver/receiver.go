@@ -85,7 +85,7 @@ func (r *udpReceiver) Start(ctx context.Context, _ component.Host) error {
 	r.conn = conn
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
-	r.reading.Go(func() { r.read(working) })
+	r.reading.Go(func() { r.read(working, conn) })
 	r.working.Go(func() { r.work(working) })
 	r.logger.Info("taking spans of gateways; UDP acknowledges nothing, so what is dropped is lost", zap.Stringer("endpoint", conn.LocalAddr()))
 	return nil
@@ -108,8 +108,8 @@ func (r *udpReceiver) Shutdown(context.Context) error {
 }
 
 // read takes datagrams in, and drops those for which there is no room.
-func (r *udpReceiver) read(ctx context.Context) {
-	conn, buffer := r.conn, make([]byte, maxDatagram)
+func (r *udpReceiver) read(ctx context.Context, conn net.PacketConn) {
+	buffer := make([]byte, maxDatagram)
 	for {
 		n, _, err := conn.ReadFrom(buffer)
 		if errors.Is(err, net.ErrClosed) {
