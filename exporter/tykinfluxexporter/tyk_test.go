@@ -2,6 +2,7 @@ package tykinfluxexporter
 
 import (
 	"encoding/json"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func pumpLines(tb testing.TB, name string) []string {
 	for text := range strings.Lines(string(unzip(tb, "testdata", "golden", name+".jsonl.gz"))) {
 		var request struct{ Method, Body string }
 		require.NoError(tb, json.Unmarshal([]byte(text), &request))
-		if request.Method == "POST" {
+		if request.Method == http.MethodPost {
 			all = append(all, endOfLine.Split(request.Body, -1)...)
 			all = all[:len(all)-1] // behind the last end is nothing
 		}
@@ -103,7 +104,9 @@ func TestEveryRecordOfTheGoldenSetIsStoredOnce(t *testing.T) {
 		decoder := lineprotocol.NewDecoderWithBytes(l.text)
 		require.True(t, decoder.Next(), string(l.text))
 		text := string(l.text)
-		places[text[:strings.Index(text, " api_id=")]+text[strings.LastIndexByte(text, ' '):]] = true
+		series, _, found := strings.Cut(text, " api_id=")
+		require.True(t, found)
+		places[series+text[strings.LastIndexByte(text, ' '):]] = true
 	}
 	for range 2 {
 		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf(records...)))
@@ -160,6 +163,8 @@ func FuzzLines(f *testing.F) {
 		e, err := newRecordEncoder(config)
 		require.NoError(t, err)
 		r := sample(0)
+		// The one control character that JSON leaves as it is: InfluxDB takes it, this decoder does not.
+		name, path = strings.ReplaceAll(name, "\x7f", ""), strings.ReplaceAll(path, "\x7f", "")
 		r.APIName, r.Path, r.ResponseCode, r.TimeStamp = name, path, code, time.Unix(0, nanos)
 		logs := plog.NewLogs()
 		r.ToLog(analytics.AppendScope(logs).AppendEmpty(), "seg-0")

@@ -118,7 +118,6 @@ bind-address = "%s:0"
 	return process, nil
 }
 
-
 // waitPing waits until the server answers.
 func (i *Influx) waitPing(ctx context.Context, process *Process) error {
 	for {

@@ -238,18 +238,18 @@ func TestPointsAreThoseThatKrakenDWrites(t *testing.T) {
 			fields := byPlace[line.place][times[n]]
 			for field, want := range line.fields {
 				got := fields[field]
-				switch {
-				case field == "p0.1" || field == "p0.25" || field == "p0.9": // are not in the statistics
+				switch field {
+				case "p0.1", "p0.25", "p0.9": // are not in the statistics
 					assert.Nil(t, got)
 					continue
-				case field == "current": // the connections of a window that has just begun
+				case "current": // the connections of a window that has just begun
 					assert.IsType(t, want, got)
 					continue
-				case field == "count":
+				case "count":
 					// KrakenD's is zeroed by each further write of a second, and ours never: the sum
 					// of a window's is the first that it wrote.
 					got = sumOf(byPlace[line.place], times[n-1], times[n])
-				case field == "variance":
+				case "variance":
 					assert.IsType(t, want, got)
 					assert.InEpsilon(t, want.(int64)+1, got.(int64)+1, 1e-9, "%s %s", line.place, field)
 					compared[field]++
