@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, where it is missing: a C compiler for the race detector,
-# redis-server, PostgreSQL, PgBouncer, MariaDB and Prometheus. The tests start them themselves, on free ports of the loopback interface;
+# redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus and InfluxDB 1. The tests start them themselves, on free ports of the loopback interface;
 # of MariaDB only the programs are installed, without the service that would run them.
 # The server of MongoDB's protocol is none of Debian's: the Makefile builds it, bin/ferretdb.
 set -euo pipefail
@@ -21,6 +21,7 @@ missing() {
   has_postgres || echo postgresql
   command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || echo pgbouncer
   command -v prometheus >/dev/null && command -v promtool >/dev/null || echo prometheus
+  command -v influxd >/dev/null || echo influxdb
   has_mariadb || echo mariadb-server-core mariadb-client-core
 }
 

@@ -123,7 +123,7 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 		d.exec(t, "select pg_reload_conf()")
 	}
 	standby("nobody")
-	require.Eventually(t, func() bool { return d.texts(t, "show synchronous_standby_names")[0] == "nobody" }, time.Minute, 10*time.Millisecond)
+	untilCommitsWait(t, d)
 	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
 	require.Eventually(t, func() bool { return d.rows(t) == 11 }, time.Minute, 10*time.Millisecond, "committed here")
 	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)), "the standby has not got it")
@@ -135,6 +135,26 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 	untilStored(t, func() error { return rolledUp(t, e, a, sqltest.Hits("rolled", 0, 9)) })
 	assert.EqualValues(t, 11, d.rows(t))
 	assert.EqualValues(t, 10, totalHits(t, d))
+}
+
+// untilCommitsWait returns once a commit has been seen to wait for the standby: the server's
+// processes hear of a new setting one after the other.
+func untilCommitsWait(t *testing.T, d target) {
+	t.Helper()
+	d.exec(t, "create table waited (at timestamptz)")
+	waiting, cancel := context.WithCancel(t.Context())
+	committed := make(chan struct{})
+	go func() {
+		defer close(committed)
+		for waiting.Err() == nil {
+			_, _ = d.db.ExecContext(waiting, "insert into waited values (now())")
+		}
+	}()
+	require.Eventually(t, func() bool {
+		return d.number(t, "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'") > 0
+	}, time.Minute, 10*time.Millisecond)
+	cancel()
+	<-committed
 }
 
 // The ledger stays where it is, wherever the tables of days are found.

@@ -34,14 +34,14 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		}
 	}
 	want := map[string][]string{
-		"receivers": {"kafka", "otlp", "tykredis"},
+		"receivers": {"jaeger", "kafka", "krakend", "otlp", "tykopentracing", "tykredis", "zipkin"},
 		"processors": {
 			"attributes", "batch", "filter", "geoip", "memory_limiter", "redaction", "resource", "tail_sampling",
 			"transform", "tykfilter",
 		},
 		"exporters": {
 			"awskinesis", "awss3", "datadog", "debug", "elasticsearch", "file", "influxdb", "kafka", "logzio", "nop",
-			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tyksql",
+			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykinflux", "tyksql",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
 		"extensions": {"basicauth", "file_storage", "health_check", "pprof"},
@@ -49,7 +49,7 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 	for kind, names := range want {
 		assert.Subset(t, got[kind], names, kind)
 	}
-	for _, ours := range []string{"tykredis", "tykfilter", "tyksql"} {
+	for _, ours := range []string{"krakend", "tykfilter", "tykinflux", "tykopentracing", "tykredis", "tyksql"} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)
 	}
 }

@@ -86,7 +86,7 @@ func requireDashboard(t *testing.T, p *peers.Prometheus, at time.Time, name stri
 
 // filledIn replaces what Grafana would.
 func filledIn(expression string) string {
-	return strings.NewReplacer("$__rate_interval", "1m", "$__range", "1m", "$api", ".*", "$instance", ".*", "$group", ".*").Replace(expression)
+	return strings.NewReplacer("$__rate_interval", "1m", "$__range", "1m", "$api", ".*", "$instance", ".*", "$group", ".*", "$host", ".*").Replace(expression)
 }
 
 var labelValues = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)

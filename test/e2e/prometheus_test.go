@@ -382,7 +382,7 @@ func knownMetrics(tb testing.TB, p *peers.Prometheus) map[string]bool {
 
 // usedMetric is a metric's name in an expression: what a selector, a range, an
 // operator or the end of an expression follows, and no function or label does.
-var usedMetric = regexp.MustCompile(`\b((?:otelcol|tyk|http)_\w+)\s*(?:[{[)]|[<>=]=? |$)`)
+var usedMetric = regexp.MustCompile(`\b((?:otelcol|tyk|http|krakend|go)_\w+)\s*(?:[{[)]|[<>=]=? |$)`)
 
 func requireKnown(t *testing.T, known map[string]bool, expression string) {
 	t.Helper()

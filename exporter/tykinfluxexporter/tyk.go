@@ -1,0 +1,130 @@
+package tykinfluxexporter
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// measurement is Tyk Pump's.
+const measurement = "analytics"
+
+// Reasons for which records are refused.
+const (
+	reasonForeign  sink.Reason = "foreign"
+	reasonRange    sink.Reason = "range"
+	reasonTooLarge sink.Reason = "too_large"
+	reasonInvalid  sink.Reason = "invalid"
+)
+
+// textTime is how Tyk Pump writes the field time_stamp to InfluxDB 1.
+const textTime = "2006-01-02 15:04:05.999999999 -0700 MST"
+
+// recordEncoder makes a line of a record, with the fields and tags of Tyk Pump.
+type recordEncoder struct {
+	*encoder
+	fields, tags []string
+	document     *analytics.Document
+	values       pcommon.Map
+	record       analytics.Record
+	oldTime      bool
+}
+
+func newRecordEncoder(config *Config) (*recordEncoder, error) {
+	document, err := analytics.NewDocument(documentFormat, append(sorted(config.Fields), config.Tags...))
+	if err != nil {
+		return nil, fmt.Errorf("fields, tags: %w", err)
+	}
+	lines := newEncoder()
+	if config.Bucket != "" {
+		lines.texts = escapedEnds
+	}
+	return &recordEncoder{
+		encoder: lines, fields: sorted(config.Fields), tags: sorted(config.Tags),
+		document: document, values: pcommon.NewMap(), oldTime: config.DatabaseName != "",
+	}, nil
+}
+
+// encode makes the line of a log record. Its time is the record's, so that a record that
+// is stored again overwrites itself.
+func (e *recordEncoder) encode(log plog.LogRecord) ([]byte, error) {
+	r := &e.record
+	r.FromLog(log)
+	r.TimeStamp = r.TimeStamp.UTC()
+	e.document.Put(r, "", e.values)
+	e.begin(measurement)
+	for _, name := range e.tags {
+		value, _ := e.values.Get(name)
+		e.tag(name, tagText(value))
+	}
+	for _, name := range e.fields {
+		e.field(name, e.fieldValue(name))
+	}
+	return e.end(r.TimeStamp)
+}
+
+// tagText is the JSON text of a value without the quotes around it, as Tyk Pump has it.
+func tagText(value pcommon.Value) string {
+	text, err := json.Marshal(value.AsRaw())
+	if err != nil {
+		return ""
+	}
+	if value.Type() == pcommon.ValueTypeStr {
+		return string(text[1 : len(text)-1])
+	}
+	return string(text)
+}
+
+func (e *recordEncoder) fieldValue(name string) any {
+	if name == "time_stamp" && e.oldTime {
+		return e.record.TimeStamp.Format(textTime)
+	}
+	value, _ := e.values.Get(name)
+	switch value.Type() {
+	case pcommon.ValueTypeStr:
+		return value.Str()
+	case pcommon.ValueTypeInt:
+		return value.Int()
+	case pcommon.ValueTypeBool:
+		return value.Bool()
+	case pcommon.ValueTypeEmpty:
+		return ""
+	default: // tags of the API, geo and the like
+		text, _ := json.Marshal(value.AsRaw()) // of pdata, which cannot fail
+		return string(text)
+	}
+}
+
+// recordLines makes lines of all records, and refuses what is none.
+func (e *recordEncoder) recordLines(logs plog.Logs) (lines []line, entries []plog.LogRecord, refusals []sink.Refusal) {
+	for _, resource := range logs.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, log := range scope.LogRecords().All() {
+				entry := int32(len(entries)) //nolint:gosec // as many as records
+				entries = append(entries, log)
+				if log.EventName() != analytics.EventRequest {
+					text := fmt.Sprintf("not an analytics record: its event name is %q, want %q", log.EventName(), analytics.EventRequest)
+					refusals = append(refusals, sink.Refusal{Entry: entry, Reason: reasonForeign, Text: text})
+					continue
+				}
+				text, err := e.encode(log)
+				if err != nil {
+					refusals = append(refusals, sink.Refusal{Entry: entry, Reason: reasonRange, Text: strings.TrimSpace(err.Error())})
+					continue
+				}
+				lines = append(lines, line{text: text, entry: entry})
+			}
+		}
+	}
+	return lines, entries, refusals
+}
+
+// timeOf is a point's time.
+func timeOf(at pcommon.Timestamp) time.Time { return at.AsTime() }

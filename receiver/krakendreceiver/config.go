@@ -1,0 +1,70 @@
+package krakendreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/scraper/scraperhelper"
+)
+
+// The values of Config.Window.
+const (
+	windowTick   = "tick"
+	windowScrape = "scrape"
+)
+
+// Config says which KrakenD is read, and how often.
+type Config struct {
+	// Client says where the statistics are and how they are asked for; its timeout bounds
+	// one request.
+	Client confighttp.ClientConfig `mapstructure:",squash"`
+	// Controller says when.
+	Controller scraperhelper.ControllerConfig `mapstructure:",squash"`
+	// ServiceName is the resource's service.name.
+	ServiceName string `mapstructure:"service_name"`
+	// HostName is the resource's host.name; empty takes the endpoint's host.
+	HostName string `mapstructure:"host_name"`
+	// Window is when metrics of a window are told: tick, each window once it has ended, or
+	// scrape, the running window with each request.
+	Window string `mapstructure:"window"`
+	// AsGauges makes gauges instead of summaries, for stores that have no summaries.
+	AsGauges bool `mapstructure:"as_gauges"`
+	// MaxBodyBytes bounds the answer; a larger one is an error.
+	MaxBodyBytes int64 `mapstructure:"max_body_bytes"`
+}
+
+func createDefaultConfig() component.Config {
+	client := confighttp.NewDefaultClientConfig()
+	client.Endpoint = "http://localhost:8090/__stats"
+	client.Timeout = 4 * time.Second
+	controller := scraperhelper.NewDefaultControllerConfig()
+	controller.CollectionInterval = 5 * time.Second
+	controller.Timeout = client.Timeout
+	return &Config{
+		Client: client, Controller: controller,
+		ServiceName: "krakend", Window: windowTick, MaxBodyBytes: 32 << 20,
+	}
+}
+
+// Validate checks what the parts of the configuration do not check themselves.
+func (c *Config) Validate() error {
+	var errs []error
+	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" ||
+		(address.Scheme != "http" && address.Scheme != "https") {
+		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like http://krakend:8090/__stats", c.Client.Endpoint))
+	}
+	if c.ServiceName == "" {
+		errs = append(errs, errors.New("service_name: must not be empty: leave it out for krakend"))
+	}
+	if c.Window != windowTick && c.Window != windowScrape {
+		errs = append(errs, fmt.Errorf("window: %q is unknown: use tick or scrape", c.Window))
+	}
+	if c.MaxBodyBytes < 1 {
+		errs = append(errs, fmt.Errorf("max_body_bytes: %d must be 1 or more", c.MaxBodyBytes))
+	}
+	return errors.Join(errs...)
+}

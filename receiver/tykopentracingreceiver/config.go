@@ -1,0 +1,53 @@
+package tykopentracingreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// Config says where datagrams are taken, and what spans are to say beside what they do.
+type Config struct {
+	// Endpoint is the UDP address that gateways send to.
+	Endpoint string `mapstructure:"endpoint"`
+	// QueueSize is how many datagrams may wait for the pipelines; more are dropped.
+	QueueSize int `mapstructure:"queue_size"`
+	// ReadBufferBytes is what the operating system is asked to keep of datagrams that were not read yet.
+	ReadBufferBytes int `mapstructure:"read_buffer_bytes"`
+	// APIs are the ids of APIs by their names, which alone are in the spans.
+	APIs map[string]APIConfig `mapstructure:"apis"`
+}
+
+// APIConfig is what is known of an API.
+type APIConfig struct {
+	// ID is the API's id.
+	ID string `mapstructure:"id"`
+	// Org is the id of its organisation.
+	Org string `mapstructure:"org"`
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{Endpoint: "localhost:6831", QueueSize: 1000, ReadBufferBytes: 4 << 20}
+}
+
+// Validate checks what can be checked without opening the port.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(c.Endpoint); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like localhost:6831", c.Endpoint))
+	}
+	if c.QueueSize < 1 {
+		errs = append(errs, fmt.Errorf("queue_size: %d must be 1 or more", c.QueueSize))
+	}
+	if c.ReadBufferBytes < 0 {
+		errs = append(errs, fmt.Errorf("read_buffer_bytes: %d must be 0 or more: 0 leaves it to the operating system", c.ReadBufferBytes))
+	}
+	for name, api := range c.APIs {
+		if api.ID == "" && api.Org == "" {
+			errs = append(errs, fmt.Errorf("apis::%s: id or org must be set", name))
+		}
+	}
+	return errors.Join(errs...)
+}
