@@ -118,6 +118,7 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 	d.config.Timeout.Timeout = 2 * time.Second
 	e, a := d.start(t), sqltest.Aggregator(t, nil)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 0, 0)))
+	d.exec(t, "create table waited (at timestamptz)")
 	standby := func(name string) {
 		d.exec(t, "alter system set synchronous_standby_names = '"+name+"'")
 		d.exec(t, "select pg_reload_conf()")
@@ -141,7 +142,6 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 // processes hear of a new setting one after the other.
 func untilCommitsWait(t *testing.T, d target) {
 	t.Helper()
-	d.exec(t, "create table waited (at timestamptz)")
 	waiting, cancel := context.WithCancel(t.Context())
 	committed := make(chan struct{})
 	go func() {
