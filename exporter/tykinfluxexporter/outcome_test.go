@@ -41,7 +41,7 @@ func TestAnswersMeanWhatTheyMean(t *testing.T) {
 		want   outcome
 	}{
 		{204, "", stored},
-		{200, "", stored},
+		{200, "<html>Sign in</html>", waits},
 		{400, `partial write: field type conflict: input field "gauge" on measurement "router" is type float, already exists as type integer dropped=1`, refusedSome},
 		{400, `unable to parse 'a,b= c=1i 1': missing tag value`, refusedSome},
 		{400, `partial write: points beyond retention policy dropped=1`, refusedSome},
