@@ -42,7 +42,7 @@ func (g *gateway) Generate() []receivertest.UniqueIDAttrVal {
 	_, err := g.sender.Write(emitBatch(g.t, &jaeger.Batch{
 		Process: &jaeger.Process{ServiceName: "Petstore API"}, Spans: []*jaeger.Span{{SpanId: 1, OperationName: id}},
 	}))
-	assert.NoError(g.t, err)
+	require.NoError(g.t, err)
 	return []receivertest.UniqueIDAttrVal{receivertest.UniqueIDAttrVal(id)}
 }
 
