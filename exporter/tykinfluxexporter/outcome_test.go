@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -217,7 +218,7 @@ func TestAnInfluxDBThatIsAwayIsWaitedFor(t *testing.T) {
 	require.NoError(t, server.Stop(context.WithoutCancel(t.Context())))
 	done := make(chan error, 1)
 	go func() { done <- e.ConsumeLogs(t.Context(), samples(30)) }()
-	require.Eventually(t, func() bool { return len(h.reported()) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.reported()) > 0 }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, server.Start(t.Context()))
 	select {
 	case err := <-done:
@@ -226,7 +227,8 @@ func TestAnInfluxDBThatIsAwayIsWaitedFor(t *testing.T) {
 		t.Fatal("the records are not stored")
 	}
 	assert.Equal(t, "30", count(t, server, "analytics", "response_code"))
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, h.reported())
+	// Another error than before is told again.
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, slices.Compact(h.reported()))
 }
 
 func TestInfluxDB2IsWrittenThroughItsOwnInterface(t *testing.T) {
