@@ -69,7 +69,7 @@ func TestConsumeContract(t *testing.T) {
 				require.NoError(t, err)
 				return createTraces(ctx, set, cfg, named)
 			}, metadata.TracesStability)),
-		Signal: pipeline.SignalTraces, Config: config, Generator: &gateway{t: t, sender: sender}, GenerateCount: 60,
+		Signal: pipeline.SignalTraces, Config: config, Generator: &gateway{t: t, sender: sender}, GenerateCount: 20,
 	})
 }
 

@@ -28,7 +28,7 @@ const (
 	readPause = 10 * time.Millisecond
 	// A pipeline that cannot take spans now is asked again after pauses that double, for retryFor in all.
 	retryPause = 10 * time.Millisecond
-	retryMost  = time.Second
+	retryMost  = 100 * time.Millisecond
 	retryFor   = time.Minute
 	// logEvery bounds how often strange datagrams are told.
 	logEvery = time.Minute
