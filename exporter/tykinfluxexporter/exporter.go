@@ -58,6 +58,7 @@ func (e *influxExporter) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("start the tykinflux exporter: %w", err)
 	}
+	client.CheckRedirect = onlyPosts
 	e.writer.client = client
 	e.health.Start(host, e.set.Logger)
 	return nil

@@ -33,7 +33,7 @@ var aboutLines = regexp.MustCompile(`partial write|unable to parse|failed to par
 // classify reads an answer. What is not known waits: nothing is given up that can heal.
 func classify(status int, text string) outcome {
 	switch {
-	case status == http.StatusNoContent, status == http.StatusOK:
+	case status == http.StatusNoContent: // a page of something between answers 200
 		return stored
 	case status == http.StatusRequestEntityTooLarge:
 		return tooLarge
@@ -48,6 +48,7 @@ var remedies = map[int]string{
 	http.StatusUnauthorized: "check username and password, or token",
 	http.StatusForbidden:    "give the user, or the token, the right to write",
 	http.StatusNotFound:     "create the database, or the organization and the bucket",
+	http.StatusOK:           "InfluxDB says 204 to a write: is endpoint another server's, or a proxy's page?",
 }
 
 // waitError is the error of an answer that waits, with the delay that InfluxDB asks for.
@@ -55,6 +56,8 @@ func waitError(response *http.Response, text string) error {
 	err := fmt.Errorf("InfluxDB answered %s: %s", response.Status, text)
 	if remedy, ok := remedies[response.StatusCode]; ok {
 		err = fmt.Errorf("%w: %s", err, remedy)
+	} else if to := response.Header.Get("Location"); to != "" {
+		err = fmt.Errorf("%w: it leads to %s: set endpoint to InfluxDB itself", err, to)
 	}
 	if delay := retryAfter(response.Header.Get("Retry-After"), time.Now()); delay > 0 {
 		return exporterhelper.NewThrottleRetry(err, delay)
@@ -85,8 +88,19 @@ func answerText(body []byte) string {
 	}
 	if json.Unmarshal(body, &answer) == nil {
 		if text := strings.TrimSpace(answer.Error + answer.Message); text != "" {
-			return text
+			return shortened(text)
 		}
 	}
-	return strings.TrimSpace(string(body))
+	return shortened(string(body))
+}
+
+// answerShown bounds what is told of an answer, which may be a page.
+const answerShown = 1000
+
+func shortened(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) > answerShown {
+		text = strings.ToValidUTF8(text[:answerShown], "") + "..."
+	}
+	return text
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,7 +42,7 @@ func TestAnswersMeanWhatTheyMean(t *testing.T) {
 		want   outcome
 	}{
 		{204, "", stored},
-		{200, "", stored},
+		{200, "<html>Sign in</html>", waits},
 		{400, `partial write: field type conflict: input field "gauge" on measurement "router" is type float, already exists as type integer dropped=1`, refusedSome},
 		{400, `unable to parse 'a,b= c=1i 1': missing tag value`, refusedSome},
 		{400, `partial write: points beyond retention policy dropped=1`, refusedSome},
@@ -217,7 +218,7 @@ func TestAnInfluxDBThatIsAwayIsWaitedFor(t *testing.T) {
 	require.NoError(t, server.Stop(context.WithoutCancel(t.Context())))
 	done := make(chan error, 1)
 	go func() { done <- e.ConsumeLogs(t.Context(), samples(30)) }()
-	require.Eventually(t, func() bool { return len(h.reported()) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.reported()) > 0 }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, server.Start(t.Context()))
 	select {
 	case err := <-done:
@@ -226,7 +227,8 @@ func TestAnInfluxDBThatIsAwayIsWaitedFor(t *testing.T) {
 		t.Fatal("the records are not stored")
 	}
 	assert.Equal(t, "30", count(t, server, "analytics", "response_code"))
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, h.reported())
+	// Another error than before is told again.
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, slices.Compact(h.reported()))
 }
 
 func TestInfluxDB2IsWrittenThroughItsOwnInterface(t *testing.T) {

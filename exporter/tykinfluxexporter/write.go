@@ -23,6 +23,16 @@ type writer struct {
 	token    configopaque.String
 }
 
+// onlyPosts follows redirections that write elsewhere. Others would become a GET, whose answer says nothing
+// about the lines.
+func onlyPosts(request *http.Request, via []*http.Request) error {
+	const most = 10
+	if request.Method != http.MethodPost || len(via) >= most {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
 // refusedLine is one that will never be stored.
 type refusedLine struct {
 	line
@@ -105,7 +115,7 @@ func (w *writer) post(ctx context.Context, lines []line) (outcome, string, error
 		return waits, "", fmt.Errorf("read InfluxDB's answer: %w", err)
 	}
 	text := answerText(answer)
-	result := classify(response.StatusCode, text)
+	result := classify(response.StatusCode, string(answer))
 	if result == waits {
 		err = waitError(response, text)
 	}

@@ -43,7 +43,7 @@ func wantResponses(tb testing.TB, line truth) map[string]map[int64]int64 {
 
 func TestCountersAreWhatTheClientSaw(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"windows", "restart", "tls"} {
+	for _, dir := range []string{"windows", "restart", "tls", "semantics"} {
 		t.Run(dir, func(t *testing.T) {
 			t.Parallel()
 			checked := 0

@@ -36,6 +36,7 @@ type truth struct {
 	Window  int64                                `json:"window_number"`
 	Exact   bool                                 `json:"exact"`
 	Client  map[string]map[string]map[string]int `json:"client_since_process_start"`
+	Backend map[string]map[string]map[string]int `json:"backend_calls_seen"`
 }
 
 func truths(tb testing.TB, dir string) []truth {

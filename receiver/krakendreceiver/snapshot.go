@@ -104,10 +104,10 @@ func decode(body []byte, at time.Time) (*snapshot, error) {
 func (s *snapshot) take(key string, value []byte) bool {
 	switch key {
 	case tickKey:
-		return readInteger(value, func(n int64) { s.tick, s.hasTick = n, true })
+		return readCounter(value, func(n int64) { s.tick, s.hasTick = n, true })
 	case connected, disconnected, connected + totalSuffix, disconnected + totalSuffix,
 		connected + previousSuffix, disconnected + previousSuffix:
-		return readInteger(value, func(n int64) { s.router[key] = n })
+		return readCounter(value, func(n int64) { s.router[key] = n })
 	}
 	if g, ok := gaugeByKey[key]; ok {
 		if g.Float {
@@ -120,7 +120,7 @@ func (s *snapshot) take(key string, value []byte) bool {
 		return true
 	}
 	if p.statistic == "" {
-		return readInteger(value, func(n int64) { s.counters[p.series] = n })
+		return readCounter(value, func(n int64) { s.counters[p.series] = n })
 	}
 	return readFloat(value, func(v float64) {
 		d := s.windows[p.series]
@@ -138,6 +138,16 @@ func readInteger(value []byte, set func(int64)) bool {
 		return false
 	}
 	set(n)
+	return true
+}
+
+// readCounter reads what is never below zero.
+func readCounter(value []byte, set func(int64)) bool {
+	n, err := strconv.ParseUint(string(value), 10, 63)
+	if err != nil {
+		return false
+	}
+	set(int64(n)) //nolint:gosec // of 63 bits
 	return true
 }
 

@@ -57,6 +57,9 @@ func (t *tracker) next(s *snapshot, running bool) turn {
 			t.starts[key] = last.at
 		}
 	}
+	if !began {
+		t.forget(last, s)
+	}
 	result := turn{now: s, starts: t.startOf, connections: t.sums(last, s, began || restarted)}
 	ticked := restarted
 	if !began && !restarted {
@@ -77,6 +80,16 @@ func (t *tracker) next(s *snapshot, running bool) turn {
 		t.windowBegan = s.at
 	}
 	return result
+}
+
+// forget drops the starts of series that neither of two answers has: one that could not be read
+// once may come again.
+func (t *tracker) forget(last, s *snapshot) {
+	for key := range t.starts {
+		if !has(last.counters, key) && !has(s.counters, key) {
+			delete(t.starts, key)
+		}
+	}
 }
 
 // start begins anew with a process that was not seen before, and which began after the

@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 	"go.opentelemetry.io/otel/attribute"
@@ -24,6 +26,10 @@ const (
 	shutdownGrace = 5 * time.Second
 	// readPause lies between two reads that failed, so that a port that fails for a while costs little.
 	readPause = 10 * time.Millisecond
+	// A pipeline that cannot take spans now is asked again after pauses that double, for retryFor in all.
+	retryPause = 10 * time.Millisecond
+	retryMost  = 100 * time.Millisecond
+	retryFor   = time.Minute
 	// logEvery bounds how often strange datagrams are told.
 	logEvery = time.Minute
 )
@@ -147,15 +153,37 @@ func (r *udpReceiver) deliver(ctx context.Context, datagram []byte) string {
 		}
 		return outcomeMalformed
 	}
-	rewrite(traces, r.config.APIs)
 	spans := traces.SpanCount()
+	if spans == 0 {
+		return outcomeAccepted
+	}
+	rewrite(traces, r.config.APIs)
 	ctx = r.reports.StartTracesOp(ctx)
-	err = r.next.ConsumeTraces(ctx, traces)
+	err = r.push(ctx, traces)
 	r.reports.EndTracesOp(ctx, "jaeger", spans, err)
 	if err != nil {
 		return outcomeRefused
 	}
 	return outcomeAccepted
+}
+
+// push hands spans on until they are taken or refused for good, since the gateway will not send them
+// again. What comes in between waits in the queue.
+func (r *udpReceiver) push(ctx context.Context, traces ptrace.Traces) error {
+	end := time.Now().Add(retryFor)
+	for pause := retryPause; ; pause = min(2*pause, retryMost) {
+		attempt := ptrace.NewTraces() // what is handed on is not ours any more
+		traces.CopyTo(attempt)
+		err := r.next.ConsumeTraces(ctx, attempt)
+		if err == nil || consumererror.IsPermanent(err) || time.Now().Add(pause).After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 func (r *udpReceiver) count(ctx context.Context, outcome string) {

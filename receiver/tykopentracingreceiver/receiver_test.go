@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -231,7 +232,7 @@ func TestAFullQueueDropsAndCounts(t *testing.T) {
 	release := make(chan struct{})
 	next, err := consumer.NewTraces(func(context.Context, ptrace.Traces) error {
 		<-release
-		return errors.New("refused")
+		return consumererror.NewPermanent(errors.New("refused"))
 	})
 	require.NoError(t, err)
 	config := testConfig()

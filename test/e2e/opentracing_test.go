@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/apache/thrift/lib/go/thrift"
@@ -13,7 +16,8 @@ import (
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/zipkincore"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -70,27 +74,67 @@ func TestOldGatewaysSpansReachTheTraceStore(t *testing.T) {
 	c.stop()
 }
 
-// TestARequestsSpansAndItsRecordHaveOneTraceID takes what a real gateway exported and pushed.
+// TestARequestsSpansAndItsRecordHaveOneTraceID takes what a real gateway exported and pushed, and looks for both
+// in one store: a second collector, and the file that it writes.
 func TestARequestsSpansAndItsRecordHaveOneTraceID(t *testing.T) {
 	t.Parallel()
-	store, redis := startOTLPStore(t), peers.StartRedis(t)
+	redis := peers.StartRedis(t)
+	ports, err := peers.FreePorts(1)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "store.jsonl")
+	both := object{"receivers": []string{"otlp"}, "exporters": []string{"file"}}
+	store := newCollector(t, object{
+		"receivers": object{"otlp": object{"protocols": object{"grpc": object{"endpoint": peers.Address(ports[0])}}}},
+		"exporters": object{"file": object{"path": file}},
+		"service": object{
+			"pipelines": object{"traces": both, "logs": both},
+			"telemetry": object{"metrics": object{"level": "none"}},
+		},
+	})
+	store.start()
 	overGRPC, _, env := otlpPorts(t)
 	c := newExample(t, []string{"traces-and-records.yaml"}, object{},
-		append(env, "TYK_REDIS_ADDRESS="+redis.Addr(), "TRACES_ENDPOINT="+store.address)...)
+		append(env, "TYK_REDIS_ADDRESS="+redis.Addr(), "TRACES_ENDPOINT="+peers.Address(ports[0]))...)
 	c.start()
 	exportTraces(t, overGRPC, gatewayTraces(t))
 	pushSome(t, redis.Client())
 	waitDrained(t, redis.Client(), drainTimeout)
-	traces := map[pcommon.TraceID]bool{}
-	for _, span := range store.storedSpans() {
-		traces[span.TraceID()] = true
-	}
-	found := 0
-	for _, record := range store.storedLogs() {
-		if traces[record.TraceID()] {
-			found++
+	c.stop()
+	store.stop()
+
+	spans, records := storedInFile(t, file)
+	traces, found := requests(spans), 0
+	for _, record := range records {
+		api := attribute(record.Attributes(), analytics.AttrAPIID)
+		for _, span := range traces[record.TraceID()] {
+			if attribute(span.Attributes(), analytics.AttrAPIID) == api {
+				found++
+				break
+			}
 		}
 	}
-	assert.Positive(t, found, "of %d records and %d traces", len(store.storedLogs()), len(traces))
-	c.stop()
+	assert.Len(t, records, 109)
+	assert.Equal(t, 72, found, "the gateway wrote no trace-id- tag for the others")
+}
+
+// storedInFile reads what a collector's file exporter has written.
+func storedInFile(t *testing.T, file string) (spans []ptrace.Span, records []plog.LogRecord) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for line := range bytes.Lines(content) {
+		traces, err := new(ptrace.JSONUnmarshaler).UnmarshalTraces(line)
+		require.NoError(t, err)
+		spans = append(spans, spansOf(traces)...)
+		logs, err := new(plog.JSONUnmarshaler).UnmarshalLogs(line)
+		require.NoError(t, err)
+		for _, resource := range logs.ResourceLogs().All() {
+			for _, scope := range resource.ScopeLogs().All() {
+				for _, record := range scope.LogRecords().All() {
+					records = append(records, record)
+				}
+			}
+		}
+	}
+	return spans, records
 }

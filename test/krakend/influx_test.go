@@ -51,6 +51,8 @@ func unzip(tb testing.TB, path ...string) []byte {
 // point is one of InfluxDB's, with the fields that it has.
 type point struct {
 	place  string // measurement and tags
+	name   string // the measurement
+	tags   map[string]string
 	at     int64
 	fields map[string]any // int64 or float64
 }
@@ -62,6 +64,13 @@ func store(tb testing.TB, answers [][]byte) *peers.Influx {
 	server := peers.StartInflux(tb, peers.InfluxSettings{})
 	_, err := server.Query(tb.Context(), "", "CREATE DATABASE krakend")
 	require.NoError(tb, err)
+	write(tb, answers, map[string]any{"endpoint": server.URL(), "database_name": "krakend"})
+	return server
+}
+
+// write runs receiver and exporter, which has settings beside its schema.
+func write(tb testing.TB, answers [][]byte, settings map[string]any) {
+	tb.Helper()
 	var asked atomic.Int64
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n := int(asked.Add(1)) - 1
@@ -69,8 +78,9 @@ func store(tb testing.TB, answers [][]byte) *peers.Influx {
 	}))
 	tb.Cleanup(gateway.Close)
 
+	settings["schema"] = "krakend"
 	exporters := tykinfluxexporter.NewFactory()
-	into := configure(tb, exporters, map[string]any{"endpoint": server.URL(), "database_name": "krakend", "schema": "krakend"})
+	into := configure(tb, exporters, settings)
 	exporter, err := exporters.CreateMetrics(tb.Context(), exportertest.NewNopSettings(exporters.Type()), into)
 	require.NoError(tb, err)
 	receivers := krakendreceiver.NewFactory()
@@ -84,7 +94,6 @@ func store(tb testing.TB, answers [][]byte) *peers.Influx {
 	require.Eventually(tb, func() bool { return asked.Load() > int64(len(answers)) }, hangs, 10*time.Millisecond)
 	require.NoError(tb, receiver.Shutdown(context.WithoutCancel(tb.Context())))
 	require.NoError(tb, exporter.Shutdown(context.WithoutCancel(tb.Context())))
-	return server
 }
 
 func configure(tb testing.TB, factory component.Factory, settings map[string]any) component.Config {
@@ -193,7 +202,7 @@ func parse(tb testing.TB, body string) []point {
 			}
 			tags[string(key)] = string(value)
 		}
-		p := point{place: placeOf(name, tags), fields: map[string]any{}}
+		p := point{place: placeOf(name, tags), name: name, tags: tags, fields: map[string]any{}}
 		for {
 			key, value, err := decoder.NextField()
 			require.NoError(tb, err)
