@@ -86,10 +86,9 @@ const (
 	keyRights      = "~analytics-* ~host-checker:* ~otelcol-tyk:* "
 	lookRights     = "+evalsha +eval +time +llen +ttl +hlen +hget +hgetall +hmget +hstrlen +zrange +zrangebyscore "
 	sizeRights     = "+memory|usage +info "
-	takeRights     = "+persist +hdel +zrem +rpush +hincrby +decrby "
+	takeRights     = "+decrby +exists +get +hdel +hexists +hincrby +hset +ltrim +persist +rpush +unlink +zadd +zcard +zrangebylex +zrem +zrevrange +zrevrangebyscore +zscore "
 	sentinelRights = "+sentinel|get-master-addr-by-name "
 	clusterRights  = "+cluster|slots "
-	removeRights   = "+persist +zscore +zadd +zrem +hset +hdel +exists +ltrim +unlink "
 )
 
 func TestTheRightsOfTheREADMESuffice(t *testing.T) {
@@ -97,7 +96,7 @@ func TestTheRightsOfTheREADMESuffice(t *testing.T) {
 	r := peers.StartRedis(t,
 		peers.RedisUser("nosy", "p", keyRights+lookRights),
 		peers.RedisUser("looks", "p", keyRights+lookRights+sizeRights),
-		peers.RedisUser("takes", "p", keyRights+lookRights+sizeRights+takeRights+removeRights))
+		peers.RedisUser("takes", "p", keyRights+lookRights+sizeRights+takeRights))
 	admin := newOperator(t, r.Client())
 	src, gone := worker(msgpackList, "default", "w", time.Minute), worker(msgpackList, "gone", "v", time.Minute)
 	admin.push(msgpackList, 3)

@@ -25,6 +25,7 @@ type taking struct {
 	silent int64 // left, as nobody would take them
 	faulty int64 // left, as they cannot be read
 	aged   int64 // left, as stores may have forgotten the records
+	failed bool  // so that what is missing was not taken by others
 }
 
 // rememberedFor is the default of ledger::retention.
@@ -96,6 +97,7 @@ func (t *taking) take(ctx context.Context, store *claim.Store, l list, page []cl
 		n, err := verb(ctx, l.source(""), letters)
 		view.Taken += n
 		if err != nil {
+			t.failed = true
 			return err
 		}
 	}
@@ -168,7 +170,7 @@ func (t *taking) report(c console) error {
 		fmt.Fprintf(c.stdout, "%s would be %s\n", count(matched, "dead letter"), verb)
 	} else {
 		fmt.Fprintf(c.stdout, "%s %s", verb, count(taken, "dead letter"))
-		if taken < matched {
+		if taken < matched && !t.failed {
 			fmt.Fprintf(c.stdout, "; %d more were taken by others meanwhile", matched-taken)
 		}
 		fmt.Fprintln(c.stdout)

@@ -18,6 +18,7 @@ end
 if string.match(redis.call('HGET', leases, group .. '|' .. seq) or '', '^%S+') ~= ARGV[3] then
   return 0
 end
+ready({ 'LTRIM', key, 0, -1 })
 unlock(key)
 advance(group, seq, old, new)
 if new[1] >= count then

@@ -10,6 +10,7 @@ local taken, _, its = find(seq)
 if kept == 0 or its == key then
   return { 0, 0 }
 end
+ready({ 'RENAME', key, key }, { 'SET', sequence, '', 'NX', 'XX' })
 unlock(key)
 local now = clock()
 local all = redis.call('ZRANGE', groups, 0, -1)

@@ -8,6 +8,9 @@ local entries = redis.call('LLEN', list)
 if entries == 0 then
   return 0
 end
+-- What is no list takes nothing, and only where there are segments is it needed.
+local joins = redis.call('EXISTS', segments) == 1 and { 'RPUSH', segments, '' } or nil
+ready({ 'LRANGE', list, 0, 0 }, { 'LTRIM', list, 0, -1 }, { 'RENAME', list, list }, { 'SET', sequence, '', 'NX', 'XX' }, joins)
 unlock(list)
 local now = clock()
 if redis.call('EXISTS', groups) == 0 then
@@ -25,7 +28,9 @@ local left = entries
 local description, seq = unpack(redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES'))
 if description and entries <= small and string.match(description, ' (%S+)$') == run then
   local count, key = read(description, seq)
-  if count + entries <= most_joined and redis.call('LLEN', key) > 0 then
+  local kept
+  description, count, kept = recount(seq, description, count, key)
+  if count + entries <= most_joined and kept > 0 then
     local moved, step = 0, 1
     while left > 0 and moved < most_moved do
       local page = redis.call('LRANGE', list, 0, step - 1)

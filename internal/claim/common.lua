@@ -19,6 +19,54 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Calls that change nothing, one for each command that scripts use once they have begun
+-- to change something.
+local harmless = {
+  { 'GET', sequence },
+  { 'EXISTS', groups },
+  { 'LLEN', list },
+  { 'HGET', progress, '' },
+  { 'HEXISTS', progress, '' },
+  { 'ZCARD', segments },
+  { 'ZSCORE', groups, '' },
+  { 'ZRANGE', groups, 0, 0 },
+  { 'ZREVRANGE', groups, 0, 0 },
+  { 'ZRANGEBYSCORE', segments, 0, 0 },
+  { 'ZREVRANGEBYSCORE', segments, 0, 0 },
+  { 'ZRANGEBYLEX', waiting, '[', '[' },
+  { 'PERSIST', groups },
+  { 'HSET', progress, '', '', '' }, -- a value without its field
+  { 'HINCRBY', receipts, '', '-' },
+  { 'HDEL', progress, '' },
+  { 'ZADD', waiting, 'XX', 0, '' },
+  { 'ZREM', waiting, '' },
+  { 'UNLINK', prefix },
+}
+
+-- Ends the script before it changes anything where the user lacks a right that it will
+-- need: Redis would end it in the middle, and take nothing back of what is done by then.
+local function ready(...)
+  local function try(call)
+    -- Redis before 7 cannot be asked, and is called instead.
+    local denied
+    if redis.acl_check_cmd then
+      denied = not redis.acl_check_cmd(unpack(call))
+    else
+      local reply = redis.pcall(unpack(call))
+      denied = type(reply) == 'table' and string.find(reply.err or '', "can't run this command", 1, true)
+    end
+    if denied then
+      redis.call(unpack(call)) -- whose error says what is missing
+    end
+  end
+  for _, call in ipairs(harmless) do
+    try(call)
+  end
+  for _, call in ipairs({ ... }) do
+    try(call)
+  end
+end
+
 -- Makes a first write that Redis takes even when its memory is full: it lets the
 -- rest of the script through, and these scripts are what frees memory.
 local function unlock(key)
@@ -106,6 +154,21 @@ local function trim(seq, key, given, to)
   redis.call('HSET', progress, '|' .. seq, to)
 end
 
+-- Counts what lies in a segment beyond what its description says, which a script that
+-- was ended in the middle has left there; otherwise every index would be another's.
+local function recount(seq, description, count, key)
+  local kept = redis.call('LLEN', key)
+  local all = kept + tonumber(redis.call('HGET', progress, '|' .. seq) or '0')
+  if kept <= count or all <= count then
+    return description, count, kept
+  end
+  local right = string.gsub(description, ' %d+ ', ' ' .. all .. ' ', 1)
+  redis.call('ZREM', segments, description)
+  redis.call('ZADD', segments, seq, right)
+  redis.call('HINCRBY', receipts, 'claimed', all - count)
+  return right, all, kept
+end
+
 -- Gives back the memory of what every group is done with in a segment, and the
 -- segment itself once that is all of it.
 local function give_back(seq)
@@ -127,7 +190,7 @@ local function give_back(seq)
     end
     return
   end
-  local given = count - redis.call('LLEN', key)
+  local given = math.max(count - redis.call('LLEN', key), 0)
   if done > given then
     trim(seq, key, given, done)
   end

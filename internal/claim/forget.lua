@@ -18,6 +18,7 @@ else
     end
   end
 end
+ready({ 'LTRIM', list, 0, -1 })
 unlock(groups)
 for _, name in ipairs(gone) do
   -- From here on nobody waits for it.

@@ -6,6 +6,7 @@
 -- Redis} for each segment held.
 local lease, worker, most = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local now = clock()
+ready()
 unlock(groups)
 local claimed = tonumber(redis.call('HGET', receipts, 'claimed') or '0')
 if not join(group, lease, now) then
@@ -32,7 +33,9 @@ repeat
         if not mine or ARGV[7] == '1' or tonumber(expiry) - now < lease * 2 / 3 then
           redis.call('HSET', leases, field, worker .. ' ' .. now + lease)
         end
-        held[#held + 1] = { tonumber(seq), description, table.concat(at, ' '), redis.call('LLEN', key) }
+        local _, kept
+        description, _, kept = recount(seq, description, count, key)
+        held[#held + 1] = { tonumber(seq), description, table.concat(at, ' '), kept }
       end
     end
   end

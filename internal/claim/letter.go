@@ -21,6 +21,9 @@ type Letter struct {
 	Group string `json:"group"`
 	// Entry is the entry's bytes as the gateway pushed them.
 	Entry []byte `json:"entry"`
+	// CutFrom is how many bytes the entry had where only its beginning was kept, since it is larger
+	// than all dead letters may be together; 0 where it is whole.
+	CutFrom int `json:"cut_from,omitempty"`
 	// Fault says why the rest could not be read; such a letter can only be dropped.
 	Fault error `json:"-"`
 }
@@ -32,10 +35,18 @@ func (l Letter) cause() string {
 	return class + "|" + l.Destination
 }
 
-func (l Letter) encode() (string, error) {
+// encode writes a letter of at most about so many bytes.
+func (l Letter) encode(most int64) (string, error) {
+	// JSON has four bytes for three.
+	if kept := min(most/4, cutBytes); int64(len(l.Entry)) > most/4*3 && int64(len(l.Entry)) > kept {
+		l.CutFrom, l.Entry = len(l.Entry), l.Entry[:kept]
+	}
 	body, err := json.Marshal(l)
 	return string(body), err
 }
+
+// cutBytes is the most bytes that are kept of an entry that is cut.
+const cutBytes = 1 << 20
 
 // DecodeLetter reads a letter's body as it lies in Redis.
 func DecodeLetter(body string) (Letter, error) {

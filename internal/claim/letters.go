@@ -37,7 +37,7 @@ func (s *Store) KeepDeadLetters(ctx context.Context, src *Source, letters []Lett
 		args := []any{src.settings.MaxDead, src.settings.MaxDeadBytes}
 		n, bytes := 0, 0
 		for n < len(letters) && n < keepPage && (n == 0 || bytes < keepBytes) {
-			body, err := letters[n].encode()
+			body, err := letters[n].encode(src.settings.MaxDeadBytes)
 			if err != nil {
 				return fail(err)
 			}
@@ -217,6 +217,8 @@ func (s *Store) readLetterPart(ctx context.Context, src *Source, fields []string
 		letter.Group, letter.UID, _ = strings.Cut(fields[i], "|")
 		if err != nil {
 			letter.Fault = fmt.Errorf("dead letter %s of %s: %w", fields[i], src.key, err)
+		} else if letter.CutFrom > 0 {
+			letter.Fault = fmt.Errorf("dead letter %s of %s: only the first %d of its %d bytes were kept, since dead_letters::max_bytes is less", fields[i], src.key, len(letter.Entry), letter.CutFrom)
 		}
 		page = append(page, letter)
 	}

@@ -213,7 +213,7 @@ func TestReceiptsAddUpWhateverHappens(t *testing.T) {
 			"shed": func(rt *rapid.T) {
 				id := who()
 				if g, ok := pick(id); ok {
-					_, _, err := m.store.Shed(ctx, g, rapid.Int64Range(0, g.Count).Draw(rt, "to"))
+					_, _, _, err := m.store.Shed(ctx, g, rapid.Int64Range(0, g.Count).Draw(rt, "to"), 1<<30)
 					require.NoError(rt, err)
 				}
 			},

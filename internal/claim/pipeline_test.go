@@ -60,7 +60,7 @@ func TestEveryScriptMayRunTwice(t *testing.T) {
 	entries, err := store.Read(t.Context(), g, 2, 5, 1<<20)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"entry 2", "short", "entry 4", "shorter", "entry 6"}, entries)
-	reached, _, err := store.Shed(t.Context(), g, 2)
+	reached, _, _, err := store.Shed(t.Context(), g, 2, 1<<20)
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, reached)
 	_, _, err = store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: g.ID + "-1", Group: "default", Entry: []byte("x")}})

@@ -255,3 +255,69 @@ func TestSegmentsOfOlderCollectorsAreWorkedOff(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, claim.Receipts{Seen: 5, Outcome: claim.Outcome{Delivered: 4, Shed: 1}}, report.Groups[0].Receipts)
 }
+
+// What a script was ended in the middle of, by a collector that did not look first, is
+// counted, and keeps its place: every index is that of its entry.
+func TestEntriesBeyondTheDescriptionAreCounted(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 10)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		g := visit(t, store, src).Held[0]
+		require.NoError(t, rdb.RPush(t.Context(), g.Key(), "entry 10", "entry 11").Err())
+		again := visit(t, store, src).Held[0]
+		assert.EqualValues(t, 12, again.Count)
+		page, err := store.Read(t.Context(), again, 0, 20, 1<<20)
+		require.NoError(t, err)
+		require.Len(t, page, 12)
+		assert.Equal(t, "entry 0", page[0])
+		assert.Equal(t, "entry 11", page[11])
+		push(t, rdb, 12, 13)
+		again = visit(t, store, src).Held[0]
+		assert.EqualValues(t, 13, again.Count)
+		require.NoError(t, store.Ack(t.Context(), again, 13, claim.Outcome{Delivered: 13}))
+		report, err := store.Inspect(t.Context(), src)
+		require.NoError(t, err)
+		assert.Equal(t, claim.Receipts{Seen: 13, Outcome: claim.Outcome{Delivered: 13}}, report.Groups[0].Receipts)
+	})
+}
+
+func TestNothingIsDroppedForALetterThatFindsNoRoom(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		bounded := many("a")
+		bounded.MaxDeadBytes = 100_000
+		store, src := claim.NewStore(rdb), claim.NewSource(list, bounded)
+		keep := func(name, cause string, size int) (int64, error) {
+			_, dropped, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: name, Reason: cause, Group: "a", Entry: make([]byte, size)}})
+			return dropped, err
+		}
+		for i := range 10 {
+			_, err := keep("other-"+strconv.Itoa(i), "other", 100)
+			require.NoError(t, err)
+		}
+		_, err := keep("same-0", "same", 50_000)
+		require.NoError(t, err)
+		for range 3 {
+			dropped, err := keep("same-1", "same", 50_000)
+			require.ErrorIs(t, err, claim.ErrDeadLettersFull)
+			assert.Zero(t, dropped, "others would go in vain")
+		}
+		// One that is larger than all may be is cut, and never waits.
+		dropped, err := keep("big", "another", 10_000_000)
+		require.NoError(t, err)
+		assert.Positive(t, dropped)
+		var faults []error
+		require.NoError(t, store.LetterPages(t.Context(), src, nil, func(page []claim.Letter) error {
+			for _, l := range page {
+				if l.Fault != nil {
+					faults = append(faults, l.Fault)
+					assert.Equal(t, 10_000_000, l.CutFrom)
+					_, err := store.Replay(t.Context(), src, []claim.Letter{l})
+					require.Error(t, err, "half an entry is none")
+				}
+			}
+			return nil
+		}))
+		require.Len(t, faults, 1)
+		assert.ErrorContains(t, faults[0], "only the first 25000 of its 10000000 bytes were kept, since dead_letters::max_bytes is less")
+	})
+}

@@ -68,14 +68,18 @@ func (s *Store) ByServer(ctx context.Context, sources []*Source) ([][]*Source, e
 type Footprint struct {
 	// Segment is the segment; Done and Outcome are not set.
 	Segment
-	// Bytes are estimated by Redis from a sample of the entries.
+	// Bytes are measured by Redis, and estimated beyond the first samples nodes of the list.
 	Bytes int64
 }
+
+// samples is how many nodes of a list, of 8 KiB or an entry each, Redis looks at to measure it:
+// all but those of more than 1.5 GiB, in some milliseconds at most.
+const samples = 200_000
 
 // Footprints tells what each segment of a source takes, oldest first. They are
 // measured some at a time.
 func (s *Store) Footprints(ctx context.Context, src *Source) ([]Footprint, error) {
-	const page, samples = 100, 50
+	const page = 20
 	var all []Footprint
 	for from := "-inf"; ; {
 		rows, err := s.rdb.ZRangeByScoreWithScores(ctx, src.keys.segments, &redis.ZRangeBy{Min: from, Max: "+inf", Count: page}).Result()
@@ -119,18 +123,18 @@ func (s *Store) DeadBytes(ctx context.Context, src *Source) (int64, error) {
 	return bytes, nil
 }
 
-// Shed gives up the oldest entries of a segment up to, not including, an index, for
-// all groups, some at a call. It returns how far it got and how many it shed; it is
+// Shed gives up the oldest entries of a segment for all groups, up to, not including, an index, and
+// until so many bytes are given up, some at a call. It returns how far it got, how many it shed and their bytes; it is
 // over once the first reaches the index.
-func (s *Store) Shed(ctx context.Context, g Segment, to int64) (reached, shed int64, err error) {
-	reply, err := s.do(ctx, g.Source.call(shedScript, g.Seq, g.ID, to)).Int64Slice()
-	if err == nil && len(reply) != 2 {
+func (s *Store) Shed(ctx context.Context, g Segment, to, wanted int64) (reached, shed, bytes int64, err error) {
+	reply, err := s.do(ctx, g.Source.call(shedScript, g.Seq, g.ID, to, wanted)).Int64Slice()
+	if err == nil && len(reply) != 3 {
 		err = fmt.Errorf("unexpected reply %v", reply)
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("shed entries of %s: %w", g.Key(), err)
+		return 0, 0, 0, fmt.Errorf("shed entries of %s: %w", g.Key(), err)
 	}
-	return reply[0], reply[1], nil
+	return reply[0], reply[1], reply[2], nil
 }
 
 // Replace puts entries into the places from an index on; an empty one leaves what is

@@ -193,7 +193,7 @@ func TestAForgottenGroupOfAMillionRecordsBlocksNobody(t *testing.T) {
 		_, err := store.Read(t.Context(), g, g.Count/2, 500, 1<<20)
 		require.NoError(t, err)
 		for reached := int64(0); reached < g.Count/2; {
-			reached, _, err = store.Shed(t.Context(), g, g.Count/2)
+			reached, _, _, err = store.Shed(t.Context(), g, g.Count/2, 1<<30)
 			require.NoError(t, err)
 		}
 	}

@@ -2,6 +2,10 @@
 -- ARGV: prefix, group, 'replayed' or 'dropped', then for each letter: identity, framed
 -- entry ('' when dropped)
 -- Returns the number of letters that were there.
+if redis.call('EXISTS', order) == 0 then
+  return 0
+end
+ready({ 'HSTRLEN', dead, '' }, { 'RPUSH', order, '' }, { 'DECRBY', size, '-' })
 unlock(dead)
 local taken = 0
 for i = 4, #ARGV, 2 do

@@ -205,19 +205,14 @@ func (b *bound) shed(ctx context.Context, targets []target, policy string, wante
 
 // cut sheds the oldest entries of a segment.
 func (b *bound) cut(ctx context.Context, t target, _ string, wanted int64) (entries, freed int64, err error) {
-	if t.Kept == 0 {
-		return 0, 0, nil
-	}
-	each := max(t.Bytes/t.Kept, 1)
-	to := t.Count - t.Kept + min(t.Kept, wanted/each+1)
-	for reached := int64(0); reached < to && ctx.Err() == nil; {
-		var n int64
-		if reached, n, err = b.store.Shed(ctx, t.Segment, to); err != nil {
-			break
+	for at := t.Count - t.Kept; at < t.Count && freed < wanted && ctx.Err() == nil; {
+		reached, n, bytes, err := b.store.Shed(ctx, t.Segment, t.Count, wanted-freed)
+		if err != nil {
+			return entries, freed, err
 		}
-		entries += n
+		at, entries, freed = reached, entries+n, freed+bytes
 	}
-	return entries, entries * each, err
+	return entries, freed, nil
 }
 
 // lighten goes on with a policy where it has got to in a segment.

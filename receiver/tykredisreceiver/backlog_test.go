@@ -212,3 +212,43 @@ func TestRedisSettingsThatEndangerTheBacklogAreSaid(t *testing.T) {
 		})
 	}
 }
+
+// The oldest entries are much bigger than the others, or the newest: a mean would shed
+// what need not go, or see no reason to shed anything.
+func TestUnevenEntriesAreMeasured(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, firstBytes, then, thenBytes int
+		limit, left                        int64
+	}{
+		"big ones first":  {first: 12, firstBytes: 300_000, then: 20_000, thenBytes: 300, limit: 8 << 20, left: 20_000},
+		"big ones behind": {first: 3000, firstBytes: 300, then: 30, thenBytes: 1_000_000, limit: 20 << 20, left: 18},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRedis(t)
+			d := newDestination()
+			d.answer = func(context.Context, []string, plog.Logs) error { return errors.New("down") }
+			for _, some := range [][2]int{{test.first, test.firstBytes}, {test.then, test.thenBytes}} {
+				pipe := r.Client().Pipeline()
+				for range some[0] {
+					pipe.RPush(t.Context(), list, strings.Repeat("x", some[1]))
+				}
+				_, err := pipe.Exec(t.Context())
+				require.NoError(t, err)
+			}
+			rec := start(t, r.Addr(), d, nil)
+			all := int64(test.first + test.then)
+			eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == all })
+			b := rec.Logs.(*redisReceiver)
+			limit := &bound{cfg: BacklogConfig{MaxBytes: test.limit, Shed: []string{shedOldest}}, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
+			require.NoError(t, limit.keep(t.Context()))
+			left, bytes := int64(0), int64(0)
+			for _, segment := range r.Client().Keys(t.Context(), "*:seg:*").Val() {
+				left += r.Client().LLen(t.Context(), segment).Val()
+				bytes += r.Client().MemoryUsage(t.Context(), segment, 0).Val()
+			}
+			assert.LessOrEqual(t, bytes, test.limit)
+			assert.GreaterOrEqual(t, left, test.left)
+			assert.Less(t, left, all)
+		})
+	}
+}
