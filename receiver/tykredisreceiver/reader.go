@@ -14,7 +14,7 @@ import (
 const (
 	// pageBytes bounds one answer of Redis, which must arrive within the timeout, and is
 	// held as a whole.
-	pageBytes = 1 << 20
+	pageBytes = 256 << 10
 	// shortRest and longRest bound how long a source that could not be read is left
 	// alone: as long as the attempt took, so that a server which does not answer
 	// takes at most half of the time.
