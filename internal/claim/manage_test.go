@@ -97,7 +97,7 @@ func TestReplayedLettersComeBackWithTheirIdentityToTheirGroupOnly(t *testing.T) 
 
 		assert.Empty(t, visit(t, store, b.Replay()).Held)
 		g := visit(t, store, a.Replay()).Held[0]
-		entries, err := store.Read(t.Context(), g, 0, 1, 1<<20)
+		entries, err := store.Read(t.Context(), g, new(claim.Ahead), 0, 1, 1<<20)
 		require.NoError(t, err)
 		uid, back, err := claim.Unframe([]byte(entries[0]))
 		require.NoError(t, err)

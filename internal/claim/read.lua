@@ -8,7 +8,7 @@ if not description then
 end
 local kept = redis.call('LLEN', key)
 local at = tonumber(ARGV[5]) - (count - kept)
-local last, most = math.min(at + tonumber(ARGV[6]), kept), tonumber(ARGV[7])
+local last, most = math.min(at + tonumber(ARGV[6]), at + 500, kept), tonumber(ARGV[7])
 if at < 0 then
   return {}
 end

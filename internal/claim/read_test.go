@@ -41,9 +41,10 @@ func TestReadsOfABigSegmentEndAtBytes(t *testing.T) {
 	g := visit(t, store, src).Held[0]
 	require.EqualValues(t, total, g.Count)
 
+	var ahead claim.Ahead
 	done, longest := 0, 0
 	for done < total {
-		page, err := store.Read(t.Context(), g, int64(done), 1000, most)
+		page, err := store.Read(t.Context(), g, &ahead, int64(done), 4000, most)
 		require.NoError(t, err)
 		bytes := 0
 		for i, entry := range page {

@@ -25,7 +25,7 @@ func TestWhatIsSaidOfALostSegmentNeverHitsANewOne(t *testing.T) {
 	fresh := visit(t, store, src).Held[0]
 	require.NotEqual(t, old.ID, fresh.ID)
 	require.NotEqual(t, old.Key(), fresh.Key())
-	_, err := store.Read(t.Context(), old, 7, 5, 1<<20)
+	_, err := store.Read(t.Context(), old, new(claim.Ahead), 7, 5, 1<<20)
 	require.ErrorIs(t, err, claim.ErrGone)
 	_ = store.Ack(t.Context(), old, 12, claim.Outcome{Delivered: 12})
 	assert.EqualValues(t, 5, rdb.LLen(t.Context(), fresh.Key()).Val())
@@ -175,7 +175,7 @@ func TestASegmentOfUnknownProgressGetsANewIdentity(t *testing.T) {
 		held := visit(t, store, src).Held
 		require.Len(t, held, 1)
 		assert.NotEqual(t, g.ID, held[0].ID)
-		page, err := store.Read(t.Context(), held[0], 0, 1, 1)
+		page, err := store.Read(t.Context(), held[0], new(claim.Ahead), 0, 1, 1)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"entry 4"}, page)
 	})
@@ -227,7 +227,7 @@ func TestARunThatLostWritesAddsToNoSegment(t *testing.T) {
 	require.Len(t, held, 2)
 	assert.EqualValues(t, 10, held[0].Count)
 	assert.NotEqual(t, g.ID, held[1].ID)
-	page, err := store.Read(t.Context(), held[1], 0, 1, 1)
+	page, err := store.Read(t.Context(), held[1], new(claim.Ahead), 0, 1, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"entry 20"}, page)
 }
@@ -246,7 +246,7 @@ func TestSegmentsOfOlderCollectorsAreWorkedOff(t *testing.T) {
 	held := visit(t, store, src).Held
 	require.Len(t, held, 1)
 	assert.EqualValues(t, 2, held[0].Start())
-	page, err := store.Read(ctx, held[0], 2, 10, 100)
+	page, err := store.Read(ctx, held[0], new(claim.Ahead), 2, 10, 100)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"c", "d", "e"}, page)
 	require.NoError(t, store.Ack(ctx, held[0], 5, held[0].Outcome.Plus(claim.Outcome{Delivered: 3})))

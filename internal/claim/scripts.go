@@ -16,7 +16,7 @@ var (
 	leaseScript   = ofSource("lease")
 	ackScript     = ofSource("ack")
 	readScript    = ofSource("read")
-	plainScript   = ofSource("plain")
+	evenScript    = ofSource("even")
 	releaseScript = ofSource("release")
 	keepScript    = ofSource("keep")
 	takeScript    = ofSource("take")

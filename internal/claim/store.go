@@ -216,19 +216,27 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 // mostJoined is the most entries of a segment that others join, as common.lua has it.
 const mostJoined = 4000
 
+// Ahead is what the reader of a segment knows of the entries that come next. The zero
+// value knows nothing yet.
+type Ahead struct {
+	end  int64 // before which it holds
+	each int64 // about the bytes of an entry, where none is much bigger than others; else 0
+}
+
 // Read returns entries of a segment from an index on: at most so many, of at most
 // about so many bytes, and one at least. ErrGone means that Redis has nothing there.
-func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
-	if plain, err := s.readPlain(ctx, g, from, entries, bytes); err != nil || len(plain) > 0 {
-		return plain, err
+func (s *Store) Read(ctx context.Context, g Segment, ahead *Ahead, from, entries int64, bytes int) ([]string, error) {
+	if even, err := s.readEven(ctx, g, ahead, from, entries, bytes); err != nil || len(even) > 0 {
+		return even, err
 	}
 	pages, err := s.do(ctx, g.Source.call(readScript, g.Seq, g.ID, from, entries, bytes)).Slice()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", g.Key(), err)
 	}
-	all := make([]string, 0, entries)
+	var all []string
 	for _, page := range pages {
 		some, _ := page.([]any)
+		all = slices.Grow(all, len(some))
 		for _, entry := range some {
 			text, ok := entry.(string)
 			if !ok {
@@ -243,20 +251,32 @@ func (s *Store) Read(ctx context.Context, g Segment, from, entries int64, bytes 
 	return all, nil
 }
 
-// readPlain is Read of entries that Redis knows to be of even sizes, and of no others.
-func (s *Store) readPlain(ctx context.Context, g Segment, from, entries int64, bytes int) ([]string, error) {
+// readEven is Read of entries that Redis knows to be of even sizes, and of no others. It
+// asks once for all of them.
+func (s *Store) readEven(ctx context.Context, g Segment, ahead *Ahead, from, entries int64, bytes int) ([]string, error) {
 	if g.Count <= mostJoined {
 		return nil, nil
 	}
-	places, err := s.do(ctx, g.Source.call(plainScript, g.Seq, g.ID, from, entries, bytes)).Int64Slice()
-	if err != nil || len(places) != 2 {
-		return nil, wrap(err, "read %s", g.Key())
+	if from >= ahead.end {
+		even, err := s.do(ctx, g.Source.call(evenScript, g.Seq, g.ID, from, entries)).Int64Slice()
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", g.Key(), err)
+		}
+		if *ahead = (Ahead{end: from + entries}); len(even) == 2 {
+			*ahead = Ahead{end: from + even[0], each: max(even[1], 1)}
+		}
 	}
-	plain, err := s.rdb.LRange(ctx, g.Key(), places[0], places[1]).Result()
-	if err == nil && int64(len(plain)) != places[1]-places[0]+1 {
-		plain = nil // the head has left the segment meanwhile
+	if ahead.each == 0 {
+		return nil, nil
 	}
-	return plain, wrap(err, "read %s", g.Key())
+	n := max(min(entries, ahead.end-from, int64(bytes)/ahead.each), 1)
+	// The end of a segment stays where it is, while others take from its head.
+	first := from - g.Count
+	all, err := s.rdb.LRange(ctx, g.Key(), first, first+n-1).Result()
+	if err == nil && int64(len(all)) != n {
+		all = nil // the head has left the segment meanwhile
+	}
+	return all, wrap(err, "read %s", g.Key())
 }
 
 // wrap says what could not be done; it returns nil where nothing went wrong.

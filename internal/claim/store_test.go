@@ -77,7 +77,7 @@ func TestClaimMovesTheWholeListAndStopsItsExpiry(t *testing.T) {
 		assert.EqualValues(t, -1, rdb.TTL(t.Context(), g.Key()).Val(), "a claimed segment never expires")
 		assert.EqualValues(t, 0, rdb.Exists(t.Context(), list).Val())
 
-		entries, err := store.Read(t.Context(), g, 3, 3, 1<<20)
+		entries, err := store.Read(t.Context(), g, new(claim.Ahead), 3, 3, 1<<20)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"entry 3", "entry 4", "entry 5"}, entries)
 	})
@@ -110,7 +110,7 @@ func TestASmallListJoinsTheNewestSegment(t *testing.T) {
 		require.Len(t, held, 1, "a is not done any more")
 		assert.Equal(t, g.ID, held[0].ID)
 		assert.EqualValues(t, 4, held[0].Start())
-		entries, err := store.Read(t.Context(), held[0], 4, 100, 1<<20)
+		entries, err := store.Read(t.Context(), held[0], new(claim.Ahead), 4, 100, 1<<20)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"entry 4", "entry 5", "entry 6"}, entries)
 		require.NoError(t, store.Ack(t.Context(), held[0], 7, claim.Outcome{Delivered: 7}))
@@ -138,10 +138,10 @@ func TestAcknowledgedEntriesGiveTheirMemoryBack(t *testing.T) {
 
 		require.NoError(t, store.Ack(t.Context(), g, 5, claim.Outcome{Delivered: 5}))
 		assert.EqualValues(t, 7, rdb.LLen(t.Context(), g.Key()).Val())
-		entries, err := store.Read(t.Context(), g, 5, 2, 1<<20)
+		entries, err := store.Read(t.Context(), g, new(claim.Ahead), 5, 2, 1<<20)
 		require.NoError(t, err, "trimming must not move what is read")
 		assert.Equal(t, []string{"entry 5", "entry 6"}, entries)
-		_, err = store.Read(t.Context(), g, 4, 2, 1<<20)
+		_, err = store.Read(t.Context(), g, new(claim.Ahead), 4, 2, 1<<20)
 		require.ErrorIs(t, err, claim.ErrGone)
 
 		again := visit(t, store, src)

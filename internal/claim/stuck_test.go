@@ -139,7 +139,7 @@ func TestAForgottenGroupOfAMillionRecordsBlocksNobody(t *testing.T) {
 		for _, g := range v.Held {
 			done, outcome := g.Done, g.Outcome
 			for done < g.Count {
-				entries, err := store.Read(t.Context(), g, done, 500, 1<<20)
+				entries, err := store.Read(t.Context(), g, new(claim.Ahead), done, 500, 1<<20)
 				require.NoError(t, err)
 				done += int64(len(entries))
 				outcome.Delivered += int64(len(entries))
@@ -190,7 +190,7 @@ func TestAForgottenGroupOfAMillionRecordsBlocksNobody(t *testing.T) {
 	require.Len(t, back, 16)
 	for _, g := range back {
 		// From the middle too, which is what Redis must walk to.
-		_, err := store.Read(t.Context(), g, g.Count/2, 500, 1<<20)
+		_, err := store.Read(t.Context(), g, new(claim.Ahead), g.Count/2, 500, 1<<20)
 		require.NoError(t, err)
 		for reached := int64(0); reached < g.Count/2; {
 			reached, _, _, err = store.Shed(t.Context(), g, g.Count/2, 1<<30)

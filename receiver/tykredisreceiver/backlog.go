@@ -223,8 +223,9 @@ func (b *bound) lighten(ctx context.Context, t target, policy string, wanted int
 	const page, pageBytes = 50, 1 << 20
 	where := place{t.ID, policy}
 	at := max(b.places[where], t.Count-t.Kept)
+	var ahead claim.Ahead
 	for at < t.Count && freed < wanted {
-		old, err := b.store.Read(ctx, t.Segment, at, page, pageBytes)
+		old, err := b.store.Read(ctx, t.Segment, &ahead, at, page, pageBytes)
 		if err != nil {
 			return entries, freed, err
 		}

@@ -26,10 +26,6 @@ func (silence) Printf(context.Context, string, ...any) {}
 // master that is dead cannot tell it that another one has taken over.
 const stateEvery = 2 * time.Second
 
-// readBuffer is how many bytes a connection takes from the kernel at once: a page of
-// entries has up to a mebibyte.
-const readBuffer = 256 << 10
-
 // newClient prepares a client; it connects with the first command. Commands that
 // fail are not repeated: the receiver does that in its own rhythm, and says so.
 // Only a cluster client follows redirections, and then repeats scripts that have
@@ -62,7 +58,6 @@ func newStandaloneClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 		DialTimeout:              cfg.Timeout,
 		ReadTimeout:              cfg.Timeout,
 		WriteTimeout:             cfg.Timeout,
-		ReadBufferSize:           readBuffer,
 		ContextTimeoutEnabled:    true,
 		MaxRetries:               -1,
 		DialerRetries:            1,
@@ -81,7 +76,6 @@ func newClusterClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 		DialTimeout:                cfg.Timeout,
 		ReadTimeout:                cfg.Timeout,
 		WriteTimeout:               cfg.Timeout,
-		ReadBufferSize:             readBuffer,
 		ContextTimeoutEnabled:      true,
 		DialerRetries:              1,
 		Protocol:                   2,
@@ -108,7 +102,6 @@ func newSentinelClient(cfg *Config, tls *tls.Config) redis.UniversalClient {
 		DialTimeout:           cfg.Timeout,
 		ReadTimeout:           cfg.Timeout,
 		WriteTimeout:          cfg.Timeout,
-		ReadBufferSize:        readBuffer,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1,
 		DialerRetries:         1,

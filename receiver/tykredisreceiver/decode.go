@@ -18,11 +18,11 @@ import (
 // one ResourceLogs a chunk, so that what belongs to one segment stays together. The
 // attributes share the entries' memory, which nobody changes. The first time, with all
 // records, it finds out which are none, and adds the others to the chunk's tally. It returns
-// those that are to be sent.
+// those that are to be sent, in the memory of places.
 func (d *deliverer) decode(dl *delivery, places []int) (logs plog.Logs, sent []int) {
 	logs = plog.NewLogs()
 	logs.ResourceLogs().EnsureCapacity(len(dl.chunks))
-	sent = make([]int, 0, len(places))
+	sent = places[:0]
 	for i := range dl.chunks {
 		c := &dl.chunks[i]
 		n := 0
@@ -30,21 +30,20 @@ func (d *deliverer) decode(dl *delivery, places []int) (logs plog.Logs, sent []i
 			n++
 		}
 		if n > 0 {
-			sent = append(sent, d.decodeChunk(dl, c, places[:n], logs)...)
+			sent = d.decodeChunk(dl, c, places[:n], logs, sent)
 			places = places[n:]
 		}
 	}
 	dl.decoded = true
-	if logs.LogRecordCount() < cap(sent) {
-		logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
-			return rl.ScopeLogs().At(0).LogRecords().Len() == 0
-		})
-	}
+	logs.ResourceLogs().RemoveIf(func(rl plog.ResourceLogs) bool {
+		return rl.ScopeLogs().At(0).LogRecords().Len() == 0
+	})
 	return logs, sent
 }
 
-// decodeChunk is decode for the places of one chunk.
-func (d *deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs plog.Logs) (sent []int) {
+// decodeChunk is decode for the places of one chunk; it appends to sent.
+func (d *deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs plog.Logs, sent []int) []int {
+	before := len(sent)
 	entries := decoder{form: c.h.source.form, ignored: d.ignored}
 	if !dl.decoded {
 		c.tally = d.counting.begin()
@@ -82,7 +81,7 @@ func (d *deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs 
 		sent = append(sent, place)
 	}
 	if !dl.decoded {
-		c.since = d.evidence.decode(c.h.source, len(sent), row)
+		c.since = d.evidence.decode(c.h.source, len(sent)-before, row)
 	}
 	return sent
 }

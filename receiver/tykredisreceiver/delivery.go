@@ -105,7 +105,7 @@ func newDelivery(b batch) *delivery {
 
 // places lists the records of a fate.
 func (dl *delivery) places(of fate) []int {
-	var found []int
+	found := make([]int, 0, len(dl.fates))
 	for place, f := range dl.fates {
 		if f == of {
 			found = append(found, place)

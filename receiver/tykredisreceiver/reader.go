@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// pageRecords and pageBytes bound one answer of Redis, which must arrive within
-	// the timeout, and is held as a whole.
-	pageRecords, pageBytes = 500, 1 << 20
+	// pageBytes bounds one answer of Redis, which must arrive within the timeout, and is
+	// held as a whole.
+	pageBytes = 256 << 10
 	// shortRest and longRest bound how long a source that could not be read is left
 	// alone: as long as the attempt took, so that a server which does not answer
 	// takes at most half of the time.
@@ -37,6 +37,7 @@ func (c chunk) end() int64 { return c.from + int64(c.count) }
 type reading struct {
 	next  int64    // index of the first entry not yet in a chunk
 	ahead []string // entries from next on
+	known claim.Ahead
 }
 
 // batch is what travels in one delivery: one chunk of a big segment, or small
@@ -191,8 +192,8 @@ func (r *reader) readChunk(ctx context.Context, h *holding) (chunk, error) {
 			return c, nil
 		}
 		missing := most - len(at.ahead)
-		entries, err := r.store.Read(ctx, h.Segment, at.next+int64(len(at.ahead)),
-			int64(min(missing, pageRecords)), min(r.page, max(r.bytes-bytes, 1)))
+		entries, err := r.store.Read(ctx, h.Segment, &at.known, at.next+int64(len(at.ahead)),
+			int64(missing), min(r.page, max(r.bytes-bytes, 1)))
 		if err != nil {
 			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 				r.page = max(r.page/2, 1)

@@ -127,7 +127,7 @@ func TestBigEntriesBehindSmallOnesAreReadOneByOne(t *testing.T) {
 		assert.LessOrEqual(t, c.bytes, 8<<20)
 		assert.LessOrEqual(t, len(h.reading.ahead), 1)
 	}
-	assert.LessOrEqual(t, answers.most, pageBytes+len("small")*pageRecords)
+	assert.LessOrEqual(t, answers.most, pageBytes+len("small")*4000)
 }
 
 // Over a slow line a page does not arrive within the timeout; a smaller one does.
@@ -151,7 +151,7 @@ func TestAPageThatTimedOutComesBackHalved(t *testing.T) {
 			require.Less(t, failed, 20, "%v", line.asked)
 		}
 	}
-	assert.Equal(t, []int{1 << 20, 1 << 19, 1 << 18, 1 << 17, 1 << 16}, line.asked[:5])
+	assert.Equal(t, []int{1 << 18, 1 << 17, 1 << 16}, line.asked[:3])
 	assert.LessOrEqual(t, line.most, 100_000)
 	line.least, r.page = 1, 64
 	h = newHolding(nil, visits[0].Held[0])
