@@ -196,13 +196,14 @@ local function give_back(seq)
   end
 end
 
--- Notes that a group lives. Where none was heard of for long, everything was off,
--- and that counts against nobody.
+-- Notes that a group lives. Where none was heard of for long, everything was off, and that
+-- time counts against nobody; what a group was silent for before does.
 local function touch(name, lease, now)
   local latest = redis.call('ZREVRANGE', groups, 0, 0, 'WITHSCORES')[2]
   if latest and tonumber(latest) < now - 2 * lease then
-    for _, silent in ipairs(redis.call('ZRANGE', groups, 0, -1)) do
-      redis.call('ZADD', groups, now, silent)
+    local all = redis.call('ZRANGE', groups, 0, -1, 'WITHSCORES')
+    for i = 1, #all, 2 do
+      redis.call('ZADD', groups, all[i + 1] + now - latest, all[i])
     end
   end
   redis.call('ZADD', groups, now, name)
@@ -221,7 +222,7 @@ local function enter(name)
     local count, key = read(rows[i], seq)
     local kept = redis.call('LLEN', key)
     if how == 'new' then
-      redis.call('HINCRBY', receipts, name .. '|before', -kept)
+      redis.call('HINCRBY', receipts, name .. '|before', 0 - kept) -- where -kept may be "-0"
     end
     if kept < count and redis.call('HEXISTS', progress, field) == 0 then
       redis.call('HSET', progress, field, count - kept .. ' 0 0 0 0 0')

@@ -2,7 +2,7 @@
 -- ARGV: prefix, group, lease in ms, worker, most segments to hold, group expiry in
 -- ms, 1 to renew leases that are fresh too
 -- Returns how many entries were ever claimed, how many segments there are, 1 where
--- the group is being removed, and one {sequence, description, progress, entries in
+-- the group is being removed, how many segments the group waits for that nobody knows, and one {sequence, description, progress, entries in
 -- Redis} for each segment held.
 local lease, worker, most = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local now = clock()
@@ -10,12 +10,12 @@ ready()
 unlock(groups)
 local claimed = tonumber(redis.call('HGET', receipts, 'claimed') or '0')
 if not join(group, lease, now) then
-  return { claimed, 0, 1, {} }
+  return { claimed, 0, 1, 0, {} }
 end
 if redis.call('HGET', progress, group .. '|expiry') ~= ARGV[6] then
   redis.call('HSET', progress, group .. '|expiry', ARGV[6])
 end
-local held = {}
+local held, unknown = {}, 0
 local from, looks = '[' .. group .. '|', 500
 repeat
   local fields = redis.call('ZRANGEBYLEX', waiting, from, '(' .. group .. '}', 'LIMIT', 0, batch)
@@ -25,6 +25,7 @@ repeat
     local description, count, key = find(seq)
     local at = progress_of(group, seq)
     if not description or at[1] >= count then
+      unknown = unknown + (description and 0 or 1)
       redis.call('ZREM', waiting, field)
     else
       local owner, expiry = string.match(redis.call('HGET', leases, field) or '', '^(%S+) (%d+)$')
@@ -41,4 +42,4 @@ repeat
   end
   looks = looks - #fields
 until #fields < batch or #held >= most or looks <= 0
-return { claimed, redis.call('ZCARD', segments), 0, held }
+return { claimed, redis.call('ZCARD', segments), 0, unknown, held }

@@ -266,7 +266,7 @@ func TestEntriesBeyondTheDescriptionAreCounted(t *testing.T) {
 		require.NoError(t, rdb.RPush(t.Context(), g.Key(), "entry 10", "entry 11").Err())
 		again := visit(t, store, src).Held[0]
 		assert.EqualValues(t, 12, again.Count)
-		page, err := store.Read(t.Context(), again, 0, 20, 1<<20)
+		page, err := store.Read(t.Context(), again, &claim.Ahead{}, 0, 20, 1<<20)
 		require.NoError(t, err)
 		require.Len(t, page, 12)
 		assert.Equal(t, "entry 0", page[0])
@@ -319,5 +319,64 @@ func TestNothingIsDroppedForALetterThatFindsNoRoom(t *testing.T) {
 		}))
 		require.Len(t, faults, 1)
 		assert.ErrorContains(t, faults[0], "only the first 25000 of its 10000000 bytes were kept, since dead_letters::max_bytes is less")
+	})
+}
+
+// A group begins beside a segment whose list is gone: there is nothing of it to see.
+func TestANewGroupBesideALostList(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 10)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		g := visit(t, store, src).Held[0]
+		require.NoError(t, rdb.Del(t.Context(), g.Key()).Err())
+		other := settings("b")
+		other.Group = "new"
+		late := claim.NewSource(list, other)
+		visit(t, store, late)
+		push(t, rdb, 10, 12)
+		held := visit(t, store, late).Held
+		require.Len(t, held, 1)
+		require.NoError(t, store.Ack(t.Context(), held[0], 2, claim.Outcome{Delivered: 2}))
+		stats, err := store.Stats(t.Context(), []*claim.Source{late})
+		require.NoError(t, err)
+		assert.Equal(t, claim.Receipts{Seen: 2, Outcome: claim.Outcome{Delivered: 2}}, stats[0].Receipts)
+	})
+}
+
+// What a group waits for is told when nobody knows it any more.
+func TestALossOfSegmentsIsTold(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 10)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		assert.Zero(t, visit(t, store, src).Unknown)
+		require.NoError(t, rdb.Del(t.Context(), "otelcol-tyk:{"+list+"}:segments").Err())
+		assert.EqualValues(t, 1, visit(t, store, src).Unknown)
+		found, err := store.Find(t.Context(), 0)
+		require.NoError(t, err)
+		_, renamed, err := store.Adopt(t.Context(), src, found)
+		require.NoError(t, err)
+		assert.Zero(t, renamed)
+		v := visit(t, store, src)
+		assert.Zero(t, v.Unknown)
+		require.Len(t, v.Held, 1)
+	})
+}
+
+// The time in which everything was off counts against nobody, and the time before does.
+func TestASilentGroupKeepsItsAge(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		push(t, rdb, 0, 1)
+		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+		visit(t, store, src)
+		groups, now := "otelcol-tyk:{"+list+"}:groups", time.Now()
+		seen := func(name string, ago time.Duration) {
+			require.NoError(t, rdb.ZAdd(t.Context(), groups, redis.Z{Score: float64(now.Add(-ago).UnixMilli()), Member: name}).Err())
+		}
+		seen("away", 3*time.Hour)
+		seen("default", time.Hour)
+		_, err := store.Touch(t.Context(), []*claim.Source{src})
+		require.NoError(t, err)
+		away := time.UnixMilli(int64(rdb.ZScore(t.Context(), groups, "away").Val()))
+		assert.WithinDuration(t, now.Add(-2*time.Hour), away, time.Minute)
 	})
 }

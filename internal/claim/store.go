@@ -40,6 +40,8 @@ type Visit struct {
 	Total int64
 	// Segments is how many there are, of all groups.
 	Segments int64
+	// Unknown is how many segments the group waited for that Redis does not know any more.
+	Unknown int64
 	// Err says why Held could not be found out.
 	Err error
 }
@@ -106,7 +108,7 @@ func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	if err != nil {
 		return Visit{Err: err}, false
 	}
-	var numbers [3]int64
+	var numbers [4]int64
 	var rows []any
 	ok := len(reply) == len(numbers)+1
 	for i := 0; ok && i < len(numbers); i++ {
@@ -118,7 +120,7 @@ func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	if !ok {
 		return Visit{Err: fmt.Errorf("unexpected reply %v", reply)}, false
 	}
-	v = Visit{Total: numbers[0], Segments: numbers[1], Held: make([]Segment, 0, len(rows))}
+	v = Visit{Total: numbers[0], Segments: numbers[1], Unknown: numbers[3], Held: make([]Segment, 0, len(rows))}
 	for _, row := range rows {
 		segment, err := s.heldSegment(row)
 		if err != nil {

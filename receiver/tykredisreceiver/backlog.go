@@ -95,6 +95,7 @@ func (b *bound) keepServer(ctx context.Context, of []*claim.Source) error {
 	if limit == 0 || memory.Used <= limit {
 		return nil
 	}
+	goal := limit
 	for i, policy := range b.cfg.Shed {
 		// Measured again, since what the policy before has left takes less.
 		targets, total, err := b.measure(ctx, of)
@@ -104,7 +105,20 @@ func (b *bound) keepServer(ctx context.Context, of []*claim.Source) error {
 		if total <= limit && i == 0 {
 			b.pause = othersEvery
 		}
-		if total <= limit || b.shed(ctx, targets, policy, total-limit) >= total-limit {
+		if total <= goal {
+			b.exceeded = false
+			return ctx.Err()
+		}
+		round, cancel := context.WithTimeout(ctx, boundEvery)
+		if i == len(b.cfg.Shed)-1 {
+			round = ctx // there is no other that could be faster
+		}
+		freed := b.shed(round, targets, policy, total-goal)
+		if round.Err() != nil && ctx.Err() == nil {
+			goal = limit + limit/4 // it goes on in the next round, if there is time
+		}
+		cancel()
+		if freed >= total-goal {
 			b.exceeded = false
 			return ctx.Err()
 		}
@@ -220,7 +234,7 @@ func (b *bound) lighten(ctx context.Context, t target, policy string, wanted int
 	if t.source.replay || t.source.form == msgpackUptime {
 		return 0, 0, nil
 	}
-	const page, pageBytes = 50, 1 << 20
+	const page, pageBytes = 500, 1 << 20
 	where := place{t.ID, policy}
 	at := max(b.places[where], t.Count-t.Kept)
 	var ahead claim.Ahead

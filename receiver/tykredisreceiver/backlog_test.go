@@ -220,7 +220,7 @@ func TestUnevenEntriesAreMeasured(t *testing.T) {
 		first, firstBytes, then, thenBytes int
 		limit, left                        int64
 	}{
-		"big ones first":  {first: 12, firstBytes: 300_000, then: 20_000, thenBytes: 300, limit: 8 << 20, left: 20_000},
+		"big ones first":  {first: 12, firstBytes: 300_000, then: 10_000, thenBytes: 100, limit: 10 << 20, left: 10_000},
 		"big ones behind": {first: 3000, firstBytes: 300, then: 30, thenBytes: 1_000_000, limit: 20 << 20, left: 18},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -229,8 +229,10 @@ func TestUnevenEntriesAreMeasured(t *testing.T) {
 			d.answer = func(context.Context, []string, plog.Logs) error { return errors.New("down") }
 			for _, some := range [][2]int{{test.first, test.firstBytes}, {test.then, test.thenBytes}} {
 				pipe := r.Client().Pipeline()
-				for range some[0] {
-					pipe.RPush(t.Context(), list, strings.Repeat("x", some[1]))
+				for i := range some[0] {
+					record := numbered(i)
+					record.RawRequest = strings.Repeat("x", some[1])
+					pipe.RPush(t.Context(), list, analytics.AppendMsgpack(nil, record))
 				}
 				_, err := pipe.Exec(t.Context())
 				require.NoError(t, err)
@@ -251,4 +253,27 @@ func TestUnevenEntriesAreMeasured(t *testing.T) {
 			assert.Less(t, left, all)
 		})
 	}
+}
+
+// A policy that is slower than gateways write does not keep the next one waiting.
+func TestSheddingIsFasterThanAGatewayWrites(t *testing.T) {
+	const limit = 8 << 20
+	r := newRedis(t)
+	d := newDestination()
+	d.answer = func(context.Context, []string, plog.Logs) error { return errors.New("down") }
+	pushHeavy(t, r.Client(), 500)
+	rec := start(t, r.Addr(), d, nil)
+	eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == 500 })
+	for range 60 {
+		pushHeavy(t, r.Client(), 500)
+	}
+	eventually(t, "the claims", func() bool { return rec.sum(t, "tykredis_records_claimed") == 61*500 })
+	b := rec.Logs.(*redisReceiver)
+	bounded := &bound{cfg: BacklogConfig{MaxBytes: limit, Shed: []string{shedBodies, shedOldest}}, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
+	require.NoError(t, bounded.keep(t.Context()))
+	bytes := int64(0)
+	for _, segment := range r.Client().Keys(t.Context(), "*:seg:*").Val() {
+		bytes += r.Client().MemoryUsage(t.Context(), segment, 0).Val()
+	}
+	assert.LessOrEqual(t, bytes, int64(limit+limit/4), "after one round, however long bodies take")
 }

@@ -41,7 +41,7 @@ type claimer struct {
 	health     *health
 	watch      *watch
 	interval   time.Duration
-	// rolledBack is called when Redis has come back in an older state.
+	// rolledBack is called when Redis has come back in an older state, or has lost which segments there are.
 	rolledBack func()
 
 	// more has a value when there is more to lease than was held.
@@ -134,6 +134,9 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool
 		reached, state.used = true, true
 		full = full || len(v.Held) >= maxHeld
 		c.notice(ctx, i, v.Total)
+		if v.Unknown > 0 && c.rolledBack != nil {
+			c.rolledBack() // what lies in them is found again
+		}
 		for _, h := range c.holdings.update(i, c.sources[i], v.Held) {
 			if err := c.checkWhole(ctx, h); err != nil {
 				return reached, err

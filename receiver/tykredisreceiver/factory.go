@@ -21,13 +21,16 @@ func NewFactory() receiver.Factory {
 	)
 }
 
+// defaultKeyPrefix is the gateway's own.
+const defaultKeyPrefix = "analytics-"
+
 func createDefaultConfig() component.Config {
 	return &Config{
 		Addresses:       []string{"localhost:6379"},
 		TLS:             configtls.ClientConfig{Insecure: true},
 		Timeout:         5 * time.Second,
 		WaitForReplicas: 1,
-		KeyPrefix:       "analytics-",
+		KeyPrefix:       defaultKeyPrefix,
 		Group:           "default",
 		GroupExpiry:     7 * 24 * time.Hour,
 		ChunkSize:       4000,

@@ -2,11 +2,14 @@ package tykredisreceiver
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
@@ -125,10 +128,12 @@ func (f *finder) look(ctx context.Context) error {
 		}
 	}
 	found := map[forlorn]int64{}
+	var errs []error
 	for _, src := range all {
 		report, err := f.store.Groups(ctx, src)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		for _, g := range report.Groups {
 			if g.Waiting == 0 || report.At.Sub(g.Seen) < silentLeases*f.settings.Lease {
@@ -138,11 +143,20 @@ func (f *finder) look(ctx context.Context) error {
 			found[at] = g.Waiting
 			if !f.said[at] {
 				f.said[at] = true
-				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with tykctl groups remove",
+				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with "+remove(src.Key(), g.Name),
 					zap.String("group", g.Name), zap.String("source", src.Key()), zap.Int64("entries", g.Waiting), zap.Time("last_seen", g.Seen))
 			}
 		}
 	}
 	f.found.Store(&found)
-	return nil
+	return errors.Join(errs...)
+}
+
+// remove is the command that removes a group which reads a list, whatever the list's prefix is.
+func remove(list, group string) string {
+	prefix, _, found := strings.Cut(list, analytics.RequestLists("")[0].Key)
+	if !found || prefix == defaultKeyPrefix {
+		return "tykctl groups remove " + group
+	}
+	return "tykctl -key-prefix " + prefix + " groups remove " + group
 }
