@@ -3,16 +3,27 @@
 -- ARGV: group, worker, lease in ms, fingerprint of its destinations, ms after which the
 -- group no longer counts, 0 for never
 -- Returns now in ms, and the workers that live as a flat list.
+local groups, workers = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('PERSIST', KEYS[1])
-redis.call('ZADD', KEYS[1], ARGV[5] == '0' and '+inf' or now + ARGV[5], ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('HSET', KEYS[2], ARGV[1] .. '|' .. ARGV[2], now + ARGV[3] .. ' ' .. ARGV[4])
-local all = redis.call('HGETALL', KEYS[2])
-for i = 1, #all, 2 do
-  if tonumber(string.match(all[i + 1], '^%d+')) < now then
-    redis.call('HDEL', KEYS[2], all[i])
+local latest = tonumber(redis.call('HGET', workers, '') or now)
+redis.call('PERSIST', groups)
+if latest < now - 2 * ARGV[3] then
+  -- Everything was off, and that time counts against nobody.
+  local all = redis.call('ZRANGE', groups, 0, -1, 'WITHSCORES')
+  for i = 1, #all, 2 do
+    if all[i + 1] ~= 'inf' then
+      redis.call('ZADD', groups, all[i + 1] + now - latest, all[i])
+    end
   end
 end
-return { now, redis.call('HGETALL', KEYS[2]) }
+redis.call('ZADD', groups, ARGV[5] == '0' and '+inf' or now + ARGV[5], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', groups, '-inf', now)
+redis.call('HSET', workers, ARGV[1] .. '|' .. ARGV[2], now + ARGV[3] .. ' ' .. ARGV[4], '', now)
+local all = redis.call('HGETALL', workers)
+for i = 1, #all, 2 do
+  if all[i] ~= '' and tonumber(string.match(all[i + 1], '^%d+')) < now then
+    redis.call('HDEL', workers, all[i])
+  end
+end
+return { now, redis.call('HGETALL', workers) }

@@ -73,8 +73,8 @@ func members(workers map[string]string, now int64) []Member {
 	all := make([]Member, 0, len(workers))
 	for field, value := range workers {
 		expires, destinations, _ := strings.Cut(value, " ")
-		if number(expires) >= now {
-			group, worker, _ := strings.Cut(field, "|")
+		group, worker, ok := strings.Cut(field, "|") // all but when anybody was last heard of
+		if ok && number(expires) >= now {
 			all = append(all, Member{Group: group, Worker: worker, Destinations: destinations})
 		}
 	}

@@ -380,3 +380,34 @@ func TestASilentGroupKeepsItsAge(t *testing.T) {
 		assert.WithinDuration(t, now.Add(-2*time.Hour), away, time.Minute)
 	})
 }
+
+// Groups that everything was off for are still waited for by lists that are new.
+func TestTheRegistryDoesNotCountWhileEverythingIsOff(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		registry := claim.NewStore(rdb).Registry("analytics-")
+		beat := func(group string) {
+			_, err := registry.Heartbeat(t.Context(), claim.Member{Group: group, Worker: "w", Lease: 30 * time.Second, Expiry: time.Hour})
+			require.NoError(t, err)
+		}
+		beat("a")
+		beat("b")
+		// Two hours ago.
+		base := "otelcol-tyk:{registry:analytics-}:"
+		for _, group := range []string{"a", "b"} {
+			require.NoError(t, rdb.ZIncrBy(t.Context(), base+"groups", -2*3_600_000, group).Err())
+		}
+		require.NoError(t, rdb.HIncrBy(t.Context(), base+"workers", "", -2*3_600_000).Err())
+		beat("a")
+		groups, err := registry.Groups(t.Context())
+		require.NoError(t, err)
+		assert.ElementsMatch(t, []string{"a", "b"}, groups)
+		members, err := registry.Members(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, members, 2)
+		require.NoError(t, rdb.ZIncrBy(t.Context(), base+"groups", -2*3_600_000, "b").Err())
+		beat("a")
+		groups, err = registry.Groups(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a"}, groups, "what was off alone is gone")
+	})
+}

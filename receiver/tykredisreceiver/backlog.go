@@ -18,8 +18,9 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
-// boundEvery is how often Redis is asked how full it is, and othersEvery how often where
-// it is others that make it so full.
+// boundEvery is how often Redis is asked how full it is. Where it is others that make it so
+// full, what waits is measured again only after othersEvery, or once Redis has grown by a
+// sixteenth of the bound.
 const boundEvery, othersEvery = time.Second, 10 * time.Second
 
 // What may be shed to keep the backlog within its bound.
@@ -39,9 +40,15 @@ type bound struct {
 	logger    *zap.Logger
 
 	places   map[place]int64 // up to where the last rounds have got
-	pause    time.Duration   // until the next look
+	fine     map[string]measured // servers on which others take what is beyond, by a source there
 	warned   bool            // of what Redis' settings endanger
 	exceeded bool            // said already that nothing is left to shed
+}
+
+// measured is when what waits was found to be within its bound, and what Redis used then.
+type measured struct {
+	at   time.Time
+	used int64
 }
 
 // place is a segment, as far as a policy is concerned.
@@ -67,13 +74,12 @@ func (b *bound) run(ctx context.Context) {
 		if err == nil && !b.cfg.bounded() {
 			return // it is warned, and that is all
 		}
-		pause(ctx, b.pause)
+		pause(ctx, boundEvery)
 	}
 }
 
 // keep looks once at each server, and sheds where that must be.
 func (b *bound) keep(ctx context.Context) error {
-	b.pause = boundEvery
 	servers, err := b.store.ByServer(ctx, plain(b.sources))
 	if err != nil {
 		return err
@@ -92,7 +98,8 @@ func (b *bound) keepServer(ctx context.Context, of []*claim.Source) error {
 	}
 	b.warn(memory)
 	limit := b.limit(memory)
-	if limit == 0 || memory.Used <= limit {
+	fine, ok := b.fine[of[0].Key()]
+	if limit == 0 || memory.Used <= limit || ok && time.Since(fine.at) < othersEvery && memory.Used < fine.used+limit/16 {
 		return nil
 	}
 	goal := limit
@@ -103,7 +110,10 @@ func (b *bound) keepServer(ctx context.Context, of []*claim.Source) error {
 			return err
 		}
 		if total <= limit && i == 0 {
-			b.pause = othersEvery
+			if b.fine == nil {
+				b.fine = map[string]measured{}
+			}
+			b.fine[of[0].Key()] = measured{time.Now(), memory.Used}
 		}
 		if total <= goal {
 			b.exceeded = false

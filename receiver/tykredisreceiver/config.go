@@ -138,16 +138,22 @@ type BacklogConfig struct {
 	Shed []string `mapstructure:"shed"`
 }
 
+// leastBacklog is the least bound: what is less is meant in another unit.
+const leastBacklog = 64 << 10
+
 func (cfg *BacklogConfig) faults(fault func(format string, args ...any)) {
-	if cfg.MaxBytes < 0 {
-		fault("backlog::max_bytes: %d: use a number of bytes, or 0 for no bound", cfg.MaxBytes)
+	if cfg.MaxBytes < 0 || cfg.MaxBytes > 0 && cfg.MaxBytes < leastBacklog {
+		fault("backlog::max_bytes: %d: use a number of bytes from %d, or 0 for no bound", cfg.MaxBytes, leastBacklog)
 	}
 	if !(cfg.MaxMemoryShare >= 0 && cfg.MaxMemoryShare <= 1) { // also refuses NaN
 		fault("backlog::max_memory_share: %v: use a number from 0 to 1", cfg.MaxMemoryShare)
 	}
 	seen := map[string]bool{}
 	known := []string{shedBodies, shedSuccesses, shedOldest}
-	for _, policy := range cfg.Shed {
+	for i, policy := range cfg.Shed {
+		if policy == shedOldest && i < len(cfg.Shed)-1 {
+			fault("backlog::shed: %q comes before others, which would never be shed then: name it last", policy)
+		}
 		if !slices.Contains(known, policy) || seen[policy] {
 			fault("backlog::shed: %q: use %q, %q and %q, each at most once", policy, shedBodies, shedSuccesses, shedOldest)
 		}

@@ -89,7 +89,7 @@ lease: 500ms: use at least 1s
 shutdown_timeout: -1s: use at least 0s
 redelivery::max_interval: 1s: use at least 2s
 requests::ignore_fields: "user-agent" is not a field of a record; did you mean user_agent?
-backlog::max_bytes: -1: use a number of bytes, or 0 for no bound
+backlog::max_bytes: -1: use a number of bytes from 65536, or 0 for no bound
 backlog::max_memory_share: 1.5: use a number from 0 to 1
 backlog::shed: "errors": use "bodies", "successes" and "oldest", each at most once
 backlog::shed: "bodies": use "bodies", "successes" and "oldest", each at most once
