@@ -19,7 +19,7 @@ import (
 // stay, once, and changes the copies.
 type logsProcessor struct {
 	// name tells the filter from others where a delivery counts what passed.
-	name string
+	name     string
 	filter   filter
 	ignore   analytics.FieldSet
 	request  payloadRules
