@@ -157,7 +157,7 @@ func TestReplayedLettersGoToTheirGroupOnce(t *testing.T) {
 	src := worker(msgpackList, "default", "w", time.Minute).Replay()
 	held := o.visit(src)
 	require.Len(t, held, 1)
-	entries, err := o.store.Read(t.Context(), held[0], 0, 2, 1<<20)
+	entries, err := o.store.Read(t.Context(), held[0], &claim.Ahead{}, 0, 2, 1<<20)
 	require.NoError(t, err)
 	uid, entry, err := claim.Unframe([]byte(entries[0]))
 	require.NoError(t, err)

@@ -44,6 +44,8 @@ type Visit struct {
 	Unknown int64
 	// Err says why Held could not be found out.
 	Err error
+	// Failed is whether anything went wrong with the source.
+	Failed bool
 }
 
 // Visit claims what lies in the sources' lists, then renews and takes leases, for
@@ -76,6 +78,7 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]string)
 		}
 		visit, leaving := src.held(leases[i])
 		visit.Claimed = claimed
+		visit.Failed = err != nil || visit.Err != nil
 		visits[i] = visit
 		if visits[i].Err != nil {
 			trouble.add("lease segments of "+src.key, visits[i].Err)
@@ -344,6 +347,8 @@ type Stat struct {
 	Dead int64
 	// Receipts are the group's.
 	Receipts Receipts
+	// Err says why nothing of it could be found out.
+	Err error
 }
 
 // Receipts count entries since the group began, over all its workers. Once
@@ -355,7 +360,8 @@ type Receipts struct {
 	Outcome
 }
 
-// Stats looks at every source in one round trip; the result has one Stat per source.
+// Stats looks at every source in one round trip; the result has one Stat per source. An
+// error of one source does not stop the others.
 func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 	calls := make([]*call, len(sources))
 	for i, src := range sources {
@@ -370,6 +376,7 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 			err = fmt.Errorf("unexpected reply %v", reply)
 		}
 		if err != nil {
+			stats[i].Err = err
 			trouble.add("read the backlog of "+src.key, err)
 			continue
 		}
@@ -378,8 +385,5 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 			Receipts: Receipts{Seen: reply[4], Outcome: Outcome{Delivered: reply[5], Dead: reply[6], Lost: reply[7], Shed: reply[8]}},
 		}
 	}
-	if err := trouble.err(); err != nil {
-		return nil, err
-	}
-	return stats, nil
+	return stats, trouble.err()
 }

@@ -27,6 +27,7 @@ func createLogs(ctx context.Context, set processor.Settings, cfg component.Confi
 	if err != nil {
 		return nil, err
 	}
+	p.name = set.ID.String()
 	return processorhelper.NewLogs(ctx, set, cfg, next, p.process,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: p.inPlace}),
 		processorhelper.WithShutdown(p.shutdown))

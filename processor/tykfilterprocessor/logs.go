@@ -18,6 +18,8 @@ import (
 // shared with the other pipelines. Else the second pass copies the records that
 // stay, once, and changes the copies.
 type logsProcessor struct {
+	// name tells the filter from others where a delivery counts what passed.
+	name     string
 	filter   filter
 	ignore   analytics.FieldSet
 	request  payloadRules
@@ -78,6 +80,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 	}()
 	p.read(ld, pl)
 	p.counters.add(ctx, &pl.tally)
+	analytics.NotePassed(ctx, p.name, pl.kept())
 	switch {
 	case len(pl.verdicts) == 0:
 		return ld, nil

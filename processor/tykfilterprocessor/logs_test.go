@@ -325,3 +325,23 @@ func TestErrorsOfTheNextConsumerComeBack(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, p.ConsumeLogs(t.Context(), batch(typicalRecord(0))), down)
 }
+
+// What a filter drops has not been seen by the destination behind it.
+func TestADeliveryLearnsWhatPassed(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.SkipAPIIDs = []string{"b"}
+	set := processortest.NewNopSettings(metadata.Type)
+	p, _ := startLogs(t, cfg, set)
+	for _, test := range []struct {
+		apis []string
+		want int
+	}{{[]string{"a", "b", "c"}, 2}, {[]string{"b", "b"}, 0}} {
+		var records []*analytics.Record
+		for _, api := range test.apis {
+			records = append(records, recorded(api, "", ""))
+		}
+		var passed analytics.Passed
+		require.NoError(t, p.ConsumeLogs(passed.Context(t.Context()), batch(records...)))
+		assert.Equal(t, map[string]int{set.ID.String(): test.want}, passed.By())
+	}
+}

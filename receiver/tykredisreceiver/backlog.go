@@ -39,10 +39,10 @@ type bound struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 
-	places   map[place]int64 // up to where the last rounds have got
+	places   map[place]int64     // up to where the last rounds have got
 	fine     map[string]measured // servers on which others take what is beyond, by a source there
-	warned   bool            // of what Redis' settings endanger
-	exceeded bool            // said already that nothing is left to shed
+	warned   bool                // of what Redis' settings endanger
+	exceeded bool                // said already that nothing is left to shed
 }
 
 // measured is when what waits was found to be within its bound, and what Redis used then.

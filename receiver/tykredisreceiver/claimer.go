@@ -3,6 +3,7 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	// longestGrace is how long a process has run at most before it removes groups:
 	// where everything was off, the others need time to come back too.
 	longestGrace = time.Hour
+	// again is after how long what failed for a source is tried again.
+	again = 2 * time.Second
 )
 
 // claimer looks at the lists in the rhythm of poll_interval: it claims what is
@@ -50,8 +53,9 @@ type claimer struct {
 
 	began     time.Time
 	states    []sourceState
+	visiting  error             // how the last visits went
 	groups    map[kind][]string // those that live, as far as known
-	lastBeat  time.Time
+	nextBeat  time.Time
 	lastStat  time.Time
 	lastSweep time.Time
 	stats     atomic.Pointer[[]claim.Stat]
@@ -60,10 +64,13 @@ type claimer struct {
 
 // sourceState is what the last look at a source has left to remember.
 type sourceState struct {
-	busy    bool  // something lies there, or it could not be reached
-	used    bool  // something was claimed from it, ever
-	changed bool  // since the backlog was measured
-	total   int64 // ever claimed
+	busy     bool      // something lies there, or it could not be reached
+	used     bool      // something was claimed from it, ever
+	changed  bool      // since the backlog was measured
+	total    int64     // ever claimed
+	missing  int64     // claimed and not acknowledged, though nothing lies there
+	searched bool      // for those
+	retry    time.Time // not before that, after trouble with it alone
 }
 
 // run works until ctx is done.
@@ -80,10 +87,8 @@ func (c *claimer) run(ctx context.Context) {
 		}
 		c.watch.look()
 		c.health.redis(err)
-		if err != nil {
-			c.lastBeat = time.Time{} // whoever answers next may not know of this worker
-		}
 		if err != nil && !reached {
+			c.nextBeat = time.Time{} // whoever answers next may not know of this worker
 			wait.sleep(ctx)
 			continue
 		}
@@ -124,7 +129,10 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool
 	for at, v := range visits {
 		i := due[at]
 		state := &c.states[i]
-		state.busy, state.changed = v.Err != nil || v.Segments > 0 || v.Claimed > 0, true
+		state.busy, state.changed = v.Failed || v.Segments > 0 || v.Claimed > 0, true
+		if v.Failed {
+			state.retry = time.Now().Add(min(c.member.Lease/6, again))
+		}
 		if v.Claimed > 0 {
 			c.telemetry.TykredisRecordsClaimed.Add(ctx, v.Claimed)
 		}
@@ -144,6 +152,10 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool
 		}
 	}
 	c.full.Store(full)
+	if err == nil && slices.ContainsFunc(c.states, func(s sourceState) bool { return time.Now().Before(s.retry) }) {
+		err = c.visiting // of those that this look has left alone
+	}
+	c.visiting = err
 	return reached, errors.Join(beat, registry, err, c.sweep(ctx, plain), c.measure(ctx, plain))
 }
 
@@ -175,7 +187,7 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 		err = errors.Join(err, unknown)
 	}
 	for i := range c.states {
-		if some[i] && (c.states[i].used || c.groups[c.sources[i].kind()] != nil) {
+		if some[i] && time.Now().After(c.states[i].retry) && (c.states[i].used || c.groups[c.sources[i].kind()] != nil) {
 			due = append(due, i)
 		}
 	}
@@ -184,7 +196,7 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 
 // beat notes that this worker and its group live, well before that is in doubt.
 func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
-	if time.Since(c.lastBeat) < c.member.Lease/3 {
+	if time.Now().Before(c.nextBeat) {
 		return nil
 	}
 	var registered error
@@ -215,8 +227,9 @@ func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 			c.states[i].used = c.states[i].used || total > 0
 		}
 	}
-	if err == nil {
-		c.lastBeat = time.Now()
+	c.nextBeat = time.Now().Add(c.member.Lease / 3)
+	if err != nil {
+		c.nextBeat = time.Now().Add(min(c.member.Lease/3, again))
 	}
 	return err
 }
@@ -230,9 +243,7 @@ func (c *claimer) notice(ctx context.Context, i int, total int64) {
 		c.logger.Error("Redis came back with an older state, or with none: records that were waiting in it may be lost",
 			zap.String("source", c.sources[i].Key()), zap.Int64("claimed_before", state.total), zap.Int64("claimed_now", total),
 			zap.String("remedy", "switch persistence on (appendonly yes), and let a failover wait for replicas"))
-		if c.rolledBack != nil {
-			c.rolledBack()
-		}
+		c.rolledBack()
 	}
 	state.total = total
 }
@@ -254,20 +265,38 @@ func (c *claimer) measure(ctx context.Context, plain []*claim.Source) error {
 		return nil
 	}
 	stats, err := c.store.Stats(ctx, pick(plain, due))
-	if err != nil {
-		return err
-	}
 	all := make([]claim.Stat, len(plain))
 	if before := c.stats.Load(); before != nil {
 		copy(all, *before)
 	}
 	for at, i := range due {
-		all[i] = stats[at]
-		c.states[i].changed = false
+		if stats[at].Err == nil {
+			all[i] = stats[at]
+			c.states[i].changed = c.isMissing(i, stats[at].Claimed)
+		}
 	}
 	c.stats.Store(&all)
 	c.lastStat = time.Now()
-	return nil
+	return err
+}
+
+// isMissing looks for entries that are claimed, while Redis has no segment of them. Once
+// that is sure they are searched for; it is true for as long as it is not.
+func (c *claimer) isMissing(i int, claimed int64) bool {
+	state := &c.states[i]
+	if state.busy || claimed <= 0 {
+		state.missing, state.searched = 0, false
+		return false
+	}
+	if claimed != state.missing {
+		state.missing, state.searched = claimed, false
+		return true
+	}
+	if !state.searched {
+		state.searched = true
+		c.rolledBack()
+	}
+	return false
 }
 
 func pick(sources []*claim.Source, indices []int) []*claim.Source {
@@ -299,13 +328,11 @@ func (c *claimer) sweep(ctx context.Context, plain []*claim.Source) error {
 	if time.Since(c.began) < grace || time.Since(c.lastSweep) < expireEvery {
 		return nil
 	}
+	c.lastSweep = time.Now()
 	expired, err := c.store.Expire(ctx, pick(plain, c.used()))
 	for key, groups := range expired {
 		c.logger.Warn("Removed groups that were not heard of for longer than their group_expiry",
 			zap.String("source", key), zap.Strings("groups", groups))
-	}
-	if err == nil {
-		c.lastSweep = time.Now()
 	}
 	return err
 }

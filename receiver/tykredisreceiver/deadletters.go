@@ -2,6 +2,8 @@ package tykredisreceiver
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -11,11 +13,63 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
-// keepDeadLetters keeps the dead letters of a chunk in Redis, trying until ctx is done
-// or the chunk is another worker's.
+// keepDeadLetters keeps the dead letters of a chunk in Redis.
 func (d *deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delivering) error {
-	var letters []claim.Letter
-	byClass := map[string]int64{}
+	src := c.h.source
+	if dl.outcome(c).Dead == 0 {
+		return nil
+	}
+	if src.isFull() {
+		return fmt.Errorf("keep dead letters of %s: %w", src.Key(), claim.ErrDeadLettersFull)
+	}
+	if err := d.readAgain(ctx, dl, c); err != nil {
+		return err
+	}
+	letters, byClass := d.letters(dl, c)
+	if len(letters) == 0 { // shed meanwhile
+		return nil
+	}
+	kept, dropped, err := d.store.KeepDeadLetters(ctx, src.Source, letters)
+	if errors.Is(err, claim.ErrDeadLettersFull) {
+		src.fullUntil.Store(time.Now().Add(fullFor).UnixNano())
+	}
+	d.telemetry.TykredisDeadLettersDropped.Add(ctx, dropped)
+	if dropped > 0 {
+		d.logger.Error("Dead letters were dropped to stay within the limits of dead_letters",
+			zap.String("source", src.Key()), zap.Int64("dropped", dropped))
+	}
+	if err == nil {
+		d.sayKept(ctx, src, kept, byClass, letters[0].Reason)
+	}
+	return err
+}
+
+// readAgain reads the entries of a chunk that has waited without them.
+func (d *deliverer) readAgain(ctx context.Context, dl *delivery, c *delivering) error {
+	var ahead claim.Ahead
+	for entries := []string{}; c.entries == nil; {
+		more, err := d.store.Read(ctx, c.h.Segment, &ahead, c.from+int64(len(entries)), int64(c.count-len(entries)), pageBytes)
+		if err != nil {
+			if isGone(err) && ctx.Err() == nil {
+				c.h.gone.Store(true)
+			}
+			return err
+		}
+		if entries = append(entries, more...); len(entries) == c.count {
+			c.entries = entries
+		}
+	}
+	for i, entry := range c.entries {
+		if entry == claim.ShedEntry {
+			dl.fates[c.first+i] = shed
+		}
+	}
+	return nil
+}
+
+// letters makes the dead letters of a chunk, and counts them by the class of their reason.
+func (d *deliverer) letters(dl *delivery, c *delivering) (letters []claim.Letter, byClass map[string]int64) {
+	byClass = map[string]int64{}
 	for i, f := range dl.fates[c.first : c.first+c.count] {
 		var class string
 		switch f {
@@ -33,28 +87,7 @@ func (d *deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delive
 			UID: uid, Reason: class + ": " + why.text, At: time.Now().UTC(), Destination: why.destination, Group: d.group, Entry: entry,
 		})
 	}
-	if len(letters) == 0 {
-		return nil
-	}
-	src := c.h.source
-	wait := newBackoff()
-	for {
-		kept, dropped, err := d.store.KeepDeadLetters(ctx, src.Source, letters)
-		d.health.keeping(c.h, err)
-		d.telemetry.TykredisDeadLettersDropped.Add(ctx, dropped)
-		if dropped > 0 {
-			d.logger.Error("Dead letters were dropped to stay within the limits of dead_letters",
-				zap.String("source", src.Key()), zap.Int64("dropped", dropped))
-		}
-		if err == nil {
-			d.sayKept(ctx, src, kept, byClass, letters[0].Reason)
-			return nil
-		}
-		if !wait.sleep(ctx) || c.h.gone.Load() {
-			d.health.keeping(c.h, nil)
-			return err
-		}
-	}
+	return letters, byClass
 }
 
 // sayKept counts dead letters, unless they were kept before.

@@ -44,6 +44,14 @@ var (
 	errIllegible  = errors.New("no entry of the list can be decoded, so all of them wait: does the gateway write a new format? Upgrade the collector")
 )
 
+const (
+	// mostWaiting is how many deliveries of a list may wait for a decodable entry, or for
+	// room for dead letters, before it is read no further. They hold neither slot nor entries.
+	mostWaiting = 256
+	// fullFor is how long a list without room for dead letters is not tried again.
+	fullFor = 5 * time.Second
+)
+
 // deliver works on a batch, for which the caller has taken a slot, until all its chunks
 // are acknowledged. It returns an error when ctx was done, or its segments became another
 // worker's, before that.
@@ -58,12 +66,11 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 			d.telemetry.TykredisChunksRedelivered.Add(ctx, int64(len(dl.chunks)))
 		}
 		trouble := d.attempt(ctx, dl)
-		all, err := d.finish(ctx, dl)
-		if all || err != nil {
-			return err
+		if unfinished := d.finish(ctx, dl); trouble == nil {
+			trouble = unfinished
 		}
-		if trouble == nil {
-			trouble = errIllegible
+		if dl.isEnded() {
+			return nil
 		}
 		d.health.delivery(dl, trouble)
 		if !d.wait(ctx, dl, trouble, wait) || dl.isGone() {
@@ -77,8 +84,8 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 // to send, or why that is to wait.
 func (d *deliverer) attempt(ctx context.Context, dl *delivery) error {
 	switch {
-	case dl.state == probing && d.evidence.takes(dl.since):
-		dl.search()
+	case dl.state == probing && d.evidence.takes(dl.since, dl.unproven):
+		dl.trust()
 	case dl.state == probing:
 		candidates := dl.places(pending)
 		if len(candidates) == 0 {
@@ -86,34 +93,42 @@ func (d *deliverer) attempt(ctx context.Context, dl *delivery) error {
 		}
 		dl.probe(candidates)
 	}
-	for next := dl.next(); len(next) > 0; next = dl.next() {
-		if err := ctx.Err(); err != nil {
-			return err
+	for {
+		for next := dl.next(); len(next) > 0; next = dl.next() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if a := d.send(ctx, dl, next); a.retry {
+				return fmt.Errorf("pipelines did not take a delivery: %w", a.err)
+			}
 		}
-		if a := d.send(ctx, dl, next); a.retry {
-			return fmt.Errorf("pipelines did not take a delivery: %w", a.err)
+		isDoubtful := len(dl.places(doubtful)) > 0
+		switch {
+		case !isDoubtful && (dl.state != probing || len(dl.places(pending)) == 0):
+			return nil
+		case isDoubtful && dl.state != probing && dl.isProven():
+			dl.search()
+		default:
+			dl.state = probing
+			return fmt.Errorf("%w: %w", errRefusesAll, dl.said)
 		}
 	}
-	if dl.state == probing {
-		return fmt.Errorf("%w: %w", errRefusesAll, dl.said)
-	}
-	return nil
 }
 
 // send sends records and notes the answer.
 func (d *deliverer) send(ctx context.Context, dl *delivery, places []int) answer {
 	logs, sent := d.decode(dl, places)
 	var a answer
+	var passed analytics.Passed
 	at := d.evidence.send()
 	if len(sent) > 0 && d.next != nil {
-		a = judge(d.consume(ctx, logs))
+		a = judge(d.consume(passed.Context(ctx), logs))
 	}
-	before := dl.state
-	if dl.take(sent, a) {
-		d.evidence.accept(at)
+	if a.err != nil && !a.retry && dl.since == 0 {
+		dl.since = at
 	}
-	if before == whole && dl.state == probing {
-		dl.since = d.evidence.now()
+	if accepted, through := dl.take(sent, a, passed.By()); accepted {
+		d.evidence.accept(at, through)
 	}
 	return a
 }
@@ -127,40 +142,42 @@ func (d *deliverer) consume(ctx context.Context, logs plog.Logs) error {
 }
 
 // finish ends the chunks whose records are all decided: it keeps their dead letters,
-// counts them and has them acknowledged. It tells whether these were the last.
-func (d *deliverer) finish(ctx context.Context, dl *delivery) (all bool, err error) {
-	all = true
+// counts them and has them acknowledged. It returns why one of them must wait.
+func (d *deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
 	for i := range dl.chunks {
 		c := &dl.chunks[i]
-		switch {
-		case c.ended:
+		if c.ended || !dl.isDecided(c) {
 			continue
-		case !dl.isDecided(c) || c.bad && !d.evidence.isLegible(c.h.source, c.since):
-			all = false
+		}
+		if c.bad && !d.evidence.isLegible(c.h.source, c.since) {
+			trouble = fmt.Errorf("%s: %w", c.h.source.Key(), errIllegible)
 			continue
 		}
 		if err := d.keepDeadLetters(ctx, dl, c); err != nil {
-			return false, err
+			trouble = d.health.ofRedis(err)
+			continue
 		}
 		d.counting.count(dl, c)
 		d.acknowledge <- acknowledgement{h: c.h, from: c.from, end: c.end(), outcome: dl.outcome(c)}
 		c.ended, c.entries = true, nil
 	}
-	return all, nil
+	return trouble
 }
 
 // wait waits for the next attempt, and returns false when ctx was done first. Who needs
-// evidence from other deliveries lets them have its slot, as far as memory allows.
+// what others bring lets them have its slot, as far as memory allows.
 func (d *deliverer) wait(ctx context.Context, dl *delivery, trouble error, until *backoff) bool {
-	if !errors.Is(trouble, errRefusesAll) && !errors.Is(trouble, errIllegible) {
-		return until.sleep(ctx)
-	}
-	if records, bytes := dl.left(); d.evidence.enter(records, bytes) {
+	switch records, bytes := dl.left(); {
+	case dl.standAside(1):
+		defer dl.standAside(-1)
+		defer func() { d.slots <- struct{}{} }()
 		<-d.slots
-		defer func() {
-			d.slots <- struct{}{}
-			d.evidence.leave(records, bytes)
-		}()
+	case !errors.Is(trouble, errRefusesAll):
+		return until.sleep(ctx)
+	case d.evidence.enter(records, bytes):
+		defer d.evidence.leave(records, bytes)
+		defer func() { d.slots <- struct{}{} }()
+		<-d.slots
 	}
 	timer := time.NewTimer(until.advance())
 	defer timer.Stop()
@@ -181,11 +198,11 @@ func (d *deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 
 // isHopeful tells whether other deliveries have brought evidence that one waits for.
 func (d *deliverer) isHopeful(dl *delivery) bool {
-	if dl.state == probing && d.evidence.takes(dl.since) {
+	if dl.state == probing && d.evidence.takes(dl.since, dl.unproven) {
 		return true
 	}
 	for i := range dl.chunks {
-		if c := &dl.chunks[i]; !c.ended && c.bad && dl.isDecided(c) && d.evidence.isLegible(c.h.source, c.since) {
+		if c := &dl.chunks[i]; !c.ended && c.bad && dl.isDecided(c) && d.evidence.isLegible(c.h.source, c.since) && !c.h.source.isFull() {
 			return true
 		}
 	}

@@ -31,6 +31,7 @@ const (
 //
 //	whole --refused, others were accepted--> searching
 //	whole --refused, nothing was accepted--> probing --one is accepted, here or elsewhere--> searching
+//	searching --refused behind a filter that hid from it what was accepted--> probing
 //
 // It ends when no record is pending or doubtful any more.
 type state uint8
@@ -48,8 +49,9 @@ const (
 const (
 	// parts is into how many what was refused is taken apart.
 	parts = 16
-	// probes is how many single records are sent at an attempt that finds none accepted.
-	probes = 32
+	// mostProbes is how many single records are sent at an attempt that finds none accepted;
+	// half as many each time, since other pipelines take each of them again.
+	mostProbes = 32
 )
 
 // delivery is a batch on its way to the pipelines. A record's place is its number
@@ -60,10 +62,14 @@ type delivery struct {
 	fates  []fate         // by place
 	why    map[int]reason // of the refused and undecodable ones, by place
 	work   [][]int        // places of records, each part sent by itself: unless whole, what is still to be sent
-	// evident is true once something says that the destination takes records.
-	evident bool
-	// since is when it was refused without that, by the clock of the evidence.
+	// evident is true once something says that a destination takes records, and proven has
+	// the filters behind which one does; unproven are those that let refused records through.
+	evident          bool
+	proven, unproven map[string]bool
+	// since is when something was refused first, by the clock of the evidence.
 	since int64
+	// probes is how many single records the next probing sends.
+	probes int
 	// partly is true for a destination that takes some of what it refuses, without a
 	// word about which: what was sent once with others is sent only alone again.
 	partly bool
@@ -87,7 +93,10 @@ type delivering struct {
 type reason struct{ text, destination string }
 
 func newDelivery(b batch) *delivery {
-	dl := &delivery{fates: make([]fate, b.entries), why: map[int]reason{}, replayed: map[string]int{}}
+	dl := &delivery{
+		fates: make([]fate, b.entries), why: map[int]reason{}, replayed: map[string]int{},
+		proven: map[string]bool{}, unproven: map[string]bool{}, probes: mostProbes,
+	}
 	place := 0
 	for _, c := range b.chunks {
 		dl.chunks = append(dl.chunks, delivering{chunk: c, first: place})
@@ -148,32 +157,37 @@ func (dl *delivery) next() []int {
 // which the records to blame may have too.
 func (dl *delivery) probe(candidates []int) {
 	dl.state, dl.work = probing, nil
-	stratum := max(len(candidates)/probes, 1)
-	for i := range min(probes, len(candidates)) {
+	stratum := max(len(candidates)/dl.probes, 1)
+	for i := range min(dl.probes, len(candidates)) {
 		at := i*stratum + i%stratum
 		dl.work = append(dl.work, candidates[at:at+1])
 	}
+	dl.probes = max(dl.probes/2, 1)
 }
 
-// take notes what an answer says of the records that were sent. It tells whether any
-// was accepted.
-func (dl *delivery) take(sent []int, a answer) (accepted bool) {
+// take notes what an answer says of the records that were sent, of which filters let so
+// many through. It tells whether any was accepted, and through which filters.
+func (dl *delivery) take(sent []int, a answer, passed map[string]int) (accepted bool, through []string) {
 	if a.err != nil {
 		dl.said = a.err
 	}
 	named, left := dl.blame(sent, a)
+	taken := 0
 	for _, place := range sent {
 		if _, isNamed := named[place]; !isNamed && !isAmong(left, place) {
 			dl.fates[place] = delivered
-			accepted = true
+			taken++
 		}
 	}
-	dl.evident = dl.evident || accepted
+	if accepted = taken > 0; accepted {
+		dl.evident, dl.probes = true, mostProbes
+		through = dl.prove(passed, len(sent)-taken)
+	}
 	for place, why := range named {
-		dl.refuse(place, why)
+		dl.refuse(place, why, passed)
 	}
 	if !a.retry && len(left) == 1 {
-		dl.refuse(left[0], reason{text: a.err.Error()})
+		dl.refuse(left[0], reason{text: a.err.Error()}, passed)
 		left = nil
 	}
 	dl.partly = dl.partly || a.vague && a.joined && a.parts < len(sent)
@@ -183,18 +197,47 @@ func (dl *delivery) take(sent []int, a answer) (accepted bool) {
 	case dl.state == searching:
 		dl.takeApart(left)
 	case dl.state == whole && (a.retry && len(left) > 0 || !a.retry && len(left) == 0 && len(dl.places(doubtful)) == 0):
-	case dl.evident:
+	case dl.evident && (dl.isProven() || len(dl.places(pending)) > 0):
 		dl.search()
 	case dl.state == whole:
 		dl.probe(dl.places(pending))
 	}
-	return accepted
+	return accepted, through
+}
+
+// prove notes the filters that let an accepted record through: more than the number of
+// those that were not accepted.
+func (dl *delivery) prove(passed map[string]int, others int) (through []string) {
+	for filter, n := range passed {
+		if n > others {
+			dl.proven[filter] = true
+			through = append(through, filter)
+		}
+	}
+	return through
+}
+
+// isProven tells whether something was accepted behind each filter that let refused
+// records through. What another filter dropped was accepted by nobody.
+func (dl *delivery) isProven() bool {
+	for filter := range dl.unproven {
+		if !dl.proven[filter] {
+			return false
+		}
+	}
+	return dl.evident
 }
 
 // refuse notes that a record was refused for good, by a destination that takes others
 // or not.
-func (dl *delivery) refuse(place int, why reason) {
-	if !dl.evident {
+func (dl *delivery) refuse(place int, why reason, passed map[string]int) {
+	isProven := dl.evident
+	for filter, n := range passed {
+		if n > 0 && !dl.proven[filter] {
+			dl.unproven[filter], isProven = true, false
+		}
+	}
+	if !isProven {
 		dl.fates[place] = doubtful
 		return
 	}
@@ -202,16 +245,28 @@ func (dl *delivery) refuse(place int, why reason) {
 	dl.why[place] = why
 }
 
-// search begins to take apart what is not decided, once the destination is known to
-// take records. What it refused before that says nothing.
+// search begins to take apart what is not decided, once a destination is known to take
+// records. What was refused before that says nothing.
 func (dl *delivery) search() {
-	for place, f := range dl.fates {
-		if f == doubtful {
-			dl.fates[place] = pending
+	if dl.isProven() {
+		clear(dl.unproven)
+		for place, f := range dl.fates {
+			if f == doubtful {
+				dl.fates[place] = pending
+			}
 		}
 	}
-	dl.evident, dl.state, dl.work = true, searching, nil
+	dl.state, dl.work = searching, nil
 	dl.takeApart(dl.places(pending))
+}
+
+// trust takes over that other deliveries have brought the evidence that this one needs.
+func (dl *delivery) trust() {
+	dl.evident = true
+	for filter := range dl.unproven {
+		dl.proven[filter] = true
+	}
+	dl.search()
 }
 
 // takeApart makes work of records that were refused together.
@@ -311,6 +366,29 @@ func (dl *delivery) left() (records, bytes int) {
 		}
 	}
 	return records, bytes
+}
+
+// standAside notes with the lists that a delivery waits for nothing but a decodable entry or room
+// for dead letters, without the entries, and that it does no longer. It is false for one
+// that has something left to send.
+func (dl *delivery) standAside(change int32) bool {
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !c.ended && !dl.isDecided(c) {
+			return false
+		}
+	}
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !c.ended {
+			c.entries = nil
+			c.h.source.waiting.Add(change)
+		}
+	}
+	return true
+}
+
+// isEnded is true once all chunks are.
+func (dl *delivery) isEnded() bool {
+	return !slices.ContainsFunc(dl.chunks, func(c delivering) bool { return !c.ended })
 }
 
 // isGone is true once nothing of what is left is this process's any more.

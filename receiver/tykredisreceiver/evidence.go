@@ -9,9 +9,10 @@ const illegible = 16
 // evidence is what deliveries know of each other: whether the destination takes
 // records at all, and whether what a list holds can be decoded at all.
 type evidence struct {
-	mu      sync.Mutex // guards the rest
-	clock   int64      // counts what was sent
-	taken   int64      // when the latest that was accepted was sent
+	mu      sync.Mutex       // guards the rest
+	clock   int64            // counts what was sent
+	taken   int64            // when the latest that was accepted was sent
+	through map[string]int64 // of these, what a filter let through
 	lists   map[*source]*legibility
 	changed chan struct{} // closed with the next good news; nil where nobody waits
 
@@ -26,13 +27,6 @@ type legibility struct {
 	decoded int64 // chunks with decodable ones
 }
 
-// now is the time by the clock that sending moves on.
-func (e *evidence) now() int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.clock
-}
-
 // send notes that something is sent, and returns when.
 func (e *evidence) send() int64 {
 	e.mu.Lock()
@@ -41,18 +35,31 @@ func (e *evidence) send() int64 {
 	return e.clock
 }
 
-// accept notes that something sent at a time was accepted.
-func (e *evidence) accept(sent int64) {
+// accept notes that something sent at a time was accepted, and which filters let some of
+// it through.
+func (e *evidence) accept(sent int64, through []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.taken = max(e.taken, sent)
+	if e.through == nil {
+		e.through = map[string]int64{}
+	}
+	for _, filter := range through {
+		e.through[filter] = max(e.through[filter], sent)
+	}
 	e.tell()
 }
 
-// takes tells whether something was accepted that was sent after a time.
-func (e *evidence) takes(since int64) bool {
+// takes tells whether something was accepted that was sent after a time, and through
+// each of the filters.
+func (e *evidence) takes(since int64, through map[string]bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for filter := range through {
+		if e.through[filter] <= since {
+			return false
+		}
+	}
 	return e.taken > since
 }
 

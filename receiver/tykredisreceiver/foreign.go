@@ -60,38 +60,29 @@ func (f *finder) search() {
 
 // run works until ctx is done.
 func (f *finder) run(ctx context.Context) {
-	f.search()
-	for ctx.Err() == nil {
+	for wanted := true; ctx.Err() == nil; {
 		var err error
-		select {
-		case <-f.again:
-			if err = f.adopt(ctx); err != nil {
-				f.search()
-			}
-		default:
+		if wanted {
+			err = f.adopt(ctx)
+			wanted = err != nil
 		}
 		if err == nil {
 			err = f.look(ctx)
 		}
+		again := f.again
 		if err != nil && ctx.Err() == nil {
 			f.logger.Debug("Redis could not be searched for what nobody reads; trying again", zap.Error(err))
+			again = nil // in time
 		}
 		timer := time.NewTimer(foreignEvery)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
-		case <-f.wanted(err):
+		case <-again:
+			wanted = true
 		}
 		timer.Stop()
 	}
-}
-
-// wanted fires when a search is due; after trouble, only in time.
-func (f *finder) wanted(err error) <-chan struct{} {
-	if err != nil {
-		return nil
-	}
-	return f.again
 }
 
 // adopt searches all keys, and takes segment lists back that no segment names.
@@ -143,7 +134,11 @@ func (f *finder) look(ctx context.Context) error {
 			found[at] = g.Waiting
 			if !f.said[at] {
 				f.said[at] = true
+<<<<<<< HEAD
 				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with "+remove(src.Key(), g.Name),
+=======
+				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with tykctl groups remove, and -key-prefix where the list has another prefix",
+>>>>>>> w2/intake
 					zap.String("group", g.Name), zap.String("source", src.Key()), zap.Int64("entries", g.Waiting), zap.Time("last_seen", g.Seen))
 			}
 		}

@@ -29,7 +29,6 @@ const (
 	claimingSide side = iota
 	readingSide
 	acknowledgingSide
-	deadLettersSide
 	destinationSide
 	slowSide
 	pushSide
@@ -49,9 +48,6 @@ func (h *health) reading(err error) { h.note(readingSide, nil, h.ofRedis(err)) }
 
 // acknowledging notes whether a segment's progress could be recorded.
 func (h *health) acknowledging(of *holding, err error) { h.note(acknowledgingSide, of, h.ofRedis(err)) }
-
-// keeping notes whether dead letters of a segment could be kept.
-func (h *health) keeping(of *holding, err error) { h.note(deadLettersSide, of, h.ofRedis(err)) }
 
 // delivery notes why a delivery waits.
 func (h *health) delivery(of *delivery, err error) { h.note(destinationSide, of, err) }

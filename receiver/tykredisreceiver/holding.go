@@ -16,6 +16,8 @@ type holding struct {
 	count atomic.Int64
 	// gone is set once the segment is no longer this process's to read or acknowledge.
 	gone atomic.Bool
+	// broken is one more than the index from which on Redis has no entries; 0 if it has.
+	broken atomic.Int64
 
 	reading reading
 	acking  acking
@@ -49,7 +51,7 @@ func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*h
 	grown := false
 	for _, g := range seen {
 		h := known[g.Seq]
-		if h == nil || h.ID != g.ID || h.gone.Load() {
+		if h == nil || h.ID != g.ID || h.gone.Load() || h.isSpent(g.Done) {
 			h = newHolding(src, g)
 			added = append(added, h)
 		} else {
@@ -69,6 +71,13 @@ func (hs *holdings) update(i int, src *source, seen []claim.Segment) (added []*h
 		hs.nudge()
 	}
 	return added
+}
+
+// isSpent is true once Redis has no more of a segment to read, and all that was read of
+// it is acknowledged.
+func (h *holding) isSpent(acknowledged int64) bool {
+	broken := h.broken.Load()
+	return broken > 0 && acknowledged >= broken-1
 }
 
 // nudge tells the reader to look again.

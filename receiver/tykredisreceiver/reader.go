@@ -100,6 +100,10 @@ func (r *reader) rest(i int, took time.Duration) {
 
 // isResting tells whether a source is left alone.
 func (r *reader) isResting(i int) bool {
+	if r.sources[i].waiting.Load() >= mostWaiting {
+		r.rest(i, 0)
+		return true
+	}
 	until, ok := r.rests[i]
 	if ok && time.Now().After(until) {
 		delete(r.rests, i)
@@ -163,14 +167,14 @@ func (r *reader) assemble(ctx context.Context) (batch, error) {
 // there is none.
 func (r *reader) cut(ctx context.Context, i int) (chunk, bool, error) {
 	for _, h := range r.holdings.of(i) {
-		if h.gone.Load() || h.reading.next >= h.count.Load() {
+		if h.gone.Load() || h.broken.Load() > 0 || h.reading.next >= h.count.Load() {
 			continue
 		}
 		c, err := r.readChunk(ctx, h)
 		if err != nil {
 			if ctx.Err() == nil && !h.gone.Load() && isGone(err) {
-				// The next visit finds out what Redis still has.
-				h.gone.Store(true)
+				// A later visit finds out what Redis still has.
+				h.broken.Store(h.reading.next + 1)
 			}
 			return chunk{}, false, err
 		}

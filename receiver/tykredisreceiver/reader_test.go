@@ -127,7 +127,7 @@ func TestBigEntriesBehindSmallOnesAreReadOneByOne(t *testing.T) {
 		assert.LessOrEqual(t, c.bytes, 8<<20)
 		assert.LessOrEqual(t, len(h.reading.ahead), 1)
 	}
-	assert.LessOrEqual(t, answers.most, pageBytes+len("small")*4000)
+	assert.LessOrEqual(t, answers.most, 1<<20, "one of them")
 }
 
 // Over a slow line a page does not arrive within the timeout; a smaller one does.

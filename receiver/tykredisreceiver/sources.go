@@ -1,6 +1,9 @@
 package tykredisreceiver
 
 import (
+	"sync/atomic"
+	"time"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -17,7 +20,13 @@ type source struct {
 	// replay is true for the list that a group's dead letters are replayed from,
 	// whose entries bring their identities along.
 	replay bool
+
+	waiting   atomic.Int32 // deliveries, see mostWaiting
+	fullUntil atomic.Int64 // by the clock in ns, see fullFor
 }
+
+// isFull tells whether there was no room for dead letters a moment ago.
+func (src *source) isFull() bool { return time.Now().UnixNano() < src.fullUntil.Load() }
 
 // form is how a list's entries are written.
 type form int
