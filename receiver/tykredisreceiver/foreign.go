@@ -134,11 +134,7 @@ func (f *finder) look(ctx context.Context) error {
 			found[at] = g.Waiting
 			if !f.said[at] {
 				f.said[at] = true
-<<<<<<< HEAD
 				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with "+remove(src.Key(), g.Name),
-=======
-				f.logger.Warn("Records wait in Redis for a group that no collector works for: start one, or remove the group with tykctl groups remove, and -key-prefix where the list has another prefix",
->>>>>>> w2/intake
 					zap.String("group", g.Name), zap.String("source", src.Key()), zap.Int64("entries", g.Waiting), zap.Time("last_seen", g.Seen))
 			}
 		}
