@@ -170,6 +170,8 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"splunk":               (*converter).splunk,
 	"elasticsearch":        (*converter).elasticsearch,
 	"prometheus":           (*converter).prometheus,
+	"influx":               (*converter).influx,
+	"influx2":              (*converter).influx,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }
