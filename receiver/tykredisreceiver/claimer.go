@@ -31,7 +31,7 @@ const (
 type claimer struct {
 	store *claim.Store
 	// registries are those of the kinds of lists that the receiver reads.
-	registries map[kind]*claim.Registry
+	registries map[registry]*claim.Registry
 	member     claim.Member
 	rivals     *rivals
 	sources    []*source
@@ -50,7 +50,7 @@ type claimer struct {
 
 	began     time.Time
 	states    []sourceState
-	groups    map[kind][]string // those that live, as far as known
+	groups    map[registry][]string // those that live, as far as known
 	lastBeat  time.Time
 	lastStat  time.Time
 	lastSweep time.Time
@@ -70,7 +70,7 @@ type sourceState struct {
 func (c *claimer) run(ctx context.Context) {
 	plain := plain(c.sources)
 	c.states = make([]sourceState, len(c.sources))
-	c.groups = map[kind][]string{}
+	c.groups = map[registry][]string{}
 	c.began = time.Now()
 	wait := newBackoff()
 	for ctx.Err() == nil {
@@ -116,7 +116,7 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool
 	due, registry := c.due(ctx, plain)
 	groups := make([][]string, len(due))
 	for at, i := range due {
-		groups[at] = c.groups[c.sources[i].kind()]
+		groups[at] = c.groups[c.sources[i].registry]
 	}
 	visits, err := c.store.Visit(ctx, pick(plain, due), groups)
 	full := false
@@ -157,11 +157,11 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 	for at, found := range c.store.Look(ctx, pick(plain, others)) {
 		some[others[at]] = found
 	}
-	fresh := map[kind]bool{}
+	fresh := map[registry]bool{}
 	for i := range c.states {
 		some[i] = some[i] || c.states[i].busy
 		if some[i] && !c.states[i].used {
-			fresh[c.sources[i].kind()] = true
+			fresh[c.sources[i].registry] = true
 		}
 	}
 	for of := range fresh {
@@ -172,7 +172,7 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 		err = errors.Join(err, unknown)
 	}
 	for i := range c.states {
-		if some[i] && (c.states[i].used || c.groups[c.sources[i].kind()] != nil) {
+		if some[i] && (c.states[i].used || c.groups[c.sources[i].registry] != nil) {
 			due = append(due, i)
 		}
 	}

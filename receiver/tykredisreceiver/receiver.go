@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
@@ -161,7 +160,7 @@ func (r *redisReceiver) assemble() error {
 	r.run(state, &deliverer{
 		next: r.logs, counting: tallies, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
 		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
-		ignored:    r.cfg.Requests.ignored(),
+		ignored:    fieldSet(r.cfg.Requests.IgnoreFields),
 		redelivery: r.cfg.Redelivery,
 		slots:      make(chan struct{}, r.cfg.MaxInFlight),
 		evidence:   evidence{mostRecords: r.cfg.ChunkSize, mostBytes: r.cfg.ChunkBytes},
@@ -170,13 +169,12 @@ func (r *redisReceiver) assemble() error {
 }
 
 // registries are those of the lists that the receiver reads.
-func (r *redisReceiver) registries() map[kind]*claim.Registry {
-	all := map[kind]*claim.Registry{}
-	if r.cfg.Requests.Enabled {
-		all[requestKind] = r.store.Registry(r.cfg.KeyPrefix)
-	}
-	if r.cfg.Uptime.Enabled {
-		all[uptimeKind] = r.store.Registry(analytics.UptimeList)
+func (r *redisReceiver) registries() map[registry]*claim.Registry {
+	all := map[registry]*claim.Registry{}
+	for _, src := range r.sources {
+		if all[src.registry] == nil {
+			all[src.registry] = r.store.Registry(string(src.registry))
+		}
 	}
 	return all
 }
