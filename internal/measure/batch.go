@@ -16,7 +16,7 @@ type Batch struct {
 	parts  []part // by instrument
 	key    []byte
 	less   analytics.Record // a record without the fields that are ignored
-	values int // added since the last merge
+	values int              // added since the last merge
 }
 
 // part is what a batch adds to one instrument.
