@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
@@ -35,7 +36,7 @@ func FromProcess(file string) Input {
 		name, value, _ := strings.Cut(pair, "=")
 		env[name] = value
 	}
-	return Input{Source: settings.Source{Name: file, Text: text, Err: err, Env: env, ReadFile: os.ReadFile}, Zone: localZone(env)}
+	return Input{Source: settings.Source{Name: file, Text: text, Err: err, Env: env, ReadFile: os.ReadFile, OpenStore: secrets.Open}, Zone: localZone(env)}
 }
 
 // Result is what a conversion made.

@@ -111,7 +111,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key?. It is left out`},
 		// Secrets.
 		{pumps(goodMongo + `, "mongo_ssl_ca_file": "kv://v/x"}}`), `refers to a store that kv.stores does not have (it has none): Tyk Pump ends with this`},
-		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "hashicorp_vault"}}}, `, 1), `store "v": stores of type "hashicorp_vault" are not read here: let Vault's agent`},
+		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "gcp_secret_manager"}}}, `, 1), `store "v": type "gcp_secret_manager" is not read here: let what your platform has write the secret to a file`},
 		{`{"x_otelcol_tyk": {"poll_interval": "1h"}}`, `ERROR x_otelcol_tyk.poll_interval: "1h" must be a time from 1ms to 10s, such as 2s`},
 		{pumps(`"d": {"type": "dummy", "x_otelcol_tyk": {"group": "a b"}}`), `"a b" is not a group`},
 	} {
