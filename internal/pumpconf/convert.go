@@ -2,6 +2,7 @@ package pumpconf
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
@@ -116,7 +117,7 @@ func (c *converter) pump(p *settings.Pump) {
 		c.Warn(place, "exists only because %s is set: Tyk Pump makes a pump of each name between %s and the next underscore", p.ByChance, table.PumpPrefix)
 	}
 	c.tellRows(p.Common)
-	if p.Type.Missing != "" {
+	if p.Type.Missing != "" && (p.Type.Accept == "" || !slices.Contains(c.s.Own.List("accept"), p.Type.Accept)) {
 		c.refuse(p, place, "type %s: otelcol-tyk has no exporter for %s, so its records would go nowhere and the start is refused. %s", p.Type.Name, p.Type.Title, p.Type.Missing)
 		return
 	}
@@ -168,6 +169,7 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"sql-mcp":              (*converter).sql,
 	"sql-mcp-aggregate":    (*converter).sql,
 	"kafka":                (*converter).kafka,
+	"logzio":               (*converter).logzio,
 	"splunk":               (*converter).splunk,
 	"elasticsearch":        (*converter).elasticsearch,
 	"prometheus":           (*converter).prometheus,

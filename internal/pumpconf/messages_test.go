@@ -14,6 +14,11 @@ func pumps(text string) string {
 	return `{"dont_purge_uptime_data": true, "purge_delay": 1, "pumps": {` + text + `}}`
 }
 
+// accepting is pumps with what the file accepts instead of exporters that there are not.
+func accepting(text string) string {
+	return strings.Replace(pumps(text), "{", `{"x_otelcol_tyk": {"accept": ["otlp"]}, `, 1)
+}
+
 // told gives all findings, a line each.
 func told(r *Result) string {
 	var b strings.Builder
@@ -28,6 +33,7 @@ const (
 	goodKafka  = `"k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"`
 	goodProm   = `"p": {"type": "prometheus", "meta": {"listen_address": ":9090"`
 	goodInflux = `"i": {"type": "influx", "meta": {"address": "http://i:8086"`
+	goodLogzio = `"l": {"type": "logzio", "meta": {"token": "t"`
 	goodES     = `"e": {"type": "elasticsearch", "meta": {"version": "7"`
 )
 
@@ -91,6 +97,12 @@ func TestMessages(t *testing.T) {
 		{pumps(goodInflux + `, "database_name": "d", "fields": ["nope", "path"]}}`), `"nope" is not a field of these documents: it is left out`},
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086", "create_missing_bucket": true}}`), `WARN pumps.i.meta.create_missing_bucket (variable TYK_PMP_PUMPS_INFLUX2_META_CREATEMISSINGBUCKET): not taken over: create the bucket`},
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086"}}`), `is missing, with which Tyk Pump ends: name the organization`},
+		// Logz.io.
+		{pumps(goodLogzio + `}}`), `so its records would go nowhere and the start is refused. There are the same fields over OTLP, which Logz.io indexes otherwise: "x_otelcol_tyk": {"accept": ["otlp"]} in the file takes them. --config 'tykpump:pump.conf?skip=l' starts without it`},
+		{accepting(goodLogzio + `, "url": "https://logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) has no region's host`},
+		{accepting(goodLogzio + `, "queue_dir": "/q"}}`), `INFO pumps.l.meta.queue_dir (variable TYK_PMP_PUMPS_LOGZIO_META_QUEUEDIR): not needed: records wait in Redis`},
+		{accepting(goodLogzio + `}}`), `WARN pumps.l: records go over OTLP, as x_otelcol_tyk.accept allows`},
+		{accepting(`"l": {"type": "logzio", "meta": {}}`), `ERROR pumps.l.meta.token (variable TYK_PMP_PUMPS_LOGZIO_META_TOKEN): is missing`},
 		// Others.
 		{pumps(goodKafka + `, "sasl_mechanism": "gssapi"}}`), `"gssapi" is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out`},
 		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL such as https://host:8088`},

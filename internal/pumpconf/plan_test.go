@@ -242,3 +242,12 @@ func TestInfluxDB(t *testing.T) {
 	assert.Equal(t, "pump-influx.i_8086", at(t, r, "receivers::tykredis/influx::group"))
 	assert.Nil(t, at(t, r, "processors::tykfilter/influx::document"), "the exporter reads records")
 }
+
+func TestLogzioOverOTLP(t *testing.T) {
+	t.Parallel()
+	r := converted(t, accepting(goodLogzio+`, "url": "https://listener-eu.logz.io:8071"}}`))
+	assert.Equal(t, "t", at(t, r, "exporters::logzio/l::account_token"))
+	assert.Equal(t, "eu", at(t, r, "exporters::logzio/l::region"))
+	assert.Equal(t, map[string]any{"format": "logzio", "place": "attributes"}, at(t, r, "processors::tykfilter/logzio::document"))
+	assert.Equal(t, "us", at(t, converted(t, accepting(goodLogzio+`}}`)), "exporters::logzio/l::region"))
+}

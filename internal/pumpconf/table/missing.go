@@ -7,13 +7,6 @@ const aws = "; the variables AWS_* name the account"
 var missingTypes = []*Type{
 	{Name: "csv", Family: "csv", Title: "CSV files", Missing: "There are JSON lines instead: examples/file.yaml", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "csv_dir", Pump: "the directory"})},
-	{Name: "logzio", Family: "logzio", Title: "Logz.io's JSON", Missing: "There are the same fields over OTLP, which Logz.io indexes otherwise: examples/logzio.yaml", Ends: true, NoMeta: LeavesOut, Keys: missing(
-		Key{Name: "token", Secret: true, Pump: "the token", Needed: true},
-		Key{Name: "url", Secret: true, Default: "https://listener.logz.io:8071", Pump: "the listener"},
-		Key{Name: "queue_dir", Pump: "where records wait"},
-		Key{Name: "drain_duration", Default: "3s", Pump: "time between two sendings"},
-		Key{Name: "disk_threshold", Kind: Int, Default: "98", Pump: "how full the disk may be"},
-		Key{Name: "check_disk_space", Kind: Bool, Default: "true", Pump: "looks how full the disk is"})},
 	{Name: "kinesis", Family: "kinesis", Title: "Kinesis in Tyk Pump's JSON", Missing: "There is the stock exporter awskinesis, which sends OTLP", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "stream_name", Pump: "the stream" + aws, Needed: true},
 		Key{Name: "region", Pump: "the region"},
