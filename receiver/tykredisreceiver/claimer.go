@@ -41,6 +41,9 @@ type claimer struct {
 	health     *health
 	watch      *watch
 	interval   time.Duration
+	// together are all receivers of the process, and arrive tells them of this one.
+	together *gathering
+	arrive   func()
 	// rolledBack is called when Redis has come back in an older state.
 	rolledBack func()
 
@@ -72,6 +75,7 @@ func (c *claimer) run(ctx context.Context) {
 	c.states = make([]sourceState, len(c.sources))
 	c.groups = map[registry][]string{}
 	c.began = time.Now()
+	c.gather(ctx, plain)
 	wait := newBackoff()
 	for ctx.Err() == nil {
 		reached, err := c.look(ctx, plain)

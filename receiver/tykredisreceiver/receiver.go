@@ -30,6 +30,9 @@ type redisReceiver struct {
 	set    receiver.Settings
 	cfg    *Config
 	forget func() // that this receiver exists, so that another may be made of its configuration
+	// together are all receivers of the process, and arrive tells them of this one.
+	together *gathering
+	arrive   func()
 
 	// At least one of them is there.
 	logs    consumer.Logs
@@ -137,7 +140,8 @@ func (r *redisReceiver) assemble() error {
 			Group: r.cfg.Group, Worker: r.settings.Worker, Lease: r.cfg.Lease, Expiry: r.cfg.GroupExpiry,
 			Destinations: r.cfg.Destinations,
 		},
-		rivals:     &rivals{health: state, logger: r.set.Logger},
+		rivals:   &rivals{health: state, logger: r.set.Logger},
+		together: r.together, arrive: r.arrive,
 		rolledBack: r.finder.search, more: make(chan struct{}, 1), sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
 		logger: r.set.Logger, health: state, watch: progress,
 		// Leases are renewed with each look, which must come well before they expire.
@@ -250,6 +254,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	r.forget()
+	r.arrive()
 	defer r.telemetry.Shutdown()
 	if r.client == nil {
 		return nil

@@ -19,8 +19,9 @@ import (
 // instances are the receivers that exist, by configuration: a receiver that is in
 // a logs and in a metrics pipeline is one, with one claim for both.
 type instances struct {
-	mu   sync.Mutex // guards the rest
-	made map[*Config]*redisReceiver
+	mu        sync.Mutex // guards made
+	made      map[*Config]*redisReceiver
+	gathering gathering
 }
 
 func newInstances() *instances { return &instances{made: map[*Config]*redisReceiver{}} }
@@ -73,6 +74,7 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 		return nil, err
 	}
 	take(r)
+	r.together, r.arrive = &all.gathering, all.gathering.expect()
 	r.forget = func() { all.forget(cfg, r) }
 	all.made[cfg] = r
 	return r, nil
