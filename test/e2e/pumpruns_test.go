@@ -290,9 +290,17 @@ func TestUptimeRunsStoreWhatTykPumpStored(t *testing.T) {
 		redis := peers.StartRedis(t)
 		// The variable of this name moves the list of uptime checks, too.
 		c := newPump(t, pumpConfigurations(t, "runs", run+".json"), redis, []string{"tykredis/uptime"}, variable, "TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX=mine-")
-		push(t, redis.Client(), "mine-tyk-uptime-analytics", entries(t, "pump/uptime-msgpack.bin.gz"))
+		const list = "mine-tyk-uptime-analytics"
+		push(t, redis.Client(), list, entries(t, "pump/uptime-msgpack.bin.gz"))
 		c.start()
-		waitDrained(t, redis.Client(), drainTimeout)
+		eventually(t, drainTimeout, func() string {
+			left, err := redis.Client().Exists(t.Context(), list, "otelcol-tyk:{"+list+"}:segments").Result()
+			require.NoError(t, err)
+			if left > 0 {
+				return "checks wait in Redis"
+			}
+			return ""
+		})
 		c.stop()
 	}
 	want := uptimeSums(t, parseRows(t, testdata(t, "pump/uptime-sql-postgres.jsonl.gz")))

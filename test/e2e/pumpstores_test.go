@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,9 @@ func requireSameEvents(t *testing.T, run string, want []document, store *double)
 	requireSameDocuments(t, once(t, want), once(t, got))
 }
 
+// replaced is what stands for bytes that are no text.
+var replaced = regexp.MustCompile("\uFFFD+")
+
 func requireSameIndex(t *testing.T, run string, want []document, store *elastic) {
 	t.Helper()
 	got := slices.Collect(maps.Values(store.stored()))
@@ -134,6 +138,20 @@ func requireSameIndex(t *testing.T, run string, want []document, store *elastic)
 	} else {
 		for _, d := range want {
 			d["_index"] = "tyk_analytics"
+		}
+	}
+	for _, documents := range [][]document{want, got} {
+		for _, d := range documents {
+			if d["api_id"] == "rawtext-api" { // whose texts are not base64, which empties them in Tyk Pump
+				delete(d, "raw_request")
+				delete(d, "raw_response")
+			}
+			// Tyk Pump writes a replacement for each byte that is no text.
+			for _, key := range []string{"raw_request", "raw_response"} {
+				if text, ok := d[key].(string); ok {
+					d[key] = replaced.ReplaceAllString(text, "\uFFFD")
+				}
+			}
 		}
 	}
 	if run == "elasticsearch-7-no-bulk" { // which decodes nothing and knows one index
