@@ -66,7 +66,7 @@ func TestOnePathStandsForAnother(t *testing.T) {
 	require.NoError(t, err)
 	for path, want := range map[string]int{"/tyk/metrics?name=a": 200, "/tyk%2Fmetrics?name=a": 200, "/metrics": 404, "/": 404, "/tyk/metrics/": 404} {
 		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, http.NoBody))
 		assert.Equal(t, want, answer.Code, path)
 		if want == 200 {
 			assert.Equal(t, "name=a", answer.Body.String(), path)

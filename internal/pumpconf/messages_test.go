@@ -86,7 +86,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"sql": {"meta": {"type": "Postgres", "connection_string": "host=h"}}`), `"Postgres" is not a database: write postgres or mysql, in small letters; Tyk Pump leaves the pump out`},
 		{pumps(`"sql": {"meta": {"type": "postgres", "connection_string": "nonsense"}}`), `is not a PostgreSQL DSN such as`},
 		{pumps(`"sql": {"meta": {"type": "sqlite", "connection_string": "a.db"}}`), `WARN pumps.sql.meta.type (variable TYK_PMP_PUMPS_SQL_META_TYPE): sqlite is refused by Tyk Pump since 1.12, and works here`},
-		{pumps(`"g": {"type": "sql-graph", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "graph-records"}}`), `"graph-records" is a name that tyksql does not take`},
+		{pumps(`"g": {"type": "sql-graph", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "graph.records"}}`), `"graph.records" is a name that tyksql does not take`},
 		{pumps(`"g": {"type": "sql-mcp", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "a"}}, "h": {"type": "sql-mcp", "meta": {"type": "mysql", "connection_string": "/other"}}`), `differs from that of pumps.h: Tyk Pump writes both into one of these, whichever starts last: give them one name`},
 		{pumps(`"a": {"type": "sql_aggregate", "meta": {"type": "mysql", "connection_string": "/db", "ignore_aggregations": ["geo"]}}`), `WARN pumps.a.meta.ignore_aggregations (variable TYK_PMP_PUMPS_SQLAGGREGATE_META_IGNOREAGGREGATIONSLIST): not taken over: it has no effect in Tyk Pump`},
 		// InfluxDB.

@@ -223,6 +223,14 @@ func TestMetricsOfSomeRecords(t *testing.T) {
 	assert.NotEqual(t, at(t, r, "receivers::tykredis/prometheus::group"), at(t, r, "receivers::tykredis/prometheus-2::group"))
 }
 
+func TestTablesAsTykPumpHasThem(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(`"g": {"type": "sql-graph", "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u", "table_name": "graph-records"}}, `+
+		strings.Replace(rollupSQL, `"type": "postgres"`, `"type": "postgres", "omit_index_creation": true`, 1)))
+	assert.Equal(t, "graph-records", at(t, r, "exporters::tyksql/g::tables::graph::name"))
+	assert.Equal(t, true, at(t, r, "exporters::tyksql/sums::omit_index_creation"))
+}
+
 func TestChosenLists(t *testing.T) {
 	t.Parallel()
 	r := converted(t, strings.Replace(pumps(rawSQL), "{", `{"x_otelcol_tyk": {"lists": ["tyk-system-analytics_9"]}, `, 1))

@@ -33,12 +33,14 @@ func TestConfigReadsEveryKey(t *testing.T) {
 	got, err := loadConfig(t, "all")
 	require.NoError(t, err)
 	assert.Equal(t, &Config{
-		Lists: selection.Lists{APIIDs:            []string{"orders-api", "users"},
-		OrgIDs:            []string{"5e9d9544a1dcd60001d0ed20"},
-		ResponseCodes:     []int64{200, -1},
-		SkipAPIIDs:        []string{"internal"},
-		SkipOrgIDs:        []string{"globex", ""},
-		SkipResponseCodes: []int64{404, 0}},
+		Lists: selection.Lists{
+			APIIDs:            []string{"orders-api", "users"},
+			OrgIDs:            []string{"5e9d9544a1dcd60001d0ed20"},
+			ResponseCodes:     []int64{200, -1},
+			SkipAPIIDs:        []string{"internal"},
+			SkipOrgIDs:        []string{"globex", ""},
+			SkipResponseCodes: []int64{404, 0},
+		},
 		Fields: FieldsConfig{
 			Ignore:                []string{"api_key", "geo", "expireAt"},
 			OmitDetailedRecording: true,

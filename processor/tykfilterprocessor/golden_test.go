@@ -32,8 +32,10 @@ func TestSurvivorsAreThoseOfTykPump(t *testing.T) {
 
 	for name, cfg := range map[string]*Config{
 		"filter-allow": {
-			Lists: selection.Lists{APIIDs: []string{"users", "b84fe1a04e5648927971c0557971565c", "graph-countries", "tcp-redis"},
-			OrgIDs: []string{"5e9d9544a1dcd60001d0ed20", "globex"}},
+			Lists: selection.Lists{
+				APIIDs: []string{"users", "b84fe1a04e5648927971c0557971565c", "graph-countries", "tcp-redis"},
+				OrgIDs: []string{"5e9d9544a1dcd60001d0ed20", "globex"},
+			},
 		},
 		"filter-codes": {Lists: selection.Lists{ResponseCodes: []int64{200, -1, 503}}},
 		"filter-skip": {

@@ -261,7 +261,7 @@ func TestMetricsCountWhatWasDroppedAndChanged(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.WithoutCancel(t.Context()))) })
 	request, response := recordedMessages(100)
 	cfg := &Config{
-		Lists: selection.Lists{OrgIDs: []string{"acme"}, SkipAPIIDs: []string{"internal"}, SkipResponseCodes: []int64{404}},
+		Lists:  selection.Lists{OrgIDs: []string{"acme"}, SkipAPIIDs: []string{"internal"}, SkipResponseCodes: []int64{404}},
 		Fields: FieldsConfig{RedactHeaders: []string{"cookie", "authorization"}, MaxRecordSize: 300, DecodeRawResponse: true},
 	}
 	p, _ := startLogs(t, cfg, metadatatest.NewSettings(telemetry))

@@ -70,7 +70,7 @@ var sqlRuns = []struct {
 	runs     []string
 }{
 	{"UTC", msgpack, []string{
-		"sql-postgres-sharded", "sql-postgres-simple-protocol", "sql-graph-postgres-sharded", "sql-mcp-postgres-sharded",
+		"sql-postgres-sharded", "sql-postgres-simple-protocol", "sql-graph-postgres", "sql-graph-postgres-sharded", "sql-mcp-postgres-sharded",
 		"sql_aggregate-postgres", "sql_aggregate-postgres-by-hour", "sql_aggregate-postgres-one", "sql_aggregate-postgres-batch-size-20",
 		"sql_aggregate-postgres-per-minute", "sql_aggregate-postgres-track-all-paths", "sql_aggregate-postgres-ignore",
 		"sql_aggregate-postgres-filter-skip", "sql_aggregate-postgres-sharded", "sql_aggregate-postgres-with-network-records",
@@ -83,6 +83,12 @@ var sqlRuns = []struct {
 	{"Asia/Kolkata", msgpack, []string{"sql_aggregate-postgres-tz-kolkata"}},
 }
 
+// bareRun has tables without indexes.
+const bareRun = "sql_aggregate-postgres-one"
+
+// quotedTable is the name of Tyk Pump's README, which a database takes in quotes only.
+const quotedTable = "graph-records"
+
 // TestRunsIntoPostgreSQLStoreWhatTykPumpStored runs them side by side, each into a database of
 // its own, from one list of records.
 func TestRunsIntoPostgreSQLStoreWhatTykPumpStored(t *testing.T) {
@@ -93,6 +99,12 @@ func TestRunsIntoPostgreSQLStoreWhatTykPumpStored(t *testing.T) {
 		file := runsTogether(t, together.runs, func(run string, meta object) {
 			stores[run] = postgres.FreshDatabase(t)
 			meta["connection_string"] = stores[run]
+			switch run {
+			case "sql-graph-postgres":
+				meta["table_name"] = quotedTable
+			case bareRun:
+				meta["omit_index_creation"] = true
+			}
 		})
 		c := newPump(t, file, redis, nil)
 		c.env = append(c.env, "TZ="+together.zone)
@@ -134,6 +146,8 @@ func requireRawRun(t *testing.T, run, dsn string) {
 		requireSameRows(t, goldens[0].wantRows(t), rows)
 	case "sql-postgres-simple-protocol":
 		requireSameRows(t, goldens[0].wantRows(t), postgresRows(t, dsn, table))
+	case "sql-graph-postgres":
+		requireSameRows(t, parseRows(t, testdata(t, "pump/sql-graph-postgres.jsonl.gz")), postgresRows(t, dsn, quotedTable))
 	case "sql-graph-postgres-sharded":
 		requireSameRows(t, parseRows(t, testdata(t, "pump/sql-graph-postgres.jsonl.gz")), postgresDays(t, dsn, "my_graph"))
 	case "sql-mcp-postgres-sharded":
@@ -176,6 +190,13 @@ func requireSameSums(t *testing.T, run, dsn string) {
 		want = "sql_aggregate-postgres"
 	case "sql_aggregate-postgres-with-network-records":
 		want = "sql_aggregate-postgres-one" // the real pump lost some, dividing by zero
+	}
+	var indexes int
+	require.NoError(t, connect(t, dsn).QueryRow(t.Context(), "select count(*) from pg_indexes where tablename = 'tyk_aggregated'").Scan(&indexes))
+	if run == bareRun {
+		assert.Equal(t, 1, indexes, "that of the primary key")
+	} else if kind == "sql_aggregate" && !strings.Contains(run, "sharded") {
+		assert.Equal(t, 2, indexes)
 	}
 	exact := run == "sql_aggregate-postgres-by-hour"
 	lines := reference(t, "internal", "rollup", "testdata", "golden", "sql", want+".jsonl.gz")
@@ -223,9 +244,12 @@ func TestRunsIntoMySQLStoreWhatTykPumpStored(t *testing.T) {
 	t.Parallel()
 	redis, server := peers.StartRedis(t), peers.StartMariaDB(t)
 	stores := map[string]*sql.DB{}
-	file := runsTogether(t, []string{"sql-postgres", "sql_aggregate-postgres-by-hour"}, func(run string, meta object) {
+	file := runsTogether(t, []string{"sql-postgres", "sql-graph-postgres", "sql_aggregate-postgres-by-hour"}, func(run string, meta object) {
 		dsn := server.FreshDatabase(t)
 		meta["type"], meta["connection_string"] = "mysql", dsn
+		if run == "sql-graph-postgres" {
+			meta["table_name"] = quotedTable
+		}
 		db, err := sql.Open("mysql", dsn)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = db.Close() })
@@ -245,6 +269,8 @@ func TestRunsIntoMySQLStoreWhatTykPumpStored(t *testing.T) {
 	got := map[string]int{}
 	eachText(t, stores["sql-postgres"], "select concat_ws('|', method, path, rawrequest, rawresponse, orgid, apiid, responsecode, requesttime) from "+table, func(text string) { got[text]++ })
 	assert.Equal(t, want, got)
+
+	eachText(t, stores["sql-graph-postgres"], "select count(*) from `"+quotedTable+"`", func(text string) { assert.Equal(t, "50", text) })
 
 	counters := map[string]bool{}
 	for _, r := range parseRows(t, reference(t, "internal", "rollup", "testdata", "golden", "sql", "sql_aggregate-postgres-by-hour.jsonl.gz")) {
