@@ -34,7 +34,7 @@ func runsTogether(tb testing.TB, runs []string, change func(run string, meta obj
 		require.NoError(tb, json.Unmarshal(text, &file))
 		require.Len(tb, file.Pumps, 1, run)
 		for _, pump := range file.Pumps {
-			meta := object(pump["meta"].(map[string]any))
+			meta := pump["meta"].(map[string]any)
 			change(run, meta)
 			pump["meta"] = meta
 			pumps[run] = pump
@@ -70,7 +70,7 @@ var sqlRuns = []struct {
 	runs     []string
 }{
 	{"UTC", msgpack, []string{
-		"sql-postgres-sharded", "sql-postgres-simple-protocol", "sql-graph-postgres", "sql-graph-postgres-sharded", "sql-mcp-postgres-sharded",
+		"sql-postgres-sharded", "sql-postgres-simple-protocol", "sql-graph-postgres-sharded", "sql-mcp-postgres-sharded",
 		"sql_aggregate-postgres", "sql_aggregate-postgres-by-hour", "sql_aggregate-postgres-one", "sql_aggregate-postgres-batch-size-20",
 		"sql_aggregate-postgres-per-minute", "sql_aggregate-postgres-track-all-paths", "sql_aggregate-postgres-ignore",
 		"sql_aggregate-postgres-filter-skip", "sql_aggregate-postgres-sharded", "sql_aggregate-postgres-with-network-records",
@@ -80,11 +80,11 @@ var sqlRuns = []struct {
 		"sql-postgres-sharded-protobuf", "sql-graph-postgres-protobuf", "sql-mcp-postgres-protobuf", "sql_aggregate-postgres-protobuf",
 	}},
 	{"America/New_York", msgpack, []string{"sql-postgres-sharded-tz-newyork", "sql_aggregate-postgres-sharded-tz-newyork"}},
-	{"Asia/Kolkata", msgpack, []string{"sql_aggregate-postgres-tz-kolkata"}},
+	{"Asia/Kolkata", msgpack, []string{"sql_aggregate-postgres-tz-kolkata", "sql-graph-postgres"}},
 }
 
-// bareRun has tables without indexes.
-const bareRun = "sql_aggregate-postgres-one"
+// bareRun omits indexes.
+const bareRun = "sql_aggregate-postgres-batch-size-20"
 
 // quotedTable is the name of Tyk Pump's README, which a database takes in quotes only.
 const quotedTable = "graph-records"
@@ -99,11 +99,8 @@ func TestRunsIntoPostgreSQLStoreWhatTykPumpStored(t *testing.T) {
 		file := runsTogether(t, together.runs, func(run string, meta object) {
 			stores[run] = postgres.FreshDatabase(t)
 			meta["connection_string"] = stores[run]
-			switch run {
-			case "sql-graph-postgres":
+			if run == "sql-graph-postgres" {
 				meta["table_name"] = quotedTable
-			case bareRun:
-				meta["omit_index_creation"] = true
 			}
 		})
 		c := newPump(t, file, redis, nil)
