@@ -105,7 +105,7 @@ func TestMessages(t *testing.T) {
 		{accepting(`"l": {"type": "logzio", "meta": {}}`), `ERROR pumps.l.meta.token (variable TYK_PMP_PUMPS_LOGZIO_META_TOKEN): is missing`},
 		// Others.
 		{pumps(goodKafka + `, "sasl_mechanism": "gssapi"}}`), `"gssapi" is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out`},
-		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL such as https://host:8088`},
+		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL: write one such as https://host:8088`},
 		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `otelcol-tyk has no exporter for Elasticsearch before 7.17, which version 3, the default, means. If the server is newer, set version to "7". --config 'tykpump:pump.conf?skip=e' starts without it`},
 		{pumps(goodES + `, "generate_id": true}}`), `WARN pumps.e.meta.generate_id (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_GENERATEID): not needed: ids are the records' identities`},
 		{pumps(goodProm + `, "path": "/custom"}}`), `WARN pumps.p: go_*, process_* and promhttp_* are not on 0.0.0.0:9090/custom`},
