@@ -51,6 +51,10 @@ func TestReceiversThatNameListsAndThatReadAllAreNotInOneProcess(t *testing.T) {
 	_, err = factory.CreateLogs(t.Context(), set, some, consumertest.NewNop())
 	require.EqualError(t, err, "tykredis/all and tykredis/some read the same lists of requests, one with requests::lists and one without: "+
 		"each record would reach one of them only: give both requests::lists, or none")
+	some.Uptime.Enabled, all.Uptime.Enabled, some.KeyPrefix = true, true, "other-"
+	second, err := factory.CreateLogs(t.Context(), set, some, consumertest.NewNop())
+	require.NoError(t, err, "they have only the list of uptime checks in common, and groups of their own")
+	require.NoError(t, second.Shutdown(t.Context()))
 	require.NoError(t, first.Shutdown(t.Context()))
 }
 

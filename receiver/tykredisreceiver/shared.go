@@ -58,7 +58,7 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 		if other == cfg || !other.overlaps(cfg) {
 			continue
 		}
-		if (len(other.Requests.Lists) == 0) != (len(cfg.Requests.Lists) == 0) {
+		if other.sharesRequests(cfg) && (len(other.Requests.Lists) == 0) != (len(cfg.Requests.Lists) == 0) {
 			return nil, fmt.Errorf("%s and %s read the same lists of requests, one with requests::lists and one without: each record would reach one of them only: "+
 				"give both requests::lists, or none", r.set.ID, set.ID)
 		}
@@ -80,12 +80,16 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 	return r, nil
 }
 
+// sharesRequests is whether both name a list of requests in common, on whatever servers.
+func (cfg *Config) sharesRequests(other *Config) bool {
+	theirs := other.requestLists()
+	return slices.ContainsFunc(cfg.requestLists(), func(l analytics.List) bool { return slices.Contains(theirs, l) })
+}
+
 // overlaps is whether receivers of both configurations read a list in common.
 func (cfg *Config) overlaps(other *Config) bool {
-	theirs := other.requestLists()
-	requests := slices.ContainsFunc(cfg.requestLists(), func(l analytics.List) bool { return slices.Contains(theirs, l) })
 	uptime := cfg.Uptime.Enabled && other.Uptime.Enabled && cfg.Uptime.KeyPrefix == other.Uptime.KeyPrefix
-	return (requests || uptime) &&
+	return (cfg.sharesRequests(other) || uptime) &&
 		cfg.Database == other.Database && cfg.Sentinel.MasterName == other.Sentinel.MasterName &&
 		slices.ContainsFunc(cfg.Addresses, func(address string) bool {
 			return slices.ContainsFunc(other.Addresses, func(o string) bool { return sameServer(address, o) })
