@@ -15,20 +15,23 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 	"go.opentelemetry.io/collector/config/configtls"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
 // connection is how to reach the Redis that the receiver reads.
 type connection struct {
-	addresses string
-	username  string
-	password  string
-	database  int
-	cluster   bool
-	sentinel  struct{ master, username, password string }
-	useTLS    bool
-	tls       configtls.ClientConfig
-	timeout   time.Duration
-	keyPrefix string
+	addresses    string
+	username     string
+	password     string
+	database     int
+	cluster      bool
+	sentinel     struct{ master, username, password string }
+	useTLS       bool
+	tls          configtls.ClientConfig
+	timeout      time.Duration
+	keyPrefix    string
+	uptimePrefix string
 
 	env func(string) string
 }
@@ -65,6 +68,7 @@ func newConnection(f *flag.FlagSet, env func(string) string) *connection {
 	f.BoolVar(&c.tls.InsecureSkipVerify, "tls-insecure-skip-verify", false, "take any certificate")
 	f.DurationVar(&c.timeout, "timeout", 5*time.Second, "for connecting and for each command")
 	f.StringVar(&c.keyPrefix, "key-prefix", "analytics-", "what stands before the names of the gateway's lists, the receiver's key_prefix")
+	f.StringVar(&c.uptimePrefix, "uptime-key-prefix", analytics.UptimePrefix, "what stands before the name of the list of uptime checks, the receiver's uptime.key_prefix")
 	return c
 }
 

@@ -18,7 +18,7 @@ func (o *filter) letters(ctx context.Context, conn *connection, visit func(*clai
 	if err := o.validate(); err != nil {
 		return false, err
 	}
-	wanted, err := chooseLists(conn.keyPrefix, o.source)
+	wanted, err := conn.chooseLists(o.source)
 	if err != nil {
 		return false, err
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
@@ -52,7 +51,7 @@ type groupSurvey struct {
 
 // groupsIn surveys one list, or all for an empty source.
 func groupsIn(ctx context.Context, conn *connection, source string) (*groupSurvey, error) {
-	wanted, err := chooseLists(conn.keyPrefix, source)
+	wanted, err := conn.chooseLists(source)
 	if err != nil {
 		return nil, err
 	}
@@ -121,13 +120,13 @@ func (r removal) run(ctx context.Context, c console, conn *connection) error {
 
 // forget takes the group out of one list after the other, and returns of how many.
 func (r removal) forget(ctx context.Context, in *groupSurvey, conn *connection) (int64, error) {
-	wanted, err := chooseLists(conn.keyPrefix, r.source)
+	wanted, err := conn.chooseLists(r.source)
 	if err != nil {
 		return 0, err
 	}
 	if r.source == "" {
 		// First of all, so that no list that is new from here on waits for it.
-		for _, registry := range []string{conn.keyPrefix, analytics.UptimeList} {
+		for _, registry := range conn.registries() {
 			if err := in.store.Registry(registry).Forget(ctx, r.group); err != nil {
 				return 0, err
 			}

@@ -58,7 +58,7 @@ func receiptsCommand(f *flag.FlagSet) action {
 
 // account reads the receipts, and one collector's metrics where there is a URL.
 func account(ctx context.Context, conn *connection, source, metrics string) (*receiptsView, []groupView, error) {
-	wanted, err := chooseLists(conn.keyPrefix, source)
+	wanted, err := conn.chooseLists(source)
 	if err != nil {
 		return nil, nil, err
 	}

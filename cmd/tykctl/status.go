@@ -13,7 +13,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
@@ -176,7 +175,7 @@ type observer struct {
 // observe looks at Redis, and a second time where that tells more and nothing
 // was seen before.
 func (o *observer) observe(ctx context.Context, before []found) (*statusView, []found, error) {
-	now, skipped, err := survey(ctx, o.store, o.conn, lists(o.conn.keyPrefix))
+	now, skipped, err := survey(ctx, o.store, o.conn, o.conn.lists())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -185,7 +184,7 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		if !sleep(ctx, o.flags.sample) {
 			return nil, nil, ctx.Err()
 		}
-		if now, skipped, err = survey(ctx, o.store, o.conn, lists(o.conn.keyPrefix)); err != nil {
+		if now, skipped, err = survey(ctx, o.store, o.conn, o.conn.lists()); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -211,7 +210,7 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		view.DeadLetters = append(view.DeadLetters, reasons...)
 	}
 	var rivals []finding
-	for _, registry := range []string{o.conn.keyPrefix, analytics.UptimeList} {
+	for _, registry := range o.conn.registries() {
 		members, err := o.store.Registry(registry).Members(ctx)
 		if err == nil {
 			rivals = append(rivals, examineMembers(members)...)

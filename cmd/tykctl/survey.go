@@ -25,21 +25,31 @@ type list struct {
 }
 
 // lists names everything that receivers watch.
-func lists(prefix string) []list {
+func (c *connection) lists() []list {
 	var all []list
-	for _, l := range analytics.RequestLists(prefix) {
+	for _, l := range analytics.RequestLists(c.keyPrefix) {
 		f := msgpackForm
 		if l.Protobuf {
 			f = protobufForm
 		}
 		all = append(all, list{l.Key, f})
 	}
-	return append(all, list{analytics.UptimeList, uptimeForm})
+	return append(all, list{analytics.UptimeListBehind(c.uptimePrefix), uptimeForm})
+}
+
+// registries names those of the groups: one of receivers that read all lists of requests, and
+// one of each list, for those that read it by name.
+func (c *connection) registries() []string {
+	all := []string{c.keyPrefix}
+	for _, l := range c.lists() {
+		all = append(all, l.key)
+	}
+	return all
 }
 
 // chooseLists finds a list by its key; an empty key is for all of them.
-func chooseLists(prefix, key string) ([]list, error) {
-	all := lists(prefix)
+func (c *connection) chooseLists(key string) ([]list, error) {
+	all := c.lists()
 	if key == "" {
 		return all, nil
 	}
@@ -49,7 +59,7 @@ func chooseLists(prefix, key string) ([]list, error) {
 		}
 	}
 	return nil, fmt.Errorf("-source: no list %q: those with -key-prefix %q are %s, the same with _0 to _9, each of these with _protobuf, and %s",
-		key, prefix, all[0].key, analytics.UptimeList)
+		key, c.keyPrefix, all[0].key, all[len(all)-1].key)
 }
 
 // source is the protocol's view of the list; group is for what is replayed.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -114,13 +115,14 @@ func TestANodeOfAClusterThatIsDownHidesNoOther(t *testing.T) {
 	require.NoError(t, err)
 	o := newOperator(t, c.Client(), "-redis", stays.Addr(), "-cluster", "-timeout", "5s")
 	o.used(msgpackList)
-	elsewhere := slices.IndexFunc(lists("analytics-"), func(l list) bool {
+	all := (&connection{keyPrefix: "analytics-", uptimePrefix: analytics.UptimePrefix}).lists()
+	elsewhere := slices.IndexFunc(all, func(l list) bool {
 		master, err := c.MasterOf(t.Context(), l.key)
 		require.NoError(t, err)
 		return master != stays
 	})
 	require.Positive(t, elsewhere)
-	spoiled := lists("analytics-")[elsewhere].key
+	spoiled := all[elsewhere].key
 	_, err = c.KillMasterOf(t.Context(), spoiled)
 	require.NoError(t, err)
 	requireTheRest(t, o, spoiled, ofLists, "down?")

@@ -34,8 +34,9 @@ const (
 // stored: a redelivery after an outage of the collector must find it.
 const minRetention = time.Hour
 
-// tableNames are the names that need no quoting and fit PostgreSQL's 63 bytes.
-var tableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+// tableNames are the names that mean one table in every database, and fit PostgreSQL's 63
+// bytes: a dot would part a schema from it.
+var tableNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$`)
 
 // Config says where and how records are stored.
 type Config struct {
@@ -55,6 +56,8 @@ type Config struct {
 	Timezone string `mapstructure:"timezone"`
 	// Indexes gives tables that hold many days indexes when they are made.
 	Indexes bool `mapstructure:"indexes"`
+	// OmitIndexCreation makes tables without any index but that of their primary key.
+	OmitIndexCreation bool `mapstructure:"omit_index_creation"`
 	// MaxOpenConns bounds the connections to a server; SQLite always has one.
 	MaxOpenConns int `mapstructure:"max_open_conns"`
 	// Postgres is what only PostgreSQL has.
@@ -169,6 +172,9 @@ func (c *Config) Validate() error {
 	if c.TableSharding && c.Indexes {
 		errs = append(errs, errors.New("indexes: has no meaning with table_sharding, whose tables always have Tyk Pump's indexes: remove one of them"))
 	}
+	if c.OmitIndexCreation && c.Indexes {
+		errs = append(errs, errors.New("indexes: has no meaning with omit_index_creation, which makes none: remove one of them"))
+	}
 	if c.TableSharding || c.Indexes {
 		errs = append(errs, c.validateLongNames())
 	}
@@ -203,7 +209,7 @@ func (c *Config) enabledTables() []layout.Table {
 	var tables []layout.Table
 	for _, t := range c.Tables.list() {
 		if t.Enabled {
-			tables = append(tables, layout.Table{Layout: t.layout, Name: t.Name})
+			tables = append(tables, layout.Table{Layout: t.layout, Name: t.Name, OmitIndexes: c.OmitIndexCreation})
 		}
 	}
 	return tables
@@ -220,7 +226,7 @@ func (c *TablesConfig) Validate() error {
 		key := t.layout.Key
 		switch other, taken := keys[strings.ToLower(t.Name)]; {
 		case !tableNames.MatchString(t.Name):
-			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
+			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits, underscores and dashes, at most 63, not starting with a dash; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
 		case strings.HasPrefix(strings.ToLower(t.Name), push.LedgerTable):
 			errs = append(errs, fmt.Errorf("%s::name: %q is the ledger's own table: use another name", key, t.Name))
 		case taken:

@@ -112,6 +112,10 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
+		"indexes and none": {
+			func(c *Config) { c.Indexes, c.OmitIndexCreation = true, true },
+			`indexes: has no meaning with omit_index_creation, which makes none: remove one of them`,
+		},
 		"unknown driver": {
 			func(c *Config) { c.Driver = "oracle" },
 			`driver: "oracle" is not one of "postgres", "mysql", "sqlite"`,
@@ -178,11 +182,11 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		},
 		"table of another schema": {
 			func(c *Config) { c.Tables.Requests.Name = "tyk.analytics" },
-			`tables: requests::name: "tyk.analytics" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
+			`tables: requests::name: "tyk.analytics" is not a plain table name: use letters, digits, underscores and dashes, at most 63, not starting with a dash; choose a PostgreSQL schema with search_path in the datasource`,
 		},
 		"no table": {
 			func(c *Config) { c.Tables.Requests.Name = "" },
-			`tables: requests::name: "" is not a plain table name: use letters, digits and underscores, at most 63, not starting with a digit; choose a PostgreSQL schema with search_path in the datasource`,
+			`tables: requests::name: "" is not a plain table name: use letters, digits, underscores and dashes, at most 63, not starting with a dash; choose a PostgreSQL schema with search_path in the datasource`,
 		},
 		"the ledger as table": {
 			func(c *Config) { c.Tables.Requests.Name = "OTELCOL_tyk_ledger" },

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Field is one top-level field of a Record, as users name it in configurations.
@@ -127,7 +129,7 @@ func nearFields(name string) []string {
 	for _, known := range fieldNames {
 		plain := plainName(known)
 		switch {
-		case plain == given, editDistance(plain, given) <= min(typos, len(given)/3):
+		case plain == given, spelling.Distance(plain, given) <= min(typos, len(given)/3):
 			spelled = append(spelled, known)
 		case strings.Contains(plain, given), strings.Contains(given, plain):
 			partly = append(partly, known)
@@ -142,27 +144,6 @@ func nearFields(name string) []string {
 // plainName is the name without what people vary: case and separators.
 func plainName(name string) string {
 	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
-}
-
-// editDistance counts the insertions, deletions and replacements between a and b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // FieldSet is a set of fields; its zero value is empty.

@@ -2,9 +2,17 @@ package analytics
 
 import "strconv"
 
+// UptimePrefix stands before the name of the list of uptime checks unless configured.
+const UptimePrefix = "host-checker:"
+
 // UptimeList is the Redis list of uptime checks, always msgpack (contract:
 // records and raw stores, section 1.1).
-const UptimeList = "host-checker:tyk-uptime-analytics"
+const UptimeList = UptimePrefix + uptimeName
+
+const uptimeName = "tyk-uptime-analytics"
+
+// UptimeListBehind is that list behind another prefix.
+func UptimeListBehind(prefix string) string { return prefix + uptimeName }
 
 // List is a Redis list that gateways push request records to.
 type List struct {

@@ -1,6 +1,9 @@
 package measure
 
-import "github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+import (
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
+)
 
 // keptKeys is how many series of an instrument a Batch remembers from one use to
 // the next: those of the records before are likely to come again.
@@ -12,7 +15,8 @@ type Batch struct {
 	meter  *Meter
 	parts  []part // by instrument
 	key    []byte
-	values int // added since the last merge
+	less   analytics.Record // a record without the fields that are ignored
+	values int              // added since the last merge
 }
 
 // part is what a batch adds to one instrument.
@@ -32,6 +36,20 @@ func (b *Batch) Len() int { return b.values }
 
 // Add adds a record, of which the batch keeps nothing.
 func (b *Batch) Add(r *analytics.Record) {
+	if b.meter.only.Judge(selection.Subject{APIID: r.APIID, OrgID: r.OrgID, ResponseCode: r.ResponseCode}) != selection.Passes {
+		return
+	}
+	if ignored := b.meter.settings.Ignored; ignored != 0 {
+		b.less = *r
+		b.less.Clear(ignored)
+		b.add(&b.less)
+		b.less = analytics.Record{}
+		return
+	}
+	b.add(r)
+}
+
+func (b *Batch) add(r *analytics.Record) {
 	var e exemplar
 	if b.meter.settings.Exemplars {
 		if id, ok := r.TraceID(); ok {

@@ -3,6 +3,9 @@ package measure
 import (
 	"sync"
 	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // Settings bound what a Meter keeps.
@@ -14,11 +17,16 @@ type Settings struct {
 	Expiry time.Duration
 	// Exemplars is whether points name traces of their requests.
 	Exemplars bool
+	// Only says which records count.
+	Only selection.Lists
+	// Ignored are fields that count as if records had none.
+	Ignored analytics.FieldSet
 }
 
 // Meter holds cumulative metrics. It may be used by several goroutines.
 type Meter struct {
 	settings    Settings
+	only        selection.Filter
 	instruments []instrument
 
 	mu        sync.Mutex // guards the rest
@@ -45,7 +53,7 @@ type series struct {
 
 // NewMeter makes a Meter that counts from now on.
 func NewMeter(instruments []Instrument, settings Settings, now time.Time) *Meter {
-	m := &Meter{settings: settings, collected: now, states: make([]state, len(instruments))}
+	m := &Meter{settings: settings, only: selection.NewFilter(settings.Only), collected: now, states: make([]state, len(instruments))}
 	for i := range instruments {
 		m.instruments = append(m.instruments, prepare(instruments[i]))
 		m.states[i].series = map[string]*series{}

@@ -2,8 +2,10 @@ package pumpconf
 
 import (
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
@@ -35,7 +37,7 @@ func FromProcess(file string) Input {
 		name, value, _ := strings.Cut(pair, "=")
 		env[name] = value
 	}
-	return Input{Source: settings.Source{Name: file, Text: text, Err: err, Env: env, ReadFile: os.ReadFile}, Zone: localZone(env)}
+	return Input{Source: settings.Source{Name: file, Text: text, Err: err, Env: env, ReadFile: os.ReadFile, OpenStore: secrets.Open}, Zone: localZone(env)}
 }
 
 // Result is what a conversion made.
@@ -115,7 +117,7 @@ func (c *converter) pump(p *settings.Pump) {
 		c.Warn(place, "exists only because %s is set: Tyk Pump makes a pump of each name between %s and the next underscore", p.ByChance, table.PumpPrefix)
 	}
 	c.tellRows(p.Common)
-	if p.Type.Missing != "" {
+	if p.Type.Missing != "" && (p.Type.Accept == "" || !slices.Contains(c.s.Own.List("accept"), p.Type.Accept)) {
 		c.refuse(p, place, "type %s: otelcol-tyk has no exporter for %s, so its records would go nowhere and the start is refused. %s", p.Type.Name, p.Type.Title, p.Type.Missing)
 		return
 	}
@@ -167,9 +169,12 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"sql-mcp":              (*converter).sql,
 	"sql-mcp-aggregate":    (*converter).sql,
 	"kafka":                (*converter).kafka,
+	"logzio":               (*converter).logzio,
 	"splunk":               (*converter).splunk,
 	"elasticsearch":        (*converter).elasticsearch,
 	"prometheus":           (*converter).prometheus,
+	"influx":               (*converter).influx,
+	"influx2":              (*converter).influx,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

@@ -124,7 +124,7 @@ func transform(statements []any, note string) component {
 func readURL(text string) (*url.URL, string, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, "", fmt.Errorf("the value (not shown, it may hold credentials) is not a URL such as https://host:8088")
+		return nil, "", fmt.Errorf("the value (not shown, it may hold credentials) is not a URL: write one such as https://host:8088")
 	}
 	port := u.Port()
 	if port == "" {

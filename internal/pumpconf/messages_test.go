@@ -14,6 +14,11 @@ func pumps(text string) string {
 	return `{"dont_purge_uptime_data": true, "purge_delay": 1, "pumps": {` + text + `}}`
 }
 
+// accepting is pumps with what the file accepts instead of exporters that there are not.
+func accepting(text string) string {
+	return strings.Replace(pumps(text), "{", `{"x_otelcol_tyk": {"accept": ["otlp"]}, `, 1)
+}
+
 // told gives all findings, a line each.
 func told(r *Result) string {
 	var b strings.Builder
@@ -24,10 +29,12 @@ func told(r *Result) string {
 }
 
 const (
-	goodMongo = `"mongo": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h/db"`
-	goodKafka = `"k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"`
-	goodProm  = `"p": {"type": "prometheus", "meta": {"listen_address": ":9090"`
-	goodES    = `"e": {"type": "elasticsearch", "meta": {"version": "7"`
+	goodMongo  = `"mongo": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h/db"`
+	goodKafka  = `"k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"`
+	goodProm   = `"p": {"type": "prometheus", "meta": {"listen_address": ":9090"`
+	goodInflux = `"i": {"type": "influx", "meta": {"address": "http://i:8086"`
+	goodLogzio = `"l": {"type": "logzio", "meta": {"token": "t"`
+	goodES     = `"e": {"type": "elasticsearch", "meta": {"version": "7"`
 )
 
 // TestMessages gives for each mistake the line that the operator reads.
@@ -79,19 +86,35 @@ func TestMessages(t *testing.T) {
 		{pumps(`"sql": {"meta": {"type": "Postgres", "connection_string": "host=h"}}`), `"Postgres" is not a database: write postgres or mysql, in small letters; Tyk Pump leaves the pump out`},
 		{pumps(`"sql": {"meta": {"type": "postgres", "connection_string": "nonsense"}}`), `is not a PostgreSQL DSN such as`},
 		{pumps(`"sql": {"meta": {"type": "sqlite", "connection_string": "a.db"}}`), `WARN pumps.sql.meta.type (variable TYK_PMP_PUMPS_SQL_META_TYPE): sqlite is refused by Tyk Pump since 1.12, and works here`},
-		{pumps(`"g": {"type": "sql-graph", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "graph-records"}}`), `"graph-records" is a name that tyksql does not take`},
+		{pumps(`"g": {"type": "sql-graph", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "graph.records"}}`), `"graph.records" is a name that tyksql does not take`},
 		{pumps(`"g": {"type": "sql-mcp", "meta": {"type": "mysql", "connection_string": "/db", "table_name": "a"}}, "h": {"type": "sql-mcp", "meta": {"type": "mysql", "connection_string": "/other"}}`), `differs from that of pumps.h: Tyk Pump writes both into one of these, whichever starts last: give them one name`},
 		{pumps(`"a": {"type": "sql_aggregate", "meta": {"type": "mysql", "connection_string": "/db", "ignore_aggregations": ["geo"]}}`), `WARN pumps.a.meta.ignore_aggregations (variable TYK_PMP_PUMPS_SQLAGGREGATE_META_IGNOREAGGREGATIONSLIST): not taken over: it has no effect in Tyk Pump`},
+		// InfluxDB.
+		{pumps(`"i": {"type": "influx", "meta": {"address": "influx:8086"}}`), `ERROR pumps.i.meta.address (variable TYK_PMP_PUMPS_INFLUX_META_ADDR): the value (not shown, it may hold credentials) is not a URL`},
+		{pumps(goodInflux + `}}`), `ERROR pumps.i.meta.database_name (variable TYK_PMP_PUMPS_INFLUX_META_DATABASENAME): is missing, with which Tyk Pump loses all records: name the database`},
+		{pumps(goodInflux + `, "database_name": "d", "password": "p"}}`), `WARN pumps.i.meta.fields (variable TYK_PMP_PUMPS_INFLUX_META_FIELDS): names none, with which Tyk Pump stores nothing: here all fields are stored`},
+		{pumps(goodInflux + `, "database_name": "d", "password": "p"}}`), `INFO pumps.i.meta.password (variable TYK_PMP_PUMPS_INFLUX_META_PASSWORD): not taken over: without a username Tyk Pump ignores it`},
+		{pumps(goodInflux + `, "database_name": "d", "fields": ["nope", "path"]}}`), `"nope" is not a field of these documents: it is left out`},
+		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086", "create_missing_bucket": true}}`), `WARN pumps.i.meta.create_missing_bucket (variable TYK_PMP_PUMPS_INFLUX2_META_CREATEMISSINGBUCKET): not taken over: create the bucket`},
+		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086"}}`), `is missing, with which Tyk Pump ends: name the organization`},
+		// Logz.io.
+		{pumps(goodLogzio + `}}`), `so its records would go nowhere and the start is refused. There are the same fields over OTLP, which Logz.io indexes otherwise: "x_otelcol_tyk": {"accept": ["otlp"]} in the file takes them. --config 'tykpump:pump.conf?skip=l' starts without it`},
+		{accepting(goodLogzio + `, "url": "https://logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) has no region's host`},
+		{accepting(goodLogzio + `, "queue_dir": "/q"}}`), `INFO pumps.l.meta.queue_dir (variable TYK_PMP_PUMPS_LOGZIO_META_QUEUEDIR): not needed: records wait in Redis`},
+		{accepting(goodLogzio + `}}`), `WARN pumps.l: records go over OTLP, as x_otelcol_tyk.accept allows`},
+		{accepting(`"l": {"type": "logzio", "meta": {}}`), `ERROR pumps.l.meta.token (variable TYK_PMP_PUMPS_LOGZIO_META_TOKEN): is missing`},
 		// Others.
 		{pumps(goodKafka + `, "sasl_mechanism": "gssapi"}}`), `"gssapi" is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out`},
-		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL such as https://host:8088`},
+		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL: write one such as https://host:8088`},
 		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `otelcol-tyk has no exporter for Elasticsearch before 7.17, which version 3, the default, means. If the server is newer, set version to "7". --config 'tykpump:pump.conf?skip=e' starts without it`},
 		{pumps(goodES + `, "generate_id": true}}`), `WARN pumps.e.meta.generate_id (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_GENERATEID): not needed: ids are the records' identities`},
-		{pumps(goodProm + `, "path": "/custom"}}`), `"/custom" cannot be had: the exporter serves /metrics only. Let Prometheus read /metrics, and set path to that. --config 'tykpump:pump.conf?skip=p' starts without it`},
-		{pumps(goodProm + `}, "filters": {"api_ids": ["a"]}}`), `ERROR pumps.p.filters.api_ids (variable TYK_PMP_PUMPS_P_FILTERS_APIIDS): metrics cannot be made of some records only`},
-		{pumps(goodProm + `}, "ignore_fields": ["api_key", "tags"]}`), `metrics cannot be made without api_key, which is a label: take it out`},
+		{pumps(goodProm + `, "path": "/custom"}}`), `WARN pumps.p: go_*, process_* and promhttp_* are not on 0.0.0.0:9090/custom`},
+		{pumps(goodProm + `, "path": "a?b"}}`), `ERROR pumps.p.meta.path (variable TYK_PMP_PUMPS_PROMETHEUS_META_PATH): "a?b" is not the path of a URL: write one such as /metrics`},
+		{pumps(goodProm + `}, "ignore_fields": ["api-key"]}`), `"api-key" is not a field of a record; did you mean api_key?. It is left out`},
 		{pumps(goodProm + `}, "max_record_size": 5}`), `INFO pumps.p.max_record_size (variable TYK_PMP_PUMPS_P_MAXRECORDSIZE): not needed: no metric is made of recorded requests and responses`},
-		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": ":9091"}}`), `ERROR pumps.p: is of the same type as pumps.q, with which Tyk Pump ends: leave one of them out`},
+		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": ":9091"}}`), `WARN pumps.p: is of the same type as pumps.q, with which Tyk Pump ends: here each has its own page`},
+		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": "0.0.0.0:9090"}}`), `ERROR pumps.p.meta.listen_address (variable TYK_PMP_PUMPS_PROMETHEUS_META_ADDR): is that of pumps.q, too, and Tyk Pump ends with two pumps of this type: give them two addresses`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"x_otelcol_tyk": {"lists": ["analytics-x"]}, `, 1), `ERROR x_otelcol_tyk.lists: "analytics-x" is no list of a gateway: use tyk-system-analytics, the same with _0 to _9`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "gauge"}]}}`), `"a" is neither a counter nor a histogram: it is left out, as by Tyk Pump`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "tyk_latency", "metric_type": "counter"}]}}`), `"tyk_latency" is another metric's name, with which Tyk Pump ends`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "counter", "labels": ["mcp_error_code"]}]}}`), `"a": labels: "mcp_error_code" has no value: use some of`},
@@ -100,7 +123,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key?. It is left out`},
 		// Secrets.
 		{pumps(goodMongo + `, "mongo_ssl_ca_file": "kv://v/x"}}`), `refers to a store that kv.stores does not have (it has none): Tyk Pump ends with this`},
-		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "hashicorp_vault"}}}, `, 1), `store "v": stores of type "hashicorp_vault" are not read here: let Vault's agent`},
+		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "gcp_secret_manager"}}}, `, 1), `store "v": type "gcp_secret_manager" is not read here: let what your platform has write the secret to a file`},
 		{`{"x_otelcol_tyk": {"poll_interval": "1h"}}`, `ERROR x_otelcol_tyk.poll_interval: "1h" must be a time from 1ms to 10s, such as 2s`},
 		{pumps(`"d": {"type": "dummy", "x_otelcol_tyk": {"group": "a b"}}`), `"a b" is not a group`},
 	} {

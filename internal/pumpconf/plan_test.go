@@ -203,7 +203,59 @@ func TestUptimeHasItsOwn(t *testing.T) {
 	r = converted(t, strings.Replace(file, `"sql"`, `""`, 1))
 	assert.Equal(t, "mongodb://h/db", at(t, r, "exporters::tykmongo/uptime::uri"))
 	assert.Nil(t, at(t, r, "exporters::tykmongo/uptime::table_sharding"))
-	refused := Convert(input(file, "TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX=x-"))
-	assert.Contains(t, refused.Summary(), "ERROR analytics_storage_config.key_prefix (set by TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX): moves the list of uptime checks too")
-	assert.False(t, Convert(input(file, "TYK_PMP_ANALYTICSSTORAGECONFIG_KEYPREFIX=x-")).Refused())
+	r = converted(t, file, "TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX=x-")
+	assert.Equal(t, map[string]any{"enabled": true, "key_prefix": "x-"}, at(t, r, "receivers::tykredis/uptime::uptime"), "the variable moves all lists")
+	r = converted(t, file, "TYK_PMP_ANALYTICSSTORAGECONFIG_KEYPREFIX=x-")
+	assert.Equal(t, map[string]any{"enabled": true}, at(t, r, "receivers::tykredis/uptime::uptime"))
+}
+
+func TestMetricsOfSomeRecords(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(goodProm+`, "path": "tyk"}, "filters": {"api_ids": ["a"], "skip_response_codes": [404]}, "ignore_fields": ["api_key"], "omit_detailed_recording": true}, `+
+		`"q": {"type": "prometheus", "meta": {"listen_address": ":9091"}}`))
+	assert.Equal(t, map[string]any{"api_ids": []any{"a"}, "skip_response_codes": []any{int64(404)}}, at(t, r, "receivers::tykredis/prometheus::metrics::filter"))
+	assert.Equal(t, []any{"api_key"}, at(t, r, "receivers::tykredis/prometheus::metrics::ignore_fields"))
+	assert.Equal(t, map[string]any{"from": "/tyk"}, at(t, r, "extensions::tykpath/p"))
+	assert.Equal(t, []any{map[string]any{"id": "tykpath/p"}}, at(t, r, "exporters::prometheus/p::middlewares"))
+	assert.Equal(t, []any{"health_check", "tykpath/p"}, at(t, r, "service::extensions"))
+	assert.Nil(t, at(t, r, "receivers::tykredis/prometheus-2::metrics::filter"))
+	assert.Nil(t, at(t, r, "exporters::prometheus/q::middlewares"))
+	assert.NotEqual(t, at(t, r, "receivers::tykredis/prometheus::group"), at(t, r, "receivers::tykredis/prometheus-2::group"))
+}
+
+func TestTablesAsTykPumpHasThem(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(`"g": {"type": "sql-graph", "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u", "table_name": "graph-records"}}, `+
+		strings.Replace(rollupSQL, `"type": "postgres"`, `"type": "postgres", "omit_index_creation": true`, 1)))
+	assert.Equal(t, "graph-records", at(t, r, "exporters::tyksql/g::tables::graph::name"))
+	assert.Equal(t, true, at(t, r, "exporters::tyksql/sums::omit_index_creation"))
+}
+
+func TestChosenLists(t *testing.T) {
+	t.Parallel()
+	r := converted(t, strings.Replace(pumps(rawSQL), "{", `{"x_otelcol_tyk": {"lists": ["tyk-system-analytics_9"]}, `, 1))
+	assert.Equal(t, map[string]any{"lists": []any{"tyk-system-analytics_9"}}, at(t, r, "receivers::tykredis/postgres::requests"))
+}
+
+func TestInfluxDB(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(goodInflux+`, "database_name": "d", "username": "u", "password": "p", "fields": ["path"], "tags": ["org_id"]}, "timeout": 60}, `+
+		`"j": {"type": "influx2", "meta": {"address": "https://I:8086", "bucket": "b", "organization": "o", "token": "t", "fields": ["path"]}}`))
+	assert.Equal(t, map[string]any{
+		"endpoint": "http://i:8086", "database_name": "d", "username": "u", "password": "p", "fields": []any{"path"}, "tags": []any{"org_id"}, "timeout": "60s",
+	}, at(t, r, "exporters::tykinflux/i"))
+	assert.Equal(t, map[string]any{
+		"endpoint": "https://I:8086", "bucket": "b", "organization": "o", "token": "t", "fields": []any{"path"}, "tags": []any{},
+	}, at(t, r, "exporters::tykinflux/j"))
+	assert.Equal(t, "pump-influx.i_8086", at(t, r, "receivers::tykredis/influx::group"))
+	assert.Nil(t, at(t, r, "processors::tykfilter/influx::document"), "the exporter reads records")
+}
+
+func TestLogzioOverOTLP(t *testing.T) {
+	t.Parallel()
+	r := converted(t, accepting(goodLogzio+`, "url": "https://listener-eu.logz.io:8071"}}`))
+	assert.Equal(t, "t", at(t, r, "exporters::logzio/l::account_token"))
+	assert.Equal(t, "eu", at(t, r, "exporters::logzio/l::region"))
+	assert.Equal(t, map[string]any{"format": "logzio", "place": "attributes"}, at(t, r, "processors::tykfilter/logzio::document"))
+	assert.Equal(t, "us", at(t, converted(t, accepting(goodLogzio+`}}`)), "exporters::logzio/l::region"))
 }

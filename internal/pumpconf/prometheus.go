@@ -2,6 +2,7 @@ package pumpconf
 
 import (
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -16,26 +17,18 @@ const manySeries = 100_000
 // prometheus makes the unit of a prometheus pump: metrics, not records.
 func (c *converter) prometheus(p *settings.Pump) *unit {
 	g := p.Meta
-	u := newUnit(p, destination{family: "prometheus", identity: "prometheus", group: "prometheus", label: "metrics for Prometheus"}, "prometheus")
 	endpoint, ok := c.listenAddress(g)
-	if path := g.Text("path"); path != "" && strings.Trim(path, "/") != "metrics" {
-		c.refuse(p, g.Place("path"), "%s cannot be had: the exporter serves /metrics only. Let Prometheus read /metrics, and set path to that", g.Shown("path"))
-		return nil
-	}
-	for _, other := range c.s.Pumps {
-		if other != p && other.Type == p.Type {
-			c.Error(u.place, "is of the same type as pumps.%s, with which Tyk Pump ends: leave one of them out", other.Name)
-		}
-	}
-	c.prometheusFilters(p)
-	c.tellBodies(p.Common)
 	if !ok {
 		return nil
 	}
+	u := newUnit(p, destination{family: "prometheus", identity: "prometheus " + endpoint, group: "prometheus", label: "metrics for Prometheus at " + endpoint}, "prometheus")
+	c.otherPages(p, endpoint)
+	c.tellBodies(p.Common)
 	m := tree.New().Set("presets", []string{"tyk_pump"}).Set("exemplars", false)
 	m.Note("expiry", "0s", "series stay for ever, as in Tyk Pump")
 	m.Note("series_limit", int64(manySeries), "Tyk Pump has none")
 	copyRows(g, "metrics", m)
+	c.countedRecords(p, m)
 	preset := measure.TykPump(measure.TrackedPaths)
 	c.disabledMetrics(g, m, preset)
 	if custom := c.customMetrics(g, preset); len(custom) > 0 {
@@ -49,43 +42,72 @@ func (c *converter) prometheus(p *settings.Pump) *unit {
 	config := u.store.config
 	config.Note("endpoint", endpoint, from(g, "listen_address"))
 	config.Set("translation_strategy", "UnderscoreEscapingWithoutSuffixes").Set("without_scope_info", true).Set("metric_expiration", "87600h")
-	c.Warn(u.place, "go_*, process_* and promhttp_* are not on %s/metrics; the collector's own metrics are at localhost:8888/metrics", endpoint)
+	path := c.metricsPath(g, u)
+	c.Warn(u.place, "go_*, process_* and promhttp_* are not on %s%s; the collector's own metrics are at localhost:8888/metrics", endpoint, path)
 	return u
 }
 
+// metricsPath lets the page be where the file says.
+func (c *converter) metricsPath(g *settings.Group, u *unit) string {
+	const standard = "/metrics"
+	path := "/" + strings.TrimPrefix(orDefault(g.Text("path"), standard), "/")
+	if path == standard {
+		return path
+	}
+	if parsed, err := url.Parse(path); err != nil || parsed.Path != path {
+		c.Error(g.Place("path"), "%s is not the path of a URL: write one such as /metrics", g.Shown("path"))
+	}
+	u.extensions = []component{{kind: "tykpath", config: tree.New().Note("from", path, from(g, "path")), note: "the exporter itself answers at " + standard}}
+	u.store.config.Set("middlewares", []any{tree.New().Set("id", "tykpath/"+u.name)})
+	return path
+}
+
+// otherPages tells of further pumps of the type, of which Tyk Pump takes one only.
+func (c *converter) otherPages(p *settings.Pump, endpoint string) {
+	for _, other := range c.s.Pumps {
+		if other == p || other.Type != p.Type {
+			continue
+		}
+		if theirs, ok := address(other.Meta.Text("listen_address")); ok && theirs == endpoint {
+			c.Error(p.Meta.Place("listen_address"), "is that of pumps.%s, too, and Tyk Pump ends with two pumps of this type: give them two addresses, or leave one of them out", other.Name)
+			return
+		}
+		c.Warn("pumps."+p.Name, "is of the same type as pumps.%s, with which Tyk Pump ends: here each has its own page", other.Name)
+	}
+}
+
 func (c *converter) listenAddress(g *settings.Group) (string, bool) {
-	address := g.Text("listen_address")
-	if address == "" {
+	text := g.Text("listen_address")
+	if text == "" {
 		c.Error(g.Place("listen_address"), "is missing, with which Tyk Pump ends: write such as :9090")
 		return "", false
 	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || port == "" {
+	endpoint, ok := address(text)
+	if !ok {
 		c.Error(g.Place("listen_address"), "%s is not an address: write :9090 or host:9090", g.Shown("listen_address"))
-		return "", false
 	}
-	if host == "" {
-		host = "0.0.0.0"
-	}
-	return net.JoinHostPort(host, port), true
+	return endpoint, ok
 }
 
-// prometheusFilters refuses what would have to be applied before metrics are counted.
-func (c *converter) prometheusFilters(p *settings.Pump) {
-	g := p.Common
-	for i := range g.Section.Keys {
-		row := &g.Section.Keys[i]
-		if strings.HasPrefix(row.To, "filter.") && strings.HasPrefix(row.Name, "filters.") && g.Set(row.Name) {
-			c.refuse(p, g.Place(row.Name), "metrics cannot be made of some records only: take the list out, which counts all")
-		}
+// address gives host and port of what a server listens to, with all addresses for no host.
+func address(text string) (string, bool) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return "", false
 	}
-	labels := []string{"api_key", "alias", "path", "method", "host", "response_code", "api_id", "api_name", "api_version", "org_id", "oauth_id", "ip_address", "timestamp", "request_time", "latency"}
-	for _, name := range g.List("ignore_fields") {
-		if slices.Contains(labels, name) {
-			c.refuse(p, g.Place("ignore_fields"), "metrics cannot be made without %s, which is a label: take it out", name)
-		} else {
-			c.Info(g.Place("ignore_fields"), "not needed: %q is no label of any metric", name)
-		}
+	return net.JoinHostPort(orDefault(host, "0.0.0.0"), port), true
+}
+
+// countedRecords says which records count, and what of them.
+func (c *converter) countedRecords(p *settings.Pump, m *tree.Map) {
+	g, filter := p.Common, tree.New()
+	copyRows(g, "filter", filter)
+	filter.Delete("fields")
+	if filter.Len() > 0 {
+		m.Set("filter", filter)
+	}
+	if ignored := c.ignoredFields(p); len(ignored) > 0 {
+		m.Note("ignore_fields", ignored, from(g, "ignore_fields"))
 	}
 }
 

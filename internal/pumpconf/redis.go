@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
@@ -271,6 +272,9 @@ func (c *converter) groups(order []string, shared map[string][]*unit) map[string
 
 // contents says what a receiver reads, and how much of it.
 func (c *converter) contents(config *tree.Map, members []*unit) {
+	if lists := c.lists(); len(lists) > 0 && members[0].to.family != "uptime" {
+		config.Sub("requests").Note("lists", lists, from(c.s.Own, "lists"))
+	}
 	onlyRollups := true
 	for _, u := range members {
 		onlyRollups = onlyRollups && u.rollups != nil
@@ -280,7 +284,11 @@ func (c *converter) contents(config *tree.Map, members []*unit) {
 	}
 	switch {
 	case members[0].to.family == "uptime":
-		config.Set("requests", tree.New().Set("enabled", false)).Set("uptime", enabled())
+		uptime := enabled()
+		if prefix := c.uptimePrefix(); prefix != "" {
+			uptime.Note("key_prefix", prefix, from(c.s.Redis, "key_prefix"))
+		}
+		config.Set("requests", tree.New().Set("enabled", false)).Set("uptime", uptime)
 	case onlyRollups:
 		config.Sub("requests").Note("ignore_fields", notCounted, "rollups count nothing of these")
 		if config.Get("chunk_size") == nil {
@@ -288,6 +296,17 @@ func (c *converter) contents(config *tree.Map, members []*unit) {
 		}
 		config.Set("max_in_flight", int64(3))
 	}
+}
+
+// lists are the only ones to read, where the file says so.
+func (c *converter) lists() []string {
+	names, known := c.s.Own.List("lists"), analytics.RequestLists("")
+	for _, name := range names {
+		if !slices.ContainsFunc(known, func(l analytics.List) bool { return l.Key == name }) {
+			c.Error(c.s.Own.Place("lists"), "%q is no list of a gateway: use %s, the same with _0 to _9, and each of these with _protobuf, without the prefix", name, known[0].Key)
+		}
+	}
+	return names
 }
 
 // notCounted are the fields that rollups do without.

@@ -49,6 +49,9 @@ func (c *converter) extensions(into *tree.Map, units []*unit) {
 		if u.store.config.Get("encoding") == stdoutEncoding {
 			into.Set(stdoutEncoding, tree.New().Set("mode", "body").Set("array_mode", false))
 		}
+		for _, e := range u.extensions {
+			into.Note(e.kind+"/"+u.name, e.config, e.note)
+		}
 	}
 }
 

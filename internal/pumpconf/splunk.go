@@ -29,7 +29,7 @@ func (c *converter) splunk(p *settings.Pump) *unit {
 	u := newUnit(p, destination{family: "splunk", identity: "splunk " + url.Scheme + "://" + host, group: "splunk." + host, label: "splunk " + host}, "splunk_hec")
 	document := tree.New().Set("format", "splunk")
 	copyRows(g, "document", document)
-	if fields := c.documentFields(g, "splunk"); len(fields) > 0 {
+	if fields := c.documentFields(g, "fields", "splunk"); len(fields) > 0 {
 		document.Note("fields", fields, from(g, "fields"))
 	}
 	u.filter = c.filter(p, document)
@@ -68,12 +68,12 @@ func (c *converter) splunkBatch(g *settings.Group, m *tree.Map) {
 	m.Note("max_content_length_logs", size, from(g, "batch_max_content_length"))
 }
 
-// documentFields are those of a pump's document that exist.
-func (c *converter) documentFields(g *settings.Group, format string) []string {
-	var known []string
-	for _, name := range g.List("fields") {
+// documentFields are those of a list of a pump's that its documents have.
+func (c *converter) documentFields(g *settings.Group, key, format string) []string {
+	known := []string{}
+	for _, name := range g.List(key) {
 		if _, err := analytics.NewDocument(format, []string{name}); err != nil {
-			c.Warn(g.Place("fields"), "%q is not a field of these documents: it is left out, as Tyk Pump has nothing for it either", name)
+			c.Warn(g.Place(key), "%q is not a field of these documents: it is left out, as Tyk Pump has nothing for it either", name)
 			continue
 		}
 		known = append(known, name)

@@ -51,7 +51,8 @@ func (c *converter) sql(p *settings.Pump) *unit {
 	return u
 }
 
-var plainTable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// plainTable is what tyksql takes for a table's name.
+var plainTable = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`)
 
 // tableName is a pump's, if the exporter takes it, and all pumps of the type agree on it.
 func (c *converter) tableName(p *settings.Pump, standard string) string {
@@ -64,7 +65,7 @@ func (c *converter) tableName(p *settings.Pump, standard string) string {
 		longest = 37
 	}
 	if !plainTable.MatchString(name) || len(name) > longest {
-		c.Error(p.Meta.Place("table_name"), "%s is a name that tyksql does not take: use at most %d letters, digits and underscores, and rename the table", p.Meta.Shown("table_name"), longest)
+		c.Error(p.Meta.Place("table_name"), "%s is a name that tyksql does not take: use at most %d letters, digits, underscores and dashes, and rename the table", p.Meta.Shown("table_name"), longest)
 	}
 	for _, other := range c.s.Pumps {
 		theirs := other.Meta.Text("table_name")

@@ -39,7 +39,9 @@ type unit struct {
 	filter  *tree.Map
 	rollups *tree.Map
 	after   []component
-	store   component
+	// extensions are those that the exporter names.
+	extensions []component
+	store      component
 	// parts are tables or collections of the exporter, below partsKey; exporters that differ
 	// in nothing else become one.
 	partsKey string

@@ -17,9 +17,6 @@ func (c *converter) uptime() *unit {
 		return nil
 	}
 	g := c.s.Uptime
-	if prefix := c.s.Redis.Value("key_prefix"); prefix != nil && movesUptime(prefix.Variable) {
-		c.Error(c.s.Redis.Place("key_prefix"), "moves the list of uptime checks too, which the receiver reads as host-checker:tyk-uptime-analytics only: use TYK_PMP_ANALYTICSSTORAGECONFIG_KEYPREFIX, or dont_purge_uptime_data")
-	}
 	kind := g.Text("uptime_type")
 	sql := kind == "sql"
 	if !sql && strings.EqualFold(kind, "sql") {
@@ -35,13 +32,19 @@ func (c *converter) uptime() *unit {
 	return u
 }
 
-func movesUptime(variable string) bool {
-	for _, prefix := range table.RedisPrefixes()[1:] {
-		if strings.HasPrefix(variable, prefix) {
-			return true
+// uptimePrefix is what stands before the list of uptime checks, where the variables that move
+// it together with the others say so; empty for the standard.
+func (c *converter) uptimePrefix() string {
+	prefix := c.s.Redis.Value("key_prefix")
+	if prefix == nil {
+		return ""
+	}
+	for _, moves := range table.RedisPrefixes()[1:] {
+		if strings.HasPrefix(prefix.Variable, moves) {
+			return c.s.Redis.Text("key_prefix")
 		}
 	}
-	return false
+	return ""
 }
 
 func (c *converter) uptimeUnit(g *settings.Group, sql bool) *unit {

@@ -8,25 +8,13 @@ import (
 	"go.opentelemetry.io/collector/component"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
-// Config says which records pass and what of them. A record passes when no skip
-// list names it and every allow list that is not empty does (contract: records
-// and raw stores, section 3.5).
+// Config says which records pass and what of them.
 type Config struct {
-	// APIIDs are the only API ids that pass; empty lets every API pass.
-	APIIDs []string `mapstructure:"api_ids"`
-	// OrgIDs are the only organisation ids that pass; empty lets every organisation pass.
-	OrgIDs []string `mapstructure:"org_ids"`
-	// ResponseCodes are the only HTTP status codes that pass; empty lets every code
-	// pass. -1 is the code of TCP network records, 0 that of records without one.
-	ResponseCodes []int64 `mapstructure:"response_codes"`
-	// SkipAPIIDs are the API ids that never pass.
-	SkipAPIIDs []string `mapstructure:"skip_api_ids"`
-	// SkipOrgIDs are the organisation ids that never pass.
-	SkipOrgIDs []string `mapstructure:"skip_org_ids"`
-	// SkipResponseCodes are the HTTP status codes that never pass.
-	SkipResponseCodes []int64 `mapstructure:"skip_response_codes"`
+	// Lists say which records pass.
+	selection.Lists `mapstructure:",squash"`
 	// Fields says what of a record that passed goes on.
 	Fields FieldsConfig `mapstructure:"fields"`
 	// Document gives what goes on of a request the form that Tyk Pump gives it.

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
 )
 
@@ -32,12 +33,14 @@ func TestConfigReadsEveryKey(t *testing.T) {
 	got, err := loadConfig(t, "all")
 	require.NoError(t, err)
 	assert.Equal(t, &Config{
-		APIIDs:            []string{"orders-api", "users"},
-		OrgIDs:            []string{"5e9d9544a1dcd60001d0ed20"},
-		ResponseCodes:     []int64{200, -1},
-		SkipAPIIDs:        []string{"internal"},
-		SkipOrgIDs:        []string{"globex", ""},
-		SkipResponseCodes: []int64{404, 0},
+		Lists: selection.Lists{
+			APIIDs:            []string{"orders-api", "users"},
+			OrgIDs:            []string{"5e9d9544a1dcd60001d0ed20"},
+			ResponseCodes:     []int64{200, -1},
+			SkipAPIIDs:        []string{"internal"},
+			SkipOrgIDs:        []string{"globex", ""},
+			SkipResponseCodes: []int64{404, 0},
+		},
 		Fields: FieldsConfig{
 			Ignore:                []string{"api_key", "geo", "expireAt"},
 			OmitDetailedRecording: true,
@@ -113,13 +116,14 @@ func TestSchemaDescribesTheConfig(t *testing.T) {
 func requireSchema(t *testing.T, schema map[string]any, cfg reflect.Value, path string) {
 	t.Helper()
 	properties := schema["properties"].(map[string]any)
-	assert.Len(t, properties, cfg.NumField(), "properties of %q", path)
-	for i := range cfg.NumField() {
-		key := cfg.Type().Field(i).Tag.Get("mapstructure")
+	fields := slices.DeleteFunc(reflect.VisibleFields(cfg.Type()), func(f reflect.StructField) bool { return f.Anonymous })
+	assert.Len(t, properties, len(fields), "properties of %q", path)
+	for _, field := range fields {
+		key := field.Tag.Get("mapstructure")
 		property, ok := properties[key].(map[string]any)
 		require.True(t, ok, "%s::%s is missing", path, key)
 		assert.NotEmpty(t, property["description"], key)
-		value := cfg.Field(i)
+		value := cfg.FieldByIndex(field.Index)
 		switch value.Kind() {
 		case reflect.Struct:
 			assert.Equal(t, "object", property["type"], key)

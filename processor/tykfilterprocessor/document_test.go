@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processortest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
 )
 
@@ -116,7 +117,7 @@ func TestADocumentHasWhatGoesOn(t *testing.T) {
 	record := typicalRecord(1)
 	record.RawRequest, record.RawResponse = request, response
 	cfg := &Config{
-		SkipAPIIDs: []string{"api-2"},
+		Lists: selection.Lists{SkipAPIIDs: []string{"api-2"}},
 		Fields: FieldsConfig{
 			Ignore: []string{"api_key", "geo", "timestamp", "raw_response", "tags"}, DecodeRawRequest: true, RedactHeaders: []string{"cookie"},
 		},

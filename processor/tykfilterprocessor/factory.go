@@ -39,7 +39,7 @@ func createMetrics(ctx context.Context, set processor.Settings, cfg component.Co
 		return nil, err
 	}
 	return processorhelper.NewMetrics(ctx, set, cfg, next, p.process,
-		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: !p.filter.passesAll()}),
+		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: !p.filter.PassesAll()}),
 		processorhelper.WithShutdown(p.shutdown))
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // What testdata/pump/README.md describes: the same records went through the real
@@ -31,12 +32,14 @@ func TestSurvivorsAreThoseOfTykPump(t *testing.T) {
 
 	for name, cfg := range map[string]*Config{
 		"filter-allow": {
-			APIIDs: []string{"users", "b84fe1a04e5648927971c0557971565c", "graph-countries", "tcp-redis"},
-			OrgIDs: []string{"5e9d9544a1dcd60001d0ed20", "globex"},
+			Lists: selection.Lists{
+				APIIDs: []string{"users", "b84fe1a04e5648927971c0557971565c", "graph-countries", "tcp-redis"},
+				OrgIDs: []string{"5e9d9544a1dcd60001d0ed20", "globex"},
+			},
 		},
-		"filter-codes": {ResponseCodes: []int64{200, -1, 503}},
+		"filter-codes": {Lists: selection.Lists{ResponseCodes: []int64{200, -1, 503}}},
 		"filter-skip": {
-			SkipAPIIDs: []string{"7d1f", "mcp-weather"}, SkipOrgIDs: []string{"globex"}, SkipResponseCodes: []int64{200, 404, 500},
+			Lists: selection.Lists{SkipAPIIDs: []string{"7d1f", "mcp-weather"}, SkipOrgIDs: []string{"globex"}, SkipResponseCodes: []int64{200, 404, 500}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

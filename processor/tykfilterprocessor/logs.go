@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // logsProcessor works in two passes. The first only reads: it judges every
@@ -20,7 +21,7 @@ import (
 type logsProcessor struct {
 	// name tells the filter from others where a delivery counts what passed.
 	name     string
-	filter   filter
+	filter   selection.Filter
 	ignore   analytics.FieldSet
 	request  payloadRules
 	response payloadRules
@@ -38,7 +39,7 @@ type logsProcessor struct {
 }
 
 func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProcessor, error) {
-	p := &logsProcessor{filter: newFilter(cfg)}
+	p := &logsProcessor{filter: selection.NewFilter(cfg.Lists)}
 	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
 	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
 	var err error
@@ -56,8 +57,8 @@ func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProces
 	if p.document, err = newDocumentRules(&cfg.Document); err != nil {
 		return nil, err
 	}
-	p.inPlace = p.ignore != 0 && !p.filter.allowsOnly() && p.document == nil
-	p.idle = p.ignore == 0 && p.document == nil && p.filter.passesAll() && p.request.idle() && p.response.idle()
+	p.inPlace = p.ignore != 0 && !p.filter.AllowsOnly() && p.document == nil
+	p.idle = p.ignore == 0 && p.document == nil && p.filter.PassesAll() && p.request.idle() && p.response.idle()
 	p.plans.New = func() any { return new(plan) }
 	p.counters, err = newCounters(set)
 	return p, err
@@ -97,7 +98,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 
 // plan is what the first pass found, records numbered in the order they lie in the batch.
 type plan struct {
-	verdicts []verdict
+	verdicts []selection.Verdict
 	edits    []edit
 	repeated bool // some record has a recorded message twice, which OTLP forbids
 	scratch  scratch
@@ -113,7 +114,7 @@ type edit struct {
 }
 
 func (pl *plan) kept() int {
-	return int(pl.tally.judged[passes])
+	return int(pl.tally.judged[selection.Passes])
 }
 
 func (pl *plan) reset() {
@@ -136,16 +137,16 @@ func (p *logsProcessor) read(ld plog.Logs, pl *plan) {
 }
 
 func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
-	var s subject
+	var s selection.Subject
 	var request, response string
 	for key, value := range attrs.All() {
 		switch key {
 		case analytics.AttrAPIID:
-			s.apiID = analytics.AttributeString(value)
+			s.APIID = analytics.AttributeString(value)
 		case analytics.AttrOrgID:
-			s.orgID = analytics.AttributeString(value)
+			s.OrgID = analytics.AttributeString(value)
 		case analytics.AttrResponseCode:
-			s.responseCode = analytics.AttributeInt(value)
+			s.ResponseCode = analytics.AttributeInt(value)
 		case analytics.AttrRawRequest:
 			pl.repeated = pl.repeated || request != ""
 			request = analytics.AttributeString(value)
@@ -154,10 +155,10 @@ func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
 			response = analytics.AttributeString(value)
 		}
 	}
-	v := p.filter.judge(s)
+	v := p.filter.Judge(s)
 	pl.tally.judged[v]++
 	pl.verdicts = append(pl.verdicts, v)
-	if v != passes {
+	if v != selection.Passes {
 		return
 	}
 	if request != "" {
@@ -182,7 +183,7 @@ func (p *logsProcessor) keepInPlace(ld plog.Logs, pl *plan) {
 		rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool {
 			sl.LogRecords().RemoveIf(func(lr plog.LogRecord) bool {
 				record++
-				if pl.verdicts[record] != passes {
+				if pl.verdicts[record] != selection.Passes {
 					return true
 				}
 				edits = p.change(lr, record, edits)
@@ -224,7 +225,7 @@ func (p *logsProcessor) copyKept(ld plog.Logs, pl *plan) plog.Logs {
 			outRecords := outScope.LogRecords()
 			outRecords.EnsureCapacity(kept)
 			for i, lr := range records.All() {
-				if pl.verdicts[first+i] != passes {
+				if pl.verdicts[first+i] != selection.Passes {
 					continue
 				}
 				copied := outRecords.AppendEmpty()
@@ -240,10 +241,10 @@ func (p *logsProcessor) copyKept(ld plog.Logs, pl *plan) plog.Logs {
 	return out
 }
 
-func countPasses(verdicts []verdict) int {
+func countPasses(verdicts []selection.Verdict) int {
 	n := 0
 	for _, v := range verdicts {
-		if v == passes {
+		if v == selection.Passes {
 			n++
 		}
 	}

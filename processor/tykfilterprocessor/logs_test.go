@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadatatest"
 )
@@ -39,12 +40,12 @@ func TestBatchesWithoutWorkGoOnAsTheyCame(t *testing.T) {
 	for name, cfg := range map[string]*Config{
 		"asked for nothing": keepWhole(),
 		"defaults":          createDefaultConfig().(*Config),
-		"all pass":          {APIIDs: []string{"a", "b"}, SkipResponseCodes: []int64{404}},
+		"all pass":          {Lists: selection.Lists{APIIDs: []string{"a", "b"}, SkipResponseCodes: []int64{404}}},
 		"no message too large": {Fields: FieldsConfig{
 			MaxRecordSize: 1000, RedactHeaders: []string{"x-token"},
 		}},
 		"nothing to ignore": {Fields: FieldsConfig{Ignore: []string{"raw_request", "raw_response"}}},
-		"nothing to omit":   {APIIDs: []string{"a", "b"}, Fields: FieldsConfig{OmitDetailedRecording: true}},
+		"nothing to omit":   {Lists: selection.Lists{APIIDs: []string{"a", "b"}}, Fields: FieldsConfig{OmitDetailedRecording: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, sink := startLogs(t, cfg, processortest.NewNopSettings(metadata.Type))
@@ -93,12 +94,12 @@ func TestMutatesDataIsTruthful(t *testing.T) {
 		want bool
 	}{
 		"defaults":                                {createDefaultConfig().(*Config), false},
-		"allow list":                              {&Config{APIIDs: []string{"a"}}, false},
-		"skip list":                               {&Config{SkipAPIIDs: []string{"a"}}, false},
+		"allow list":                              {&Config{Lists: selection.Lists{APIIDs: []string{"a"}}}, false},
+		"skip list":                               {&Config{Lists: selection.Lists{SkipAPIIDs: []string{"a"}}}, false},
 		"fields ignored that few records have":    {&Config{Fields: FieldsConfig{Ignore: []string{"raw_request", "raw_response"}}}, false},
 		"fields ignored of most records":          {&Config{Fields: ignore}, true},
-		"fields ignored of those not skipped":     {&Config{SkipOrgIDs: []string{"a"}, Fields: ignore}, true},
-		"fields ignored of those that are chosen": {&Config{ResponseCodes: []int64{200}, Fields: ignore}, false},
+		"fields ignored of those not skipped":     {&Config{Lists: selection.Lists{SkipOrgIDs: []string{"a"}}, Fields: ignore}, true},
+		"fields ignored of those that are chosen": {&Config{Lists: selection.Lists{ResponseCodes: []int64{200}}, Fields: ignore}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := startLogs(t, test.cfg, processortest.NewNopSettings(metadata.Type))
@@ -126,8 +127,8 @@ func TestResourcesAndScopesWithoutRecordsGo(t *testing.T) {
 		return ld
 	}
 	for name, cfg := range map[string]*Config{
-		"copied":   {SkipAPIIDs: []string{"a"}},
-		"in place": {SkipAPIIDs: []string{"a"}, Fields: FieldsConfig{Ignore: []string{"host"}}},
+		"copied":   {Lists: selection.Lists{SkipAPIIDs: []string{"a"}}},
+		"in place": {Lists: selection.Lists{SkipAPIIDs: []string{"a"}}, Fields: FieldsConfig{Ignore: []string{"host"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, sink := startLogs(t, cfg, processortest.NewNopSettings(metadata.Type))
@@ -152,7 +153,7 @@ func TestResourcesAndScopesWithoutRecordsGo(t *testing.T) {
 }
 
 func TestBatchOfWhichNothingPassesEndsHere(t *testing.T) {
-	p, sink := startLogs(t, &Config{APIIDs: []string{"x"}}, processortest.NewNopSettings(metadata.Type))
+	p, sink := startLogs(t, &Config{Lists: selection.Lists{APIIDs: []string{"x"}}}, processortest.NewNopSettings(metadata.Type))
 	require.NoError(t, p.ConsumeLogs(t.Context(), batch(typicalRecord(0))))
 	assert.Empty(t, sink.AllLogs())
 
@@ -163,7 +164,7 @@ func TestBatchOfWhichNothingPassesEndsHere(t *testing.T) {
 func TestIdentityAndTraceGoOnWithACopy(t *testing.T) {
 	record := typicalRecord(7)
 	record.Tags = []string{"trace-id-0102030405060708090a0b0c0d0e0f10"}
-	p, sink := startLogs(t, &Config{APIIDs: []string{record.APIID}}, processortest.NewNopSettings(metadata.Type))
+	p, sink := startLogs(t, &Config{Lists: selection.Lists{APIIDs: []string{record.APIID}}}, processortest.NewNopSettings(metadata.Type))
 	ld := batch(typicalRecord(1), record)
 	require.NoError(t, p.ConsumeLogs(t.Context(), ld))
 
@@ -195,13 +196,13 @@ func TestRecordsOfOtherOrigin(t *testing.T) {
 		put    func(m pcommon.Map)
 		passes bool
 	}{
-		{"without attributes and lists", &Config{SkipAPIIDs: []string{"a"}}, func(pcommon.Map) {}, true},
-		{"without attributes, allow list", &Config{APIIDs: []string{"a"}}, func(pcommon.Map) {}, false},
-		{"without attributes, the empty id is allowed", &Config{APIIDs: []string{"a", ""}}, func(pcommon.Map) {}, true},
-		{"code as a string", &Config{ResponseCodes: []int64{200}}, func(m pcommon.Map) { m.PutStr(analytics.AttrResponseCode, "200") }, true},
-		{"code as a double", &Config{ResponseCodes: []int64{200}}, func(m pcommon.Map) { m.PutDouble(analytics.AttrResponseCode, 200) }, true},
-		{"code that is no number", &Config{ResponseCodes: []int64{200}}, func(m pcommon.Map) { m.PutStr(analytics.AttrResponseCode, "OK") }, false},
-		{"id as a number", &Config{APIIDs: []string{"17"}}, func(m pcommon.Map) { m.PutInt(analytics.AttrAPIID, 17) }, true},
+		{"without attributes and lists", &Config{Lists: selection.Lists{SkipAPIIDs: []string{"a"}}}, func(pcommon.Map) {}, true},
+		{"without attributes, allow list", &Config{Lists: selection.Lists{APIIDs: []string{"a"}}}, func(pcommon.Map) {}, false},
+		{"without attributes, the empty id is allowed", &Config{Lists: selection.Lists{APIIDs: []string{"a", ""}}}, func(pcommon.Map) {}, true},
+		{"code as a string", &Config{Lists: selection.Lists{ResponseCodes: []int64{200}}}, func(m pcommon.Map) { m.PutStr(analytics.AttrResponseCode, "200") }, true},
+		{"code as a double", &Config{Lists: selection.Lists{ResponseCodes: []int64{200}}}, func(m pcommon.Map) { m.PutDouble(analytics.AttrResponseCode, 200) }, true},
+		{"code that is no number", &Config{Lists: selection.Lists{ResponseCodes: []int64{200}}}, func(m pcommon.Map) { m.PutStr(analytics.AttrResponseCode, "OK") }, false},
+		{"id as a number", &Config{Lists: selection.Lists{APIIDs: []string{"17"}}}, func(m pcommon.Map) { m.PutInt(analytics.AttrAPIID, 17) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p, sink := startLogs(t, test.cfg, processortest.NewNopSettings(metadata.Type))
@@ -225,7 +226,7 @@ func TestIgnoredFieldsAreEmptyAndNoOthers(t *testing.T) {
 	request, response := recordedMessages(10)
 	record := typicalRecord(3)
 	record.RawRequest, record.RawResponse = request, response
-	for name, lists := range map[string]Config{"in place": {}, "copied": {APIIDs: []string{record.APIID}}} {
+	for name, lists := range map[string]Config{"in place": {}, "copied": {Lists: selection.Lists{APIIDs: []string{record.APIID}}}} {
 		t.Run(name, func(t *testing.T) {
 			cfg := lists
 			cfg.Fields.Ignore = []string{"path", "timestamp", "latency", "api_id", "raw_request", "geo"}
@@ -260,7 +261,7 @@ func TestMetricsCountWhatWasDroppedAndChanged(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.WithoutCancel(t.Context()))) })
 	request, response := recordedMessages(100)
 	cfg := &Config{
-		OrgIDs: []string{"acme"}, SkipAPIIDs: []string{"internal"}, SkipResponseCodes: []int64{404},
+		Lists:  selection.Lists{OrgIDs: []string{"acme"}, SkipAPIIDs: []string{"internal"}, SkipResponseCodes: []int64{404}},
 		Fields: FieldsConfig{RedactHeaders: []string{"cookie", "authorization"}, MaxRecordSize: 300, DecodeRawResponse: true},
 	}
 	p, _ := startLogs(t, cfg, metadatatest.NewSettings(telemetry))

@@ -9,18 +9,19 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // metricsProcessor judges every data point by its attributes. It never empties
 // attributes, since points that differ in them only would become one series.
 type metricsProcessor struct {
-	filter   filter
+	filter   selection.Filter
 	counters *counters
 }
 
 func newMetricsProcessor(cfg *Config, set component.TelemetrySettings) (*metricsProcessor, error) {
 	builder, err := newCounters(set)
-	return &metricsProcessor{filter: newFilter(cfg), counters: builder}, err
+	return &metricsProcessor{filter: selection.NewFilter(cfg.Lists), counters: builder}, err
 }
 
 func (p *metricsProcessor) shutdown(context.Context) error {
@@ -31,10 +32,10 @@ func (p *metricsProcessor) shutdown(context.Context) error {
 // process is called by several goroutines at a time. Unlike logs and spans, the
 // points are removed in place: there are few of them, whatever the traffic.
 func (p *metricsProcessor) process(ctx context.Context, md pmetric.Metrics) (pmetric.Metrics, error) {
-	if p.filter.passesAll() {
+	if p.filter.PassesAll() {
 		return md, nil
 	}
-	var count [verdicts]int64
+	var count [selection.Verdicts]int64
 	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
 		rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 			sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
@@ -52,7 +53,7 @@ func (p *metricsProcessor) process(ctx context.Context, md pmetric.Metrics) (pme
 }
 
 // removePoints gives the number of points that stay.
-func (p *metricsProcessor) removePoints(m pmetric.Metric, count *[verdicts]int64) int {
+func (p *metricsProcessor) removePoints(m pmetric.Metric, count *[selection.Verdicts]int64) int {
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
 		return removePoints(p, m.Gauge().DataPoints(), count)
@@ -75,32 +76,32 @@ type points[P interface{ Attributes() pcommon.Map }] interface {
 	Len() int
 }
 
-func removePoints[P interface{ Attributes() pcommon.Map }](p *metricsProcessor, all points[P], count *[verdicts]int64) int {
+func removePoints[P interface{ Attributes() pcommon.Map }](p *metricsProcessor, all points[P], count *[selection.Verdicts]int64) int {
 	all.RemoveIf(func(point P) bool {
-		v := p.filter.judge(pointSubject(point.Attributes()))
+		v := p.filter.Judge(pointSubject(point.Attributes()))
 		count[v]++
-		return v != passes
+		return v != selection.Passes
 	})
 	return all.Len()
 }
 
 // pointSubject is subjectOf, and knows the labels of Tyk Pump's Prometheus pump
 // (contract: other back-ends, section 14.3) for what has no attribute.
-func pointSubject(attrs pcommon.Map) subject {
+func pointSubject(attrs pcommon.Map) selection.Subject {
 	s := subjectOf(attrs)
 	for key, value := range attrs.All() {
 		switch key {
 		case "api", "api_id":
-			if s.apiID == "" {
-				s.apiID = analytics.AttributeString(value)
+			if s.APIID == "" {
+				s.APIID = analytics.AttributeString(value)
 			}
 		case "org_id":
-			if s.orgID == "" {
-				s.orgID = analytics.AttributeString(value)
+			if s.OrgID == "" {
+				s.OrgID = analytics.AttributeString(value)
 			}
 		case "code", "response_code":
-			if s.responseCode == 0 {
-				s.responseCode = analytics.AttributeInt(value)
+			if s.ResponseCode == 0 {
+				s.ResponseCode = analytics.AttributeInt(value)
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadatatest"
 )
@@ -110,15 +111,15 @@ func TestMetricsOfAGatewayByAPI(t *testing.T) {
 	require.Greater(t, len(captured), 5)
 	without := map[string]int{}
 	for id, want := range captured {
-		assert.Equal(t, want, filterMetrics(t, &Config{APIIDs: []string{id}}, gatewayMetrics(t)), "API %q", id)
+		assert.Equal(t, want, filterMetrics(t, &Config{Lists: selection.Lists{APIIDs: []string{id}}}, gatewayMetrics(t)), "API %q", id)
 		if id != "slow-upstream" {
 			for name, n := range want {
 				without[name] += n
 			}
 		}
 	}
-	assert.Equal(t, without, filterMetrics(t, &Config{SkipAPIIDs: []string{"slow-upstream"}}, gatewayMetrics(t)))
-	assert.Empty(t, filterMetrics(t, &Config{APIIDs: []string{"nobody"}}, gatewayMetrics(t)))
+	assert.Equal(t, without, filterMetrics(t, &Config{Lists: selection.Lists{SkipAPIIDs: []string{"slow-upstream"}}}, gatewayMetrics(t)))
+	assert.Empty(t, filterMetrics(t, &Config{Lists: selection.Lists{APIIDs: []string{"nobody"}}}, gatewayMetrics(t)))
 }
 
 func TestDataPointsOfEveryKindAreJudged(t *testing.T) {
@@ -142,7 +143,7 @@ func TestDataPointsOfEveryKindAreJudged(t *testing.T) {
 	}
 	metric("empty")
 	assert.Equal(t, map[string]int{"gauge": 2, "sum": 2, "histogram": 2, "exponential": 2, "summary": 2},
-		filterMetrics(t, &Config{OrgIDs: []string{"acme"}}, md))
+		filterMetrics(t, &Config{Lists: selection.Lists{OrgIDs: []string{"acme"}}}, md))
 }
 
 func TestLabelsOfTykPumpAreKnown(t *testing.T) {
@@ -151,13 +152,13 @@ func TestLabelsOfTykPumpAreKnown(t *testing.T) {
 		cfg    Config
 		want   bool
 	}{
-		"api":           {map[string]any{"api": "orders"}, Config{APIIDs: []string{"orders"}}, true},
-		"api_id":        {map[string]any{"api_id": "orders"}, Config{SkipAPIIDs: []string{"orders"}}, false},
-		"org_id":        {map[string]any{"org_id": "acme"}, Config{OrgIDs: []string{"acme"}}, true},
-		"code":          {map[string]any{"code": "404"}, Config{SkipResponseCodes: []int64{404}}, false},
-		"response_code": {map[string]any{"response_code": 200}, Config{ResponseCodes: []int64{200}}, true},
+		"api":           {map[string]any{"api": "orders"}, Config{Lists: selection.Lists{APIIDs: []string{"orders"}}}, true},
+		"api_id":        {map[string]any{"api_id": "orders"}, Config{Lists: selection.Lists{SkipAPIIDs: []string{"orders"}}}, false},
+		"org_id":        {map[string]any{"org_id": "acme"}, Config{Lists: selection.Lists{OrgIDs: []string{"acme"}}}, true},
+		"code":          {map[string]any{"code": "404"}, Config{Lists: selection.Lists{SkipResponseCodes: []int64{404}}}, false},
+		"response_code": {map[string]any{"response_code": 200}, Config{Lists: selection.Lists{ResponseCodes: []int64{200}}}, true},
 		"the attribute is the better source": {
-			map[string]any{"api": "a label of somebody else", analytics.AttrAPIID: "orders"}, Config{APIIDs: []string{"orders"}}, true,
+			map[string]any{"api": "a label of somebody else", analytics.AttrAPIID: "orders"}, Config{Lists: selection.Lists{APIIDs: []string{"orders"}}}, true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +173,7 @@ func TestLabelsOfTykPumpAreKnown(t *testing.T) {
 func TestMetricsCountDroppedDataPoints(t *testing.T) {
 	telemetry := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.WithoutCancel(t.Context()))) })
-	p, _ := startMetrics(t, &Config{APIIDs: []string{"orders"}}, metadatatest.NewSettings(telemetry))
+	p, _ := startMetrics(t, &Config{Lists: selection.Lists{APIIDs: []string{"orders"}}}, metadatatest.NewSettings(telemetry))
 	md := gatewayMetrics(t)
 	n := int64(md.DataPointCount())
 	require.NoError(t, p.ConsumeMetrics(t.Context(), md))

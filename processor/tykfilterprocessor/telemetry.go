@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
 )
 
@@ -25,13 +26,13 @@ const (
 
 // The words of metadata.yaml for verdicts and outcomes.
 var (
-	reasonNames = [verdicts]string{
-		keptBySkipAPIIDs:        "skip_api_ids",
-		keptBySkipOrgIDs:        "skip_org_ids",
-		keptBySkipResponseCodes: "skip_response_codes",
-		keptByAPIIDs:            "api_ids",
-		keptByOrgIDs:            "org_ids",
-		keptByResponseCodes:     "response_codes",
+	reasonNames = [selection.Verdicts]string{
+		selection.KeptBySkipAPIIDs:        "skip_api_ids",
+		selection.KeptBySkipOrgIDs:        "skip_org_ids",
+		selection.KeptBySkipResponseCodes: "skip_response_codes",
+		selection.KeptByAPIIDs:            "api_ids",
+		selection.KeptByOrgIDs:            "org_ids",
+		selection.KeptByResponseCodes:     "response_codes",
 	}
 	outcomeNames = [outcomes]string{
 		omitted:     "omitted",
@@ -45,14 +46,14 @@ var (
 
 // tally counts what happened to one batch.
 type tally struct {
-	judged   [verdicts]int64
+	judged   [selection.Verdicts]int64
 	payloads [outcomes]int64
 }
 
 // counters carry tallies to the component's metrics.
 type counters struct {
 	builder  *metadata.TelemetryBuilder
-	reasons  [verdicts]metric.AddOption
+	reasons  [selection.Verdicts]metric.AddOption
 	outcomes [outcomes]metric.AddOption
 }
 
@@ -72,7 +73,7 @@ func newCounters(set component.TelemetrySettings) (*counters, error) {
 }
 
 func (c *counters) add(ctx context.Context, t *tally) {
-	for v := passes + 1; v < verdicts; v++ {
+	for v := selection.Passes + 1; v < selection.Verdicts; v++ {
 		if n := t.judged[v]; n > 0 {
 			c.builder.TykfilterDroppedRecords.Add(ctx, n, c.reasons[v])
 		}
@@ -84,16 +85,16 @@ func (c *counters) add(ctx context.Context, t *tally) {
 	}
 }
 
-func (c *counters) addSpans(ctx context.Context, judged *[verdicts]int64) {
-	for v := passes + 1; v < verdicts; v++ {
+func (c *counters) addSpans(ctx context.Context, judged *[selection.Verdicts]int64) {
+	for v := selection.Passes + 1; v < selection.Verdicts; v++ {
 		if n := judged[v]; n > 0 {
 			c.builder.TykfilterDroppedSpans.Add(ctx, n, c.reasons[v])
 		}
 	}
 }
 
-func (c *counters) addDataPoints(ctx context.Context, judged *[verdicts]int64) {
-	for v := passes + 1; v < verdicts; v++ {
+func (c *counters) addDataPoints(ctx context.Context, judged *[selection.Verdicts]int64) {
+	for v := selection.Passes + 1; v < selection.Verdicts; v++ {
 		if n := judged[v]; n > 0 {
 			c.builder.TykfilterDroppedDataPoints.Add(ctx, n, c.reasons[v])
 		}

@@ -10,19 +10,20 @@ import (
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // tracesProcessor judges the SERVER spans of gateways. What happened within a
 // request goes where the request goes: all other spans of a trace follow one.
 type tracesProcessor struct {
-	filter   filter
+	filter   selection.Filter
 	ignore   analytics.FieldSet
 	counters *counters
 	plans    sync.Pool
 }
 
 func newTracesProcessor(cfg *Config, set component.TelemetrySettings) (*tracesProcessor, error) {
-	p := &tracesProcessor{filter: newFilter(cfg)}
+	p := &tracesProcessor{filter: selection.NewFilter(cfg.Lists)}
 	p.plans.New = func() any { return newTracePlan() }
 	var err error
 	if p.ignore, err = cfg.Fields.ignored(); err != nil {
@@ -39,7 +40,7 @@ func (p *tracesProcessor) shutdown(context.Context) error {
 
 // process is called by several goroutines at a time.
 func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	if p.filter.passesAll() && p.ignore == 0 {
+	if p.filter.PassesAll() && p.ignore == 0 {
 		return td, nil
 	}
 	pl := p.plans.Get().(*tracePlan)
@@ -50,7 +51,7 @@ func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace
 	pl.read(td)
 	dropped := pl.judge(&p.filter)
 	p.counters.addSpans(ctx, &dropped)
-	switch kept := int(dropped[passes]); {
+	switch kept := int(dropped[selection.Passes]); {
 	case len(pl.spans) == 0:
 		return td, nil
 	case kept == 0:
@@ -62,7 +63,7 @@ func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace
 }
 
 // copyKept copies the spans that pass and only them, since the batch may be shared.
-func (p *tracesProcessor) copyKept(td ptrace.Traces, verdicts []verdict) ptrace.Traces {
+func (p *tracesProcessor) copyKept(td ptrace.Traces, verdicts []selection.Verdict) ptrace.Traces {
 	out := ptrace.NewTraces()
 	for _, rs := range td.ResourceSpans().All() {
 		var outResource ptrace.ResourceSpans
@@ -86,7 +87,7 @@ func (p *tracesProcessor) copyKept(td ptrace.Traces, verdicts []verdict) ptrace.
 			outScope.SetSchemaUrl(ss.SchemaUrl())
 			outScope.Spans().EnsureCapacity(kept)
 			for i, span := range spans.All() {
-				if here[i] != passes {
+				if here[i] != selection.Passes {
 					continue
 				}
 				copied := outScope.Spans().AppendEmpty()
@@ -103,7 +104,7 @@ func (p *tracesProcessor) copyKept(td ptrace.Traces, verdicts []verdict) ptrace.
 // tracePlan is what is known of one batch, spans numbered in the order they lie in it.
 type tracePlan struct {
 	spans    []spanFacts
-	verdicts []verdict
+	verdicts []selection.Verdict
 	numbers  map[spanKey]int         // of every span
 	servers  map[pcommon.TraceID]int // the first gateway's SERVER span of each trace
 }
@@ -116,7 +117,7 @@ type spanKey struct {
 
 // spanFacts is what a span is judged by.
 type spanFacts struct {
-	subject subject
+	subject selection.Subject
 	trace   pcommon.TraceID
 	parent  pcommon.SpanID
 	leader  int // the span whose verdict this one shares; unknownLeader before it was looked for
@@ -149,7 +150,7 @@ func (pl *tracePlan) read(td ptrace.Traces) {
 				number := len(pl.spans)
 				facts := spanFacts{trace: span.TraceID(), parent: span.ParentSpanID(), leader: unknownLeader}
 				facts.subject = subjectOf(span.Attributes())
-				if span.Kind() == ptrace.SpanKindServer && facts.subject.named() {
+				if span.Kind() == ptrace.SpanKindServer && facts.subject.Named() {
 					facts.leader = number
 					if _, ok := pl.servers[facts.trace]; !ok {
 						pl.servers[facts.trace] = number
@@ -163,9 +164,9 @@ func (pl *tracePlan) read(td ptrace.Traces) {
 }
 
 // judge gives every span its verdict, and counts them.
-func (pl *tracePlan) judge(f *filter) (count [verdicts]int64) {
+func (pl *tracePlan) judge(f *selection.Filter) (count [selection.Verdicts]int64) {
 	for number := range pl.spans {
-		v := f.judge(pl.spans[pl.leader(number)].subject)
+		v := f.Judge(pl.spans[pl.leader(number)].subject)
 		pl.verdicts = append(pl.verdicts, v)
 		count[v]++
 	}
@@ -204,16 +205,16 @@ func (pl *tracePlan) fallback(number int) int {
 }
 
 // subjectOf reads the names that the gateway's own spans and metrics have, too.
-func subjectOf(attrs pcommon.Map) subject {
-	var s subject
+func subjectOf(attrs pcommon.Map) selection.Subject {
+	var s selection.Subject
 	for key, value := range attrs.All() {
 		switch key {
 		case analytics.AttrAPIID:
-			s.apiID = analytics.AttributeString(value)
+			s.APIID = analytics.AttributeString(value)
 		case analytics.AttrOrgID:
-			s.orgID = analytics.AttributeString(value)
+			s.OrgID = analytics.AttributeString(value)
 		case analytics.AttrResponseCode:
-			s.responseCode = analytics.AttributeInt(value)
+			s.ResponseCode = analytics.AttributeInt(value)
 		}
 	}
 	return s

@@ -26,6 +26,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykfilterprocessor/internal/metadatatest"
 )
@@ -100,13 +101,13 @@ func TestSpansOfAGatewayFollowTheirRequest(t *testing.T) {
 		want int
 	}{
 		"all pass":               {Config{}, all},
-		"one organisation":       {Config{OrgIDs: []string{shopOrg}}, 502},
-		"the other organisation": {Config{OrgIDs: []string{bankOrg}}, 44},
-		"without one organisation, a stray span included": {Config{SkipOrgIDs: []string{shopOrg}}, 45},
-		"one API":          {Config{APIIDs: []string{"slow-upstream"}}, 14},
-		"without one API":  {Config{SkipAPIIDs: []string{"petstore-open"}}, all - 40},
-		"nothing is left":  {Config{OrgIDs: []string{"nobody"}}, 0},
-		"skip lists win":   {Config{OrgIDs: []string{bankOrg}, SkipAPIIDs: []string{"slow-upstream"}}, 30},
+		"one organisation":       {Config{Lists: selection.Lists{OrgIDs: []string{shopOrg}}}, 502},
+		"the other organisation": {Config{Lists: selection.Lists{OrgIDs: []string{bankOrg}}}, 44},
+		"without one organisation, a stray span included": {Config{Lists: selection.Lists{SkipOrgIDs: []string{shopOrg}}}, 45},
+		"one API":          {Config{Lists: selection.Lists{APIIDs: []string{"slow-upstream"}}}, 14},
+		"without one API":  {Config{Lists: selection.Lists{SkipAPIIDs: []string{"petstore-open"}}}, all - 40},
+		"nothing is left":  {Config{Lists: selection.Lists{OrgIDs: []string{"nobody"}}}, 0},
+		"skip lists win":   {Config{Lists: selection.Lists{OrgIDs: []string{bankOrg}, SkipAPIIDs: []string{"slow-upstream"}}}, 30},
 		"an ignored field": {Config{Fields: FieldsConfig{Ignore: []string{"user_agent"}}}, all},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +120,7 @@ func TestEachSpanOfAGatewayGoesToOneOrganisation(t *testing.T) {
 	seen := map[pcommon.SpanID]int{}
 	traces := map[pcommon.TraceID]string{}
 	for _, org := range []string{shopOrg, bankOrg} {
-		for _, span := range filterTraces(t, &Config{OrgIDs: []string{org}}, gatewayTraces(t)...) {
+		for _, span := range filterTraces(t, &Config{Lists: selection.Lists{OrgIDs: []string{org}}}, gatewayTraces(t)...) {
 			seen[span.SpanID()]++
 			assert.Contains(t, []string{"", org}, traces[span.TraceID()], "a trace was split")
 			traces[span.TraceID()] = org
@@ -194,7 +195,7 @@ func TestWhichSpanASpanFollows(t *testing.T) {
 		server        = ptrace.SpanKindServer
 		client        = ptrace.SpanKindClient
 	)
-	acme := &Config{OrgIDs: []string{"acme"}}
+	acme := &Config{Lists: selection.Lists{OrgIDs: []string{"acme"}}}
 	for name, test := range map[string]struct {
 		cfg   *Config
 		spans []spanOf
@@ -220,7 +221,7 @@ func TestWhichSpanASpanFollows(t *testing.T) {
 		}, "ac"},
 		"spans without their request": {acme, []spanOf{{id: b, parent: a}, {id: c, parent: b, kind: client}}, ""},
 		"spans without their request, where nothing speaks against them": {
-			&Config{SkipOrgIDs: []string{"acme"}}, []spanOf{{id: b, parent: a}, {id: c, parent: b}}, "bc",
+			&Config{Lists: selection.Lists{SkipOrgIDs: []string{"acme"}}}, []spanOf{{id: b, parent: a}, {id: c, parent: b}}, "bc",
 		},
 		"other traces": {acme, []spanOf{
 			{id: a, kind: server, org: "acme"}, {trace: 2, id: b, parent: a}, {trace: 2, id: c, kind: server, org: "globex"}, {trace: 3, id: d},
@@ -228,7 +229,7 @@ func TestWhichSpanASpanFollows(t *testing.T) {
 		"the same span id in two traces": {acme, []spanOf{
 			{id: a, kind: server, org: "globex"}, {trace: 2, id: a, kind: server, org: "acme"}, {id: b, parent: a}, {trace: 2, id: c, parent: a},
 		}, "ac"},
-		"what the upstream answered does not matter": {&Config{SkipResponseCodes: []int64{500}}, []spanOf{
+		"what the upstream answered does not matter": {&Config{Lists: selection.Lists{SkipResponseCodes: []int64{500}}}, []spanOf{
 			{id: a, kind: server, org: "acme", code: 502}, {id: b, parent: a, kind: client, code: 500},
 		}, "ab"},
 		"parents that form a circle": {acme, []spanOf{{id: a, parent: b}, {id: b, parent: c}, {id: c, parent: a}, {id: d, parent: d}, {id: e, parent: a}}, ""},
@@ -279,7 +280,7 @@ func TestLeadersAreThoseOfAPlainSearch(t *testing.T) {
 func TestMetricsCountDroppedSpans(t *testing.T) {
 	telemetry := componenttest.NewTelemetry()
 	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.WithoutCancel(t.Context()))) })
-	p, _ := startTraces(t, &Config{OrgIDs: []string{shopOrg}, SkipAPIIDs: []string{"petstore-open"}}, metadatatest.NewSettings(telemetry))
+	p, _ := startTraces(t, &Config{Lists: selection.Lists{OrgIDs: []string{shopOrg}, SkipAPIIDs: []string{"petstore-open"}}}, metadatatest.NewSettings(telemetry))
 	for _, td := range gatewayTraces(t) {
 		require.NoError(t, p.ConsumeTraces(t.Context(), td))
 	}
@@ -291,9 +292,9 @@ func TestMetricsCountDroppedSpans(t *testing.T) {
 
 func BenchmarkTraces(b *testing.B) {
 	for name, cfg := range map[string]*Config{
-		"all pass":     {SkipOrgIDs: []string{"nobody"}},
-		"none passes":  {OrgIDs: []string{"nobody"}},
-		"a tenth pass": {OrgIDs: []string{bankOrg}},
+		"all pass":     {Lists: selection.Lists{SkipOrgIDs: []string{"nobody"}}},
+		"none passes":  {Lists: selection.Lists{OrgIDs: []string{"nobody"}}},
+		"a tenth pass": {Lists: selection.Lists{OrgIDs: []string{bankOrg}}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			p, sink := startTraces(b, cfg, processortest.NewNopSettings(metadata.Type))

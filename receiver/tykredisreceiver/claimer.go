@@ -34,7 +34,7 @@ const (
 type claimer struct {
 	store *claim.Store
 	// registries are those of the kinds of lists that the receiver reads.
-	registries map[kind]*claim.Registry
+	registries map[registry]*claim.Registry
 	member     claim.Member
 	rivals     *rivals
 	sources    []*source
@@ -44,6 +44,9 @@ type claimer struct {
 	health     *health
 	watch      *watch
 	interval   time.Duration
+	// together are all receivers of the process, and arrive tells them of this one.
+	together *gathering
+	arrive   func()
 	// rolledBack is called when Redis has come back in an older state, or has lost which segments there are.
 	rolledBack func()
 
@@ -53,8 +56,8 @@ type claimer struct {
 
 	began     time.Time
 	states    []sourceState
-	visiting  error             // how the last visits went
-	groups    map[kind][]string // those that live, as far as known
+	visiting  error                 // how the last visits went
+	groups    map[registry][]string // those that live, as far as known
 	nextBeat  time.Time
 	lastStat  time.Time
 	lastSweep time.Time
@@ -77,8 +80,9 @@ type sourceState struct {
 func (c *claimer) run(ctx context.Context) {
 	plain := plain(c.sources)
 	c.states = make([]sourceState, len(c.sources))
-	c.groups = map[kind][]string{}
+	c.groups = map[registry][]string{}
 	c.began = time.Now()
+	c.gather(ctx, plain)
 	wait := newBackoff()
 	for ctx.Err() == nil {
 		reached, err := c.look(ctx, plain)
@@ -121,7 +125,7 @@ func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool
 	due, registry := c.due(ctx, plain)
 	groups := make([][]string, len(due))
 	for at, i := range due {
-		groups[at] = c.groups[c.sources[i].kind()]
+		groups[at] = c.groups[c.sources[i].registry]
 	}
 	visits, err := c.store.Visit(ctx, pick(plain, due), groups)
 	full := false
@@ -172,11 +176,11 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 	for at, found := range c.store.Look(ctx, pick(plain, others)) {
 		some[others[at]] = found
 	}
-	fresh := map[kind]bool{}
+	fresh := map[registry]bool{}
 	for i := range c.states {
 		some[i] = some[i] || c.states[i].busy
 		if some[i] && !c.states[i].used {
-			fresh[c.sources[i].kind()] = true
+			fresh[c.sources[i].registry] = true
 		}
 	}
 	for of := range fresh {
@@ -187,7 +191,7 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 		err = errors.Join(err, unknown)
 	}
 	for i := range c.states {
-		if some[i] && time.Now().After(c.states[i].retry) && (c.states[i].used || c.groups[c.sources[i].kind()] != nil) {
+		if some[i] && time.Now().After(c.states[i].retry) && (c.states[i].used || c.groups[c.sources[i].registry] != nil) {
 			due = append(due, i)
 		}
 	}

@@ -93,6 +93,10 @@ type RedeliveryConfig struct {
 type RequestsConfig struct {
 	// Enabled is whether they are read.
 	Enabled bool `mapstructure:"enabled"`
+	// Lists are the only ones that are read, by their names behind the key prefix; empty for
+	// all 22. Receivers that read lists by name and receivers that read all know nothing of
+	// each other: of a Redis, use one of both.
+	Lists []string `mapstructure:"lists"`
 	// IgnoreFields are fields that log records are made without, by their JSON names,
 	// as if the gateway had left them out; metrics are made of whole records. Where
 	// pipelines want little of a record, such as rollups, they take far less memory.
@@ -100,17 +104,27 @@ type RequestsConfig struct {
 }
 
 func (cfg *RequestsConfig) faults(fault func(format string, args ...any)) {
-	for _, name := range cfg.IgnoreFields {
-		if _, err := analytics.ParseField(name); err != nil {
-			fault("requests::ignore_fields: %w", err)
+	checkFields("requests::ignore_fields", cfg.IgnoreFields, fault)
+	known := analytics.RequestLists("")
+	for _, name := range cfg.Lists {
+		if !slices.ContainsFunc(known, func(l analytics.List) bool { return l.Key == name }) {
+			fault("requests::lists: %q: use %s, the same with _0 to _9, and each of these with _protobuf", name, known[0].Key)
 		}
 	}
 }
 
-// ignored is the set of IgnoreFields, which are valid.
-func (cfg *RequestsConfig) ignored() analytics.FieldSet {
+func checkFields(key string, names []string, fault func(format string, args ...any)) {
+	for _, name := range names {
+		if _, err := analytics.ParseField(name); err != nil {
+			fault("%s: %w", key, err)
+		}
+	}
+}
+
+// fieldSet is the set of fields by their names, which are valid.
+func fieldSet(names []string) analytics.FieldSet {
 	var set analytics.FieldSet
-	for _, name := range cfg.IgnoreFields {
+	for _, name := range names {
 		if field, err := analytics.ParseField(name); err == nil {
 			set |= analytics.NewFieldSet(field)
 		}
@@ -122,6 +136,8 @@ func (cfg *RequestsConfig) ignored() analytics.FieldSet {
 type UptimeConfig struct {
 	// Enabled is whether it is read.
 	Enabled bool `mapstructure:"enabled"`
+	// KeyPrefix stands before its name.
+	KeyPrefix string `mapstructure:"key_prefix"`
 }
 
 // BacklogConfig says how much of Redis' memory claimed records and dead letters may
@@ -189,6 +205,9 @@ func (cfg *Config) Validate() error {
 	cfg.checkTLS(fault)
 	if cfg.KeyPrefix == "" {
 		fault("key_prefix: is empty: the gateway uses \"analytics-\"")
+	}
+	if cfg.Uptime.Enabled && cfg.Uptime.KeyPrefix == "" {
+		fault("uptime::key_prefix: is empty: the gateway uses %q", analytics.UptimePrefix)
 	}
 	if !groupName.MatchString(cfg.Group) {
 		fault("group: %q: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", cfg.Group)

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 func load(t *testing.T, name string) *Config {
@@ -49,11 +51,13 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Lease:           5 * time.Second,
 		ShutdownTimeout: 3 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
-		Requests:        RequestsConfig{Enabled: true, IgnoreFields: []string{"raw_request", "geo.city"}},
-		Uptime:          UptimeConfig{Enabled: true},
+		Requests:        RequestsConfig{Enabled: true, Lists: []string{"tyk-system-analytics_3_protobuf"}, IgnoreFields: []string{"raw_request", "geo.city"}},
+		Uptime:          UptimeConfig{Enabled: true, KeyPrefix: "mine-"},
 		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, Shed: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9, MaxBytes: 1000},
 		Metrics: MetricsConfig{
+			Filter:          selection.Lists{APIIDs: []string{"orders"}, SkipResponseCodes: []int64{404}},
+			IgnoreFields:    []string{"api_key"},
 			Presets:         []string{"tyk_pump", "gateway"},
 			Attributes:      []string{"tyk.api.orgid"},
 			DisabledMetrics: []string{"tyk_latency"},

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 )
 
@@ -41,6 +42,7 @@ func createDefaultConfig() component.Config {
 		ShutdownTimeout: 10 * time.Second,
 		Redelivery:      RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
+		Uptime:          UptimeConfig{KeyPrefix: analytics.UptimePrefix},
 		Backlog:         BacklogConfig{MaxMemoryShare: 0.5, Shed: []string{shedBodies, shedOldest}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000, MaxBytes: 64 << 20},
 		Metrics: MetricsConfig{

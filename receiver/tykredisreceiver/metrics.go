@@ -7,11 +7,17 @@ import (
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // MetricsConfig says which metrics are made of the records, for the metrics
 // pipelines that the receiver is in.
 type MetricsConfig struct {
+	// Filter says which records count, before their metrics lose what it goes by.
+	Filter selection.Lists `mapstructure:"filter"`
+	// IgnoreFields are fields that count as if records had none, by their JSON names:
+	// labels made of them are empty.
+	IgnoreFields []string `mapstructure:"ignore_fields"`
 	// Presets lists sets of metrics: "gateway" for those that gateways from 5.13 on
 	// send themselves, "tyk_pump" for those of Tyk Pump's Prometheus pump.
 	Presets []string `mapstructure:"presets"`
@@ -71,6 +77,7 @@ func (cfg *MetricsConfig) faults(fault func(format string, args ...any)) {
 			fault("metrics::%w", err)
 		}
 	}
+	checkFields("metrics::ignore_fields", cfg.IgnoreFields, fault)
 	if cfg.Histograms != explicitHistograms && cfg.Histograms != exponentialHistograms {
 		fault("metrics::histograms: %q: use %q or %q", cfg.Histograms, explicitHistograms, exponentialHistograms)
 	}
@@ -153,5 +160,7 @@ func (c CustomMetricConfig) instrument(paths measure.Paths) (measure.Instrument,
 
 func (cfg *MetricsConfig) newMeter(now time.Time) *measure.Meter {
 	instruments, _ := cfg.instruments() // whose faults Validate has told
-	return measure.NewMeter(instruments, measure.Settings{SeriesLimit: cfg.SeriesLimit, Expiry: cfg.Expiry, Exemplars: cfg.Exemplars}, now)
+	return measure.NewMeter(instruments, measure.Settings{
+		SeriesLimit: cfg.SeriesLimit, Expiry: cfg.Expiry, Exemplars: cfg.Exemplars, Only: cfg.Filter, Ignored: fieldSet(cfg.IgnoreFields),
+	}, now)
 }

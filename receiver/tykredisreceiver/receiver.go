@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
@@ -31,6 +30,9 @@ type redisReceiver struct {
 	set    receiver.Settings
 	cfg    *Config
 	forget func() // that this receiver exists, so that another may be made of its configuration
+	// together are all receivers of the process, and arrive tells them of this one.
+	together *gathering
+	arrive   func()
 
 	// At least one of them is there.
 	logs    consumer.Logs
@@ -138,7 +140,8 @@ func (r *redisReceiver) assemble() error {
 			Group: r.cfg.Group, Worker: r.settings.Worker, Lease: r.cfg.Lease, Expiry: r.cfg.GroupExpiry,
 			Destinations: r.cfg.Destinations,
 		},
-		rivals:     &rivals{health: state, logger: r.set.Logger},
+		rivals:   &rivals{health: state, logger: r.set.Logger},
+		together: r.together, arrive: r.arrive,
 		rolledBack: r.finder.search, more: make(chan struct{}, 1), sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
 		logger: r.set.Logger, health: state, watch: progress,
 		// Leases are renewed with each look, which must come well before they expire.
@@ -161,7 +164,7 @@ func (r *redisReceiver) assemble() error {
 	r.run(state, &deliverer{
 		next: r.logs, counting: tallies, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
 		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
-		ignored:    r.cfg.Requests.ignored(),
+		ignored:    fieldSet(r.cfg.Requests.IgnoreFields),
 		redelivery: r.cfg.Redelivery,
 		slots:      make(chan struct{}, r.cfg.MaxInFlight),
 		evidence:   evidence{mostRecords: r.cfg.ChunkSize, mostBytes: r.cfg.ChunkBytes},
@@ -170,13 +173,12 @@ func (r *redisReceiver) assemble() error {
 }
 
 // registries are those of the lists that the receiver reads.
-func (r *redisReceiver) registries() map[kind]*claim.Registry {
-	all := map[kind]*claim.Registry{}
-	if r.cfg.Requests.Enabled {
-		all[requestKind] = r.store.Registry(r.cfg.KeyPrefix)
-	}
-	if r.cfg.Uptime.Enabled {
-		all[uptimeKind] = r.store.Registry(analytics.UptimeList)
+func (r *redisReceiver) registries() map[registry]*claim.Registry {
+	all := map[registry]*claim.Registry{}
+	for _, src := range r.sources {
+		if all[src.registry] == nil {
+			all[src.registry] = r.store.Registry(string(src.registry))
+		}
 	}
 	return all
 }
@@ -252,6 +254,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	r.forget()
+	r.arrive()
 	defer r.telemetry.Shutdown()
 	if r.client == nil {
 		return nil

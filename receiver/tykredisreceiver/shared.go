@@ -12,13 +12,16 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
 // instances are the receivers that exist, by configuration: a receiver that is in
 // a logs and in a metrics pipeline is one, with one claim for both.
 type instances struct {
-	mu   sync.Mutex // guards the rest
-	made map[*Config]*redisReceiver
+	mu        sync.Mutex // guards made
+	made      map[*Config]*redisReceiver
+	gathering gathering
 }
 
 func newInstances() *instances { return &instances{made: map[*Config]*redisReceiver{}} }
@@ -52,7 +55,14 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 		return r, nil
 	}
 	for other, r := range all.made {
-		if other != cfg && other.shares(cfg) {
+		if other == cfg || !other.overlaps(cfg) {
+			continue
+		}
+		if other.sharesRequests(cfg) && (len(other.Requests.Lists) == 0) != (len(cfg.Requests.Lists) == 0) {
+			return nil, fmt.Errorf("%s and %s read the same lists of requests, one with requests::lists and one without: each record would reach one of them only: "+
+				"give both requests::lists, or none", r.set.ID, set.ID)
+		}
+		if other.Group == cfg.Group {
 			ids := []string{r.set.ID.String(), set.ID.String()}
 			slices.Sort(ids)
 			return nil, fmt.Errorf("%s have the same Redis, lists and group, %q: what one delivers the other never sees: "+
@@ -64,16 +74,22 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 		return nil, err
 	}
 	take(r)
+	r.together, r.arrive = &all.gathering, all.gathering.expect()
 	r.forget = func() { all.forget(cfg, r) }
 	all.made[cfg] = r
 	return r, nil
 }
 
-// shares is whether receivers of both configurations would share out the records of a list.
-func (cfg *Config) shares(other *Config) bool {
-	requests := cfg.Requests.Enabled && other.Requests.Enabled && cfg.KeyPrefix == other.KeyPrefix
-	uptime := cfg.Uptime.Enabled && other.Uptime.Enabled // whose list has no prefix
-	return cfg.Group == other.Group && (requests || uptime) &&
+// sharesRequests is whether both name a list of requests in common, on whatever servers.
+func (cfg *Config) sharesRequests(other *Config) bool {
+	theirs := other.requestLists()
+	return slices.ContainsFunc(cfg.requestLists(), func(l analytics.List) bool { return slices.Contains(theirs, l) })
+}
+
+// overlaps is whether receivers of both configurations read a list in common.
+func (cfg *Config) overlaps(other *Config) bool {
+	uptime := cfg.Uptime.Enabled && other.Uptime.Enabled && cfg.Uptime.KeyPrefix == other.Uptime.KeyPrefix
+	return (cfg.sharesRequests(other) || uptime) &&
 		cfg.Database == other.Database && cfg.Sentinel.MasterName == other.Sentinel.MasterName &&
 		slices.ContainsFunc(cfg.Addresses, func(address string) bool {
 			return slices.ContainsFunc(other.Addresses, func(o string) bool { return sameServer(address, o) })

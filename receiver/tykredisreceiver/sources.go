@@ -1,6 +1,8 @@
 package tykredisreceiver
 
 import (
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,8 @@ import (
 type source struct {
 	*claim.Source
 	form form
+	// registry names the groups that read it.
+	registry registry
 	// replay is true for the list that a group's dead letters are replayed from,
 	// whose entries bring their identities along.
 	replay bool
@@ -37,42 +41,47 @@ const (
 	msgpackUptime
 )
 
-// kind is which registry names the groups that read a list.
-type kind int
-
-const (
-	requestKind kind = iota
-	uptimeKind
-)
-
-func (src *source) kind() kind {
-	if src.form == msgpackUptime {
-		return uptimeKind
-	}
-	return requestKind
-}
+// registry is that which names the groups of some lists, as claim.Store.Registry names it:
+// one for all lists of requests, or one a list where the receiver reads chosen ones.
+type registry string
 
 // sources lists everything to watch: which of the request lists a gateway uses
 // is its configuration's affair, so all are. Each comes with its replays.
 func sources(cfg *Config, settings claim.Settings) []*source {
 	var all []*source
-	add := func(key string, f form) {
+	add := func(key string, f form, in registry) {
 		src := claim.NewSource(key, settings)
-		all = append(all, &source{Source: src, form: f}, &source{Source: src.Replay(), form: f, replay: true})
+		all = append(all, &source{Source: src, form: f, registry: in}, &source{Source: src.Replay(), form: f, registry: in, replay: true})
 	}
-	if cfg.Requests.Enabled {
-		for _, list := range analytics.RequestLists(cfg.KeyPrefix) {
-			if list.Protobuf {
-				add(list.Key, protobufRequest)
-			} else {
-				add(list.Key, msgpackRequest)
-			}
+	for _, list := range cfg.requestLists() {
+		f, in := msgpackRequest, registry(cfg.KeyPrefix)
+		if list.Protobuf {
+			f = protobufRequest
 		}
+		if len(cfg.Requests.Lists) > 0 {
+			in = registry(list.Key)
+		}
+		add(list.Key, f, in)
 	}
 	if cfg.Uptime.Enabled {
-		add(analytics.UptimeList, msgpackUptime)
+		list := analytics.UptimeListBehind(cfg.Uptime.KeyPrefix)
+		add(list, msgpackUptime, registry(list))
 	}
 	return all
+}
+
+// requestLists are those of requests that a receiver reads.
+func (cfg *Config) requestLists() []analytics.List {
+	if !cfg.Requests.Enabled {
+		return nil
+	}
+	all := analytics.RequestLists(cfg.KeyPrefix)
+	if len(cfg.Requests.Lists) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(l analytics.List) bool {
+		return !slices.Contains(cfg.Requests.Lists, strings.TrimPrefix(l.Key, cfg.KeyPrefix))
+	})
 }
 
 // plain returns the sources as the protocol knows them.

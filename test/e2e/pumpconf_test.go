@@ -82,8 +82,8 @@ func TestConfigurationsOfTykPumpAreValidHere(t *testing.T) {
 		require.NoError(t, err, "%s: %s", file, out)
 		checkConverted(t, file, want, env)
 	}
-	assert.Equal(t, 83, valid)
-	assert.Equal(t, 37, refused)
+	assert.Equal(t, 87, valid)
+	assert.Equal(t, 33, refused)
 }
 
 // checkConverted asks whether what tykctl convert prints is valid, too.
@@ -288,30 +288,34 @@ func (s *screen) String() string {
 	return s.text.String()
 }
 
-// TestAStdoutPumpPrintsTheLinesOfTykPump compares lines but for their times.
-func TestAStdoutPumpPrintsTheLinesOfTykPump(t *testing.T) {
-	t.Parallel()
-	redis := peers.StartRedis(t)
-	c := newPump(t, pumpConfigurations(t, "runs", "stdout-json.json"), redis, []string{"tykredis/local"})
-	c.args = append(c.args, "--set=service::telemetry::logs::level=error") // whose lines are on the same screen
-	golden{encoding: msgpack}.push(t, redis.Client())
+// startPrinting starts a collector and keeps what it prints.
+func startPrinting(tb testing.TB, c *collector) *screen {
+	tb.Helper()
 	printed := &screen{}
 	cmd := exec.Command(c.path, c.args...) //nolint:gosec // the program under test
 	cmd.Env, cmd.Stdout = append(os.Environ(), c.env...), printed
 	process, err := peers.StartProcess(cmd)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	c.mu.Lock()
 	c.process = process
 	c.mu.Unlock()
-	waitDrained(t, redis.Client(), drainTimeout)
+	return printed
+}
+
+// records waits for as many lines as there are records, and gives what they have under a name.
+func (s *screen) records(tb testing.TB, name string) []document {
+	tb.Helper()
 	var got []document
-	eventually(t, drainTimeout, func() string {
+	eventually(tb, drainTimeout, func() string {
 		got = got[:0]
-		for line := range strings.Lines(printed.String()) {
-			if strings.HasPrefix(line, `{"level":"info","msg":"",`) && strings.HasSuffix(line, "}\n") {
-				d := parseDocument(t, []byte(line))
-				assert.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`, d["time"])
-				got = append(got, d["tyk-analytics-record"].(document))
+		for line := range strings.Lines(s.String()) {
+			if !strings.HasPrefix(line, `{"level":"info","msg":"",`) || !strings.HasSuffix(line, "}\n") {
+				continue
+			}
+			d := parseDocument(tb, []byte(line))
+			assert.Regexp(tb, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`, d["time"])
+			if record, ok := d[name].(document); ok {
+				got = append(got, record)
 			}
 		}
 		if len(got) < goldenRecords {
@@ -319,7 +323,19 @@ func TestAStdoutPumpPrintsTheLinesOfTykPump(t *testing.T) {
 		}
 		return ""
 	})
-	requireSameDocuments(t, documentsOfTykPump(t)["tyk"], once(t, got))
+	return got
+}
+
+// TestAStdoutPumpPrintsTheLinesOfTykPump compares lines but for their times.
+func TestAStdoutPumpPrintsTheLinesOfTykPump(t *testing.T) {
+	t.Parallel()
+	redis := peers.StartRedis(t)
+	c := newPump(t, pumpConfigurations(t, "runs", "stdout-json.json"), redis, []string{"tykredis/local"})
+	c.args = append(c.args, "--set=service::telemetry::logs::level=error") // whose lines are on the same screen
+	golden{encoding: msgpack}.push(t, redis.Client())
+	printed := startPrinting(t, c)
+	waitDrained(t, redis.Client(), drainTimeout)
+	requireSameDocuments(t, documentsOfTykPump(t)["tyk"], once(t, printed.records(t, "tyk-analytics-record")))
 }
 
 // TestTheProgramTykPumpTakesItsArguments starts the collector as an image of Tyk Pump does.

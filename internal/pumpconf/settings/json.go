@@ -143,7 +143,7 @@ func plain(value any) any {
 		return list
 	case *object:
 		fields := map[string]any{}
-		for _, m := range v.members {
+		for _, m := range v.all() {
 			fields[m.key] = plain(m.value)
 		}
 		return fields

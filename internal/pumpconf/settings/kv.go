@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
 )
 
 // references resolves what values refer to in stores of secrets.
@@ -16,6 +18,9 @@ type references struct {
 	stores   map[string]*object
 	env      *environment
 	readFile func(string) ([]byte, error)
+	open     func(kind string, config []byte) (secrets.Store, error)
+	opened   map[string]secrets.Store // remote ones, by name
+	opening  bool                     // a remote one is
 }
 
 const wholeReference = "kv://"
@@ -24,8 +29,8 @@ const wholeReference = "kv://"
 var partReference = regexp.MustCompile(`\$kv\{([^:{}]+):([^{}#]*)(?:#([^{}]*))?\}`)
 
 // newReferences takes the stores of the file and of TYK_PMP_KV_STORES, which are merged by name.
-func newReferences(kv *object, env *environment, readFile func(string) ([]byte, error), f *Findings) *references {
-	r := &references{stores: map[string]*object{}, env: env, readFile: readFile}
+func newReferences(kv *object, env *environment, source Source, f *Findings) *references {
+	r := &references{stores: map[string]*object{}, env: env, readFile: source.ReadFile, open: source.OpenStore, opened: map[string]secrets.Store{}}
 	r.add(kv.field("stores"), "kv.stores", f)
 	const variable = "TYK_PMP_KV_STORES"
 	if text, ok := env.lookup(variable); ok {
@@ -140,7 +145,7 @@ func (r *references) lookup(name, path, pointer string) (string, error) {
 	if store == nil {
 		return "", fmt.Errorf("refers to a store that kv.stores does not have (it has %s): Tyk Pump ends with this; define it, or write the value", r.known())
 	}
-	value, err := r.read(store, path)
+	value, err := r.read(name, store, path)
 	if err != nil {
 		return "", fmt.Errorf("store %q: %w", name, err)
 	}
@@ -154,13 +159,13 @@ func (r *references) lookup(name, path, pointer string) (string, error) {
 	return inner, nil
 }
 
-func (r *references) read(store *object, path string) (string, error) {
+func (r *references) read(name string, store *object, path string) (string, error) {
 	kind, _ := store.field("type").(string)
 	config, _ := store.field("config").(*object)
 	switch kind {
 	case "env":
 		prefix, _ := config.field("prefix").(string)
-		if prefix == "" {
+		if bare, _ := config.field("allow_no_prefix").(bool); prefix == "" && !bare {
 			return "", errors.New("config.prefix is missing, without which Tyk Pump ends: name the beginning of its variables")
 		}
 		if upper, _ := config.field("uppercase").(bool); upper {
@@ -190,7 +195,7 @@ func (r *references) read(store *object, path string) (string, error) {
 		}
 		return strings.TrimRight(string(text), "\r\n"), nil
 	}
-	return "", fmt.Errorf("stores of type %q are not read here: let Vault's agent, or what your platform has, write the secret to a file and use a store of type file, or use a variable", kind)
+	return r.remote(name, kind, config, path)
 }
 
 func (o *object) all() []member {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Pump is one of the pumps that result from file and environment.
@@ -204,7 +205,7 @@ func (l *loader) knownType(typeName, place, pump string) *table.Type {
 		for _, t := range table.Types() {
 			names = append(names, t.Name)
 		}
-		l.f.Error(place, "type %q of pump %s does not exist%s. Tyk Pump leaves the pump out; correct it, or take the pump out", typeName, pump, meant(nearest(strings.ToLower(typeName), names)))
+		l.f.Error(place, "type %q of pump %s does not exist%s. Tyk Pump leaves the pump out; correct it, or take the pump out", typeName, pump, meant(spelling.Nearest(strings.ToLower(typeName), names)))
 	}
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 )
 
@@ -20,6 +21,8 @@ type Source struct {
 	Skip []string
 	// ReadFile reads secrets that are in files.
 	ReadFile func(string) ([]byte, error)
+	// OpenStore opens stores of secrets that are not on this machine; nil for none.
+	OpenStore func(kind string, config []byte) (secrets.Store, error)
 }
 
 // Settings is what file and environment say together.
@@ -64,7 +67,7 @@ func Load(source Source, f *Findings) *Settings {
 	l.tellSkipped()
 	l.fillUptime()
 	l.readOthers()
-	l.resolve(get[*object](s.Global, "kv"), source.ReadFile)
+	l.resolve(get[*object](s.Global, "kv"), source)
 	l.tellUnread()
 	for name := range env.read {
 		if strings.HasPrefix(name, "TYK_PMP_") || strings.HasPrefix(name, "PMP_") {
@@ -163,9 +166,9 @@ func (l *loader) tellSkipped() {
 }
 
 // resolve replaces references to secrets everywhere.
-func (l *loader) resolve(kv *object, readFile func(string) ([]byte, error)) {
+func (l *loader) resolve(kv *object, source Source) {
 	s := l.settings
-	r := newReferences(kv, l.env, readFile, l.f)
+	r := newReferences(kv, l.env, source, l.f)
 	groups := []*Group{s.Global, s.Redis, s.Uptime}
 	for _, p := range s.Pumps {
 		groups = append(groups, p.Common, p.Meta)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 func mapsKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
@@ -34,7 +35,7 @@ func meantKey(section *table.Section, name string) string {
 	for _, k := range section.Keys {
 		names = append(names, k.Name)
 	}
-	return meant(nearest(strings.ToLower(name), names))
+	return meant(spelling.Nearest(strings.ToLower(name), names))
 }
 
 // tellUnread tells of variables that nothing reads.
@@ -80,7 +81,7 @@ func meantVariable(name string, candidates []string) string {
 			ends = append(ends, e)
 		}
 	}
-	if found := nearest(end, ends); found != "" {
+	if found := spelling.Nearest(end, ends); found != "" {
 		return start + "_" + found
 	}
 	return ""
@@ -118,40 +119,4 @@ func (l *loader) knownVariables() []string {
 		}
 	}
 	return all
-}
-
-// nearest finds the name that differs least, if it does not differ much.
-func nearest(name string, names []string) string {
-	const perLetter = 4
-	best, least := "", max(len(name)/perLetter, 2)+1
-	for _, other := range names {
-		if d := distance(name, other, least); d < least {
-			best, least = other, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters differ, or most, if there are more.
-func distance(a, b string, most int) int {
-	if len(a)-len(b) >= most || len(b)-len(a) >= most {
-		return most
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, before+1, row[j]+1)
-		}
-	}
-	return min(row[len(b)], most)
 }

@@ -67,8 +67,10 @@ func Own() *Section { return own }
 
 var own = &Section{Path: OwnKey, Prefix: Unset, Keys: []Key{
 	{Name: "skip", Kind: List, Var: Unset, Pump: "nothing", Here: "names of pumps to start without", Why: "records of their destinations are then stored nowhere"},
+	{Name: "accept", Kind: List, Var: Unset, Pump: "nothing", Here: "what is taken in the place of an exporter that there is not, such as otlp for logzio", Why: "it stores something else, so the start is refused without"},
 	{Name: "redact_headers", Kind: List, Var: Unset, Pump: "nothing", Here: "fields::redact_headers of each tykfilter; [default] for tykfilter's own list", Why: "Tyk Pump stores credentials in recorded requests"},
 	{Name: "poll_interval", Var: Unset, Pump: "nothing", Here: "poll_interval of each receiver, such as 2s", Why: "for those who want larger batches"},
+	{Name: "lists", Kind: List, Var: Unset, Pump: "nothing", Here: "requests::lists of each receiver, such as tyk-system-analytics_9", Why: "a tenth of the records for otelcol-tyk, and the other lists for Tyk Pump"},
 	{Name: "buckets", Kind: Bool, Var: Unset, Pump: "nothing", Here: "custom histograms of prometheus have the buckets of the file", Why: "Tyk Pump ignores them, so dashboards may rely on its own"},
 }}
 
@@ -129,15 +131,15 @@ var pump = &Section{Path: "pumps.<name>", Prefix: PumpPrefix + "<NAME>", Keys: [
 		Name: "timeout", Kind: Int, Default: "0, which is for ever", Loose: true, Pump: "seconds that a round waits for this pump", Here: "the exporter's timeout, if it is longer than its own",
 		Why: "there it means to give up, here to try again, so a shorter one would never end",
 	},
-	{Name: "filters.org_ids", Kind: List, Var: "FILTERS_ORGSIDS", To: "filter.org_ids", Pump: "only these organisations", Here: "org_ids of the pump's tykfilter"},
-	{Name: "filters.api_ids", Kind: List, To: "filter.api_ids", Pump: "only these APIs", Here: "api_ids of the pump's tykfilter"},
-	{Name: "filters.response_codes", Kind: Ints, Var: "FILTERS_RESPONSECODES", To: "filter.response_codes", Pump: "only these status codes", Here: "response_codes of the pump's tykfilter"},
-	{Name: "filters.skip_org_ids", Kind: List, Var: "FILTERS_SKIPPEDORGSIDS", To: "filter.skip_org_ids", Pump: "never these organisations", Here: "skip_org_ids of the pump's tykfilter"},
-	{Name: "filters.skip_api_ids", Kind: List, Var: "FILTERS_SKIPPEDAPIIDS", To: "filter.skip_api_ids", Pump: "never these APIs", Here: "skip_api_ids of the pump's tykfilter"},
-	{Name: "filters.skip_response_codes", Kind: Ints, Var: "FILTERS_SKIPPEDRESPONSECODES", To: "filter.skip_response_codes", Pump: "never these status codes", Here: "skip_response_codes of the pump's tykfilter"},
+	{Name: "filters.org_ids", Kind: List, Var: "FILTERS_ORGSIDS", To: "filter.org_ids", Pump: "only these organisations", Here: "org_ids of the pump's tykfilter; for prometheus below metrics::filter of its receiver"},
+	{Name: "filters.api_ids", Kind: List, To: "filter.api_ids", Pump: "only these APIs", Here: "api_ids of the pump's tykfilter; for prometheus below metrics::filter of its receiver"},
+	{Name: "filters.response_codes", Kind: Ints, Var: "FILTERS_RESPONSECODES", To: "filter.response_codes", Pump: "only these status codes", Here: "response_codes of the pump's tykfilter; for prometheus below metrics::filter of its receiver"},
+	{Name: "filters.skip_org_ids", Kind: List, Var: "FILTERS_SKIPPEDORGSIDS", To: "filter.skip_org_ids", Pump: "never these organisations", Here: "skip_org_ids of the pump's tykfilter; for prometheus below metrics::filter of its receiver"},
+	{Name: "filters.skip_api_ids", Kind: List, Var: "FILTERS_SKIPPEDAPIIDS", To: "filter.skip_api_ids", Pump: "never these APIs", Here: "skip_api_ids of the pump's tykfilter; for prometheus below metrics::filter of its receiver"},
+	{Name: "filters.skip_response_codes", Kind: Ints, Var: "FILTERS_SKIPPEDRESPONSECODES", To: "filter.skip_response_codes", Pump: "never these status codes", Here: "skip_response_codes of the pump's tykfilter; for prometheus below metrics::filter of its receiver"},
 	{Name: "omit_detailed_recording", Kind: Bool, Default: "false", To: "filter.fields.omit_detailed_recording", Pump: "empties recorded requests and responses", Here: "fields::omit_detailed_recording of the pump's tykfilter"},
 	{Name: "max_record_size", Kind: Int, Default: "the global one", Pump: "cuts recorded requests and responses", Here: "fields::max_record_size of the pump's tykfilter"},
-	{Name: "ignore_fields", Kind: List, Pump: "empties these fields", Here: "fields::ignore of the pump's tykfilter"},
+	{Name: "ignore_fields", Kind: List, Pump: "empties these fields", Here: "fields::ignore of the pump's tykfilter; for prometheus metrics::ignore_fields of its receiver"},
 	{Name: "raw_request_decoded", Kind: Bool, Var: "DECODERAWREQUEST", Default: "false", Pump: "decodes recorded requests from base64, but not for raw pumps of Mongo and SQL", Here: "fields::decode_raw_request of the pump's tykfilter"},
 	{Name: "raw_response_decoded", Kind: Bool, Var: "DECODERAWRESPONSE", Default: "false", Pump: "decodes recorded responses from base64, but not for raw pumps of Mongo and SQL", Here: "fields::decode_raw_response of the pump's tykfilter"},
 	{Name: "meta", Kind: Object, Pump: "the settings of the type", Here: "see the type"},

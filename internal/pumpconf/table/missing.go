@@ -3,35 +3,10 @@ package table
 // aws names what types of AWS read beside their keys.
 const aws = "; the variables AWS_* name the account"
 
-// missingTypes are those without an exporter. One that gets it moves to stockTypes.
+// missingTypes are those without an exporter. One that gets it moves to a file of its family.
 var missingTypes = []*Type{
 	{Name: "csv", Family: "csv", Title: "CSV files", Missing: "There are JSON lines instead: examples/file.yaml", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "csv_dir", Pump: "the directory"})},
-	{Name: "logzio", Family: "logzio", Title: "Logz.io's JSON", Missing: "There are the same fields over OTLP, which Logz.io indexes otherwise: examples/logzio.yaml", Ends: true, NoMeta: LeavesOut, Keys: missing(
-		Key{Name: "token", Secret: true, Pump: "the token", Needed: true},
-		Key{Name: "url", Secret: true, Default: "https://listener.logz.io:8071", Pump: "the listener"},
-		Key{Name: "queue_dir", Pump: "where records wait"},
-		Key{Name: "drain_duration", Default: "3s", Pump: "time between two sendings"},
-		Key{Name: "disk_threshold", Kind: Int, Default: "98", Pump: "how full the disk may be"},
-		Key{Name: "check_disk_space", Kind: Bool, Default: "true", Pump: "looks how full the disk is"})},
-	{Name: "influx", Family: "influx", Title: "InfluxDB 1 in Tyk Pump's measurement", Missing: "There is the stock exporter's measurement instead: examples/influxdb-v1.yaml", Ends: true, NoMeta: Panics, Keys: missing(
-		Key{Name: "database_name", Pump: "the database"},
-		Key{Name: "address", Var: "ADDR", Secret: true, Pump: "the server", Needed: true},
-		Key{Name: "username", Pump: "the user"},
-		Key{Name: "password", Secret: true, Pump: "the password"},
-		Key{Name: "fields", Kind: List, Pump: "the point's fields"},
-		Key{Name: "tags", Kind: List, Pump: "the point's tags"})},
-	{Name: "influx2", Family: "influx", Title: "InfluxDB 2 in Tyk Pump's measurement", Missing: "There is the stock exporter's measurement instead: examples/influxdb.yaml", Ends: true, NoMeta: Panics, Keys: missing(
-		Key{Name: "bucket", Var: "BUCKETNAME", Pump: "the bucket", Needed: true},
-		Key{Name: "organization", Var: "ORGNAME", Pump: "the organisation"},
-		Key{Name: "address", Var: "ADDR", Secret: true, Pump: "the server", Needed: true},
-		Key{Name: "token", Secret: true, Pump: "the token"},
-		Key{Name: "fields", Kind: List, Pump: "the point's fields"},
-		Key{Name: "tags", Kind: List, Pump: "the point's tags"},
-		Key{Name: "flush", Kind: Bool, Pump: "sends at the end of each round"},
-		Key{Name: "create_missing_bucket", Kind: Bool, Pump: "makes the bucket"},
-		Key{Name: "new_bucket_config.description", Pump: "describes it"},
-		Key{Name: "new_bucket_config.retention_rules", Kind: Objects, Pump: "how long it keeps points"})},
 	{Name: "kinesis", Family: "kinesis", Title: "Kinesis in Tyk Pump's JSON", Missing: "There is the stock exporter awskinesis, which sends OTLP", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "stream_name", Pump: "the stream" + aws, Needed: true},
 		Key{Name: "region", Pump: "the region"},

@@ -26,7 +26,7 @@ var sqlRollups = sqlKeys(rollupKeys(
 		Name: "ignore_aggregations", Kind: List, Var: "IGNOREAGGREGATIONSLIST", Pump: "nothing, for SQL", Here: "not taken over",
 		Why: "it has no effect in Tyk Pump, so rollups stay as they are; set ignore_aggregations of tykaggregate if it is meant", Level: Warn,
 	},
-	Key{Name: "omit_index_creation", Kind: Bool, Default: "false", Pump: "makes no index", Here: "not needed", Why: "an index is made with a new table only", Level: Info},
+	Key{Name: "omit_index_creation", Kind: Bool, Default: "false", To: "exporter.omit_index_creation", Pump: "makes no index", Here: "tyksql's omit_index_creation"},
 )...)
 
 func tableName(standard string) Key {

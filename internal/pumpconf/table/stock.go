@@ -63,7 +63,7 @@ var stockTypes = []*Type{
 	}, tlsKeys(withTLS)...)},
 	{Name: "prometheus", Family: "prometheus", Title: "Prometheus", Ends: true, NoMeta: Panics, Keys: []Key{
 		{Name: "listen_address", Var: "ADDR", Needed: true, Pump: "where metrics are read", Here: "prometheus' endpoint"},
-		{Name: "path", Default: "/metrics", Pump: "the path there", Here: "/metrics only", Why: "the exporter serves no other path"},
+		{Name: "path", Default: "/metrics", Pump: "the path there", Here: "a tykpath extension, for other paths than /metrics"},
 		{
 			Name: "aggregate_observations", Kind: Bool, Default: "false", Pump: "one observation for each round", Here: "not taken over",
 			Why: "every request is observed here, so _count and _sum are those of requests, not of rounds", Level: Warn,

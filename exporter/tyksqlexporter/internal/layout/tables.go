@@ -53,6 +53,8 @@ type Index struct {
 func (l *Layout) Indexes(s Shard, wanted bool) []Index {
 	relation := s.Relation()
 	switch {
+	case s.OmitIndexes:
+		return nil
 	case l == GraphAggregatedLayout, l == MCPAggregatedLayout && s.Day != "": // as Tyk Pump
 		return nil
 	case l.Kind == KindRollup:
@@ -103,6 +105,8 @@ var (
 type Table struct {
 	Layout *Layout
 	Name   string
+	// OmitIndexes makes it without indexes.
+	OmitIndexes bool
 }
 
 // OfRecords are the tables that hold records.
