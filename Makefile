@@ -33,7 +33,7 @@ PUMP := bin/tyk-pump
 FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
 LINTER := .tools/golangci-lint
-COMPONENTS := receiver processor exporter confmap internal
+COMPONENTS := receiver processor exporter extension confmap internal
 
 # All that gets into a binary from folders of this module: sources, embedded SQL and Lua, and the folders
 # themselves, so that a removed file counts as a change too.
@@ -54,8 +54,7 @@ demo: build ## generate traffic, run it through the collector into SQLite, show 
 
 .PHONY: run
 run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names the Redis
-	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml \
-		--feature-gates=+extension.healthcheck.useComponentStatus
+	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml
 
 .PHONY: build
 build: $(BINARY) $(COMMAND) $(PUMP) ## build bin/otelcol-tyk (the first time about five minutes), bin/tykctl and bin/tyk-pump

@@ -3,6 +3,7 @@ package tyklintconverter
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,8 +79,8 @@ func endingRetries(c *configuration) (found []finding) {
 	for _, w := range c.promised() {
 		settings, key := c.exporters[w.Exporter], "exporters::"+w.Exporter+"::"
 		if wiring.Type(w.Exporter) == elasticsearch {
-			retries, ok := get(settings, "retry", "max_retries").(int)
-			if !ok || retries < fewRetries || !is(settings, true, "retry", "enabled") {
+			retries, err := strconv.Atoi(fmt.Sprint(get(settings, "retry", "max_retries")))
+			if err != nil || retries < fewRetries || !is(settings, true, "retry", "enabled") {
 				found = append(found, finding{
 					key + "retry", "a document that fails a few times is given up and counts as delivered, so that an outage loses records",
 					"set retry: {max_retries: 1000000, max_interval: 30s} and timeout: 1h",
