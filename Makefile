@@ -32,6 +32,7 @@ COMMAND := bin/tykctl
 PUMP := bin/tyk-pump
 FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
+VERSION := $(shell awk '$$1 == "version:" {print $$2}' builder-config.yaml)
 LINTER := .tools/golangci-lint
 COMPONENTS := receiver processor exporter extension confmap internal
 
@@ -40,7 +41,7 @@ COMPONENTS := receiver processor exporter extension confmap internal
 sources = $(shell find $(1) -name testdata -prune -o -name '*_test.go' -prune \
 	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
 SOURCES := $(call sources,$(COMPONENTS))
-COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup)
+COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup internal/spelling)
 
 export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
@@ -105,9 +106,9 @@ $(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION
 	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
 	@touch $@
 
-$(COMMAND) $(PUMP): $(COMMAND_SOURCES) go.mod go.sum
+$(COMMAND) $(PUMP): $(COMMAND_SOURCES) go.mod go.sum builder-config.yaml
 	@echo 'building $@'
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./cmd/$(notdir $@)
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$(notdir $@)
 	@touch $@
 
 # A server of MongoDB's protocol for tests, of a module of its own. It has the versions of the distribution where both

@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // section is the part of the configuration that speaks to this converter, and to no component.
@@ -114,7 +116,11 @@ func allowedRules(conf *confmap.Conf) ([]string, error) {
 		for _, r := range rules {
 			known = append(known, r.name)
 		}
-		return nil, fmt.Errorf("%s::allow: there is no rule %s: there are %s", section, strings.Join(unknown, ", "), strings.Join(known, ", "))
+		meant := ""
+		if nearest := spelling.Nearest(unknown[0], known); nearest != "" {
+			meant = " (" + nearest + " is meant?)"
+		}
+		return nil, fmt.Errorf("%s::allow: there is no rule %s%s: there are %s", section, strings.Join(unknown, ", "), meant, strings.Join(known, ", "))
 	}
 	return allowed, nil
 }

@@ -68,10 +68,10 @@ func TestNothingOfTheConfigurationChanges(t *testing.T) {
 func TestWhatIsAllowedMustExist(t *testing.T) {
 	t.Parallel()
 	for own, want := range map[string]string{
-		"x_otelcol_tyk: {allow: [memory-queue, memory]}": "x_otelcol_tyk::allow: there is no rule memory: there are batch, memory-queue,",
-		"x_otelcol_tyk: {allow: memory-queue}":           "x_otelcol_tyk::allow: memory-queue is no list: write allow: [NAME]",
-		"x_otelcol_tyk: {allows: []}":                    "x_otelcol_tyk::allows: there is no such key",
-		"x_otelcol_tyk: memory-queue":                    "x_otelcol_tyk: memory-queue has no keys",
+		"x_otelcol_tyk: {allow: [memory-queue, memory-queues]}": "x_otelcol_tyk::allow: there is no rule memory-queues (memory-queue is meant?): there are batch, memory-queue,",
+		"x_otelcol_tyk: {allow: memory-queue}":                  "x_otelcol_tyk::allow: memory-queue is no list: write allow: [NAME]",
+		"x_otelcol_tyk: {allows: []}":                           "x_otelcol_tyk::allows: there is no such key",
+		"x_otelcol_tyk: memory-queue":                           "x_otelcol_tyk: memory-queue has no keys",
 	} {
 		require.ErrorContains(t, lint(t, configured(t, base, own)).err, want)
 	}

@@ -130,6 +130,7 @@ func (r *redisReceiver) assemble() error {
 	if err != nil {
 		return fmt.Errorf("create receiver report: %w", err)
 	}
+	startCounters(context.Background(), r.telemetry)
 	state := &health{host: r.hosts, logger: r.set.Logger, explain: r.cfg.explain}
 	progress := newWatch(state)
 	r.finder = newFinder(r, r.settings)
