@@ -1,6 +1,8 @@
 package tyklintconverter
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,200 +22,45 @@ exporters:
   nop:
 `
 
-// mistakes are the cases of each rule: a configuration, and what is said of it.
-var mistakes = map[string][]struct{ name, config, want string }{
-	"batch": {{
-		"batch in a pipeline of tykredis", `
-exporters: {tyksql: {tables: {mcp: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, batch], exporters: [tyksql]}}}`,
-		"service::pipelines::logs::processors: batch answers before the records of tykredis are stored",
-	}, {
-		"batch behind a connector", `
-connectors: {forward: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [forward]}, logs/b: {receivers: [forward], processors: [batch/x], exporters: [nop]}}}`,
-		"service::pipelines::logs/b::processors: batch answers",
-	}},
-	"memory-queue": {{
-		"a stock exporter with a queue in memory", `
-exporters: {kafka: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [kafka]}}}`,
-		"exporters::kafka::sending_queue: is in memory",
-	}, {
-		"a queue in memory behind a connector", `
-connectors: {forward: }
-exporters: {splunk_hec/a: {sending_queue: {enabled: true, queue_size: 10}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [forward]}, logs/b: {receivers: [forward], exporters: [splunk_hec/a]}}}`,
-		"exporters::splunk_hec/a::sending_queue: is in memory",
-	}},
-	"retries-end": {{
-		"retries that end, behind a queue on disk", `
-exporters: {kafka: {sending_queue: {storage: file_storage}, retry_on_failure: {max_elapsed_time: 5m}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [kafka]}}}`,
-		"exporters::kafka::retry_on_failure: ends (after 5m by default)",
-	}, {
-		"the default retries, behind a queue on disk", `
-exporters: {kafka: {sending_queue: {storage: file_storage}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [kafka]}}}`,
-		"set retry_on_failure: {max_elapsed_time: 0}",
-	}, {
-		"Elasticsearch's own retries", `
-exporters: {elasticsearch: {sending_queue: {enabled: false}, retry: {max_retries: 5}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [elasticsearch]}}}`,
-		"exporters::elasticsearch::retry: a document that fails a few times is given up",
-	}},
-	"requests-unstored": {{
-		"only rollup tables, and no tykaggregate", `
-exporters: {tyksql: {tables: {requests: {enabled: false}, aggregated: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
-		"receivers::tykredis: no table of tyksql stores what arrives there",
-	}, {
-		"only the table of uptime checks", `
-exporters: {tykmongo: {collections: {requests: {enabled: false}, uptime: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tykmongo]}}}`,
-		"receivers::tykredis: no table of tykmongo stores what arrives there",
-	}},
-	"rollups-missing": {{
-		"a rollup table beside that of records, and no tykaggregate", `
-exporters: {tyksql: {tables: {mcp: {enabled: true}, aggregated: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
-		"exporters::tyksql::tables::aggregated: no pipeline to it has tykaggregate",
-	}, {
-		"rollup collections, and no tykaggregate", `
-exporters: {tykmongo: {collections: {aggregates: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tykmongo]}}}`,
-		"exporters::tykmongo::collections::aggregates: no pipeline to it has tykaggregate",
-	}},
-	"rollups-unstored": {{
-		"tykaggregate in front of a store without rollup tables", `
-exporters: {tyksql: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tyksql]}}}`,
-		"exporters::tyksql: rollups of tykaggregate arrive, of which it stores none",
-	}, {
-		"tykaggregate in front of InfluxDB", `
-exporters: {tykinflux: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tykinflux]}}}`,
-		"leave tykaggregate out of logs",
-	}},
-	"document-unstored": {{
-		"a document in front of a store of records", `
-processors: {tykfilter: {document: {format: kafka}}}
-exporters: {tyksql: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
-		"processors::tykfilter::document::format: makes documents, and tyksql behind it wants records",
-	}, {
-		"a document in front of tykaggregate", `
-processors: {tykfilter: {document: {format: kafka}}}
-exporters: {tyksql: {tables: {aggregated: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tyksql]}}}`,
-		"makes documents, and tykaggregate behind it wants records",
-	}},
-	"filter-behind-rollups": {{
-		"tykfilter with api_ids behind tykaggregate", `
-processors: {tykfilter: {api_ids: [a]}}
-exporters: {tyksql: {tables: {aggregated: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykaggregate, tykfilter], exporters: [tyksql]}}}`,
-		"processors::tykfilter::api_ids: stands behind tykaggregate",
-	}},
-	"uptime-unstored": {{
-		"uptime on at the receiver and off at the store", `
-receivers: {tykredis: {uptime: {enabled: true}}}
-exporters: {tyksql: {tables: {mcp: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
-		"receivers::tykredis::uptime::enabled: uptime checks arrive at tyksql, which has no table for them on",
-	}, {
-		"uptime checks into InfluxDB", `
-receivers: {tykredis: {uptime: {enabled: true}}}
-exporters: {tykinflux: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tykinflux]}}}`,
-		"uptime checks arrive at tykinflux",
-	}, {
-		"uptime checks and documents in one pipeline", `
-receivers: {tykredis: {uptime: {enabled: true}}}
-processors: {tykfilter: {document: {format: kafka}}}
-exporters: {kafka: {sending_queue: {enabled: false}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [kafka]}}}`,
-		"uptime checks pass tykfilter, which makes documents of requests only: kafka gets both kinds",
-	}, {
-		"uptime checks into tykaggregate only", `
-receivers: {tykredis: {uptime: {enabled: true}}}
-exporters: {tyksql: {tables: {aggregated: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tyksql]}}}`,
-		"all its pipelines have tykaggregate",
-	}},
-	"uptime-unread": {{
-		"uptime on at the store and off at the receiver", `
-exporters: {tyksql: {tables: {mcp: {enabled: true}, uptime: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
-		"exporters::tyksql::tables::uptime: no receiver in front of it reads uptime checks",
-	}},
-	"mcp-unstored": {{
-		"requests of MCP with the default tables", `
-exporters: {tyksql: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
-		"exporters::tyksql::tables::mcp: requests of MCP are not in the table of requests",
-	}},
-	"latencies": {{
-		"latencies made and not stored", `
-processors: {tykaggregate: {latencies: true}}
-exporters: {tyksql: {tables: {aggregated: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tyksql]}}}`,
-		"processors::tykaggregate::latencies: makes sketches of latencies, and tyksql stores none",
-	}, {
-		"latencies stored and not made", `
-exporters: {tyksql: {tables: {requests: {enabled: false}, latency: {enabled: true}}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tyksql]}}}`,
-		"exporters::tyksql::tables::latency: no tykaggregate in front of it makes latencies",
-	}},
-	"early-answer": {{
-		"files without rotation", `
-exporters: {file: {path: records.jsonl}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [file]}}}`,
-		"exporters::file: keeps up to flush_interval of records in memory",
-	}, {
-		"logs through Datadog's own exporter", `
-exporters: {datadog: {sending_queue: {enabled: false}}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [datadog]}}}`,
-		"exporters::datadog: answers before Datadog has the logs",
-	}},
-	"credentials": {{
-		"a stock exporter without tykfilter", `
-exporters: {otlp_grpc: {sending_queue: {enabled: false}}}
-service: {pipelines: {logs: {receivers: [tykredis], exporters: [otlp_grpc]}}}`,
-		"service::pipelines::logs::processors: recorded requests get to otlp_grpc with the credentials in their headers",
-	}},
-	"debug-only": {{
-		"debug as the only destination", `
-exporters: {debug: }
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [debug]}}}`,
-		"receivers::tykredis: its records go to debug only",
-	}},
-	"routing-drops": {{
-		"routes without a default", `
-connectors: {routing: {table: [{condition: "true", pipelines: [logs/b]}]}}
-service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [routing]}, logs/b: {receivers: [routing], exporters: [nop]}}}`,
-		"connectors::routing::default_pipelines: is not set",
-	}},
+// mistake is a case of a rule: a configuration, and what is said of it.
+type mistake struct {
+	Rule, Mistake, Config, Says string
+}
+
+// mistakes are the cases of all rules.
+func mistakes(tb testing.TB) []mistake {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/mistakes.yaml")
+	require.NoError(tb, err)
+	retrieved, err := confmap.NewRetrievedFromYAML(text)
+	require.NoError(tb, err)
+	list, err := retrieved.AsRaw()
+	require.NoError(tb, err)
+	var all []mistake
+	for _, entry := range list.([]any) {
+		of := func(key string) string { return entry.(map[string]any)[key].(string) }
+		all = append(all, mistake{Rule: of("rule"), Mistake: of("mistake"), Config: of("config"), Says: of("says")})
+	}
+	return all
 }
 
 func TestEachRuleFindsWhatItIsNamedFor(t *testing.T) {
 	t.Parallel()
-	for _, r := range rules {
-		t.Run(r.name, func(t *testing.T) {
-			t.Parallel()
-			require.NotEmpty(t, mistakes[r.name])
-			for _, m := range mistakes[r.name] {
-				said := lint(t, configured(t, base, m.config))
-				assert.Contains(t, strings.Join(said.of(r), "\n"), m.want, m.name)
-				for _, text := range said.of(r) {
-					assert.Regexp(t, `^\S+: .+: .+ \(lint: `+r.name+`\)$`, text)
-				}
-				allowed := lint(t, configured(t, base, m.config, "x_otelcol_tyk: {allow: ["+r.name+"]}"))
-				assert.NotContains(t, strings.Join(allowed.of(r), "\n"), m.want, m.name)
-			}
-		})
+	cases := map[string]int{}
+	for _, m := range mistakes(t) {
+		i := slices.IndexFunc(rules, func(r rule) bool { return r.name == m.Rule })
+		require.GreaterOrEqual(t, i, 0, m.Rule)
+		cases[m.Rule]++
+		said := lint(t, configured(t, base, m.Config)).of(rules[i])
+		assert.Contains(t, strings.Join(said, "\n"), m.Says, m.Mistake)
+		for _, text := range said {
+			assert.Regexp(t, `^\S+: .+: .+ \(lint: `+m.Rule+`\)$`, text)
+		}
+		allowed := lint(t, configured(t, base, m.Config, "x_otelcol_tyk: {allow: ["+m.Rule+"]}"))
+		assert.Empty(t, allowed.of(rules[i]), m.Mistake)
 	}
-	for name := range mistakes {
-		assert.True(t, hasRule(name), name)
+	for _, r := range rules {
+		assert.Positive(t, cases[r.name], r.name)
 	}
 }
 

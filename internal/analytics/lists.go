@@ -6,6 +6,9 @@ import "strconv"
 // records and raw stores, section 1.1).
 const UptimeList = "host-checker:tyk-uptime-analytics"
 
+// ListName is what the name of each list of request records contains, behind the gateway's prefix.
+const ListName = "tyk-system-analytics"
+
 // List is a Redis list that gateways push request records to.
 type List struct {
 	// Key is its name.
@@ -20,7 +23,7 @@ type List struct {
 func RequestLists(prefix string) []List {
 	var lists []List
 	for i := -1; i <= 9; i++ {
-		key := prefix + "tyk-system-analytics"
+		key := prefix + ListName
 		if i >= 0 {
 			key += "_" + strconv.Itoa(i)
 		}

@@ -20,6 +20,7 @@ type health struct {
 	troubles map[trouble]error
 	warning  error  // shown while there is no trouble
 	said     string // of the status reported last
+	outage   outage
 }
 
 // side is where trouble comes from. Of several, the first is reported.
@@ -103,7 +104,7 @@ func (h *health) note(at side, who any, err error) {
 	now := h.worst(at)
 	switch {
 	case before == nil && now != nil:
-		h.logger.Warn("Trouble; nothing is lost, trying again", zap.Error(now))
+		h.logger.Warn(firstWords(at), zap.Error(now))
 	case before != nil && now == nil:
 		h.logger.Info("Working again", zap.NamedError("after", before))
 	}
@@ -145,7 +146,7 @@ func (h *health) say() {
 	if event.Err() != nil {
 		saying += event.Err().Error()
 	}
-	if saying != h.said {
+	if !sameCause(saying, h.said) {
 		h.said = saying
 		componentstatus.ReportStatus(h.host, event)
 	}

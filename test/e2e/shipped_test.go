@@ -186,7 +186,7 @@ func TestACollectorStartedBeforeItsServersComesAliveWithThem(t *testing.T) {
 	c.start()
 	status, answer := get(t, "http://"+c.health+"/ready")
 	assert.Equal(t, http.StatusOK, status, answer)
-	c.waitLog("Trouble; nothing is lost, trying again")
+	c.waitLog("Redis cannot be read, trying again")
 
 	require.NoError(t, redis.Start(t.Context()))
 	want := pushSome(t, redis.Client())
