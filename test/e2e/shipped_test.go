@@ -146,6 +146,11 @@ func TestTheShippedConfigurationAnswersAboutItsHealth(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status, answer)
 	assert.JSONEq(t, `{"status": "ready"}`, answer)
 	c.stop()
+	for line := range strings.Lines(c.output()) {
+		if strings.Contains(line, "\twarn\t") && !strings.Contains(line, "Redis has no maxmemory") {
+			assert.Fail(t, "a start warns of nothing but the test's Redis", line)
+		}
+	}
 	status, _ = get(t, "http://"+c.health+"/ready")
 	assert.Zero(t, status, "nobody answers any more")
 }
@@ -172,6 +177,25 @@ func TestTheShippedConfigurationSaysWhenRedisIsAway(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status, "to start it again would not help: %s", answer)
 	require.NoError(t, redis.Start(t.Context()))
 	waitStatus(http.StatusOK, `"status":"ready"`)
+	c.stop()
+}
+
+func TestARedisThatRefusesIsNotReady(t *testing.T) {
+	t.Parallel()
+	c := newShipped(t, peers.StartRedis(t, peers.RedisPassword("s3cret")).Addr())
+	c.start()
+	eventually(t, 2*time.Minute, func() string {
+		status, answer := get(t, "http://"+c.health+"/ready")
+		if status == http.StatusServiceUnavailable && strings.Contains(answer, "set password") {
+			return ""
+		}
+		return strconv.Itoa(status) + " " + answer
+	})
+	for range 40 { // each attempt fails over another port, which must not make it ready again
+		status, answer := get(t, "http://"+c.health+"/ready")
+		require.Equal(t, http.StatusServiceUnavailable, status, answer)
+		time.Sleep(250 * time.Millisecond)
+	}
 	c.stop()
 }
 
