@@ -99,7 +99,7 @@ func (h *health) note(at side, who any, err error) {
 		if h.troubles == nil {
 			h.troubles = map[trouble]error{}
 		}
-		h.troubles[trouble{at, who}] = err
+		h.troubles[trouble{at, who}] = brief(err)
 	}
 	now := h.worst(at)
 	switch {

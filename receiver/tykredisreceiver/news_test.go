@@ -3,6 +3,7 @@ package tykredisreceiver
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -125,4 +126,15 @@ func TestAddressesInTheFormsThatPeopleHave(t *testing.T) {
 		require.ErrorContains(t, err, want, address)
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
+}
+
+func TestAnErrorForEachRecordIsCut(t *testing.T) {
+	t.Parallel()
+	host := newStatusHost()
+	h := &health{host: host, logger: zap.NewNop()}
+	h.delivery(&delivery{}, errors.New(strings.Repeat("message too large; ", 2000)))
+	assert.Less(t, len(host.said()), longestCause+100)
+	assert.Contains(t, host.said(), "... (38000 bytes)")
+	short := errors.New("short")
+	assert.Equal(t, short, brief(short))
 }

@@ -1,7 +1,9 @@
 package tykredisreceiver
 
 import (
+	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,6 +46,17 @@ func firstWords(of side) string {
 		return "Redis cannot be read, trying again: what gateways push expires there after 60 s; what was claimed stays"
 	}
 	return "Trouble; nothing is lost, trying again"
+}
+
+// longestCause is how much of an error is said, in bytes: some destinations join one for each record.
+const longestCause = 2000
+
+func brief(err error) error {
+	text := err.Error()
+	if len(text) <= longestCause {
+		return err
+	}
+	return fmt.Errorf("%s ... (%d bytes)", strings.ToValidUTF8(text[:longestCause], ""), len(text))
 }
 
 // numbers are what makes two texts of one cause differ: ports of connections, times, places in a list.
