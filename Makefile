@@ -32,15 +32,16 @@ COMMAND := bin/tykctl
 PUMP := bin/tyk-pump
 FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
+VERSION := $(shell awk '$$1 == "version:" {print $$2}' builder-config.yaml)
 LINTER := .tools/golangci-lint
-COMPONENTS := receiver processor exporter confmap internal
+COMPONENTS := receiver processor exporter extension confmap internal
 
 # All that gets into a binary from folders of this module: sources, embedded SQL and Lua, and the folders
 # themselves, so that a removed file counts as a change too.
 sources = $(shell find $(1) -name testdata -prune -o -name '*_test.go' -prune \
 	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
 SOURCES := $(call sources,$(COMPONENTS))
-COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup)
+COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup internal/spelling)
 
 export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
@@ -54,8 +55,7 @@ demo: build ## generate traffic, run it through the collector into SQLite, show 
 
 .PHONY: run
 run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names the Redis
-	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml \
-		--feature-gates=+extension.healthcheck.useComponentStatus
+	@TYK_REDIS_ADDRESS='$(REDIS)' GOMEMLIMIT='$(GOMEMLIMIT)' GOGC='$(GOGC)' $(BINARY) --config otelcol-config.yaml
 
 .PHONY: build
 build: $(BINARY) $(COMMAND) $(PUMP) ## build bin/otelcol-tyk (the first time about five minutes), bin/tykctl and bin/tyk-pump
@@ -106,9 +106,9 @@ $(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION
 	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
 	@touch $@
 
-$(COMMAND) $(PUMP): $(COMMAND_SOURCES) go.mod go.sum
+$(COMMAND) $(PUMP): $(COMMAND_SOURCES) go.mod go.sum builder-config.yaml
 	@echo 'building $@'
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./cmd/$(notdir $@)
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$(notdir $@)
 	@touch $@
 
 # A server of MongoDB's protocol for tests, of a module of its own. It has the versions of the distribution where both

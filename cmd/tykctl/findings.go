@@ -187,8 +187,11 @@ func (e *examiner) work(g groupView, l groupList, all []found) {
 			text += fmt.Sprintf(": that of %s expired and was not taken over", late)
 		}
 		e.find(trouble, "no_lease", l.place, g.Name, "%s; the group was last heard of %s ago: has its collector stopped?", text, span(g.ago))
-	case l.Movement == standing && oldest >= e.stuckAfter:
-		e.find(trouble, "standing_still", l.place, g.Name,
+	case l.Movement == stalled && oldest < e.stuckAfter:
+		e.find(notice, "stalled", l.place, g.Name, "%s for group %s at %s, the oldest since %s; nothing was acknowledged between two looks, which is trouble after %s (-stuck-after)",
+			waits(l.Waiting), g.Name, l.place, span(oldest), span(e.stuckAfter))
+	case l.Movement == stalled:
+		e.find(trouble, "stalled", l.place, g.Name,
 			"%s for group %s at %s, the oldest since %s; %s but nothing is acknowledged: a destination does not take what is delivered, see the collector's log and its health check",
 			waits(l.Waiting), g.Name, l.place, span(oldest), who)
 	case l.Movement == moving && oldest >= e.stuckAfter:

@@ -44,18 +44,18 @@ var states = map[string]struct {
 			o.rdb.Expire(o.t.Context(), msgpackList, 20*time.Second)
 		}, []string{"claimed_late"}, exitTrouble,
 	},
-	"a collector at work": {
+	"a collector that has acknowledged nothing yet": {
 		func(o *operator) {
 			o.push(msgpackList, 3)
 			o.visit(worker(msgpackList, "default", "w", time.Minute))
-		}, nil, exitOK,
+		}, []string{"stalled"}, exitOK,
 	},
-	"a collector that stands still": {
+	"a collector that is stalled": {
 		func(o *operator) {
 			o.push(msgpackList, 3)
 			o.visit(worker(msgpackList, "default", "w", time.Minute))
 			old(o, 2*time.Minute)
-		}, []string{"standing_still"}, exitTrouble,
+		}, []string{"stalled"}, exitTrouble,
 	},
 	"a collector that died": {
 		func(o *operator) {
@@ -94,7 +94,7 @@ var states = map[string]struct {
 			o.push(msgpackList, 3)
 			g := o.visit(worker(msgpackList, "default", "w", time.Minute))[0]
 			o.rdb.Del(o.t.Context(), g.Key())
-		}, []string{"missing"}, exitTrouble,
+		}, []string{"missing", "stalled"}, exitTrouble,
 	},
 	"entries that Redis lost once": {
 		func(o *operator) {
@@ -121,7 +121,7 @@ var states = map[string]struct {
 		func(o *operator) {
 			o.push(msgpackList, 3)
 			o.visit(worker(msgpackList, "default", "w", 3*time.Hour))
-		}, []string{"odd_lease"}, exitTrouble,
+		}, []string{"odd_lease", "stalled"}, exitTrouble,
 	},
 	"dead letters": {
 		func(o *operator) {

@@ -173,10 +173,10 @@ func groupViews(now, before []found, w weights) []groupView {
 type movement string
 
 const (
-	idle     movement = "idle"           // nothing waits
-	moving   movement = "moving"         // acknowledgements came between two looks
-	standing movement = "standing still" // none came, though entries waited at both
-	unknown  movement = "unknown"        // there was only one look, or entries have just come
+	idle    movement = "idle"    // nothing waits
+	moving  movement = "moving"  // acknowledgements came between two looks
+	stalled movement = "stalled" // none came, though entries waited at both
+	unknown movement = "unknown" // there was only one look, or entries have just come
 )
 
 func moved(f found, g claim.GroupReport, before []found) (movement, float64) {
@@ -195,7 +195,7 @@ func moved(f found, g claim.GroupReport, before []found) (movement, float64) {
 		case g.Waiting == 0:
 			return idle, 0
 		case n == 0 && was.Waiting > 0:
-			return standing, 0
+			return stalled, 0
 		}
 	}
 	if g.Waiting == 0 {

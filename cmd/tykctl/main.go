@@ -59,6 +59,16 @@ func commands() []command {
 	}
 }
 
+// version is that of the build, which sets it.
+var version = "devel"
+
+func versionCommand(*flag.FlagSet) action {
+	return func(_ context.Context, c console, _ *connection, _ []string) (int, error) {
+		_, err := fmt.Fprintln(c.stdout, "tykctl version "+version)
+		return exitOK, err
+	}
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], console{stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv, terminal: isTerminal(os.Stdout)})
@@ -105,6 +115,8 @@ func choose(args []string) (command, []string, error) {
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		return command{}, nil, flag.ErrHelp
+	case "version", "-version", "--version":
+		return command{name: "version", offline: true, setup: versionCommand}, nil, nil
 	}
 	if strings.HasPrefix(args[0], "-") {
 		return all[0], args, nil
@@ -176,7 +188,7 @@ func overview(w io.Writer) {
 	for _, cmd := range commands() {
 		fmt.Fprintf(w, "  %-20s %s\n", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.summary)
 	}
-	fmt.Fprintln(w, "\ntykctl <command> -help lists the flags of a command.")
+	fmt.Fprintln(w, "\ntykctl <command> -help lists the flags of a command; tykctl --version tells the version.")
 }
 
 func (cmd command) help(w io.Writer, own, shared *flag.FlagSet) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"strings"
@@ -65,4 +66,13 @@ func TestAFileIsNoTerminal(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	assert.False(t, isTerminal(f))
+}
+
+func TestTheVersionIsTold(t *testing.T) {
+	t.Parallel()
+	for _, arg := range []string{"--version", "-version", "version"} {
+		var out, errs bytes.Buffer
+		assert.Equal(t, exitOK, run(t.Context(), []string{arg}, console{stdout: &out, stderr: &errs, env: func(string) string { return "" }}))
+		assert.Equal(t, "tykctl version devel\n", out.String())
+	}
 }

@@ -31,7 +31,7 @@ func statusCommand(f *flag.FlagSet) action {
 	f.BoolVar(&s.check, "check", false, "exit with status 1 if there is trouble")
 	f.DurationVar(&s.sample, "sample", 2*time.Second, "look twice this far apart, where something waits, to tell what moves; 0: look once")
 	f.DurationVar(&s.watch, "watch", 0, "look again every `interval` until interrupted")
-	f.DurationVar(&s.stuckAfter, "stuck-after", time.Minute, "what stands still is trouble once the oldest entry has waited this long")
+	f.DurationVar(&s.stuckAfter, "stuck-after", time.Minute, "what is stalled is trouble once the oldest entry has waited this long")
 	f.IntVar(&s.letters, "letters", 10_000, "sort the oldest `n` dead letters of each list by reason; 0: none")
 	return s.run
 }

@@ -96,7 +96,7 @@ func TestWatchShowsPageAfterPageUntilInterrupted(t *testing.T) {
 	page := watch(false)
 	assert.Greater(t, strings.Count(page, "WORKER"), 1)
 	assert.NotContains(t, page, "\x1b")
-	assert.Contains(t, page, string(standing), "the page before is the first look")
+	assert.Contains(t, page, string(stalled), "the page before is the first look")
 	assert.Contains(t, watch(true), "\x1b[2J")
 	for line := range strings.Lines(watch(false, "-json")) {
 		assert.True(t, json.Valid([]byte(line)), line)

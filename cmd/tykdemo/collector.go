@@ -48,7 +48,7 @@ func startCollector(ctx context.Context, l launch) (*collector, error) {
 }
 
 func tryCollector(ctx context.Context, l launch) (*collector, error) {
-	ports, err := peers.FreePorts(5)
+	ports, err := peers.FreePorts(4)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func tryCollector(ctx context.Context, l launch) (*collector, error) {
 		"TYK_REDIS_ADDRESS="+l.redis, "TYK_REDIS_USERNAME=", "TYK_REDIS_PASSWORD=", "TYK_REDIS_DATABASE=0",
 		"TYK_SQL_DRIVER=sqlite", "TYK_SQL_DATASOURCE="+l.database,
 		"TYK_OTLP_GRPC_ENDPOINT="+peers.Address(ports[0]), "TYK_OTLP_HTTP_ENDPOINT="+peers.Address(ports[1]),
-		"TYK_HEALTH_ENDPOINT="+health, "TYK_LIVENESS_ENDPOINT="+peers.Address(ports[4]),
+		"TYK_HEALTH_ENDPOINT="+health,
 		"TYK_METRICS_HOST="+peers.Loopback, "TYK_METRICS_PORT="+strconv.Itoa(ports[3]),
 		"TYK_MEMORY_LIMIT_MIB=512",
 	)
@@ -74,7 +74,7 @@ func tryCollector(ctx context.Context, l launch) (*collector, error) {
 		return nil, errors.Join(err, log.Close())
 	}
 	c := &collector{process: process, log: log, traces: "http://" + peers.Address(ports[1]) + "/v1/traces"}
-	if err := c.waitReady(ctx, "http://"+health); err != nil {
+	if err := c.waitReady(ctx, "http://"+health+"/ready"); err != nil {
 		c.kill()
 		return nil, err
 	}

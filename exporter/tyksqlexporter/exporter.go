@@ -93,6 +93,7 @@ func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
 // says, and records wait for it, as they do for a database that does not answer.
 func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	e.health.Start(host, e.logger)
+	e.telemetry.begin(ctx)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	err := e.store.Open(opening)

@@ -40,6 +40,14 @@ func newTelemetry(builder *metadata.TelemetryBuilder, tables []layout.Table) *te
 	return t
 }
 
+// begin makes counters that alerts look at begin with 0: what appears with its first value has not
+// increased for Prometheus.
+func (t *telemetry) begin(ctx context.Context) {
+	for _, reason := range push.Reasons {
+		t.builder.ExporterTyksqlRefusedRecords.Add(ctx, 0, metric.WithAttributes(attribute.String("reason", string(reason))))
+	}
+}
+
 func (t *telemetry) duration(ctx context.Context, d time.Duration) {
 	t.builder.ExporterTyksqlWriteDuration.Record(ctx, d.Seconds())
 }

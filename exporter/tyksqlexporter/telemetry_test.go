@@ -64,7 +64,7 @@ func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
 		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(attribute.String("reason", name)), Value: n}
 	}
 	metadatatest.AssertEqualExporterTyksqlRefusedRecords(t, reader, []metricdata.DataPoint[int64]{
-		reason("foreign", 2), reason("range", 2),
+		reason("foreign", 2), reason("range", 2), reason("encoding", 0), reason("too_large", 0), reason("constraint", 0), reason("other", 0),
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 	durations, err := reader.GetMetric("otelcol_exporter_tyksql_write_duration")
 	require.NoError(t, err)

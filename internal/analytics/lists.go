@@ -14,6 +14,9 @@ const uptimeName = "tyk-uptime-analytics"
 // UptimeListBehind is that list behind another prefix.
 func UptimeListBehind(prefix string) string { return prefix + uptimeName }
 
+// ListName is what the name of each list of request records contains, behind the gateway's prefix.
+const ListName = "tyk-system-analytics"
+
 // List is a Redis list that gateways push request records to.
 type List struct {
 	// Key is its name.
@@ -28,7 +31,7 @@ type List struct {
 func RequestLists(prefix string) []List {
 	var lists []List
 	for i := -1; i <= 9; i++ {
-		key := prefix + "tyk-system-analytics"
+		key := prefix + ListName
 		if i >= 0 {
 			key += "_" + strconv.Itoa(i)
 		}

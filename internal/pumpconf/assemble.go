@@ -105,8 +105,8 @@ func finish(u *unit) {
 	for _, key := range u.parts.Keys() {
 		parts.Set(key, u.parts.Get(key))
 	}
-	if parts.Len() == 1 && parts.Get("requests") != nil && u.partsKey == "tables" {
-		return // what the exporter does anyway
+	if u.parts.Get("requests") != nil && u.parts.Get("mcp") == nil {
+		parts.Set("mcp", tree.New().Set("enabled", false)) // said, since it is decided
 	}
 	u.store.config.Set(u.partsKey, parts)
 }

@@ -22,9 +22,6 @@ func (c *converter) tellGlobal() {
 	}
 }
 
-// healthBody is Tyk Pump's answer.
-const healthBody = `{"status": "ok"}`
-
 // extensions makes the answers to health checks and the like.
 func (c *converter) extensions(into *tree.Map, units []*unit) {
 	g := c.s.Global
@@ -38,10 +35,15 @@ func (c *converter) extensions(into *tree.Map, units []*unit) {
 	}
 	health := tree.New()
 	health.Note("endpoint", "0.0.0.0:"+strconv.FormatInt(port, 10), from(g, "health_check_endpoint_port"))
-	health.Note("path", "/"+orDefault(g.Text("health_check_endpoint_name"), "health"), from(g, "health_check_endpoint_name"))
-	health.Path("response_body.healthy", healthBody, "")
-	into.Set("health_check", health)
-	into.Above("health_check", "200 also while a store is away, as Tyk Pump's. With the feature gate", "extension.healthcheck.useComponentStatus the body is another.")
+	path := "/" + orDefault(g.Text("health_check_endpoint_name"), "health")
+	health.Note("pump_path", path, from(g, "health_check_endpoint_name"))
+	for key, other := range map[string]string{"ready_path": "/ready", "live_path": "/live"} {
+		if path == other {
+			health.Set(key, "")
+		}
+	}
+	into.Set("tykhealth", health)
+	into.Above("tykhealth", "200 also while a store is away, as Tyk Pump's; /ready and /live beside it tell more.")
 	if g.Bool("enable_http_profiler") {
 		into.Set("pprof", tree.New().Note("endpoint", "localhost:1777", from(g, "enable_http_profiler")))
 	}

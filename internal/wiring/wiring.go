@@ -25,6 +25,8 @@ type Pipeline struct {
 
 // Way is one on which data gets from a receiver to an exporter.
 type Way struct {
+	// Pipelines are those on the way, in order, by their IDs.
+	Pipelines []string
 	// Processors are those of all pipelines on the way, in order.
 	Processors []string
 	// Exporter is where it ends.
@@ -92,18 +94,19 @@ func (w *Wiring) Components(section string) map[string]map[string]any {
 func (w *Wiring) Ways(receiver string) []Way {
 	connectors := w.Components("connectors")
 	var all []Way
-	var follow func(from string, way []string, behind []string)
-	follow = func(from string, way, behind []string) {
+	var follow func(from string, processors, pipelines []string)
+	follow = func(from string, processors, pipelines []string) {
 		for _, p := range w.Pipelines {
-			if !slices.Contains(p.Receivers, from) || slices.Contains(behind, p.ID) {
+			if !slices.Contains(p.Receivers, from) || slices.Contains(pipelines, p.ID) {
 				continue // the collector itself refuses circles
 			}
-			processors := slices.Concat(way, p.Processors)
+			way := Way{Processors: slices.Concat(processors, p.Processors), Pipelines: append(slices.Clip(pipelines), p.ID)}
 			for _, to := range p.Exporters {
 				if _, ok := connectors[to]; ok {
-					follow(to, processors, append(slices.Clip(behind), p.ID))
+					follow(to, way.Processors, way.Pipelines)
 				} else {
-					all = append(all, Way{Processors: processors, Exporter: to})
+					way.Exporter = to
+					all = append(all, way)
 				}
 			}
 		}

@@ -29,6 +29,8 @@ type logsProcessor struct {
 	counters *counters
 	plans    sync.Pool
 
+	unmatched unmatched
+
 	// inPlace is true where fields are ignored and no allow list is set: every
 	// batch changes, and most of it stays. Then the collector is asked for batches
 	// that are ours to change, which saves one pipeline the copy. Otherwise the
@@ -39,7 +41,7 @@ type logsProcessor struct {
 }
 
 func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProcessor, error) {
-	p := &logsProcessor{filter: selection.NewFilter(cfg.Lists)}
+	p := &logsProcessor{filter: selection.NewFilter(cfg.Lists), unmatched: unmatched{config: cfg, logger: set.Logger}}
 	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
 	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
 	var err error
@@ -82,6 +84,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 	p.read(ld, pl)
 	p.counters.add(ctx, &pl.tally)
 	analytics.NotePassed(ctx, p.name, pl.kept())
+	p.unmatched.note(&pl.tally, ld)
 	switch {
 	case len(pl.verdicts) == 0:
 		return ld, nil

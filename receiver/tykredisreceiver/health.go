@@ -20,6 +20,7 @@ type health struct {
 	troubles map[trouble]error
 	warning  error  // shown while there is no trouble
 	said     string // of the status reported last
+	outage   outage
 }
 
 // side is where trouble comes from. Of several, the first is reported.
@@ -94,12 +95,12 @@ func (h *health) note(at side, who any, err error) {
 		if h.troubles == nil {
 			h.troubles = map[trouble]error{}
 		}
-		h.troubles[trouble{at, who}] = err
+		h.troubles[trouble{at, who}] = brief(err)
 	}
 	now := h.worst(at)
 	switch {
 	case before == nil && now != nil:
-		h.logger.Warn("Trouble; nothing is lost, trying again", zap.Error(now))
+		h.logger.Warn(firstWords(at), zap.Error(now))
 	case before != nil && now == nil:
 		h.logger.Info("Working again", zap.NamedError("after", before))
 	}
@@ -141,7 +142,7 @@ func (h *health) say() {
 	if event.Err() != nil {
 		saying += event.Err().Error()
 	}
-	if saying != h.said {
+	if !sameCause(saying, h.said) {
 		h.said = saying
 		componentstatus.ReportStatus(h.host, event)
 	}

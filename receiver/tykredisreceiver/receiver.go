@@ -50,6 +50,7 @@ type redisReceiver struct {
 	holdings  *holdings
 	claimer   *claimer
 	finder    *finder
+	news      *news
 
 	stopIntake     context.CancelFunc // claimer and reader
 	stopDeliveries context.CancelFunc // what is in flight, and acknowledging it
@@ -132,8 +133,10 @@ func (r *redisReceiver) assemble() error {
 	if err != nil {
 		return fmt.Errorf("create receiver report: %w", err)
 	}
+	startCounters(context.Background(), r.telemetry)
 	state := &health{host: r.hosts, logger: r.set.Logger, explain: r.cfg.explain}
 	progress := newWatch(state)
+	progress.to = r.cfg.destinations()
 	r.finder = newFinder(r, r.settings)
 	r.claimer = &claimer{
 		store: r.store, registries: r.registries(), member: claim.Member{
@@ -147,6 +150,7 @@ func (r *redisReceiver) assemble() error {
 		// Leases are renewed with each look, which must come well before they expire.
 		interval: min(r.cfg.PollInterval, r.cfg.Lease/3),
 	}
+	r.news = &news{cfg: r.cfg, logger: r.set.Logger, health: state, client: r.client, stats: &r.claimer.stats}
 	var tallies *counting
 	if r.metrics != nil {
 		r.meter = r.cfg.Metrics.newMeter(time.Now())
@@ -192,6 +196,7 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 
 	a := &acknowledger{store: r.store, logger: r.set.Logger, health: state, chunks: r.acknowledged, acknowledged: func(ctx context.Context, n int64) {
 		r.telemetry.TykredisRecordsDelivered.Add(ctx, n)
+		r.news.stored(n)
 		r.claimer.worked()
 	}}
 	r.acknowledging.Go(func() { a.run(deliveryCtx) })
@@ -200,6 +205,7 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 	b := &bound{cfg: r.cfg.Backlog, store: r.store, sources: r.sources, telemetry: r.telemetry, logger: r.set.Logger}
 	r.intake.Go(func() { b.run(intakeCtx) })
 	r.intake.Go(func() { r.finder.run(intakeCtx) })
+	r.intake.Go(func() { r.news.run(intakeCtx) })
 	r.intake.Go(func() { r.read(intakeCtx, deliveryCtx, state, d) })
 	if r.pusher != nil {
 		pushCtx, stopPushing := context.WithCancel(context.Background())
@@ -270,6 +276,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 	r.acknowledging.Wait()
 	r.stopDeliveries()
 	r.endPushing(ctx)
+	r.news.ended()
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timeout)
 	defer cancel()

@@ -1,8 +1,11 @@
 package tykredisreceiver
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 )
 
 // remedy is what to do about an answer of Redis, or of the way to it.
@@ -20,6 +23,7 @@ var misconfigurations = []remedy{
 	{"cluster support disabled", "this Redis is no cluster: leave cluster out"},
 	{"are unreachable: redis: nil", "the sentinels do not know this sentinel::master_name"},
 	{"first record does not look like a TLS handshake", "this Redis does not speak TLS: set tls::insecure to true"},
+	{"running in protected mode", "Redis listens to its own host only, since it has no password: give it one, and set password"},
 }
 
 // standalone are signs of a server that is part of something bigger; clients of
@@ -27,6 +31,7 @@ var misconfigurations = []remedy{
 var standalone = []remedy{
 	{"MOVED ", "this Redis is a cluster: set cluster to true"},
 	{"READONLY", "this Redis is a replica: name its master, or use sentinel"},
+	{"unknown command", "this server knows not even scripts: for a sentinel set sentinel::master_name; for a Redis, use 5.0 or newer"},
 }
 
 // explain adds to an error what the writer of the configuration can do about it.
@@ -39,6 +44,9 @@ func (cfg *Config) explain(err error) error {
 		if strings.Contains(err.Error(), r.sign) {
 			return fmt.Errorf("%w: %s", err, r.text)
 		}
+	}
+	if cfg.TLS.Insecure && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+		return fmt.Errorf("%w: the server ends the connection: where it speaks TLS only, set tls::insecure to false", err)
 	}
 	return err
 }

@@ -25,6 +25,7 @@ const (
 type watch struct {
 	health *health
 	now    func() time.Time
+	to     string // the destinations
 
 	mu       sync.Mutex // guards the rest
 	looked   time.Time
@@ -85,9 +86,10 @@ func (w *watch) check() {
 
 	var slow error
 	if waiting := now.Sub(oldest); waiting > slowDelivery {
-		slow = fmt.Errorf("a delivery is under way for more than %s", slowDelivery)
+		slow = fmt.Errorf("a delivery to %s is under way for more than %s", w.to, slowDelivery)
 	}
 	w.health.slow(slow)
+	w.health.remind(now)
 	if died {
 		w.health.report(componentstatus.NewPermanentErrorEvent(
 			fmt.Errorf("the lists were not looked at for %s: restart the collector", silence.Round(time.Second))))

@@ -12,6 +12,7 @@ import (
 func TestStatusFollowsProgress(t *testing.T) {
 	host := newStatusHost()
 	w := newWatch(&health{host: host, logger: zap.NewNop()})
+	w.to = "elasticsearch"
 	now := time.Unix(1000, 0)
 	w.now = func() time.Time { return now }
 	w.look()
@@ -25,6 +26,7 @@ func TestStatusFollowsProgress(t *testing.T) {
 	end := w.delivery()
 	assert.Equal(t, componentstatus.StatusOK, after(slowDelivery))
 	assert.Equal(t, componentstatus.StatusRecoverableError, after(time.Second), "a destination that holds a delivery is not ready")
+	assert.Equal(t, "a delivery to elasticsearch is under way for more than 30s", host.said())
 	end()
 	assert.Equal(t, componentstatus.StatusOK, after(time.Second))
 	assert.Equal(t, componentstatus.StatusPermanentError, after(stuckLoop), "a loop that stands still is dead")

@@ -76,7 +76,10 @@ func newCollector(tb testing.TB, config object) *collector {
 // newCollectorWith is newCollector for a configuration file that exists.
 func newCollectorWith(tb testing.TB, file string, env ...string) *collector {
 	tb.Helper()
-	c := &collector{tb: tb, path: program(tb), args: []string{"--config", file}, env: env, dir: tb.TempDir()}
+	c := &collector{
+		tb: tb, path: program(tb), args: []string{"--config", file}, dir: tb.TempDir(),
+		env: append([]string{"TYK_HEALTH_ENDPOINT=" + peers.Loopback + ":0"}, env...),
+	} // any free port, as several run beside each other
 	tb.Cleanup(func() {
 		c.kill()
 		if tb.Failed() {

@@ -44,12 +44,12 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykinflux", "tyksql",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
-		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykpath"},
+		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykhealth", "tykpath"},
 	}
 	for kind, names := range want {
 		assert.Subset(t, got[kind], names, kind)
 	}
-	for _, ours := range []string{"krakend", "tykfilter", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql"} {
+	for _, ours := range []string{"krakend", "tykfilter", "tykhealth", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql"} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)
 	}
 }

@@ -24,19 +24,18 @@ import (
 // shipped is a collector that runs the configuration which users start from.
 type shipped struct {
 	*collector
-	otlp, health, liveness, metrics string // addresses
-	store                           string // the SQLite file, where that is used
+	otlp, health, metrics string // addresses
+	store                 string // the SQLite file, where that is used
 }
 
 // newShipped is not started yet. The environment is what users may set, too.
 func newShipped(tb testing.TB, redis string, env ...string) shipped {
 	tb.Helper()
-	ports, err := peers.FreePorts(5)
+	ports, err := peers.FreePorts(4)
 	require.NoError(tb, err)
 	s := shipped{
 		otlp: peers.Address(ports[0]), health: peers.Address(ports[1]), metrics: peers.Address(ports[2]),
-		liveness: peers.Address(ports[4]),
-		store:    filepath.Join(tb.TempDir(), "tyk-analytics.db"),
+		store: filepath.Join(tb.TempDir(), "tyk-analytics.db"),
 	}
 	s.collector = newCollectorWith(tb, repository(tb, shippedConfig), append([]string{
 		"TYK_REDIS_ADDRESS=" + redis,
@@ -44,7 +43,6 @@ func newShipped(tb testing.TB, redis string, env ...string) shipped {
 		"TYK_OTLP_HTTP_ENDPOINT=" + s.otlp,
 		"TYK_OTLP_GRPC_ENDPOINT=" + peers.Address(ports[3]),
 		"TYK_HEALTH_ENDPOINT=" + s.health,
-		"TYK_LIVENESS_ENDPOINT=" + s.liveness,
 		"TYK_METRICS_HOST=" + peers.Loopback,
 		"TYK_METRICS_PORT=" + strconv.Itoa(ports[2]),
 	}, env...)...)
@@ -144,41 +142,60 @@ func TestTheShippedConfigurationAnswersAboutItsHealth(t *testing.T) {
 	t.Parallel()
 	c := newShipped(t, peers.StartRedis(t).Addr())
 	c.start()
-	status, answer := get(t, "http://"+c.health+"/")
+	status, answer := get(t, "http://"+c.health+"/ready")
 	assert.Equal(t, http.StatusOK, status, answer)
-	assert.Contains(t, answer, "Server available")
+	assert.JSONEq(t, `{"status": "ready"}`, answer)
 	c.stop()
-	status, _ = get(t, "http://"+c.health+"/")
+	for line := range strings.Lines(c.output()) {
+		if strings.Contains(line, "\twarn\t") && !strings.Contains(line, "Redis has no maxmemory") {
+			assert.Fail(t, "a start warns of nothing but the test's Redis", line)
+		}
+	}
+	status, _ = get(t, "http://"+c.health+"/ready")
 	assert.Zero(t, status, "nobody answers any more")
 }
-
-// truthfulHealth is what `make run` sets so that the health check looks at the
-// components, too.
-const truthfulHealth = "--feature-gates=+extension.healthcheck.useComponentStatus"
 
 func TestTheShippedConfigurationSaysWhenRedisIsAway(t *testing.T) {
 	t.Parallel()
 	redis := peers.StartRedis(t)
 	c := newShipped(t, redis.Addr())
-	c.args = append(c.args, truthfulHealth)
 	c.start()
 	waitStatus := func(status int, text string) {
 		t.Helper()
 		eventually(t, time.Minute, func() string {
-			got, answer := get(t, "http://"+c.health+"/")
+			got, answer := get(t, "http://"+c.health+"/ready")
 			if got == status && strings.Contains(answer, text) {
 				return ""
 			}
 			return strconv.Itoa(got) + " " + answer
 		})
 	}
-	waitStatus(http.StatusOK, `"healthy":true`)
+	waitStatus(http.StatusOK, `"status":"ready"`)
 	require.NoError(t, redis.Stop(t.Context()))
-	waitStatus(http.StatusInternalServerError, "redis: ")
-	status, answer := get(t, "http://"+c.liveness+"/")
+	waitStatus(http.StatusServiceUnavailable, "redis: ")
+	status, answer := get(t, "http://"+c.health+"/live")
 	assert.Equal(t, http.StatusOK, status, "to start it again would not help: %s", answer)
 	require.NoError(t, redis.Start(t.Context()))
-	waitStatus(http.StatusOK, `"healthy":true`)
+	waitStatus(http.StatusOK, `"status":"ready"`)
+	c.stop()
+}
+
+func TestARedisThatRefusesIsNotReady(t *testing.T) {
+	t.Parallel()
+	c := newShipped(t, peers.StartRedis(t, peers.RedisPassword("s3cret")).Addr())
+	c.start()
+	eventually(t, 2*time.Minute, func() string {
+		status, answer := get(t, "http://"+c.health+"/ready")
+		if status == http.StatusServiceUnavailable && strings.Contains(answer, "set password") {
+			return ""
+		}
+		return strconv.Itoa(status) + " " + answer
+	})
+	for range 40 { // each attempt fails over another port, which must not make it ready again
+		status, answer := get(t, "http://"+c.health+"/ready")
+		require.Equal(t, http.StatusServiceUnavailable, status, answer)
+		time.Sleep(250 * time.Millisecond)
+	}
 	c.stop()
 }
 
@@ -191,9 +208,9 @@ func TestACollectorStartedBeforeItsServersComesAliveWithThem(t *testing.T) {
 
 	c := newShipped(t, redis.Addr(), "TYK_SQL_DRIVER=postgres", "TYK_SQL_DATASOURCE="+dsn)
 	c.start()
-	status, answer := get(t, "http://"+c.health+"/")
+	status, answer := get(t, "http://"+c.health+"/ready")
 	assert.Equal(t, http.StatusOK, status, answer)
-	c.waitLog("Trouble; nothing is lost, trying again")
+	c.waitLog("Redis cannot be read, trying again")
 
 	require.NoError(t, redis.Start(t.Context()))
 	want := pushSome(t, redis.Client())

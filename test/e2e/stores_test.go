@@ -165,6 +165,7 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 		"kafka.yaml", "splunk.yaml", "elasticsearch.yaml", "file.yaml", "logzio.yaml", "influxdb.yaml", "influxdb-v1.yaml", "awss3.yaml",
 	}, object{
 		"receivers": object{"tykredis": object{"poll_interval": "20ms"}},
+		"service":   object{"extensions": []string{"tykhealth", "json_log_encoding"}}, // a list is that of the last file
 		"processors": object{
 			"tykfilter/kafka": wide, "tykfilter/splunk": wide, "tykfilter/elasticsearch": wide, "tykfilter/file": wide,
 			"tykfilter/logzio": wide, "tykfilter/influxdb": wide, "tykfilter/influxdb_v1": wide, "tykfilter/awss3": wide,
@@ -407,7 +408,7 @@ func TestTheDatadogExampleSendsRecordsAsLogs(t *testing.T) {
 	redis, metrics := peers.StartRedis(t), startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
 	datadog := startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusAccepted) })
 	otlp := startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusOK) })
-	both := object{"service": object{
+	both := object{"x_otelcol_tyk": object{"allow": []string{"memory-queue", "early-answer"}}, "service": object{
 		"telemetry": object{"metrics": object{"level": "none"}},
 		"pipelines": object{"logs/datadog": object{"exporters": []string{"otlp_http/datadog", "datadog"}}},
 	}}

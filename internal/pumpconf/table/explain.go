@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // place is a row where it stands.
@@ -38,10 +40,28 @@ func hint(name string) string {
 	if meant == "" {
 		meant = MisnamedVariable(strings.ToUpper(name))
 	}
+	if meant == "" {
+		meant = nearest(name)
+	}
 	if meant == "" || meant == Nothing {
 		return ""
 	}
 	return " (" + meant + " is meant?)"
+}
+
+// nearest is the key or variable that is spelt most alike.
+func nearest(name string) string {
+	var names []string
+	for _, p := range merge(places()) {
+		names = append(names, p.path[strings.LastIndexByte(p.path, '.')+1:])
+		if p.variable != "" {
+			names = append(names, p.variable)
+		}
+	}
+	if strings.HasPrefix(strings.ToUpper(name), "TYK_PMP_") {
+		return spelling.Nearest(strings.ToUpper(name), names)
+	}
+	return spelling.Nearest(strings.ToLower(name), names)
 }
 
 func level(k *Key) string {

@@ -25,12 +25,12 @@ var global = &Section{Path: "", Prefix: "TYK_PMP", Keys: []Key{
 		Name: "log_format", Default: "text", Loose: true, Pump: "text, json or legacy", Here: "service::telemetry::logs::encoding, json or console",
 		Why: "messages and keys of the log are the collector's", Level: Warn,
 	},
-	{Name: "health_check_endpoint_name", Default: "health", Pump: "path of the answer to health checks, without its first slash", Here: "health_check::path"},
+	{Name: "health_check_endpoint_name", Default: "health", Pump: "path of the answer to health checks, without its first slash", Here: "tykhealth::pump_path"},
 	{
 		Name: "purge_delay", Kind: Int, Default: "0, which never purges", Loose: true, Pump: "seconds between two rounds", Here: "not needed",
 		Why: "records are delivered as they come; x_otelcol_tyk.poll_interval makes batches larger", Level: Info,
 	},
-	{Name: "health_check_endpoint_port", Kind: Int, Default: "8083", Pump: "port of the answer, on all addresses", Here: "health_check::endpoint"},
+	{Name: "health_check_endpoint_port", Kind: Int, Default: "8083", Pump: "port of the answer, on all addresses", Here: "tykhealth::endpoint"},
 	{
 		Name: "max_record_size", Kind: Int, Default: "0, which is no limit", Pump: "cuts each recorded request and response, of pumps without a limit of their own",
 		Here: "fields::max_record_size of each pump's tykfilter",

@@ -91,6 +91,10 @@ func TestExplainAnswersInThreeLines(t *testing.T) {
 		assert.Equal(t, 3, strings.Count(one, "\n"))
 	}
 	_, err = Explain("enable_sniffing", env)
+	for name, meant := range map[string]string{"purge_dealy": "purge_delay", "TYK_PMP_PURGEDELY": "TYK_PMP_PURGEDELAY"} {
+		_, misspelt := Explain(name, func(string) string { return "" })
+		require.ErrorContains(t, misspelt, "("+meant+" is meant?)")
+	}
 	assert.EqualError(t, err, `"enable_sniffing" is no key and no variable that Tyk Pump reads (use_sniffing is meant?): docs/pump-conf.md lists them`)
 }
 

@@ -98,7 +98,7 @@ func (*server) ServerText(err error) string {
 func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", lastCauseFirst(err))
 	}
 	defer conn.Release()
 	found, err := openTables(ctx, conn.Conn(), shards, s.ledger.Load(), s.indexes, s.logger)
@@ -113,7 +113,7 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, lastCauseFirst(err)
 	}
 	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
 }
@@ -137,7 +137,7 @@ func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
 func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, lastCauseFirst(err)
 	}
 	defer conn.Release()
 	return findColumns(ctx, conn.Conn(), pgx.Identifier{relation})

@@ -275,6 +275,9 @@ const (
 	ReasonOther      sink.Reason = "other"
 )
 
+// Reasons are all of them.
+var Reasons = []sink.Reason{ReasonForeign, ReasonEncoding, ReasonRange, ReasonTooLarge, ReasonConstraint, ReasonOther}
+
 // Key names the push, as long as it comes again in the same cut.
 func (b *Batch) Key() string {
 	if len(b.Entries) == 0 || b.Entries[0].segment == noSegment {

@@ -138,6 +138,9 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 		if err := os.MkdirAll(filepath.Dir(file), onlyOwnerAndGroup); err != nil {
 			return layout.Errorf("datasource: the directory of the SQLite file cannot be made: %v: make it, or give another path", err)
 		}
+		if err := makePrivate(file, s.datasource); err != nil {
+			return layout.Errorf("datasource: the SQLite file cannot be made: %v: give another path, or rights", err)
+		}
 	}
 	tables := make(map[string]*table, len(shards))
 	for _, of := range shards {
@@ -148,6 +151,23 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 		s.Add(tables)
 	}
 	return err
+}
+
+// makePrivate makes the file for its owner only, where it is missing: it holds what requests held. SQLite
+// gives its siblings the same rights.
+func makePrivate(file, datasource string) error {
+	if strings.Contains(datasource, "mode=") && strings.HasPrefix(datasource, "file:") {
+		return nil // which says whether SQLite may make it
+	}
+	const onlyOwner = 0o600
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, onlyOwner)
+	if errors.Is(err, os.ErrExist) {
+		return nil // whose rights are somebody's decision
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // transact runs do in a transaction that may write from its beginning, so that

@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,4 +39,34 @@ func TestAQuestionMarkIsPartOfAPath(t *testing.T) {
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, s.Find(t.Context(), nil))
 	require.FileExists(t, path)
+}
+
+func TestTheFileIsItsOwnersOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	rights := func(file string) (all []string) {
+		files, err := filepath.Glob(file + "*")
+		require.NoError(t, err)
+		for _, name := range files {
+			info, err := os.Stat(name)
+			require.NoError(t, err)
+			all = append(all, strings.TrimPrefix(name, file)+" "+info.Mode().String())
+		}
+		return all
+	}
+	open := func(datasource string) {
+		s := New(engine.Settings{Datasource: datasource, MaxOpenConns: 1, Logger: zap.NewNop()})
+		t.Cleanup(func() { assert.NoError(t, s.Close()) })
+		require.NoError(t, s.Find(t.Context(), nil))
+	}
+	for _, datasource := range []string{filepath.Join(dir, "a", "tyk.db"), "file:" + filepath.Join(dir, "b", "tyk.db")} {
+		open(datasource)
+		assert.Equal(t, []string{" -rw-------", "-shm -rw-------", "-wal -rw-------"}, rights(fileOf(datasource)), datasource)
+	}
+
+	shared := filepath.Join(dir, "tyk.db")
+	require.NoError(t, os.WriteFile(shared, nil, 0o600))
+	require.NoError(t, os.Chmod(shared, 0o640)) //nolint:gosec // what an operator decided
+	open(shared)
+	assert.Contains(t, rights(shared), " -rw-r-----")
 }
