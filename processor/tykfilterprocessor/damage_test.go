@@ -20,8 +20,10 @@ const secret = "Bearer eyJhbGciOiJIUzI1NiJ9.secret"
 const messageWithSecret = "GET /v2/orders/7 HTTP/1.1\r\nHost: orders.internal:8080\r\nAccept: */*\r\n" +
 	"Authorization: " + secret + "\r\nUser-Agent: curl/8.5.0\r\nAccept-Encoding: gzip\r\n\r\n{\"id\": 42}"
 
-// tells whether text has the secret for a reader who leaves out a letter or more.
-func tells(text string) bool {
+func tells(text string) bool { return tellsOf(text, secret) }
+
+// tellsOf tells whether text has the secret for a reader who leaves out a letter or more.
+func tellsOf(text, secret string) bool {
 	if strings.Contains(text, secret) {
 		return true
 	}
