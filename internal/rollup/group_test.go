@@ -299,3 +299,22 @@ func TestDimensionsAreParsedByEitherName(t *testing.T) {
 	_, err := NewAggregator(Settings{Zone: "Nowhere/At/All"})
 	assert.Error(t, err)
 }
+
+// A search among the types before for each type would take minutes.
+func TestManyTypesOfOneRecordAreReadQuickly(t *testing.T) {
+	t.Parallel()
+	const types = 300_000
+	r := analytics.Record{APIID: "graph", OrgID: "org", TimeStamp: time.Unix(0, 0)}
+	r.GraphQL.IsGraphQL, r.GraphQL.Types = true, make(map[string][]string, types)
+	for i := range types {
+		r.GraphQL.Types[fmt.Sprintf("Type%d", i)] = []string{"field"}
+	}
+	ld := plog.NewLogs()
+	r.ToLog(analytics.AppendScope(ld).AppendEmpty(), "")
+	lr := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	began := time.Now()
+	var c analytics.Countable
+	c.FromLog(lr)
+	assert.Len(t, c.Types, types)
+	assert.Less(t, time.Since(began), time.Minute)
+}

@@ -13,7 +13,7 @@ import (
 
 // nameSet is a set of names that are the same in any case of letters.
 type nameSet struct {
-	names   set[string] // in lower case
+	names   map[string]struct{} // in lower case
 	longest int
 }
 
@@ -21,7 +21,7 @@ type nameSet struct {
 const blanksOfNames = " \t\r"
 
 func newNameSet(names []string) nameSet {
-	s := nameSet{names: make(set[string], len(names))}
+	s := nameSet{names: make(map[string]struct{}, len(names))}
 	for _, name := range names {
 		s.names[strings.ToLower(name)] = struct{}{}
 		s.longest = max(s.longest, len(name))
