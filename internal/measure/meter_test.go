@@ -237,7 +237,7 @@ func TestTheEndOfASeriesIsToldUntilItIsTaken(t *testing.T) {
 
 	m = perKey(Settings{SeriesLimit: 3, Expiry: time.Minute})
 	for n := range 100 {
-		add(m, minute(n), fmt.Sprint(n))
+		add(m, minute(n), strconv.Itoa(n))
 		all, _ = collect(m, minute(n+1))
 	}
 	assert.Len(t, ended(all), 3, "no more than there may be series")

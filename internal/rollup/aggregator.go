@@ -59,22 +59,22 @@ func (t *Tally) FoldedBy(yield func(Dimension, int64) bool) {
 // Aggregate counts the requests of a chunk. The groups share the memory of the
 // log records' texts.
 func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
-	b := a.newBooking(cut)
-	defer b.release()
+	ag := a.newAggregation(cut)
+	defer ag.release()
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, log := range scope.LogRecords().All() {
 				switch log.EventName() {
 				case analytics.EventRequest:
-					b.take(log)
+					ag.take(log)
 				case analytics.EventUptime:
-					b.tally.Uptime++
+					ag.tally.Uptime++
 				default:
-					b.tally.Foreign++
+					ag.tally.Foreign++
 				}
 			}
 		}
 	}
-	b.bookRead()
-	return b.groups(), b.tally
+	ag.countRead()
+	return ag.groups(), ag.tally
 }

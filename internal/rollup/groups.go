@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// groups closes the ledgers, in an order that does not depend on maps.
-func (b *booking) groups() []Group {
-	groups := make([]Group, 0, len(b.ledgers))
-	ordered := make([]*ledger, 0, len(b.ledgers))
-	for _, l := range b.ledgers {
+// groups closes the drafts, in an order that does not depend on maps.
+func (ag *aggregation) groups() []Group {
+	groups := make([]Group, 0, len(ag.drafts))
+	ordered := make([]*draft, 0, len(ag.drafts))
+	for _, l := range ag.drafts {
 		ordered = append(ordered, l)
 	}
-	slices.SortFunc(ordered, func(x, y *ledger) int {
+	slices.SortFunc(ordered, func(x, y *draft) int {
 		return cmp.Or(cmp.Compare(x.family, y.family), strings.Compare(x.org, y.org), strings.Compare(x.api, y.api),
 			cmp.Compare(x.bucket, y.bucket), strings.Compare(x.segment, y.segment), cmp.Compare(x.part, y.part))
 	})
@@ -21,52 +21,52 @@ func (b *booking) groups() []Group {
 		if l.records.Len() == 0 && l.segment != "" {
 			continue // only what was in the chunk twice
 		}
-		groups = append(groups, b.close(l))
+		groups = append(groups, ag.close(l))
 	}
 	return groups
 }
 
-// close makes a group of a ledger.
-func (b *booking) close(l *ledger) Group {
+// close makes a group of a draft.
+func (ag *aggregation) close(l *draft) Group {
 	g := Group{
-		Family: l.family, Settings: b.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: b.settings.Minutes,
+		Family: l.family, Settings: ag.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: ag.settings.Minutes,
 		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt,
 		Rollups: make([]Rollup, 0, l.size+1),
 	}
 	l.total.text = "total"
 	g.append(&l.total)
-	b.encode(l)
+	ag.encode(l)
 	for _, list := range l.opened {
-		b.ordered = b.ordered[:0]
+		ag.ordered = ag.ordered[:0]
 		for a := list; a != nil; a = a.next {
-			b.ordered = append(b.ordered, a)
+			ag.ordered = append(ag.ordered, a)
 		}
-		slices.SortFunc(b.ordered, func(x, y *account) int {
+		slices.SortFunc(ag.ordered, func(x, y *counter) int {
 			return cmp.Or(strings.Compare(x.owner, y.owner), strings.Compare(x.text, y.text))
 		})
-		for _, a := range b.ordered {
+		for _, a := range ag.ordered {
 			g.append(a)
 		}
 	}
-	if b.budget.alert(l.budgetKey(Tags)) {
-		b.tally.Alerts = append(b.tally.Alerts, TagAlert{Org: l.org, Bucket: l.start, Prefixes: commonPrefixes(g.tags())})
+	if ag.budget.alert(l.budgetKey(Tags)) {
+		ag.tally.Alerts = append(ag.tally.Alerts, TagAlert{Org: l.org, Bucket: l.start, Prefixes: commonPrefixes(g.tags())})
 	}
 	return g
 }
 
-// encode encodes the keys of a ledger into one text, of which each has a part.
-func (b *booking) encode(l *ledger) {
-	b.encoded, b.ends = b.encoded[:0], b.ends[:0]
+// encode encodes the keys of a draft into one text, of which each has a part.
+func (ag *aggregation) encode(l *draft) {
+	ag.encoded, ag.ends = ag.encoded[:0], ag.ends[:0]
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
-			a.owner, a.text, b.encoded = a.key.encode(b.encoded)
-			b.ends = append(b.ends, len(b.encoded))
+			a.owner, a.text, ag.encoded = a.key.encode(ag.encoded)
+			ag.ends = append(ag.ends, len(ag.encoded))
 		}
 	}
-	encoded, from, i := string(b.encoded), 0, 0
+	encoded, from, i := string(ag.encoded), 0, 0
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
-			if to := b.ends[i]; from < to {
+			if to := ag.ends[i]; from < to {
 				a.text, from = encoded[from:to], to
 			}
 			i++
@@ -74,10 +74,10 @@ func (b *booking) encode(l *ledger) {
 	}
 }
 
-// append adds an account's rollup behind those that are less. It adds up those whose
+// append adds a counter's rollup behind those that are less. It adds up those whose
 // values are the same once encoded, as those of "a:b" and "c" and of "a" and "b:c" are.
-func (g *Group) append(a *account) {
-	r := Rollup{Dimension: a.key.dimension, Owner: a.owner, Value: a.text, Counter: a.counter()}
+func (g *Group) append(a *counter) {
+	r := Rollup{Dimension: a.key.dimension, Owner: a.owner, Value: a.text, Counter: a.result()}
 	if n := len(g.Rollups); n > 0 {
 		if last := &g.Rollups[n-1]; last.Dimension == r.Dimension && last.Owner == r.Owner && last.Value == r.Value {
 			last.Counter.Add(&r.Counter, r.Dimension)
