@@ -213,9 +213,10 @@ func (r *redactor) replaceTrailers(dst, body []byte) (out section, ok bool) {
 func lastChunkEnd(body []byte) int {
 	for end := len(body); end > 0; {
 		start := bytes.LastIndexByte(body[:end-1], '\n') + 1
-		size, _, _ := bytes.Cut(bytes.TrimRight(body[start:end], "\r\n"), []byte(";"))
-		if size = bytes.TrimSpace(size); len(size) > 0 && len(bytes.Trim(size, "0")) == 0 {
-			return end
+		if body[start] == '0' {
+			if size, ok := chunkSize(body[start:end]); ok && size == 0 {
+				return end
+			}
 		}
 		end = start
 	}
@@ -224,24 +225,33 @@ func lastChunkEnd(body []byte) int {
 
 // cutWithinChunk tells whether body, with the line break before it, is a row of chunks of which the last was cut.
 func cutWithinChunk(body []byte) bool {
-	const hexadecimal, bits = 16, 31
 	for {
 		body = bytes.TrimPrefix(bytes.TrimPrefix(body, []byte("\r")), []byte("\n"))
-		end := lineEnd(body, 0)
-		size, _, _ := bytes.Cut(bytes.TrimRight(body[:end], "\r\n"), []byte(";"))
-		if end == len(body) && len(bytes.TrimSpace(size)) == 0 {
+		if len(body) == 0 {
 			return true
 		}
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(size)), hexadecimal, bits)
-		if err != nil {
+		end := lineEnd(body, 0)
+		size, ok := chunkSize(body[:end])
+		if !ok || size == 0 {
 			return false
 		}
-		rest := len(body) - end - int(n) //nolint:gosec // of 31 bits
-		if rest <= 0 {
+		if size >= len(body)-end {
 			return true
 		}
-		body = body[len(body)-rest:]
+		body = body[end+size:]
 	}
+}
+
+// chunkSize reads the line before a chunk, which is plain text in all of its parts.
+func chunkSize(line []byte) (int, bool) {
+	const hexadecimal, bits, space, del = 16, 31, 0x20, 0x7f
+	line = bytes.TrimRight(line, "\r\n")
+	if bytes.ContainsFunc(line, func(c rune) bool { return c < space || c >= del }) {
+		return 0, false
+	}
+	size, _, _ := bytes.Cut(line, []byte(";"))
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(size)), hexadecimal, bits)
+	return int(n), err == nil //nolint:gosec // of 31 bits
 }
 
 // lineEnd is the place after the line that begins at at.
