@@ -198,7 +198,7 @@ first; the ratio is the median of the pairs'.
 func (r *report) write(path, command string, seconds int) error {
 	type seed struct {
 		Seed                                   uint64
-		Plan, Drained, Result                 string
+		Plan, Drained, Result                  string
 		Records, Poison, Faults, Lost, Doubled int
 	}
 	var seeds []seed
