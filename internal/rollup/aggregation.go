@@ -37,33 +37,33 @@ var aggregations = sync.Pool{New: func() any {
 }}
 
 func (a *Aggregator) newAggregation(cut Cut) *aggregation {
-	ag := aggregations.Get().(*aggregation) //nolint:forcetypeassert // the pool holds nothing else
-	ag.Aggregator, ag.cut = a, cut
-	return ag
+	b := aggregations.Get().(*aggregation) //nolint:forcetypeassert // the pool holds nothing else
+	b.Aggregator, b.cut = a, cut
+	return b
 }
 
 // release gives up all that the aggregation refers to, and makes it reusable.
-func (ag *aggregation) release() {
-	ag.counters.reset()
-	if len(ag.drafts) > maxKeptDrafts {
-		ag.drafts = map[draftKey]*draft{}
+func (b *aggregation) release() {
+	b.counters.reset()
+	if len(b.drafts) > maxKeptDrafts {
+		b.drafts = map[draftKey]*draft{}
 	}
-	clear(ag.drafts)
-	if cap(ag.encoded) > maxKeptText {
-		ag.encoded = nil
+	clear(b.drafts)
+	if cap(b.encoded) > maxKeptText {
+		b.encoded = nil
 	}
-	if cap(ag.ordered) > maxKeptSlots {
-		ag.ordered, ag.ends = nil, nil
+	if cap(b.ordered) > maxKeptSlots {
+		b.ordered, b.ends = nil, nil
 	}
-	clear(ag.ordered[:cap(ag.ordered)])
+	clear(b.ordered[:cap(b.ordered)])
 	for i := range readAhead {
-		ag.read[:readAhead][i].Forget()
+		b.read[:readAhead][i].Forget()
 	}
-	*ag = aggregation{
-		drafts: ag.drafts, read: ag.read, counters: ag.counters,
-		ordered: ag.ordered[:0], encoded: ag.encoded[:0], ends: ag.ends[:0],
+	*b = aggregation{
+		drafts: b.drafts, read: b.read, counters: b.counters,
+		ordered: b.ordered[:0], encoded: b.encoded[:0], ends: b.ends[:0],
 	}
-	aggregations.Put(ag)
+	aggregations.Put(b)
 }
 
 // draftKey names what becomes a group.
@@ -101,33 +101,33 @@ type bucket struct {
 const readAhead = 16
 
 // take reads a record, and counts all that were read once there are enough of them.
-func (ag *aggregation) take(log plog.LogRecord) {
-	ag.read = ag.read[:len(ag.read)+1]
-	ag.read[len(ag.read)-1].FromLog(log)
-	if len(ag.read) == cap(ag.read) {
-		ag.countRead()
+func (b *aggregation) take(log plog.LogRecord) {
+	b.read = b.read[:len(b.read)+1]
+	b.read[len(b.read)-1].FromLog(log)
+	if len(b.read) == cap(b.read) {
+		b.countRead()
 	}
 }
 
 // countRead counts the records that were read.
-func (ag *aggregation) countRead() {
-	for i := range ag.read {
-		ag.touch(&ag.read[i])
+func (b *aggregation) countRead() {
+	for i := range b.read {
+		b.touch(&b.read[i])
 	}
-	for i := range ag.read {
-		ag.countRecord(&ag.read[i])
+	for i := range b.read {
+		b.countRecord(&b.read[i])
 	}
-	ag.read = ag.read[:0]
+	b.read = b.read[:0]
 }
 
 // touch reads a byte of each text that will be looked at. It keeps what it has read,
 // or the compiler would leave the reading out.
-func (ag *aggregation) touch(r *analytics.Countable) {
+func (b *aggregation) touch(r *analytics.Countable) {
 	all := first(r.UID) | first(r.OrgID) | first(r.APIID) | first(r.APIVersion) | first(r.APIKey) | first(r.OauthID) | first(r.CountryISOCode)
 	for _, tag := range r.Tags {
 		all |= first(tag)
 	}
-	ag.touched = all
+	b.touched = all
 }
 
 func first(text string) byte {
@@ -137,227 +137,227 @@ func first(text string) byte {
 	return text[0]
 }
 
-func (ag *aggregation) countRecord(r *analytics.Countable) {
-	ag.record = r
+func (b *aggregation) countRecord(r *analytics.Countable) {
+	b.record = r
 	uid, err := analytics.ParseUID(r.UID)
 	if err != nil {
 		uid = analytics.UID{}
 	}
-	ag.counted = false
+	b.counted = false
 	if r.MCP.IsMCP {
-		ag.count(MCP, uid)
+		b.count(MCP, uid)
 	}
 	if r.GraphQL.IsGraphQL {
-		ag.count(Graph, uid)
+		b.count(Graph, uid)
 	}
 	switch {
 	case r.MCP.IsMCP || r.GraphQL.IsGraphQL:
 	case r.OrgID == "":
-		ag.tally.Ownerless++
+		b.tally.Ownerless++
 	default:
-		ag.count(Requests, uid)
+		b.count(Requests, uid)
 	}
-	if ag.counted {
-		ag.tally.Records++
+	if b.counted {
+		b.tally.Records++
 	}
 }
 
 // find gives the draft of the record.
-func (ag *aggregation) find(family Family, uid analytics.UID) *draft {
-	r := ag.record
-	if seconds := r.TimeStamp.Unix(); seconds < ag.bucket.from || seconds >= ag.bucket.to {
-		ag.bucket = bucketOf(r.TimeStamp.In(ag.zone), ag.settings.Minutes)
+func (b *aggregation) find(family Family, uid analytics.UID) *draft {
+	r := b.record
+	if seconds := r.TimeStamp.Unix(); seconds < b.bucket.from || seconds >= b.bucket.to {
+		b.bucket = bucketOf(r.TimeStamp.In(b.zone), b.settings.Minutes)
 	}
-	k := draftKey{family: family, org: r.OrgID, bucket: ag.bucket.start.Unix(), segment: uid.Segment}
+	k := draftKey{family: family, org: r.OrgID, bucket: b.bucket.start.Unix(), segment: uid.Segment}
 	h := hashText(k.org)
 	if family != Requests {
 		k.api = r.APIID
 		h = h.with(hashText(k.api))
 	}
-	if ag.cut != nil {
-		k.part = ag.cut.part(family, uid.Segment, uid.Index)
+	if b.cut != nil {
+		k.part = b.cut.part(family, uid.Segment, uid.Index)
 	}
-	recent := &ag.recent[h%recentDrafts]
+	recent := &b.recent[h%recentDrafts]
 	if l := *recent; l != nil && l.draftKey == k {
 		return l
 	}
-	l := ag.drafts[k]
+	l := b.drafts[k]
 	if l == nil {
-		l = &draft{draftKey: k, number: uint32(len(ag.drafts)), start: ag.bucket.start} //nolint:gosec // a chunk has fewer
+		l = &draft{draftKey: k, number: uint32(len(b.drafts)), start: b.bucket.start} //nolint:gosec // a chunk has fewer
 		l.total.open(key{})
 		l.total.latency.most, l.total.upstream.most = 0, 0 // as Tyk Pump, whose maxima of Total begin at 0
-		ag.drafts[k] = l
+		b.drafts[k] = l
 	}
 	*recent = l
 	return l
 }
 
 // count counts the record in a family.
-func (ag *aggregation) count(family Family, uid analytics.UID) {
-	l := ag.find(family, uid)
+func (b *aggregation) count(family Family, uid analytics.UID) {
+	l := b.find(family, uid)
 	if l.segment != "" && !l.records.Add(uid.Index) {
 		return // it is in the chunk twice
 	}
-	ag.counted = true
-	r, h := ag.record, &ag.sample
+	b.counted = true
+	r, h := b.record, &b.sample
 	h.of(r)
 	if r.ExpireAt.After(l.expireAt) {
 		l.expireAt = r.ExpireAt
 	}
 	l.total.observe(h.at)
 	if r.ResponseCode == networkCode {
-		ag.countNetwork(l)
+		b.countNetwork(l)
 		return
 	}
 	l.total.add(h, int(h.success)) // in Total, other statuses than those of success are failures
-	ag.countRequest(l)
+	b.countRequest(l)
 	switch family {
 	case Graph:
-		ag.countGraph(l)
+		b.countGraph(l)
 	case MCP:
-		ag.countMCP(l)
+		b.countMCP(l)
 	case Requests:
 	}
 }
 
 // countRequest counts what all requests have.
-func (ag *aggregation) countRequest(l *draft) {
-	r := ag.record
+func (b *aggregation) countRequest(l *draft) {
+	r := b.record
 	api, version, apiKey, oauth := hashText(r.APIID), hashText(r.APIVersion), hashText(r.APIKey), hashText(r.OauthID)
-	ag.addText(l, APIID, r.APIID, api)
+	b.addText(l, APIID, r.APIID, api)
 	if r.ResponseCode >= firstError {
-		ag.add(l, Errors, hash(r.ResponseCode), "", "", "") //nolint:gosec // any 64 bits will do
+		b.add(l, Errors, hash(r.ResponseCode), "", "", "") //nolint:gosec // any 64 bits will do
 	}
 	if r.APIVersion != "" {
-		ag.add(l, Versions, api.with(version), r.APIID, r.APIVersion, "")
+		b.add(l, Versions, api.with(version), r.APIID, r.APIVersion, "")
 	}
-	ag.addText(l, APIKeys, r.APIKey, apiKey)
-	ag.addText(l, OauthIDs, r.OauthID, oauth)
-	ag.addText(l, Geo, r.CountryISOCode, hashText(r.CountryISOCode))
-	if !ag.ignored[Tags] {
+	b.addText(l, APIKeys, r.APIKey, apiKey)
+	b.addText(l, OauthIDs, r.OauthID, oauth)
+	b.addText(l, Geo, r.CountryISOCode, hashText(r.CountryISOCode))
+	if !b.ignored[Tags] {
 		for _, tag := range r.Tags {
-			if tag = ag.settings.countedTag(tag, l.family); tag != "" {
-				ag.add(l, Tags, hashText(tag), tag, "", "")
+			if tag = b.settings.countedTag(tag, l.family); tag != "" {
+				b.add(l, Tags, hashText(tag), tag, "", "")
 			}
 		}
 	}
-	if r.TrackPath || ag.settings.TrackAllPaths && l.family == Requests {
+	if r.TrackPath || b.settings.TrackAllPaths && l.family == Requests {
 		path := hashText(r.Path)
-		ag.add(l, Endpoints, path, r.Path, "", "")
+		b.add(l, Endpoints, path, r.Path, "", "")
 		if r.APIKey != "" {
-			ag.add(l, KeyEndpoints, apiKey.with(api).with(path), r.APIKey, r.APIID, r.Path)
+			b.add(l, KeyEndpoints, apiKey.with(api).with(path), r.APIKey, r.APIID, r.Path)
 		}
 		if r.OauthID != "" {
-			ag.add(l, OauthEndpoints, oauth.with(api).with(path), r.OauthID, r.APIID, r.Path)
+			b.add(l, OauthEndpoints, oauth.with(api).with(path), r.OauthID, r.APIID, r.Path)
 		}
-		ag.add(l, APIEndpoints, api.with(version).with(path), r.APIID, r.APIVersion, r.Path)
+		b.add(l, APIEndpoints, api.with(version).with(path), r.APIID, r.APIVersion, r.Path)
 	}
 }
 
 // countNetwork counts a second of a TCP API: its traffic is no request (contract:
 // aggregates, section 1.4).
-func (ag *aggregation) countNetwork(l *draft) {
-	n, api := ag.record.Network, ag.record.APIID
+func (b *aggregation) countNetwork(l *draft) {
+	n, api := b.record.Network, b.record.APIID
 	l.total.addNetwork(n)
-	if api != "" && !ag.ignored[APIID] {
-		ag.counter(l, APIID, hashText(api), api, "", "").addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
+	if api != "" && !b.ignored[APIID] {
+		b.counter(l, APIID, hashText(api), api, "", "").addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
 	}
 }
 
 // countGraph counts what a GraphQL request asked for. There an answer with errors
 // is an error, whatever its status (contract: aggregates, section 4.5).
-func (ag *aggregation) countGraph(l *draft) {
-	g := &ag.record.GraphQL
-	if g.HasErrors && ag.sample.errors == 0 {
-		ag.sample.errors = 1
-		ag.sample.success--
+func (b *aggregation) countGraph(l *draft) {
+	g := &b.record.GraphQL
+	if g.HasErrors && b.sample.errors == 0 {
+		b.sample.errors = 1
+		b.sample.success--
 	}
-	for _, t := range ag.record.Types {
+	for _, t := range b.record.Types {
 		of := hashText(t.Name)
-		ag.add(l, Types, of, t.Name, "", "")
+		b.add(l, Types, of, t.Name, "", "")
 		for _, field := range t.Fields {
-			ag.add(l, Fields, of.with(hashText(field)), t.Name, field, "")
+			b.add(l, Fields, of.with(hashText(field)), t.Name, field, "")
 		}
 	}
 	operation := g.OperationType.Name()
-	ag.add(l, Operation, hashText(operation), operation, "", "")
+	b.add(l, Operation, hashText(operation), operation, "", "")
 	for _, field := range g.RootFields {
-		ag.add(l, RootFields, hashText(field), field, "", "")
+		b.add(l, RootFields, hashText(field), field, "", "")
 	}
 }
 
-func (ag *aggregation) countMCP(l *draft) {
-	m := &ag.record.MCP
+func (b *aggregation) countMCP(l *draft) {
+	m := &b.record.MCP
 	primitive := hashText(m.PrimitiveType)
-	ag.addText(l, Methods, m.JSONRPCMethod, hashText(m.JSONRPCMethod))
-	ag.addText(l, Primitives, m.PrimitiveType, primitive)
+	b.addText(l, Methods, m.JSONRPCMethod, hashText(m.JSONRPCMethod))
+	b.addText(l, Primitives, m.PrimitiveType, primitive)
 	if m.PrimitiveName != "" {
-		ag.add(l, Names, primitive.with(hashText(m.PrimitiveName)), m.PrimitiveType, m.PrimitiveName, "")
+		b.add(l, Names, primitive.with(hashText(m.PrimitiveName)), m.PrimitiveType, m.PrimitiveName, "")
 	}
 }
 
 // addText counts the record for a value of one text, if it is there.
-func (ag *aggregation) addText(l *draft, d Dimension, text string, h hash) {
+func (b *aggregation) addText(l *draft, d Dimension, text string, h hash) {
 	if text != "" {
-		ag.add(l, d, h, text, "", "")
+		b.add(l, d, h, text, "", "")
 	}
 }
 
 // add counts the record for the value of up to three texts; h is the hash of them. A
 // value that has no text is a number, which is its own hash.
-func (ag *aggregation) add(l *draft, d Dimension, h hash, x, y, z string) {
-	if ag.ignored[d] {
+func (b *aggregation) add(l *draft, d Dimension, h hash, x, y, z string) {
+	if b.ignored[d] {
 		return
 	}
-	a := ag.counter(l, d, h, x, y, z)
-	a.add(&ag.sample, succeeded-int(ag.sample.errors))
-	if ag.settings.Latencies && (d == APIID || d == APIKeys || d == APIEndpoints) {
+	a := b.counter(l, d, h, x, y, z)
+	a.add(&b.sample, succeeded-int(b.sample.errors))
+	if b.settings.Latencies && (d == APIID || d == APIKeys || d == APIEndpoints) {
 		if a.latencies == nil {
 			a.latencies = NewSketch()
 		}
-		a.latencies.Add(ag.sample.latency)
+		a.latencies.Add(b.sample.latency)
 	}
 }
 
 // counter gives that of a value, which takes over the record's time and name.
-func (ag *aggregation) counter(l *draft, d Dimension, h hash, x, y, z string) *counter {
+func (b *aggregation) counter(l *draft, d Dimension, h hash, x, y, z string) *counter {
 	const dimensionBits = 8
 	at := h.with(hash(d) | hash(l.number)<<dimensionBits)
-	a := ag.counters.get(at, d, l.number, x, y, z)
+	a := b.counters.get(at, d, l.number, x, y, z)
 	if a == nil {
-		a = ag.open(l, h, key{dimension: d, draft: l.number, number: int64(h), a: x, b: y, c: z}) //nolint:gosec // of what is no number, it is not used
-		ag.counters.put(at, a)
+		a = b.open(l, h, key{dimension: d, draft: l.number, number: int64(h), a: x, b: y, c: z}) //nolint:gosec // of what is no number, it is not used
+		b.counters.put(at, a)
 	}
 	switch {
 	case a.key.other:
-		ag.tally.Folded[d]++
-		a.observe(ag.sample.at)
+		b.tally.Folded[d]++
+		a.observe(b.sample.at)
 	case d == APIID:
-		a.observeNamed(ag.sample.at, ag.record.APIName)
+		a.observeNamed(b.sample.at, b.record.APIName)
 	case d == APIKeys:
-		a.observeNamed(ag.sample.at, ag.record.Alias)
+		a.observeNamed(b.sample.at, b.record.Alias)
 	default:
-		a.observe(ag.sample.at)
+		a.observe(b.sample.at)
 	}
 	return a
 }
 
 // open makes the counter of a value that is new in the chunk, or gives that of
 // all values which are too many.
-func (ag *aggregation) open(l *draft, h hash, k key) *counter {
+func (b *aggregation) open(l *draft, h hash, k key) *counter {
 	d := k.dimension
-	if ag.budget.admits(l, d, h.with(hash(d))) {
-		return ag.enter(l, k)
+	if b.budget.admits(l, d, h.with(hash(d))) {
+		return b.enter(l, k)
 	}
 	if l.others[d] == nil {
-		l.others[d] = ag.enter(l, key{dimension: d, other: true, draft: l.number})
+		l.others[d] = b.enter(l, key{dimension: d, other: true, draft: l.number})
 	}
 	return l.others[d]
 }
 
 // enter opens a counter in a draft.
-func (ag *aggregation) enter(l *draft, k key) *counter {
-	a := ag.counters.open(k)
+func (b *aggregation) enter(l *draft, k key) *counter {
+	a := b.counters.open(k)
 	a.next, l.opened[k.dimension] = l.opened[k.dimension], a
 	l.size++
 	return a

@@ -59,22 +59,22 @@ func (t *Tally) FoldedBy(yield func(Dimension, int64) bool) {
 // Aggregate counts the requests of a chunk. The groups share the memory of the
 // log records' texts.
 func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
-	ag := a.newAggregation(cut)
-	defer ag.release()
+	b := a.newAggregation(cut)
+	defer b.release()
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			for _, log := range scope.LogRecords().All() {
 				switch log.EventName() {
 				case analytics.EventRequest:
-					ag.take(log)
+					b.take(log)
 				case analytics.EventUptime:
-					ag.tally.Uptime++
+					b.tally.Uptime++
 				default:
-					ag.tally.Foreign++
+					b.tally.Foreign++
 				}
 			}
 		}
 	}
-	ag.countRead()
-	return ag.groups(), ag.tally
+	b.countRead()
+	return b.groups(), b.tally
 }

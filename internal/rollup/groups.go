@@ -7,10 +7,10 @@ import (
 )
 
 // groups closes the drafts, in an order that does not depend on maps.
-func (ag *aggregation) groups() []Group {
-	groups := make([]Group, 0, len(ag.drafts))
-	ordered := make([]*draft, 0, len(ag.drafts))
-	for _, l := range ag.drafts {
+func (b *aggregation) groups() []Group {
+	groups := make([]Group, 0, len(b.drafts))
+	ordered := make([]*draft, 0, len(b.drafts))
+	for _, l := range b.drafts {
 		ordered = append(ordered, l)
 	}
 	slices.SortFunc(ordered, func(x, y *draft) int {
@@ -21,52 +21,52 @@ func (ag *aggregation) groups() []Group {
 		if l.records.Len() == 0 && l.segment != "" {
 			continue // only what was in the chunk twice
 		}
-		groups = append(groups, ag.close(l))
+		groups = append(groups, b.close(l))
 	}
 	return groups
 }
 
 // close makes a group of a draft.
-func (ag *aggregation) close(l *draft) Group {
+func (b *aggregation) close(l *draft) Group {
 	g := Group{
-		Family: l.family, Settings: ag.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: ag.settings.Minutes,
+		Family: l.family, Settings: b.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: b.settings.Minutes,
 		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt,
 		Rollups: make([]Rollup, 0, l.size+1),
 	}
 	l.total.text = "total"
 	g.append(&l.total)
-	ag.encode(l)
+	b.encode(l)
 	for _, list := range l.opened {
-		ag.ordered = ag.ordered[:0]
+		b.ordered = b.ordered[:0]
 		for a := list; a != nil; a = a.next {
-			ag.ordered = append(ag.ordered, a)
+			b.ordered = append(b.ordered, a)
 		}
-		slices.SortFunc(ag.ordered, func(x, y *counter) int {
+		slices.SortFunc(b.ordered, func(x, y *counter) int {
 			return cmp.Or(strings.Compare(x.owner, y.owner), strings.Compare(x.text, y.text))
 		})
-		for _, a := range ag.ordered {
+		for _, a := range b.ordered {
 			g.append(a)
 		}
 	}
-	if ag.budget.alert(l.budgetKey(Tags)) {
-		ag.tally.Alerts = append(ag.tally.Alerts, TagAlert{Org: l.org, Bucket: l.start, Prefixes: commonPrefixes(g.tags())})
+	if b.budget.alert(l.budgetKey(Tags)) {
+		b.tally.Alerts = append(b.tally.Alerts, TagAlert{Org: l.org, Bucket: l.start, Prefixes: commonPrefixes(g.tags())})
 	}
 	return g
 }
 
 // encode encodes the keys of a draft into one text, of which each has a part.
-func (ag *aggregation) encode(l *draft) {
-	ag.encoded, ag.ends = ag.encoded[:0], ag.ends[:0]
+func (b *aggregation) encode(l *draft) {
+	b.encoded, b.ends = b.encoded[:0], b.ends[:0]
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
-			a.owner, a.text, ag.encoded = a.key.encode(ag.encoded)
-			ag.ends = append(ag.ends, len(ag.encoded))
+			a.owner, a.text, b.encoded = a.key.encode(b.encoded)
+			b.ends = append(b.ends, len(b.encoded))
 		}
 	}
-	encoded, from, i := string(ag.encoded), 0, 0
+	encoded, from, i := string(b.encoded), 0, 0
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
-			if to := ag.ends[i]; from < to {
+			if to := b.ends[i]; from < to {
 				a.text, from = encoded[from:to], to
 			}
 			i++
