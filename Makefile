@@ -15,6 +15,9 @@ GOGC ?= 400
 BENCH ?= .
 BENCHFLAGS ?=
 
+# How long `make fuzz` takes for each target.
+FUZZ ?= 1m
+
 # How long `make soak` takes.
 SOAK ?= 10m
 
@@ -64,6 +67,7 @@ build: $(BINARY) $(COMMAND) $(PUMP) ## build bin/otelcol-tyk (the first time abo
 test: build $(FERRETDB) ## all tests with the race detector, then end to end with the built binary
 	@scripts/install-test-peers.sh
 	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
+	scripts/fuzz.sh 1000x
 	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 ./test/...
 
 # Each seed also starts servers, drains and checks, and has time to fail.
@@ -96,6 +100,10 @@ bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, t
 soak: build ## a steady 5,000 records/s into PostgreSQL for SOAK: memory and the like stay flat; writes docs/soak.md
 	@scripts/install-test-peers.sh
 	go run ./cmd/tykbench soak -duration '$(SOAK)' -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)'
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZ, such as every night
+	@scripts/fuzz.sh '$(FUZZ)'
 
 .PHONY: clean
 clean: ## remove what was built

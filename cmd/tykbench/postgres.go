@@ -57,7 +57,7 @@ func (p *postgres) drop(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	// A checkpoint also lets go of the disk that the log of its changes takes.
+	// A checkpoint also frees the disk that the log of its changes takes.
 	for _, statement := range []string{"DROP DATABASE " + pgx.Identifier{config.Database}.Sanitize() + " WITH (FORCE)", "CHECKPOINT"} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("remove the last measurement: %w", err)

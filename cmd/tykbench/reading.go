@@ -26,7 +26,7 @@ func (r reading) String() string {
 		thousands(float64(r.records)/r.took.Seconds()), thousands(r.perProcessorSecond()))
 }
 
-// readPlainly reads a list with LRANGE, page by page, and lets go of it.
+// readPlainly reads a list with LRANGE, page by page, and deletes it.
 func readPlainly(ctx context.Context, r *rig, list string) (reading, error) {
 	options, err := r.redis.Options()
 	if err != nil {

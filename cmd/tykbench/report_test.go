@@ -14,7 +14,7 @@ func drained(seconds float64) drain {
 	return drain{records: 200_000, bytes: 200_000_000, took: time.Duration(seconds * float64(time.Second)), processor: 1600 * time.Millisecond, peak: 180 << 20}
 }
 
-func TestTheTableTellsMediansRangesAndVerdicts(t *testing.T) {
+func TestTheTableTellsMediansRangesAndWhatIsFlat(t *testing.T) {
 	t.Parallel()
 	j := rawJob(options{records: 200_000}).(*storeJob)
 	j.drains = []drain{drained(2), drained(1), drained(4)}

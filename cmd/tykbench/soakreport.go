@@ -41,12 +41,12 @@ func (s *soak) report() (string, error) {
 			line = append(line, fmt.Sprintf("%s (%s to %s)", of.unit.write(median(values)), of.unit.write(slices.Min(values)), of.unit.write(slices.Max(values))))
 		}
 		bound, grew := s.grew(i)
-		verdict := "yes"
+		flat := "yes"
 		if grew {
-			verdict = "no"
+			flat = "no"
 			errs = append(errs, fmt.Errorf("%s grew: the last third's median is above %s", of.name, of.unit.write(bound)))
 		}
-		lines = append(lines, append(line, of.unit.write(bound), verdict))
+		lines = append(lines, append(line, of.unit.write(bound), flat))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Soak

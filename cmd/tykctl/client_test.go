@@ -103,7 +103,7 @@ func TestTheRightsOfTheREADMESuffice(t *testing.T) {
 	segment := admin.visit(src)[0]
 	admin.visit(gone)
 	admin.ack(segment, 2)
-	admin.bury(src, letter("default", 1, "refused: odd", nil), letter("default", 2, "refused: odd", nil))
+	admin.keep(src, letter("default", 1, "refused: odd", nil), letter("default", 2, "refused: odd", nil))
 
 	as := func(user string) *operator {
 		o := newOperator(t, r.Client(), "-redis", r.Addr(), "-username", user)
@@ -154,7 +154,7 @@ func TestAClusterIsReadAndManagedAsAWhole(t *testing.T) {
 		o.visit(src)
 		o.visit(worker(list, "gone", "v", time.Minute))
 		o.silence(list, "gone", time.Hour)
-		o.bury(src, letter("default", 1, "refused: odd", nil))
+		o.keep(src, letter("default", 1, "refused: odd", nil))
 	}
 	out := o.ok("status", "-sample", "1ms")
 	for _, list := range lists {
@@ -196,7 +196,7 @@ func TestALostConnectionIsSaidWithWhatWasDone(t *testing.T) {
 	o := newOperator(t, r.Client(), "-redis", r.Addr(), "-timeout", "1s")
 	src := worker(msgpackList, "default", "w", time.Minute)
 	o.visit(src)
-	o.bury(src, letter("default", 1, "refused: odd", nil))
+	o.keep(src, letter("default", 1, "refused: odd", nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	a := o.runContext(ctx, false, "dead drop -all")

@@ -16,25 +16,25 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
-// buried makes a Redis with letters of two groups and three lists: see the table
+// withLetters makes a Redis with letters of two groups and three lists: see the table
 // of TestFiltersChooseLetters.
-func buried(t *testing.T) *operator {
+func withLetters(t *testing.T) *operator {
 	t.Helper()
 	o := onRedis(t)
 	one := worker(msgpackList, "default", "w", time.Minute)
 	o.visit(one)
 	o.visit(worker(msgpackList, "kafka", "w", time.Minute))
-	o.bury(one,
+	o.keep(one,
 		letter("default", 1, "undecodable: decode msgpack: record at byte 0", []byte("hel\x00lo")),
 		letter("default", 2, "refused: too_large: Path \x1b[31m is too long", analytics.AppendMsgpack(nil, record())))
 	l := letter("kafka", 2, "refused: odd", analytics.AppendMsgpack(nil, record()))
 	l.Destination = "kafka/eu"
-	o.bury(worker(msgpackList, "kafka", "w", time.Minute), l)
+	o.keep(worker(msgpackList, "kafka", "w", time.Minute), l)
 	protobuf := worker(protobufList, "default", "w", time.Minute)
 	o.visit(protobuf)
-	o.bury(protobuf, letter("default", 3, "refused: constraint: undecodable text", analytics.AppendProtobuf(nil, record())))
+	o.keep(protobuf, letter("default", 3, "refused: constraint: undecodable text", analytics.AppendProtobuf(nil, record())))
 	uptime := worker(analytics.UptimeList, "gone", "w", time.Minute)
-	o.bury(uptime, letter("gone", 4, "refused: odd", analytics.AppendUptime(nil, &analytics.Uptime{URL: "http://up", ResponseCode: 521, TimeStamp: at})))
+	o.keep(uptime, letter("gone", 4, "refused: odd", analytics.AppendUptime(nil, &analytics.Uptime{URL: "http://up", ResponseCode: 521, TimeStamp: at})))
 	return o
 }
 
@@ -52,7 +52,7 @@ func (o *operator) letters(args ...string) []string {
 
 func TestFiltersChooseLetters(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	for filter, want := range map[string][]string{
 		"":                            {"default/1", "default/2", "kafka/2", "default/3", "gone/4"},
 		"-source " + msgpackList:      {"default/1", "default/2", "kafka/2"},
@@ -104,7 +104,7 @@ func TestAgesAreReadInDaysToo(t *testing.T) {
 
 func TestLettersAreListedAndShown(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	list := o.ok("dead list")
 	golden(t, "dead_list.txt", gaps.ReplaceAllString(list, "  "))
 	assert.NotContains(t, list, "\x1b", "letters bring control characters of strangers")
@@ -118,7 +118,7 @@ func TestLongEntriesAndReasonsAreShortenedUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	o := onRedis(t)
 	reason := "undecodable: " + strings.Repeat("why ", 100) + "END"
-	o.bury(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, reason, []byte(strings.Repeat("x", 1000))))
+	o.keep(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, reason, []byte(strings.Repeat("x", 1000))))
 	assert.NotContains(t, o.ok("dead list"), "END")
 	assert.Contains(t, o.ok("dead list", "-wide"), "END")
 	assert.Contains(t, o.ok("dead show"), "... and 488 bytes more")
@@ -127,7 +127,7 @@ func TestLongEntriesAndReasonsAreShortenedUnlessAskedFor(t *testing.T) {
 
 func TestReplayAndDropNeedAFilterOrAll(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	for _, verb := range []string{"replay", "drop"} {
 		for _, flags := range []string{"", " -limit 3", " -dry-run"} {
 			a := o.run("dead " + verb + flags)
@@ -140,7 +140,7 @@ func TestReplayAndDropNeedAFilterOrAll(t *testing.T) {
 
 func TestDryRunsTakeNothing(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	assert.Contains(t, o.ok("dead drop", "-all", "-dry-run"), "5 dead letters would be dropped")
 	assert.Contains(t, o.ok("dead replay -old", "-group", "kafka", "-dry-run"), "1 dead letter would be replayed")
 	assert.Len(t, o.letters(), 5)
@@ -148,7 +148,7 @@ func TestDryRunsTakeNothing(t *testing.T) {
 
 func TestReplayedLettersGoToTheirGroupOnce(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	out := o.ok("dead replay -old", "-group", "default", "-source", msgpackList)
 	assert.Contains(t, out, "replayed 2 dead letters")
 	assert.Contains(t, o.ok("dead replay -old", "-group", "default", "-source", msgpackList), "replayed 0 dead letters")
@@ -168,7 +168,7 @@ func TestReplayedLettersGoToTheirGroupOnce(t *testing.T) {
 
 func TestLettersThatNobodyWouldDeliverStay(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	require.NoError(t, o.rdb.HSet(t.Context(), "otelcol-tyk:{"+protobufList+"}:dead", "default|5eed.1.cafe-3", "no JSON").Err())
 	a := o.run("dead replay -old", "-all", "-json")
 	assert.Equal(t, exitFailed, a.status, "not all was replayed")
@@ -185,7 +185,7 @@ func TestLettersThatNobodyWouldDeliverStay(t *testing.T) {
 
 func TestLimitBoundsWhatIsTaken(t *testing.T) {
 	t.Parallel()
-	o := buried(t)
+	o := withLetters(t)
 	assert.Contains(t, o.ok("dead drop", "-all", "-limit", "2"), "dropped 2 dead letters")
 	assert.Equal(t, []string{"kafka/2", "default/3", "gone/4"}, o.letters())
 }
@@ -202,7 +202,7 @@ func TestManyLettersAreReplayedInPages(t *testing.T) {
 		for i := range letters {
 			letters[i] = letter("default", from+i, "refused: odd", entry)
 		}
-		o.bury(src, letters...)
+		o.keep(src, letters...)
 	}
 	assert.Equal(t, n, strings.Count(o.ok("dead list", "-limit", "0"), "refused: odd"))
 

@@ -70,7 +70,7 @@ var states = map[string]struct {
 			o.silence(msgpackList, "default", time.Hour)
 		}, []string{"group_away"}, exitOK,
 	},
-	"a group that is away and keeps what another has passed": {
+	"a group that is away and keeps what another is done with": {
 		func(o *operator) {
 			o.push(msgpackList, 3)
 			o.ack(o.visit(worker(msgpackList, "default", "w", time.Minute))[0], 3)
@@ -125,7 +125,7 @@ var states = map[string]struct {
 	},
 	"dead letters": {
 		func(o *operator) {
-			o.bury(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, "refused: odd", nil))
+			o.keep(worker(msgpackList, "default", "w", time.Minute), letter("default", 1, "refused: odd", nil))
 		},
 		[]string{"dead_letters"},
 		exitOK,
@@ -135,7 +135,7 @@ var states = map[string]struct {
 			src := worker(msgpackList, "default", "w", time.Minute)
 			o.visit(src)
 			l := letter("default", 1, "refused: odd", nil)
-			o.bury(src, l)
+			o.keep(src, l)
 			_, err := o.store.Replay(o.t.Context(), src, []claim.Letter{l})
 			require.NoError(o.t, err)
 			o.silence(msgpackList, "default", time.Hour)

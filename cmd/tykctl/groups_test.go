@@ -12,7 +12,7 @@ import (
 )
 
 // away makes a Redis where group kafka is away and keeps two segments that
-// default has passed, and waits for a replay.
+// default is done with, and waits for a replay.
 func away(t *testing.T) *operator {
 	t.Helper()
 	o := onRedis(t)
@@ -24,7 +24,7 @@ func away(t *testing.T) *operator {
 	}
 	o.ackDead(o.visit(gone)[0], 2, 2)
 	l := letter("kafka", 1, "refused: odd", []byte("x"))
-	o.bury(gone, l, letter("kafka", 2, "refused: odd", []byte("x")))
+	o.keep(gone, l, letter("kafka", 2, "refused: odd", []byte("x")))
 	_, err := o.store.Replay(t.Context(), gone, []claim.Letter{l})
 	require.NoError(t, err)
 	o.visit(gone.Replay())

@@ -122,7 +122,7 @@ func (o *operator) ackDead(g claim.Segment, done, dead int64) {
 	require.NoError(o.t, o.store.Ack(o.t.Context(), g, done, claim.Outcome{Delivered: done - dead, Dead: dead}))
 }
 
-func (o *operator) bury(src *claim.Source, letters ...claim.Letter) {
+func (o *operator) keep(src *claim.Source, letters ...claim.Letter) {
 	o.t.Helper()
 	_, _, err := o.store.KeepDeadLetters(o.t.Context(), src, letters)
 	require.NoError(o.t, err)
@@ -159,7 +159,7 @@ func troubled(t *testing.T) *operator {
 	o.visit(worker(msgpackList, "kafka", "host-3:1:cc", time.Millisecond))
 	o.push(msgpackList, 3)
 	o.visit(two) // holds this one, and dies
-	o.bury(one,
+	o.keep(one,
 		letter("default", 1, "undecodable: decode msgpack: record at byte 0: found int (0x68), want a map", []byte("hello")),
 		letter("default", 2, "undecodable: decode msgpack: record at byte 7: found int (0x69), want a map", []byte("hello")),
 		letter("default", 3, "refused: too odd", analytics.AppendMsgpack(nil, record())))

@@ -272,11 +272,11 @@ func (p *processView) print(w io.Writer) error {
 	}
 	stored := p.SQL.stored()
 	t = newTable(w, "TYKSQL: ACKNOWLEDGED", "= STORED", "+ STORED BEFORE", "+ NOT TAKEN", "+ FILTERED", "+ DEAD", "+ SHED", "")
-	t.row(p.Acknowledged, stored.Stored, stored.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.Shed, p.SQL.verdict())
+	t.row(p.Acknowledged, stored.Stored, stored.AlreadyApplied, p.SQL.NotTaken, total(p.Filtered), total(p.DeadLettered), p.Shed, p.SQL.balance())
 	return endTable(w, t)
 }
 
-func (s *sqlView) verdict() string {
+func (s *sqlView) balance() string {
 	switch {
 	case s.Missing == 0:
 		return "adds up"

@@ -67,11 +67,11 @@ func printReceipts(w io.Writer, groups []groupView) error {
 	for _, g := range groups {
 		for _, l := range g.Lists {
 			r := l.Receipts
-			verdict := "adds up"
+			balance := "adds up"
 			if !r.AddsUp {
-				verdict = fmt.Sprintf("OFF BY %d", r.missing())
+				balance = fmt.Sprintf("OFF BY %d", r.missing())
 			}
-			t.row(g.Name, l.place, r.Claimed, r.Delivered, r.Shed, r.DeadLettered, r.Lost, r.InFlight, verdict, r.Replayed, r.Dropped)
+			t.row(g.Name, l.place, r.Claimed, r.Delivered, r.Shed, r.DeadLettered, r.Lost, r.InFlight, balance, r.Replayed, r.Dropped)
 			rows++
 		}
 	}

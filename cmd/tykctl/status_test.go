@@ -108,7 +108,7 @@ func TestReasonsAreCountedUpToALimit(t *testing.T) {
 	o := onRedis(t)
 	src := worker(msgpackList, "default", "w", time.Minute)
 	for i := range 30 {
-		o.bury(src, letter("default", i, fmt.Sprintf("refused: row %d is odd", i), nil))
+		o.keep(src, letter("default", i, fmt.Sprintf("refused: row %d is odd", i), nil))
 	}
 	reasons := func(limit string) []reasonView {
 		var view statusView

@@ -69,7 +69,7 @@ func (o *operator) used(list string) {
 	segment := o.visit(src)[0]
 	today := letter("default", 0, "refused: odd", nil)
 	today.At = time.Now()
-	o.bury(src, today)
+	o.keep(src, today)
 	o.ackDead(segment, 1, 1)
 }
 
@@ -136,7 +136,7 @@ func TestLettersOlderThanTheStoresMemoryAreReplayedOnlyWhenToldSo(t *testing.T) 
 	o.visit(src)
 	aged, fresh := letter("default", 1, "refused: odd", nil), letter("default", 2, "refused: odd", nil)
 	aged.At, fresh.At = time.Now().Add(-73*time.Hour), time.Now().Add(-71*time.Hour)
-	o.bury(src, aged, fresh)
+	o.keep(src, aged, fresh)
 	const says = "1 dead letter left: they are older than -ledger-retention 3d00h, and stores have forgotten since then what they stored"
 	for _, dry := range []bool{true, false} {
 		command, done := "dead replay -all", "replayed 1 dead letter"

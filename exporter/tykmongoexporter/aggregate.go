@@ -246,7 +246,7 @@ func pause(ctx context.Context, write int) error {
 // fate there are.
 func (d *bucketDocument) sort(groups []*rollup.Group) (fresh []*rollup.Group, n counts, overlaps []rollup.Overlap) {
 	for _, g := range groups {
-		switch acquaintance, applied := d.memory.meet(g); acquaintance {
+		switch coverage, applied := d.memory.overlap(g); coverage {
 		case rollup.New:
 			fresh = append(fresh, g)
 			n.stored += max(1, g.Records.Len())

@@ -12,7 +12,7 @@ import (
 
 // appendCounter appends the fields of a counter (contract: aggregates, sections 1.3
 // and 2.5). An element of a list has all of them; a counter of its own lacks those
-// that Tyk Pump leaves out: minima while nothing passed, and a map of errors without any.
+// that Tyk Pump leaves out: minima while nothing succeeded, and a map of errors without any.
 func appendCounter(dst []byte, c *rollup.Counter, d rollup.Dimension, element bool) []byte {
 	mean := func(total int64) float64 {
 		if c.Hits == 0 {
@@ -34,9 +34,9 @@ func appendCounter(dst []byte, c *rollup.Counter, d rollup.Dimension, element bo
 		dst = bsoncore.AppendInt64Element(dst, "bytesin", c.BytesIn)
 		dst = bsoncore.AppendInt64Element(dst, "bytesout", c.BytesOut)
 	}
-	passed := c.MinRank(d) == rollup.RankPassed
+	succeeded := c.MinRank(d) == rollup.RankSucceeded
 	least := func(s rollup.Span) int64 {
-		if !passed {
+		if !succeeded {
 			return 0
 		}
 		return s.Min
@@ -47,7 +47,7 @@ func appendCounter(dst []byte, c *rollup.Counter, d rollup.Dimension, element bo
 	dst = bsoncore.AppendInt64Element(dst, "maxlatency", c.Latency.Max)
 	dst = bsoncore.AppendInt64Element(dst, "totallatency", c.Latency.Total)
 	dst = bsoncore.AppendDoubleElement(dst, "latency", mean(c.Latency.Total))
-	if element || passed {
+	if element || succeeded {
 		dst = bsoncore.AppendInt64Element(dst, "minupstreamlatency", least(c.Upstream))
 		dst = bsoncore.AppendInt64Element(dst, "minlatency", least(c.Latency))
 	}

@@ -97,7 +97,7 @@ func (s *mongoStore) failed(b *batch, t *part, piece []int32, err error, insert 
 func isolate(b *batch, piece []int32, insert func([]int32) (int, error)) error {
 	return sink.Isolator[int32]{
 		Try: insert,
-		Judge: func(err error) sink.Verdict {
+		Judge: func(err error) sink.Outcome {
 			switch code, ok := codeOf(err); {
 			case !ok:
 				return sink.Later

@@ -81,14 +81,14 @@ func (m *memory) forget() {
 	}
 }
 
-// meet tells how much of a group the document counts already.
-func (m *memory) meet(g *rollup.Group) (rollup.Acquaintance, rollup.Indices) {
+// overlap tells how much of a group the document counts already.
+func (m *memory) overlap(g *rollup.Group) (rollup.Coverage, rollup.Indices) {
 	var known []rollup.Range
 	for _, set := range m.sets[mark(g.Family, g.Segment)] {
 		known = appendRanges(known, set)
 	}
 	slices.SortFunc(known, func(x, y rollup.Range) int { return cmp.Compare(x.First, y.First) })
-	return g.Meet(func(index int64) bool {
+	return g.Overlap(func(index int64) bool {
 		at, _ := slices.BinarySearchFunc(known, index, func(r rollup.Range, index int64) int { return cmp.Compare(r.Last, index) })
 		return at < len(known) && known[at].First <= index
 	})

@@ -46,15 +46,15 @@ func TestWhatIsAppliedIsReadBack(t *testing.T) {
 			rt.Fatalf("%v, want %v", read, written)
 		}
 		for i := range groups {
-			if acquaintance, _ := read.meet(&groups[i]); acquaintance != rollup.Known {
-				rt.Fatalf("acquaintance %d", acquaintance)
+			if coverage, _ := read.overlap(&groups[i]); coverage != rollup.Known {
+				rt.Fatalf("coverage %d", coverage)
 			}
 		}
 		var other rollup.Group
 		other.Segment = "s"
 		other.Records.Add(index + 1)
-		if acquaintance, _ := read.meet(&other); acquaintance != rollup.New {
-			rt.Fatalf("acquaintance %d of a new one", acquaintance)
+		if coverage, _ := read.overlap(&other); coverage != rollup.New {
+			rt.Fatalf("coverage %d of a new one", coverage)
 		}
 	})
 }

@@ -94,7 +94,7 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 
 // consumerServer is a database that answers as the check's consumer does.
 type consumerServer struct {
-	engine.Memory[struct{}]
+	engine.Cache[struct{}]
 
 	next func() consumer.Logs
 }

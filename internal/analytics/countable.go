@@ -194,11 +194,23 @@ func (c *Countable) takeTypes(_ string, v pcommon.Value) {
 		return
 	}
 	c.Types = c.Types[:0]
+	const few = 16
+	var places map[string]int // of many types, which a search for each would take long
+	if n := v.Map().Len(); n > few {
+		places = make(map[string]int, n)
+	}
 	for name, fields := range v.Map().All() {
-		at := slices.IndexFunc(c.Types, func(t CountableType) bool { return t.Name == name })
-		if at < 0 {
+		at, known := places[name]
+		if places == nil {
+			at = slices.IndexFunc(c.Types, func(t CountableType) bool { return t.Name == name })
+			known = at >= 0
+		}
+		if !known {
 			at = len(c.Types)
 			c.Types = slices.Grow(c.Types, 1)[:at+1] // with the memory of the fields that were there
+			if places != nil {
+				places[name] = at
+			}
 		}
 		t := &c.Types[at]
 		t.Name, t.Fields = name, asStrs(fields, t.Fields[:0])

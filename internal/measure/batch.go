@@ -67,7 +67,9 @@ func (b *Batch) add(r *analytics.Record) {
 			continue
 		}
 		for _, t := range in.times {
-			in.add(b.find(i, in, t.kind, r), t.of(r), e)
+			// A clock that was set back makes latencies negative, and a negative time would
+			// take from a sum that only grows.
+			in.add(b.find(i, in, t.kind, r), max(t.of(r), 0), e)
 		}
 	}
 }

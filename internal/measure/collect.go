@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -21,19 +22,20 @@ type Overflow struct {
 	Series int
 }
 
-// Collect appends all metrics as they are now. It tells of metrics that have
-// reached their limit, once until expiry has made room again.
+// Collect appends all metrics as they are now, and the ends of series that expired. An
+// end is told at each collection until Taken confirms one. It tells of metrics that
+// have reached their limit, once until expiry has made room again.
 func (m *Meter) Collect(now time.Time, into pmetric.MetricSlice) []Overflow {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var overflows []Overflow
 	for i := range m.instruments {
 		in, st := &m.instruments[i], &m.states[i]
-		expired := st.expire(now, m.settings.Expiry)
+		st.expire(now, m.settings.Expiry, m.settings.SeriesLimit)
 		if len(st.series) > 0 || st.overflow != nil {
 			in.collect(st, now, into.AppendEmpty())
 		}
-		for _, s := range expired {
+		for _, s := range st.ended {
 			// A metric of its own for each: the Prometheus exporter looks at nothing
 			// behind the first point without a value.
 			in.end(s, now, into.AppendEmpty())
@@ -50,23 +52,42 @@ func (m *Meter) Collect(now time.Time, into pmetric.MetricSlice) []Overflow {
 	return overflows
 }
 
-// expire takes out the series that have been idle for too long.
-func (st *state) expire(now time.Time, after time.Duration) []*series {
-	if after == 0 {
-		return nil
+// Taken says that the metrics of the last collection arrived.
+func (m *Meter) Taken() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.states {
+		clear(m.states[i].ended)
+		m.states[i].ended = m.states[i].ended[:0]
 	}
-	var expired []*series
+}
+
+// expire takes out the series that have been idle for too long. Of ends that are not
+// taken, it keeps no more than there may be series, the latest.
+func (st *state) expire(now time.Time, after time.Duration, limit int) {
+	if after == 0 {
+		return
+	}
+	// Series that came back are alive.
+	st.ended = slices.DeleteFunc(st.ended, func(s *series) bool {
+		if s.overflow {
+			return st.overflow != nil
+		}
+		return st.series[s.key] != nil
+	})
 	for key, s := range st.series {
 		if now.Sub(s.seen) >= after {
-			expired = append(expired, s)
+			st.ended = append(st.ended, s)
 			delete(st.series, key)
 		}
 	}
 	if st.overflow != nil && now.Sub(st.overflow.seen) >= after {
-		expired = append(expired, st.overflow)
+		st.ended = append(st.ended, st.overflow)
 		st.overflow = nil
 	}
-	return expired
+	if over := len(st.ended) - limit; over > 0 {
+		st.ended = slices.Delete(st.ended, 0, over)
+	}
 }
 
 // blame finds the label with the most values.

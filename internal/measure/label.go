@@ -26,8 +26,23 @@ func number(name string, of func(*analytics.Record) int64) Label {
 	return Label{name: name, append: func(dst []byte, r *analytics.Record) []byte { return strconv.AppendInt(dst, of(r), 10) }}
 }
 
-// appendText appends s as UTF-8: values that look the same are the same series.
+// maxValueBytes is how long a label's value may be. A longer one, such as a path of two
+// megabytes, would be in memory and in each push for every series that has it.
+const maxValueBytes = 8192
+
+// cutMark ends values that were longer.
+const cutMark = "…"
+
+// appendText appends s as UTF-8, as much of it as a value may have: values that look the
+// same are the same series.
 func appendText(dst []byte, s string) []byte {
+	if len(s) > maxValueBytes {
+		end := maxValueBytes - len(cutMark)
+		for back := 0; back < utf8.UTFMax && !utf8.RuneStart(s[end]); back++ {
+			end--
+		}
+		return append(appendText(dst, s[:end]), cutMark...)
+	}
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	}

@@ -37,9 +37,10 @@ type Meter struct {
 // state is what an instrument's records added up to.
 type state struct {
 	series     map[string]*series
-	overflow   *series // of records whose own series would be beyond the limit; nil for none
-	overflowed int64   // such records, ever
-	reported   bool    // the overflow
+	overflow   *series   // of records whose own series would be beyond the limit; nil for none
+	overflowed int64     // such records, ever
+	reported   bool      // the overflow
+	ended      []*series // whose end was not taken yet, oldest first
 }
 
 // series is one set of attributes of a metric.

@@ -3,10 +3,13 @@ package measure
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -193,6 +196,7 @@ func TestIdleSeriesExpireAndComeBackWithALaterStart(t *testing.T) {
 		assert.Equal(t, stamp(0), later[gone].StartTimestamp())
 	}
 	assert.Equal(t, 3, all.Len(), "each end is a metric of its own")
+	m.Taken()
 	all, _ = collect(m, minute(12))
 	assert.Len(t, points(all), 1)
 
@@ -203,6 +207,70 @@ func TestIdleSeriesExpireAndComeBackWithALaterStart(t *testing.T) {
 	assert.Equal(t, stamp(12), again["b"].StartTimestamp(), "not before the end of its first life")
 	assert.EqualValues(t, 1, again["overflow"].IntValue())
 	assert.Len(t, overflows, 1, "after there was room, passing the limit is said again")
+}
+
+func TestTheEndOfASeriesIsToldUntilItIsTaken(t *testing.T) {
+	t.Parallel()
+	minute := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Minute) }
+	ended := func(all pmetric.MetricSlice) (keys []string) {
+		for key, dp := range points(all) {
+			if dp.Flags().NoRecordedValue() {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	m := perKey(Settings{SeriesLimit: 3, Expiry: 10 * time.Minute})
+	add(m, minute(0), "a", "b", "c")
+	for n := range 3 { // pushes that are lost
+		all, _ := collect(m, minute(10+n))
+		assert.Equal(t, []string{"a", "b", "overflow"}, ended(all))
+	}
+	add(m, minute(13), "b")
+	all, _ := collect(m, minute(13))
+	assert.Equal(t, []string{"a", "overflow"}, ended(all), "what came back has no end")
+	assert.EqualValues(t, 1, points(all)["b"].IntValue())
+	m.Taken()
+	all, _ = collect(m, minute(14))
+	assert.Empty(t, ended(all))
+
+	m = perKey(Settings{SeriesLimit: 3, Expiry: time.Minute})
+	for n := range 100 {
+		add(m, minute(n), strconv.Itoa(n))
+		all, _ = collect(m, minute(n+1))
+	}
+	assert.Len(t, ended(all), 3, "no more than there may be series")
+}
+
+func TestNegativeTimesCountAsZero(t *testing.T) {
+	t.Parallel()
+	negative := []analytics.Record{{RequestTime: -5, Latency: analytics.Latency{Gateway: -7, Upstream: -1}}, {RequestTime: 3, Latency: analytics.Latency{Gateway: 2, Upstream: 1}}}
+	zero := []analytics.Record{{}, {RequestTime: 3, Latency: analytics.Latency{Gateway: 2, Upstream: 1}}}
+	got, _ := collect(count(everything(), roomy(), negative), epoch)
+	want, _ := collect(count(everything(), roomy(), zero), epoch)
+	assert.Empty(t, difference(want, got))
+}
+
+func TestLabelValuesAreBounded(t *testing.T) {
+	t.Parallel()
+	const two = 2 << 20
+	long := strings.Repeat("/ä", two/3)
+	m := NewMeter([]Instrument{TykPump(AllPaths)[1]}, roomy(), epoch)
+	b := m.NewBatch()
+	for _, path := range []string{long, long + "/other", "x" + long, strings.Repeat("\xff", two), strings.Repeat("a", maxValueBytes)} {
+		b.Add(&analytics.Record{Path: path, TrackPath: true})
+	}
+	m.Merge(epoch, b)
+	all, _ := collect(m, epoch)
+	dps := all.At(0).Sum().DataPoints()
+	assert.Equal(t, 4, dps.Len(), "values that are cut to the same are the same")
+	for _, dp := range dps.All() {
+		path, _ := dp.Attributes().Get("path")
+		assert.LessOrEqual(t, len(path.Str()), maxValueBytes)
+		assert.True(t, utf8.ValidString(path.Str()))
+		assert.Equal(t, path.Str() != strings.Repeat("a", maxValueBytes), strings.HasSuffix(path.Str(), cutMark))
+	}
 }
 
 func TestExponentialHistogramsHoldTheSameTimes(t *testing.T) {

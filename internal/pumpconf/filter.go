@@ -60,7 +60,7 @@ func (c *converter) ignoredFields(p *settings.Pump) []string {
 	return known
 }
 
-// redact decides on the credentials in recorded requests, which Tyk Pump stores.
+// redact decides on the credentials in recorded requests and in queries, which Tyk Pump stores.
 func (c *converter) redact(fields *tree.Map) {
 	headers := c.s.Own.List("redact_headers")
 	switch {
@@ -69,6 +69,7 @@ func (c *converter) redact(fields *tree.Map) {
 		fields.Note("redact_headers", headers, from(c.s.Own, "redact_headers"))
 	default:
 		fields.Note("redact_headers_only", []string{}, "credentials in recorded requests are stored, as by Tyk Pump; delete this to take them out")
+		fields.Note("redact_query_only", []string{}, "and those in the queries of URLs")
 	}
 }
 

@@ -59,7 +59,7 @@ func (t *Tally) FoldedBy(yield func(Dimension, int64) bool) {
 // Aggregate counts the requests of a chunk. The groups share the memory of the
 // log records' texts.
 func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
-	b := a.newBooking(cut)
+	b := a.newAggregation(cut)
 	defer b.release()
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
@@ -75,6 +75,6 @@ func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 			}
 		}
 	}
-	b.bookRead()
+	b.countRead()
 	return b.groups(), b.tally
 }

@@ -74,9 +74,9 @@ func newBudget(s *Settings) *budget {
 	return b
 }
 
-// admits tells whether a value gets an account of its own. Two values of the same hash
+// admits tells whether a value gets a counter of its own. Two values of the same hash
 // count as one of the budget, no more.
-func (b *budget) admits(l *ledger, d Dimension, value hash) bool {
+func (b *budget) admits(l *draft, d Dimension, value hash) bool {
 	if d == Total || b.maxValues == 0 && (d != Tags || b.alertAt == 0) {
 		return true
 	}

@@ -12,7 +12,7 @@ import (
 
 // look asks a budget for a value of a bucket, as a chunk of one organisation does.
 func look(b *budget, org string, bucket int64, value int) bool {
-	l := &ledger{ledgerKey: ledgerKey{org: org, bucket: bucket}}
+	l := &draft{draftKey: draftKey{org: org, bucket: bucket}}
 	return b.admits(l, APIID, hash(value)) //nolint:gosec // any 64 bits will do
 }
 

@@ -54,9 +54,9 @@ const (
 
 // Ranks of minima, see Counter.MinRank.
 const (
-	RankNone   = iota // there are no requests, and so no minimum
-	RankFailed        // all requests failed: the least of all
-	RankPassed        // the least of those that did not fail
+	RankNone      = iota // there are no requests, and so no minimum
+	RankFailed           // all requests failed: the least of all
+	RankSucceeded        // the least of those that did not fail
 )
 
 // MinRank says of which requests Span.Min is the least. Of two counters of a value
@@ -67,7 +67,7 @@ func (c *Counter) MinRank(d Dimension) int {
 	case c.Hits == 0:
 		return RankNone
 	case d == Total && c.Success > 0, d != Total && c.Hits > c.Errors:
-		return RankPassed
+		return RankSucceeded
 	}
 	return RankFailed
 }

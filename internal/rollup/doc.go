@@ -27,7 +27,7 @@
 // identity make groups without a segment, which are added without looking. A store
 // remembers, by Family, Settings and Segment (and by where it stores), the union
 // of the Records that it applied, in the same transaction as the counters, and
-// compares with Group.Meet: a group that is New is added, one that is Known is
+// compares with Group.Overlap: a group that is New is added, one that is Known is
 // left out. One that is Mixed was partly applied, because it comes in another cut
 // than before: a receiver takes a refused delivery apart, a filter changed, a dead
 // letter is replayed. Counters cannot be taken apart, so the store stores nothing

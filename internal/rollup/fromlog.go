@@ -16,8 +16,8 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// FromLogs reads the groups of what AppendLogs wrote; other resources are passed
-// over. A group that cannot be stored as a whole any more is an error, and so are
+// FromLogs reads the groups of what AppendLogs wrote; other resources are
+// skipped. A group that cannot be stored as a whole any more is an error, and so are
 // all: some component on the way has cut or changed it. The groups share the memory
 // of the log records' texts.
 func FromLogs(logs plog.Logs) ([]Group, error) {

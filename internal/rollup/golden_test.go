@@ -91,7 +91,7 @@ func goldenGroups(t *testing.T, c goldenCase) []Group {
 	return slices.DeleteFunc(groups, func(g Group) bool { return g.Family != c.family })
 }
 
-// Tyk Pump books a purge to the hour of its first record; summed up over the hours
+// Tyk Pump counts a purge for the hour of its first record; summed up over the hours
 // everything is the same, and where no purge mixes hours each row is.
 func TestRollupsAreThoseOfTykPump(t *testing.T) {
 	t.Parallel()

@@ -56,22 +56,22 @@ func (r *Rollup) FlatValue() string {
 // LastTime is the latest record's time.
 func (g *Group) LastTime() time.Time { return g.Rollups[0].Counter.LastTime }
 
-// Acquaintance is how much of a group a store has applied already.
-type Acquaintance uint8
+// Coverage is how much of a group a store has applied already.
+type Coverage uint8
 
-// The values of Acquaintance, see the package's comment.
+// The values of Coverage, see the package's comment.
 const (
 	// New has no record that was applied.
-	New Acquaintance = iota
+	New Coverage = iota
 	// Known has only records that were applied.
 	Known
 	// Mixed has both.
 	Mixed
 )
 
-// Meet tells how much of the group a store has applied, which says so for each
+// Overlap tells how much of the group a store has applied, which says so for each
 // record of the group's segment, and which of its records those are.
-func (g *Group) Meet(applied func(index int64) bool) (Acquaintance, Indices) {
+func (g *Group) Overlap(applied func(index int64) bool) (Coverage, Indices) {
 	var known Indices
 	if g.Segment == "" {
 		return New, known

@@ -23,7 +23,7 @@ func (l ledgerOf) apply(groups []Group, stored map[valueKey]*Counter) []Overlap 
 	var fresh []Group
 	for _, g := range groups {
 		applied := l[fmt.Sprint(g.Family, g.Settings, g.Segment)]
-		switch how, known := g.Meet(func(index int64) bool { return applied[index] }); how {
+		switch how, known := g.Overlap(func(index int64) bool { return applied[index] }); how {
 		case Mixed:
 			overlaps = append(overlaps, Overlap{Family: g.Family, Segment: g.Segment, Applied: known})
 		case New:
@@ -298,4 +298,23 @@ func TestDimensionsAreParsedByEitherName(t *testing.T) {
 	}
 	_, err := NewAggregator(Settings{Zone: "Nowhere/At/All"})
 	assert.Error(t, err)
+}
+
+// A search among the types before for each type would take minutes.
+func TestManyTypesOfOneRecordAreCountedQuickly(t *testing.T) {
+	t.Parallel()
+	const types = 300_000
+	r := analytics.Record{APIID: "graph", OrgID: "org", TimeStamp: time.Unix(0, 0)}
+	r.GraphQL.IsGraphQL, r.GraphQL.Types = true, make(map[string][]string, types)
+	for i := range types {
+		r.GraphQL.Types[fmt.Sprintf("Type%d", i)] = nil
+	}
+	ld := plog.NewLogs()
+	r.ToLog(analytics.AppendScope(ld).AppendEmpty(), "")
+	a, err := NewAggregator(Settings{Minutes: 60, Zone: "UTC"})
+	require.NoError(t, err)
+	began := time.Now()
+	groups, _ := a.Aggregate(ld, nil)
+	assert.Less(t, time.Since(began), time.Minute)
+	assert.Greater(t, len(groups[0].Rollups), types)
 }

@@ -9,21 +9,21 @@ import (
 // OtherValue stands for the values of a dimension that are beyond Settings.MaxValues.
 const OtherValue = "__other__"
 
-// key names a value of a ledger before it is encoded, which is done once for each
+// key names a value of a draft before it is encoded, which is done once for each
 // value and not for each record. It takes one cache line.
 type key struct {
 	dimension Dimension
 	other     bool // stands for all values of a dimension that are too many
-	ledger    uint32
+	draft     uint32
 	number    int64
 	a, b, c   string
 }
 
-// stands tells whether k's account is that of a value of the same hash. A number is its
+// stands tells whether k's counter is that of a value of the same hash. A number is its
 // hash. A value that was folded has no key to compare with, but the budget tells values
 // apart by their hashes just so.
-func (k *key) stands(d Dimension, ledger uint32, x, y, z string) bool {
-	return k.dimension == d && k.ledger == ledger && (k.other || k.a == x &&
+func (k *key) stands(d Dimension, draft uint32, x, y, z string) bool {
+	return k.dimension == d && k.draft == draft && (k.other || k.a == x &&
 		len(k.b) == len(y) && len(k.c) == len(z) && // most have neither
 		(y == "" || k.b == y) && (z == "" || k.c == z))
 }

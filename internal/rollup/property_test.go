@@ -25,7 +25,7 @@ func drawSettings(t *rapid.T) Settings {
 	}
 }
 
-// drawRecords draws from a few values, so that records meet in all dimensions and
+// drawRecords draws from a few values, so that records share values in all dimensions and
 // the times, names and statuses that decide ties occur.
 func drawRecords(t *rapid.T) []analytics.Record {
 	word := func(name string) string {
@@ -76,35 +76,35 @@ func TestAnySplitInAnyOrderGivesTheSameRollups(t *testing.T) {
 
 // countersOf counts records for one value of a dimension, alone and together.
 func countersOf(d Dimension, records []analytics.Record) (whole Counter, each []Counter) {
-	var sum account
+	var sum counter
 	sum.open(key{dimension: d})
 	for i := range records {
 		lr := plog.NewLogRecord()
 		records[i].ToLog(lr, "")
 		var r analytics.Countable
 		r.FromLog(lr)
-		var h hit
+		var h sample
 		h.of(&r)
-		var one account
+		var one counter
 		one.open(key{dimension: d})
-		for _, a := range []*account{&sum, &one} {
+		for _, a := range []*counter{&sum, &one} {
 			switch {
 			case r.ResponseCode == networkCode:
 				a.addNetwork(r.Network)
 			case d == Total:
 				a.add(&h, int(h.success))
 			default:
-				a.add(&h, passed-int(h.errors))
+				a.add(&h, succeeded-int(h.errors))
 			}
 			if a.key.named() {
-				a.meetNamed(h.at, r.APIName)
+				a.observeNamed(h.at, r.APIName)
 			} else {
-				a.meet(h.at)
+				a.observe(h.at)
 			}
 		}
-		each = append(each, one.counter())
+		each = append(each, one.result())
 	}
-	return sum.counter(), each
+	return sum.result(), each
 }
 
 func drawDimension(t *rapid.T) Dimension {
@@ -131,7 +131,7 @@ func TestCountersAddUpInAnyGrouping(t *testing.T) {
 	})
 }
 
-// An account, to which records are added one by one, says the same as counters of
+// A counter, to which records are added one by one, says the same as counters of
 // one record each that are added up.
 func TestAnAccountIsTheSumOfItsRecords(t *testing.T) {
 	t.Parallel()

@@ -50,17 +50,17 @@ func TestIsolatorRefusesOnlyWhereOthersAreTaken(t *testing.T) {
 	const items = 4000
 	for name, c := range map[string]struct {
 		bad     func(i int) bool
-		verdict sink.Verdict
+		outcome sink.Outcome
 		refused int
 		waits   bool
 	}{
-		"one":                          {bad: func(i int) bool { return i == 2345 }, verdict: sink.Unclear, refused: 1},
-		"a run at the beginning":       {bad: func(i int) bool { return i < 900 }, verdict: sink.Unclear, refused: 900},
-		"a run at the end":             {bad: func(i int) bool { return i >= 3000 }, verdict: sink.Unclear, refused: 1000},
-		"every fifth":                  {bad: func(i int) bool { return i%5 == 0 }, verdict: sink.Unclear, refused: 800},
-		"all, which may heal":          {bad: func(int) bool { return true }, verdict: sink.Unclear, waits: true},
-		"all, which will not heal":     {bad: func(int) bool { return true }, verdict: sink.Refused, refused: items},
-		"what speaks of no item waits": {bad: func(i int) bool { return i == 7 }, verdict: sink.Later, waits: true},
+		"one":                          {bad: func(i int) bool { return i == 2345 }, outcome: sink.Unclear, refused: 1},
+		"a run at the beginning":       {bad: func(i int) bool { return i < 900 }, outcome: sink.Unclear, refused: 900},
+		"a run at the end":             {bad: func(i int) bool { return i >= 3000 }, outcome: sink.Unclear, refused: 1000},
+		"every fifth":                  {bad: func(i int) bool { return i%5 == 0 }, outcome: sink.Unclear, refused: 800},
+		"all, which may heal":          {bad: func(int) bool { return true }, outcome: sink.Unclear, waits: true},
+		"all, which will not heal":     {bad: func(int) bool { return true }, outcome: sink.Refused, refused: items},
+		"what speaks of no item waits": {bad: func(i int) bool { return i == 7 }, outcome: sink.Later, waits: true},
 	} {
 		stored, refused, tries := map[int]bool{}, 0, 0
 		list := make([]int, items)
@@ -79,7 +79,7 @@ func TestIsolatorRefusesOnlyWhereOthersAreTaken(t *testing.T) {
 				}
 				return sink.Unplaced, nil
 			},
-			Judge:  func(error) sink.Verdict { return c.verdict },
+			Judge:  func(error) sink.Outcome { return c.outcome },
 			Refuse: func(i int, err error) { assert.True(t, c.bad(i)); assert.Equal(t, errBad, err); refused++ },
 		}.Store(list)
 		if c.waits {
@@ -110,7 +110,7 @@ func TestIsolatorWaitsForAStoreThatGoesDown(t *testing.T) {
 			}
 			return sink.Unplaced, nil
 		},
-		Judge: func(err error) sink.Verdict {
+		Judge: func(err error) sink.Outcome {
 			if errors.Is(err, errDown) {
 				return sink.Later
 			}

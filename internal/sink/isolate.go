@@ -2,13 +2,13 @@ package sink
 
 import "slices"
 
-// Verdict is what an error of storing a piece means.
-type Verdict uint8
+// Outcome is what an error of storing a piece means.
+type Outcome uint8
 
-// Verdicts.
+// Outcomes.
 const (
 	// Later: it speaks of no item. What is left is tried another time.
-	Later Verdict = iota
+	Later Outcome = iota
 	// Refused: one of the piece's items is to blame, whatever becomes of the others.
 	Refused
 	// Unclear: one of the items is to blame if others are taken.
@@ -29,7 +29,7 @@ type Isolator[T any] struct {
 	// to blame; otherwise it gives Unplaced.
 	Try func(piece []T) (place int, err error)
 	// Judge tells what an error means.
-	Judge func(error) Verdict
+	Judge func(error) Outcome
 	// Refuse takes an item that is not stored, and why.
 	Refuse func(item T, err error)
 }
@@ -57,13 +57,13 @@ func (s Isolator[T]) Store(list []T) error {
 			continue
 		}
 		failed++
-		verdict := s.Judge(err)
+		outcome := s.Judge(err)
 		switch {
-		case verdict == Later, verdict == Unclear && !accepted && failed >= patience:
+		case outcome == Later, outcome == Unclear && !accepted && failed >= patience:
 			return err
 		case len(piece) > 1:
 			pieces = slices.Insert(pieces, at, cut(piece, place)...)
-		case verdict == Refused:
+		case outcome == Refused:
 			s.Refuse(piece[0], err)
 		default:
 			unclear = append(unclear, suspect[T]{piece[0], err})

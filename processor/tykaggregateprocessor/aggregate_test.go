@@ -80,7 +80,7 @@ func (s *store) ConsumeLogs(_ context.Context, ld plog.Logs) error {
 	var overlaps []rollup.Overlap
 	var fresh []rollup.Group
 	for _, g := range groups {
-		switch how, known := g.Meet(func(index int64) bool { return s.applied[index] }); how {
+		switch how, known := g.Overlap(func(index int64) bool { return s.applied[index] }); how {
 		case rollup.New:
 			fresh = append(fresh, g)
 		case rollup.Mixed:

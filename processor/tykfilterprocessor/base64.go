@@ -1,5 +1,7 @@
 package tykfilterprocessor
 
+import "strings"
+
 // base64Reader decodes base64 from the front, as much as is asked for. It reads
 // what the strict decoder refuses: blanks and line breaks anywhere, missing
 // padding, the letters for URLs. Whoever looks for credentials must not be
@@ -13,6 +15,11 @@ type base64Reader struct {
 	done bool
 	// broken is true when done because of a letter that is none of base64.
 	broken bool
+}
+
+// damaged tells whether reading ended at something else than what base64 is wrapped in.
+func (in *base64Reader) damaged() bool {
+	return in.broken && strings.Trim(in.text[in.pos:], wrappers) != ""
 }
 
 // readSize is how many bytes one read gives, about: most header sections.

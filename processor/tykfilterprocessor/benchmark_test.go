@@ -130,7 +130,7 @@ func BenchmarkInPlace(b *testing.B) {
 }
 
 func BenchmarkRedact(b *testing.B) {
-	r := newRedactor(createDefaultConfig().(*Config).Fields.RedactHeadersOnly)
+	r := defaultRedactor()
 	for _, size := range []int{0, 1000, 100_000} {
 		request, _ := recordedMessages(size)
 		for name, text := range map[string]string{"base64": request, "plain": decode(b, request)} {

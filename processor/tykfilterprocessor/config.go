@@ -3,6 +3,7 @@ package tykfilterprocessor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
@@ -41,6 +42,12 @@ type FieldsConfig struct {
 	// RedactHeadersOnly takes the place of the default list; empty, with RedactHeaders
 	// empty too, keeps all values.
 	RedactHeadersOnly []string `mapstructure:"redact_headers_only"`
+	// RedactQuery names further query parameters whose values are replaced in recorded
+	// requests and responses, paths and URLs, in any case of letters.
+	RedactQuery []string `mapstructure:"redact_query"`
+	// RedactQueryOnly takes the place of the default list; empty, with RedactQuery
+	// empty too, keeps all values.
+	RedactQueryOnly []string `mapstructure:"redact_query_only"`
 }
 
 // DocumentConfig makes of each request the document that a pump of Tyk Pump sends for it.
@@ -72,6 +79,11 @@ func createDefaultConfig() component.Config {
 				"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-auth-token",
 				"x-csrf-token", "x-tyk-authorization",
 			},
+			RedactQueryOnly: []string{
+				"access_token", "api_key", "api-key", "apikey", "auth_token", "authorization", "client_secret", "id_token",
+				"jwt", "key", "password", "refresh_token", "secret", "sig", "signature", "token", "x-api-key",
+				"x-amz-security-token", "x-amz-signature", "x-goog-signature",
+			},
 		},
 		Document: DocumentConfig{Place: placeBody},
 	}
@@ -88,7 +100,23 @@ func (c *FieldsConfig) Validate() error {
 	if c.MaxRecordSize < 0 {
 		errs = errors.Join(errs, fmt.Errorf("max_record_size: %d is below 0; give a number of bytes, or 0 to keep recorded requests and responses whole", c.MaxRecordSize))
 	}
-	return errors.Join(errs, checkHeaders("redact_headers", c.RedactHeaders), checkHeaders("redact_headers_only", c.RedactHeadersOnly))
+	return errors.Join(errs, checkHeaders("redact_headers", c.RedactHeaders), checkHeaders("redact_headers_only", c.RedactHeadersOnly),
+		checkParameters("redact_query", c.RedactQuery), checkParameters("redact_query_only", c.RedactQueryOnly))
+}
+
+// parameters are the query parameters whose values are replaced.
+func (c *FieldsConfig) parameters() []string {
+	return slices.Concat(c.RedactQueryOnly, c.RedactQuery)
+}
+
+func checkParameters(key string, names []string) error {
+	var errs error
+	for _, name := range names {
+		if name == "" || strings.ContainsAny(name, "=&?;#%[ ") {
+			errs = errors.Join(errs, fmt.Errorf("%s: %q is not the name of a query parameter; give names such as access_token, decoded and without the value", key, name))
+		}
+	}
+	return errs
 }
 
 func checkHeaders(key string, names []string) error {

@@ -49,6 +49,8 @@ func TestConfigReadsEveryKey(t *testing.T) {
 			DecodeRawResponse:     true,
 			RedactHeaders:         []string{"X-Token"},
 			RedactHeadersOnly:     createDefaultConfig().(*Config).Fields.RedactHeadersOnly,
+			RedactQuery:           []string{"Session"},
+			RedactQueryOnly:       createDefaultConfig().(*Config).Fields.RedactQueryOnly,
 		},
 		Document: DocumentConfig{
 			Format: "splunk", Fields: []string{"method", "tags"}, Place: "attributes",
@@ -62,13 +64,15 @@ func TestConfigDefaultsOnlyRedact(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &Config{Fields: FieldsConfig{
 		RedactHeadersOnly: createDefaultConfig().(*Config).Fields.RedactHeadersOnly,
+		RedactQueryOnly:   createDefaultConfig().(*Config).Fields.RedactQueryOnly,
 	}, Document: DocumentConfig{Place: "body"}}, got)
 }
 
-func TestConfigEmptyHeaderListSwitchesRedactionOff(t *testing.T) {
+func TestConfigEmptyListsSwitchRedactionOff(t *testing.T) {
 	got, err := loadConfig(t, "no_redaction")
 	require.NoError(t, err)
 	assert.Empty(t, got.Fields.RedactHeadersOnly)
+	assert.Empty(t, got.Fields.RedactQueryOnly)
 }
 
 func TestConfigFaultsNameKeyValueAndRemedy(t *testing.T) {
@@ -80,7 +84,8 @@ ignore: "no_such_field" is not a field of a record; the fields are method, host,
 		`expireAt, api_schema, original_path, listen_path, graphql_stats, mcp_stats, geo.city, geo.location
 max_record_size: -1 is below 0; give a number of bytes, or 0 to keep recorded requests and responses whole
 redact_headers: "x-token: abc" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value
-redact_headers: "" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value`)
+redact_headers: "" is not the name of an HTTP header; give names such as x-api-key, without the colon and the value
+redact_query: "key=1" is not the name of a query parameter; give names such as access_token, decoded and without the value`)
 
 	_, err = loadConfig(t, "faulty_document")
 	require.EqualError(t, err, `document: "graylog" is not a format of documents; the formats are tyk, kafka, elasticsearch, `+

@@ -5,10 +5,13 @@ import (
 	"strings"
 )
 
+// wrappers are blanks and the quotes of strings, around base64 or text.
+const wrappers = " \t\r\n\"'"
+
 // wrapping is how much of text comes before base64 in the forms that senders wrap it
 // in: the quote of a JSON string, and the beginning of a data URL.
 func wrapping(text string) int {
-	bare := strings.TrimLeft(text, " \t\r\n\"'")
+	bare := strings.TrimLeft(text, wrappers)
 	const scheme, encoding, longest = "data:", "base64,", 256
 	at := len(text) - len(bare)
 	if len(bare) < len(scheme) || !strings.EqualFold(bare[:len(scheme)], scheme) {
@@ -51,14 +54,14 @@ func isControl(c rune) bool {
 
 // hides tells whether text, which does not read as a message, is one with a letter or more
 // too many or too few: whether at some other beginning, or without the letters that
-// are none, it has a header whose value is to be replaced.
+// are none, it has something whose value is to be replaced.
 func (r *redactor) hides(text string, broken bool) bool {
 	from := 1
 	if broken {
 		from = 0 // read on behind what is none of base64
 	}
 	for ; from < base64Group; from++ {
-		if r.namedIn(decodeFrom(text, from)) {
+		if r.shows(decodeFrom(text, from)) {
 			return true
 		}
 	}
@@ -88,11 +91,15 @@ func decodeFrom(text string, skip int) []byte {
 	return plain
 }
 
-// namedIn tells whether a line begins with a header of r.
-func (r *redactor) namedIn(plain []byte) bool {
+// shows tells whether plain has a line that begins with a header of r, a parameter of
+// r, or the end of a request line, of which the parameter may have been damaged.
+func (r *redactor) shows(plain []byte) bool {
+	if r.query != nil && (bytes.Contains(plain, []byte(" HTTP/1.")) || r.query.in(plain, ends)) {
+		return true
+	}
 	for at := lineEnd(plain, 0); at < len(plain); at = lineEnd(plain, at) {
 		line := plain[at:lineEnd(plain, at)]
-		if colon := bytes.IndexByte(line, ':'); colon >= 0 && r.named(line[:colon]) {
+		if colon := bytes.IndexByte(line, ':'); colon >= 0 && r.headers.has(line[:colon]) {
 			return true
 		}
 	}

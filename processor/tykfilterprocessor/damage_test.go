@@ -20,8 +20,10 @@ const secret = "Bearer eyJhbGciOiJIUzI1NiJ9.secret"
 const messageWithSecret = "GET /v2/orders/7 HTTP/1.1\r\nHost: orders.internal:8080\r\nAccept: */*\r\n" +
 	"Authorization: " + secret + "\r\nUser-Agent: curl/8.5.0\r\nAccept-Encoding: gzip\r\n\r\n{\"id\": 42}"
 
-// tells whether text has the secret for a reader who leaves out a letter or more.
-func tells(text string) bool {
+func tells(text string) bool { return tellsOf(text, secret) }
+
+// tellsOf tells whether text has the secret for a reader who leaves out a letter or more.
+func tellsOf(text, secret string) bool {
 	if strings.Contains(text, secret) {
 		return true
 	}
@@ -57,18 +59,25 @@ func TestRedactFindsCredentialsBehindAStrayByte(t *testing.T) {
 	}
 }
 
-// FuzzRedactStrayByte inserts a byte into a message's base64 and looks for the credential.
+// FuzzRedactStrayByte inserts a byte into the base64 of messages, and looks for the credential
+// that each has somewhere else.
 func FuzzRedactStrayByte(f *testing.F) {
-	f.Add(0, byte('!'), 3)
-	f.Add(17, byte('Q'), 0)
-	f.Add(60, byte('='), 7)
-	f.Fuzz(func(t *testing.T, at int, stray byte, path int) {
-		message := strings.Replace(messageWithSecret, "/7", "/"+strings.Repeat("7", max(path, 0)%100), 1)
+	f.Add(0, byte('!'), 3, uint(0))
+	f.Add(17, byte('Q'), 0, uint(1))
+	f.Add(60, byte('='), 7, uint(2))
+	f.Add(90, byte('x'), 1, uint(3))
+	token := strings.ReplaceAll(secret, " ", "+")
+	messages := []string{messageWithSecret}
+	for _, m := range messagesWithToken {
+		messages = append(messages, strings.ReplaceAll(m, "TOKEN", token))
+	}
+	f.Fuzz(func(t *testing.T, at int, stray byte, longer int, which uint) {
+		message := strings.Replace(messages[which%uint(len(messages))], "/", "/"+strings.Repeat("7", max(longer, 0)%100), 1)
 		text := encode(message)
 		at = max(at, 0) % (len(text) + 1)
 		got, _ := redactText(text[:at] + string(rune(stray)) + text[at:])
-		if tells(got) {
-			t.Fatalf("%q at %d became %q", stray, at, got)
+		if tells(got) || tellsOf(got, token) {
+			t.Fatalf("%q at %d of %q became %q", stray, at, message, got)
 		}
 	})
 }

@@ -104,12 +104,16 @@ func (d *documentRules) put(r *analytics.Record, uid string, out plog.LogRecord)
 func (p *logsProcessor) writeDocument(lr, out plog.LogRecord, record int, edits []edit, r *analytics.Record) []edit {
 	uid := r.FromLog(lr)
 	for len(edits) > 0 && edits[0].record == record {
-		if edits[0].attribute == analytics.AttrRawRequest {
+		switch edits[0].attribute {
+		case analytics.AttrRawRequest:
 			r.RawRequest = edits[0].text
-		} else {
+		case analytics.AttrRawResponse:
 			r.RawResponse = edits[0].text
 		}
 		edits = edits[1:]
+	}
+	for _, path := range [...]*string{&r.Path, &r.RawPath, &r.OriginalPath} {
+		*path, _ = p.query.text("", *path)
 	}
 	r.Clear(p.ignore)
 	p.document.change(r)

@@ -25,6 +25,7 @@ type logsProcessor struct {
 	ignore   analytics.FieldSet
 	request  payloadRules
 	response payloadRules
+	query    *queryRules
 	document *documentRules // nil leaves records in attributes
 	counters *counters
 	plans    sync.Pool
@@ -41,7 +42,9 @@ type logsProcessor struct {
 }
 
 func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProcessor, error) {
-	p := &logsProcessor{filter: selection.NewFilter(cfg.Lists), unmatched: unmatched{config: cfg, logger: set.Logger}}
+	p := &logsProcessor{
+		filter: selection.NewFilter(cfg.Lists), query: newQueryRules(cfg.Fields.parameters()), unmatched: unmatched{config: cfg, logger: set.Logger},
+	}
 	p.request = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawRequest)
 	p.response = newPayloadRules(&cfg.Fields, cfg.Fields.DecodeRawResponse)
 	var err error
@@ -60,7 +63,7 @@ func newLogsProcessor(cfg *Config, set component.TelemetrySettings) (*logsProces
 		return nil, err
 	}
 	p.inPlace = p.ignore != 0 && !p.filter.AllowsOnly() && p.document == nil
-	p.idle = p.ignore == 0 && p.document == nil && p.filter.PassesAll() && p.request.idle() && p.response.idle()
+	p.idle = p.ignore == 0 && p.document == nil && p.filter.PassesAll() && p.query == nil && p.request.idle() && p.response.idle()
 	p.plans.New = func() any { return new(plan) }
 	p.counters, err = newCounters(set)
 	return p, err
@@ -103,13 +106,14 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 type plan struct {
 	verdicts []selection.Verdict
 	edits    []edit
-	repeated bool // some record has a recorded message twice, which OTLP forbids
+	urls     []urlValue // of the latest record, those that may have parameters
+	repeated bool       // some record has a recorded message twice, which OTLP forbids
 	scratch  scratch
 	tally    tally
 	record   analytics.Record // what documents are made of
 }
 
-// edit is the new text of one record's request or response; empty takes it away.
+// edit is the new text of one of a record's attributes; empty takes it away.
 type edit struct {
 	record    int
 	attribute string
@@ -122,6 +126,7 @@ func (pl *plan) kept() int {
 
 func (pl *plan) reset() {
 	clear(pl.edits)
+	clear(pl.urls[:cap(pl.urls)])
 	pl.verdicts, pl.edits, pl.tally = pl.verdicts[:0], pl.edits[:0], tally{}
 	pl.repeated = false
 	pl.record.Reset()
@@ -133,16 +138,17 @@ func (p *logsProcessor) read(ld plog.Logs, pl *plan) {
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
-				p.readRecord(lr.Attributes(), pl)
+				p.readRecord(lr, pl)
 			}
 		}
 	}
 }
 
-func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
+func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 	var s selection.Subject
 	var request, response string
-	for key, value := range attrs.All() {
+	pl.urls = pl.urls[:0]
+	for key, value := range lr.Attributes().All() {
 		switch key {
 		case analytics.AttrAPIID:
 			s.APIID = analytics.AttributeString(value)
@@ -156,6 +162,11 @@ func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
 		case analytics.AttrRawResponse:
 			pl.repeated = pl.repeated || response != ""
 			response = analytics.AttributeString(value)
+		// Spelled out, since a call for each attribute costs more than all the rest here.
+		case attrQuery, attrFullURL, attrURLPath, attrRoute, attrRawPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
+			if text, ok := parameterized(key, value); ok {
+				pl.urls = append(pl.urls, urlValue{key, text})
+			}
 		}
 	}
 	v := p.filter.Judge(s)
@@ -169,6 +180,16 @@ func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
 	}
 	if response != "" {
 		pl.apply(&p.response, analytics.AttrRawResponse, response)
+	}
+	// An uptime check's URL is what Tyk Dashboard finds it by, and an operator wrote it.
+	if p.query == nil || lr.EventName() == analytics.EventUptime {
+		return
+	}
+	for _, url := range pl.urls {
+		if changed, ok := p.query.text(url.attribute, url.text); ok {
+			pl.tally.payloads[redacted]++
+			pl.edits = append(pl.edits, edit{record: len(pl.verdicts) - 1, attribute: url.attribute, text: changed})
+		}
 	}
 }
 

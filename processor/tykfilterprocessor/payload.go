@@ -11,7 +11,7 @@ import (
 // The zero value lets them go on whole.
 type payloadRules struct {
 	omit    bool
-	redact  *redactor // nil keeps all header values
+	redact  *redactor // nil keeps all values
 	maxSize int       // bytes of base64 text, 0 for no limit
 	decode  bool
 }
@@ -21,9 +21,7 @@ func newPayloadRules(cfg *FieldsConfig, decode bool) payloadRules {
 		return payloadRules{omit: true}
 	}
 	r := payloadRules{maxSize: cfg.MaxRecordSize, decode: decode}
-	if headers := slices.Concat(cfg.RedactHeadersOnly, cfg.RedactHeaders); len(headers) > 0 {
-		r.redact = newRedactor(headers)
-	}
+	r.redact = newRedactor(slices.Concat(cfg.RedactHeadersOnly, cfg.RedactHeaders), cfg.parameters())
 	return r
 }
 

@@ -11,7 +11,7 @@ func TestPayloadRules(t *testing.T) {
 	const message = "GET / HTTP/1.1\r\nHost: a\r\nCookie: x=y\r\n\r\nbody" // 44 bytes, 60 letters
 	const clean = "GET / HTTP/1.1\r\nHost: a\r\nCookie: REDACTED\r\n\r\nbody"
 	text, cleanText := encode(message), encode(clean)
-	redact := newRedactor([]string{"cookie"})
+	redact := newRedactor([]string{"cookie"}, nil)
 	for _, test := range []struct {
 		name    string
 		rules   payloadRules
@@ -69,7 +69,7 @@ func TestOmittingWinsOverTheOtherRules(t *testing.T) {
 func TestScratchDoesNotKeepHugeBuffers(t *testing.T) {
 	var s scratch
 	request := encode("GET / HTTP/1.1\r\nCookie: a\r\n\r\n" + strings.Repeat("x", 2*maxKeptScratch))
-	rules := payloadRules{redact: newRedactor([]string{"cookie"})}
+	rules := payloadRules{redact: newRedactor([]string{"cookie"}, nil)}
 	_, changed := rules.apply(request, &s, new(tally))
 	assert.True(t, changed)
 	s.shrink()

@@ -4,36 +4,37 @@ import (
 	"bytes"
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // mark stands where a header's value was.
 const mark = "REDACTED"
 
-// redactor replaces the values of named headers in HTTP messages. It may be
-// used by several goroutines, each with a scratch of its own.
+// redactor replaces the values of named headers and query parameters in HTTP
+// messages. It may be used by several goroutines, each with a scratch of its own.
 type redactor struct {
-	names   map[string]struct{} // in lower case
-	longest int
+	headers nameSet
+	query   *queryRules // nil keeps all parameters
 }
 
-func newRedactor(headers []string) *redactor {
-	r := &redactor{names: make(map[string]struct{}, len(headers))}
-	for _, name := range headers {
-		r.names[strings.ToLower(name)] = struct{}{}
-		r.longest = max(r.longest, len(name))
+// newRedactor gives nil where nothing is to be replaced.
+func newRedactor(headers, parameters []string) *redactor {
+	if len(headers)+len(parameters) == 0 {
+		return nil
 	}
-	return r
+	return &redactor{headers: newNameSet(headers), query: newQueryRules(parameters)}
 }
 
-// rewrite looks for the headers in text, which is the base64 of an HTTP message
-// or the message itself. Where it changes something it returns true, the new
-// text is s.text, and t has counted it.
+// rewrite looks for the headers and parameters in text, which is the base64 of an
+// HTTP message or the message itself. Where it changes something it returns true,
+// the new text is s.text, and t has counted it.
 //
 // Of base64 only the header section is decoded and encoded again; the body,
-// however large, is copied as it is. A message whose base64 is broken within the
-// header section is cut there, because nobody can tell which header follows; so is
-// one whose header section is none from some line on, as after a stray letter.
+// however large, is copied as it is, unless it is chunked and may end in trailers.
+// A message whose base64 is broken within the header section is cut there, because
+// nobody can tell which header follows; so is one whose header section is none from
+// some line on, as after a stray letter.
 func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 	in := base64Reader{text: text, pos: wrapping(text)}
 	wrapped := text[:in.pos]
@@ -44,15 +45,13 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 		s.plain = in.read(s.plain)
 		end = scan.end(s.plain)
 	}
-	tail := text[in.pos:]
-	incomplete := end < 0
-	if incomplete {
+	whole := end >= 0
+	if !whole {
 		end = len(s.plain)
 	}
-	lines, lastMark := r.replaceValues(s.lines[:0], s.plain[:end])
-	s.lines = lines
-	message := lastMark >= 0 || startsLikeHTTP(s.plain)
-	if !message {
+	head := r.replace(s.lines[:0], s.plain[:end])
+	s.lines = head.lines
+	if !head.found && !startsLikeHTTP(s.plain) {
 		if r.hides(text[len(wrapped):], in.broken) {
 			t.payloads[damaged]++
 			s.text = s.text[:0]
@@ -60,43 +59,62 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 		}
 		return r.rewritePlain(text, s, t)
 	}
-	if lastMark <= 0 {
-		s.lines = append(s.lines[:0], s.plain[:end]...)
-	}
 	intact := wellFormed(s.lines)
+	readable := intact == len(s.lines) && (whole || !in.damaged())
+	s.lines = s.lines[:intact]
+	if readable && whole && head.chunked {
+		for !in.done {
+			s.plain = in.read(s.plain)
+		}
+		body, ok := r.replaceTrailers(s.lines, s.plain[end:])
+		readable = ok && !in.damaged() && (body.ended || !r.hides(text[len(wrapped):], false))
+		s.lines, head.changed = body.lines, head.changed || body.changed
+		end = len(s.plain)
+		if !body.ended && !readable {
+			s.lines = s.lines[:intact]
+		}
+	}
 	switch {
-	case incomplete && in.broken || intact < len(s.lines):
+	case !readable:
 		t.payloads[damaged]++
-		s.text = base64.StdEncoding.AppendEncode(s.text[:0], s.lines[:intact])
+		s.text = base64.StdEncoding.AppendEncode(s.text[:0], s.lines)
 		return true
-	case lastMark <= 0:
+	case !head.changed:
 		return false
 	}
 	t.payloads[redacted]++
-	s.join(end, lastMark, wrapped, tail)
+	s.join(wrapped, s.plain[end:], text[in.pos:])
 	return true
 }
 
-// join makes the text of wrapped, which is no base64, s.lines, what s.plain has after end,
+// join makes the text of wrapped, which is no base64, s.lines, what was decoded after it,
 // and tail, which is base64 already.
-func (s *scratch) join(end, lastMark int, wrapped, tail string) {
-	s.lines = append(s.lines, s.plain[end:]...)
-	if tail != "" {
+func (s *scratch) join(wrapped string, decoded []byte, tail string) {
+	if strings.Trim(tail, wrappers) != "" {
 		// What comes before the tail must fill whole groups of three bytes.
-		// Blanks after a header's value mean nothing in HTTP.
-		const blanks = "  "
-		missing := (3 - len(s.lines)%3) % 3
-		s.lines = slices.Insert(s.lines, lastMark, []byte(blanks[:missing])...)
+		s.lines = fill(s.lines, (3-(len(s.lines)+len(decoded))%3)%3)
 	}
+	s.lines = append(s.lines, decoded...)
 	s.text = slices.Grow(s.text[:0], len(wrapped)+base64.StdEncoding.EncodedLen(len(s.lines))+len(tail))
 	s.text = append(s.text, wrapped...)
 	s.text = base64.StdEncoding.AppendEncode(s.text, s.lines)
 	s.text = append(s.text, tail...)
 }
 
+// fill makes a header section longer by bytes that mean nothing in HTTP: blanks
+// behind the last header, or line breaks before a start line that is all there is.
+func fill(lines []byte, missing int) []byte {
+	const blanks, breaks = "  ", "\r\n"
+	last := len(bytes.TrimRight(lines, "\r\n"))
+	if bytes.Contains(lines[bytes.LastIndexByte(lines[:last], '\n')+1:last], []byte("HTTP/")) {
+		return slices.Insert(lines, 0, []byte(breaks[len(breaks)-missing:])...)
+	}
+	return slices.Insert(lines, last, []byte(blanks[:missing])...)
+}
+
 // rewritePlain is rewrite for a message that is not in base64.
 func (r *redactor) rewritePlain(text string, s *scratch, t *tally) bool {
-	if strings.IndexByte(text, ':') < 0 {
+	if !strings.ContainsAny(text, ":?&") { // none of which is in base64
 		return false
 	}
 	s.plain = append(s.plain[:0], text...)
@@ -104,27 +122,46 @@ func (r *redactor) rewritePlain(text string, s *scratch, t *tally) bool {
 	if end < 0 {
 		end = len(s.plain)
 	}
-	lines, lastMark := r.replaceValues(s.text[:0], s.plain[:end])
-	s.text = lines
-	if lastMark <= 0 {
-		return false
+	head := r.replace(s.text[:0], s.plain[:end])
+	if head.chunked {
+		body, _ := r.replaceTrailers(head.lines, s.plain[end:])
+		head.lines, head.changed = body.lines, head.changed || body.changed
+		end = len(s.plain)
 	}
-	t.payloads[redacted]++
-	s.text = append(s.text, text[end:]...)
-	return true
+	s.text = append(head.lines, s.plain[end:]...)
+	if head.changed {
+		t.payloads[redacted]++
+	}
+	return head.changed
 }
 
-// replaceValues appends head to dst with other values for the headers of r, and
-// gives the place in dst after the last new value. That is 0 where all values may
-// stay, being empty or replaced already, and -1 where head has none of the
-// headers; then nothing is appended.
-func (r *redactor) replaceValues(dst, head []byte) (lines []byte, lastMark int) {
-	lastMark = -1
+// section is a part of a message with other values.
+type section struct {
+	lines   []byte
+	found   bool // there is something to replace, or that was replaced before
+	changed bool
+	chunked bool // a header says that the body is
+	ended   bool // a chunked body has its end
+}
+
+// replace appends head to dst with other values for the headers and parameters of r.
+func (r *redactor) replace(dst, head []byte) section {
+	out := section{lines: dst}
 	copied := 0
 	for at := 0; at < len(head); {
 		next := lineEnd(head, at)
-		colon := bytes.IndexByte(head[at:next], ':')
-		if colon < 0 || !r.named(head[at:at+colon]) {
+		line := head[at:next]
+		name, value, isHeader := bytes.Cut(line, []byte(":"))
+		if !isHeader || !r.headers.has(name) {
+			out.chunked = out.chunked || isHeader && saysChunked(name, value)
+			if r.query.in(line, stops(line)) {
+				out.found = true
+				out.lines = append(out.lines, head[copied:at]...)
+				before := len(out.lines)
+				out.lines, _ = r.query.replace(out.lines, line, false, stops(line))
+				out.changed = out.changed || !bytes.Equal(out.lines[before:], line)
+				copied = next
+			}
 			at = next
 			continue
 		}
@@ -132,42 +169,89 @@ func (r *redactor) replaceValues(dst, head []byte) (lines []byte, lastMark int) 
 		for next < len(head) && (head[next] == ' ' || head[next] == '\t') {
 			next = lineEnd(head, next)
 		}
-		value := head[at+colon+1 : next]
+		value = head[at+len(name)+1 : next]
 		at = next
-		lastMark = max(lastMark, 0)
+		out.found = true
 		if bare := bytes.TrimSpace(value); len(bare) == 0 || string(bare) == mark {
 			continue
 		}
-		dst = append(dst, head[copied:next-len(value)]...)
-		dst = append(dst, ' ')
-		dst = append(dst, mark...)
-		lastMark = len(dst)
-		dst = append(dst, lineBreak(value)...)
+		out.changed = true
+		out.lines = append(out.lines, head[copied:next-len(value)]...)
+		out.lines = append(out.lines, ' ')
+		out.lines = append(out.lines, mark...)
+		out.lines = append(out.lines, lineBreak(value)...)
 		copied = next
 	}
-	if lastMark > 0 {
-		dst = append(dst, head[copied:]...)
-	}
-	return dst, lastMark
+	out.lines = append(out.lines, head[copied:]...)
+	return out
 }
 
-// named tells whether a header's name, with blanks around it as careless senders
-// write them, is one whose value is replaced.
-func (r *redactor) named(name []byte) bool {
-	name = bytes.Trim(name, " \t\r")
-	if len(name) > r.longest {
-		return false
+// saysChunked tells whether a header announces chunks, behind which there may be trailers.
+func saysChunked(name, value []byte) bool {
+	return bytes.EqualFold(bytes.Trim(name, blanksOfNames), []byte("transfer-encoding")) &&
+		bytes.Contains(bytes.ToLower(value), []byte("chunked"))
+}
+
+// replaceTrailers appends a chunked body to dst with other values in its trailers, up
+// to a line that can be no trailer; then, and where the chunks do not add up, ok is false.
+func (r *redactor) replaceTrailers(dst, body []byte) (out section, ok bool) {
+	end := lastChunkEnd(body)
+	if end < 0 {
+		return section{lines: append(dst, body...)}, cutWithinChunk(body)
 	}
-	var buf [64]byte
-	lower := buf[:0]
-	for _, c := range name {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
+	start := len(dst) + end
+	out = r.replace(append(dst, body[:end]...), body[end:])
+	out.ended = true
+	intact := start + wellFormed(out.lines[start:])
+	ok = intact == len(out.lines)
+	out.lines = out.lines[:intact]
+	return out, ok
+}
+
+// lastChunkEnd is the place behind the last line that is a chunk's size of zero, -1
+// where there is none. It looks from the end, so that no chunk's size is relied on.
+func lastChunkEnd(body []byte) int {
+	for end := len(body); end > 0; {
+		start := bytes.LastIndexByte(body[:end-1], '\n') + 1
+		if body[start] == '0' {
+			if size, ok := chunkSize(body[start:end]); ok && size == 0 {
+				return end
+			}
 		}
-		lower = append(lower, c)
+		end = start
 	}
-	_, ok := r.names[string(lower)]
-	return ok
+	return -1
+}
+
+// cutWithinChunk tells whether body, with the line break before it, is a row of chunks of which the last was cut.
+func cutWithinChunk(body []byte) bool {
+	for {
+		body = bytes.TrimPrefix(bytes.TrimPrefix(body, []byte("\r")), []byte("\n"))
+		if len(body) == 0 {
+			return true
+		}
+		end := lineEnd(body, 0)
+		size, ok := chunkSize(body[:end])
+		if !ok || size == 0 {
+			return false
+		}
+		if size >= len(body)-end {
+			return true
+		}
+		body = body[end+size:]
+	}
+}
+
+// chunkSize reads the line before a chunk, which is plain text in all of its parts.
+func chunkSize(line []byte) (int, bool) {
+	const hexadecimal, bits, space, del = 16, 31, 0x20, 0x7f
+	line = bytes.TrimRight(line, "\r\n")
+	if bytes.ContainsFunc(line, func(c rune) bool { return c < space || c >= del }) {
+		return 0, false
+	}
+	size, _, _ := bytes.Cut(line, []byte(";"))
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(size)), hexadecimal, bits)
+	return int(n), err == nil //nolint:gosec // of 31 bits
 }
 
 // lineEnd is the place after the line that begins at at.

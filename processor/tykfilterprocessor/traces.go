@@ -18,12 +18,13 @@ import (
 type tracesProcessor struct {
 	filter   selection.Filter
 	ignore   analytics.FieldSet
+	query    *queryRules
 	counters *counters
 	plans    sync.Pool
 }
 
 func newTracesProcessor(cfg *Config, set component.TelemetrySettings) (*tracesProcessor, error) {
-	p := &tracesProcessor{filter: selection.NewFilter(cfg.Lists)}
+	p := &tracesProcessor{filter: selection.NewFilter(cfg.Lists), query: newQueryRules(cfg.Fields.parameters())}
 	p.plans.New = func() any { return newTracePlan() }
 	var err error
 	if p.ignore, err = cfg.Fields.ignored(); err != nil {
@@ -40,7 +41,8 @@ func (p *tracesProcessor) shutdown(context.Context) error {
 
 // process is called by several goroutines at a time.
 func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace.Traces, error) {
-	if p.filter.PassesAll() && p.ignore == 0 {
+	changes := p.ignore != 0 || p.query.inTraces(td)
+	if p.filter.PassesAll() && !changes {
 		return td, nil
 	}
 	pl := p.plans.Get().(*tracePlan)
@@ -56,15 +58,17 @@ func (p *tracesProcessor) process(ctx context.Context, td ptrace.Traces) (ptrace
 		return td, nil
 	case kept == 0:
 		return td, processorhelper.ErrSkipProcessingData
-	case kept == len(pl.spans) && p.ignore == 0:
+	case kept == len(pl.spans) && !changes:
 		return td, nil
 	}
-	return p.copyKept(td, pl.verdicts), nil
+	return p.copyKept(ctx, td, pl.verdicts), nil
 }
 
 // copyKept copies the spans that pass and only them, since the batch may be shared.
-func (p *tracesProcessor) copyKept(td ptrace.Traces, verdicts []selection.Verdict) ptrace.Traces {
+func (p *tracesProcessor) copyKept(ctx context.Context, td ptrace.Traces, verdicts []selection.Verdict) ptrace.Traces {
 	out := ptrace.NewTraces()
+	var t tally
+	defer func() { p.counters.add(ctx, &t) }()
 	for _, rs := range td.ResourceSpans().All() {
 		var outResource ptrace.ResourceSpans
 		started := false
@@ -95,6 +99,7 @@ func (p *tracesProcessor) copyKept(td ptrace.Traces, verdicts []selection.Verdic
 				if p.ignore != 0 {
 					analytics.RemoveAttributes(copied.Attributes(), p.ignore)
 				}
+				t.payloads[redacted] += p.query.visit(copied, true)
 			}
 		}
 	}

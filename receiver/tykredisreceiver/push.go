@@ -2,6 +2,9 @@ package tykredisreceiver
 
 import (
 	"context"
+	"encoding/hex"
+	"os"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -58,6 +61,9 @@ func (p *pusher) push(ctx context.Context) {
 	op := p.obsrep.StartMetricsOp(ctx)
 	err := p.next.ConsumeMetrics(op, all)
 	p.obsrep.EndMetricsOp(op, metadata.Type.String(), points, err)
+	if err == nil {
+		p.meter.Taken()
+	}
 	p.health.push(err)
 }
 
@@ -67,8 +73,29 @@ func resourceOf(set receiver.Settings) pcommon.Map {
 	const instance = "service.instance.id"
 	attributes := pcommon.NewMap()
 	attributes.PutStr("service.name", analytics.ServiceName)
-	if id, ok := set.Resource.Attributes().Get(instance); ok {
-		attributes.PutStr(instance, id.Str()+"/"+set.ID.String())
+	id := ""
+	if given, ok := set.Resource.Attributes().Get(instance); ok {
+		id = given.Str()
+	}
+	// A collector whose configuration gives none makes a random one at each start, with
+	// which each restart would begin all series anew.
+	if id == "" || isRandomUUID(id) {
+		if host, err := os.Hostname(); err == nil {
+			id = host
+		}
+	}
+	if id != "" {
+		attributes.PutStr(instance, id+"/"+set.ID.String())
 	}
 	return attributes
+}
+
+// isRandomUUID tells the UUIDs that are drawn, version 4, from those made of names.
+func isRandomUUID(id string) bool {
+	const length, version = 36, 14
+	if len(id) != length || id[version] != '4' {
+		return false
+	}
+	_, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
+	return err == nil
 }

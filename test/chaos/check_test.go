@@ -213,13 +213,13 @@ func (w *world) letters(ctx context.Context) (map[string][]claim.Letter, error) 
 	return all, nil
 }
 
-// checkLetters checks that exactly what the store refuses was buried, unchanged.
+// checkLetters checks that exactly what the store refuses is a dead letter, unchanged.
 func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 	var errs []error
 	fault := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("group "+g.name+": "+format, args...))
 	}
-	buried := map[string]int{}
+	kept := map[string]int{}
 	for _, l := range letters {
 		key, known := string(l.Entry), w.journal.undecodable[string(l.Entry)] != nil
 		if !known {
@@ -234,23 +234,23 @@ func (w *world) checkLetters(g *group, letters []claim.Letter) error {
 		if !known {
 			fault("dead letter %s is the good record %q: %s", l.UID, key, l.Reason)
 		}
-		if buried[key]++; buried[key] > 1 {
+		if kept[key]++; kept[key] > 1 {
 			fault("dead letter %s is there more than once: %s", l.UID, l.Reason)
 		}
 	}
 	missing := 0
 	for key, f := range w.journal.undecodable {
-		if buried[key] == 0 && g.mustHave(f) {
+		if kept[key] == 0 && g.mustHave(f) {
 			missing++
 		}
 	}
 	for alias, r := range w.journal.refused {
-		if buried[alias] == 0 && g.store.refuses(r.kind) && g.mustHave(r.flush) {
+		if kept[alias] == 0 && g.store.refuses(r.kind) && g.mustHave(r.flush) {
 			missing++
 		}
 	}
 	for n, f := range w.journal.byRecord() {
-		if buried[strconv.Itoa(n)] == 0 && refusesRecord(g.store, n) && g.mustHave(f) {
+		if kept[strconv.Itoa(n)] == 0 && refusesRecord(g.store, n) && g.mustHave(f) {
 			missing++
 		}
 	}
@@ -270,7 +270,7 @@ func aliasOf(entry []byte) (string, error) {
 	return r.Alias, err
 }
 
-// checkReceipts checks that what each group saw was delivered or buried, and that
+// checkReceipts checks that what each group saw was delivered or became a dead letter, and that
 // groups which were there from the beginning saw everything.
 func (w *world) checkReceipts(ctx context.Context) error {
 	reports, err := w.books.inspect(ctx)

@@ -18,7 +18,7 @@ type fault struct {
 }
 
 // lane inflicts faults on one thing, one after the other. Several lanes work at
-// the same time, so that faults meet.
+// the same time, so that faults coincide.
 type lane struct {
 	name string
 	dice *dice

@@ -74,7 +74,7 @@ func (l *link) accept() {
 }
 
 // pass copies bytes as the state says. What comes while the link is silent is
-// passed on later, whoever has given up by then.
+// sent on later, whoever has given up by then.
 func (l *link) pass(to, from net.Conn, answers bool) {
 	buffer := make([]byte, 32<<10)
 	for {

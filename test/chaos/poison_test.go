@@ -55,7 +55,7 @@ func (g *gateway) poison(f *flush, protobuf bool) []byte {
 			kind = unnamable
 		}
 		alias := string(kind) + " " + number
-		g.journal.bury(refused{kind, f}, alias)
+		g.journal.refuse(refused{kind, f}, alias)
 		return g.entry(protobuf, alias, func(r *analytics.Record) {
 			kind.spoil(r)
 			g.journal.mu.Lock()
@@ -68,17 +68,17 @@ func (g *gateway) poison(f *flush, protobuf bool) []byte {
 		entry = g.entry(protobuf, "cut "+number, func(*analytics.Record) {})
 		entry = entry[:len(entry)-1] // ends within a string
 	}
-	g.journal.buryEntry(f, entry)
+	g.journal.spoil(f, entry)
 	return entry
 }
 
-func (j *journal) bury(r refused, alias string) {
+func (j *journal) refuse(r refused, alias string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.refused[alias] = r
 }
 
-func (j *journal) buryEntry(f *flush, entry []byte) {
+func (j *journal) spoil(f *flush, entry []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.undecodable[string(entry)] = f

@@ -15,12 +15,12 @@ import (
 
 // summary is one line about a seed.
 func (o *outcome) summary() string {
-	verdict := "as pushed"
+	result := "as pushed"
 	if o.faulty != nil {
-		verdict = "FAILED"
+		result = "FAILED"
 	}
 	return fmt.Sprintf("seed %d: %s; %d records and %d poison in %.0f s, %d faults, %d records stored and then delivered again, drained in %.1f s: lost %d, doubled %d, dead letters %d, rollups %s: %s",
-		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.again, o.drained.Seconds(), o.lost, o.doubled, o.letters, o.counted(), verdict)
+		o.plan.seed, o.plan, o.records, o.poison, o.plan.length.Seconds(), o.inflicted(), o.again, o.drained.Seconds(), o.lost, o.doubled, o.letters, o.counted(), result)
 }
 
 // counted tells of the rollups of each product.
@@ -181,7 +181,7 @@ Of groups that were there from the beginning; a document that MongoDB keeps in t
 
 | seed | set-up | records | poison | faults | drained in | lost | doubled | |
 |---|---|---|---|---|---|---|---|---|
-{{range .Seeds}}| {{.Seed}} | {{.Plan}} | {{.Records}} | {{.Poison}} | {{.Faults}} | {{.Drained}} s | {{.Lost}} | {{.Doubled}} | {{.Verdict}} |
+{{range .Seeds}}| {{.Seed}} | {{.Plan}} | {{.Records}} | {{.Poison}} | {{.Faults}} | {{.Drained}} s | {{.Lost}} | {{.Doubled}} | {{.Result}} |
 {{end}}{{if .Isolation}}
 ## A group beside one that is stuck
 
@@ -198,17 +198,17 @@ first; the ratio is the median of the pairs'.
 func (r *report) write(path, command string, seconds int) error {
 	type seed struct {
 		Seed                                   uint64
-		Plan, Drained, Verdict                 string
+		Plan, Drained, Result                  string
 		Records, Poison, Faults, Lost, Doubled int
 	}
 	var seeds []seed
 	for _, o := range r.outcomes {
-		verdict := "passed"
+		result := "passed"
 		if o.faulty != nil {
-			verdict = "**failed**"
+			result = "**failed**"
 		}
 		seeds = append(seeds, seed{
-			Seed: o.plan.seed, Plan: o.plan.String(), Drained: fmt.Sprintf("%.1f", o.drained.Seconds()), Verdict: verdict,
+			Seed: o.plan.seed, Plan: o.plan.String(), Drained: fmt.Sprintf("%.1f", o.drained.Seconds()), Result: result,
 			Records: o.records, Poison: o.poison, Faults: o.inflicted(), Lost: o.lost, Doubled: o.doubled,
 		})
 	}

@@ -102,7 +102,7 @@ func figure(tb testing.TB, p *peers.Prometheus, expression string, at time.Time)
 }
 
 // awaitFigure waits until an expression has a value, and for one more scrape of
-// both pages: the first may have met the exporter halfway through a push. It returns
+// both pages: the first may have found the exporter halfway through a push. It returns
 // a time at which all is there: on a busy machine later scrapes may fail.
 func awaitFigure(tb testing.TB, p *peers.Prometheus, expression string, want float64) (at time.Time) {
 	tb.Helper()

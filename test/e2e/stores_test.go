@@ -160,7 +160,7 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 	splunk, elastic := startDouble(t, nil), startElastic(t)
 	logzio, influx, influx1, s3 := startDouble(t, nil), startDouble(t, nil), startDouble(t, nil), startDouble(t, nil)
 	file := filepath.Join(t.TempDir(), "tyk.jsonl")
-	wide := object{"fields": object{"redact_headers_only": []string{}}} // Tyk Pump takes no credentials out
+	wide := object{"fields": object{"redact_headers_only": []string{}, "redact_query_only": []string{}}} // Tyk Pump takes no credentials out
 	c := newExample(t, []string{
 		"kafka.yaml", "splunk.yaml", "elasticsearch.yaml", "file.yaml", "logzio.yaml", "influxdb.yaml", "influxdb-v1.yaml", "awss3.yaml",
 	}, object{

@@ -54,9 +54,9 @@ type Driver interface {
 	Find(ctx context.Context, shards []layout.Shard) error
 	// Knows tells whether a shard's table was found and not forgotten since.
 	Knows(of layout.Shard) bool
-	// Forget lets go of what is known of a shard's table.
+	// Forget forgets a shard's table.
 	Forget(of layout.Shard)
-	// ForgetAll lets go of all that is known.
+	// ForgetAll forgets all tables.
 	ForgetAll()
 	// Connect takes a connection from the pool.
 	Connect(ctx context.Context) (Session, error)

@@ -26,7 +26,7 @@ var errBad = errors.New("bad value")
 // shelf is a database of places in a push, which takes its time and never names what
 // it refuses.
 type shelf struct {
-	Memory[struct{}]
+	Cache[struct{}]
 
 	trip    time.Duration
 	refuses func(place int32) bool

@@ -18,7 +18,7 @@ import (
 
 // server is MySQL 5.7 or later, or MariaDB 10.3 or later.
 type server struct {
-	engine.Memory[*table]
+	engine.Cache[*table]
 
 	db      *sql.DB
 	idle    int // connections that are kept

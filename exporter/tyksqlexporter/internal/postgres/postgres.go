@@ -20,7 +20,7 @@ import (
 
 // server is PostgreSQL 12 or later.
 type server struct {
-	engine.Memory[*table]
+	engine.Cache[*table]
 
 	pool    *pgxpool.Pool
 	indexes bool

@@ -67,9 +67,10 @@ func has(set *atomic.Uint64, column int, now bool) bool {
 	return set.Load()>>column&1 != 0
 }
 
-// mean divides decimals, whose quotient is the same however a sum came about.
+// mean divides as Tyk Pump does for a new row, which has all digits of a float64. The cast
+// to numeric alone would keep 15 of them.
 func mean(sum, hits string) string {
-	return "case when " + hits + " = 0 then 0 else (" + sum + ")::numeric / (" + hits + ") end"
+	return "case when " + hits + " = 0 then 0 else ((" + sum + ")::float8 / (" + hits + ")::float8)::text::numeric end"
 }
 
 func change(c *layout.RollupColumn, name string) string {

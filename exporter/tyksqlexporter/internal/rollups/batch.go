@@ -117,7 +117,7 @@ func (b *Batch) Look(rows [][]push.Span) {
 			if b.States[i] != push.StatePending {
 				continue
 			}
-			switch how, known := b.meet(i, rows[b.sinkOf[i]]); how {
+			switch how, known := b.overlap(i, rows[b.sinkOf[i]]); how {
 			case rollup.Known:
 				b.States[i] = push.StateApplied
 				b.know(i, rows[b.sinkOf[i]])
@@ -154,8 +154,8 @@ func anyOf(g *rollup.Group, row push.Span) bool {
 	return false
 }
 
-// meet tells how much of a group is in rows of its sink.
-func (b *Batch) meet(group int, rows []push.Span) (rollup.Acquaintance, rollup.Indices) {
+// overlap tells how much of a group is in rows of its sink.
+func (b *Batch) overlap(group int, rows []push.Span) (rollup.Coverage, rollup.Indices) {
 	var mine []push.Span
 	for _, row := range rows {
 		if row.Segment == b.names[group] {
@@ -165,7 +165,7 @@ func (b *Batch) meet(group int, rows []push.Span) (rollup.Acquaintance, rollup.I
 	if len(mine) == 0 {
 		return rollup.New, rollup.Indices{}
 	}
-	return b.Groups[group].Meet(func(index int64) bool {
+	return b.Groups[group].Overlap(func(index int64) bool {
 		return slices.ContainsFunc(mine, func(s push.Span) bool { return s.Contains(index) })
 	})
 }

@@ -35,7 +35,7 @@ var sqlitePragmas = []string{
 // server is an SQLite file behind one connection: SQLite has one writer at a
 // time anyway.
 type server struct {
-	engine.Memory[*table]
+	engine.Cache[*table]
 
 	db         *sql.DB
 	indexes    bool

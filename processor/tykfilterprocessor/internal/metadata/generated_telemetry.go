@@ -80,7 +80,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TykfilterPayloads, err = builder.meter.Int64Counter(
 		"otelcol_tykfilter_payloads",
-		metric.WithDescription("Recorded requests and responses that were changed on their way; one that was changed in two ways counts in both. [Alpha]"),
+		metric.WithDescription("Recorded requests and responses, and URLs, that were changed on their way; one that was changed in two ways counts in both. [Alpha]"),
 		metric.WithUnit("{payloads}"),
 	)
 	errs = errors.Join(errs, err)

@@ -72,7 +72,7 @@ func AssertEqualTykfilterDroppedSpans(t *testing.T, tt *componenttest.Telemetry,
 func AssertEqualTykfilterPayloads(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tykfilter_payloads",
-		Description: "Recorded requests and responses that were changed on their way; one that was changed in two ways counts in both. [Alpha]",
+		Description: "Recorded requests and responses, and URLs, that were changed on their way; one that was changed in two ways counts in both. [Alpha]",
 		Unit:        "{payloads}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

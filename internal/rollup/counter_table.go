@@ -20,20 +20,20 @@ func (h hash) with(o hash) hash {
 	return (hash(bits.RotateLeft64(uint64(h), 23)) ^ o) * odd
 }
 
-// accounts finds the accounts of a chunk by their keys. It is a table with open
+// counters finds the counters of a chunk by their keys. It is a table with open
 // addressing, which a look-up reads one cache line of, and which is used again.
-type accounts struct {
+type counters struct {
 	slots []slot // a power of two, at most half of them taken
 	taken int
 	shift int // makes a hash a place in slots
 
-	blocks [][]account
-	used   int // accounts of the blocks
+	blocks [][]counter
+	used   int // counters of the blocks
 }
 
 type slot struct {
 	hash hash
-	*account
+	*counter
 }
 
 const (
@@ -41,62 +41,62 @@ const (
 	blockSize  = 64
 	// What is kept for the next chunk is bounded, so that one of very many values does
 	// not keep its memory for ever.
-	maxKeptSlots   = 1 << 14
-	maxKeptBlocks  = maxKeptSlots / 2 / blockSize
-	maxKeptText    = 1 << 20
-	maxKeptLedgers = 1 << 10
+	maxKeptSlots  = 1 << 14
+	maxKeptBlocks = maxKeptSlots / 2 / blockSize
+	maxKeptText   = 1 << 20
+	maxKeptDrafts = 1 << 10
 )
 
-func newAccounts() *accounts {
-	t := &accounts{}
+func newCounters() *counters {
+	t := &counters{}
 	t.resize(firstSlots)
 	return t
 }
 
-func (t *accounts) resize(n int) {
+func (t *counters) resize(n int) {
 	before := t.slots
 	t.slots, t.shift = make([]slot, n), 64-bits.TrailingZeros(uint(n)) //nolint:gosec // not negative
 	for _, s := range before {
-		if s.account != nil {
+		if s.counter != nil {
 			t.slots[t.place(s.hash)] = s
 		}
 	}
 }
 
 // place is the first free slot for a hash.
-func (t *accounts) place(h hash) int {
+func (t *counters) place(h hash) int {
 	at := int(h >> t.shift) //nolint:gosec // bounded by the number of slots
-	for t.slots[at].account != nil {
+	for t.slots[at].counter != nil {
 		at = (at + 1) & (len(t.slots) - 1)
 	}
 	return at
 }
 
-// get is nil for a value that has no account yet; h is the hash of all that follows.
-func (t *accounts) get(h hash, d Dimension, ledger uint32, x, y, z string) *account {
+// get is nil for a value that has no counter yet; h is the hash of all that follows.
+func (t *counters) get(h hash, d Dimension, draft uint32, x, y, z string) *counter {
 	for at := int(h >> t.shift); ; at = (at + 1) & (len(t.slots) - 1) { //nolint:gosec // bounded by the number of slots
 		s := &t.slots[at]
-		if s.account == nil {
+		if s.counter == nil {
 			return nil
 		}
-		if s.hash == h && s.key.stands(d, ledger, x, y, z) {
-			return s.account
+		if s.hash == h && s.key.stands(d, draft, x, y, z) {
+			return s.counter
 		}
 	}
 }
 
-// put lets get find an account.
-func (t *accounts) put(h hash, a *account) {
+// put lets get find a counter.
+func (t *counters) put(h hash, a *counter) {
 	if t.taken++; t.taken > len(t.slots)/2 {
 		t.resize(2 * len(t.slots))
 	}
 	t.slots[t.place(h)] = slot{h, a}
 }
 
-// open makes an account.
-func (t *accounts) open(k key) *account {
+// open makes a counter.
+func (t *counters) open(k key) *counter {
 	if t.used == len(t.blocks)*blockSize {
-		t.blocks = append(t.blocks, make([]account, blockSize))
+		t.blocks = append(t.blocks, make([]counter, blockSize))
 	}
 	a := &t.blocks[t.used/blockSize][t.used%blockSize]
 	t.used++
@@ -104,8 +104,8 @@ func (t *accounts) open(k key) *account {
 	return a
 }
 
-// reset makes the table as if it were new, and lets go of all that it refers to.
-func (t *accounts) reset() {
+// reset makes the table as if it were new, and gives up all that it refers to.
+func (t *counters) reset() {
 	if len(t.slots) > maxKeptSlots {
 		t.slots = nil
 		t.resize(firstSlots)

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// groups closes the ledgers, in an order that does not depend on maps.
-func (b *booking) groups() []Group {
-	groups := make([]Group, 0, len(b.ledgers))
-	ordered := make([]*ledger, 0, len(b.ledgers))
-	for _, l := range b.ledgers {
+// groups closes the drafts, in an order that does not depend on maps.
+func (b *aggregation) groups() []Group {
+	groups := make([]Group, 0, len(b.drafts))
+	ordered := make([]*draft, 0, len(b.drafts))
+	for _, l := range b.drafts {
 		ordered = append(ordered, l)
 	}
-	slices.SortFunc(ordered, func(x, y *ledger) int {
+	slices.SortFunc(ordered, func(x, y *draft) int {
 		return cmp.Or(cmp.Compare(x.family, y.family), strings.Compare(x.org, y.org), strings.Compare(x.api, y.api),
 			cmp.Compare(x.bucket, y.bucket), strings.Compare(x.segment, y.segment), cmp.Compare(x.part, y.part))
 	})
@@ -26,8 +26,8 @@ func (b *booking) groups() []Group {
 	return groups
 }
 
-// close makes a group of a ledger.
-func (b *booking) close(l *ledger) Group {
+// close makes a group of a draft.
+func (b *aggregation) close(l *draft) Group {
 	g := Group{
 		Family: l.family, Settings: b.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: b.settings.Minutes,
 		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt,
@@ -41,7 +41,7 @@ func (b *booking) close(l *ledger) Group {
 		for a := list; a != nil; a = a.next {
 			b.ordered = append(b.ordered, a)
 		}
-		slices.SortFunc(b.ordered, func(x, y *account) int {
+		slices.SortFunc(b.ordered, func(x, y *counter) int {
 			return cmp.Or(strings.Compare(x.owner, y.owner), strings.Compare(x.text, y.text))
 		})
 		for _, a := range b.ordered {
@@ -54,8 +54,8 @@ func (b *booking) close(l *ledger) Group {
 	return g
 }
 
-// encode encodes the keys of a ledger into one text, of which each has a part.
-func (b *booking) encode(l *ledger) {
+// encode encodes the keys of a draft into one text, of which each has a part.
+func (b *aggregation) encode(l *draft) {
 	b.encoded, b.ends = b.encoded[:0], b.ends[:0]
 	for _, list := range l.opened {
 		for a := list; a != nil; a = a.next {
@@ -74,10 +74,10 @@ func (b *booking) encode(l *ledger) {
 	}
 }
 
-// append adds an account's rollup behind those that are less. It adds up those whose
+// append adds a counter's rollup behind those that are less. It adds up those whose
 // values are the same once encoded, as those of "a:b" and "c" and of "a" and "b:c" are.
-func (g *Group) append(a *account) {
-	r := Rollup{Dimension: a.key.dimension, Owner: a.owner, Value: a.text, Counter: a.counter()}
+func (g *Group) append(a *counter) {
+	r := Rollup{Dimension: a.key.dimension, Owner: a.owner, Value: a.text, Counter: a.result()}
 	if n := len(g.Rollups); n > 0 {
 		if last := &g.Rollups[n-1]; last.Dimension == r.Dimension && last.Owner == r.Owner && last.Value == r.Value {
 			last.Counter.Add(&r.Counter, r.Dimension)

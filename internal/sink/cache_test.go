@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestMemoryIsBoundedAndForgets(t *testing.T) {
+func TestCacheIsBoundedAndForgets(t *testing.T) {
 	t.Parallel()
 	const most = 100_000
 	now := time.Unix(0, 0)
-	m := NewMemory[int](most, time.Hour)
+	m := newCache[int](most, time.Hour)
 	m.now = func() time.Time { return now }
 	for i := range 10_000 {
 		m.Put(strconv.Itoa(i), i)

@@ -9,46 +9,46 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// booking is the work on one chunk. What it needs of memory goes on to the next one.
-type booking struct {
+// aggregation is the work on one chunk. What it needs of memory goes on to the next one.
+type aggregation struct {
 	*Aggregator
 	cut     Cut
-	ledgers map[ledgerKey]*ledger
-	recent  [recentLedgers]*ledger // by the low bits of a hash
-	bucket  bucket                 // of the record before
-	read    []analytics.Countable  // with room for readAhead
-	record  *analytics.Countable   // the one of them that is booked
-	hit     hit
+	drafts  map[draftKey]*draft
+	recent  [recentDrafts]*draft  // by the low bits of a hash
+	bucket  bucket                // of the record before
+	read    []analytics.Countable // with room for readAhead
+	record  *analytics.Countable  // the one of them that is counted
+	sample  sample
 	touched byte // for nobody, see touch
 	counted bool // the record, in some family
 	tally   Tally
 
-	accounts *accounts
-	ordered  []*account // scratch of close
+	counters *counters
+	ordered  []*counter // scratch of close
 	encoded  []byte     // scratch of encode
 	ends     []int      // scratch of encode
 }
 
-// recentLedgers is a power of two, above the number of ledgers of most chunks.
-const recentLedgers = 16
+// recentDrafts is a power of two, above the number of drafts of most chunks.
+const recentDrafts = 16
 
-var bookings = sync.Pool{New: func() any {
-	return &booking{ledgers: map[ledgerKey]*ledger{}, accounts: newAccounts(), read: make([]analytics.Countable, 0, readAhead)}
+var aggregations = sync.Pool{New: func() any {
+	return &aggregation{drafts: map[draftKey]*draft{}, counters: newCounters(), read: make([]analytics.Countable, 0, readAhead)}
 }}
 
-func (a *Aggregator) newBooking(cut Cut) *booking {
-	b := bookings.Get().(*booking) //nolint:forcetypeassert // the pool holds nothing else
+func (a *Aggregator) newAggregation(cut Cut) *aggregation {
+	b := aggregations.Get().(*aggregation) //nolint:forcetypeassert // the pool holds nothing else
 	b.Aggregator, b.cut = a, cut
 	return b
 }
 
-// release lets go of all that the booking refers to, and makes it reusable.
-func (b *booking) release() {
-	b.accounts.reset()
-	if len(b.ledgers) > maxKeptLedgers {
-		b.ledgers = map[ledgerKey]*ledger{}
+// release gives up all that the aggregation refers to, and makes it reusable.
+func (b *aggregation) release() {
+	b.counters.reset()
+	if len(b.drafts) > maxKeptDrafts {
+		b.drafts = map[draftKey]*draft{}
 	}
-	clear(b.ledgers)
+	clear(b.drafts)
 	if cap(b.encoded) > maxKeptText {
 		b.encoded = nil
 	}
@@ -59,15 +59,15 @@ func (b *booking) release() {
 	for i := range readAhead {
 		b.read[:readAhead][i].Forget()
 	}
-	*b = booking{
-		ledgers: b.ledgers, read: b.read, accounts: b.accounts,
+	*b = aggregation{
+		drafts: b.drafts, read: b.read, counters: b.counters,
 		ordered: b.ordered[:0], encoded: b.encoded[:0], ends: b.ends[:0],
 	}
-	bookings.Put(b)
+	aggregations.Put(b)
 }
 
-// ledgerKey names what becomes a group.
-type ledgerKey struct {
+// draftKey names what becomes a group.
+type draftKey struct {
 	family   Family
 	org, api string
 	bucket   int64
@@ -75,16 +75,16 @@ type ledgerKey struct {
 	part     uint64
 }
 
-// ledger collects what becomes a group.
-type ledger struct {
-	ledgerKey
-	number   uint32 // of the chunk's ledgers
+// draft collects what becomes a group.
+type draft struct {
+	draftKey
+	number   uint32 // of the chunk's drafts
 	start    time.Time
 	records  Indices
 	expireAt time.Time
-	total    account
-	opened   [dimensions]*account  // lists of all by dimension
-	others   [dimensions]*account  // those of OtherValue
+	total    counter
+	opened   [dimensions]*counter  // lists of all by dimension
+	others   [dimensions]*counter  // those of OtherValue
 	sets     [dimensions]*valueSet // the budget's
 	size     int                   // of all lists
 }
@@ -95,34 +95,34 @@ type bucket struct {
 	from, to int64
 }
 
-// readAhead is how many records are read before they are booked. The texts of records
+// readAhead is how many records are read before they are counted. The texts of records
 // lie all over memory that is in no cache any more; those of several are fetched at a
 // time, and not one after the other as hashes and comparisons come to them.
 const readAhead = 16
 
-// take reads a record, and books all that were read once there are enough of them.
-func (b *booking) take(log plog.LogRecord) {
+// take reads a record, and counts all that were read once there are enough of them.
+func (b *aggregation) take(log plog.LogRecord) {
 	b.read = b.read[:len(b.read)+1]
 	b.read[len(b.read)-1].FromLog(log)
 	if len(b.read) == cap(b.read) {
-		b.bookRead()
+		b.countRead()
 	}
 }
 
-// bookRead books the records that were read.
-func (b *booking) bookRead() {
+// countRead counts the records that were read.
+func (b *aggregation) countRead() {
 	for i := range b.read {
 		b.touch(&b.read[i])
 	}
 	for i := range b.read {
-		b.bookRecord(&b.read[i])
+		b.countRecord(&b.read[i])
 	}
 	b.read = b.read[:0]
 }
 
 // touch reads a byte of each text that will be looked at. It keeps what it has read,
 // or the compiler would leave the reading out.
-func (b *booking) touch(r *analytics.Countable) {
+func (b *aggregation) touch(r *analytics.Countable) {
 	all := first(r.UID) | first(r.OrgID) | first(r.APIID) | first(r.APIVersion) | first(r.APIKey) | first(r.OauthID) | first(r.CountryISOCode)
 	for _, tag := range r.Tags {
 		all |= first(tag)
@@ -137,7 +137,7 @@ func first(text string) byte {
 	return text[0]
 }
 
-func (b *booking) bookRecord(r *analytics.Countable) {
+func (b *aggregation) countRecord(r *analytics.Countable) {
 	b.record = r
 	uid, err := analytics.ParseUID(r.UID)
 	if err != nil {
@@ -145,30 +145,30 @@ func (b *booking) bookRecord(r *analytics.Countable) {
 	}
 	b.counted = false
 	if r.MCP.IsMCP {
-		b.book(MCP, uid)
+		b.count(MCP, uid)
 	}
 	if r.GraphQL.IsGraphQL {
-		b.book(Graph, uid)
+		b.count(Graph, uid)
 	}
 	switch {
 	case r.MCP.IsMCP || r.GraphQL.IsGraphQL:
 	case r.OrgID == "":
 		b.tally.Ownerless++
 	default:
-		b.book(Requests, uid)
+		b.count(Requests, uid)
 	}
 	if b.counted {
 		b.tally.Records++
 	}
 }
 
-// find gives the ledger of the record.
-func (b *booking) find(family Family, uid analytics.UID) *ledger {
+// find gives the draft of the record.
+func (b *aggregation) find(family Family, uid analytics.UID) *draft {
 	r := b.record
 	if seconds := r.TimeStamp.Unix(); seconds < b.bucket.from || seconds >= b.bucket.to {
 		b.bucket = bucketOf(r.TimeStamp.In(b.zone), b.settings.Minutes)
 	}
-	k := ledgerKey{family: family, org: r.OrgID, bucket: b.bucket.start.Unix(), segment: uid.Segment}
+	k := draftKey{family: family, org: r.OrgID, bucket: b.bucket.start.Unix(), segment: uid.Segment}
 	h := hashText(k.org)
 	if family != Requests {
 		k.api = r.APIID
@@ -177,51 +177,51 @@ func (b *booking) find(family Family, uid analytics.UID) *ledger {
 	if b.cut != nil {
 		k.part = b.cut.part(family, uid.Segment, uid.Index)
 	}
-	recent := &b.recent[h%recentLedgers]
-	if l := *recent; l != nil && l.ledgerKey == k {
+	recent := &b.recent[h%recentDrafts]
+	if l := *recent; l != nil && l.draftKey == k {
 		return l
 	}
-	l := b.ledgers[k]
+	l := b.drafts[k]
 	if l == nil {
-		l = &ledger{ledgerKey: k, number: uint32(len(b.ledgers)), start: b.bucket.start} //nolint:gosec // a chunk has fewer
+		l = &draft{draftKey: k, number: uint32(len(b.drafts)), start: b.bucket.start} //nolint:gosec // a chunk has fewer
 		l.total.open(key{})
 		l.total.latency.most, l.total.upstream.most = 0, 0 // as Tyk Pump, whose maxima of Total begin at 0
-		b.ledgers[k] = l
+		b.drafts[k] = l
 	}
 	*recent = l
 	return l
 }
 
-// book counts the record in a family.
-func (b *booking) book(family Family, uid analytics.UID) {
+// count counts the record in a family.
+func (b *aggregation) count(family Family, uid analytics.UID) {
 	l := b.find(family, uid)
 	if l.segment != "" && !l.records.Add(uid.Index) {
 		return // it is in the chunk twice
 	}
 	b.counted = true
-	r, h := b.record, &b.hit
+	r, h := b.record, &b.sample
 	h.of(r)
 	if r.ExpireAt.After(l.expireAt) {
 		l.expireAt = r.ExpireAt
 	}
-	l.total.meet(h.at)
+	l.total.observe(h.at)
 	if r.ResponseCode == networkCode {
-		b.bookNetwork(l)
+		b.countNetwork(l)
 		return
 	}
-	l.total.add(h, int(h.success)) // in Total, other statuses than those of success are not passed
-	b.bookRequest(l)
+	l.total.add(h, int(h.success)) // in Total, other statuses than those of success are failures
+	b.countRequest(l)
 	switch family {
 	case Graph:
-		b.bookGraph(l)
+		b.countGraph(l)
 	case MCP:
-		b.bookMCP(l)
+		b.countMCP(l)
 	case Requests:
 	}
 }
 
-// bookRequest counts what all requests have.
-func (b *booking) bookRequest(l *ledger) {
+// countRequest counts what all requests have.
+func (b *aggregation) countRequest(l *draft) {
 	r := b.record
 	api, version, apiKey, oauth := hashText(r.APIID), hashText(r.APIVersion), hashText(r.APIKey), hashText(r.OauthID)
 	b.addText(l, APIID, r.APIID, api)
@@ -254,23 +254,23 @@ func (b *booking) bookRequest(l *ledger) {
 	}
 }
 
-// bookNetwork counts a second of a TCP API: its traffic is no request (contract:
+// countNetwork counts a second of a TCP API: its traffic is no request (contract:
 // aggregates, section 1.4).
-func (b *booking) bookNetwork(l *ledger) {
+func (b *aggregation) countNetwork(l *draft) {
 	n, api := b.record.Network, b.record.APIID
 	l.total.addNetwork(n)
 	if api != "" && !b.ignored[APIID] {
-		b.account(l, APIID, hashText(api), api, "", "").addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
+		b.counter(l, APIID, hashText(api), api, "", "").addNetwork(analytics.Network{BytesIn: n.BytesIn, BytesOut: n.BytesOut})
 	}
 }
 
-// bookGraph counts what a GraphQL request asked for. There an answer with errors
+// countGraph counts what a GraphQL request asked for. There an answer with errors
 // is an error, whatever its status (contract: aggregates, section 4.5).
-func (b *booking) bookGraph(l *ledger) {
+func (b *aggregation) countGraph(l *draft) {
 	g := &b.record.GraphQL
-	if g.HasErrors && b.hit.errors == 0 {
-		b.hit.errors = 1
-		b.hit.success--
+	if g.HasErrors && b.sample.errors == 0 {
+		b.sample.errors = 1
+		b.sample.success--
 	}
 	for _, t := range b.record.Types {
 		of := hashText(t.Name)
@@ -286,7 +286,7 @@ func (b *booking) bookGraph(l *ledger) {
 	}
 }
 
-func (b *booking) bookMCP(l *ledger) {
+func (b *aggregation) countMCP(l *draft) {
 	m := &b.record.MCP
 	primitive := hashText(m.PrimitiveType)
 	b.addText(l, Methods, m.JSONRPCMethod, hashText(m.JSONRPCMethod))
@@ -297,7 +297,7 @@ func (b *booking) bookMCP(l *ledger) {
 }
 
 // addText counts the record for a value of one text, if it is there.
-func (b *booking) addText(l *ledger, d Dimension, text string, h hash) {
+func (b *aggregation) addText(l *draft, d Dimension, text string, h hash) {
 	if text != "" {
 		b.add(l, d, h, text, "", "")
 	}
@@ -305,64 +305,64 @@ func (b *booking) addText(l *ledger, d Dimension, text string, h hash) {
 
 // add counts the record for the value of up to three texts; h is the hash of them. A
 // value that has no text is a number, which is its own hash.
-func (b *booking) add(l *ledger, d Dimension, h hash, x, y, z string) {
+func (b *aggregation) add(l *draft, d Dimension, h hash, x, y, z string) {
 	if b.ignored[d] {
 		return
 	}
-	a := b.account(l, d, h, x, y, z)
-	a.add(&b.hit, passed-int(b.hit.errors))
+	a := b.counter(l, d, h, x, y, z)
+	a.add(&b.sample, succeeded-int(b.sample.errors))
 	if b.settings.Latencies && (d == APIID || d == APIKeys || d == APIEndpoints) {
 		if a.latencies == nil {
 			a.latencies = NewSketch()
 		}
-		a.latencies.Add(b.hit.latency)
+		a.latencies.Add(b.sample.latency)
 	}
 }
 
-// account gives that of a value, which takes over the record's time and name.
-func (b *booking) account(l *ledger, d Dimension, h hash, x, y, z string) *account {
+// counter gives that of a value, which takes over the record's time and name.
+func (b *aggregation) counter(l *draft, d Dimension, h hash, x, y, z string) *counter {
 	const dimensionBits = 8
 	at := h.with(hash(d) | hash(l.number)<<dimensionBits)
-	a := b.accounts.get(at, d, l.number, x, y, z)
+	a := b.counters.get(at, d, l.number, x, y, z)
 	if a == nil {
-		a = b.open(l, h, key{dimension: d, ledger: l.number, number: int64(h), a: x, b: y, c: z}) //nolint:gosec // of what is no number, it is not used
-		b.accounts.put(at, a)
+		a = b.open(l, h, key{dimension: d, draft: l.number, number: int64(h), a: x, b: y, c: z}) //nolint:gosec // of what is no number, it is not used
+		b.counters.put(at, a)
 	}
 	switch {
 	case a.key.other:
 		b.tally.Folded[d]++
-		a.meet(b.hit.at)
+		a.observe(b.sample.at)
 	case d == APIID:
-		a.meetNamed(b.hit.at, b.record.APIName)
+		a.observeNamed(b.sample.at, b.record.APIName)
 	case d == APIKeys:
-		a.meetNamed(b.hit.at, b.record.Alias)
+		a.observeNamed(b.sample.at, b.record.Alias)
 	default:
-		a.meet(b.hit.at)
+		a.observe(b.sample.at)
 	}
 	return a
 }
 
-// open makes the account of a value that the chunk has not met yet, or gives that of
+// open makes the counter of a value that is new in the chunk, or gives that of
 // all values which are too many.
-func (b *booking) open(l *ledger, h hash, k key) *account {
+func (b *aggregation) open(l *draft, h hash, k key) *counter {
 	d := k.dimension
 	if b.budget.admits(l, d, h.with(hash(d))) {
 		return b.enter(l, k)
 	}
 	if l.others[d] == nil {
-		l.others[d] = b.enter(l, key{dimension: d, other: true, ledger: l.number})
+		l.others[d] = b.enter(l, key{dimension: d, other: true, draft: l.number})
 	}
 	return l.others[d]
 }
 
-// enter opens an account in a ledger.
-func (b *booking) enter(l *ledger, k key) *account {
-	a := b.accounts.open(k)
+// enter opens a counter in a draft.
+func (b *aggregation) enter(l *draft, k key) *counter {
+	a := b.counters.open(k)
 	a.next, l.opened[k.dimension] = l.opened[k.dimension], a
 	l.size++
 	return a
 }
 
-func (l *ledger) budgetKey(d Dimension) budgetKey {
+func (l *draft) budgetKey(d Dimension) budgetKey {
 	return budgetKey{family: l.family, dimension: d, org: l.org, api: l.api, bucket: l.bucket}
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 )
 
-// Memory is what a server knows of its tables, by relation.
-type Memory[T any] struct {
+// Cache is what a server knows of its tables, by relation.
+type Cache[T any] struct {
 	mu    sync.RWMutex // guards known
 	known map[string]T
 }
 
 // Get gives what is known of a shard's table.
-func (m *Memory[T]) Get(of layout.Shard) (T, bool) {
+func (m *Cache[T]) Get(of layout.Shard) (T, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	t, ok := m.known[of.Relation()]
@@ -22,13 +22,13 @@ func (m *Memory[T]) Get(of layout.Shard) (T, bool) {
 }
 
 // Knows tells whether a shard's table was found and not forgotten since.
-func (m *Memory[T]) Knows(of layout.Shard) bool {
+func (m *Cache[T]) Knows(of layout.Shard) bool {
 	_, ok := m.Get(of)
 	return ok
 }
 
 // Add remembers tables.
-func (m *Memory[T]) Add(found map[string]T) {
+func (m *Cache[T]) Add(found map[string]T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.known == nil {
@@ -37,15 +37,15 @@ func (m *Memory[T]) Add(found map[string]T) {
 	maps.Copy(m.known, found)
 }
 
-// Forget lets go of what is known of a shard's table.
-func (m *Memory[T]) Forget(of layout.Shard) {
+// Forget forgets a shard's table.
+func (m *Cache[T]) Forget(of layout.Shard) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.known, of.Relation())
 }
 
-// ForgetAll lets go of all that is known.
-func (m *Memory[T]) ForgetAll() {
+// ForgetAll forgets all tables.
+func (m *Cache[T]) ForgetAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.known = nil
