@@ -8,8 +8,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // logReading is what FromLog must remember until it has seen all attributes.
@@ -282,21 +280,15 @@ func (r *Record) completeCalendar(seen *logReading) {
 	}
 }
 
+// asStr spares a string the way through AsString, which costs more than reading it.
 func asStr(v pcommon.Value) string {
-	if text, ok := slab.Text(v); ok {
-		return text
+	if v.Type() == pcommon.ValueTypeStr {
+		return v.Str()
 	}
 	return v.AsString()
 }
 
 func asInt(v pcommon.Value) int64 {
-	if number, ok := slab.Number(v); ok {
-		return number
-	}
-	return convertInt(v)
-}
-
-func convertInt(v pcommon.Value) int64 {
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
 		return v.Int()

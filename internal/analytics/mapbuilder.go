@@ -30,13 +30,6 @@ func (b *attributes) str(key, value string) {
 	}
 }
 
-// name is str of a text that other records of the chunk are likely to have.
-func (b *attributes) name(key, value string) {
-	if value != "" && !b.Known(key, value) {
-		b.Name(key, cleanUTF8(value))
-	}
-}
-
 func (b *attributes) int(key string, value int64) {
 	if value != 0 {
 		b.Int(key, value)

@@ -105,21 +105,20 @@ func one(present bool) int {
 	return 0
 }
 
-// putRequest and putRest write in the order in which MsgpackLogs reads.
 func (r *Record) putRequest(s *slab.Slab, b *attributes) {
-	b.name(AttrMethod, r.Method)
+	b.str(AttrMethod, r.Method)
 	b.host(r.Host)
 	b.paths(r.Path, r.RawPath)
 	b.int(AttrContentLength, r.ContentLength)
-	b.name(AttrUserAgent, r.UserAgent)
+	b.str(AttrUserAgent, r.UserAgent)
 	b.int(AttrResponseCode, r.ResponseCode)
-	b.name(AttrAPIKey, r.APIKey)
+	b.str(AttrAPIKey, r.APIKey)
 	b.when(r.TimeStamp, [4]int64{r.Day, r.Month, r.Year, r.Hour})
-	b.name(AttrAPIVersion, r.APIVersion)
-	b.name(AttrAPIName, r.APIName)
-	b.name(AttrAPIID, r.APIID)
-	b.name(AttrOrgID, r.OrgID)
-	b.name(AttrOauthID, r.OauthID)
+	b.str(AttrAPIVersion, r.APIVersion)
+	b.str(AttrAPIName, r.APIName)
+	b.str(AttrAPIID, r.APIID)
+	b.str(AttrOrgID, r.OrgID)
+	b.str(AttrOauthID, r.OauthID)
 	b.str(AttrRawRequest, r.RawRequest)
 	b.str(AttrRawResponse, r.RawResponse)
 	b.str(AttrClientAddress, r.IPAddress)
@@ -134,12 +133,12 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 	}
 	r.Latency.put(b, r.RequestTime)
 	b.strs(AttrTags, r.Tags)
-	b.name(AttrAlias, r.Alias)
+	b.str(AttrAlias, r.Alias)
 	b.bool(AttrTrackPath, r.TrackPath)
 	b.expiry(r.ExpireAt)
 	b.str(AttrAPISchema, r.APISchema)
-	b.name(AttrOriginalPath, r.OriginalPath)
-	b.name(AttrListenPath, r.ListenPath)
+	b.str(AttrOriginalPath, r.OriginalPath)
+	b.str(AttrListenPath, r.ListenPath)
 	if r.GraphQL.present() {
 		r.GraphQL.put(s, b)
 	}
@@ -150,7 +149,7 @@ func (r *Record) putRest(s *slab.Slab, b *attributes) {
 
 // paths writes the raw path only where it is not the path.
 func (b *attributes) paths(path, raw string) {
-	b.name(AttrPath, path)
+	b.str(AttrPath, path)
 	if raw != path {
 		b.Str(AttrRawPath, cleanUTF8(raw))
 	}
@@ -162,7 +161,7 @@ func (b *attributes) host(host string) {
 		return
 	}
 	address, port := splitHost(host)
-	b.name(AttrServerAddress, address)
+	b.str(AttrServerAddress, address)
 	b.int(AttrServerPort, port)
 }
 
@@ -253,7 +252,7 @@ func (g *Geo) put(s *slab.Slab, b *attributes) {
 		return
 	}
 	city := g.CityNames[english]
-	b.name(AttrGeoCity, city)
+	b.str(AttrGeoCity, city)
 	others := len(g.CityNames)
 	if city != "" {
 		others--
@@ -267,15 +266,15 @@ func (g *Geo) put(s *slab.Slab, b *attributes) {
 			names.Str(language, cleanUTF8(name))
 		}
 	}
-	b.Map(AttrGeoNames, &names)
+	names.Into(b.Empty(AttrGeoNames).SetEmptyMap())
 }
 
 // putPlace writes all but the city's names.
 func (g *Geo) putPlace(b *attributes) {
-	b.name(AttrGeoCountry, g.CountryISOCode)
+	b.str(AttrGeoCountry, g.CountryISOCode)
 	b.float(AttrGeoLatitude, g.Latitude)
 	b.float(AttrGeoLongitude, g.Longitude)
-	b.name(AttrGeoTimeZone, g.TimeZone)
+	b.str(AttrGeoTimeZone, g.TimeZone)
 	b.int(AttrGeoNameID, int64(g.CityGeoNameID))
 }
 
@@ -321,7 +320,7 @@ func (g *GraphQLStats) put(s *slab.Slab, b *attributes) {
 		for name, fields := range cleanKeys(g.Types) {
 			types.Strs(name, cleanTexts(fields))
 		}
-		b.Map(AttrGraphQLTypes, &types)
+		types.Into(b.Empty(AttrGraphQLTypes).SetEmptyMap())
 	}
 	if len(g.Errors) > 0 {
 		list := b.Empty(AttrGraphQLErrors).SetEmptySlice()

@@ -34,17 +34,11 @@ type (
 )
 
 // listBox is what a value that is a slice points to: pdata's own struct of a pointer
-// to the slice, and the slice. mapBox is the same of a map.
-type (
-	listBox struct {
-		at     *[]any
-		values []any
-	}
-	mapBox struct {
-		at    *[]pair
-		pairs []pair
-	}
-)
+// to the slice, and the slice.
+type listBox struct {
+	at     *[]any
+	values []any
+}
 
 // Samples of what pdata makes, from which types and a mutable state are taken.
 var (
@@ -52,12 +46,11 @@ var (
 	numberSample = pcommon.NewValueInt(0)
 	floatSample  = pcommon.NewValueDouble(0)
 	listSample   = pcommon.NewValueSlice()
-	mapSample    = pcommon.NewValueMap()
 
 	layoutKnown = knowsLayout()
 
-	textType, numberType, floatType, listType, mapType = knownTypeOf(&textSample), knownTypeOf(&numberSample),
-		knownTypeOf(&floatSample), knownTypeOf(&listSample), knownTypeOf(&mapSample)
+	textType, numberType, floatType, listType = knownTypeOf(&textSample), knownTypeOf(&numberSample),
+		knownTypeOf(&floatSample), knownTypeOf(&listSample)
 
 	mutable = func() unsafe.Pointer {
 		if !layoutKnown {
@@ -111,11 +104,6 @@ func boxList(list *listBox) any {
 	return *(*any)(unsafe.Pointer(&header))
 }
 
-func boxMap(m *mapBox) any {
-	header := boxHeader{typ: mapType, data: unsafe.Pointer(m)}
-	return *(*any)(unsafe.Pointer(&header))
-}
-
 // valueOf wraps a value that is mutable.
 func valueOf(value *any) pcommon.Value {
 	header := valueHeader{value: value, state: mutable}
@@ -160,7 +148,7 @@ func knowsLayout() bool {
 	}
 	// Only now it is sure that a value's header may be read.
 	return isBox(&textSample, reflect.TypeFor[string]()) && isBox(&numberSample, reflect.TypeFor[int64]()) &&
-		isBox(&floatSample, reflect.TypeFor[float64]()) && isNest(&listSample, values) && isNest(&mapSample, pairs)
+		isBox(&floatSample, reflect.TypeFor[float64]()) && isNest(&listSample, values)
 }
 
 // wrapped gives what a wrapper stands for.
@@ -212,23 +200,4 @@ func boxed(pointer reflect.Type) (reflect.Type, bool) {
 		return nil, false
 	}
 	return pointer.Elem().Field(0).Type, true
-}
-
-// Text gives a string's content at the cost of a comparison; false for values that
-// hold something else, and for all where pdata's types are not known.
-func Text(v pcommon.Value) (string, bool) {
-	box := (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(&v)).value))
-	if box.typ != textType || textType == nil {
-		return "", false
-	}
-	return *(*string)(box.data), true
-}
-
-// Number is Text of an integer.
-func Number(v pcommon.Value) (int64, bool) {
-	box := (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(&v)).value))
-	if box.typ != numberType || numberType == nil {
-		return 0, false
-	}
-	return *(*int64)(box.data), true
 }
