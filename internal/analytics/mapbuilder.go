@@ -22,6 +22,11 @@ const (
 // attributes builds a map without looking for duplicates; its methods leave zero values out.
 type attributes struct {
 	slab.Builder
+	room *slab.Slab // for what is in them
+}
+
+func newAttributes(s *slab.Slab, most int) attributes {
+	return attributes{Builder: s.Map(most), room: s}
 }
 
 func (b *attributes) str(key, value string) {
@@ -39,13 +44,6 @@ func (b *attributes) int(key string, value int64) {
 func (b *attributes) bool(key string, value bool) {
 	if value {
 		b.Empty(key).SetBool(value)
-	}
-}
-
-// float compares bits, so that minus zero stays.
-func (b *attributes) float(key string, value float64) {
-	if math.Float64bits(value) != 0 {
-		b.Float(key, value)
 	}
 }
 

@@ -81,35 +81,19 @@ func (d *protobufReader) fail(code int, field string) {
 	d.failedAt = len(d.rest)
 }
 
-// message is a reader of the message that is the field read last.
-func (d *protobufReader) message() protobufReader {
-	return protobufReader{rest: d.bytes}
+// enter goes into the message that is the field read last, and gives what is left of the one around
+// it for leave.
+func (d *protobufReader) enter() (around []byte) {
+	around, d.rest = d.rest, d.bytes
+	return around
 }
 
-// leave takes over the error of m, the reader of the field of this name.
-func (d *protobufReader) leave(m *protobufReader, field string) {
-	if m.err == nil || d.err != nil {
-		return
+// leave goes back into the message around the field of this name.
+func (d *protobufReader) leave(around []byte, field string) {
+	if d.rest = around; d.err != nil {
+		d.field = field + "." + d.field
+		d.failedAt += len(around)
 	}
-	d.err = m.err
-	d.field = field + "." + m.field
-	d.failedAt = len(d.rest) + m.failedAt
-}
-
-// asBytes is the field's number if it has a length, else 0, which no field has.
-func (d *protobufReader) asBytes() protowire.Number {
-	if d.wireType != protowire.BytesType {
-		return 0
-	}
-	return d.number
-}
-
-// asVarint is the field's number if it is a varint, else 0, which no field has.
-func (d *protobufReader) asVarint() protowire.Number {
-	if d.wireType != protowire.VarintType {
-		return 0
-	}
-	return d.number
 }
 
 func (d *protobufReader) str() string { return bytesAsString(d.bytes) }
@@ -118,30 +102,33 @@ func (d *protobufReader) int32() int64 { return int64(int32(d.varint)) }
 
 // time reads a google.protobuf.Timestamp.
 func (d *protobufReader) time() time.Time {
-	m := d.message()
+	number, around := d.number, d.enter()
 	var seconds, nanoseconds int64
-	for m.next() {
-		switch m.asVarint() {
-		case 1:
-			seconds = int64(m.varint)
-		case 2:
-			nanoseconds = m.int32()
+	for d.next() {
+		switch {
+		case d.wireType != protowire.VarintType:
+		case d.number == 1:
+			seconds = int64(d.varint)
+		case d.number == 2:
+			nanoseconds = d.int32()
 		}
 	}
-	if m.err != nil {
-		d.leave(&m, fmt.Sprintf("field %d", d.number))
+	if d.err != nil {
+		d.leave(around, fmt.Sprintf("field %d", number))
 		return time.Time{}
 	}
+	d.rest = around
 	return time.Unix(seconds, nanoseconds).UTC()
 }
 
 // mapEntry reads a map's key and the bytes of its value.
 func (d *protobufReader) mapEntry() (key string, value []byte) {
 	for d.next() {
-		switch d.asBytes() {
-		case 1:
+		switch {
+		case d.wireType != protowire.BytesType:
+		case d.number == 1:
 			key = d.str()
-		case 2:
+		case d.number == 2:
 			value = d.bytes
 		}
 	}

@@ -74,6 +74,14 @@ type Record struct {
 	GraphQL GraphQLStats
 	// MCP is filled for MCP APIs ("MCPStats" on the wire).
 	MCP MCPStats
+
+	// work is what reading and writing need meanwhile: to pass it to the table's functions must not allocate.
+	work struct {
+		msgpack  msgpackReader
+		protobuf protobufReader
+		from     logReading
+		to       attributes
+	}
 }
 
 // What Reset keeps is bounded, so that one monstrous record does not make every

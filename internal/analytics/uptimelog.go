@@ -3,8 +3,6 @@ package analytics
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // ToLog writes u into lr, whose attributes it replaces; ObservedTimestamp is left
@@ -21,8 +19,7 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 	lr.SetSeverityText(text)
 
 	const most = 16
-	var alone *slab.Slab // checks are few
-	b := attributes{Builder: alone.Map(most)}
+	b := newAttributes(nil, most)
 	b.str(AttrUID, uid)
 	b.str(AttrURL, u.URL)
 	b.int(AttrRequestTime, u.RequestTime)
@@ -32,8 +29,13 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 	b.str(AttrAPIID, u.APIID)
 	b.str(AttrOrgID, u.OrgID)
 	lr.SetTimestamp(logTime(u.TimeStamp))
-	b.when(u.TimeStamp, [4]int64{u.Day, u.Month, u.Year, u.Hour})
-	b.expiry(u.ExpireAt)
+	if !u.TimeStamp.IsZero() && logTime(u.TimeStamp) == 0 {
+		b.instant(AttrTimestamp, u.TimeStamp)
+	}
+	b.calendar(u.TimeStamp, [4]int64{u.Day, u.Month, u.Year, u.Hour})
+	if !u.ExpireAt.IsZero() {
+		b.instant(AttrExpireAt, u.ExpireAt)
+	}
 	if u.Minute != u.minute() {
 		b.Int(AttrMinute, u.Minute)
 	}

@@ -141,7 +141,7 @@ func (p *logsProcessor) readRecord(attrs pcommon.Map, pl *plan) {
 			s.apiID = analytics.AttributeString(value)
 		case analytics.AttrOrgID:
 			s.orgID = analytics.AttributeString(value)
-		case analytics.AttrResponseCode:
+		case analytics.AttrResponseCode, analytics.AttrNoResponseCode:
 			s.responseCode = analytics.AttributeInt(value)
 		case analytics.AttrRawRequest:
 			pl.repeated = pl.repeated || request != ""

@@ -1,0 +1,194 @@
+package analytics
+
+import (
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// group is a struct of fields: a map in msgpack, a message in protobuf.
+type group struct {
+	key    string
+	fields []field
+	// has tells whether a record has any of the fields, if that is quick to tell.
+	has func(*Record) bool
+
+	keys     []msgpackKey // of the fields in keyed
+	keyed    []*field
+	empty    string   // what msgpack has where all fields are zero
+	byNumber []*field // by their protobuf numbers, from 0
+	numbered []*field // in the order of their protobuf numbers
+}
+
+func newGroup(has func(*Record) bool, fields ...field) *group {
+	g := &group{fields: fields, has: has}
+	var keys []string
+	for i := range fields {
+		f := &fields[i]
+		switch v := f.value.(type) {
+		case *group:
+			v.key = f.key
+		case optional:
+			v.key = f.key
+		}
+		if f.key != "" {
+			keys = append(keys, f.key)
+			g.keyed = append(g.keyed, f)
+		}
+		if f.number > 0 {
+			g.byNumber = append(g.byNumber, make([]*field, max(0, int(f.number)+1-len(g.byNumber)))...)
+			g.byNumber[f.number] = f
+		}
+	}
+	g.keys = newMsgpackKeys(keys...)
+	g.numbered = slices.DeleteFunc(slices.Clone(g.byNumber), func(f *field) bool { return f == nil })
+	g.empty = string(g.appendMsgpack(nil, &Record{}))
+	return g
+}
+
+// find gives the field of this name, or of names with dots between them; nil where there is none.
+func (g *group) find(name string) *field {
+	for i := range g.fields {
+		f := &g.fields[i]
+		if f.name == name && name != "" {
+			return f
+		}
+		if rest, ok := strings.CutPrefix(name, f.name+"."); ok {
+			if inner := groupOf(f.value); inner != nil {
+				return inner.find(rest)
+			}
+		}
+	}
+	return nil
+}
+
+func groupOf(v value) *group {
+	switch v := v.(type) {
+	case *group:
+		return v
+	case optional:
+		return v.group
+	}
+	return nil
+}
+
+// readMsgpack reads the fields that are there, in whatever order.
+func (g *group) readMsgpack(d *msgpackReader, r *Record) {
+	if d.take(g.empty) {
+		return
+	}
+	w := d.begin(g.keys)
+	for {
+		// What next would find first, in place: the call is a third of the time.
+		if at := w.field + 1; w.follows(at) && g.keys[at].starts(d.entry[d.pos:]) {
+			d.pos += 1 + len(g.keys[at].name)
+			w.field = at
+			w.left--
+		} else if !d.next(&w) {
+			return
+		}
+		switch v := g.keyed[w.field].value.(type) {
+		case text:
+			*v(r) = d.str()
+		case long:
+			*v(r) = d.int()
+		default:
+			v.readMsgpack(d, r)
+		}
+	}
+}
+
+func (g *group) appendMsgpack(b []byte, r *Record) []byte {
+	b = appendMapHeader(b, len(g.keyed))
+	for _, f := range g.keyed {
+		b = f.value.appendMsgpack(appendKey(b, f.key), r)
+	}
+	return b
+}
+
+func (g *group) readProtobuf(d *protobufReader, r *Record) {
+	if d.wireType != protowire.BytesType {
+		return
+	}
+	around := d.enter()
+	g.readMessage(d, r)
+	d.leave(around, g.key)
+}
+
+func (g *group) readMessage(d *protobufReader, r *Record) {
+	for d.next() {
+		if int(d.number) >= len(g.byNumber) {
+			continue
+		}
+		if f := g.byNumber[d.number]; f != nil {
+			if v, ok := f.value.(text); ok {
+				v.readProtobuf(d, r)
+				continue
+			}
+			f.value.readProtobuf(d, r)
+		}
+	}
+}
+
+func (g *group) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
+	b, start := pbBegin(b, number)
+	return pbEnd(g.appendMessage(b, r), start)
+}
+
+func (g *group) appendMessage(b []byte, r *Record) []byte {
+	for _, f := range g.numbered {
+		b = f.value.appendProtobuf(b, protowire.Number(f.number), r)
+	}
+	return b
+}
+
+func (g *group) put(b *attributes, _ string, r *Record) {
+	if !g.has(r) {
+		return
+	}
+	for i := range g.fields {
+		f := &g.fields[i]
+		if v, ok := f.value.(text); ok {
+			b.str(f.attribute, *v(r))
+			continue
+		}
+		f.value.put(b, f.attribute, r)
+	}
+}
+
+func (g *group) attributes(string) []attribute {
+	var all []attribute
+	for i := range g.fields {
+		all = append(all, g.fields[i].value.attributes(g.fields[i].attribute)...)
+	}
+	return all
+}
+
+func (g *group) document(v pcommon.Value, r *Record) {
+	m := v.SetEmptyMap()
+	m.EnsureCapacity(len(g.fields))
+	for i := range g.fields {
+		g.fields[i].value.document(m.PutEmpty(g.fields[i].name), r)
+	}
+}
+
+func (g *group) clear(r *Record) {
+	for i := range g.fields {
+		g.fields[i].value.clear(r)
+	}
+}
+
+// optional is a group that protobuf has only where the record says so.
+type optional struct {
+	*group
+	written func(*Record) bool
+}
+
+func (o optional) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
+	if !o.written(r) {
+		return b
+	}
+	return o.group.appendProtobuf(b, number, r)
+}
