@@ -14,26 +14,6 @@ import (
 // slice. Maps come in the order of their keys; a gateway's order is random.
 func AppendMsgpack(dst []byte, r *Record) []byte { return record.appendMsgpack(dst, r) }
 
-// AppendUptime appends u as a gateway writes it (contract: records and raw
-// stores, section 2.6), and returns the extended slice.
-func AppendUptime(dst []byte, u *Uptime) []byte {
-	b := msgp.AppendMapHeader(dst, uint32(len(uptimeKeys)))
-	b = appendStr(b, "URL", u.URL)
-	b = appendInt(b, "RequestTime", u.RequestTime)
-	b = appendInt(b, "ResponseCode", u.ResponseCode)
-	b = appendBool(b, "TCPError", u.TCPError)
-	b = appendBool(b, "ServerError", u.ServerError)
-	b = appendInt(b, "Day", u.Day)
-	b = appendInt(b, "Month", u.Month)
-	b = appendInt(b, "Year", u.Year)
-	b = appendInt(b, "Hour", u.Hour)
-	b = appendInt(b, "Minute", u.Minute)
-	b = appendTime(appendKey(b, "TimeStamp"), u.TimeStamp)
-	b = appendTime(appendKey(b, "ExpireAt"), u.ExpireAt)
-	b = appendStr(b, "APIID", u.APIID)
-	return appendStr(b, "OrgID", u.OrgID)
-}
-
 // sortedKeys makes nothing for the many records whose maps are empty.
 func sortedKeys[V any](m map[string]V) []string {
 	if len(m) == 0 {
@@ -56,18 +36,6 @@ func appendMap[V any](b []byte, m map[string]V, appendValue func([]byte, V) []by
 		b = appendValue(appendKey(b, key), m[key])
 	}
 	return b
-}
-
-func appendStr(b []byte, key, value string) []byte {
-	return msgp.AppendString(msgp.AppendString(b, key), value)
-}
-
-func appendBool(b []byte, key string, value bool) []byte {
-	return msgp.AppendBool(msgp.AppendString(b, key), value)
-}
-
-func appendInt(b []byte, key string, value int64) []byte {
-	return appendSmallestInt(msgp.AppendString(b, key), value)
 }
 
 // appendSmallestInt prefers unsigned forms, as the gateways' library does and msgp does not.

@@ -49,7 +49,11 @@ func (r *Record) fromLog(lr plog.LogRecord, fields FieldSet) (uid string) {
 		if at < 0 {
 			continue
 		}
-		if a := &logAttributes[at]; a.fields&^fields == 0 {
+		switch a := &logAttributes[at]; {
+		case a.fields&^fields != 0:
+		case a.text != nil:
+			*a.text(r) = asStr(value)
+		default:
 			a.take(r, value, seen)
 		}
 		seen.next = at + 1
@@ -69,7 +73,7 @@ func (r *Record) complete(seen *logReading, oldHost string, fields FieldSet) {
 		r.RequestTime = r.Latency.Total
 	}
 	if seen.city != "" {
-		r.Geo.setName(english, seen.city)
+		r.Geo.CityNames = with(r.Geo.CityNames, english, seen.city)
 	}
 	if fields&dateFields == 0 {
 		return

@@ -1,26 +1,53 @@
 package analytics
 
 import (
+	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/tinylib/msgp/msgp"
 )
 
-// graphQLTypes maps each type to the fields asked of it.
-type graphQLTypes struct{ absent }
-
-func (graphQLTypes) readMsgpack(d *msgpackReader, r *Record) { r.GraphQL.Types = d.types() }
-
-func (graphQLTypes) appendMsgpack(b []byte, r *Record) []byte {
-	return appendMap(b, r.GraphQL.Types, appendStrs)
+// typesCodec is of the types, and the fields asked of each.
+var typesCodec = codec[map[string][]string]{
+	readMsgpack:   fresh((*msgpackReader).types),
+	appendMsgpack: func(b []byte, types map[string][]string) []byte { return appendMap(b, types, appendStrs) },
+	wire:          protowire.BytesType,
+	readProtobuf:  readProtobufType,
+	appendProtobuf: func(b []byte, number protowire.Number, types map[string][]string) []byte {
+		for _, name := range sortedKeys(types) {
+			var entry, fields int
+			b, entry = pbBegin(b, number)
+			b = pbAppendEntryStr(b, 1, name)
+			b, fields = pbBegin(b, 2)
+			b = pbEnd(pbAppendStrs(b, 1, types[name]), fields)
+			b = pbEnd(b, entry)
+		}
+		return b
+	},
+	put: func(b *attributes, key string, all map[string][]string) {
+		if len(all) == 0 {
+			return
+		}
+		types := b.room.Inner(len(all))
+		for name, fields := range cleanKeys(all) {
+			putTexts(&types, name, fields)
+		}
+		types.Into(b.Empty(key).SetEmptyMap())
+	},
+	take: func(v pcommon.Value, old map[string][]string) map[string][]string {
+		if v.Type() != pcommon.ValueTypeMap {
+			return old
+		}
+		types := make(map[string][]string, v.Map().Len())
+		for name, fields := range v.Map().All() {
+			types[name] = asStrs(fields, nil)
+		}
+		return types
+	},
+	document: func(v pcommon.Value, types map[string][]string) { documentMap(v, types, putStrs) },
 }
 
-// readProtobuf takes one entry of the map: a name and the message RepeatedFields.
-func (graphQLTypes) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType != protowire.BytesType {
-		return
-	}
+// readProtobufType takes one entry of the map: a name and the message RepeatedFields.
+func readProtobufType(d *protobufReader, old map[string][]string) map[string][]string {
 	around := d.enter()
 	name, value := d.mapEntry()
 	var fields []string
@@ -35,64 +62,77 @@ func (graphQLTypes) readProtobuf(d *protobufReader, r *Record) {
 		d.leave(entry, "fields")
 	}
 	if d.leave(around, "Types"); d.err != nil {
-		return
+		return old
 	}
-	if r.GraphQL.Types == nil {
-		r.GraphQL.Types = make(map[string][]string)
-	}
-	r.GraphQL.Types[name] = fields
+	return with(old, name, fields)
 }
 
-func (graphQLTypes) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	for _, name := range sortedKeys(r.GraphQL.Types) {
-		var entry, fields int
-		b, entry = pbBegin(b, number)
-		b = pbAppendEntryStr(b, 1, name)
-		b, fields = pbBegin(b, 2)
-		b = pbEnd(pbAppendStrs(b, 1, r.GraphQL.Types[name]), fields)
-		b = pbEnd(b, entry)
-	}
-	return b
-}
-
-func (graphQLTypes) put(b *attributes, key string, r *Record) {
-	if len(r.GraphQL.Types) == 0 {
-		return
-	}
-	types := b.room.Inner(len(r.GraphQL.Types))
-	for name, fields := range cleanKeys(r.GraphQL.Types) {
-		types.Strs(name, cleanTexts(fields))
-	}
-	types.Into(b.Empty(key).SetEmptyMap())
-}
-
-func (graphQLTypes) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) {
-		if v.Type() != pcommon.ValueTypeMap {
+// errorsCodec is of the errors of an answer, of which protobuf has the messages only.
+var errorsCodec = codec[[]GraphQLError]{
+	readMsgpack: fresh((*msgpackReader).graphQLErrors),
+	appendMsgpack: func(b []byte, faults []GraphQLError) []byte {
+		if faults == nil {
+			return msgp.AppendNil(b)
+		}
+		b = msgp.AppendArrayHeader(b, uint32(len(faults)))
+		for i := range faults {
+			b = appendMapHeader(b, len(graphQLErrorKeys))
+			b = msgp.AppendString(appendKey(b, "Message"), faults[i].Message)
+			b = faults[i].appendPath(appendKey(b, "Path"))
+		}
+		return b
+	},
+	wire: protowire.BytesType,
+	readProtobuf: func(d *protobufReader, old []GraphQLError) []GraphQLError {
+		return append(old, GraphQLError{Message: d.str()})
+	},
+	appendProtobuf: func(b []byte, number protowire.Number, faults []GraphQLError) []byte {
+		for i := range faults {
+			b = pbAppendEntryStr(b, number, faults[i].Message)
+		}
+		return b
+	},
+	put: func(b *attributes, key string, faults []GraphQLError) {
+		if len(faults) == 0 {
 			return
 		}
-		r.GraphQL.Types = make(map[string][]string, v.Map().Len())
-		for name, fields := range v.Map().All() {
-			r.GraphQL.Types[name] = asStrs(fields, nil)
+		list := b.Empty(key).SetEmptySlice()
+		list.EnsureCapacity(len(faults))
+		for i := range faults {
+			m := list.AppendEmpty().SetEmptyMap()
+			if message := faults[i].Message; message != "" {
+				m.PutStr(errorMessage, cleanUTF8(message))
+			}
+			if len(faults[i].Path) > 0 {
+				faults[i].putPath(m.PutEmpty(errorPath))
+			}
 		}
-	})
+	},
+	take: func(v pcommon.Value, old []GraphQLError) []GraphQLError {
+		if v.Type() != pcommon.ValueTypeSlice {
+			return old
+		}
+		faults := make([]GraphQLError, v.Slice().Len())
+		for i, fault := range v.Slice().All() {
+			faults[i].take(fault)
+		}
+		return faults
+	},
+	document: func(v pcommon.Value, faults []GraphQLError) {
+		if len(faults) == 0 {
+			return
+		}
+		list := v.SetEmptySlice()
+		list.EnsureCapacity(len(faults))
+		for i := range faults {
+			m := list.AppendEmpty().SetEmptyMap()
+			m.PutStr(errorMessage, faults[i].Message)
+			if path := m.PutEmpty(errorPath); len(faults[i].Path) > 0 {
+				faults[i].putPath(path)
+			}
+		}
+	},
 }
-
-func (graphQLTypes) document(v pcommon.Value, r *Record) {
-	if len(r.GraphQL.Types) == 0 {
-		return
-	}
-	m := v.SetEmptyMap()
-	m.EnsureCapacity(len(r.GraphQL.Types))
-	for _, name := range sortedKeys(r.GraphQL.Types) {
-		putStrs(m.PutEmpty(name), r.GraphQL.Types[name])
-	}
-}
-
-func (graphQLTypes) clear(r *Record) { r.GraphQL.Types = nil }
-
-// graphQLErrors are the errors of an answer, of which protobuf has the messages only.
-type graphQLErrors struct{ absent }
 
 var graphQLErrorKeys = newMsgpackKeys("Message", "Path")
 
@@ -102,15 +142,15 @@ const (
 	errorPath    = "path"
 )
 
-func (graphQLErrors) readMsgpack(d *msgpackReader, r *Record) {
+func (d *msgpackReader) graphQLErrors() []GraphQLError {
 	n := d.arrayHeader()
-	if r.GraphQL.Errors = nil; n == 0 {
-		return
+	if n == 0 {
+		return nil
 	}
 	list := make([]GraphQLError, 0, min(n, maxPreallocated))
 	for range n {
 		if d.err != nil {
-			return
+			return nil
 		}
 		var e GraphQLError
 		for w := d.begin(graphQLErrorKeys); d.next(&w); {
@@ -123,21 +163,7 @@ func (graphQLErrors) readMsgpack(d *msgpackReader, r *Record) {
 		}
 		list = append(list, e)
 	}
-	r.GraphQL.Errors = list
-}
-
-func (graphQLErrors) appendMsgpack(b []byte, r *Record) []byte {
-	if r.GraphQL.Errors == nil {
-		return msgp.AppendNil(b)
-	}
-	b = msgp.AppendArrayHeader(b, uint32(len(r.GraphQL.Errors)))
-	for i := range r.GraphQL.Errors {
-		e := &r.GraphQL.Errors[i]
-		b = msgp.AppendMapHeader(b, uint32(len(graphQLErrorKeys)))
-		b = msgp.AppendString(appendKey(b, "Message"), e.Message)
-		b = e.appendPath(appendKey(b, "Path"))
-	}
-	return b
+	return list
 }
 
 func (e *GraphQLError) appendPath(b []byte) []byte {
@@ -158,60 +184,17 @@ func (e *GraphQLError) appendPath(b []byte) []byte {
 	return b
 }
 
-func (graphQLErrors) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.BytesType {
-		r.GraphQL.Errors = append(r.GraphQL.Errors, GraphQLError{Message: d.str()})
-	}
-}
-
-func (graphQLErrors) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	for i := range r.GraphQL.Errors {
-		b = pbAppendEntryStr(b, number, r.GraphQL.Errors[i].Message)
-	}
-	return b
-}
-
-func (graphQLErrors) put(b *attributes, key string, r *Record) {
-	if len(r.GraphQL.Errors) == 0 {
-		return
-	}
-	list := b.Empty(key).SetEmptySlice()
-	list.EnsureCapacity(len(r.GraphQL.Errors))
-	for i := range r.GraphQL.Errors {
-		e := &r.GraphQL.Errors[i]
-		m := list.AppendEmpty().SetEmptyMap()
-		if e.Message != "" {
-			m.PutStr(errorMessage, cleanUTF8(e.Message))
-		}
-		if len(e.Path) > 0 {
-			e.putPath(m.PutEmpty(errorPath), cleanUTF8)
-		}
-	}
-}
-
-func (e *GraphQLError) putPath(v pcommon.Value, clean func(string) string) {
+func (e *GraphQLError) putPath(v pcommon.Value) {
 	path := v.SetEmptySlice()
 	path.EnsureCapacity(len(e.Path))
 	for _, step := range e.Path {
 		switch step := step.(type) {
 		case string:
-			path.AppendEmpty().SetStr(clean(step))
+			path.AppendEmpty().SetStr(cleanUTF8(step))
 		case int64:
 			path.AppendEmpty().SetInt(step)
 		}
 	}
-}
-
-func (graphQLErrors) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) {
-		if v.Type() != pcommon.ValueTypeSlice {
-			return
-		}
-		r.GraphQL.Errors = make([]GraphQLError, v.Slice().Len())
-		for i, fault := range v.Slice().All() {
-			r.GraphQL.Errors[i].take(fault)
-		}
-	})
 }
 
 func (e *GraphQLError) take(value pcommon.Value) {
@@ -235,21 +218,3 @@ func (e *GraphQLError) take(value pcommon.Value) {
 		}
 	}
 }
-
-func (graphQLErrors) document(v pcommon.Value, r *Record) {
-	if len(r.GraphQL.Errors) == 0 {
-		return
-	}
-	list := v.SetEmptySlice()
-	list.EnsureCapacity(len(r.GraphQL.Errors))
-	for i := range r.GraphQL.Errors {
-		e := &r.GraphQL.Errors[i]
-		m := list.AppendEmpty().SetEmptyMap()
-		m.PutStr(errorMessage, e.Message)
-		if path := m.PutEmpty(errorPath); len(e.Path) > 0 {
-			e.putPath(path, func(step string) string { return step })
-		}
-	}
-}
-
-func (graphQLErrors) clear(r *Record) { r.GraphQL.Errors = nil }

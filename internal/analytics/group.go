@@ -82,18 +82,17 @@ func (g *group) readMsgpack(d *msgpackReader, r *Record) {
 	w := d.begin(g.keys)
 	for {
 		// What next would find first, in place: the call is a third of the time.
-		if at := w.field + 1; w.follows(at) && g.keys[at].starts(d.entry[d.pos:]) {
-			d.pos += 1 + len(g.keys[at].name)
+		if at := w.field + 1; w.follows(at) && d.take(g.keys[at].wire) {
 			w.field = at
 			w.left--
 		} else if !d.next(&w) {
 			return
 		}
 		switch v := g.keyed[w.field].value.(type) {
-		case text:
-			*v(r) = d.str()
-		case long:
-			*v(r) = d.int()
+		case typed[string]:
+			*v.at(r) = d.str()
+		case typed[int64]:
+			*v.at(r) = d.int()
 		default:
 			v.readMsgpack(d, r)
 		}
@@ -123,8 +122,8 @@ func (g *group) readMessage(d *protobufReader, r *Record) {
 			continue
 		}
 		if f := g.byNumber[d.number]; f != nil {
-			if v, ok := f.value.(text); ok {
-				v.readProtobuf(d, r)
+			if v, ok := f.value.(typed[string]); ok && d.wireType == protowire.BytesType {
+				*v.at(r) = d.str()
 				continue
 			}
 			f.value.readProtobuf(d, r)
@@ -150,8 +149,8 @@ func (g *group) put(b *attributes, _ string, r *Record) {
 	}
 	for i := range g.fields {
 		f := &g.fields[i]
-		if v, ok := f.value.(text); ok {
-			b.str(f.attribute, *v(r))
+		if v, ok := f.value.(typed[string]); ok {
+			b.str(f.attribute, *v.at(r))
 			continue
 		}
 		f.value.put(b, f.attribute, r)

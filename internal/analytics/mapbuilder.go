@@ -48,13 +48,22 @@ func (b *attributes) bool(key string, value bool) {
 }
 
 func (b *attributes) strs(key string, values []string) {
-	if len(values) == 0 {
-		return
+	if len(values) > 0 {
+		putTexts(&b.Builder, key, values)
 	}
-	b.Strs(key, cleanTexts(values))
+}
+
+func putTexts(b *slab.Builder, key string, values []string) {
+	list := b.List(key, len(values))
+	for _, value := range values {
+		list.Str(cleanUTF8(value))
+	}
 }
 
 func (b *attributes) instant(key string, t time.Time) {
+	if t.IsZero() {
+		return
+	}
 	if nanoseconds, ok := unixNanos(t); ok {
 		b.Int(key, nanoseconds)
 		return
@@ -81,52 +90,12 @@ func SetInstant(value pcommon.Value, t time.Time) {
 	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
 }
 
-// cleanTexts is values if all are UTF-8, else a clean copy.
-func cleanTexts(values []string) []string {
-	for _, value := range values {
-		if !isASCII(value) && !utf8.ValidString(value) {
-			clean := make([]string, len(values))
-			for i := range values {
-				clean[i] = cleanUTF8(values[i])
-			}
-			return clean
-		}
-	}
-	return values
-}
-
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
 func cleanUTF8(s string) string {
-	if isASCII(s) || utf8.ValidString(s) {
+	if utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, string(utf8.RuneError))
-}
-
-// isASCII looks at the short ASCII strings, of which records consist, in fewer
-// steps than utf8.ValidString.
-func isASCII(s string) bool {
-	const high = 0x8080808080808080
-	if len(s) < 8 {
-		var all byte
-		for i := range len(s) {
-			all |= s[i]
-		}
-		return all < utf8.RuneSelf
-	}
-	all := word(s[len(s)-8:])
-	for len(s) > 8 {
-		all |= word(s)
-		s = s[8:]
-	}
-	return all&high == 0
-}
-
-// word is the first 8 bytes of s; the compiler makes one load of it.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // cleanKeys is m if all its keys are UTF-8, else a copy with clean keys. Of keys
@@ -135,7 +104,7 @@ func word(s string) uint64 {
 func cleanKeys[V any](m map[string]V) map[string]V {
 	valid := true
 	for key := range m {
-		valid = valid && (isASCII(key) || utf8.ValidString(key))
+		valid = valid && (utf8.ValidString(key))
 	}
 	if valid {
 		return m

@@ -14,12 +14,17 @@ var errNoBytes = errors.New("entry has no bytes")
 // r's strings share memory with entry, which must not change afterwards.
 func DecodeMsgpack(entry []byte, r *Record) error {
 	r.Reset()
+	return record.decode(entry, r)
+}
+
+// decode reads an entry that is the group's map.
+func (g *group) decode(entry []byte, r *Record) error {
 	if len(entry) == 0 {
 		return errNoBytes
 	}
 	d := &r.work.msgpack
 	*d = newMsgpackReader(entry)
-	record.readMsgpack(d, r)
+	g.readMsgpack(d, r)
 	err := d.err
 	if *d = (msgpackReader{}); err != nil {
 		return err

@@ -29,16 +29,6 @@ func (d *protobufReader) next() bool {
 	if len(d.rest) == 0 || d.err != nil {
 		return false
 	}
-	// Nearly all fields are strings and messages of less than 128 bytes: those are
-	// read in place, all others by protowire.
-	if tag, n := shortTag(d.rest); tag >= 1<<3 && tag&7 == uint64(protowire.BytesType) && n < len(d.rest) {
-		size := int(d.rest[n])
-		if end := n + 1 + size; size < 0x80 && end <= len(d.rest) {
-			d.number, d.wireType = protowire.Number(tag>>3), protowire.BytesType
-			d.bytes, d.rest = d.rest[n+1:end], d.rest[end:]
-			return true
-		}
-	}
 	number, wireType, n := protowire.ConsumeTag(d.rest)
 	if n < 0 {
 		d.fail(n, "tag")
@@ -64,17 +54,6 @@ func (d *protobufReader) next() bool {
 	return true
 }
 
-// shortTag reads a tag of one byte or two; size is 0 where it is longer or cut.
-func shortTag(b []byte) (tag uint64, size int) {
-	if b[0] < 0x80 {
-		return uint64(b[0]), 1
-	}
-	if len(b) > 1 && b[1] < 0x80 {
-		return uint64(b[0]&0x7f) | uint64(b[1])<<7, 2
-	}
-	return 0, 0
-}
-
 func (d *protobufReader) fail(code int, field string) {
 	d.err = protowire.ParseError(code)
 	d.field = field
@@ -97,6 +76,8 @@ func (d *protobufReader) leave(around []byte, field string) {
 }
 
 func (d *protobufReader) str() string { return bytesAsString(d.bytes) }
+
+func (d *protobufReader) int64() int64 { return int64(d.varint) }
 
 func (d *protobufReader) int32() int64 { return int64(int32(d.varint)) }
 

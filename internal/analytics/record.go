@@ -81,6 +81,7 @@ type Record struct {
 		protobuf protobufReader
 		from     logReading
 		to       attributes
+		check    check
 	}
 }
 

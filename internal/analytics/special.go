@@ -1,14 +1,16 @@
 package analytics
 
 import (
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"google.golang.org/protobuf/encoding/protowire"
+	"slices"
+	"time"
 
 	"github.com/tinylib/msgp/msgp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // host has its port apart in log records where joining them gives the host again.
-type host struct{ text }
+type host struct{ typed[string] }
 
 func (host) put(b *attributes, _ string, r *Record) {
 	if r.Host == "" {
@@ -28,7 +30,7 @@ func (host) attributes(string) []attribute {
 
 // template is the path that statistics are made of: a route where a tracked endpoint matched,
 // else what the request asked for, which url.path tells, or that with parts of it replaced.
-type template struct{ text }
+type template struct{ typed[string] }
 
 func (template) put(b *attributes, _ string, r *Record) {
 	switch {
@@ -41,7 +43,7 @@ func (template) put(b *attributes, _ string, r *Record) {
 
 func (t template) attributes(string) []attribute {
 	take := func(r *Record, v pcommon.Value, seen *logReading) {
-		*t.text(r) = asStr(v)
+		*t.at(r) = asStr(v)
 		seen.has |= hasPath
 	}
 	return []attribute{{key: AttrRoute, take: take}, {key: AttrNormalisedPath, take: take}}
@@ -50,29 +52,26 @@ func (t template) attributes(string) []attribute {
 // natural is a number of OpenTelemetry's that is never negative; where Tyk says something by a
 // negative one, it has an attribute of its own.
 type natural struct {
-	numeric
+	typed[int64]
+
 	negative string
 }
 
-type numeric interface {
-	value
-	number(r *Record) int64
-}
-
 func (n natural) put(b *attributes, key string, r *Record) {
-	if number := n.number(r); number < 0 {
+	if *n.at(r) < 0 {
 		key = n.negative
 	}
-	n.numeric.put(b, key, r)
+	n.typed.put(b, key, r)
 }
 
 func (n natural) attributes(key string) []attribute {
-	return append(n.numeric.attributes(key), n.numeric.attributes(n.negative)...)
+	return append(n.typed.attributes(key), n.typed.attributes(n.negative)...)
 }
 
 // date is a part of the gateway's own calendar, left out where it is UTC's.
 type date struct {
-	integer
+	typed[int64]
+
 	part hasBits
 }
 
@@ -83,10 +82,10 @@ func (p date) put(b *attributes, _ string, r *Record) {
 	}
 }
 
-func (p date) attributes(key string) []attribute { return noting(key, p.integer, p.part) }
+func (p date) attributes(key string) []attribute { return noting(key, p.at, p.part) }
 
 // noting is the attribute of a number that follows from others where it has none.
-func noting[T ~func(*Record) *int64](key string, at T, bit hasBits) []attribute {
+func noting(key string, at func(*Record) *int64, bit hasBits) []attribute {
 	return []attribute{{key: key, take: func(r *Record, v pcommon.Value, seen *logReading) {
 		*at(r) = asInt(v)
 		seen.has |= bit
@@ -94,16 +93,16 @@ func noting[T ~func(*Record) *int64](key string, at T, bit hasBits) []attribute 
 }
 
 // timestamp is the log record's own time where that can hold it.
-type timestamp struct{ instant }
+type timestamp struct{ typed[time.Time] }
 
 func (timestamp) put(b *attributes, key string, r *Record) {
-	if !r.TimeStamp.IsZero() && logTime(r.TimeStamp) == 0 {
+	if logTime(r.TimeStamp) == 0 {
 		b.instant(key, r.TimeStamp)
 	}
 }
 
 // total is the request's time, left out where it is the total latency.
-type total struct{ long }
+type total struct{ typed[int64] }
 
 func (total) put(b *attributes, key string, r *Record) {
 	if r.RequestTime != r.Latency.Total {
@@ -111,10 +110,10 @@ func (total) put(b *attributes, key string, r *Record) {
 	}
 }
 
-func (t total) attributes(key string) []attribute { return noting(key, t.long, hasRequestTime) }
+func (t total) attributes(key string) []attribute { return noting(key, t.at, hasRequestTime) }
 
 // operation is named as in semantic conventions; numbers without a name stay numbers.
-type operation struct{ integer }
+type operation struct{ typed[int64] }
 
 var operationNames = [...]string{
 	OperationQuery: "query", OperationMutation: "mutation", OperationSubscription: "subscription",
@@ -125,66 +124,74 @@ func (o operation) put(b *attributes, key string, r *Record) {
 		b.Str(key, operationNames[op])
 		return
 	}
-	o.integer.put(b, AttrGraphQLOperationID, r)
+	o.typed.put(b, AttrGraphQLOperationID, r)
 }
 
 func (o operation) attributes(key string) []attribute {
-	name := one(key, func(r *Record, v pcommon.Value) {
-		name := asStr(v)
-		for op := OperationQuery; int(op) < len(operationNames); op++ {
-			if operationNames[op] == name {
-				r.GraphQL.OperationType = op
-			}
+	return append(o.typed.attributes(AttrGraphQLOperationID), attribute{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
+		if op := slices.Index(operationNames[:], asStr(v)); op > 0 {
+			r.GraphQL.OperationType = OperationType(op)
 		}
-	})
-	return append(name, o.integer.attributes(AttrGraphQLOperationID)...)
+	}})
 }
 
 // cityNames maps languages to a city's name. The English one has the conventions' attribute.
-type cityNames struct{ absent }
+type cityNames struct{ typed[map[string]string] }
 
 // english is the language of AttrGeoCity.
 const english = "en"
 
-func (cityNames) readMsgpack(d *msgpackReader, r *Record) {
-	r.Geo.CityNames = d.names(r.Geo.CityNames)
+func (n cityNames) attributes(key string) []attribute {
+	english := attribute{key: AttrGeoCity, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.city = asStr(v) }}
+	return append([]attribute{english}, n.typed.attributes(key)...)
 }
 
-func (cityNames) appendMsgpack(b []byte, r *Record) []byte {
-	return appendMap(b, r.Geo.CityNames, msgp.AppendString)
+var namesCodec = codec[map[string]string]{
+	readMsgpack:   func(d *msgpackReader, old map[string]string) map[string]string { return d.names(old) },
+	appendMsgpack: func(b []byte, names map[string]string) []byte { return appendMap(b, names, msgp.AppendString) },
+	wire:          protowire.BytesType,
+	readProtobuf: func(d *protobufReader, old map[string]string) map[string]string {
+		around := d.enter()
+		language, name := d.mapEntry()
+		if d.leave(around, "Names"); d.err != nil {
+			return old
+		}
+		return with(old, language, bytesAsString(name))
+	},
+	appendProtobuf: func(b []byte, number protowire.Number, names map[string]string) []byte {
+		for _, language := range sortedKeys(names) {
+			var entry int
+			b, entry = pbBegin(b, number)
+			b = pbAppendEntryStr(b, 1, language)
+			b = pbEnd(pbAppendEntryStr(b, 2, names[language]), entry)
+		}
+		return b
+	},
+	put: putNames,
+	take: func(v pcommon.Value, old map[string]string) map[string]string {
+		if v.Type() == pcommon.ValueTypeMap {
+			for language, name := range v.Map().All() {
+				old = with(old, language, asStr(name))
+			}
+		}
+		return old
+	},
+	document: func(v pcommon.Value, names map[string]string) { documentMap(v, names, pcommon.Value.SetStr) },
+	empty: func(old map[string]string) map[string]string {
+		clear(old)
+		return old
+	},
 }
 
-func (cityNames) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType != protowire.BytesType {
-		return
+func with[V any](m map[string]V, key string, value V) map[string]V {
+	if m == nil {
+		m = make(map[string]V)
 	}
-	around := d.enter()
-	language, name := d.mapEntry()
-	if d.leave(around, "Names"); d.err != nil {
-		return
-	}
-	r.Geo.setName(language, bytesAsString(name))
+	m[key] = value
+	return m
 }
 
-func (g *Geo) setName(language, name string) {
-	if g.CityNames == nil {
-		g.CityNames = make(map[string]string)
-	}
-	g.CityNames[language] = name
-}
-
-func (cityNames) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	for _, language := range sortedKeys(r.Geo.CityNames) {
-		var entry int
-		b, entry = pbBegin(b, number)
-		b = pbAppendEntryStr(b, 1, language)
-		b = pbEnd(pbAppendEntryStr(b, 2, r.Geo.CityNames[language]), entry)
-	}
-	return b
-}
-
-func (cityNames) put(b *attributes, key string, r *Record) {
-	all := r.Geo.CityNames
+func putNames(b *attributes, key string, all map[string]string) {
 	if len(all) == 0 {
 		return
 	}
@@ -205,29 +212,14 @@ func (cityNames) put(b *attributes, key string, r *Record) {
 	names.Into(b.Empty(key).SetEmptyMap())
 }
 
-func (cityNames) attributes(key string) []attribute {
-	return []attribute{
-		{key: AttrGeoCity, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.city = asStr(v) }},
-		{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
-			if v.Type() != pcommon.ValueTypeMap {
-				return
-			}
-			for language, name := range v.Map().All() {
-				r.Geo.setName(language, asStr(name))
-			}
-		}},
-	}
-}
-
-func (cityNames) document(v pcommon.Value, r *Record) {
-	if len(r.Geo.CityNames) == 0 {
+// documentMap leaves the value empty, which is null, where there is nothing.
+func documentMap[V any](v pcommon.Value, m map[string]V, put func(pcommon.Value, V)) {
+	if len(m) == 0 {
 		return
 	}
-	m := v.SetEmptyMap()
-	m.EnsureCapacity(len(r.Geo.CityNames))
-	for _, language := range sortedKeys(r.Geo.CityNames) {
-		m.PutStr(language, r.Geo.CityNames[language])
+	to := v.SetEmptyMap()
+	to.EnsureCapacity(len(m))
+	for _, key := range sortedKeys(m) {
+		put(to.PutEmpty(key), m[key])
 	}
 }
-
-func (cityNames) clear(r *Record) { clear(r.Geo.CityNames) }

@@ -48,11 +48,16 @@ func (r *Record) ToLogIn(s *slab.Slab, lr plog.LogRecord, uid string) {
 		lr.SetTraceID(id)
 	}
 	lr.SetTimestamp(logTime(r.TimeStamp))
+	record.putInto(lr.Attributes(), s, uid, r)
+}
+
+// putInto writes the identity and the group's fields, in the place of what attrs had.
+func (g *group) putInto(attrs pcommon.Map, s *slab.Slab, uid string, r *Record) {
 	b := &r.work.to
 	*b = newAttributes(s, mostAttributes)
 	b.str(AttrUID, uid)
-	record.put(b, "", r)
-	b.Into(lr.Attributes())
+	g.put(b, "", r)
+	b.Into(attrs)
 	*b = attributes{}
 }
 

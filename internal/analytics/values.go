@@ -27,239 +27,202 @@ type value interface {
 type attribute struct {
 	key    string
 	take   func(r *Record, v pcommon.Value, seen *logReading)
-	fields FieldSet // that have their content in it, and those that these are parts of
+	text   func(*Record) *string // what take sets, if it is a string
+	fields FieldSet              // that have their content in it, and those that these are parts of
 }
 
-func one(key string, take func(r *Record, v pcommon.Value)) []attribute {
-	return []attribute{{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) { take(r, v) }}}
+// codec is how values of one type are read and written. What reads gets the value that is there, to
+// add to it or to use its memory.
+type codec[T any] struct {
+	readMsgpack    func(d *msgpackReader, old T) T
+	appendMsgpack  func(b []byte, v T) []byte
+	wire           protowire.Type
+	readProtobuf   func(d *protobufReader, old T) T
+	appendProtobuf func(b []byte, number protowire.Number, v T) []byte
+	put            func(b *attributes, key string, v T)
+	take           func(v pcommon.Value, old T) T
+	document       func(v pcommon.Value, t T)
+	empty          func(old T) T // the zero value where it is nil
 }
 
-// text is a string.
-type text func(*Record) *string
+// typed is a value that lies in one place of a record.
+type typed[T any] struct {
+	codec *codec[T]
+	at    func(*Record) *T
+}
 
-func (at text) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.str() }
-func (at text) appendMsgpack(b []byte, r *Record) []byte { return msgp.AppendString(b, *at(r)) }
+func (f typed[T]) readMsgpack(d *msgpackReader, r *Record) {
+	at := f.at(r)
+	*at = f.codec.readMsgpack(d, *at)
+}
 
-func (at text) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.BytesType {
-		*at(r) = d.str()
+func (f typed[T]) appendMsgpack(b []byte, r *Record) []byte {
+	return f.codec.appendMsgpack(b, *f.at(r))
+}
+
+func (f typed[T]) readProtobuf(d *protobufReader, r *Record) {
+	if d.wireType == f.codec.wire {
+		at := f.at(r)
+		*at = f.codec.readProtobuf(d, *at)
 	}
 }
 
-func (at text) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendStr(b, number, *at(r))
+func (f typed[T]) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
+	return f.codec.appendProtobuf(b, number, *f.at(r))
 }
 
-func (at text) put(b *attributes, key string, r *Record) { b.str(key, *at(r)) }
-func (at text) document(v pcommon.Value, r *Record)      { v.SetStr(*at(r)) }
-func (at text) clear(r *Record)                          { *at(r) = "" }
+func (f typed[T]) put(b *attributes, key string, r *Record) { f.codec.put(b, key, *f.at(r)) }
 
-func (at text) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) { *at(r) = asStr(v) })
+func (f typed[T]) attributes(key string) []attribute {
+	a := attribute{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
+		at := f.at(r)
+		*at = f.codec.take(v, *at)
+	}}
+	a.text, _ = any(f.at).(func(*Record) *string)
+	return []attribute{a}
 }
 
-// long is a number of 64 bits.
-type long func(*Record) *int64
+func (f typed[T]) document(v pcommon.Value, r *Record) { f.codec.document(v, *f.at(r)) }
 
-func (at long) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.int() }
-func (at long) appendMsgpack(b []byte, r *Record) []byte { return appendSmallestInt(b, *at(r)) }
-
-func (at long) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.VarintType {
-		*at(r) = int64(d.varint)
+func (f typed[T]) clear(r *Record) {
+	at := f.at(r)
+	if f.codec.empty != nil {
+		*at = f.codec.empty(*at)
+		return
 	}
+	var zero T
+	*at = zero
 }
 
-func (at long) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendInt(b, number, *at(r))
+// fresh is for what has no use for the value that is there.
+func fresh[From, T any](read func(From) T) func(From, T) T {
+	return func(from From, _ T) T { return read(from) }
 }
-
-func (at long) put(b *attributes, key string, r *Record) { b.int(key, *at(r)) }
-func (at long) document(v pcommon.Value, r *Record)      { v.SetInt(*at(r)) }
-func (at long) clear(r *Record)                          { *at(r) = 0 }
-func (at long) number(r *Record) int64                   { return *at(r) }
-
-func (at long) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) { *at(r) = asInt(v) })
-}
-
-// integer is a number that protobuf has in 32 bits.
-type integer func(*Record) *int64
-
-func (at integer) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.int() }
-func (at integer) appendMsgpack(b []byte, r *Record) []byte { return appendSmallestInt(b, *at(r)) }
-
-func (at integer) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.VarintType {
-		*at(r) = d.int32()
-	}
-}
-
-func (at integer) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendInt(b, number, int64(int32(*at(r))))
-}
-
-func (at integer) put(b *attributes, key string, r *Record) { b.int(key, *at(r)) }
-func (at integer) document(v pcommon.Value, r *Record)      { v.SetInt(*at(r)) }
-func (at integer) clear(r *Record)                          { *at(r) = 0 }
-func (at integer) number(r *Record) int64                   { return *at(r) }
-
-func (at integer) attributes(key string) []attribute { return long(at).attributes(key) }
-
-// unsigned is a number without a sign, which protobuf has in 32 bits.
-type unsigned func(*Record) *uint64
-
-func (at unsigned) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = uint64(d.int()) }
-func (at unsigned) appendMsgpack(b []byte, r *Record) []byte { return msgp.AppendUint64(b, *at(r)) }
-
-func (at unsigned) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.VarintType {
-		*at(r) = uint64(uint32(d.varint))
-	}
-}
-
-func (at unsigned) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendInt(b, number, int64(uint32(*at(r))))
-}
-
-func (at unsigned) put(b *attributes, key string, r *Record) { b.int(key, int64(*at(r))) }
-func (at unsigned) document(v pcommon.Value, r *Record)      { v.SetInt(int64(*at(r))) }
-func (at unsigned) clear(r *Record)                          { *at(r) = 0 }
-
-func (at unsigned) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) { *at(r) = uint64(asInt(v)) })
-}
-
-// flag is a boolean.
-type flag func(*Record) *bool
-
-func (at flag) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.bool() }
-func (at flag) appendMsgpack(b []byte, r *Record) []byte { return msgp.AppendBool(b, *at(r)) }
-
-func (at flag) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.VarintType {
-		*at(r) = d.varint != 0
-	}
-}
-
-func (at flag) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendInt(b, number, int64(protowire.EncodeBool(*at(r))))
-}
-
-func (at flag) put(b *attributes, key string, r *Record) { b.bool(key, *at(r)) }
-func (at flag) document(v pcommon.Value, r *Record)      { v.SetBool(*at(r)) }
-func (at flag) clear(r *Record)                          { *at(r) = false }
-
-func (at flag) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) { *at(r) = asBool(v) })
-}
-
-// degrees is a floating-point number.
-type degrees func(*Record) *float64
 
 // isZero compares bits, so that minus zero stays.
 func isZero(f float64) bool { return math.Float64bits(f) == 0 }
 
-func (at degrees) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.float() }
-func (at degrees) appendMsgpack(b []byte, r *Record) []byte { return msgp.AppendFloat64(b, *at(r)) }
+func text(at func(*Record) *string) typed[string] { return typed[string]{&textCodec, at} }
 
-func (at degrees) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.Fixed64Type {
-		*at(r) = math.Float64frombits(d.varint)
-	}
+var textCodec = codec[string]{
+	readMsgpack: fresh((*msgpackReader).str), appendMsgpack: msgp.AppendString,
+	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).str), appendProtobuf: pbAppendStr,
+	put: (*attributes).str, take: fresh(asStr), document: pcommon.Value.SetStr,
 }
 
-func (at degrees) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	if isZero(*at(r)) {
-		return b
-	}
-	return protowire.AppendFixed64(protowire.AppendTag(b, number, protowire.Fixed64Type), math.Float64bits(*at(r)))
+func long(at func(*Record) *int64) typed[int64] { return typed[int64]{&longCodec, at} }
+
+var longCodec = codec[int64]{
+	readMsgpack: fresh((*msgpackReader).int), appendMsgpack: appendSmallestInt,
+	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int64), appendProtobuf: pbAppendInt,
+	put: (*attributes).int, take: fresh(asInt), document: pcommon.Value.SetInt,
 }
 
-func (at degrees) put(b *attributes, key string, r *Record) {
-	if !isZero(*at(r)) {
-		b.Float(key, *at(r))
-	}
+// integer is a number that protobuf has in 32 bits.
+func integer(at func(*Record) *int64) typed[int64] { return typed[int64]{&integerCodec, at} }
+
+var integerCodec = codec[int64]{
+	readMsgpack: longCodec.readMsgpack, appendMsgpack: longCodec.appendMsgpack,
+	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int32),
+	appendProtobuf: func(b []byte, number protowire.Number, v int64) []byte {
+		return pbAppendInt(b, number, int64(int32(v)))
+	},
+	put: longCodec.put, take: longCodec.take, document: longCodec.document,
 }
 
-// document leaves what JSON has no number for as null, since an exporter would refuse the whole
-// batch for it.
-func (at degrees) document(v pcommon.Value, r *Record) {
-	if f := *at(r); !math.IsNaN(f) && !math.IsInf(f, 0) {
-		v.SetDouble(f)
-	}
+// unsigned is a number without a sign, which protobuf has in 32 bits.
+func unsigned(at func(*Record) *uint64) typed[uint64] { return typed[uint64]{&unsignedCodec, at} }
+
+var unsignedCodec = codec[uint64]{
+	readMsgpack:   func(d *msgpackReader, _ uint64) uint64 { return uint64(d.int()) },
+	appendMsgpack: msgp.AppendUint64,
+	wire:          protowire.VarintType,
+	readProtobuf:  func(d *protobufReader, _ uint64) uint64 { return uint64(uint32(d.varint)) },
+	appendProtobuf: func(b []byte, number protowire.Number, v uint64) []byte {
+		return pbAppendInt(b, number, int64(uint32(v)))
+	},
+	put:      func(b *attributes, key string, v uint64) { b.int(key, int64(v)) },
+	take:     func(v pcommon.Value, _ uint64) uint64 { return uint64(asInt(v)) },
+	document: func(v pcommon.Value, n uint64) { v.SetInt(int64(n)) },
 }
 
-func (at degrees) clear(r *Record) { *at(r) = 0 }
+func flag(at func(*Record) *bool) typed[bool] { return typed[bool]{&flagCodec, at} }
 
-func (at degrees) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) { *at(r) = asFloat(v) })
+var flagCodec = codec[bool]{
+	readMsgpack: fresh((*msgpackReader).bool), appendMsgpack: msgp.AppendBool,
+	wire: protowire.VarintType, readProtobuf: func(d *protobufReader, _ bool) bool { return d.varint != 0 },
+	appendProtobuf: func(b []byte, number protowire.Number, v bool) []byte {
+		return pbAppendInt(b, number, int64(protowire.EncodeBool(v)))
+	},
+	put: (*attributes).bool, take: fresh(asBool), document: pcommon.Value.SetBool,
+}
+
+func degrees(at func(*Record) *float64) typed[float64] { return typed[float64]{&degreesCodec, at} }
+
+var degreesCodec = codec[float64]{
+	readMsgpack: fresh((*msgpackReader).float), appendMsgpack: msgp.AppendFloat64,
+	wire:         protowire.Fixed64Type,
+	readProtobuf: func(d *protobufReader, _ float64) float64 { return math.Float64frombits(d.varint) },
+	appendProtobuf: func(b []byte, number protowire.Number, v float64) []byte {
+		if isZero(v) {
+			return b
+		}
+		return protowire.AppendFixed64(protowire.AppendTag(b, number, protowire.Fixed64Type), math.Float64bits(v))
+	},
+	put: func(b *attributes, key string, v float64) {
+		if !isZero(v) {
+			b.Empty(key).SetDouble(v)
+		}
+	},
+	take: fresh(asFloat),
+	// What JSON has no number for stays null, since an exporter would refuse the whole batch for it.
+	document: func(v pcommon.Value, f float64) {
+		if !math.IsNaN(f) && !math.IsInf(f, 0) {
+			v.SetDouble(f)
+		}
+	},
 }
 
 // instant is a time; the zero one is absent.
-type instant func(*Record) *time.Time
-
-func (at instant) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.time() }
-func (at instant) appendMsgpack(b []byte, r *Record) []byte { return appendTime(b, *at(r)) }
-
-func (at instant) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.BytesType {
-		*at(r) = d.time()
-	}
+func instant(at func(*Record) *time.Time) typed[time.Time] {
+	return typed[time.Time]{&instantCodec, at}
 }
 
-func (at instant) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	b, start := pbBegin(b, number)
-	b = pbAppendInt(b, 1, at(r).Unix())
-	b = pbAppendInt(b, 2, int64(at(r).Nanosecond()))
-	return pbEnd(b, start)
-}
-
-func (at instant) put(b *attributes, key string, r *Record) {
-	if !at(r).IsZero() {
-		b.instant(key, *at(r))
-	}
-}
-
-// document writes what Go's JSON encoder makes of a time.
-func (at instant) document(v pcommon.Value, r *Record) { v.SetStr(at(r).Format(time.RFC3339Nano)) }
-
-func (at instant) clear(r *Record) { *at(r) = time.Time{} }
-
-// attributes reads nothing from a value that is no instant.
-func (at instant) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) {
+var instantCodec = codec[time.Time]{
+	readMsgpack: fresh((*msgpackReader).time), appendMsgpack: appendTime,
+	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).time),
+	appendProtobuf: func(b []byte, number protowire.Number, t time.Time) []byte {
+		b, start := pbBegin(b, number)
+		b = pbAppendInt(b, 1, t.Unix())
+		return pbEnd(pbAppendInt(b, 2, int64(t.Nanosecond())), start)
+	},
+	put: (*attributes).instant,
+	take: func(v pcommon.Value, old time.Time) time.Time {
 		if t, ok := Instant(v); ok {
-			*at(r) = t
+			return t
 		}
-	})
+		return old
+	},
+	// What Go's JSON encoder makes of a time.
+	document: func(v pcommon.Value, t time.Time) { v.SetStr(t.Format(time.RFC3339Nano)) },
 }
 
 // texts is a list of strings, whose memory is used again.
-type texts func(*Record) *[]string
+func texts(at func(*Record) *[]string) typed[[]string] { return typed[[]string]{&textsCodec, at} }
 
-func (at texts) readMsgpack(d *msgpackReader, r *Record)  { *at(r) = d.strs((*at(r))[:0]) }
-func (at texts) appendMsgpack(b []byte, r *Record) []byte { return appendStrs(b, *at(r)) }
-
-func (at texts) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == protowire.BytesType {
-		*at(r) = append(*at(r), d.str())
-	}
+var textsCodec = codec[[]string]{
+	readMsgpack:    func(d *msgpackReader, old []string) []string { return d.strs(old[:0]) },
+	appendMsgpack:  appendStrs,
+	wire:           protowire.BytesType,
+	readProtobuf:   func(d *protobufReader, old []string) []string { return append(old, d.str()) },
+	appendProtobuf: pbAppendStrs,
+	put:            (*attributes).strs,
+	take:           func(v pcommon.Value, old []string) []string { return asStrs(v, old[:0]) },
+	document:       putStrs,
+	empty:          func(old []string) []string { return old[:0] },
 }
 
-func (at texts) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendStrs(b, number, *at(r))
-}
-
-func (at texts) put(b *attributes, key string, r *Record) { b.strs(key, *at(r)) }
-func (at texts) document(v pcommon.Value, r *Record)      { putStrs(v, *at(r)) }
-func (at texts) clear(r *Record)                          { *at(r) = (*at(r))[:0] }
-
-func (at texts) attributes(key string) []attribute {
-	return one(key, func(r *Record, v pcommon.Value) { *at(r) = asStrs(v, (*at(r))[:0]) })
-}
-
-// absent is what has nothing of a record: what forms have beside its fields begins with it.
+// absent is what has nothing of a record: a key that gateways write, always empty.
 type absent struct{}
 
 func (absent) readMsgpack(d *msgpackReader, _ *Record)                       { d.skip() }
@@ -270,9 +233,6 @@ func (absent) put(*attributes, string, *Record)                              {}
 func (absent) attributes(string) []attribute                                 { return nil }
 func (absent) document(pcommon.Value, *Record)                               {}
 func (absent) clear(*Record)                                                 {}
-
-// unused is a key that gateways write, always empty.
-type unused struct{ absent }
 
 // zone is that of the timestamp, which only protobuf has. It is not read: the timestamp is an
 // instant, and the zone's effect on it is already in day, month, year and hour.

@@ -5,7 +5,7 @@
 //
 // pdata offers no way to do so. The package writes what pdata's setters would have
 // written, into memory that it has laid out the same way; no two values ever share
-// content. It does so only with versions of pdata that it was tested with, whose types
-// are laid out as it takes them for, and whose setters do at start what it expects.
-// With any other pdata it uses pdata's own setters: slower, with the same result.
+// content. It does so only with versions of pdata that it was tested with, and whose
+// setters do at start what it expects. With any other pdata it uses pdata's own
+// setters: slower, with the same result.
 package slab

@@ -1,7 +1,6 @@
 package slab
 
 import (
-	"math"
 	"slices"
 	"unsafe"
 
@@ -204,15 +203,6 @@ func (b *Builder) Int(key string, value int64) {
 		return
 	}
 	*b.next(key) = boxNumber(b.slab.eight(value))
-}
-
-// Float appends a floating-point number.
-func (b *Builder) Float(key string, value float64) {
-	if b.slab == nil {
-		b.plain.AppendEmpty(key).SetDouble(value)
-		return
-	}
-	*b.next(key) = boxFloat(b.slab.eight(int64(math.Float64bits(value)))) //nolint:gosec // its bits
 }
 
 // Strs appends a slice of strings.
