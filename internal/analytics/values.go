@@ -146,9 +146,9 @@ var unsignedCodec = codec[uint64]{
 	document: func(v pcommon.Value, n uint64) { v.SetInt(int64(n)) },
 }
 
-func flag(at func(*Record) *bool) typed[bool] { return typed[bool]{&flagCodec, at} }
+func boolean(at func(*Record) *bool) typed[bool] { return typed[bool]{&booleanCodec, at} }
 
-var flagCodec = codec[bool]{
+var booleanCodec = codec[bool]{
 	readMsgpack: fresh((*msgpackReader).bool), appendMsgpack: msgp.AppendBool,
 	wire: protowire.VarintType, readProtobuf: func(d *protobufReader, _ bool) bool { return d.varint != 0 },
 	appendProtobuf: func(b []byte, number protowire.Number, v bool) []byte {
