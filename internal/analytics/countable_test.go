@@ -27,7 +27,7 @@ func requireCountable(t require.TestingT, c *Countable, lr plog.LogRecord) {
 	uid := r.FromLog(lr)
 	c.FromLog(lr)
 	require.Equal(t, uid, c.UID)
-	require.Equal(t, r.counted(), c.Record.counted())
+	require.Equal(t, r.counted(), c.counted())
 }
 
 func TestCountablesAreReadAsRecordsAre(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Field is one top-level field of a Record, or one of a few parts of one, as users name it in
@@ -84,61 +86,11 @@ func ParseField(name string) (Field, error) {
 	if slices.Contains(fieldNames, name) {
 		return fieldNamed(name), nil
 	}
-	near := nearFields(name)
+	near := spelling.Near(name, fieldNames)
 	if len(near) == 0 {
 		return 0, fmt.Errorf("%q is not a field of a record; the fields are %s", name, strings.Join(fieldNames, ", "))
 	}
 	return 0, fmt.Errorf("%q is not a field of a record; did you mean %s?", name, strings.Join(near, " or "))
-}
-
-// nearFields lists the fields whose names differ from name by spelling, by up
-// to two letters, or by being longer or shorter.
-func nearFields(name string) []string {
-	const typos = 2
-	given := plainName(name)
-	if len(given) < 2 {
-		return nil
-	}
-	var spelled, partly []string
-	for _, known := range fieldNames {
-		plain := plainName(known)
-		switch {
-		case plain == given, editDistance(plain, given) <= min(typos, len(given)/3):
-			spelled = append(spelled, known)
-		case strings.Contains(plain, given), strings.Contains(given, plain):
-			partly = append(partly, known)
-		}
-	}
-	if len(spelled) > 0 {
-		return spelled
-	}
-	return partly
-}
-
-// plainName is the name without what people vary: case and separators.
-func plainName(name string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
-}
-
-// editDistance counts the insertions, deletions and replacements between a and b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // FieldSet is a set of fields; its zero value is empty.
@@ -168,7 +120,7 @@ func (f Field) within() FieldSet {
 // logAttributes are all attributes that a log record of a request has, in the order in which ToLog
 // writes most of them, and then those of spans; attributePlaces are their places.
 var logAttributes, attributePlaces = func() (all []attribute, places map[string]int) {
-	all = []attribute{{key: AttrUID, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.uid = asStr(v) }}}
+	all = []attribute{{key: AttrUID, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.uid = AttributeString(v) }}}
 	var add func(g *group, prefix string, fields FieldSet)
 	add = func(g *group, prefix string, fields FieldSet) {
 		for i := range g.fields {
@@ -177,7 +129,7 @@ var logAttributes, attributePlaces = func() (all []attribute, places map[string]
 			if name := prefix + f.name; slices.Contains(fieldNames, name) {
 				of |= fieldNamed(name).within()
 			}
-			if inner := groupOf(f.value); inner != nil {
+			if inner, ok := f.value.(*group); ok {
 				add(inner, prefix+f.name+".", of)
 				continue
 			}
@@ -199,15 +151,3 @@ var logAttributes, attributePlaces = func() (all []attribute, places map[string]
 	}
 	return all, places
 }()
-
-// AttributeString is the value of a field's attribute as FromLog reads it:
-// strings as they are, anything else in its text form.
-func AttributeString(v pcommon.Value) string {
-	return asStr(v)
-}
-
-// AttributeInt is the value of a field's attribute as FromLog reads it: numbers
-// and strings of digits, anything else 0.
-func AttributeInt(v pcommon.Value) int64 {
-	return asInt(v)
-}

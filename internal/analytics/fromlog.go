@@ -52,7 +52,7 @@ func (r *Record) fromLog(lr plog.LogRecord, fields FieldSet) (uid string) {
 		switch a := &logAttributes[at]; {
 		case a.fields&^fields != 0:
 		case a.text != nil:
-			*a.text(r) = asStr(value)
+			*a.text(r) = AttributeString(value)
 		default:
 			a.take(r, value, seen)
 		}
@@ -118,15 +118,18 @@ func timestampOf(lr plog.LogRecord) time.Time {
 	return time.Unix(int64(ts/second), int64(ts%second)).UTC()
 }
 
-// asStr spares a string the way through AsString, which costs more than reading it.
-func asStr(v pcommon.Value) string {
+// AttributeString is the value of a field's attribute as FromLog reads it:
+// strings as they are, anything else in its text form.
+func AttributeString(v pcommon.Value) string {
 	if v.Type() == pcommon.ValueTypeStr {
 		return v.Str()
 	}
 	return v.AsString()
 }
 
-func asInt(v pcommon.Value) int64 {
+// AttributeInt is the value of a field's attribute as FromLog reads it: numbers
+// and strings of digits, anything else 0.
+func AttributeInt(v pcommon.Value) int64 {
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
 		return v.Int()
@@ -179,17 +182,13 @@ func asStrs(v pcommon.Value, list []string) []string {
 			list = make([]string, 0, n)
 		}
 		for i := range n {
-			list = append(list, asStr(elements.At(i)))
+			list = append(list, AttributeString(elements.At(i)))
 		}
 	case pcommon.ValueTypeStr:
 		list = append(list, v.Str())
 	}
 	return list
 }
-
-// UnixNanos is what SetInstant writes of most instants; false for those that no int64
-// is sure to hold, the zero one among them.
-func UnixNanos(t time.Time) (int64, bool) { return unixNanos(t) }
 
 // Instant reads what SetInstant wrote, in UTC, or a string in RFC 3339; false where
 // the value is neither.
@@ -200,7 +199,7 @@ func Instant(v pcommon.Value) (time.Time, bool) {
 	case pcommon.ValueTypeSlice:
 		pair := v.Slice()
 		if pair.Len() == 2 {
-			return time.Unix(asInt(pair.At(0)), asInt(pair.At(1))).UTC(), true
+			return time.Unix(AttributeInt(pair.At(0)), AttributeInt(pair.At(1))).UTC(), true
 		}
 	case pcommon.ValueTypeStr:
 		if t, err := time.Parse(time.RFC3339Nano, v.Str()); err == nil {

@@ -8,7 +8,9 @@ import (
 
 // typesCodec is of the types, and the fields asked of each.
 var typesCodec = codec[map[string][]string]{
-	readMsgpack:   fresh((*msgpackReader).types),
+	readMsgpack: func(d *msgpackReader, _ map[string][]string) map[string][]string {
+		return readMap(d, nil, func(d *msgpackReader) []string { return d.strs(nil) })
+	},
 	appendMsgpack: func(b []byte, types map[string][]string) []byte { return appendMap(b, types, appendStrs) },
 	wire:          protowire.BytesType,
 	readProtobuf:  readProtobufType,
@@ -199,13 +201,13 @@ func (e *GraphQLError) putPath(v pcommon.Value) {
 
 func (e *GraphQLError) take(value pcommon.Value) {
 	if value.Type() != pcommon.ValueTypeMap {
-		e.Message = asStr(value)
+		e.Message = AttributeString(value)
 		return
 	}
 	for key, value := range value.Map().All() {
 		switch {
 		case key == errorMessage:
-			e.Message = asStr(value)
+			e.Message = AttributeString(value)
 		case key == errorPath && value.Type() == pcommon.ValueTypeSlice:
 			for _, step := range value.Slice().All() {
 				switch step.Type() {

@@ -14,6 +14,8 @@ type group struct {
 	fields []field
 	// has tells whether a record has any of the fields, if that is quick to tell.
 	has func(*Record) bool
+	// inProtobuf tells whether protobuf has it at all.
+	inProtobuf func(*Record) bool
 
 	keys     []msgpackKey // of the fields in keyed
 	keyed    []*field
@@ -23,15 +25,12 @@ type group struct {
 }
 
 func newGroup(has func(*Record) bool, fields ...field) *group {
-	g := &group{fields: fields, has: has}
+	g := &group{fields: fields, has: has, inProtobuf: always}
 	var keys []string
 	for i := range fields {
 		f := &fields[i]
-		switch v := f.value.(type) {
-		case *group:
-			v.key = f.key
-		case optional:
-			v.key = f.key
+		if inner, ok := f.value.(*group); ok {
+			inner.key = f.key
 		}
 		if f.key != "" {
 			keys = append(keys, f.key)
@@ -48,6 +47,12 @@ func newGroup(has func(*Record) bool, fields ...field) *group {
 	return g
 }
 
+// where gives the group, which protobuf has only where the record says so.
+func (g *group) where(inProtobuf func(*Record) bool) *group {
+	g.inProtobuf = inProtobuf
+	return g
+}
+
 // find gives the field of this name, or of names with dots between them; nil where there is none.
 func (g *group) find(name string) *field {
 	for i := range g.fields {
@@ -56,20 +61,10 @@ func (g *group) find(name string) *field {
 			return f
 		}
 		if rest, ok := strings.CutPrefix(name, f.name+"."); ok {
-			if inner := groupOf(f.value); inner != nil {
+			if inner, ok := f.value.(*group); ok {
 				return inner.find(rest)
 			}
 		}
-	}
-	return nil
-}
-
-func groupOf(v value) *group {
-	switch v := v.(type) {
-	case *group:
-		return v
-	case optional:
-		return v.group
 	}
 	return nil
 }
@@ -132,6 +127,9 @@ func (g *group) readMessage(d *protobufReader, r *Record) {
 }
 
 func (g *group) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
+	if !g.inProtobuf(r) {
+		return b
+	}
 	b, start := pbBegin(b, number)
 	return pbEnd(g.appendMessage(b, r), start)
 }
@@ -177,17 +175,4 @@ func (g *group) clear(r *Record) {
 	for i := range g.fields {
 		g.fields[i].value.clear(r)
 	}
-}
-
-// optional is a group that protobuf has only where the record says so.
-type optional struct {
-	*group
-	written func(*Record) bool
-}
-
-func (o optional) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	if !o.written(r) {
-		return b
-	}
-	return o.group.appendProtobuf(b, number, r)
 }

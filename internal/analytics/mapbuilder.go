@@ -64,15 +64,16 @@ func (b *attributes) instant(key string, t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	if nanoseconds, ok := unixNanos(t); ok {
+	if nanoseconds, ok := UnixNanos(t); ok {
 		b.Int(key, nanoseconds)
 		return
 	}
 	SetInstant(b.Empty(key), t)
 }
 
-// unixNanos is false for an instant that no int64 is sure to hold.
-func unixNanos(t time.Time) (int64, bool) {
+// UnixNanos is what SetInstant writes of most instants; false for those that no int64
+// is sure to hold, the zero one among them.
+func UnixNanos(t time.Time) (int64, bool) {
 	seconds := t.Unix()
 	return t.UnixNano(), seconds >= minNanosSecond && seconds <= maxNanosSecond
 }
@@ -80,7 +81,7 @@ func unixNanos(t time.Time) (int64, bool) {
 // SetInstant writes Unix nanoseconds, the form of OTLP's own times, or where an
 // int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
 func SetInstant(value pcommon.Value, t time.Time) {
-	if nanoseconds, ok := unixNanos(t); ok {
+	if nanoseconds, ok := UnixNanos(t); ok {
 		value.SetInt(nanoseconds)
 		return
 	}
@@ -104,7 +105,7 @@ func cleanUTF8(s string) string {
 func cleanKeys[V any](m map[string]V) map[string]V {
 	valid := true
 	for key := range m {
-		valid = valid && (utf8.ValidString(key))
+		valid = valid && utf8.ValidString(key)
 	}
 	if valid {
 		return m

@@ -1,6 +1,8 @@
 package analytics
 
 import (
+	"slices"
+
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -83,7 +85,7 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		if d.err != nil {
 			return false
 		}
-		if at = indexFrom(w.keys, at, key); at >= 0 {
+		if at = slices.IndexFunc(w.keys, func(k msgpackKey) bool { return k.name == key }); at >= 0 {
 			w.field = at
 			return true
 		}
@@ -101,22 +103,6 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		w.field = -1
 	}
 	return false
-}
-
-// indexFrom looks for key in keys, beginning at start and wrapping around; -1
-// where it is not.
-func indexFrom(keys []msgpackKey, start int, key string) int {
-	for i := start; i < len(keys); i++ {
-		if keys[i].name == key {
-			return i
-		}
-	}
-	for i := range min(start, len(keys)) {
-		if keys[i].name == key {
-			return i
-		}
-	}
-	return -1
 }
 
 // key reads a map's key.

@@ -81,7 +81,7 @@ type Record struct {
 		protobuf protobufReader
 		from     logReading
 		to       attributes
-		check    check
+		check    Uptime
 	}
 }
 
@@ -182,16 +182,10 @@ const (
 // Name is what Tyk's stores call the operation, such as "Query"; empty for one that
 // is unknown.
 func (t OperationType) Name() string {
-	switch t {
-	case OperationQuery:
-		return "Query"
-	case OperationMutation:
-		return "Mutation"
-	case OperationSubscription:
-		return "Subscription"
-	case OperationUnknown:
+	if t <= OperationUnknown || t > OperationSubscription {
+		return ""
 	}
-	return ""
+	return [...]string{OperationQuery: "Query", OperationMutation: "Mutation", OperationSubscription: "Subscription"}[t]
 }
 
 // MCPStats describes a Model Context Protocol request.

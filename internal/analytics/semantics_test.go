@@ -24,7 +24,7 @@ var conventions = map[string]string{
 
 // gatewayNames are what the gateway calls the same on its own spans.
 var gatewayNames = []string{
-	AttrAPIID, AttrAPIName, AttrAPIVersion, AttrOrgID, AttrAPIKey, AttrAlias, AttrOauthID, AttrTags, AttrListenPath,
+	AttrAPIID, AttrAPIName, AttrAPIVersion, AttrOrgID, AttrAPIKey, AttrAlias, AttrOauthID, AttrTags, AttrListenPath, AttrOriginalPath,
 }
 
 var remarks = map[string]string{
@@ -116,7 +116,7 @@ func semantics(t *testing.T) string {
 	walk = func(g *group, prefix string) {
 		for i := range g.fields {
 			f := &g.fields[i]
-			if inner := groupOf(f.value); inner != nil {
+			if inner, ok := f.value.(*group); ok {
 				walk(inner, prefix+f.key+".")
 				continue
 			}

@@ -23,8 +23,8 @@ func (host) put(b *attributes, _ string, r *Record) {
 
 func (host) attributes(string) []attribute {
 	return []attribute{
-		{key: AttrServerAddress, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.address = asStr(v) }},
-		{key: AttrServerPort, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.port = asInt(v) }},
+		{key: AttrServerAddress, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.address = AttributeString(v) }},
+		{key: AttrServerPort, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.port = AttributeInt(v) }},
 	}
 }
 
@@ -43,7 +43,7 @@ func (template) put(b *attributes, _ string, r *Record) {
 
 func (t template) attributes(string) []attribute {
 	take := func(r *Record, v pcommon.Value, seen *logReading) {
-		*t.at(r) = asStr(v)
+		*t.at(r) = AttributeString(v)
 		seen.has |= hasPath
 	}
 	return []attribute{{key: AttrRoute, take: take}, {key: AttrNormalisedPath, take: take}}
@@ -87,7 +87,7 @@ func (p date) attributes(key string) []attribute { return noting(key, p.at, p.pa
 // noting is the attribute of a number that follows from others where it has none.
 func noting(key string, at func(*Record) *int64, bit hasBits) []attribute {
 	return []attribute{{key: key, take: func(r *Record, v pcommon.Value, seen *logReading) {
-		*at(r) = asInt(v)
+		*at(r) = AttributeInt(v)
 		seen.has |= bit
 	}}}
 }
@@ -129,7 +129,7 @@ func (o operation) put(b *attributes, key string, r *Record) {
 
 func (o operation) attributes(key string) []attribute {
 	return append(o.typed.attributes(AttrGraphQLOperationID), attribute{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
-		if op := slices.Index(operationNames[:], asStr(v)); op > 0 {
+		if op := slices.Index(operationNames[:], AttributeString(v)); op > 0 {
 			r.GraphQL.OperationType = OperationType(op)
 		}
 	}})
@@ -142,12 +142,14 @@ type cityNames struct{ typed[map[string]string] }
 const english = "en"
 
 func (n cityNames) attributes(key string) []attribute {
-	english := attribute{key: AttrGeoCity, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.city = asStr(v) }}
+	english := attribute{key: AttrGeoCity, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.city = AttributeString(v) }}
 	return append([]attribute{english}, n.typed.attributes(key)...)
 }
 
 var namesCodec = codec[map[string]string]{
-	readMsgpack:   func(d *msgpackReader, old map[string]string) map[string]string { return d.names(old) },
+	readMsgpack: func(d *msgpackReader, old map[string]string) map[string]string {
+		return readMap(d, old, (*msgpackReader).str)
+	},
 	appendMsgpack: func(b []byte, names map[string]string) []byte { return appendMap(b, names, msgp.AppendString) },
 	wire:          protowire.BytesType,
 	readProtobuf: func(d *protobufReader, old map[string]string) map[string]string {
@@ -171,7 +173,7 @@ var namesCodec = codec[map[string]string]{
 	take: func(v pcommon.Value, old map[string]string) map[string]string {
 		if v.Type() == pcommon.ValueTypeMap {
 			for language, name := range v.Map().All() {
-				old = with(old, language, asStr(name))
+				old = with(old, language, AttributeString(name))
 			}
 		}
 		return old

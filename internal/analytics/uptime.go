@@ -31,25 +31,18 @@ type Uptime struct {
 	OrgID string
 }
 
-// check is what an Uptime has beside the fields of a Record.
-type check struct {
-	url                   string
-	tcpError, serverError bool
-	minute                int64
-}
-
 // uptime is the table of a check's fields, which is read into a Record.
 var uptime = newGroup(always,
-	field{key: "URL", attribute: AttrURL, value: text(func(r *Record) *string { return &r.work.check.url })},
+	field{key: "URL", attribute: AttrURL, value: text(func(r *Record) *string { return &r.work.check.URL })},
 	field{key: "RequestTime", attribute: AttrRequestTime, value: long(func(r *Record) *int64 { return &r.RequestTime })},
 	field{key: "ResponseCode", attribute: AttrResponseCode, value: record.find("response_code").value},
-	field{key: "TCPError", attribute: AttrUptimeTCPError, value: boolean(func(r *Record) *bool { return &r.work.check.tcpError })},
-	field{key: "ServerError", attribute: AttrUptimeServerError, value: boolean(func(r *Record) *bool { return &r.work.check.serverError })},
+	field{key: "TCPError", attribute: AttrUptimeTCPError, value: boolean(func(r *Record) *bool { return &r.work.check.TCPError })},
+	field{key: "ServerError", attribute: AttrUptimeServerError, value: boolean(func(r *Record) *bool { return &r.work.check.ServerError })},
 	field{key: "Day", attribute: AttrDay, value: record.find("day").value},
 	field{key: "Month", attribute: AttrMonth, value: record.find("month").value},
 	field{key: "Year", attribute: AttrYear, value: record.find("year").value},
 	field{key: "Hour", attribute: AttrHour, value: record.find("hour").value},
-	field{key: "Minute", attribute: AttrMinute, value: minute{long(func(r *Record) *int64 { return &r.work.check.minute })}},
+	field{key: "Minute", attribute: AttrMinute, value: minute{long(func(r *Record) *int64 { return &r.work.check.Minute })}},
 	field{key: "TimeStamp", attribute: AttrTimestamp, value: record.find("timestamp").value},
 	field{key: "ExpireAt", attribute: AttrExpireAt, value: record.find("expireAt").value},
 	field{key: "APIID", attribute: AttrAPIID, value: record.find("api_id").value},
@@ -78,17 +71,15 @@ func (u *Uptime) record() *Record {
 		RequestTime: u.RequestTime, ResponseCode: u.ResponseCode, Day: u.Day, Month: u.Month, Year: u.Year, Hour: u.Hour,
 		TimeStamp: u.TimeStamp, ExpireAt: u.ExpireAt, APIID: u.APIID, OrgID: u.OrgID,
 	}
-	r.work.check = check{url: u.URL, tcpError: u.TCPError, serverError: u.ServerError, minute: u.Minute}
+	r.work.check = *u
 	return r
 }
 
 func (r *Record) uptime() Uptime {
-	c := &r.work.check
-	return Uptime{
-		URL: c.url, RequestTime: r.RequestTime, ResponseCode: r.ResponseCode, TCPError: c.tcpError, ServerError: c.serverError,
-		Day: r.Day, Month: r.Month, Year: r.Year, Hour: r.Hour, Minute: c.minute,
-		TimeStamp: r.TimeStamp, ExpireAt: r.ExpireAt, APIID: r.APIID, OrgID: r.OrgID,
-	}
+	u := r.work.check
+	u.RequestTime, u.ResponseCode, u.APIID, u.OrgID = r.RequestTime, r.ResponseCode, r.APIID, r.OrgID
+	u.Day, u.Month, u.Year, u.Hour, u.TimeStamp, u.ExpireAt = r.Day, r.Month, r.Year, r.Hour, r.TimeStamp, r.ExpireAt
+	return u
 }
 
 // DecodeUptime empties u and fills it from one entry of the uptime list, with
@@ -127,7 +118,7 @@ func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
 func (u *Uptime) FromLog(lr plog.LogRecord) (uid string) {
 	var r Record
 	uid = r.FromLog(lr)
-	r.work.check.minute = minuteOf(r.TimeStamp)
+	r.work.check.Minute = minuteOf(r.TimeStamp)
 	for _, f := range uptime.fields {
 		if v, ok := lr.Attributes().Get(f.attribute); ok {
 			f.value.attributes(f.attribute)[0].take(&r, v, &r.work.from)

@@ -107,7 +107,7 @@ func text(at func(*Record) *string) typed[string] { return typed[string]{&textCo
 var textCodec = codec[string]{
 	readMsgpack: fresh((*msgpackReader).str), appendMsgpack: msgp.AppendString,
 	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).str), appendProtobuf: pbAppendStr,
-	put: (*attributes).str, take: fresh(asStr), document: pcommon.Value.SetStr,
+	put: (*attributes).str, take: fresh(AttributeString), document: pcommon.Value.SetStr,
 }
 
 func long(at func(*Record) *int64) typed[int64] { return typed[int64]{&longCodec, at} }
@@ -115,7 +115,7 @@ func long(at func(*Record) *int64) typed[int64] { return typed[int64]{&longCodec
 var longCodec = codec[int64]{
 	readMsgpack: fresh((*msgpackReader).int), appendMsgpack: appendSmallestInt,
 	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int64), appendProtobuf: pbAppendInt,
-	put: (*attributes).int, take: fresh(asInt), document: pcommon.Value.SetInt,
+	put: (*attributes).int, take: fresh(AttributeInt), document: pcommon.Value.SetInt,
 }
 
 // integer is a number that protobuf has in 32 bits.
@@ -142,7 +142,7 @@ var unsignedCodec = codec[uint64]{
 		return pbAppendInt(b, number, int64(uint32(v)))
 	},
 	put:      func(b *attributes, key string, v uint64) { b.int(key, int64(v)) },
-	take:     func(v pcommon.Value, _ uint64) uint64 { return uint64(asInt(v)) },
+	take:     func(v pcommon.Value, _ uint64) uint64 { return uint64(AttributeInt(v)) },
 	document: func(v pcommon.Value, n uint64) { v.SetInt(int64(n)) },
 }
 

@@ -205,14 +205,6 @@ func (b *Builder) Int(key string, value int64) {
 	*b.next(key) = boxNumber(b.slab.eight(value))
 }
 
-// Strs appends a slice of strings.
-func (b *Builder) Strs(key string, values []string) {
-	list := b.List(key, len(values))
-	for _, value := range values {
-		list.Str(value)
-	}
-}
-
 // List appends a slice, with room for n strings.
 func (b *Builder) List(key string, n int) List {
 	if b.slab == nil {

@@ -21,16 +21,23 @@ func TestPdataIsKnown(t *testing.T) {
 	require.True(t, trusted)
 }
 
+func strs(b *Builder, key string, values []string) {
+	list := b.List(key, len(values))
+	for _, value := range values {
+		list.Str(value)
+	}
+}
+
 // build puts something of each kind into a map, and a map into it.
 func build(s *Slab, i int, m pcommon.Map) {
 	b := s.Map(14)
 	b.Str("text", fmt.Sprint("text ", i))
 	b.Str("empty", "")
 	b.Int("number", int64(i))
-	b.Strs("names", []string{fmt.Sprint("name ", i%3), "name"})
+	strs(&b, "names", []string{fmt.Sprint("name ", i%3), "name"})
 	b.Empty("float").SetDouble(-float64(i) / 3)
-	b.Strs("list", strings.Split(strings.Repeat("x ", i%5), " "))
-	b.Strs("nothing", nil)
+	strs(&b, "list", strings.Split(strings.Repeat("x ", i%5), " "))
+	strs(&b, "nothing", nil)
 	b.Empty("flag").SetBool(true)
 	inner := s.Inner(1)
 	inner.Str("a", "1")

@@ -64,7 +64,9 @@ func sample(s *Slab, lr plog.LogRecord) {
 	b.Str("text", "some")
 	b.Int("number", 200)
 	b.Empty("float").SetDouble(1.5)
-	b.Strs("list", []string{"a", "b"})
+	list := b.List("list", 1)
+	list.Str("a")
+	list.Str("b") // one more than there is room for
 	inner := s.Inner(1)
 	inner.Str("inner", "text")
 	inner.Into(b.Empty("map").SetEmptyMap())
