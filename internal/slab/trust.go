@@ -20,7 +20,8 @@ var trusted = slices.Contains(tested, pdataVersion()) && behaves()
 // pdataVersion is the version of pdata in the program, as the path of its source tells, since
 // a test has no other record of it; empty where the source is vendored or replaced.
 func pdataVersion() string {
-	file, _ := runtime.FuncForPC(reflect.ValueOf(pcommon.NewValueStr).Pointer()).FileLine(0)
+	at := reflect.ValueOf(pcommon.NewValueStr).Pointer()
+	file, _ := runtime.FuncForPC(at).FileLine(at)
 	_, version, _ := strings.Cut(file, "go.opentelemetry.io/collector/pdata@")
 	version, _, _ = strings.Cut(version, "/")
 	return version
