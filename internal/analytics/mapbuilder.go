@@ -93,10 +93,36 @@ func SetInstant(value pcommon.Value, t time.Time) {
 
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
 func cleanUTF8(s string) string {
-	if utf8.ValidString(s) {
+	if isASCII(s) || utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}
+
+// isASCII looks at the short ASCII strings, of which records consist, in fewer
+// steps than utf8.ValidString.
+func isASCII(s string) bool {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		var all byte
+		for i := range len(s) {
+			all |= s[i]
+		}
+		return all < utf8.RuneSelf
+	}
+	all := word(s[len(s)-8:])
+	for len(s) > 8 {
+		all |= word(s)
+		s = s[8:]
+	}
+	return all&high == 0
+}
+
+// word is the first 8 bytes of s; the compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // cleanKeys is m if all its keys are UTF-8, else a copy with clean keys. Of keys
