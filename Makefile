@@ -85,6 +85,10 @@ lint: $(LINTER) ## static analysis and formatting, as .golangci.yml says
 	$(LINTER) run ./...
 	$(LINTER) fmt --diff
 
+.PHONY: newest
+newest: ## slabs and records with the newest pdata and the processors that change records
+	cd internal/slab/newest && go test -count=1 . github.com/otelcol-tyk/otelcol-tyk/internal/slab github.com/otelcol-tyk/otelcol-tyk/internal/analytics
+
 .PHONY: generate
 generate: $(LINTER) ## regenerate what mdatagen makes from metadata.yaml, and format everything
 	go generate ./...

@@ -3,6 +3,9 @@ package analytics
 // ScopeName is the instrumentation scope of the log records made from analytics records.
 const ScopeName = "github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver"
 
+// SchemaURL names the semantic conventions that attribute names are of.
+const SchemaURL = "https://opentelemetry.io/schemas/1.40.0"
+
 // ServiceName is the resource's service.name for records that come from a gateway.
 const ServiceName = "tyk-gateway"
 
@@ -29,9 +32,12 @@ const (
 	AttrContentLength = "http.request.body.size"
 	AttrResponseCode  = "http.response.status_code"
 
-	AttrRawPath      = "tyk.raw_path"
-	AttrOriginalPath = "tyk.original_path"
-	AttrListenPath   = "tyk.api.path"
+	AttrRoute          = "http.route"         // of tracked endpoints
+	AttrNormalisedPath = "tyk.path"           // where the record's path is neither a route nor the real path
+	AttrUnknownLength  = "tyk.content_length" // only where it is negative: unknown
+	AttrNoResponseCode = "tyk.response_code"  // only where it is negative: of a TCP API
+	AttrOriginalPath   = "tyk.original_path"
+	AttrListenPath     = "tyk.api.path"
 
 	AttrAPIID      = "tyk.api.id"
 	AttrAPIName    = "tyk.api.name"
@@ -90,12 +96,4 @@ const (
 	AttrMCPMethod        = "mcp.method.name"
 	AttrMCPPrimitiveType = "tyk.mcp.primitive_type"
 	AttrMCPPrimitiveName = "tyk.mcp.primitive_name"
-)
-
-// Attributes that only the gateway's own spans have, beside those of records.
-const (
-	attrPeerAddress     = "network.peer.address"
-	attrGraphQLDocument = "graphql.document"
-	attrGraphQLName     = "graphql.operation.name"
-	attrMCPTool         = "mcp.tool.name"
 )

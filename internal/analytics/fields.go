@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -9,94 +10,71 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
-// Field is one top-level field of a Record, as users name it in configurations.
+// Field is one top-level field of a Record, or one of a few parts of one, as users name it in
+// configurations: its place in the table of fields, the parts behind the others.
 type Field uint8
 
-// The fields in the order of the contract (records and raw stores, section 2.3).
-// FieldGeo, FieldNetwork, FieldLatency, FieldGraphQL and FieldMCP are whole groups.
-// FieldGeoCity and FieldGeoLocation are parts of FieldGeo, named as in its JSON.
-const (
-	FieldMethod Field = iota
-	FieldHost
-	FieldPath
-	FieldRawPath
-	FieldContentLength
-	FieldUserAgent
-	FieldDay
-	FieldMonth
-	FieldYear
-	FieldHour
-	FieldResponseCode
-	FieldAPIKey
-	FieldTimeStamp
-	FieldAPIVersion
-	FieldAPIName
-	FieldAPIID
-	FieldOrgID
-	FieldOauthID
-	FieldRequestTime
-	FieldRawRequest
-	FieldRawResponse
-	FieldIPAddress
-	FieldGeo
-	FieldNetwork
-	FieldLatency
-	FieldTags
-	FieldAlias
-	FieldTrackPath
-	FieldExpireAt
-	FieldAPISchema
-	FieldOriginalPath
-	FieldListenPath
-	FieldGraphQL
-	FieldMCP
-	FieldGeoCity
-	FieldGeoLocation
-	fieldCount
+// parts are what users may name of fields.
+var parts = []string{"geo.city", "geo.location"}
+
+// fieldNames are those of all fields.
+var fieldNames = func() []string {
+	var names []string
+	for i := range record.fields {
+		if name := record.fields[i].name; name != "" {
+			names = append(names, name)
+		}
+	}
+	return append(names, parts...)
+}()
+
+// Fields that code asks for by name.
+var (
+	FieldMethod        = fieldNamed("method")
+	FieldHost          = fieldNamed("host")
+	FieldPath          = fieldNamed("path")
+	FieldRawPath       = fieldNamed("raw_path")
+	FieldContentLength = fieldNamed("content_length")
+	FieldUserAgent     = fieldNamed("user_agent")
+	FieldResponseCode  = fieldNamed("response_code")
+	FieldAPIKey        = fieldNamed("api_key")
+	FieldTimeStamp     = fieldNamed("timestamp")
+	FieldRawRequest    = fieldNamed("raw_request")
+	FieldRawResponse   = fieldNamed("raw_response")
+	FieldIPAddress     = fieldNamed("ip_address")
+	FieldLatency       = fieldNamed("latency")
+	FieldTags          = fieldNamed("tags")
+	FieldExpireAt      = fieldNamed("expireAt")
+	FieldOriginalPath  = fieldNamed("original_path")
+	FieldListenPath    = fieldNamed("listen_path")
+	FieldGeoCity       = fieldNamed("geo.city")
+	FieldGeoLocation   = fieldNamed("geo.location")
 )
 
-var fieldNames = [fieldCount]string{
-	FieldMethod:        "method",
-	FieldHost:          "host",
-	FieldPath:          "path",
-	FieldRawPath:       "raw_path",
-	FieldContentLength: "content_length",
-	FieldUserAgent:     "user_agent",
-	FieldDay:           "day",
-	FieldMonth:         "month",
-	FieldYear:          "year",
-	FieldHour:          "hour",
-	FieldResponseCode:  "response_code",
-	FieldAPIKey:        "api_key",
-	FieldTimeStamp:     "timestamp",
-	FieldAPIVersion:    "api_version",
-	FieldAPIName:       "api_name",
-	FieldAPIID:         "api_id",
-	FieldOrgID:         "org_id",
-	FieldOauthID:       "oauth_id",
-	FieldRequestTime:   "request_time",
-	FieldRawRequest:    "raw_request",
-	FieldRawResponse:   "raw_response",
-	FieldIPAddress:     "ip_address",
-	FieldGeo:           "geo",
-	FieldNetwork:       "network",
-	FieldLatency:       "latency",
-	FieldTags:          "tags",
-	FieldAlias:         "alias",
-	FieldTrackPath:     "track_path",
-	FieldExpireAt:      "expireAt",
-	FieldAPISchema:     "api_schema",
-	FieldOriginalPath:  "original_path",
-	FieldListenPath:    "listen_path",
-	FieldGraphQL:       "graphql_stats",
-	FieldMCP:           "mcp_stats",
-	FieldGeoCity:       "geo.city",
-	FieldGeoLocation:   "geo.location",
+// Groups of fields of which ToLog leaves some out where they follow from the
+// others. When one of a group changes, those left out must be decided anew.
+var (
+	pathFields = fieldsNamed("path", "raw_path", "track_path")
+	timeFields = fieldsNamed("latency", "request_time")
+	dateFields = fieldsNamed("timestamp", "day", "month", "year", "hour")
+)
+
+// allFields has every field.
+const allFields = ^FieldSet(0)
+
+func fieldNamed(name string) Field { return Field(slices.Index(fieldNames, name)) } //nolint:gosec // few
+
+func fieldsNamed(names ...string) FieldSet {
+	var s FieldSet
+	for _, name := range names {
+		s |= NewFieldSet(fieldNamed(name))
+	}
+	return s
 }
 
 // String gives the field's JSON name, the one that ParseField reads.
 func (f Field) String() string {
-	if f >= fieldCount {
+	if int(f) >= len(fieldNames) {
 		return fmt.Sprintf("field %d", uint8(f))
 	}
 	return fieldNames[f]
@@ -105,45 +83,14 @@ func (f Field) String() string {
 // ParseField finds a field by the JSON name that Tyk gives it, such as
 // "raw_path", "expireAt" or "geo.city". The error names what may have been meant.
 func ParseField(name string) (Field, error) {
-	for f := range fieldCount {
-		if fieldNames[f] == name {
-			return f, nil
-		}
+	if slices.Contains(fieldNames, name) {
+		return fieldNamed(name), nil
 	}
-	near := nearFields(name)
+	near := spelling.Near(name, fieldNames)
 	if len(near) == 0 {
-		return 0, fmt.Errorf("%q is not a field of a record; the fields are %s", name, strings.Join(fieldNames[:], ", "))
+		return 0, fmt.Errorf("%q is not a field of a record; the fields are %s", name, strings.Join(fieldNames, ", "))
 	}
 	return 0, fmt.Errorf("%q is not a field of a record; did you mean %s?", name, strings.Join(near, " or "))
-}
-
-// nearFields lists the fields whose names differ from name by spelling, by up
-// to two letters, or by being longer or shorter.
-func nearFields(name string) []string {
-	const typos = 2
-	given := plainName(name)
-	if len(given) < 2 {
-		return nil
-	}
-	var spelled, partly []string
-	for _, known := range fieldNames {
-		plain := plainName(known)
-		switch {
-		case plain == given, spelling.Distance(plain, given) <= min(typos, len(given)/3):
-			spelled = append(spelled, known)
-		case strings.Contains(plain, given), strings.Contains(given, plain):
-			partly = append(partly, known)
-		}
-	}
-	if len(spelled) > 0 {
-		return spelled
-	}
-	return partly
-}
-
-// plainName is the name without what people vary: case and separators.
-func plainName(name string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
 }
 
 // FieldSet is a set of fields; its zero value is empty.
@@ -159,21 +106,48 @@ func NewFieldSet(fields ...Field) FieldSet {
 }
 
 // Has tells whether f is in the set, by itself or as a part of a field that is.
-func (s FieldSet) Has(f Field) bool {
-	if f == FieldGeoCity || f == FieldGeoLocation {
-		return s&(1<<f|1<<FieldGeo) != 0
+func (s FieldSet) Has(f Field) bool { return s&f.within() != 0 }
+
+// within has f and the field that it is a part of.
+func (f Field) within() FieldSet {
+	s := NewFieldSet(f)
+	if whole, _, isPart := strings.Cut(fieldNames[f], "."); isPart {
+		s |= fieldsNamed(whole)
 	}
-	return s&(1<<f) != 0
+	return s
 }
 
-// AttributeString is the value of a field's attribute as FromLog reads it:
-// strings as they are, anything else in its text form.
-func AttributeString(v pcommon.Value) string {
-	return asStr(v)
-}
-
-// AttributeInt is the value of a field's attribute as FromLog reads it: numbers
-// and strings of digits, anything else 0.
-func AttributeInt(v pcommon.Value) int64 {
-	return asInt(v)
-}
+// logAttributes are all attributes that a log record of a request has, in the order in which ToLog
+// writes most of them, and then those of spans; attributePlaces are their places.
+var logAttributes, attributePlaces = func() (all []attribute, places map[string]int) {
+	all = []attribute{{key: AttrUID, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.uid = AttributeString(v) }}}
+	var add func(g *group, prefix string, fields FieldSet)
+	add = func(g *group, prefix string, fields FieldSet) {
+		for i := range g.fields {
+			f := &g.fields[i]
+			of := fields
+			if name := prefix + f.name; slices.Contains(fieldNames, name) {
+				of |= fieldNamed(name).within()
+			}
+			if inner, ok := f.value.(*group); ok {
+				add(inner, prefix+f.name+".", of)
+				continue
+			}
+			for _, a := range f.value.attributes(f.attribute) {
+				if a.fields = of; a.key == AttrPath { // of most records, it is the path, too
+					a.fields |= pathFields &^ fieldsNamed("track_path")
+				}
+				all = append(all, a)
+			}
+		}
+	}
+	add(record, "", 0)
+	for key, name := range spanAttributes {
+		all = append(all, attribute{key: key, take: func(*Record, pcommon.Value, *logReading) {}, fields: fieldsNamed(name)})
+	}
+	places = make(map[string]int, len(all))
+	for i := range all {
+		places[all[i].key] = i
+	}
+	return all, places
+}()

@@ -3,13 +3,10 @@ package analytics
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // logReading is what FromLog must remember until it has seen all attributes.
@@ -18,39 +15,97 @@ type logReading struct {
 	address string
 	port    int64
 	city    string
-
-	rawPath, requestTime   bool
-	day, month, year, hour bool
+	has     hasBits
+	next    int // where the attribute that follows stands in logAttributes
 }
+
+// hasBits tell which fields have an attribute, of those that follow from others where they have none.
+type hasBits uint8
+
+const (
+	hasDay hasBits = 1 << iota
+	hasMonth
+	hasYear
+	hasHour
+	hasPath
+	hasRequestTime
+)
 
 // FromLog empties r, fills it from lr, and gives the record's identity, which
 // is empty where lr has none. It undoes ToLog. Log records of another origin are
 // welcome: what is missing is zero, numbers and strings stand in for each other
 // where the value allows it, and what cannot be used is ignored. r shares the
 // memory of lr's strings only.
-func (r *Record) FromLog(lr plog.LogRecord) (uid string) {
+func (r *Record) FromLog(lr plog.LogRecord) (uid string) { return r.fromLog(lr, allFields) }
+
+// fromLog is FromLog of some fields; others may be filled or not.
+func (r *Record) fromLog(lr plog.LogRecord, fields FieldSet) (uid string) {
 	oldHost := r.Host
 	r.Reset()
 	r.TimeStamp = timestampOf(lr)
-	var seen logReading
+	seen := &r.work.from
 	for key, value := range lr.Attributes().All() {
-		r.take(key, value, &seen)
+		at := attributePlace(key, seen.next)
+		if at < 0 {
+			continue
+		}
+		switch a := &logAttributes[at]; {
+		case a.fields&^fields != 0:
+		case a.text != nil:
+			*a.text(r) = AttributeString(value)
+		default:
+			a.take(r, value, seen)
+		}
+		seen.next = at + 1
 	}
+	r.complete(seen, oldHost, fields)
+	uid, *seen = seen.uid, logReading{}
+	return uid
+}
+
+// complete fills what is in several attributes, and what had none because it follows from others.
+func (r *Record) complete(seen *logReading, oldHost string, fields FieldSet) {
 	r.Host = joinHost(seen.address, seen.port, oldHost)
-	if !seen.rawPath {
-		r.RawPath = r.Path
+	if seen.has&hasPath == 0 {
+		r.Path = r.RawPath
 	}
-	if !seen.requestTime {
+	if seen.has&hasRequestTime == 0 {
 		r.RequestTime = r.Latency.Total
 	}
 	if seen.city != "" {
-		if r.Geo.CityNames == nil {
-			r.Geo.CityNames = make(map[string]string, 1)
-		}
-		r.Geo.CityNames[english] = seen.city
+		r.Geo.CityNames = with(r.Geo.CityNames, english, seen.city)
 	}
-	r.completeCalendar(&seen)
-	return seen.uid
+	if fields&dateFields == 0 {
+		return
+	}
+	day, month, year, hour := calendar(r.TimeStamp)
+	if seen.has&hasDay == 0 {
+		r.Day = day
+	}
+	if seen.has&hasMonth == 0 {
+		r.Month = month
+	}
+	if seen.has&hasYear == 0 {
+		r.Year = year
+	}
+	if seen.has&hasHour == 0 {
+		r.Hour = hour
+	}
+}
+
+// attributePlace is an attribute's place in logAttributes, a few comparisons away from next where
+// ToLog wrote it; less than 0 for other keys.
+func attributePlace(key string, next int) int {
+	const near = 12 // as many as requests without a place or a network's counters leave out at once
+	for at := next; at < min(next+near, len(logAttributes)); at++ {
+		if logAttributes[at].key == key {
+			return at
+		}
+	}
+	if at, known := attributePlaces[key]; known {
+		return at
+	}
+	return -1
 }
 
 // timestampOf is the log record's own time, which may lie beyond an int64.
@@ -63,240 +118,18 @@ func timestampOf(lr plog.LogRecord) time.Time {
 	return time.Unix(int64(ts/second), int64(ts%second)).UTC()
 }
 
-// take takes the attributes that most records have; the others go on to takeRare.
-func (r *Record) take(key string, value pcommon.Value, seen *logReading) {
-	switch key {
-	case AttrUID:
-		seen.uid = asStr(value)
-	case AttrMethod:
-		r.Method = asStr(value)
-	case AttrPath:
-		r.Path = asStr(value)
-	case AttrRawPath:
-		r.RawPath, seen.rawPath = asStr(value), true
-	case AttrOriginalPath:
-		r.OriginalPath = asStr(value)
-	case AttrListenPath:
-		r.ListenPath = asStr(value)
-	case AttrContentLength:
-		r.ContentLength = asInt(value)
-	case AttrUserAgent:
-		r.UserAgent = asStr(value)
-	case AttrResponseCode:
-		r.ResponseCode = asInt(value)
-	case AttrClientAddress:
-		r.IPAddress = asStr(value)
-	case AttrServerAddress:
-		seen.address = asStr(value)
-	case AttrServerPort:
-		seen.port = asInt(value)
-	case AttrAPIID:
-		r.APIID = asStr(value)
-	case AttrAPIName:
-		r.APIName = asStr(value)
-	case AttrAPIVersion:
-		r.APIVersion = asStr(value)
-	case AttrOrgID:
-		r.OrgID = asStr(value)
-	case AttrAPIKey:
-		r.APIKey = asStr(value)
-	case AttrAlias:
-		r.Alias = asStr(value)
-	case AttrOauthID:
-		r.OauthID = asStr(value)
-	case AttrLatencyTotal:
-		r.Latency.Total = asInt(value)
-	case AttrLatencyUpstream:
-		r.Latency.Upstream = asInt(value)
-	case AttrLatencyGateway:
-		r.Latency.Gateway = asInt(value)
-	case AttrTags:
-		r.Tags = asStrs(value, r.Tags[:0])
-	case AttrExpireAt:
-		takeInstant(&r.ExpireAt, value)
-	default:
-		r.takeRare(key, value, seen)
-	}
-}
-
-func (r *Record) takeRare(key string, value pcommon.Value, seen *logReading) {
-	switch key {
-	case AttrRequestTime:
-		r.RequestTime, seen.requestTime = asInt(value), true
-	case AttrTrackPath:
-		r.TrackPath = asBool(value)
-	case AttrRawRequest:
-		r.RawRequest = asStr(value)
-	case AttrRawResponse:
-		r.RawResponse = asStr(value)
-	case AttrTimestamp:
-		takeInstant(&r.TimeStamp, value)
-	case AttrDay:
-		r.Day, seen.day = asInt(value), true
-	case AttrMonth:
-		r.Month, seen.month = asInt(value), true
-	case AttrYear:
-		r.Year, seen.year = asInt(value), true
-	case AttrHour:
-		r.Hour, seen.hour = asInt(value), true
-	case AttrGeoCountry:
-		r.Geo.CountryISOCode = asStr(value)
-	case AttrGeoCity:
-		seen.city = asStr(value)
-	case AttrGeoLatitude:
-		r.Geo.Latitude = asFloat(value)
-	case AttrGeoLongitude:
-		r.Geo.Longitude = asFloat(value)
-	case AttrGeoNameID:
-		r.Geo.CityGeoNameID = uint64(asInt(value))
-	case AttrGeoTimeZone:
-		r.Geo.TimeZone = asStr(value)
-	case AttrGeoNames:
-		if value.Type() == pcommon.ValueTypeMap {
-			r.Geo.takeNames(value.Map())
-		}
-	case AttrAPISchema:
-		r.APISchema = asStr(value)
-	default:
-		if strings.HasPrefix(key, "tyk.network.") {
-			r.Network.take(key, value)
-			return
-		}
-		r.GraphQL.take(key, value)
-		r.MCP.take(key, value)
-	}
-}
-
-func (g *Geo) takeNames(names pcommon.Map) {
-	if g.CityNames == nil && names.Len() > 0 {
-		g.CityNames = make(map[string]string, names.Len())
-	}
-	for language, name := range names.All() {
-		g.CityNames[language] = asStr(name)
-	}
-}
-
-func (n *Network) take(key string, value pcommon.Value) {
-	switch key {
-	case AttrNetworkOpen:
-		n.OpenConnections = asInt(value)
-	case AttrNetworkClosed:
-		n.ClosedConnections = asInt(value)
-	case AttrNetworkBytesIn:
-		n.BytesIn = asInt(value)
-	case AttrNetworkBytesOut:
-		n.BytesOut = asInt(value)
-	}
-}
-
-func (g *GraphQLStats) take(key string, value pcommon.Value) {
-	switch key {
-	case AttrGraphQL:
-		g.IsGraphQL = asBool(value)
-	case AttrGraphQLHasErrors:
-		g.HasErrors = asBool(value)
-	case AttrGraphQLOperation:
-		name := asStr(value)
-		for op := OperationQuery; int(op) < len(operationNames); op++ {
-			if operationNames[op] == name {
-				g.OperationType = op
-			}
-		}
-	case AttrGraphQLOperationID:
-		g.OperationType = OperationType(asInt(value))
-	case AttrGraphQLVariables:
-		g.Variables = asStr(value)
-	case AttrGraphQLRootFields:
-		g.RootFields = asStrs(value, g.RootFields[:0])
-	case AttrGraphQLTypes:
-		if value.Type() != pcommon.ValueTypeMap {
-			return
-		}
-		g.Types = make(map[string][]string, value.Map().Len())
-		for name, fields := range value.Map().All() {
-			g.Types[name] = asStrs(fields, nil)
-		}
-	case AttrGraphQLErrors:
-		if value.Type() != pcommon.ValueTypeSlice {
-			return
-		}
-		g.Errors = make([]GraphQLError, value.Slice().Len())
-		for i, fault := range value.Slice().All() {
-			g.Errors[i].take(fault)
-		}
-	}
-}
-
-func (e *GraphQLError) take(value pcommon.Value) {
-	if value.Type() != pcommon.ValueTypeMap {
-		e.Message = asStr(value)
-		return
-	}
-	for key, value := range value.Map().All() {
-		switch key {
-		case errorMessage:
-			e.Message = asStr(value)
-		case errorPath:
-			if value.Type() != pcommon.ValueTypeSlice {
-				continue
-			}
-			for _, step := range value.Slice().All() {
-				switch step.Type() {
-				case pcommon.ValueTypeStr:
-					e.Path = append(e.Path, step.Str())
-				case pcommon.ValueTypeInt:
-					e.Path = append(e.Path, step.Int())
-				}
-			}
-		}
-	}
-}
-
-func (s *MCPStats) take(key string, value pcommon.Value) {
-	switch key {
-	case AttrMCP:
-		s.IsMCP = asBool(value)
-	case AttrMCPMethod:
-		s.JSONRPCMethod = asStr(value)
-	case AttrMCPPrimitiveType:
-		s.PrimitiveType = asStr(value)
-	case AttrMCPPrimitiveName:
-		s.PrimitiveName = asStr(value)
-	}
-}
-
-// completeCalendar fills what had no attribute because it is the timestamp's.
-func (r *Record) completeCalendar(seen *logReading) {
-	day, month, year, hour := calendar(r.TimeStamp)
-	if !seen.day {
-		r.Day = day
-	}
-	if !seen.month {
-		r.Month = month
-	}
-	if !seen.year {
-		r.Year = year
-	}
-	if !seen.hour {
-		r.Hour = hour
-	}
-}
-
-func asStr(v pcommon.Value) string {
-	if text, ok := slab.Text(v); ok {
-		return text
+// AttributeString is the value of a field's attribute as FromLog reads it:
+// strings as they are, anything else in its text form.
+func AttributeString(v pcommon.Value) string {
+	if v.Type() == pcommon.ValueTypeStr {
+		return v.Str()
 	}
 	return v.AsString()
 }
 
-func asInt(v pcommon.Value) int64 {
-	if number, ok := slab.Number(v); ok {
-		return number
-	}
-	return convertInt(v)
-}
-
-func convertInt(v pcommon.Value) int64 {
+// AttributeInt is the value of a field's attribute as FromLog reads it: numbers
+// and strings of digits, anything else 0.
+func AttributeInt(v pcommon.Value) int64 {
 	switch v.Type() {
 	case pcommon.ValueTypeInt:
 		return v.Int()
@@ -349,24 +182,13 @@ func asStrs(v pcommon.Value, list []string) []string {
 			list = make([]string, 0, n)
 		}
 		for i := range n {
-			list = append(list, asStr(elements.At(i)))
+			list = append(list, AttributeString(elements.At(i)))
 		}
 	case pcommon.ValueTypeStr:
 		list = append(list, v.Str())
 	}
 	return list
 }
-
-// takeInstant leaves t as it is where the value is no instant.
-func takeInstant(t *time.Time, v pcommon.Value) {
-	if instant, ok := Instant(v); ok {
-		*t = instant
-	}
-}
-
-// UnixNanos is what SetInstant writes of most instants; false for those that no int64
-// is sure to hold, the zero one among them.
-func UnixNanos(t time.Time) (int64, bool) { return unixNanos(t) }
 
 // Instant reads what SetInstant wrote, in UTC, or a string in RFC 3339; false where
 // the value is neither.
@@ -377,7 +199,7 @@ func Instant(v pcommon.Value) (time.Time, bool) {
 	case pcommon.ValueTypeSlice:
 		pair := v.Slice()
 		if pair.Len() == 2 {
-			return time.Unix(asInt(pair.At(0)), asInt(pair.At(1))).UTC(), true
+			return time.Unix(AttributeInt(pair.At(0)), AttributeInt(pair.At(1))).UTC(), true
 		}
 	case pcommon.ValueTypeStr:
 		if t, err := time.Parse(time.RFC3339Nano, v.Str()); err == nil {

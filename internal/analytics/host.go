@@ -1,44 +1,26 @@
 package analytics
 
 import (
-	"math"
+	"net"
 	"strconv"
 	"strings"
 )
 
 // splitHost cuts host into what joinHost makes it of; port is 0 and address the
-// whole where that cannot be.
+// whole where that cannot be, as where a port of another spelling, such as 080, would not come back.
 func splitHost(host string) (address string, port int64) {
-	colon := strings.LastIndexByte(host, ':')
-	if colon < 0 {
+	if strings.IndexByte(host, ':') < 0 {
 		return host, 0
 	}
-	digits := host[colon+1:]
-	// A port of another spelling, such as 080, would not come back.
-	if len(digits) == 0 || len(digits) > 5 || digits[0] == '0' {
+	address, digits, err := net.SplitHostPort(host)
+	if err != nil {
 		return host, 0
 	}
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return host, 0
-		}
-		port = port*10 + int64(c-'0')
-	}
-	if port > math.MaxUint16 {
+	number, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || number == 0 || joinHost(address, int64(number), host) != host {
 		return host, 0
 	}
-	address = host[:colon]
-	if n := len(address); n > 1 && address[0] == '[' && address[n-1] == ']' {
-		inner := address[1 : n-1]
-		if strings.IndexByte(inner, ':') < 0 {
-			return host, 0
-		}
-		return inner, port
-	}
-	if strings.IndexByte(address, ':') >= 0 {
-		return host, 0
-	}
-	return address, port
+	return address, int64(number)
 }
 
 // joinHost is the reverse of splitHost. The result is old where that is the same.

@@ -38,8 +38,8 @@ func TestToLogNamesEverything(t *testing.T) {
 
 	lr := logOf(r, "seg-7")
 	assert.Equal(t, map[string]any{
-		"log.record.uid": "seg-7", "http.request.method": "GET", "url.path": "/a", "tyk.raw_path": "/b",
-		"tyk.original_path": "/l/a", "tyk.api.path": "/l/", "http.request.body.size": int64(-1), "user_agent.original": "ua",
+		"log.record.uid": "seg-7", "http.request.method": "GET", "http.route": "/a", "url.path": "/b",
+		"tyk.original_path": "/l/a", "tyk.api.path": "/l/", "tyk.content_length": int64(-1), "user_agent.original": "ua",
 		"http.response.status_code": int64(200), "client.address": "1.2.3.4", "server.address": "u.example",
 		"server.port": int64(8080), "tyk.api.id": "api1", "tyk.api.name": "n", "tyk.api.version": "Non Versioned",
 		"tyk.api.orgid": "org1", "tyk.api.apikey": "00000000", "tyk.api.apikey.alias": "al", "tyk.api.oauthid": "oa",
@@ -145,7 +145,7 @@ func TestHostIsSplitOnlyWhereJoiningGivesItBack(t *testing.T) {
 		"[::1]":                {"[::1]", 0},
 		"[v]:80":               {"[v]:80", 0},
 		"[]:80":                {"[]:80", 0},
-		"[:80":                 {"[", 80},
+		"[:80":                 {"[:80", 0},
 		"a:b:80":               {"a:b:80", 0},
 		":80":                  {"", 80},
 		":":                    {":", 0},
@@ -245,17 +245,32 @@ func TestDerivedFieldsAreWrittenOnlyWhereTheyDiffer(t *testing.T) {
 		},
 		"a calendar without a timestamp": {Record{Year: 2026, Day: 1}, map[string]any{"tyk.time.day": int64(1), "tyk.time.year": int64(2026)}},
 		"the calendar of year 1":         {Record{Year: 1, Month: 1, Day: 1}, map[string]any{"tyk.time.day": int64(1), "tyk.time.month": int64(1), "tyk.time.year": int64(1)}},
-		"an empty raw path":              {Record{Path: "/a"}, map[string]any{"url.path": "/a", "tyk.raw_path": ""}},
-		"only a raw path":                {Record{RawPath: "/a"}, map[string]any{"tyk.raw_path": "/a"}},
-		"no request time":                {Record{Latency: Latency{Total: 3}}, map[string]any{"tyk.latency.total": int64(3), "tyk.request_time": int64(0)}},
-		"only a request time":            {Record{RequestTime: 3}, map[string]any{"tyk.request_time": int64(3)}},
-		"an English city":                {Record{Geo: Geo{CityNames: map[string]string{"en": "X"}}}, map[string]any{"geo.locality.name": "X"}},
-		"a city without English":         {Record{Geo: Geo{CityNames: map[string]string{"de": "X"}}}, map[string]any{"tyk.geo.city.names": map[string]any{"de": "X"}}},
-		"an empty English city":          {Record{Geo: Geo{CityNames: map[string]string{"en": ""}}}, map[string]any{"tyk.geo.city.names": map[string]any{"en": ""}}},
-		"an operation without a name":    {Record{GraphQL: GraphQLStats{OperationType: 9}}, map[string]any{"tyk.graphql.operation_type": int64(9)}},
-		"a negative operation":           {Record{GraphQL: GraphQLStats{OperationType: -1}}, map[string]any{"tyk.graphql.operation_type": int64(-1)}},
-		"an error that says nothing":     {Record{GraphQL: GraphQLStats{Errors: []GraphQLError{{}}}}, map[string]any{"tyk.graphql.errors": []any{map[string]any{}}}},
-		"minus zero":                     {Record{Geo: Geo{Latitude: math.Copysign(0, -1)}}, map[string]any{"geo.location.lat": math.Copysign(0, -1)}},
+		"an empty raw path":              {Record{Path: "/a"}, map[string]any{"tyk.path": "/a"}},
+		"only a raw path":                {Record{RawPath: "/a"}, map[string]any{"url.path": "/a", "tyk.path": ""}},
+		"a normalised path":              {Record{Path: "/a/{id}", RawPath: "/a/7"}, map[string]any{"url.path": "/a/7", "tyk.path": "/a/{id}"}},
+		"a tracked endpoint": {
+			Record{Path: "/a/{id}", RawPath: "/a/7", TrackPath: true},
+			map[string]any{"url.path": "/a/7", "http.route": "/a/{id}", "tyk.track_path": true},
+		},
+		"a tracked endpoint without parts": {
+			Record{Path: "/a", RawPath: "/a", TrackPath: true},
+			map[string]any{"url.path": "/a", "http.route": "/a", "tyk.track_path": true},
+		},
+		"a tracked endpoint without a template": {
+			Record{RawPath: "/a", TrackPath: true}, map[string]any{"url.path": "/a", "tyk.path": "", "tyk.track_path": true},
+		},
+		"a TCP API": {
+			Record{ResponseCode: -1, ContentLength: -1}, map[string]any{"tyk.response_code": int64(-1), "tyk.content_length": int64(-1)},
+		},
+		"no request time":             {Record{Latency: Latency{Total: 3}}, map[string]any{"tyk.latency.total": int64(3), "tyk.request_time": int64(0)}},
+		"only a request time":         {Record{RequestTime: 3}, map[string]any{"tyk.request_time": int64(3)}},
+		"an English city":             {Record{Geo: Geo{CityNames: map[string]string{"en": "X"}}}, map[string]any{"geo.locality.name": "X"}},
+		"a city without English":      {Record{Geo: Geo{CityNames: map[string]string{"de": "X"}}}, map[string]any{"tyk.geo.city.names": map[string]any{"de": "X"}}},
+		"an empty English city":       {Record{Geo: Geo{CityNames: map[string]string{"en": ""}}}, map[string]any{"tyk.geo.city.names": map[string]any{"en": ""}}},
+		"an operation without a name": {Record{GraphQL: GraphQLStats{OperationType: 9}}, map[string]any{"tyk.graphql.operation_type": int64(9)}},
+		"a negative operation":        {Record{GraphQL: GraphQLStats{OperationType: -1}}, map[string]any{"tyk.graphql.operation_type": int64(-1)}},
+		"an error that says nothing":  {Record{GraphQL: GraphQLStats{Errors: []GraphQLError{{}}}}, map[string]any{"tyk.graphql.errors": []any{map[string]any{}}}},
+		"minus zero":                  {Record{Geo: Geo{Latitude: math.Copysign(0, -1)}}, map[string]any{"geo.location.lat": math.Copysign(0, -1)}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -297,20 +312,6 @@ func TestInvalidUTF8IsCleaned(t *testing.T) {
 			Errors: []GraphQLError{{Message: good, Path: []any{good, int64(1)}}},
 		},
 	}, canonical(&back))
-}
-
-func TestIsASCII(t *testing.T) {
-	t.Parallel()
-	for n := range 40 {
-		text := []byte("0123456789abcdefghijklmnopqrstuvwxyz_-./")[:n]
-		assert.True(t, isASCII(string(text)))
-		for i := range text {
-			kept := text[i]
-			text[i] = 0x80
-			assert.False(t, isASCII(string(text)), "byte %d of %d", i, n)
-			text[i] = kept
-		}
-	}
 }
 
 func TestFromLogTakesForeignRecords(t *testing.T) {
@@ -390,20 +391,6 @@ func everything() Record {
 	}
 }
 
-// The memory of attributes is made once, and as large as it needs to be.
-func TestAttributesAreCountedBefore(t *testing.T) {
-	t.Parallel()
-	for _, capture := range msgpackCaptures {
-		for i, r := range capturedRecords(t, capture) {
-			have := logOf(r, "uid-1").Attributes().Len()
-			require.GreaterOrEqual(t, r.attributeCount(), have, "%s, entry %d", capture, i)
-			require.LessOrEqual(t, r.attributeCount(), have+4, "%s, entry %d", capture, i)
-		}
-	}
-	r := everything()
-	assert.GreaterOrEqual(t, r.attributeCount(), logOf(r, "uid-1").Attributes().Len()-1, "only tyk.time.stamp is not counted")
-}
-
 func TestScopeAndResourceAreNamed(t *testing.T) {
 	t.Parallel()
 	logs := plog.NewLogs()
@@ -411,4 +398,18 @@ func TestScopeAndResourceAreNamed(t *testing.T) {
 	assert.Equal(t, 1, logs.LogRecordCount())
 	assert.Equal(t, map[string]any{"service.name": "tyk-gateway"}, logs.ResourceLogs().At(0).Resource().Attributes().AsRaw())
 	assert.Equal(t, ScopeName, logs.ResourceLogs().At(0).ScopeLogs().At(0).Scope().Name())
+}
+
+func TestIsASCII(t *testing.T) {
+	t.Parallel()
+	for n := range 40 {
+		text := []byte("0123456789abcdefghijklmnopqrstuvwxyz_-./")[:n]
+		assert.True(t, isASCII(string(text)))
+		for i := range text {
+			kept := text[i]
+			text[i] = 0x80
+			assert.False(t, isASCII(string(text)), "byte %d of %d", i, n)
+			text[i] = kept
+		}
+	}
 }

@@ -22,18 +22,16 @@ const (
 // attributes builds a map without looking for duplicates; its methods leave zero values out.
 type attributes struct {
 	slab.Builder
+	room *slab.Slab // for what is in them
+}
+
+func newAttributes(s *slab.Slab, most int) attributes {
+	return attributes{Builder: s.Map(most), room: s}
 }
 
 func (b *attributes) str(key, value string) {
 	if value != "" {
 		b.Str(key, cleanUTF8(value))
-	}
-}
-
-// name is str of a text that other records of the chunk are likely to have.
-func (b *attributes) name(key, value string) {
-	if value != "" && !b.Known(key, value) {
-		b.Name(key, cleanUTF8(value))
 	}
 }
 
@@ -49,30 +47,33 @@ func (b *attributes) bool(key string, value bool) {
 	}
 }
 
-// float compares bits, so that minus zero stays.
-func (b *attributes) float(key string, value float64) {
-	if math.Float64bits(value) != 0 {
-		b.Float(key, value)
+func (b *attributes) strs(key string, values []string) {
+	if len(values) > 0 {
+		putTexts(&b.Builder, key, values)
 	}
 }
 
-func (b *attributes) strs(key string, values []string) {
-	if len(values) == 0 {
-		return
+func putTexts(b *slab.Builder, key string, values []string) {
+	list := b.List(key, len(values))
+	for _, value := range values {
+		list.Str(cleanUTF8(value))
 	}
-	b.Strs(key, cleanTexts(values))
 }
 
 func (b *attributes) instant(key string, t time.Time) {
-	if nanoseconds, ok := unixNanos(t); ok {
+	if t.IsZero() {
+		return
+	}
+	if nanoseconds, ok := UnixNanos(t); ok {
 		b.Int(key, nanoseconds)
 		return
 	}
 	SetInstant(b.Empty(key), t)
 }
 
-// unixNanos is false for an instant that no int64 is sure to hold.
-func unixNanos(t time.Time) (int64, bool) {
+// UnixNanos is what SetInstant writes of most instants; false for those that no int64
+// is sure to hold, the zero one among them.
+func UnixNanos(t time.Time) (int64, bool) {
 	seconds := t.Unix()
 	return t.UnixNano(), seconds >= minNanosSecond && seconds <= maxNanosSecond
 }
@@ -80,7 +81,7 @@ func unixNanos(t time.Time) (int64, bool) {
 // SetInstant writes Unix nanoseconds, the form of OTLP's own times, or where an
 // int64 cannot hold them (before 1678, after 2262) a slice of seconds and nanoseconds.
 func SetInstant(value pcommon.Value, t time.Time) {
-	if nanoseconds, ok := unixNanos(t); ok {
+	if nanoseconds, ok := UnixNanos(t); ok {
 		value.SetInt(nanoseconds)
 		return
 	}
@@ -88,20 +89,6 @@ func SetInstant(value pcommon.Value, t time.Time) {
 	pair.EnsureCapacity(2)
 	pair.AppendEmpty().SetInt(t.Unix())
 	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
-}
-
-// cleanTexts is values if all are UTF-8, else a clean copy.
-func cleanTexts(values []string) []string {
-	for _, value := range values {
-		if !isASCII(value) && !utf8.ValidString(value) {
-			clean := make([]string, len(values))
-			for i := range values {
-				clean[i] = cleanUTF8(values[i])
-			}
-			return clean
-		}
-	}
-	return values
 }
 
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
@@ -144,7 +131,7 @@ func word(s string) uint64 {
 func cleanKeys[V any](m map[string]V) map[string]V {
 	valid := true
 	for key := range m {
-		valid = valid && (isASCII(key) || utf8.ValidString(key))
+		valid = valid && utf8.ValidString(key)
 	}
 	if valid {
 		return m

@@ -200,13 +200,7 @@ func (d *msgpackReader) float() float64 {
 		d.failWant("a number")
 		return 0
 	}
-	value, after, err := msgp.ReadFloat64Bytes(rest)
-	if err != nil {
-		d.failRead(err, "a number")
-		return 0
-	}
-	d.pos = len(d.text) - len(after)
-	return value
+	return read(d, msgp.ReadFloat64Bytes, "a number")
 }
 
 // bool reads a boolean or nil.
@@ -214,13 +208,7 @@ func (d *msgpackReader) bool() bool {
 	if d.takeNil() {
 		return false
 	}
-	value, after, err := msgp.ReadBoolBytes(d.entry[d.pos:])
-	if err != nil {
-		d.failRead(err, "a boolean")
-		return false
-	}
-	d.pos = len(d.text) - len(after)
-	return value
+	return read(d, msgp.ReadBoolBytes, "a boolean")
 }
 
 // time reads an array of seconds and nanoseconds; nothing else is a time.
@@ -247,12 +235,7 @@ func (d *msgpackReader) arrayHeader() int {
 		d.pos++
 		return int(d.text[d.pos-1] & 0x0f)
 	}
-	n, after, err := msgp.ReadArrayHeaderBytes(d.entry[d.pos:])
-	if err != nil {
-		d.failRead(err, "an array")
-		return 0
-	}
-	return d.length(n, 1, after)
+	return d.length(read(d, msgp.ReadArrayHeaderBytes, "an array"), 1)
 }
 
 // mapHeader reads a map's length in pairs; nil is 0.
@@ -260,22 +243,27 @@ func (d *msgpackReader) mapHeader() int {
 	if d.takeNil() {
 		return 0
 	}
-	n, after, err := msgp.ReadMapHeaderBytes(d.entry[d.pos:])
+	return d.length(read(d, msgp.ReadMapHeaderBytes, "a map"), 2)
+}
+
+// read reads a value with one of msgp's functions; zero where that fails.
+func read[T any](d *msgpackReader, with func([]byte) (T, []byte, error), want string) T {
+	value, after, err := with(d.entry[d.pos:])
 	if err != nil {
-		d.failRead(err, "a map")
-		return 0
+		d.failRead(err, want)
+		return value
 	}
-	return d.length(n, 2, after)
+	d.pos = len(d.text) - len(after)
+	return value
 }
 
 // length takes a header's count only if the bytes after it could hold as many
 // elements: each takes at least size.
-func (d *msgpackReader) length(n uint32, size int64, after []byte) int {
-	if int64(n)*size > int64(len(after)) {
-		d.fail(fmt.Errorf("%w: a header announces %d elements, %d bytes follow", msgp.ErrShortBytes, n, len(after)))
+func (d *msgpackReader) length(n uint32, size int64) int {
+	if left := len(d.text) - d.pos; int64(n)*size > int64(left) {
+		d.fail(fmt.Errorf("%w: a header announces %d elements, %d bytes follow", msgp.ErrShortBytes, n, left))
 		return 0
 	}
-	d.pos = len(d.text) - len(after)
 	return int(n)
 }
 
@@ -294,37 +282,19 @@ func (d *msgpackReader) strs(list []string) []string {
 	return list
 }
 
-// names reads a map of strings into m, which it makes where it is nil.
-func (d *msgpackReader) names(m map[string]string) map[string]string {
+// readMap reads a map into m, which it makes where it is nil.
+func readMap[V any](d *msgpackReader, m map[string]V, value func(*msgpackReader) V) map[string]V {
 	n := d.mapHeader()
 	if n > 0 && m == nil {
-		m = make(map[string]string, min(n, maxPreallocated))
+		m = make(map[string]V, min(n, maxPreallocated))
 	}
 	for range n {
 		key := d.str()
-		value := d.str()
+		v := value(d)
 		if d.err != nil {
 			break
 		}
-		m[key] = value
-	}
-	return m
-}
-
-// types reads a map of lists of strings.
-func (d *msgpackReader) types() map[string][]string {
-	n := d.mapHeader()
-	if n == 0 {
-		return nil
-	}
-	m := make(map[string][]string, min(n, maxPreallocated))
-	for range n {
-		key := d.str()
-		fields := d.strs(nil)
-		if d.err != nil {
-			break
-		}
-		m[key] = fields
+		m[key] = v
 	}
 	return m
 }

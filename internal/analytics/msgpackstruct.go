@@ -1,57 +1,20 @@
 package analytics
 
 import (
-	"encoding/binary"
+	"slices"
 
 	"github.com/tinylib/msgp/msgp"
 )
 
-// msgpackKey is a key of a struct as it appears in a map: its bytes, the leading
-// one with the length included, as two words to be compared under a mask.
-type msgpackKey struct {
-	name       string
-	word, mask [2]uint64
-}
+// msgpackKey is a key of a struct, and its bytes as they appear in a map.
+type msgpackKey struct{ name, wire string }
 
 func newMsgpackKeys(names ...string) []msgpackKey {
 	keys := make([]msgpackKey, len(names))
 	for i, name := range names {
-		var word, mask [msgpackKeyWords]byte
-		n := copy(word[:], "\x00"+name)
-		word[0] = msgpackFixStr | byte(len(name))
-		for j := range n {
-			mask[j] = 0xff
-		}
-		keys[i] = msgpackKey{
-			name: name,
-			word: [2]uint64{binary.LittleEndian.Uint64(word[:]), binary.LittleEndian.Uint64(word[8:])},
-			mask: [2]uint64{binary.LittleEndian.Uint64(mask[:]), binary.LittleEndian.Uint64(mask[8:])},
-		}
+		keys[i] = msgpackKey{name: name, wire: string(msgp.AppendString(nil, name))}
 	}
 	return keys
-}
-
-// msgpackKeyWords is how many bytes of a key the words of a msgpackKey hold.
-const msgpackKeyWords = 16
-
-// starts tells whether b starts with the key.
-func (k *msgpackKey) starts(b []byte) bool {
-	return len(b) >= msgpackKeyWords &&
-		binary.LittleEndian.Uint64(b)&k.mask[0] == k.word[0] &&
-		binary.LittleEndian.Uint64(b[8:])&k.mask[1] == k.word[1] &&
-		(len(k.name) < msgpackKeyWords || k.endsIn(b))
-}
-
-// endsIn compares what the words do not hold.
-func (k *msgpackKey) endsIn(b []byte) bool {
-	end := 1 + len(k.name)
-	return len(b) >= end && string(b[msgpackKeyWords:end]) == k.name[msgpackKeyWords-1:]
-}
-
-// isAtEnd is starts where too few bytes are left for that.
-func (k *msgpackKey) isAtEnd(b []byte) bool {
-	end := 1 + len(k.name)
-	return len(b) >= end && b[0] == msgpackFixStr|byte(len(k.name)) && string(b[1:end]) == k.name
 }
 
 // structWalk is a walk over the fields of one struct.
@@ -112,8 +75,7 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		// Keys come in one order from one version of the gateway: look for the
 		// key that follows first.
 		at := w.field + 1
-		if w.follows(at) && w.keys[at].starts(d.entry[d.pos:]) {
-			d.pos += 1 + len(w.keys[at].name)
+		if w.follows(at) && d.take(w.keys[at].wire) {
 			w.field = at
 			w.left--
 			return true
@@ -123,7 +85,7 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		if d.err != nil {
 			return false
 		}
-		if at = indexFrom(w.keys, at, key); at >= 0 {
+		if at = slices.IndexFunc(w.keys, func(k msgpackKey) bool { return k.name == key }); at >= 0 {
 			w.field = at
 			return true
 		}
@@ -141,22 +103,6 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		w.field = -1
 	}
 	return false
-}
-
-// indexFrom looks for key in keys, beginning at start and wrapping around; -1
-// where it is not.
-func indexFrom(keys []msgpackKey, start int, key string) int {
-	for i := start; i < len(keys); i++ {
-		if keys[i].name == key {
-			return i
-		}
-	}
-	for i := range min(start, len(keys)) {
-		if keys[i].name == key {
-			return i
-		}
-	}
-	return -1
 }
 
 // key reads a map's key.

@@ -29,16 +29,6 @@ func (d *protobufReader) next() bool {
 	if len(d.rest) == 0 || d.err != nil {
 		return false
 	}
-	// Nearly all fields are strings and messages of less than 128 bytes: those are
-	// read in place, all others by protowire.
-	if tag, n := shortTag(d.rest); tag >= 1<<3 && tag&7 == uint64(protowire.BytesType) && n < len(d.rest) {
-		size := int(d.rest[n])
-		if end := n + 1 + size; size < 0x80 && end <= len(d.rest) {
-			d.number, d.wireType = protowire.Number(tag>>3), protowire.BytesType
-			d.bytes, d.rest = d.rest[n+1:end], d.rest[end:]
-			return true
-		}
-	}
 	number, wireType, n := protowire.ConsumeTag(d.rest)
 	if n < 0 {
 		d.fail(n, "tag")
@@ -64,84 +54,62 @@ func (d *protobufReader) next() bool {
 	return true
 }
 
-// shortTag reads a tag of one byte or two; size is 0 where it is longer or cut.
-func shortTag(b []byte) (tag uint64, size int) {
-	if b[0] < 0x80 {
-		return uint64(b[0]), 1
-	}
-	if len(b) > 1 && b[1] < 0x80 {
-		return uint64(b[0]&0x7f) | uint64(b[1])<<7, 2
-	}
-	return 0, 0
-}
-
 func (d *protobufReader) fail(code int, field string) {
 	d.err = protowire.ParseError(code)
 	d.field = field
 	d.failedAt = len(d.rest)
 }
 
-// message is a reader of the message that is the field read last.
-func (d *protobufReader) message() protobufReader {
-	return protobufReader{rest: d.bytes}
+// enter goes into the message that is the field read last, and gives what is left of the one around
+// it for leave.
+func (d *protobufReader) enter() (around []byte) {
+	around, d.rest = d.rest, d.bytes
+	return around
 }
 
-// leave takes over the error of m, the reader of the field of this name.
-func (d *protobufReader) leave(m *protobufReader, field string) {
-	if m.err == nil || d.err != nil {
-		return
+// leave goes back into the message around the field of this name.
+func (d *protobufReader) leave(around []byte, field string) {
+	if d.rest = around; d.err != nil {
+		d.field = field + "." + d.field
+		d.failedAt += len(around)
 	}
-	d.err = m.err
-	d.field = field + "." + m.field
-	d.failedAt = len(d.rest) + m.failedAt
-}
-
-// asBytes is the field's number if it has a length, else 0, which no field has.
-func (d *protobufReader) asBytes() protowire.Number {
-	if d.wireType != protowire.BytesType {
-		return 0
-	}
-	return d.number
-}
-
-// asVarint is the field's number if it is a varint, else 0, which no field has.
-func (d *protobufReader) asVarint() protowire.Number {
-	if d.wireType != protowire.VarintType {
-		return 0
-	}
-	return d.number
 }
 
 func (d *protobufReader) str() string { return bytesAsString(d.bytes) }
+
+func (d *protobufReader) int64() int64 { return int64(d.varint) }
 
 func (d *protobufReader) int32() int64 { return int64(int32(d.varint)) }
 
 // time reads a google.protobuf.Timestamp.
 func (d *protobufReader) time() time.Time {
-	m := d.message()
+	number, around := d.number, d.enter()
 	var seconds, nanoseconds int64
-	for m.next() {
-		switch m.asVarint() {
-		case 1:
-			seconds = int64(m.varint)
-		case 2:
-			nanoseconds = m.int32()
+	for d.next() {
+		switch {
+		case d.wireType != protowire.VarintType:
+		case d.number == 1:
+			seconds = int64(d.varint)
+		case d.number == 2:
+			nanoseconds = d.int32()
 		}
 	}
-	if m.err != nil {
-		d.leave(&m, fmt.Sprintf("field %d", d.number))
+	if d.err != nil {
+		d.leave(around, fmt.Sprintf("field %d", number))
 		return time.Time{}
 	}
+	d.rest = around
 	return time.Unix(seconds, nanoseconds).UTC()
 }
 
 // mapEntry reads a map's key and the bytes of its value.
 func (d *protobufReader) mapEntry() (key string, value []byte) {
 	for d.next() {
-		switch d.asBytes() {
-		case 1:
+		switch {
+		case d.wireType != protowire.BytesType:
+		case d.number == 1:
 			key = d.str()
-		case 2:
+		case d.number == 2:
 			value = d.bytes
 		}
 	}

@@ -74,6 +74,15 @@ type Record struct {
 	GraphQL GraphQLStats
 	// MCP is filled for MCP APIs ("MCPStats" on the wire).
 	MCP MCPStats
+
+	// work is what reading and writing need meanwhile: to pass it to the table's functions must not allocate.
+	work struct {
+		msgpack  msgpackReader
+		protobuf protobufReader
+		from     logReading
+		to       attributes
+		check    Uptime
+	}
 }
 
 // What Reset keeps is bounded, so that one monstrous record does not make every
@@ -173,16 +182,10 @@ const (
 // Name is what Tyk's stores call the operation, such as "Query"; empty for one that
 // is unknown.
 func (t OperationType) Name() string {
-	switch t {
-	case OperationQuery:
-		return "Query"
-	case OperationMutation:
-		return "Mutation"
-	case OperationSubscription:
-		return "Subscription"
-	case OperationUnknown:
+	if t <= OperationUnknown || t > OperationSubscription {
+		return ""
 	}
-	return ""
+	return [...]string{OperationQuery: "Query", OperationMutation: "Mutation", OperationSubscription: "Subscription"}[t]
 }
 
 // MCPStats describes a Model Context Protocol request.

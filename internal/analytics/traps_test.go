@@ -134,7 +134,7 @@ func TestRecordsOfManyListsAreLikeThoseOfOne(t *testing.T) {
 
 func TestUptimeReportsHave14Fields(t *testing.T) {
 	t.Parallel()
-	require.Len(t, uptimeKeys, 14)
+	require.Len(t, uptime.keys, 14)
 	refused := 0
 	for _, entry := range captured(t, "uptime-msgpack") {
 		require.EqualValues(t, 0x80|14, entry[0])

@@ -1,6 +1,10 @@
 package analytics
 
-import "time"
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+)
 
 // Uptime is one uptime check of an upstream (contract: records and raw stores,
 // section 2.6). It is always msgpack.
@@ -27,53 +31,99 @@ type Uptime struct {
 	OrgID string
 }
 
-var uptimeKeys = newMsgpackKeys(
-	"URL", "RequestTime", "ResponseCode", "TCPError", "ServerError", "Day",
-	"Month", "Year", "Hour", "Minute", "TimeStamp", "ExpireAt", "APIID", "OrgID",
+// uptime is the table of a check's fields, which is read into a Record.
+var uptime = newGroup(always,
+	field{key: "URL", attribute: AttrURL, value: text(func(r *Record) *string { return &r.work.check.URL })},
+	field{key: "RequestTime", attribute: AttrRequestTime, value: long(func(r *Record) *int64 { return &r.RequestTime })},
+	field{key: "ResponseCode", attribute: AttrResponseCode, value: record.find("response_code").value},
+	field{key: "TCPError", attribute: AttrUptimeTCPError, value: boolean(func(r *Record) *bool { return &r.work.check.TCPError })},
+	field{key: "ServerError", attribute: AttrUptimeServerError, value: boolean(func(r *Record) *bool { return &r.work.check.ServerError })},
+	field{key: "Day", attribute: AttrDay, value: record.find("day").value},
+	field{key: "Month", attribute: AttrMonth, value: record.find("month").value},
+	field{key: "Year", attribute: AttrYear, value: record.find("year").value},
+	field{key: "Hour", attribute: AttrHour, value: record.find("hour").value},
+	field{key: "Minute", attribute: AttrMinute, value: minute{long(func(r *Record) *int64 { return &r.work.check.Minute })}},
+	field{key: "TimeStamp", attribute: AttrTimestamp, value: record.find("timestamp").value},
+	field{key: "ExpireAt", attribute: AttrExpireAt, value: record.find("expireAt").value},
+	field{key: "APIID", attribute: AttrAPIID, value: record.find("api_id").value},
+	field{key: "OrgID", attribute: AttrOrgID, value: record.find("org_id").value},
 )
+
+// minute is left out where it is the timestamp's.
+type minute struct{ typed[int64] }
+
+func (m minute) put(b *attributes, key string, r *Record) {
+	if *m.at(r) != minuteOf(r.TimeStamp) {
+		b.Int(key, *m.at(r))
+	}
+}
+
+// minuteOf is zero without a time.
+func minuteOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return int64(t.UTC().Minute())
+}
+
+func (u *Uptime) record() *Record {
+	r := &Record{
+		RequestTime: u.RequestTime, ResponseCode: u.ResponseCode, Day: u.Day, Month: u.Month, Year: u.Year, Hour: u.Hour,
+		TimeStamp: u.TimeStamp, ExpireAt: u.ExpireAt, APIID: u.APIID, OrgID: u.OrgID,
+	}
+	r.work.check = *u
+	return r
+}
+
+func (r *Record) uptime() Uptime {
+	u := r.work.check
+	u.RequestTime, u.ResponseCode, u.APIID, u.OrgID = r.RequestTime, r.ResponseCode, r.APIID, r.OrgID
+	u.Day, u.Month, u.Year, u.Hour, u.TimeStamp, u.ExpireAt = r.Day, r.Month, r.Year, r.Hour, r.TimeStamp, r.ExpireAt
+	return u
+}
 
 // DecodeUptime empties u and fills it from one entry of the uptime list, with
 // the tolerance, the errors and the sharing of memory of DecodeMsgpack.
 func DecodeUptime(entry []byte, u *Uptime) error {
-	*u = Uptime{}
-	if len(entry) == 0 {
-		return errNoBytes
+	var r Record
+	err := uptime.decode(entry, &r)
+	*u = r.uptime()
+	return err
+}
+
+// AppendUptime appends u as a gateway writes it (contract: records and raw
+// stores, section 2.6), and returns the extended slice.
+func AppendUptime(dst []byte, u *Uptime) []byte { return uptime.appendMsgpack(dst, u.record()) }
+
+// ToLog writes u into lr, whose attributes it replaces; ObservedTimestamp is left
+// to the caller. uid is the check's identity (see UID), left out when empty. Zero
+// values become no attribute; FromLog reads everything back, except for invalid
+// UTF-8. lr shares the memory of u's strings.
+func (u *Uptime) ToLog(lr plog.LogRecord, uid string) {
+	r := u.record()
+	lr.SetEventName(EventUptime)
+	severity, text := plog.SeverityNumberInfo, "INFO"
+	if u.TCPError || u.ResponseCode == 0 || u.ResponseCode >= 400 {
+		severity, text = plog.SeverityNumberError, "ERROR"
 	}
-	d := newMsgpackReader(entry)
-	for w := d.begin(uptimeKeys); d.next(&w); {
-		switch w.field {
-		case 0:
-			u.URL = d.str()
-		case 1:
-			u.RequestTime = d.int()
-		case 2:
-			u.ResponseCode = d.int()
-		case 3:
-			u.TCPError = d.bool()
-		case 4:
-			u.ServerError = d.bool()
-		case 5:
-			u.Day = d.int()
-		case 6:
-			u.Month = d.int()
-		case 7:
-			u.Year = d.int()
-		case 8:
-			u.Hour = d.int()
-		case 9:
-			u.Minute = d.int()
-		case 10:
-			u.TimeStamp = d.time()
-		case 11:
-			u.ExpireAt = d.time()
-		case 12:
-			u.APIID = d.str()
-		default:
-			u.OrgID = d.str()
+	lr.SetSeverityNumber(severity)
+	lr.SetSeverityText(text)
+	lr.SetTimestamp(logTime(u.TimeStamp))
+	uptime.putInto(lr.Attributes(), nil, uid, r)
+}
+
+// FromLog empties u, fills it from lr, and gives the check's identity, which is
+// empty where lr has none. It undoes ToLog, and takes what it can of log records
+// of another origin.
+func (u *Uptime) FromLog(lr plog.LogRecord) (uid string) {
+	var r Record
+	uid = r.FromLog(lr)
+	r.work.check.Minute = minuteOf(r.TimeStamp)
+	for _, f := range uptime.fields {
+		if v, ok := lr.Attributes().Get(f.attribute); ok {
+			f.value.attributes(f.attribute)[0].take(&r, v, &r.work.from)
 		}
 	}
-	if d.err != nil {
-		return d.err
-	}
-	return nil
+	*u = r.uptime()
+	return uid
 }

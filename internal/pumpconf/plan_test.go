@@ -217,7 +217,7 @@ func TestMetricsOfSomeRecords(t *testing.T) {
 	assert.Equal(t, []any{"api_key"}, at(t, r, "receivers::tykredis/prometheus::metrics::ignore_fields"))
 	assert.Equal(t, map[string]any{"from": "/tyk"}, at(t, r, "extensions::tykpath/p"))
 	assert.Equal(t, []any{map[string]any{"id": "tykpath/p"}}, at(t, r, "exporters::prometheus/p::middlewares"))
-	assert.Equal(t, []any{"health_check", "tykpath/p"}, at(t, r, "service::extensions"))
+	assert.Equal(t, []any{"tykhealth", "tykpath/p"}, at(t, r, "service::extensions"))
 	assert.Nil(t, at(t, r, "receivers::tykredis/prometheus-2::metrics::filter"))
 	assert.Nil(t, at(t, r, "exporters::prometheus/q::middlewares"))
 	assert.NotEqual(t, at(t, r, "receivers::tykredis/prometheus::group"), at(t, r, "receivers::tykredis/prometheus-2::group"))

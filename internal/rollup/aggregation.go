@@ -123,7 +123,7 @@ func (b *aggregation) countRead() {
 // touch reads a byte of each text that will be looked at. It keeps what it has read,
 // or the compiler would leave the reading out.
 func (b *aggregation) touch(r *analytics.Countable) {
-	all := first(r.UID) | first(r.OrgID) | first(r.APIID) | first(r.APIVersion) | first(r.APIKey) | first(r.OauthID) | first(r.CountryISOCode)
+	all := first(r.UID) | first(r.OrgID) | first(r.APIID) | first(r.APIVersion) | first(r.APIKey) | first(r.OauthID) | first(r.Geo.CountryISOCode)
 	for _, tag := range r.Tags {
 		all |= first(tag)
 	}
@@ -233,7 +233,7 @@ func (b *aggregation) countRequest(l *draft) {
 	}
 	b.addText(l, APIKeys, r.APIKey, apiKey)
 	b.addText(l, OauthIDs, r.OauthID, oauth)
-	b.addText(l, Geo, r.CountryISOCode, hashText(r.CountryISOCode))
+	b.addText(l, Geo, r.Geo.CountryISOCode, hashText(r.Geo.CountryISOCode))
 	if !b.ignored[Tags] {
 		for _, tag := range r.Tags {
 			if tag = b.settings.countedTag(tag, l.family); tag != "" {
@@ -272,11 +272,11 @@ func (b *aggregation) countGraph(l *draft) {
 		b.sample.errors = 1
 		b.sample.success--
 	}
-	for _, t := range b.record.Types {
-		of := hashText(t.Name)
-		b.add(l, Types, of, t.Name, "", "")
-		for _, field := range t.Fields {
-			b.add(l, Fields, of.with(hashText(field)), t.Name, field, "")
+	for name, fields := range g.Types {
+		of := hashText(name)
+		b.add(l, Types, of, name, "", "")
+		for _, field := range fields {
+			b.add(l, Fields, of.with(hashText(field)), name, field, "")
 		}
 	}
 	operation := g.OperationType.Name()

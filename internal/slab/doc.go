@@ -4,7 +4,8 @@
 // the garbage collector has as many objects to look at.
 //
 // pdata offers no way to do so. The package writes what pdata's setters would have
-// written, into memory that it has laid out the same way, and looks at start whether
-// pdata's types are still what it takes them for. Where they are not, it falls back
-// on pdata's own setters: slower, with the same result.
+// written, into memory that it has laid out the same way; no two values ever share
+// content. It does so only with versions of pdata that it was tested with, and whose
+// setters do at start what it expects. With any other pdata it uses pdata's own
+// setters: slower, with the same result.
 package slab

@@ -34,54 +34,32 @@ type (
 )
 
 // listBox is what a value that is a slice points to: pdata's own struct of a pointer
-// to the slice, and the slice. mapBox is the same of a map.
-type (
-	listBox struct {
-		at     *[]any
-		values []any
-	}
-	mapBox struct {
-		at    *[]pair
-		pairs []pair
-	}
-)
+// to the slice, and the slice.
+type listBox struct {
+	at     *[]any
+	values []any
+}
 
 // Samples of what pdata makes, from which types and a mutable state are taken.
 var (
 	textSample   = pcommon.NewValueStr("")
 	numberSample = pcommon.NewValueInt(0)
-	floatSample  = pcommon.NewValueDouble(0)
 	listSample   = pcommon.NewValueSlice()
-	mapSample    = pcommon.NewValueMap()
 
-	layoutKnown = knowsLayout()
+	textType, numberType, listType unsafe.Pointer
 
-	textType, numberType, floatType, listType, mapType = knownTypeOf(&textSample), knownTypeOf(&numberSample),
-		knownTypeOf(&floatSample), knownTypeOf(&listSample), knownTypeOf(&mapSample)
-
-	mutable = func() unsafe.Pointer {
-		if !layoutKnown {
-			return nil
-		}
-		return (*valueHeader)(unsafe.Pointer(&textSample)).state
-	}()
+	mutable unsafe.Pointer
 
 	// recordType is pdata's LogRecord, and recordsType a slice of them.
-	recordType, recordsType = func() (record, records reflect.Type) {
-		if !layoutKnown {
-			return nil, nil
-		}
-		list, _ := wrapped(reflect.TypeFor[plog.LogRecordSlice]())
-		return list.Elem().Elem(), reflect.SliceOf(list.Elem().Elem())
-	}()
+	recordType, recordsType reflect.Type
 )
 
-// knownTypeOf is nil where pdata's types are not known.
-func knownTypeOf(v *pcommon.Value) unsafe.Pointer {
-	if !layoutKnown {
-		return nil
-	}
-	return boxTypeOf(v)
+// learn takes types and state from the samples, which only a version that is known may be asked for.
+func learn() {
+	textType, numberType, listType = boxTypeOf(&textSample), boxTypeOf(&numberSample), boxTypeOf(&listSample)
+	mutable = (*valueHeader)(unsafe.Pointer(&textSample)).state
+	recordType = reflect.TypeFor[plog.LogRecordSlice]().Field(0).Type.Elem().Elem().Elem()
+	recordsType = reflect.SliceOf(recordType)
 }
 
 func boxTypeOf(v *pcommon.Value) unsafe.Pointer {
@@ -100,19 +78,8 @@ func boxNumber(number *int64) any {
 	return *(*any)(unsafe.Pointer(&header))
 }
 
-// boxFloat takes where the bits of a float64 lie.
-func boxFloat(bits *int64) any {
-	header := boxHeader{typ: floatType, data: unsafe.Pointer(bits)}
-	return *(*any)(unsafe.Pointer(&header))
-}
-
 func boxList(list *listBox) any {
 	header := boxHeader{typ: listType, data: unsafe.Pointer(list)}
-	return *(*any)(unsafe.Pointer(&header))
-}
-
-func boxMap(m *mapBox) any {
-	header := boxHeader{typ: mapType, data: unsafe.Pointer(m)}
 	return *(*any)(unsafe.Pointer(&header))
 }
 
@@ -137,98 +104,4 @@ func intoRecords(list plog.LogRecordSlice, record unsafe.Pointer) {
 // newRecords makes zero log records, which lie one behind the other.
 func newRecords(n int) unsafe.Pointer {
 	return reflect.MakeSlice(recordsType, n, n).UnsafePointer()
-}
-
-// knowsLayout compares pdata's types with what this package takes them for, without
-// touching their memory.
-func knowsLayout() bool {
-	value, ok := wrapped(reflect.TypeFor[pcommon.Value]())
-	if !ok || !isAnyValue(value) {
-		return false
-	}
-	pairs, ok := wrapped(reflect.TypeFor[pcommon.Map]())
-	if !ok || pairs.Kind() != reflect.Slice || !isPair(pairs.Elem(), value) {
-		return false
-	}
-	values, ok := wrapped(reflect.TypeFor[pcommon.Slice]())
-	if !ok || values.Kind() != reflect.Slice || values.Elem() != value {
-		return false
-	}
-	records, ok := wrapped(reflect.TypeFor[plog.LogRecordSlice]())
-	if !ok || records.Kind() != reflect.Slice || records.Elem().Kind() != reflect.Pointer {
-		return false
-	}
-	// Only now it is sure that a value's header may be read.
-	return isBox(&textSample, reflect.TypeFor[string]()) && isBox(&numberSample, reflect.TypeFor[int64]()) &&
-		isBox(&floatSample, reflect.TypeFor[float64]()) && isNest(&listSample, values) && isNest(&mapSample, pairs)
-}
-
-// wrapped gives what a wrapper stands for.
-func wrapped(wrapper reflect.Type) (reflect.Type, bool) {
-	if wrapper.Kind() != reflect.Struct || wrapper.NumField() != 2 || wrapper.Size() != unsafe.Sizeof(valueHeader{}) ||
-		wrapper.Field(0).Type.Kind() != reflect.Pointer || wrapper.Field(1).Type.Kind() != reflect.Pointer {
-		return nil, false
-	}
-	return wrapper.Field(0).Type.Elem(), true
-}
-
-func isAnyValue(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Type == reflect.TypeFor[any]()
-}
-
-func isPair(t, value reflect.Type) bool {
-	own := reflect.TypeFor[pair]()
-	if t.Kind() != reflect.Struct || t.NumField() != own.NumField() || t.Size() != own.Size() {
-		return false
-	}
-	for i, want := range []reflect.Type{value, reflect.TypeFor[string](), reflect.TypeFor[int32]()} {
-		if t.Field(i).Type != want || t.Field(i).Offset != own.Field(i).Offset {
-			return false
-		}
-	}
-	return t.Field(1).Name == "Key"
-}
-
-// isBox tells whether a value holds a pointer to a struct of nothing but the content.
-func isBox(v *pcommon.Value, content reflect.Type) bool {
-	is, ok := boxed(reflect.TypeOf(*(*valueHeader)(unsafe.Pointer(v)).value))
-	return ok && is == content
-}
-
-// isNest tells whether a value holds a pointer to a struct of nothing but a pointer to a
-// struct of nothing but the content.
-func isNest(v *pcommon.Value, content reflect.Type) bool {
-	outer, ok := boxed(reflect.TypeOf(*(*valueHeader)(unsafe.Pointer(v)).value))
-	if !ok {
-		return false
-	}
-	is, ok := boxed(outer)
-	return ok && is == content
-}
-
-// boxed gives the only field of a struct that is pointed to.
-func boxed(pointer reflect.Type) (reflect.Type, bool) {
-	if pointer == nil || pointer.Kind() != reflect.Pointer || pointer.Elem().Kind() != reflect.Struct || pointer.Elem().NumField() != 1 {
-		return nil, false
-	}
-	return pointer.Elem().Field(0).Type, true
-}
-
-// Text gives a string's content at the cost of a comparison; false for values that
-// hold something else, and for all where pdata's types are not known.
-func Text(v pcommon.Value) (string, bool) {
-	box := (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(&v)).value))
-	if box.typ != textType || textType == nil {
-		return "", false
-	}
-	return *(*string)(box.data), true
-}
-
-// Number is Text of an integer.
-func Number(v pcommon.Value) (int64, bool) {
-	box := (*boxHeader)(unsafe.Pointer((*valueHeader)(unsafe.Pointer(&v)).value))
-	if box.typ != numberType || numberType == nil {
-		return 0, false
-	}
-	return *(*int64)(box.data), true
 }

@@ -1,7 +1,6 @@
 package slab
 
 import (
-	"math"
 	"slices"
 	"unsafe"
 
@@ -24,19 +23,12 @@ const (
 	numbersEach = 5
 	valuesEach  = 5
 	listsEach   = 1
-	mapsEach    = 1
 )
-
-// fewRecords are not worth looking for texts that they have in common.
-const fewRecords = 16
 
 // Slab holds log records that come and go together, such as those of a chunk, and their
 // attributes: as long as one of them lives, so does the block that it lies in. A nil
 // Slab allocates each value apart. It is used by one goroutine at a time.
 type Slab struct {
-	// share is whether values may point to what others point to.
-	share bool
-	seen  *seen // nil where texts are not shared
 	// left is how many records are still to come, at least 1.
 	left int
 
@@ -49,20 +41,15 @@ type Slab struct {
 	numbers []int64
 	values  []any
 	lists   []listBox
-	maps    []mapBox
 }
 
-// New makes a slab for about so many records; nil where pdata's types are not those
-// that this package knows.
+// New makes a slab for about so many records; nil where it is not sure that pdata's types
+// and what is done with them are as this package takes them for.
 func New(records int) *Slab {
-	if !layoutKnown {
+	if !trusted {
 		return nil
 	}
-	s := &Slab{left: max(records, 1), share: mayShare()}
-	if s.share && records >= fewRecords {
-		s.seen = new(seen)
-	}
-	return s
+	return &Slab{left: max(records, 1)}
 }
 
 // block makes a block for the records to come, each of which takes so many elements.
@@ -141,7 +128,7 @@ func (s *Slab) Map(n int) Builder {
 	return s.begin(&s.pairs, pairsEach, n)
 }
 
-// Inner is Map of a map that goes into another one, which was begun before it.
+// Inner is Map of a map that goes into a value of another one, which was begun before it.
 func (s *Slab) Inner(n int) Builder {
 	if s == nil {
 		return plainMap(n)
@@ -187,14 +174,6 @@ func (b *Builder) end() []pair {
 	return slices.Clip(pairs)
 }
 
-// Drop gives up what was built.
-func (b *Builder) Drop() {
-	if b.slab != nil {
-		b.pairs = b.pairs[:0]
-		b.end()
-	}
-}
-
 // next appends an empty pair, which is then filled in its place: a pair that is moved
 // costs twice as much, and more while garbage is collected.
 func (b *Builder) next(key string) *any {
@@ -217,81 +196,13 @@ func (b *Builder) Str(key, value string) {
 	*b.next(key) = boxText(b.slab.text(value))
 }
 
-// Known appends a string that others of the slab are likely to have, such as a name,
-// if the slab knows it already; it is false where it does not.
-func (b *Builder) Known(key, value string) bool {
-	if b.slab == nil || b.slab.seen == nil {
-		return false
-	}
-	at := *b.slab.seen.place(value)
-	if at == nil || *at != value {
-		return false
-	}
-	*b.next(key) = boxText(at)
-	return true
-}
-
-// Name appends a string as Str does, and remembers it for Known.
-func (b *Builder) Name(key, value string) {
-	if b.slab == nil || b.slab.seen == nil {
-		b.Str(key, value)
-		return
-	}
-	text := b.slab.text(value)
-	*b.slab.seen.place(value) = text
-	*b.next(key) = boxText(text)
-}
-
-// Len is how many attributes have been appended; 0 where there is no slab.
-func (b *Builder) Len() int { return len(b.pairs) }
-
-// Run is what several maps of a slab have.
-type Run struct{ pairs []pair }
-
-// Len is how many attributes it has.
-func (r Run) Len() int { return len(r.pairs) }
-
-// Run gives the strings and numbers that were appended since the map had so many
-// attributes, for Again. It is false where maps may not share them.
-func (b *Builder) Run(since int) (Run, bool) {
-	if b.slab == nil || b.slab.seen == nil {
-		return Run{}, false
-	}
-	return Run{pairs: slices.Clone(b.pairs[since:])}, true
-}
-
-// Again appends what another map of the slab has. Nothing else may be in it but strings
-// and numbers: lists and maps can be changed in place.
-func (b *Builder) Again(r Run) { b.pairs = append(b.pairs, r.pairs...) }
-
 // Int appends an integer.
 func (b *Builder) Int(key string, value int64) {
 	if b.slab == nil {
 		b.plain.AppendEmpty(key).SetInt(value)
 		return
 	}
-	if uint64(value) < uint64(len(small)) && b.slab.share { //nolint:gosec // negative ones are large
-		*b.next(key) = boxNumber(&small[value])
-		return
-	}
 	*b.next(key) = boxNumber(b.slab.eight(value))
-}
-
-// Float appends a floating-point number.
-func (b *Builder) Float(key string, value float64) {
-	if b.slab == nil {
-		b.plain.AppendEmpty(key).SetDouble(value)
-		return
-	}
-	*b.next(key) = boxFloat(b.slab.eight(int64(math.Float64bits(value)))) //nolint:gosec // its bits
-}
-
-// Strs appends a slice of strings.
-func (b *Builder) Strs(key string, values []string) {
-	list := b.List(key, len(values))
-	for _, value := range values {
-		list.Str(value)
-	}
 }
 
 // List appends a slice, with room for n strings.
@@ -320,42 +231,6 @@ func (l List) Str(value string) {
 		return
 	}
 	l.list.values = append(l.list.values, boxText(l.slab.text(value)))
-}
-
-// Known is Builder.Known.
-func (l List) Known(value string) bool {
-	if l.slab == nil || l.slab.seen == nil {
-		return false
-	}
-	at := *l.slab.seen.place(value)
-	if at == nil || *at != value {
-		return false
-	}
-	l.list.values = append(l.list.values, boxText(at))
-	return true
-}
-
-// Name is Builder.Name.
-func (l List) Name(value string) {
-	if l.slab == nil || l.slab.seen == nil {
-		l.Str(value)
-		return
-	}
-	text := l.slab.text(value)
-	*l.slab.seen.place(value) = text
-	l.list.values = append(l.list.values, boxText(text))
-}
-
-// Map appends a map, which inner has built: see Inner.
-func (b *Builder) Map(key string, inner *Builder) {
-	if b.slab == nil {
-		inner.Into(b.Empty(key).SetEmptyMap())
-		return
-	}
-	s := b.slab
-	m := room(s, &s.maps, mapsEach)
-	m.at, m.pairs = &m.pairs, inner.end()
-	*b.next(key) = boxMap(m)
 }
 
 // Empty appends a value that is to be set before the next one is appended.

@@ -1,8 +1,39 @@
-// Package spelling finds the name that is meant by one that does not exist.
+// Package spelling tells which known name was meant by one that is not known.
 package spelling
 
-// Distance counts the letters that have to be inserted, deleted or replaced to make b of a.
-func Distance(a, b string) int {
+import "strings"
+
+// Near lists the known names that differ from name by spelling, by up to two letters, or else by
+// being longer or shorter.
+func Near(name string, all []string) []string {
+	const typos = 2
+	given := plainName(name)
+	if len(given) < 2 {
+		return nil
+	}
+	var spelled, partly []string
+	for _, known := range all {
+		plain := plainName(known)
+		switch {
+		case plain == given, distance(plain, given) <= min(typos, len(given)/3):
+			spelled = append(spelled, known)
+		case strings.Contains(plain, given), strings.Contains(given, plain):
+			partly = append(partly, known)
+		}
+	}
+	if len(spelled) > 0 {
+		return spelled
+	}
+	return partly
+}
+
+// plainName is the name without what people vary: case and separators.
+func plainName(name string) string {
+	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// distance counts the letters that have to be inserted, deleted or replaced to make b of a.
+func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -30,7 +61,7 @@ func Nearest(name string, names []string) string {
 		if len(other)-len(name) >= least || len(name)-len(other) >= least {
 			continue // which spares long texts the counting
 		}
-		if d := Distance(name, other); d < least {
+		if d := distance(name, other); d < least {
 			best, least = other, d
 		}
 	}

@@ -154,7 +154,7 @@ func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 			s.APIID = analytics.AttributeString(value)
 		case analytics.AttrOrgID:
 			s.OrgID = analytics.AttributeString(value)
-		case analytics.AttrResponseCode:
+		case analytics.AttrResponseCode, analytics.AttrNoResponseCode:
 			s.ResponseCode = analytics.AttributeInt(value)
 		case analytics.AttrRawRequest:
 			pl.repeated = pl.repeated || request != ""
@@ -163,7 +163,7 @@ func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 			pl.repeated = pl.repeated || response != ""
 			response = analytics.AttributeString(value)
 		// Spelled out, since a call for each attribute costs more than all the rest here.
-		case attrQuery, attrFullURL, attrURLPath, attrRoute, attrRawPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
+		case attrQuery, attrFullURL, attrURLPath, attrRoute, attrPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
 			if text, ok := parameterized(key, value); ok {
 				pl.urls = append(pl.urls, urlValue{key, text})
 			}

@@ -66,7 +66,7 @@ const (
 	attrFullURL       = "url.full"
 	attrURLPath       = "url.path"
 	attrRoute         = "http.route"
-	attrRawPath       = "tyk.raw_path"
+	attrPath          = "tyk.path"
 	attrOriginalPath  = "tyk.original_path"
 	attrOldURL        = "http.url"
 	attrOldTarget     = "http.target"
@@ -81,7 +81,7 @@ type urlValue struct {
 // parameterized gives the text of an attribute that may have parameters.
 func parameterized(key string, value pcommon.Value) (string, bool) {
 	switch key {
-	case attrQuery, attrFullURL, attrURLPath, attrRoute, attrRawPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
+	case attrQuery, attrFullURL, attrURLPath, attrRoute, attrPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
 		text := analytics.AttributeString(value)
 		return text, strings.IndexByte(text, '=') >= 0
 	}

@@ -102,23 +102,12 @@ type decoder struct {
 	slab    *slab.Slab           // of the chunk's log records
 	claimed pcommon.Timestamp    // when the entries were
 
-	direct  *analytics.MsgpackLogs // of a msgpack list's
 	request analytics.Record
 	uptime  analytics.Uptime
 }
 
 // take counts what an entry is and makes a log record of it.
 func (d *decoder) take(entry []byte, uid string) error {
-	// What counts is a Record; where nothing does, none is needed.
-	if d.form == msgpackRequest && d.tally == nil && d.to != nil {
-		if d.direct == nil {
-			d.direct = analytics.NewMsgpackLogs(d.slab, *d.to, d.ignored)
-		}
-		if lr, ok := d.direct.Append(entry, uid); ok {
-			lr.SetObservedTimestamp(d.claimed)
-			return nil
-		}
-	}
 	if err := d.decode(entry); err != nil {
 		return err
 	}

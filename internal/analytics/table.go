@@ -1,0 +1,113 @@
+package analytics
+
+import "time"
+
+// field is all that is known of one field of a record: where each form of records has it, and
+// what reads and writes it there.
+type field struct {
+	key       string // of the msgpack form
+	number    int32  // of the protobuf form, 0 where that lacks it
+	name      string // of Tyk's JSON, which is also what users call it
+	attribute string // of the log record, empty where value says itself what becomes of it
+	value     value
+}
+
+// record is the table of a record's fields, in the order in which gateways write them (contract:
+// records and raw stores, sections 2.1 to 2.3). All that is done with records follows from it.
+var record = newGroup(always,
+	field{"Method", 2, "method", AttrMethod, text(func(r *Record) *string { return &r.Method })},
+	field{"Host", 1, "host", AttrServerAddress, host{text(func(r *Record) *string { return &r.Host })}},
+	field{"Path", 3, "path", AttrRoute, template{text(func(r *Record) *string { return &r.Path })}},
+	field{"RawPath", 4, "raw_path", AttrPath, text(func(r *Record) *string { return &r.RawPath })},
+	field{"ContentLength", 5, "content_length", AttrContentLength, natural{long(func(r *Record) *int64 { return &r.ContentLength }), AttrUnknownLength}},
+	field{"UserAgent", 6, "user_agent", AttrUserAgent, text(func(r *Record) *string { return &r.UserAgent })},
+	field{"Day", 7, "day", AttrDay, date{integer(func(r *Record) *int64 { return &r.Day }), hasDay}},
+	field{"Month", 8, "month", AttrMonth, date{integer(func(r *Record) *int64 { return &r.Month }), hasMonth}},
+	field{"Year", 9, "year", AttrYear, date{integer(func(r *Record) *int64 { return &r.Year }), hasYear}},
+	field{"Hour", 10, "hour", AttrHour, date{integer(func(r *Record) *int64 { return &r.Hour }), hasHour}},
+	field{"ResponseCode", 11, "response_code", AttrResponseCode, natural{integer(func(r *Record) *int64 { return &r.ResponseCode }), AttrNoResponseCode}},
+	field{"APIKey", 12, "api_key", AttrAPIKey, text(func(r *Record) *string { return &r.APIKey })},
+	field{"TimeStamp", 13, "timestamp", AttrTimestamp, timestamp{instant(func(r *Record) *time.Time { return &r.TimeStamp })}},
+	field{"APIVersion", 14, "api_version", AttrAPIVersion, text(func(r *Record) *string { return &r.APIVersion })},
+	field{"APIName", 15, "api_name", AttrAPIName, text(func(r *Record) *string { return &r.APIName })},
+	field{"APIID", 16, "api_id", AttrAPIID, text(func(r *Record) *string { return &r.APIID })},
+	field{"OrgID", 17, "org_id", AttrOrgID, text(func(r *Record) *string { return &r.OrgID })},
+	field{"OauthID", 29, "oauth_id", AttrOauthID, text(func(r *Record) *string { return &r.OauthID })},
+	field{"RequestTime", 18, "request_time", AttrRequestTime, total{long(func(r *Record) *int64 { return &r.RequestTime })}},
+	field{"RawRequest", 20, "raw_request", AttrRawRequest, text(func(r *Record) *string { return &r.RawRequest })},
+	field{"RawResponse", 21, "raw_response", AttrRawResponse, text(func(r *Record) *string { return &r.RawResponse })},
+	field{"IPAddress", 22, "ip_address", AttrClientAddress, text(func(r *Record) *string { return &r.IPAddress })},
+	field{"Geo", 23, "geo", "", newGroup((*Record).hasGeo,
+		field{"Country", 1, "country", "", newGroup(always,
+			field{"ISOCode", 1, "iso_code", AttrGeoCountry, text(func(r *Record) *string { return &r.Geo.CountryISOCode })},
+		)},
+		field{"City", 2, "city", "", newGroup(always,
+			field{"GeoNameID", 2, "geoname_id", AttrGeoNameID, unsigned(func(r *Record) *uint64 { return &r.Geo.CityGeoNameID })},
+			field{"Names", 1, "names", AttrGeoNames, cityNames{typed[map[string]string]{&namesCodec, func(r *Record) *map[string]string { return &r.Geo.CityNames }}}},
+		)},
+		field{"Location", 3, "location", "", newGroup(always,
+			field{"Latitude", 1, "latitude", AttrGeoLatitude, degrees(func(r *Record) *float64 { return &r.Geo.Latitude })},
+			field{"Longitude", 2, "longitude", AttrGeoLongitude, degrees(func(r *Record) *float64 { return &r.Geo.Longitude })},
+			field{"TimeZone", 3, "time_zone", AttrGeoTimeZone, text(func(r *Record) *string { return &r.Geo.TimeZone })},
+		)},
+	)},
+	field{"Network", 24, "network", "", newGroup(func(r *Record) bool { return r.Network != Network{} },
+		field{"OpenConnections", 1, "open_connections", AttrNetworkOpen, long(func(r *Record) *int64 { return &r.Network.OpenConnections })},
+		field{"ClosedConnection", 2, "closed_connections", AttrNetworkClosed, long(func(r *Record) *int64 { return &r.Network.ClosedConnections })},
+		field{"BytesIn", 3, "bytes_in", AttrNetworkBytesIn, long(func(r *Record) *int64 { return &r.Network.BytesIn })},
+		field{"BytesOut", 4, "bytes_out", AttrNetworkBytesOut, long(func(r *Record) *int64 { return &r.Network.BytesOut })},
+	)},
+	field{"Latency", 19, "latency", "", newGroup(always,
+		field{"Total", 1, "total", AttrLatencyTotal, long(func(r *Record) *int64 { return &r.Latency.Total })},
+		field{"Upstream", 2, "upstream", AttrLatencyUpstream, long(func(r *Record) *int64 { return &r.Latency.Upstream })},
+		field{"Gateway", 0, "gateway", AttrLatencyGateway, long(func(r *Record) *int64 { return &r.Latency.Gateway })},
+	)},
+	field{"Tags", 25, "tags", AttrTags, texts(func(r *Record) *[]string { return &r.Tags })},
+	field{"Alias", 26, "alias", AttrAlias, text(func(r *Record) *string { return &r.Alias })},
+	field{"TrackPath", 27, "track_path", AttrTrackPath, boolean(func(r *Record) *bool { return &r.TrackPath })},
+	field{"ExpireAt", 28, "expireAt", AttrExpireAt, instant(func(r *Record) *time.Time { return &r.ExpireAt })},
+	field{"", 30, "", "", zone{}},
+	field{"ApiSchema", 31, "api_schema", AttrAPISchema, text(func(r *Record) *string { return &r.APISchema })},
+	field{"OriginalPath", 34, "original_path", AttrOriginalPath, text(func(r *Record) *string { return &r.OriginalPath })},
+	field{"ListenPath", 35, "listen_path", AttrListenPath, text(func(r *Record) *string { return &r.ListenPath })},
+	field{"GraphQLStats", 32, "graphql_stats", "", newGroup((*Record).hasGraphQL,
+		field{"Variables", 4, "Variables", AttrGraphQLVariables, text(func(r *Record) *string { return &r.GraphQL.Variables })},
+		field{"RootFields", 5, "RootFields", AttrGraphQLRootFields, texts(func(r *Record) *[]string { return &r.GraphQL.RootFields })},
+		field{"Types", 2, "Types", AttrGraphQLTypes, typed[map[string][]string]{&typesCodec, func(r *Record) *map[string][]string { return &r.GraphQL.Types }}},
+		field{"Errors", 7, "Errors", AttrGraphQLErrors, typed[[]GraphQLError]{&errorsCodec, func(r *Record) *[]GraphQLError { return &r.GraphQL.Errors }}},
+		field{"OperationType", 3, "OperationType", AttrGraphQLOperation, operation{integer(func(r *Record) *int64 { return (*int64)(&r.GraphQL.OperationType) })}},
+		field{"HasErrors", 6, "HasErrors", AttrGraphQLHasErrors, boolean(func(r *Record) *bool { return &r.GraphQL.HasErrors })},
+		field{"IsGraphQL", 1, "IsGraphQL", AttrGraphQL, boolean(func(r *Record) *bool { return &r.GraphQL.IsGraphQL })},
+	).where(func(r *Record) bool { return r.GraphQL.IsGraphQL })},
+	field{"MCPStats", 33, "mcp_stats", "", newGroup(func(r *Record) bool { return r.MCP != MCPStats{} },
+		field{"IsMCP", 1, "is_mcp", AttrMCP, boolean(func(r *Record) *bool { return &r.MCP.IsMCP })},
+		field{"JSONRPCMethod", 2, "jsonrpc_method", AttrMCPMethod, text(func(r *Record) *string { return &r.MCP.JSONRPCMethod })},
+		field{"PrimitiveType", 3, "primitive_type", AttrMCPPrimitiveType, text(func(r *Record) *string { return &r.MCP.PrimitiveType })},
+		field{"PrimitiveName", 4, "primitive_name", AttrMCPPrimitiveName, text(func(r *Record) *string { return &r.MCP.PrimitiveName })},
+	).where(isMCP)},
+	field{"CollectionName", 0, "", "", absent{}},
+)
+
+func always(*Record) bool { return true }
+
+func isMCP(r *Record) bool { return r.MCP.IsMCP }
+
+func (r *Record) hasGeo() bool {
+	g := &r.Geo
+	return g.CountryISOCode != "" || g.TimeZone != "" || g.CityGeoNameID != 0 || len(g.CityNames) > 0 ||
+		!isZero(g.Latitude) || !isZero(g.Longitude)
+}
+
+func (r *Record) hasGraphQL() bool {
+	g := &r.GraphQL
+	return g.IsGraphQL || g.HasErrors || g.OperationType != 0 || g.Variables != "" ||
+		len(g.RootFields) > 0 || len(g.Types) > 0 || len(g.Errors) > 0
+}
+
+// spanAttributes are names that only a gateway's own spans have, by the field whose content they have.
+var spanAttributes = map[string]string{
+	"network.peer.address":   "ip_address",
+	"graphql.document":       "graphql_stats",
+	"graphql.operation.name": "graphql_stats",
+	"mcp.tool.name":          "mcp_stats",
+}

@@ -1,0 +1,243 @@
+package analytics
+
+import (
+	"math"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// value reads and writes a field in each form. In log records zero values are left out.
+type value interface {
+	readMsgpack(d *msgpackReader, r *Record)
+	appendMsgpack(b []byte, r *Record) []byte
+	// readProtobuf passes over a field of another wire type, as over an unknown one.
+	readProtobuf(d *protobufReader, r *Record)
+	appendProtobuf(b []byte, number protowire.Number, r *Record) []byte
+	put(b *attributes, key string, r *Record)
+	// attributes are those that put writes, the one of this key among them, with what reads them.
+	attributes(key string) []attribute
+	document(v pcommon.Value, r *Record)
+	clear(r *Record)
+}
+
+// attribute is one that fields are read from.
+type attribute struct {
+	key    string
+	take   func(r *Record, v pcommon.Value, seen *logReading)
+	text   func(*Record) *string // what take sets, if it is a string
+	fields FieldSet              // that have their content in it, and those that these are parts of
+}
+
+// codec is how values of one type are read and written. What reads gets the value that is there, to
+// add to it or to use its memory.
+type codec[T any] struct {
+	readMsgpack    func(d *msgpackReader, old T) T
+	appendMsgpack  func(b []byte, v T) []byte
+	wire           protowire.Type
+	readProtobuf   func(d *protobufReader, old T) T
+	appendProtobuf func(b []byte, number protowire.Number, v T) []byte
+	put            func(b *attributes, key string, v T)
+	take           func(v pcommon.Value, old T) T
+	document       func(v pcommon.Value, t T)
+	empty          func(old T) T // the zero value where it is nil
+}
+
+// typed is a value that lies in one place of a record.
+type typed[T any] struct {
+	codec *codec[T]
+	at    func(*Record) *T
+}
+
+func (f typed[T]) readMsgpack(d *msgpackReader, r *Record) {
+	at := f.at(r)
+	*at = f.codec.readMsgpack(d, *at)
+}
+
+func (f typed[T]) appendMsgpack(b []byte, r *Record) []byte {
+	return f.codec.appendMsgpack(b, *f.at(r))
+}
+
+func (f typed[T]) readProtobuf(d *protobufReader, r *Record) {
+	if d.wireType == f.codec.wire {
+		at := f.at(r)
+		*at = f.codec.readProtobuf(d, *at)
+	}
+}
+
+func (f typed[T]) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
+	return f.codec.appendProtobuf(b, number, *f.at(r))
+}
+
+func (f typed[T]) put(b *attributes, key string, r *Record) { f.codec.put(b, key, *f.at(r)) }
+
+func (f typed[T]) attributes(key string) []attribute {
+	a := attribute{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
+		at := f.at(r)
+		*at = f.codec.take(v, *at)
+	}}
+	a.text, _ = any(f.at).(func(*Record) *string)
+	return []attribute{a}
+}
+
+func (f typed[T]) document(v pcommon.Value, r *Record) { f.codec.document(v, *f.at(r)) }
+
+func (f typed[T]) clear(r *Record) {
+	at := f.at(r)
+	if f.codec.empty != nil {
+		*at = f.codec.empty(*at)
+		return
+	}
+	var zero T
+	*at = zero
+}
+
+// fresh is for what has no use for the value that is there.
+func fresh[From, T any](read func(From) T) func(From, T) T {
+	return func(from From, _ T) T { return read(from) }
+}
+
+// isZero compares bits, so that minus zero stays.
+func isZero(f float64) bool { return math.Float64bits(f) == 0 }
+
+func text(at func(*Record) *string) typed[string] { return typed[string]{&textCodec, at} }
+
+var textCodec = codec[string]{
+	readMsgpack: fresh((*msgpackReader).str), appendMsgpack: msgp.AppendString,
+	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).str), appendProtobuf: pbAppendStr,
+	put: (*attributes).str, take: fresh(AttributeString), document: pcommon.Value.SetStr,
+}
+
+func long(at func(*Record) *int64) typed[int64] { return typed[int64]{&longCodec, at} }
+
+var longCodec = codec[int64]{
+	readMsgpack: fresh((*msgpackReader).int), appendMsgpack: appendSmallestInt,
+	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int64), appendProtobuf: pbAppendInt,
+	put: (*attributes).int, take: fresh(AttributeInt), document: pcommon.Value.SetInt,
+}
+
+// integer is a number that protobuf has in 32 bits.
+func integer(at func(*Record) *int64) typed[int64] { return typed[int64]{&integerCodec, at} }
+
+var integerCodec = codec[int64]{
+	readMsgpack: longCodec.readMsgpack, appendMsgpack: longCodec.appendMsgpack,
+	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int32),
+	appendProtobuf: func(b []byte, number protowire.Number, v int64) []byte {
+		return pbAppendInt(b, number, int64(int32(v)))
+	},
+	put: longCodec.put, take: longCodec.take, document: longCodec.document,
+}
+
+// unsigned is a number without a sign, which protobuf has in 32 bits.
+func unsigned(at func(*Record) *uint64) typed[uint64] { return typed[uint64]{&unsignedCodec, at} }
+
+var unsignedCodec = codec[uint64]{
+	readMsgpack:   func(d *msgpackReader, _ uint64) uint64 { return uint64(d.int()) },
+	appendMsgpack: msgp.AppendUint64,
+	wire:          protowire.VarintType,
+	readProtobuf:  func(d *protobufReader, _ uint64) uint64 { return uint64(uint32(d.varint)) },
+	appendProtobuf: func(b []byte, number protowire.Number, v uint64) []byte {
+		return pbAppendInt(b, number, int64(uint32(v)))
+	},
+	put:      func(b *attributes, key string, v uint64) { b.int(key, int64(v)) },
+	take:     func(v pcommon.Value, _ uint64) uint64 { return uint64(AttributeInt(v)) },
+	document: func(v pcommon.Value, n uint64) { v.SetInt(int64(n)) },
+}
+
+func boolean(at func(*Record) *bool) typed[bool] { return typed[bool]{&booleanCodec, at} }
+
+var booleanCodec = codec[bool]{
+	readMsgpack: fresh((*msgpackReader).bool), appendMsgpack: msgp.AppendBool,
+	wire: protowire.VarintType, readProtobuf: func(d *protobufReader, _ bool) bool { return d.varint != 0 },
+	appendProtobuf: func(b []byte, number protowire.Number, v bool) []byte {
+		return pbAppendInt(b, number, int64(protowire.EncodeBool(v)))
+	},
+	put: (*attributes).bool, take: fresh(asBool), document: pcommon.Value.SetBool,
+}
+
+func degrees(at func(*Record) *float64) typed[float64] { return typed[float64]{&degreesCodec, at} }
+
+var degreesCodec = codec[float64]{
+	readMsgpack: fresh((*msgpackReader).float), appendMsgpack: msgp.AppendFloat64,
+	wire:         protowire.Fixed64Type,
+	readProtobuf: func(d *protobufReader, _ float64) float64 { return math.Float64frombits(d.varint) },
+	appendProtobuf: func(b []byte, number protowire.Number, v float64) []byte {
+		if isZero(v) {
+			return b
+		}
+		return protowire.AppendFixed64(protowire.AppendTag(b, number, protowire.Fixed64Type), math.Float64bits(v))
+	},
+	put: func(b *attributes, key string, v float64) {
+		if !isZero(v) {
+			b.Empty(key).SetDouble(v)
+		}
+	},
+	take: fresh(asFloat),
+	// What JSON has no number for stays null, since an exporter would refuse the whole batch for it.
+	document: func(v pcommon.Value, f float64) {
+		if !math.IsNaN(f) && !math.IsInf(f, 0) {
+			v.SetDouble(f)
+		}
+	},
+}
+
+// instant is a time; the zero one is absent.
+func instant(at func(*Record) *time.Time) typed[time.Time] {
+	return typed[time.Time]{&instantCodec, at}
+}
+
+var instantCodec = codec[time.Time]{
+	readMsgpack: fresh((*msgpackReader).time), appendMsgpack: appendTime,
+	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).time),
+	appendProtobuf: func(b []byte, number protowire.Number, t time.Time) []byte {
+		b, start := pbBegin(b, number)
+		b = pbAppendInt(b, 1, t.Unix())
+		return pbEnd(pbAppendInt(b, 2, int64(t.Nanosecond())), start)
+	},
+	put: (*attributes).instant,
+	take: func(v pcommon.Value, old time.Time) time.Time {
+		if t, ok := Instant(v); ok {
+			return t
+		}
+		return old
+	},
+	// What Go's JSON encoder makes of a time.
+	document: func(v pcommon.Value, t time.Time) { v.SetStr(t.Format(time.RFC3339Nano)) },
+}
+
+// texts is a list of strings, whose memory is used again.
+func texts(at func(*Record) *[]string) typed[[]string] { return typed[[]string]{&textsCodec, at} }
+
+var textsCodec = codec[[]string]{
+	readMsgpack:    func(d *msgpackReader, old []string) []string { return d.strs(old[:0]) },
+	appendMsgpack:  appendStrs,
+	wire:           protowire.BytesType,
+	readProtobuf:   func(d *protobufReader, old []string) []string { return append(old, d.str()) },
+	appendProtobuf: pbAppendStrs,
+	put:            (*attributes).strs,
+	take:           func(v pcommon.Value, old []string) []string { return asStrs(v, old[:0]) },
+	document:       putStrs,
+	empty:          func(old []string) []string { return old[:0] },
+}
+
+// absent is what has nothing of a record: a key that gateways write, always empty.
+type absent struct{}
+
+func (absent) readMsgpack(d *msgpackReader, _ *Record)                       { d.skip() }
+func (absent) appendMsgpack(b []byte, _ *Record) []byte                      { return msgp.AppendString(b, "") }
+func (absent) readProtobuf(*protobufReader, *Record)                         {}
+func (absent) appendProtobuf(b []byte, _ protowire.Number, _ *Record) []byte { return b }
+func (absent) put(*attributes, string, *Record)                              {}
+func (absent) attributes(string) []attribute                                 { return nil }
+func (absent) document(pcommon.Value, *Record)                               {}
+func (absent) clear(*Record)                                                 {}
+
+// zone is that of the timestamp, which only protobuf has. It is not read: the timestamp is an
+// instant, and the zone's effect on it is already in day, month, year and hour.
+type zone struct{ absent }
+
+func (zone) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
+	return pbAppendStr(b, number, r.TimeStamp.Location().String())
+}
