@@ -16,6 +16,7 @@ type booking struct {
 	ledgers map[ledgerKey]*ledger
 	recent  [recentLedgers]*ledger // by the low bits of a hash
 	bucket  bucket                 // of the record before
+	givenUp time.Time              // of the scope
 	read    []analytics.Countable  // with room for readAhead
 	record  *analytics.Countable   // the one of them that is booked
 	hit     hit
@@ -82,6 +83,7 @@ type ledger struct {
 	start    time.Time
 	records  Indices
 	expireAt time.Time
+	givenUp  time.Time
 	total    account
 	opened   [dimensions]*account  // lists of all by dimension
 	others   [dimensions]*account  // those of OtherValue
@@ -203,6 +205,9 @@ func (b *booking) book(family Family, uid analytics.UID) {
 	h.of(r)
 	if r.ExpireAt.After(l.expireAt) {
 		l.expireAt = r.ExpireAt
+	}
+	if !b.givenUp.IsZero() && (l.givenUp.IsZero() || b.givenUp.Before(l.givenUp)) {
+		l.givenUp = b.givenUp
 	}
 	l.total.meet(h.at)
 	if r.ResponseCode == networkCode {

@@ -29,8 +29,12 @@ func (d *deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delive
 		byClass[class]++
 		why := dl.why[c.first+i]
 		uid, entry := c.identify(i)
+		at := c.givenUp([]int{c.first + i}) // what stores remember counts from the first time
+		if at.IsZero() {
+			at = time.Now().UTC()
+		}
 		letters = append(letters, claim.Letter{
-			UID: uid, Reason: class + ": " + why.text, At: time.Now().UTC(), Destination: why.destination, Group: d.group, Entry: entry,
+			UID: uid, Reason: class + ": " + why.text, At: at, Destination: why.destination, Group: d.group, Entry: entry,
 		})
 	}
 	if len(letters) == 0 {
