@@ -32,8 +32,8 @@ func testPostgresRowSecurity(t *testing.T, server *peers.Postgres) {
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 100, 109)))
 	d.exec(t, `alter table tyk_analytics enable row level security; alter table tyk_analytics force row level security;
-		create policy some on tyk_analytics for insert with check (path not in ('/items/3', '/items/17'));
-		create policy seen on tyk_analytics for select using (false)`)
+		create policy writes on tyk_analytics for insert with check (path not in ('/items/3', '/items/17'));
+		create policy reads on tyk_analytics for select using (false)`)
 	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
 	require.Len(t, reasons, 2)
 	assert.Contains(t, reasons[3], "row-level security")
@@ -41,11 +41,11 @@ func testPostgresRowSecurity(t *testing.T, server *peers.Postgres) {
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 100, 109)), "the ledger has them, though the role cannot see them")
 	assert.EqualValues(t, 28, d.rows(t))
 
-	d.exec(t, "create policy none on tyk_analytics as restrictive for insert with check (false)")
+	d.exec(t, "create policy nothing on tyk_analytics as restrictive for insert with check (false)")
 	short, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	require.Error(t, e.ConsumeLogs(short, sqltest.Samples("waits", 0, 9)))
-	d.exec(t, "drop policy none on tyk_analytics")
+	d.exec(t, "drop policy nothing on tyk_analytics")
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("waits", 20, 29)))
 	assert.EqualValues(t, 38, d.rows(t))
 }

@@ -36,3 +36,12 @@ func TestSQLiteNeverWritesHalf(t *testing.T) {
 	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
 	assert.EqualValues(t, 25, d.rows(t))
 }
+
+func TestSQLiteTriggerRefusesOneByOne(t *testing.T) {
+	t.Parallel()
+	d := sqliteTarget(t)
+	e := d.start(t)
+	d.exec(t, "create trigger operators before insert on tyk_analytics begin select raise(abort, 'no') where new.path in ('/items/3', '/items/17'); end")
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19))), 2)
+	assert.EqualValues(t, 18, d.rows(t))
+}
