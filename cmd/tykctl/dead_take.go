@@ -82,6 +82,9 @@ func (t *taking) take(ctx context.Context, store *claim.Store, l list, page []cl
 	}
 	byGroup := map[string][]claim.Letter{}
 	for _, letter := range page {
+		if t.old {
+			letter.At = time.Time{} // which has stores take it
+		}
 		byGroup[letter.Group] = append(byGroup[letter.Group], letter)
 	}
 	for group, letters := range byGroup {

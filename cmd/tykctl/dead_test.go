@@ -163,6 +163,7 @@ func TestReplayedLettersGoToTheirGroupOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "5eed.1.cafe-1", uid)
 	assert.Equal(t, "hel\x00lo", string(entry))
+	assert.Zero(t, claim.GivenUp([]byte(entries[0])), "with -old, stores are not to mind the age")
 	assert.Contains(t, o.ok("status"), "(replay to default)")
 }
 

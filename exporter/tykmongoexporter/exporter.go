@@ -44,6 +44,7 @@ type mongoExporter struct {
 	telemetry *telemetry
 	store     store
 	health    sink.Health
+	replays   sink.Replays
 }
 
 func newMongoExporter(config *Config, set exporter.Settings) (*mongoExporter, error) {
@@ -55,7 +56,8 @@ func newMongoExporter(config *Config, set exporter.Settings) (*mongoExporter, er
 	counters := newTelemetry(builder)
 	return &mongoExporter{
 		id: set.ID.String(), config: config, kinds: kinds, logger: set.Logger, telemetry: counters,
-		store: newStore(config, kinds, set.Logger, counters),
+		store:   newStore(config, kinds, set.Logger, counters),
+		replays: sink.Replays{Retention: config.Retention, Key: "retention", Destination: set.ID.String(), RollupsOnly: true},
 	}, nil
 }
 
@@ -103,6 +105,11 @@ func (e *mongoExporter) shutdown(ctx context.Context) error {
 // push stores the records. Its error is either permanent and names the records
 // that are refused, everything else being stored, or it asks for another attempt.
 func (e *mongoExporter) push(ctx context.Context, logs plog.Logs) error {
+	return e.replays.Push(logs, func(logs plog.Logs) error { return e.storeAll(ctx, logs) }, func(n int) { e.telemetry.refused(ctx, sink.ReasonForgotten, int64(n)) })
+}
+
+// storeAll stores what the store cannot have forgotten.
+func (e *mongoExporter) storeAll(ctx context.Context, logs plog.Logs) error {
 	b := newBatch(logs, e.kinds, e.config)
 	defer b.release()
 	err := errors.Join(b.wiring, b.addGroups(logs, e.kinds))

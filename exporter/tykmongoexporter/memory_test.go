@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"pgregory.net/rapid"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
@@ -240,6 +241,32 @@ func testOldDocumentsForget(t *testing.T, server *peers.Mongo) {
 			assert.EqualValues(t, (2*hour+1)*1250, number(document.Lookup("total", "hits")))
 		}
 	}
+}
+
+// A replayed dead letter may be counted in a document that has forgotten so; records have
+// identities for ever.
+func testForgottenReplay(t *testing.T, server *peers.Mongo) {
+	d := withAggregates(freshTarget(t, server))
+	d.config.Collections.Requests.Enabled = true
+	e := d.start(t)
+	replayed := func() plog.Logs {
+		logs := chunkOf("seg", 1, 2, 3)
+		analytics.StampGivenUp(logs.ResourceLogs().At(0).ScopeLogs().At(0).Scope(), time.Now().Add(-2*d.config.Retention))
+		return logs
+	}
+	require.NoError(t, aggregated(t, e, hourly(), chunkOf("seg", 1, 2, 3)))
+	before := d.aggregates(t)
+	inner := newStore(d.config, d.config.enabledKinds(), zap.NewNop(), nil)
+	defer func() { require.NoError(t, inner.close(t.Context())) }()
+	require.NoError(t, inner.forget(t.Context(), time.Now().Add(d.config.Retention+2*time.Hour)))
+	reasons := refusedOf(t, aggregated(t, e, hourly(), replayed()))
+	assert.Len(t, reasons, 3)
+	assert.Contains(t, reasons[1], "forgotten: ")
+	assert.Equal(t, before, d.aggregates(t))
+	for range 2 {
+		require.NoError(t, e.ConsumeLogs(t.Context(), replayed()))
+	}
+	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
 }
 
 func TestLateWritesAreLookedAtOnceTheyAreOld(t *testing.T) {

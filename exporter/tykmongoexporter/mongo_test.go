@@ -53,6 +53,7 @@ func TestMongo(t *testing.T) {
 		"requests never meet rollups":                           testRequestsNeverMeetRollups,
 		"a collection that is replaced is prepared again":       testReplacedCollectionIsPreparedAgain,
 		"what old documents count is forgotten":                 testOldDocumentsForget,
+		"a replay that may be forgotten is refused":             testForgottenReplay,
 		"rollups of organisations that cannot be named":         testOrganisationsThatCannotBeNamed,
 		"sums of rollups are those of Tyk Pump":                 testSumsAreThoseOfTykPump,
 		"documents of rollups are those of Tyk Pump":            testDocumentsOfRollupsAreThoseOfTykPump,

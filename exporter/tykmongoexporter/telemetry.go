@@ -66,6 +66,11 @@ func (t *telemetry) finished(ctx context.Context, b *batch) {
 		reasons[reason] += n
 	}
 	for reason, n := range reasons {
-		t.builder.ExporterTykmongoRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
+		t.refused(ctx, reason, n)
 	}
+}
+
+// refused books records that are never stored.
+func (t *telemetry) refused(ctx context.Context, reason sink.Reason, n int64) {
+	t.builder.ExporterTykmongoRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
 }

@@ -8,10 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -20,6 +23,8 @@ var durableTests = map[string]func(*testing.T, newTarget){
 	"a redelivery is remembered from then on":        testRedeliveryIsRemembered,
 	"a redelivery of rollups is remembered, too":     testRollupRedeliveryIsRemembered,
 	"old ledger rows go at the start":                testPruneAtStart,
+	"a replay that may be forgotten is refused":      testForgottenReplay,
+	"so are rollups of one":                          testForgottenRollups,
 	"records wait for a table that is put right":     testWrongTableWaits,
 	"one exporter's retention is not that of others": testRetentionIsOfOne,
 }
@@ -60,6 +65,47 @@ func testRollupRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
 	assert.EqualValues(t, 20, totalHits(t, d))
+}
+
+// replayed tells that the records of a push were given up two hours ago.
+func replayed(logs plog.Logs) plog.Logs {
+	analytics.StampGivenUp(logs.ResourceLogs().At(0).ScopeLogs().At(0).Scope(), time.Now().Add(-2*time.Hour))
+	return logs
+}
+
+// forget has the ledger forget what an exporter has stored, and gives one that forgets.
+func (d target) forget(t *testing.T) exporter.Logs {
+	t.Helper()
+	d.makeOld(t)
+	d.config.Ledger.Retention = time.Hour
+	e := d.start(t)
+	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 0 }, time.Minute, 10*time.Millisecond)
+	return e
+}
+
+func testForgottenReplay(t *testing.T, fresh newTarget) {
+	d := fresh(t)
+	d.config.Ledger.Retention = 0 // it forgets nothing
+	e := d.start(t)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), replayed(sqltest.Samples("seg", 0, 9))), "it has them")
+	e = d.forget(t)
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), replayed(sqltest.Samples("seg", 0, 9))))
+	require.Len(t, reasons, 10)
+	assert.Contains(t, reasons[3], "forgotten: ")
+	assert.EqualValues(t, 10, d.rows(t))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("new", 0, 9)))
+	assert.EqualValues(t, 20, d.rows(t))
+}
+
+func testForgottenRollups(t *testing.T, fresh newTarget) {
+	d := onlyRollups(fresh(t))
+	d.config.Ledger.Retention = 0 // it forgets nothing
+	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
+	e = d.forget(t)
+	assert.Len(t, refusedOf(t, rolledUp(t, e, a, replayed(sqltest.Hits("seg", 0, 9)))), 10)
+	assert.EqualValues(t, 10, totalHits(t, d))
 }
 
 func testPruneAtStart(t *testing.T, fresh newTarget) {

@@ -40,6 +40,7 @@ type sqlExporter struct {
 	telemetry *telemetry
 	store     *engine.Store
 	health    sink.Health
+	replays   sink.Replays
 
 	rollupWrites rollups.GroupCommit
 
@@ -56,6 +57,7 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	e := &sqlExporter{
 		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: rollups.NewTables(tables), logger: set.Logger,
 		telemetry: newTelemetry(builder, layout.OfRecords(tables)),
+		replays:   sink.Replays{Retention: config.Ledger.Retention, Key: "ledger::retention", Destination: set.ID.String()},
 	}
 	if e.store, err = newStore(config, set.Logger); err != nil {
 		return nil, err
@@ -135,9 +137,15 @@ func (e *sqlExporter) shutdown(context.Context) error {
 // push stores the records. Its error is either permanent and names the records
 // that are refused, everything else being stored, or it asks for another attempt.
 func (e *sqlExporter) push(ctx context.Context, logs plog.Logs) error {
-	groups, err := rollup.FromLogs(logs)
+	return e.replays.Push(logs, func(logs plog.Logs) error { return e.storeAll(ctx, logs) }, func(n int) { e.telemetry.refused(ctx, sink.ReasonForgotten, int64(n)) })
+}
+
+// storeAll stores what the store cannot have forgotten.
+func (e *sqlExporter) storeAll(ctx context.Context, logs plog.Logs) error {
+	groups, err := sink.Rollups(logs)
 	if err != nil {
-		return err // waits until somebody mends the pipeline, since nothing may be lost
+		e.health.Report(err)
+		return err
 	}
 	if len(groups) == 0 {
 		return e.pushRecords(ctx, logs)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter/exportertest"
@@ -514,9 +515,12 @@ func testRollupsDamaged(t *testing.T, fresh newTarget) {
 	logs := plog.NewLogs()
 	rollup.AppendLogs(logs, "", groups)
 	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return lr.Attributes().Len() > 14 })
-	err := d.start(t).ConsumeLogs(t.Context(), logs)
+	host := newStatusHost()
+	err := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host).ConsumeLogs(t.Context(), logs)
 	require.ErrorContains(t, err, "no component may cut")
+	require.ErrorContains(t, err, "rollups are damaged; they wait")
 	assert.False(t, consumererror.IsPermanent(err), "nothing is given up")
+	assert.Equal(t, componentstatus.StatusRecoverableError, host.statuses()[len(host.statuses())-1])
 }
 
 func testRollupsOnlyLatency(t *testing.T, fresh newTarget) {

@@ -65,8 +65,13 @@ func (t *telemetry) count(ctx context.Context, b *push.Batch) {
 	}
 	add(b.NotTaken(), t.notTaken)
 	for reason, n := range sink.CountReasons(b.Refusals) {
-		t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
+		t.refused(ctx, reason, n)
 	}
+}
+
+// refused books records that are never stored.
+func (t *telemetry) refused(ctx context.Context, reason sink.Reason, n int64) {
+	t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
 }
 
 // countRollups books the records of groups whose write was successful.
@@ -86,7 +91,7 @@ func (t *telemetry) countRollups(ctx context.Context, b *rollups.Batch) {
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, t.notTaken)
 		case push.StateRefused:
 			reason, _, _ := strings.Cut(b.Reasons[i], ":")
-			t.builder.ExporterTyksqlRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", reason)))
+			t.refused(ctx, sink.Reason(reason), n)
 		}
 	}
 }

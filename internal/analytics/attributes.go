@@ -23,6 +23,10 @@ const (
 const (
 	AttrUID = "log.record.uid"
 
+	// AttrGivenUp is of a scope whose records are replayed: when the first of them
+	// became a dead letter, in Unix nanoseconds.
+	AttrGivenUp = "tyk.given_up"
+
 	AttrMethod        = "http.request.method"
 	AttrPath          = "url.path"
 	AttrUserAgent     = "user_agent.original"

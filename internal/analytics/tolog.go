@@ -28,6 +28,23 @@ func AppendScope(ld plog.Logs) plog.LogRecordSlice {
 	return sl.LogRecords()
 }
 
+// StampGivenUp tells since when records of a scope may be dead letters; the zero time
+// is for those that are not replayed.
+func StampGivenUp(scope pcommon.InstrumentationScope, at time.Time) {
+	if !at.IsZero() {
+		scope.Attributes().PutInt(AttrGivenUp, at.UnixNano())
+	}
+}
+
+// GivenUp reads what StampGivenUp has told.
+func GivenUp(scope pcommon.InstrumentationScope) time.Time {
+	value, ok := scope.Attributes().Get(AttrGivenUp)
+	if !ok {
+		return time.Time{}
+	}
+	return time.Unix(0, value.Int()).UTC()
+}
+
 // StampResource sets the resource's service.name to that of the gateway.
 func StampResource(res pcommon.Resource) {
 	res.Attributes().PutStr("service.name", ServiceName)

@@ -74,14 +74,15 @@ func (s *Store) clear(ctx context.Context, src *Source) error {
 }
 
 // Replay gives letters of a source back to the groups that made them, each with its
-// identity, and returns how many were still there. None may have a Fault.
+// identity and the moment at which it was given up, and returns how many were still
+// there. None may have a Fault. One without At is taken by stores however old it is.
 func (s *Store) Replay(ctx context.Context, src *Source, letters []Letter) (int64, error) {
 	for _, l := range letters {
 		if l.Fault != nil {
 			return 0, fmt.Errorf("replay: %w", l.Fault)
 		}
 	}
-	return s.take(ctx, src, letters, "replayed", func(l Letter) string { return frame(l.UID, l.Entry) })
+	return s.take(ctx, src, letters, "replayed", frame)
 }
 
 // Drop removes letters of a source for good, and returns how many were still there.

@@ -103,6 +103,7 @@ func TestReplayedLettersComeBackWithTheirIdentityToTheirGroupOnly(t *testing.T) 
 		require.NoError(t, err)
 		assert.Equal(t, "s.1.x-7", uid)
 		assert.Equal(t, entry, back)
+		assert.Equal(t, found[0].At.Truncate(time.Millisecond), claim.GivenUp([]byte(entries[0])))
 		require.NoError(t, store.Ack(t.Context(), g, 1, claim.Outcome{Delivered: 1}))
 
 		report, err := store.Inspect(t.Context(), a)
@@ -115,7 +116,15 @@ func TestUnframeRefusesWhatIsNoFrame(t *testing.T) {
 	for _, bad := range []string{"", "\x00", "\x00\x00", "\x00\x05abc"} {
 		_, _, err := claim.Unframe([]byte(bad))
 		require.Error(t, err, "%q", bad)
+		assert.Zero(t, claim.GivenUp([]byte(bad)))
 	}
+	// A letter that was replayed by a version that did not tell its age.
+	old := []byte("\x00\x07s.1.x-7entry")
+	uid, entry, err := claim.Unframe(old)
+	require.NoError(t, err)
+	assert.Equal(t, "s.1.x-7", uid)
+	assert.Equal(t, "entry", string(entry))
+	assert.Zero(t, claim.GivenUp(old))
 }
 
 func TestInspectTellsGroupsLeasesAndProgress(t *testing.T) {

@@ -16,6 +16,7 @@ type aggregation struct {
 	drafts  map[draftKey]*draft
 	recent  [recentDrafts]*draft  // by the low bits of a hash
 	bucket  bucket                // of the record before
+	givenUp time.Time             // of the scope
 	read    []analytics.Countable // with room for readAhead
 	record  *analytics.Countable  // the one of them that is counted
 	sample  sample
@@ -82,6 +83,7 @@ type draft struct {
 	start    time.Time
 	records  Indices
 	expireAt time.Time
+	givenUp  time.Time
 	total    counter
 	opened   [dimensions]*counter  // lists of all by dimension
 	others   [dimensions]*counter  // those of OtherValue
@@ -203,6 +205,9 @@ func (b *aggregation) count(family Family, uid analytics.UID) {
 	h.of(r)
 	if r.ExpireAt.After(l.expireAt) {
 		l.expireAt = r.ExpireAt
+	}
+	if !b.givenUp.IsZero() && (l.givenUp.IsZero() || b.givenUp.Before(l.givenUp)) {
+		l.givenUp = b.givenUp
 	}
 	l.total.observe(h.at)
 	if r.ResponseCode == networkCode {

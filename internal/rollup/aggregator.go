@@ -63,6 +63,10 @@ func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 	defer b.release()
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
+			if at := analytics.GivenUp(scope.Scope()); !at.Equal(b.givenUp) {
+				b.countRead()
+				b.givenUp = at
+			}
 			for _, log := range scope.LogRecords().All() {
 				switch log.EventName() {
 				case analytics.EventRequest:

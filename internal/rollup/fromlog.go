@@ -43,6 +43,7 @@ func fromLogs(from plog.ResourceLogs) (Group, error) {
 	total := 0
 	for _, scope := range from.ScopeLogs().All() {
 		total += scope.LogRecords().Len()
+		g.GivenUp = analytics.GivenUp(scope.Scope())
 	}
 	if int64(total) != count || count == 0 {
 		return g, fmt.Errorf("it has %d of %d rollups: no component may cut a resource's log records apart", total, count)

@@ -27,6 +27,8 @@ type Group struct {
 	Records Indices
 	// ExpireAt is the latest of the records' expiries, in UTC; zero where none has one.
 	ExpireAt time.Time
+	// GivenUp is when the first of the records became a dead letter; zero where none is replayed.
+	GivenUp time.Time
 	// Rollups are sorted by dimension, owner and value, each once; Total is always
 	// there, and the first.
 	Rollups []Rollup

@@ -30,7 +30,7 @@ func (b *aggregation) groups() []Group {
 func (b *aggregation) close(l *draft) Group {
 	g := Group{
 		Family: l.family, Settings: b.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: b.settings.Minutes,
-		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt,
+		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt, GivenUp: l.givenUp,
 		Rollups: make([]Rollup, 0, l.size+1),
 	}
 	l.total.text = "total"

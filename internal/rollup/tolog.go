@@ -49,6 +49,7 @@ func (g *Group) toLogs(room *slab.Slab, to plog.ResourceLogs, version string) {
 	scope := to.ScopeLogs().AppendEmpty()
 	scope.Scope().SetName(ScopeName)
 	scope.Scope().SetVersion(version)
+	analytics.StampGivenUp(scope.Scope(), g.GivenUp)
 	records := scope.LogRecords()
 	records.EnsureCapacity(len(g.Rollups))
 	timestamp := pcommon.NewTimestampFromTime(g.Bucket)

@@ -83,8 +83,12 @@ func (d *deliverer) letters(dl *delivery, c *delivering) (letters []claim.Letter
 		byClass[class]++
 		why := dl.why[c.first+i]
 		uid, entry := c.identify(i)
+		at := c.givenUp([]int{c.first + i}) // what stores remember counts from the first time
+		if at.IsZero() {
+			at = time.Now().UTC()
+		}
 		letters = append(letters, claim.Letter{
-			UID: uid, Reason: class + ": " + why.text, At: time.Now().UTC(), Destination: why.destination, Group: d.group, Entry: entry,
+			UID: uid, Reason: class + ": " + why.text, At: at, Destination: why.destination, Group: d.group, Entry: entry,
 		})
 	}
 	return letters, byClass

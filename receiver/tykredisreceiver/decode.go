@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -52,7 +53,9 @@ func (d *deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs 
 	if d.next != nil {
 		records := analytics.AppendScope(logs)
 		records.EnsureCapacity(len(places))
-		logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope().SetVersion(d.version)
+		scope := logs.ResourceLogs().At(logs.ResourceLogs().Len() - 1).ScopeLogs().At(0).Scope()
+		scope.SetVersion(d.version)
+		analytics.StampGivenUp(scope, c.givenUp(places))
 		entries.to, entries.slab = &records, slab.New(len(places))
 		entries.claimed = pcommon.NewTimestampFromTime(c.h.ClaimedAt)
 	}
@@ -84,6 +87,20 @@ func (d *deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs 
 		c.since = d.evidence.decode(c.h.source, len(sent)-before, row)
 	}
 	return sent
+}
+
+// givenUp is when the first of a chunk's entries became a dead letter; zero where they
+// are not replayed.
+func (c *delivering) givenUp(places []int) (first time.Time) {
+	if !c.h.source.replay {
+		return first
+	}
+	for _, place := range places {
+		if at := claim.GivenUp([]byte(c.entries[place-c.first])); first.IsZero() || !at.IsZero() && at.Before(first) {
+			first = at
+		}
+	}
+	return first
 }
 
 // unframe gives the bytes of an entry of a source, as the gateway pushed them, and the

@@ -79,8 +79,12 @@ func TestReplayedDeadLettersArriveWithTheirIdentity(t *testing.T) {
 	refusing.Store(true)
 	d := newDestination()
 	refusedUID := make(chan string, 1)
+	var told atomic.Int64 // when the last one delivered was given up
 	d.answer = func(_ context.Context, _ []string, ld plog.Logs) error {
 		refused := &analytics.RefusedError{}
+		if at := analytics.GivenUp(ld.ResourceLogs().At(0).ScopeLogs().At(0).Scope()); !at.IsZero() {
+			told.Store(at.UnixNano())
+		}
 		eachRecord(ld, func(lr plog.LogRecord) {
 			var record analytics.Record
 			text := record.FromLog(lr)
@@ -115,6 +119,11 @@ func TestReplayedDeadLettersArriveWithTheirIdentity(t *testing.T) {
 	}
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
 	uid := <-refusedUID
+	var first time.Time
+	eventually(t, "a dead letter", func() bool {
+		first = letters(t, r.Client(), list)["default|"+uid].At.Truncate(time.Millisecond)
+		return !first.IsZero()
+	})
 	replay()
 	assert.Equal(t, uid, <-refusedUID, "refused again")
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10, 11) // which is accepted, so that the refusal counts
@@ -122,6 +131,7 @@ func TestReplayedDeadLettersArriveWithTheirIdentity(t *testing.T) {
 		found := letters(t, r.Client(), list)
 		return len(found) == 1 && found["default|"+uid].UID == uid
 	})
+	assert.Equal(t, first, letters(t, r.Client(), list)["default|"+uid].At, "stores remember from the first time on")
 	refusing.Store(false)
 	replay()
 	eventually(t, "the replayed record", func() bool {
@@ -129,6 +139,7 @@ func TestReplayedDeadLettersArriveWithTheirIdentity(t *testing.T) {
 		defer d.mu.Unlock()
 		return d.uids["7"] == uid
 	})
+	assert.Equal(t, first.UnixNano(), told.Load())
 	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
 	assert.Empty(t, letters(t, r.Client(), list))
 }

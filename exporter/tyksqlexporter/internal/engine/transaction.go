@@ -34,6 +34,10 @@ type work interface {
 // so many records that the attempt's time was nearly over. The next one goes on there.
 var errUnfinished = errors.New("many records are refused one by one: a part is stored, the next attempt goes on with the others")
 
+// errBroken says that a transaction is not as it was left, such as after RAISE(ROLLBACK)
+// in an SQLite trigger. What failed with it says nothing of records.
+var errBroken = errors.New("the transaction was ended by the database")
+
 // transaction stores work over one session.
 type transaction struct {
 	store   *Store
@@ -88,6 +92,9 @@ func (s *Store) apply(ctx context.Context, w work, doubt *doubt) error {
 // judge classifies an error, and takes what says nothing of records for a refusal where
 // the push is suspect.
 func (t *transaction) judge(err error) (Action, sink.Reason) {
+	if errors.Is(err, errBroken) {
+		return ActionRetry, ""
+	}
 	action, reason := t.store.server.Classify(err)
 	if t.suspect && (action == ActionDoubt || action == ActionInspect) && !t.session.Closed() {
 		return ActionRefuse, push.ReasonOther
@@ -125,17 +132,17 @@ func (t *transaction) isolate(ctx context.Context, w work, named int32) error {
 // within undoes what do did where that fails.
 func (t *transaction) within(ctx context.Context, savepoint string, do func() error) error {
 	if err := t.session.Exec(ctx, "savepoint "+savepoint); err != nil {
-		return fmt.Errorf("set a savepoint: %w", err)
+		return fmt.Errorf("set a savepoint: %w: %w", errBroken, err)
 	}
 	err := do()
 	switch {
 	case err == nil:
 		if err := t.session.Exec(ctx, "release savepoint "+savepoint); err != nil {
-			return fmt.Errorf("release a savepoint: %w", err)
+			return fmt.Errorf("release a savepoint: %w: %w", errBroken, err)
 		}
 	case !t.session.Closed():
 		if undo := t.session.Exec(ctx, "rollback to savepoint "+savepoint, "release savepoint "+savepoint); undo != nil {
-			return fmt.Errorf("roll back to a savepoint: %w", undo)
+			return fmt.Errorf("roll back to a savepoint: %w: %w, after %w", errBroken, undo, err)
 		}
 	}
 	return err

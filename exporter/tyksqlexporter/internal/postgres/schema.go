@@ -50,7 +50,8 @@ type table struct {
 	layout.Shard
 	bare      string // the name as the server prints it
 	quoted    string // with schema
-	copy      string
+	columns   string // as lists have them
+	secured   bool   // row-level security is active for our role
 	create    []string
 	encodings []encoding
 	// The columns of rollups that have been sent, and those of which rows have differed.
@@ -160,6 +161,9 @@ func (t *table) find(ctx context.Context, conn *pgx.Conn, schema, kind string) (
 		if err == nil && t.Layout.Primary != "" {
 			err = t.matchPrimary(ctx, conn)
 		}
+		if err == nil {
+			t.secured, err = isSecured(ctx, conn, t.quoted)
+		}
 		return missing, err
 	}
 	return nil, layout.Errorf("table %q: is a view or the like, records cannot be copied into it: set tables::%s::name to a table", t.bare, t.Layout.Key)
@@ -230,7 +234,7 @@ func newTable(schema string, of layout.Shard, indexes bool) *table {
 		t.create = append(t.create, "create index if not exists "+pgx.Identifier{index.Name}.Sanitize()+
 			" on "+t.quoted+` ("`+strings.Join(index.Columns, `", "`)+`")`)
 	}
-	t.copy = "copy " + t.quoted + " (" + strings.Join(names, ", ") + ") from stdin (format binary)"
+	t.columns = strings.Join(names, ", ")
 	return t
 }
 
@@ -301,6 +305,14 @@ func (t *table) matchPrimary(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// isSecured tells whether a table's policies hold for our role.
+func isSecured(ctx context.Context, conn *pgx.Conn, quoted string) (secured bool, err error) {
+	if err := conn.QueryRow(ctx, "select row_security_active(to_regclass($1)::oid)", quoted).Scan(&secured); err != nil {
+		return false, fmt.Errorf("look whether row-level security of %s is active: %w", quoted, err)
+	}
+	return secured, nil
+}
+
 // findColumns lists the columns of a table.
 func findColumns(ctx context.Context, conn *pgx.Conn, name pgx.Identifier) ([]layout.FoundColumn, error) {
 	rows, err := conn.Query(ctx, `select a.attname::text, coalesce(base.typname, t.typname)::text,
@@ -338,5 +350,9 @@ func checkLedger(ctx context.Context, conn *pgx.Conn, schema string) error {
 			return layout.Errorf("table %q: has no column %q of type %s, so it is not the ledger: rename it, and the ledger is made", push.LedgerTable, name, typ)
 		}
 	}
-	return nil
+	if secured, err := isSecured(ctx, conn, pgx.Identifier{schema, push.LedgerTable}.Sanitize()); err != nil || !secured {
+		return err
+	}
+	return layout.Errorf("table %q: row-level security is active for the datasource's role, and may hide what is stored already: "+
+		"switch it off for this table (alter table ... disable row level security), or give the role bypassrls", push.LedgerTable)
 }
