@@ -1,0 +1,60 @@
+package sink
+
+import (
+	"fmt"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// ReasonForeign is why a log record is refused that is no analytics record.
+const ReasonForeign Reason = "foreign"
+
+// Requests are the analytics records of a push, and what is refused of them.
+type Requests struct {
+	entries  []plog.LogRecord
+	refusals []Refusal
+}
+
+// Each hands every analytics record of a push to encode, with its place and its identity, which is
+// empty where it has none; the record is encode's until it returns. What is no analytics record is refused.
+func (p *Requests) Each(logs plog.Logs, encode func(entry int32, r *analytics.Record, uid string)) {
+	var record analytics.Record
+	for _, resource := range logs.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, log := range scope.LogRecords().All() {
+				entry := int32(len(p.entries)) //nolint:gosec // a push has fewer records
+				p.entries = append(p.entries, log)
+				if log.EventName() != analytics.EventRequest {
+					p.Refuse(entry, ReasonForeign, fmt.Sprintf("not an analytics record: its event name is %q, want %q", log.EventName(), analytics.EventRequest))
+					continue
+				}
+				uid := record.FromLog(log)
+				encode(entry, &record, uid)
+			}
+		}
+	}
+}
+
+// Len is the number of log records seen.
+func (p *Requests) Len() int { return len(p.entries) }
+
+// Refuse notes that a record will never be taken.
+func (p *Requests) Refuse(entry int32, reason Reason, text string) {
+	p.refusals = append(p.refusals, Refusal{Entry: entry, Reason: reason, Text: text})
+}
+
+// Refused counts what is refused, by reason.
+func (p *Requests) Refused() map[Reason]int64 { return CountReasons(p.refusals) }
+
+// Err names the refused records to the receiver, for good; it is nil where all were taken.
+// Everything else of the push must be stored by then.
+func (p *Requests) Err(destination string) error {
+	if len(p.refusals) == 0 {
+		return nil
+	}
+	records := RefusedRecords(p.refusals, func(entry int32) plog.LogRecord { return p.entries[entry] }, destination)
+	return consumererror.NewPermanent(&analytics.RefusedError{Records: records})
+}

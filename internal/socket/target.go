@@ -1,0 +1,63 @@
+package socket
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/config/confignet"
+	"go.opentelemetry.io/collector/config/configtls"
+)
+
+// IsDatagram tells whether a transport has datagrams, which nobody acknowledges.
+func IsDatagram(transport confignet.TransportType) bool {
+	return transport == confignet.TransportTypeUnixgram || strings.HasPrefix(string(transport), string(confignet.TransportTypeUDP))
+}
+
+// ValidateTarget refuses an address or a transport that cannot be sent to.
+func ValidateTarget(address confignet.AddrConfig, transports ...confignet.TransportType) error {
+	if !slices.Contains(transports, address.Transport) {
+		names := make([]string, len(transports))
+		for i, t := range transports {
+			names[i] = string(t)
+		}
+		return fmt.Errorf("transport: %q is not known here: use %s", address.Transport, strings.Join(names, ", "))
+	}
+	if address.Endpoint == "" {
+		return errors.New("endpoint: must be set")
+	}
+	if strings.HasPrefix(string(address.Transport), "unix") {
+		if !strings.HasPrefix(address.Endpoint, "/") {
+			return fmt.Errorf("endpoint: %q is no path of a Unix socket: use one like /run/socket", address.Endpoint)
+		}
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address.Endpoint)
+	if err != nil || host == "" || port == "" {
+		return fmt.Errorf("endpoint: %q is no address: use one like host:port", address.Endpoint)
+	}
+	return nil
+}
+
+// TLS reads TLS settings for an address; they are nil where TLS is off.
+func TLS(ctx context.Context, config *configtls.ClientConfig, address string) (*tls.Config, error) {
+	if config == nil {
+		return nil, nil
+	}
+	settings, err := config.LoadTLSConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	if settings != nil && settings.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint: %w", err)
+		}
+		settings.ServerName = host
+	}
+	return settings, nil
+}
