@@ -96,7 +96,7 @@ func counted(sink *consumertest.MetricsSink) int64 {
 
 func TestUnixDatagrams(t *testing.T) {
 	t.Parallel()
-	folder, err := os.MkdirTemp("", "statsd") // a short path, which sockets need
+	folder, err := os.MkdirTemp("", "statsd") //nolint:usetesting // a short path, which sockets need
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
 	path := filepath.Join(folder, "s")
