@@ -102,6 +102,9 @@ func (c *Config) Validate() error {
 	default:
 		errs = append(errs, fmt.Errorf("schema: %q is unknown: use tyk or krakend", c.Schema))
 	}
+	if c.Client.Timeout <= 0 {
+		errs = append(errs, fmt.Errorf("timeout: %s must be above 0, or a server that does not answer is waited for without end", c.Client.Timeout))
+	}
 	if c.MaxRequestBytes < 1 || c.MaxRequestBytes > maxRequestBytes {
 		errs = append(errs, fmt.Errorf("max_request_bytes: %d must be from 1 to %d, which InfluxDB takes", c.MaxRequestBytes, maxRequestBytes))
 	}

@@ -62,6 +62,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`fields: "size" is not a key of influx documents; their keys are `:           func(c *Config) { c.Fields = []string{"size"} },
 		`tags: "host" is not a key of influx documents; their keys are `:             func(c *Config) { c.Tags = []string{"host"} },
 		"max_request_bytes: 0 must be from 1 to 20971520, which InfluxDB takes":      func(c *Config) { c.MaxRequestBytes = 0 },
+		"timeout: -3s must be above 0":                                               func(c *Config) { c.Client.Timeout = -3 * time.Second },
 		`endpoint: "influxdb:8086" is no address: use one like http://influxdb:8086`: func(c *Config) { c.Client.Endpoint = "influxdb:8086" },
 		"sending_queue::wait_for_result: false loses":                                func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 	} {

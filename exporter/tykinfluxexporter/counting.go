@@ -58,7 +58,8 @@ func (c *countingExporter) note(metrics pmetric.Metrics) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range metrics.ResourceMetrics().All() {
-		host := textOf(resource.Resource().Attributes(), krakend.AttrHost)
+		// Several KrakenDs may have one name of a host.
+		host := textOf(resource.Resource().Attributes(), krakend.AttrHost) + " " + textOf(resource.Resource().Attributes(), "service.instance.id")
 		for _, scope := range resource.ScopeMetrics().All() {
 			for _, metric := range scope.Metrics().All() {
 				switch metric.Name() {

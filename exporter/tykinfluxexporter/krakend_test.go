@@ -76,6 +76,21 @@ func TestCountsAreWhatWasCountedSince(t *testing.T) {
 	}
 }
 
+// Two KrakenDs with one name of a host have counters of their own.
+func TestCountsOfTwoKrakenDsOnOneHost(t *testing.T) {
+	t.Parallel()
+	c := newCounting(nil)
+	of := func(instance string, at int, total int64) string {
+		metrics := counters(at, 1, map[string]int64{"/a": total})
+		metrics.ResourceMetrics().At(0).Resource().Attributes().PutStr("service.instance.id", instance)
+		return noted(c, metrics)
+	}
+	of("gw:8090", 5, 5000)
+	of("gw:8091", 6, 20)
+	assert.Equal(t, "name=/a,status=200 count=1i,total=5001i", of("gw:8090", 10, 5001))
+	assert.Equal(t, "name=/a,status=200 count=3i,total=23i", of("gw:8091", 11, 23))
+}
+
 func TestAWriteThatIsTriedAgainHasTheSameCounts(t *testing.T) {
 	t.Parallel()
 	calls := 0

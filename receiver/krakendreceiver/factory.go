@@ -38,11 +38,12 @@ func createMetrics(_ context.Context, set receiver.Settings, cfg component.Confi
 func assemble(config *Config, set receiver.Settings, s *scraper, next consumer.Metrics, options ...scraperhelper.ControllerOption) (receiver.Metrics, error) {
 	r := &krakendReceiver{}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.asking, r.stopAsking = context.WithCancel(context.Background())
 	consumer, err := r.deliver(next)
 	if err != nil {
 		return nil, fmt.Errorf("create the krakend receiver: %w", err)
 	}
-	metrics, err := scraperapi.NewMetrics(s.scrape, scraperapi.WithStart(s.start), scraperapi.WithShutdown(s.shutdown))
+	metrics, err := scraperapi.NewMetrics(r.ask(s.scrape), scraperapi.WithStart(s.start), scraperapi.WithShutdown(s.shutdown))
 	if err != nil {
 		return nil, fmt.Errorf("create the krakend receiver: %w", err)
 	}

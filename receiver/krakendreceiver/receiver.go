@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver"
+	scraperapi "go.opentelemetry.io/collector/scraper"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/krakendreceiver/internal/metadata"
@@ -54,7 +55,7 @@ func (s *scraper) start(ctx context.Context, host component.Host) error {
 		return fmt.Errorf("start the krakend receiver: %w", err)
 	}
 	s.client, s.host = client, host
-	s.set.Logger.Info("reading statistics of a KrakenD", zap.String("endpoint", s.config.Client.Endpoint))
+	s.set.Logger.Info("reading statistics of a KrakenD", zap.String("endpoint", s.address.Redacted()))
 	return nil
 }
 
@@ -112,7 +113,7 @@ func (s *scraper) get(ctx context.Context) ([]byte, error) {
 	}
 	defer func() { _ = response.Body.Close() }() // after it was read
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", s.config.Client.Endpoint, response.Status)
+		return nil, fmt.Errorf("%s answered %s", s.address.Redacted(), response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, s.config.MaxBodyBytes+1))
 	if err == nil && int64(len(body)) > s.config.MaxBodyBytes {
@@ -141,6 +142,9 @@ type krakendReceiver struct {
 	receiver.Metrics
 	ctx    context.Context
 	cancel context.CancelFunc
+	// asking ends at once when the receiver is told to end.
+	asking     context.Context
+	stopAsking context.CancelFunc
 
 	mu      sync.Mutex // guards the fields below
 	running bool
@@ -160,6 +164,7 @@ func (r *krakendReceiver) Start(ctx context.Context, host component.Host) error 
 // Shutdown ends asking and delivering.
 func (r *krakendReceiver) Shutdown(ctx context.Context) error {
 	defer r.cancel()
+	r.stopAsking()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.running {
@@ -169,6 +174,16 @@ func (r *krakendReceiver) Shutdown(ctx context.Context) error {
 	timer := time.AfterFunc(shutdownGrace, r.cancel)
 	defer timer.Stop()
 	return r.Metrics.Shutdown(ctx)
+}
+
+// ask is a request under a context that ends when the receiver is told to end.
+func (r *krakendReceiver) ask(scrape scraperapi.ScrapeMetricsFunc) scraperapi.ScrapeMetricsFunc {
+	return func(ctx context.Context) (pmetric.Metrics, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(r.asking, cancel)()
+		return scrape(ctx)
+	}
 }
 
 // deliver is next under a context that ends with the receiver's.

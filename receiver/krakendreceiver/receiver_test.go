@@ -3,6 +3,7 @@ package krakendreceiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,6 +25,8 @@ import (
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/krakend"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/krakendreceiver/internal/metadata"
@@ -204,6 +207,31 @@ func TestADeliveryThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 	<-entered
 	require.NoError(t, r.Shutdown(t.Context()))
 	require.NoError(t, r.Shutdown(t.Context()), "a second time")
+}
+
+// A KrakenD that takes a request and does not answer is not waited for at the end, whatever the timeout
+// is; and the password in its address is not shown.
+func TestARequestThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
+	t.Parallel()
+	asked, end := make(chan struct{}, 1), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-end
+	}))
+	defer server.Close()
+	defer close(end)
+	config := defaultConfig()
+	config.Client.Endpoint = strings.Replace(server.URL, "://", "://user:s3cret@", 1)
+	config.Client.Timeout = 0
+	set := receivertest.NewNopSettings(metadata.Type)
+	core, log := observer.New(zap.DebugLevel)
+	set.Logger = zap.New(core)
+	r := start(t, config, set, nil)
+	<-asked
+	require.NoError(t, r.Shutdown(t.Context()))
+	for _, entry := range log.All() {
+		assert.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), "s3cret")
+	}
 }
 
 func TestShutdownWithoutStart(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 
 	"go.opentelemetry.io/collector/component"
 )
@@ -28,6 +29,9 @@ type APIConfig struct {
 	Org string `mapstructure:"org"`
 }
 
+// maxQueueSize bounds what may wait; a datagram has up to 64 KiB.
+const maxQueueSize = 1_000_000
+
 func createDefaultConfig() component.Config {
 	return &Config{Endpoint: "localhost:6831", QueueSize: 1000, ReadBufferBytes: 4 << 20}
 }
@@ -35,11 +39,11 @@ func createDefaultConfig() component.Config {
 // Validate checks what can be checked without opening the port.
 func (c *Config) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(c.Endpoint); err != nil {
+	if _, port, err := net.SplitHostPort(c.Endpoint); err != nil || !isPort(port) {
 		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like localhost:6831", c.Endpoint))
 	}
-	if c.QueueSize < 1 {
-		errs = append(errs, fmt.Errorf("queue_size: %d must be 1 or more", c.QueueSize))
+	if c.QueueSize < 1 || c.QueueSize > maxQueueSize {
+		errs = append(errs, fmt.Errorf("queue_size: %d must be from 1 to %d", c.QueueSize, maxQueueSize))
 	}
 	if c.ReadBufferBytes < 0 {
 		errs = append(errs, fmt.Errorf("read_buffer_bytes: %d must be 0 or more: 0 leaves it to the operating system", c.ReadBufferBytes))
@@ -50,4 +54,9 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
