@@ -30,6 +30,10 @@ const (
 // or what is between it and here.
 var aboutLines = regexp.MustCompile(`partial write|unable to parse|failed to parse|field type conflict|retention policy dropped|outside range|unprocessable`)
 
+// limitReached are InfluxDB 1's words where it may not have more series, or more values of a tag: whoever
+// raises the limit, or drops what is old, makes room for the same lines.
+var limitReached = regexp.MustCompile(`max-(series-per-database|values-per-tag) limit exceeded`)
+
 // classify reads an answer. What is not known waits: nothing is given up that can heal.
 func classify(status int, text string) outcome {
 	switch {
@@ -37,6 +41,8 @@ func classify(status int, text string) outcome {
 		return stored
 	case status == http.StatusRequestEntityTooLarge:
 		return tooLarge
+	case limitReached.MatchString(text):
+		return waits
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && aboutLines.MatchString(text):
 		return refusedSome
 	}
@@ -54,9 +60,13 @@ var remedies = map[int]string{
 // waitError is the error of an answer that waits, with the delay that InfluxDB asks for.
 func waitError(response *http.Response, text string) error {
 	err := fmt.Errorf("InfluxDB answered %s: %s", response.Status, text)
-	if remedy, ok := remedies[response.StatusCode]; ok {
+	to := response.Header.Get("Location")
+	switch remedy, ok := remedies[response.StatusCode]; {
+	case ok:
 		err = fmt.Errorf("%w: %s", err, remedy)
-	} else if to := response.Header.Get("Location"); to != "" {
+	case limitReached.MatchString(text):
+		err = fmt.Errorf("%w: raise the limit in InfluxDB, or leave tags of many values out of tags", err)
+	case to != "":
 		err = fmt.Errorf("%w: it leads to %s: set endpoint to InfluxDB itself", err, to)
 	}
 	if delay := retryAfter(response.Header.Get("Retry-After"), time.Now()); delay > 0 {

@@ -44,6 +44,8 @@ func TestAnswersMeanWhatTheyMean(t *testing.T) {
 		{204, "", stored},
 		{200, "<html>Sign in</html>", waits},
 		{400, `partial write: field type conflict: input field "gauge" on measurement "router" is type float, already exists as type integer dropped=1`, refusedSome},
+		{400, `partial write: max-series-per-database limit exceeded: (300) dropped=1`, waits},
+		{400, `partial write: max-values-per-tag limit exceeded (1/1): measurement="analytics" tag="path" value="/a" dropped=1`, waits},
 		{400, `unable to parse 'a,b= c=1i 1': missing tag value`, refusedSome},
 		{400, `partial write: points beyond retention policy dropped=1`, refusedSome},
 		{422, `failure writing points to database: partial write: points beyond retention policy dropped=1`, refusedSome},
