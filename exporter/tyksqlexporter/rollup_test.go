@@ -523,16 +523,6 @@ func testRollupsDamaged(t *testing.T, fresh newTarget) {
 	assert.Equal(t, componentstatus.StatusRecoverableError, host.statuses()[len(host.statuses())-1])
 }
 
-func testRollupsOnlyLatency(t *testing.T, fresh newTarget) {
-	d := fresh(t)
-	d.config.Tables.Requests.Enabled, d.config.Tables.Latency.Enabled = false, true
-	e, a := d.start(t), sqltest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
-	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 99)))
-	}
-	assert.EqualValues(t, 100, d.number(t, "select sum(hits) from otelcol_tyk_latency where dimension = 'apiid'"))
-}
-
 func testRollupsWithoutIdentity(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	e, a := d.start(t), sqltest.Aggregator(t, nil)

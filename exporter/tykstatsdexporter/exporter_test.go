@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -95,14 +96,17 @@ func counted(sink *consumertest.MetricsSink) int64 {
 
 func TestUnixDatagrams(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "s")
+	folder, err := os.MkdirTemp("", "statsd") //nolint:usetesting // a short path, which sockets need
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
+	path := filepath.Join(folder, "s")
 	host := sinktest.NewHost()
 	e := start(t, host, func(c *Config) {
 		c.Dialect, c.Address.Transport, c.Address.Endpoint = dialectDogStatsD, confignet.TransportTypeUnixgram, path
 		c.Tags, c.MaxDatagramLines = []string{"api_id"}, 2
 	})
 	record := analytics.Record{APIID: "a", RequestTime: 1}
-	err := e.ConsumeLogs(t.Context(), sinktest.LogsOf(record))
+	err = e.ConsumeLogs(t.Context(), sinktest.LogsOf(record))
 	require.Error(t, err, "nobody listens")
 	assert.False(t, consumererror.IsPermanent(err))
 	assert.Equal(t, componentstatus.StatusRecoverableError, <-host.Statuses)

@@ -74,7 +74,7 @@ var verbs = map[string]verb{
 	}},
 	"lease": {script: leaseScript, prepare: func(t *testing.T, store *Store, src *Source) []any {
 		held(t, store, src, 10)
-		return []any{60_000, "w", 4, 3_600_000, 1}
+		return []any{60_000, "w", 4, 7_200_000, 1} // another expiry than before
 	}},
 	"lease, a new group": {script: leaseScript, group: "new", prepare: func(t *testing.T, store *Store, src *Source) []any {
 		g := held(t, store, src, 10)

@@ -192,15 +192,14 @@ func TestTLS(t *testing.T) {
 
 func TestUnixSocket(t *testing.T) {
 	t.Parallel()
-	folder, err := os.MkdirTemp("", "socket") // a short path, which sockets need
+	folder, err := os.MkdirTemp("", "socket") //nolint:usetesting // a short path, which sockets need
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
 	listener, err := net.Listen("unix", filepath.Join(folder, "s"))
 	require.NoError(t, err)
 	got := make(chan []byte, 1)
 	stream := listening(t, listener, func(conn net.Conn) {
-		content, err := io.ReadAll(conn)
-		assert.NoError(t, err)
+		content, _ := io.ReadAll(conn)
 		_ = conn.Close()
 		got <- content
 	})

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
-
 	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 

@@ -133,7 +133,7 @@ func (*server) ServerText(err error) string { return err.Error() }
 
 // Find makes the file's directory and the tables where they are missing.
 func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	if file := fileOf(s.datasource); file != "" {
+	if file := fileOf(s.datasource); file != "" && file != ":memory:" { // which only tests have
 		const onlyOwnerAndGroup = 0o750
 		if err := os.MkdirAll(filepath.Dir(file), onlyOwnerAndGroup); err != nil {
 			return layout.Errorf("datasource: the directory of the SQLite file cannot be made: %v: make it, or give another path", err)
