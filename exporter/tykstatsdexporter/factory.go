@@ -26,12 +26,17 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, fmt.Errorf("create the tykstatsd exporter: %w", err)
 	}
-	return exporterhelper.NewLogs(ctx, set, cfg, e.pushLogs,
+	return e.logs(ctx, set)
+}
+
+// logs wraps the exporter into what bounds, repeats and queues its pushes.
+func (e *statsdExporter) logs(ctx context.Context, set exporter.Settings) (exporter.Logs, error) {
+	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs,
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(config.Timeout),
-		exporterhelper.WithRetry(config.Retry),
-		exporterhelper.WithQueue(config.Queue),
+		exporterhelper.WithTimeout(e.config.Timeout),
+		exporterhelper.WithRetry(e.config.Retry),
+		exporterhelper.WithQueue(e.config.Queue),
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 	)
 }

@@ -175,6 +175,8 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"prometheus":           (*converter).prometheus,
 	"influx":               (*converter).influx,
 	"influx2":              (*converter).influx,
+	"statsd":               (*converter).statsd,
+	"dogstatsd":            (*converter).dogstatsd,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

@@ -34,7 +34,10 @@ const (
 	goodProm   = `"p": {"type": "prometheus", "meta": {"listen_address": ":9090"`
 	goodInflux = `"i": {"type": "influx", "meta": {"address": "http://i:8086"`
 	goodLogzio = `"l": {"type": "logzio", "meta": {"token": "t"`
+	goodStatsD = `"s": {"type": "statsd", "meta": {"address": "s:8125"`
 	goodES     = `"e": {"type": "elasticsearch", "meta": {"version": "7"`
+
+	goodDogStatsD = `"d": {"type": "dogstatsd", "meta": {"address": "d:8125"`
 )
 
 // TestMessages gives for each mistake the line that the operator reads.
@@ -97,6 +100,20 @@ func TestMessages(t *testing.T) {
 		{pumps(goodInflux + `, "database_name": "d", "fields": ["nope", "path"]}}`), `"nope" is not a field of these documents: it is left out`},
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086", "create_missing_bucket": true}}`), `WARN pumps.i.meta.create_missing_bucket (variable TYK_PMP_PUMPS_INFLUX2_META_CREATEMISSINGBUCKET): not taken over: create the bucket`},
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086"}}`), `is missing, with which Tyk Pump ends: name the organization`},
+		// StatsD.
+		{pumps(`"s": {"type": "statsd", "meta": {"fields": ["request_time"]}}`), `ERROR pumps.s.meta.address (variable TYK_PMP_PUMPS_STATSD_META_ADDRESS): is missing, with which Tyk Pump tries for ever: write one such as statsd:8125`},
+		{pumps(`"s": {"type": "statsd", "meta": {"address": "unix:///s", "fields": ["request_time"]}}`), `"unix:///s" is no address that Tyk Pump can send to: write one such as statsd:8125`},
+		{pumps(goodStatsD + `}}`), `ERROR pumps.s.meta.fields (variable TYK_PMP_PUMPS_STATSD_META_FIELDS): names none of request_time, latency_total, latency_upstream and latency_gateway, so that Tyk Pump sends nothing`},
+		{pumps(goodStatsD + `, "fields": ["response_code"]}}`), `ERROR pumps.s.meta.fields (variable TYK_PMP_PUMPS_STATSD_META_FIELDS): names none of`},
+		{pumps(goodStatsD + `, "fields": ["request_time", "response_code"]}}`), `WARN pumps.s.meta.fields (variable TYK_PMP_PUMPS_STATSD_META_FIELDS): "response_code" is no timing, so that Tyk Pump sends nothing for it: it is left out`},
+		{pumps(goodStatsD + `, "fields": ["request_time"], "tags": ["nope"]}}`), `WARN pumps.s.meta.tags (variable TYK_PMP_PUMPS_STATSD_META_TAGS): "nope" is unknown, and null in each name, as in Tyk Pump: correct it, or take it out`},
+		{pumps(goodStatsD + `, "fields": ["request_time"], "tags": ["method"]}}`), `WARN pumps.s.meta.tags (variable TYK_PMP_PUMPS_STATSD_META_TAGS): "method" is part of the path without separated_method, and null in each name, as in Tyk Pump`},
+		{pumps(`"d": {"type": "dogstatsd", "meta": {}}`), `ERROR pumps.d.meta.address (variable TYK_PMP_PUMPS_DOGSTATSD_META_ADDRESS): is missing, and DD_AGENT_HOST is not set: write one such as localhost:8125`},
+		{pumps(`"d": {"type": "dogstatsd", "meta": {"address": "\\\\.\\pipe\\dd"}}`), `is no address: write host, host:port or unix:///path; there are no named pipes here`},
+		{pumps(goodDogStatsD + `, "sample_rate": -1}}`), `ERROR pumps.d.meta.sample_rate (variable TYK_PMP_PUMPS_DOGSTATSD_META_SAMPLERATE): -1 is no share, with which Tyk Pump sends nothing: write one above 0 and up to 1`},
+		{pumps(goodDogStatsD + `, "namespace": "a:b"}}`), `"a:b" has characters that end a name: leave`},
+		{pumps(goodDogStatsD + `, "tags": ["alias"]}}`), `ERROR pumps.d.meta.tags (variable TYK_PMP_PUMPS_DOGSTATSD_META_TAGS): "alias" is unknown, with which Tyk Pump loses every record: use some of path, method`},
+		{pumps(goodDogStatsD + `, "async_uds": true}}`), `INFO pumps.d.meta.async_uds (variable TYK_PMP_PUMPS_DOGSTATSD_META_ASYNCUDS): not needed: what the socket does not take waits in Redis`},
 		// Logz.io.
 		{pumps(goodLogzio + `}}`), `so its records would go nowhere and the start is refused. There are the same fields over OTLP, which Logz.io indexes otherwise: "x_otelcol_tyk": {"accept": ["otlp"]} in the file takes them. --config 'tykpump:pump.conf?skip=l' starts without it`},
 		{accepting(goodLogzio + `, "url": "https://logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) has no region's host`},

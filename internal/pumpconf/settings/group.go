@@ -68,7 +68,10 @@ func (g *Group) Text(key string) string { return get[string](g, key) }
 // Bool gives a boolean.
 func (g *Group) Bool(key string) bool { return get[bool](g, key) }
 
-// Int gives a number.
+// Float gives a number that may have a fraction.
+func (g *Group) Float(key string) float64 { return get[float64](g, key) }
+
+// Int gives a whole number.
 func (g *Group) Int(key string) int64 { return get[int64](g, key) }
 
 // List gives a list.

@@ -33,20 +33,6 @@ var missingTypes = []*Type{
 		Key{Name: "read_geo_from_request", Kind: Bool, Pump: "reads places from headers"},
 		Key{Name: "write_zero_values", Kind: Bool, Pump: "writes zeros"},
 		Key{Name: "field_name_mappings", Kind: Map, Var: "NAMEMAPPINGS", Pump: "other names of fields"})},
-	{Name: "dogstatsd", Family: "dogstatsd", Title: "DogStatsD", Missing: "There is Datadog's API instead: examples/datadog.yaml", NoMeta: Panics, Keys: missing(
-		Key{Name: "namespace", Default: "default", Pump: "stands before names"},
-		Key{Name: "address", Pump: "the agent", Needed: true},
-		Key{Name: "sample_rate", Kind: Float, Default: "1", Pump: "share of records that is sent"},
-		Key{Name: "async_uds", Kind: Bool, Pump: "does not wait for the agent's socket"},
-		Key{Name: "async_uds_write_timeout_seconds", Kind: Int, Var: "ASYNCUDSWRITETIMEOUT", Default: "1", Pump: "how long it does"},
-		Key{Name: "buffered", Kind: Bool, Pump: "several messages in a packet"},
-		Key{Name: "buffered_max_messages", Kind: Int, Default: "16", Pump: "how many"},
-		Key{Name: "tags", Kind: List, Pump: "the tags"})},
-	{Name: "statsd", Family: "statsd", Title: "StatsD", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
-		Key{Name: "address", Pump: "the server", Needed: true},
-		Key{Name: "fields", Kind: List, Pump: "fields that are timings"},
-		Key{Name: "tags", Kind: List, Pump: "fields in names"},
-		Key{Name: "separated_method", Kind: Bool, Pump: "method and path are apart in names"})},
 	{Name: "graylog", Family: "graylog", Title: "GELF", Ends: true, Missing: "There is Graylog's OTLP input instead: examples/otlp.yaml", NoMeta: Panics, Keys: missing(
 		Key{Name: "host", Var: "GRAYLOGHOST", Default: "localhost", Pump: "the server"},
 		Key{Name: "port", Kind: Int, Var: "GRAYLOGPORT", Default: "1000", Pump: "its port", Needed: true},

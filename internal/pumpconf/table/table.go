@@ -217,4 +217,4 @@ func FindType(name string) *Type {
 // Types lists the types of Tyk Pump.
 func Types() []*Type { return types }
 
-var types = slices.Concat(mongoTypes, sqlTypes, stockTypes, influxTypes, logzioTypes, missingTypes)
+var types = slices.Concat(mongoTypes, sqlTypes, stockTypes, influxTypes, logzioTypes, statsdTypes, missingTypes)
