@@ -167,6 +167,7 @@ func (d target) hits(t testing.TB) int64 {
 func hitsOf(t testing.TB, server *peers.Mongo, places []int) int64 {
 	t.Helper()
 	d := withAggregates(freshTarget(t, server))
+	d.config.Retry.Enabled = true // where the server is busy
 	require.NoError(t, aggregated(t, d.start(t), hourly(), chunkOf("seg", places...)))
 	return d.hits(t)
 }
@@ -174,6 +175,7 @@ func hitsOf(t testing.TB, server *peers.Mongo, places []int) int64 {
 // Pipelines of different settings that count different records of the same chunk add up.
 func testPipelinesOfDifferentSettingsAddUp(t *testing.T, server *peers.Mongo) {
 	d := withAggregates(freshTarget(t, server))
+	d.config.Retry.Enabled = true // where the server is busy
 	d.config.Collections.MCPAggregates = AggregatesConfig{}
 	tracked := hourly()
 	tracked.TrackAllPaths = true
