@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func TestRunsIntoOtherStoresSendWhatTykPumpSent(t *testing.T) {
 			doubles[run] = startDouble(t, nil)
 			meta["collector_url"] = doubles[run].URL + "/services/collector/event"
 		default:
-			doubles[run] = startDouble(t, nil)
+			doubles[run] = startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusNoContent) })
 			meta["address"] = doubles[run].URL
 		}
 	})
