@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,7 +43,7 @@ func TestRunsIntoOtherStoresSendWhatTykPumpSent(t *testing.T) {
 			doubles[run] = startDouble(t, nil)
 			meta["collector_url"] = doubles[run].URL + "/services/collector/event"
 		default:
-			doubles[run] = startDouble(t, func(w http.ResponseWriter, _ received) { w.WriteHeader(http.StatusNoContent) })
+			doubles[run] = startDouble(t, likeInflux)
 			meta["address"] = doubles[run].URL
 		}
 	})

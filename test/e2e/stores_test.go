@@ -158,7 +158,7 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 	const topic = "tyk-analytics"
 	redis, broker := peers.StartRedis(t), startKafka(t, topic)
 	splunk, elastic := startDouble(t, nil), startElastic(t)
-	logzio, influx, influx1, s3 := startDouble(t, nil), startDouble(t, nil), startDouble(t, nil), startDouble(t, nil)
+	logzio, influx, influx1, s3 := startDouble(t, nil), startDouble(t, likeInflux), startDouble(t, likeInflux), startDouble(t, nil)
 	file := filepath.Join(t.TempDir(), "tyk.jsonl")
 	wide := object{"fields": object{"redact_headers_only": []string{}, "redact_query_only": []string{}}} // Tyk Pump takes no credentials out
 	c := newExample(t, []string{
