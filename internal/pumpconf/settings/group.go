@@ -2,7 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -150,7 +149,7 @@ func (g *Group) Shown(key string) string {
 	if v == nil || row == nil || row.Secret || v.Resolved {
 		return "the value"
 	}
-	return strconv.Quote(g.Text(key))
+	return Quoted(g.Text(key))
 }
 
 // Source is where a setting came from, for a comment beside it.
@@ -202,15 +201,15 @@ func (g *Group) mistyped(key *table.Key, value any, f *Findings) {
 	place := g.Place(key.Name)
 	switch {
 	case key.Loose:
-		f.Mistyped(table.Warn, place, "is %s, which Tyk Pump does not take: write %s", shown(value, key.Secret), key.Kind.Phrase())
+		f.Mistyped(table.Warn, place, "is %s, which Tyk Pump does not take: write %s", shown(value, key), key.Kind.Phrase())
 	case g.Section.Strict:
 		effect := "leaves the pump out"
 		if g.Section.Ends {
 			effect = "ends"
 		}
-		f.Mistyped(table.Error, place, "is %s, with which Tyk Pump %s: write %s", shown(value, key.Secret), effect, key.Kind.Phrase())
+		f.Mistyped(table.Error, place, "is %s, with which Tyk Pump %s: write %s", shown(value, key), effect, key.Kind.Phrase())
 	default:
-		f.Mistyped(table.Error, place, "is %s, which Tyk Pump takes for %s: write %s", shown(value, key.Secret), zeroOf(key.Kind), key.Kind.Phrase())
+		f.Mistyped(table.Error, place, "is %s, which Tyk Pump takes for %s: write %s", shown(value, key), zeroOf(key.Kind), key.Kind.Phrase())
 	}
 }
 

@@ -25,6 +25,12 @@ func Explain(name string, env func(string) string) ([]string, error) {
 			found = append(found, p)
 		}
 	}
+	for i := range others {
+		exact := strings.EqualFold(others[i].Var, name)
+		if exact || len(found) == 0 && others[i].covers(strings.ToUpper(name)) {
+			found = append(found, place{key: &others[i], variable: others[i].Var})
+		}
+	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%q is no key and no variable that Tyk Pump reads%s: docs/pump-conf.md lists them", name, hint(name))
 	}
@@ -58,7 +64,10 @@ func nearest(name string) string {
 			names = append(names, p.variable)
 		}
 	}
-	if strings.HasPrefix(strings.ToUpper(name), "TYK_PMP_") {
+	for i := range others {
+		names = append(names, strings.TrimSuffix(others[i].Var, "*"))
+	}
+	if strings.HasPrefix(strings.ToUpper(name), "TYK_") {
 		return spelling.Nearest(strings.ToUpper(name), names)
 	}
 	return spelling.Nearest(strings.ToLower(name), names)
@@ -73,10 +82,7 @@ func level(k *Key) string {
 
 // about names key, variable, kind, default and types.
 func (p *place) about() string {
-	parts := []string{p.path}
-	if p.variable != "" {
-		parts = append(parts, p.variable)
-	}
+	parts := slices.DeleteFunc([]string{p.path, p.variable}, func(name string) bool { return name == "" })
 	kind := p.key.Kind.String()
 	if p.key.Default != "" {
 		kind += ", default " + p.key.Default
