@@ -52,6 +52,11 @@ func TestMessages(t *testing.T) {
 		{pumps(`"x": {"type": "mongo_selective"}`), `ERROR pumps.x.type: type "mongo_selective" of pump x does not exist. Tyk Pump leaves the pump out; correct it, or take the pump out`},
 		{pumps(`"x": {"type": "kafkaa"}`), `type "kafkaa" of pump x does not exist; kafka is meant?`},
 		{pumps(`"a": {"type": "dummy"}, "A": {"type": "dummy"}`), `ERROR pumps.A: Tyk Pump writes names in capitals, so this and pumps.a are one, and chance says which: give them different names`},
+		{pumps(`"b": {"typ": "sql", "meta": {}}`), `ERROR pumps.b: type is missing, and the name is no type. Tyk Pump leaves the pump out; set type, or take the pump out`},
+		{pumps(`"b": {"typ": "sql", "meta": {}}`), `WARN pumps.b.typ: is read by nothing; type is meant?`},
+		{pumps(`"kafkaa": {"meta": {}}`), `ERROR pumps.kafkaa: type is missing, and the name is no type; kafka is meant?`},
+		{`{"analytics_storage_config": {"hosts": {"a": 6379}}}`, `is an object, which Tyk Pump takes for empty: write a map whose values are texts`},
+		{`{"analytics_storage_config": {"addrs": [6379]}}`, `is a list, which Tyk Pump takes for empty: write a list of texts`},
 		{`{"purge_dealy": 1}`, `WARN purge_dealy: is read by nothing; purge_delay is meant?`},
 		{`{"hybrid": {}}`, `WARN hybrid: is read by nothing: pumps stand in pumps; is a brace in the wrong place?`},
 		{pumps(`"d": {"type": "dummy", "filters": {"org_id": ["a"]}}`), `WARN pumps.d.filters.org_id: is read by nothing; filters.org_ids is meant?`},
@@ -129,6 +134,41 @@ func TestMessages(t *testing.T) {
 	} {
 		assert.Contains(t, told(Convert(input(c.file))), c.want, c.file)
 	}
+}
+
+// TestVariablesThatAreMisspelt has a slip in each of a name's words.
+func TestVariablesThatAreMisspelt(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"TYK_PMP_ANALYTICSTORAGECONFIG_HOST":  "; TYK_PMP_ANALYTICSSTORAGECONFIG_HOST is meant?",
+		"TYK_PMP_ANALYTICSSTORAGECONFIG_HSOT": "; TYK_PMP_ANALYTICSSTORAGECONFIG_HOST is meant?",
+		"TYK_PMP_TEMPORAL_STORGE_PORT":        "; TYK_PMP_TEMPORAL_STORAGE_PORT is meant?",
+		"TYK_PMP_PUMPS_D_FILTER_APIIDS":       "; TYK_PMP_PUMPS_D_FILTERS_APIIDS is meant?",
+		"TYK_PMP_KV_STORE":                    "; TYK_PMP_KV_STORES is meant?",
+		"TYK_PMP_PUMP_MINE_TYPE":              "; TYK_PMP_PUMPS_MINE_TYPE is meant?",
+		"TYK_PMP_SOMETHING_ELSE":              "",
+	} {
+		assert.Contains(t, told(Convert(input(pumps(`"d": {"type": "dummy"}`), name+"=x")))+"\n", "WARN "+name+": is read by nothing"+want+"\n")
+	}
+}
+
+// TestSkippingIsAdvisedWhereItHelps asks of mistakes in and outside of pumps.
+func TestSkippingIsAdvisedWhereItHelps(t *testing.T) {
+	t.Parallel()
+	for file, helps := range map[string]bool{
+		"":                                 false,
+		"{":                                false,
+		"null":                             false,
+		`{"dont_purge_uptime_data": true}`: false,
+		pumps(`"d": {"type": "dummy"}`):    false,
+		pumps(`"csv": {"meta": {}}`):       true,
+		pumps(`"b": {"typ": "sql"}`):       true,
+		pumps(`"sql": {"meta": {"type": "oracle"}}`):                             true,
+		`{"analytics_storage_type": "kafka", "pumps": {"d": {"type": "dummy"}}}`: false,
+	} {
+		assert.Equal(t, helps, Convert(input(file)).SkipHelps(), file)
+	}
+	assert.True(t, Convert(input("{}", "TYK_PMP_PUMPS_X_TYPE=none")).SkipHelps())
 }
 
 func TestPositionsOfMistakes(t *testing.T) {
