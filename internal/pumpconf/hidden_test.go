@@ -60,6 +60,30 @@ func TestWhatAStoreGaveIsNotShown(t *testing.T) {
 	}
 }
 
+// TestSecretsReferToNamesThatTheCollectorTakes has variables whose names only Tyk Pump takes.
+func TestSecretsReferToNamesThatTheCollectorTakes(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(`"d": {"type": "dummy"}`), "TYK_PMP_PUMPS_SQL-GRAPH_META_TYPE=postgres", "TYK_PMP_PUMPS_SQL-GRAPH_META_CONNECTIONSTRING=postgres://u:Hunter2@h/d")
+	assert.Contains(t, r.YAML(), `datasource: "${env:TYKPUMP_PUMPS_SQL_GRAPH_META_CONNECTION_STRING}"`)
+	assert.Equal(t, []string{"TYKPUMP_PUMPS_SQL_GRAPH_META_CONNECTION_STRING"}, r.Secrets)
+	r = converted(t, pumps(`"k": {"type": "kafka", "meta": {"meta_env_prefix": "MY.LOGS", "broker": ["k:1"], "topic": "t", "sasl_mechanism": "plain"}}`), "MY.LOGS_PASSWORD=Hunter2")
+	assert.Contains(t, r.YAML(), `password: "${env:TYKPUMP_PUMPS_K_META_SASL_PASSWORD}"`)
+}
+
+// TestAFileThatCannotBeReadIsRefused has pumps in the environment, which are not all.
+func TestAFileThatCannotBeReadIsRefused(t *testing.T) {
+	t.Parallel()
+	env := []string{"TYK_PMP_PUMPS_X_TYPE=dummy", "TYK_PMP_DONTPURGEUPTIMEDATA=true"}
+	in := FromProcess(t.TempDir()) // a folder
+	in.Env = input("", env...).Env
+	r := Convert(in)
+	assert.Contains(t, r.Summary(), "is there and cannot be read (is a directory), so that its pumps would get nothing")
+	assert.True(t, r.Refused())
+	assert.False(t, r.SkipHelps())
+	in.Env["TYK_PMP_OMITCONFIGFILE"] = "true"
+	assert.False(t, Convert(in).Refused())
+}
+
 // TestDSNsOfOtherDriversAreRefused has what other drivers call a connection string, of which a
 // part would be taken for a host, or for nothing.
 func TestDSNsOfOtherDriversAreRefused(t *testing.T) {

@@ -300,11 +300,14 @@ func (c *converter) contents(config *tree.Map, members []*unit) {
 
 // lists are the only ones to read, where the file says so.
 func (c *converter) lists() []string {
-	names, known := c.s.Own.List("lists"), analytics.RequestLists("")
-	for _, name := range names {
+	var names []string
+	known := analytics.RequestLists("")
+	for _, name := range c.s.Own.List("lists") {
 		if !slices.ContainsFunc(known, func(l analytics.List) bool { return l.Key == name }) {
 			c.Error(c.s.Own.Place("lists"), "%s is no list of a gateway: use %s, the same with _0 to _9, and each of these with _protobuf, without the prefix", settings.Quoted(name), known[0].Key)
+			continue
 		}
+		names = append(names, name)
 	}
 	return names
 }

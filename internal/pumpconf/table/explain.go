@@ -25,6 +25,9 @@ func Explain(name string, env func(string) string) ([]string, error) {
 			found = append(found, p)
 		}
 	}
+	if len(found) == 0 {
+		found = slices.DeleteFunc(merge(places()), func(p place) bool { return !p.around(strings.ToLower(name)) })
+	}
 	for i := range others {
 		exact := strings.EqualFold(others[i].Var, name)
 		if exact || len(found) == 0 && others[i].covers(strings.ToUpper(name)) {
@@ -108,6 +111,15 @@ func (p *place) named(name string, env func(string) string) bool {
 		lower = "pumps.<name>." + key
 	}
 	return p.path == lower || p.key.Name == lower || strings.HasSuffix(p.path, "."+lower)
+}
+
+// around tells whether a text is an object that holds the key, or stands in one that is taken whole.
+func (p *place) around(name string) bool {
+	if name == "" {
+		return false
+	}
+	whole := p.key.Kind == Object && (p.path == "kv" || p.path == "opentelemetry")
+	return strings.HasPrefix(p.path, name+".") || strings.Contains(p.path, "."+name+".") || whole && strings.HasPrefix(name, p.path+".")
 }
 
 func (p *place) hasVariable(name string, env func(string) string) bool {

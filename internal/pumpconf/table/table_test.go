@@ -145,6 +145,9 @@ func TestVariablesOfNoKeyAreExplained(t *testing.T) {
 		}
 		assert.Contains(t, Page(), "| `"+row.Var+"` |")
 	}
+	for name, want := range map[string]string{"kv.stores": "(kv;", "kv.cache": "(kv;", "iam_auth": "iam_auth.enabled", "postgres": "postgres.prefer_simple_protocol", "filters": "filters.org_ids"} {
+		assert.Contains(t, strings.Join(explained(t, name, none), ""), want, name)
+	}
 	_, err := Explain("TYK_LOGLEVL", none)
 	require.ErrorContains(t, err, "(TYK_LOGLEVEL is meant?)")
 	for _, name := range []string{"", "AWS_", "TYK_OTHER_THING"} {
