@@ -71,6 +71,8 @@ func TestMessages(t *testing.T) {
 		{`{"analytics_storage_config": {"enable_cluster": true, "key_prefix": "{a}", "database": 1}}`, `has braces, which decide the slot in a cluster`},
 		{`{"analytics_storage_config": {"iam_auth": {"enabled": true}}}`, `ERROR analytics_storage_config.iam_auth.enabled (variable TYK_PMP_ANALYTICSSTORAGECONFIG_IAMAUTH_ENABLED): refused: there is no IAM for Redis here: use a password`},
 		// Global keys.
+		{`{"health_check_endpoint_name": "a b"}`, `ERROR health_check_endpoint_name (variable TYK_PMP_HEALTHCHECKENDPOINTNAME): "a b" is not the path of a URL: write one such as health`},
+		{`{"x_otelcol_tyk": {"skip": "csv"}}`, `ERROR x_otelcol_tyk.skip: is text: write a list of texts`},
 		{`{"log_level": "warning"}`, `ERROR log_level (variable TYK_PMP_LOGLEVEL): "warning" ends Tyk Pump: write debug, info, warn or error`},
 		{`{"omit_detailed_recording": true}`, `WARN omit_detailed_recording (variable TYK_PMP_OMITDETAILEDRECORDING): not taken over: it has no effect in Tyk Pump, and none here`},
 		{`{"health_check_endpoint_port": 70000}`, `70000 is not a port: write one from 1 to 65535`},
@@ -114,6 +116,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `otelcol-tyk has no exporter for Elasticsearch before 7.17, which version 3, the default, means. If the server is newer, set version to "7". --config 'tykpump:pump.conf?skip=e' starts without it`},
 		{pumps(goodES + `, "generate_id": true}}`), `WARN pumps.e.meta.generate_id (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_GENERATEID): not needed: ids are the records' identities`},
 		{pumps(goodProm + `, "path": "/custom"}}`), `WARN pumps.p: go_*, process_* and promhttp_* are not on 0.0.0.0:9090/custom`},
+		{pumps(`"p": {"type": "prometheus", "meta": {"listen_address": "http://h/x"}}`), `the value is not an address: write :9090 or host:9090`},
 		{pumps(goodProm + `, "path": "a?b"}}`), `ERROR pumps.p.meta.path (variable TYK_PMP_PUMPS_PROMETHEUS_META_PATH): "a?b" is not the path of a URL: write one such as /metrics`},
 		{pumps(goodProm + `}, "ignore_fields": ["api-key"]}`), `"api-key" is not a field of a record; did you mean api_key?. It is left out`},
 		{pumps(goodProm + `}, "max_record_size": 5}`), `INFO pumps.p.max_record_size (variable TYK_PMP_PUMPS_P_MAXRECORDSIZE): not needed: no metric is made of recorded requests and responses`},

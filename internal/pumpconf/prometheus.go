@@ -92,7 +92,7 @@ func (c *converter) listenAddress(g *settings.Group) (string, bool) {
 // address gives host and port of what a server listens to, with all addresses for no host.
 func address(text string) (string, bool) {
 	host, port, err := net.SplitHostPort(text)
-	if err != nil || port == "" || strings.Contains(host, "@") {
+	if err != nil || port == "" || strings.ContainsAny(host+port, "@/") {
 		return "", false
 	}
 	return net.JoinHostPort(orDefault(host, "0.0.0.0"), port), true

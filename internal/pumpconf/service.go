@@ -36,6 +36,9 @@ func (c *converter) extensions(into *tree.Map, units []*unit) {
 	health := tree.New()
 	health.Note("endpoint", "0.0.0.0:"+strconv.FormatInt(port, 10), from(g, "health_check_endpoint_port"))
 	path := "/" + orDefault(g.Text("health_check_endpoint_name"), "health")
+	if strings.ContainsAny(path, "?# ") {
+		c.Error(g.Place("health_check_endpoint_name"), "%s is not the path of a URL: write one such as health", g.Shown("health_check_endpoint_name"))
+	}
 	health.Note("pump_path", path, from(g, "health_check_endpoint_name"))
 	for key, other := range map[string]string{"ready_path": "/ready", "live_path": "/live"} {
 		if path == other {

@@ -116,6 +116,16 @@ func (g *Group) Set(key string) bool {
 	return v.Data != nil
 }
 
+// ReadsFrom tells whether a variable with this beginning set any of the keys.
+func (g *Group) ReadsFrom(prefix string) bool {
+	for _, v := range g.values {
+		if strings.HasPrefix(v.Variable, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // KeyPath is where a key stands in the file.
 func (g *Group) KeyPath(key string) string {
 	if g.Path == "" {
@@ -200,6 +210,8 @@ func find(o *object, path []string) any {
 func (g *Group) mistyped(key *table.Key, value any, f *Findings) {
 	place := g.Place(key.Name)
 	switch {
+	case strings.HasSuffix(g.Path, table.OwnKey):
+		f.Mistyped(table.Error, place, "is %s: write %s", shown(value, key), key.Kind.Phrase())
 	case key.Loose:
 		f.Mistyped(table.Warn, place, "is %s, which Tyk Pump does not take: write %s", shown(value, key), key.Kind.Phrase())
 	case g.Section.Strict:
