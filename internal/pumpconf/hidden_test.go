@@ -123,7 +123,7 @@ func TestAFurtherPageRenamesNoGroup(t *testing.T) {
 	page := func(name, address string) string {
 		return `"` + name + `": {"type": "prometheus", "meta": {"listen_address": "` + address + `"}}`
 	}
-	groups := map[string]string{":9090": "pump-prometheus", ":8000": "pump-prometheus.8000", "localhost:9090": "pump-prometheus.localhost_9090", ":9999": "pump-prometheus.9999"}
+	groups := map[string]string{":9090": "pump-prometheus", ":8000": "pump-prometheus.8000", "localhost:9091": "pump-prometheus.localhost_9091", ":9999": "pump-prometheus.9999"}
 	for address, group := range groups {
 		assert.Contains(t, converted(t, pumps(page("p", address))).YAML(), "group: "+group+"\n")
 		for other := range groups {

@@ -76,6 +76,11 @@ func TestMessages(t *testing.T) {
 		{`{"log_level": "warning"}`, `ERROR log_level (variable TYK_PMP_LOGLEVEL): "warning" ends Tyk Pump: write debug, info, warn or error`},
 		{`{"omit_detailed_recording": true}`, `WARN omit_detailed_recording (variable TYK_PMP_OMITDETAILEDRECORDING): not taken over: it has no effect in Tyk Pump, and none here`},
 		{`{"health_check_endpoint_port": 70000}`, `70000 is not a port: write one from 1 to 65535`},
+		// Addresses that are taken twice.
+		{pumps(`"p": {"type": "prometheus", "meta": {"listen_address": ":8888"}}`), `ERROR pumps.p.meta.listen_address (variable TYK_PMP_PUMPS_PROMETHEUS_META_ADDR): localhost:8888 is taken by the collector's own metrics, which x_otelcol_tyk.metrics_address moves: use another port`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"health_check_endpoint_port": 9090, `, 1), `ERROR pumps.p.meta.listen_address (variable TYK_PMP_PUMPS_PROMETHEUS_META_ADDR): 0.0.0.0:9090 is taken by health checks: use another port`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"health_check_endpoint_port": 1777, "enable_http_profiler": true, `, 1), `ERROR health_check_endpoint_port (variable TYK_PMP_HEALTHCHECKENDPOINTPORT): localhost:1777 is taken by the profiler: use another port`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"x_otelcol_tyk": {"metrics_address": "8889"}, `, 1), `ERROR x_otelcol_tyk.metrics_address: "8889" is not an address: write host:port, such as localhost:8889`},
 		// Uptime.
 		{`{"pumps": {"d": {"type": "dummy"}}}`, `ERROR uptime_pump_config.mongo_url (variable TYK_PMP_UPTIMEPUMPCONFIG_MONGOURL): is missing, and uptime checks are not switched off, with which Tyk Pump ends`},
 		{`{"uptime_pump_config": {"uptime_type": "SQL"}}`, `WARN uptime_pump_config.uptime_type (variable TYK_PMP_UPTIMEPUMPCONFIG_UPTIMETYPE): "SQL" means Mongo in Tyk Pump: write sql in small letters if that is meant`},

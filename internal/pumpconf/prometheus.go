@@ -43,7 +43,7 @@ func (c *converter) prometheus(p *settings.Pump) *unit {
 	config.Note("endpoint", endpoint, from(g, "listen_address"))
 	config.Set("translation_strategy", "UnderscoreEscapingWithoutSuffixes").Set("without_scope_info", true).Set("metric_expiration", "87600h")
 	path := c.metricsPath(g, u)
-	c.Warn(u.place, "go_*, process_* and promhttp_* are not on %s%s; the collector's own metrics are at localhost:8888/metrics", endpoint, path)
+	c.Warn(u.place, "go_*, process_* and promhttp_* are not on %s%s; the collector's own metrics are at %s/metrics", endpoint, path, c.ownMetrics())
 	return u
 }
 
