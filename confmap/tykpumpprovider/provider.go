@@ -86,7 +86,11 @@ func options(in *pumpconf.Input, query string) error {
 // refusal lists all reasons, and the warnings that may explain them.
 func refusal(file string, result *pumpconf.Result) error {
 	text := strings.TrimSuffix(result.Summary(), "\n")
-	return fmt.Errorf("this configuration of Tyk Pump cannot be honoured as it is\n%s\nStart without some pumps: --config 'tykpump:%s?skip=NAME,NAME'. What becomes of each setting: tykctl convert %s", text, file, file)
+	way := ""
+	if result.SkipHelps() {
+		way = fmt.Sprintf("Start without some pumps: --config 'tykpump:%s?skip=NAME,NAME'. ", file)
+	}
+	return fmt.Errorf("this configuration of Tyk Pump cannot be honoured as it is\n%s\n%sWhat becomes of each setting: tykctl convert %s", text, way, file)
 }
 
 // tell writes what the operator should know to the collector's log.

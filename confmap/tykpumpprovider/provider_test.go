@@ -91,6 +91,16 @@ func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
 	assert.NotContains(t, err.Error(), "s3cret")
 }
 
+func TestSkippingIsNotAdvisedWhereNoPumpIsWrong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pump.conf")
+	for _, text := range []string{"", "{,}", "{}"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := resolver(t, zap.NewNop(), "tykpump:"+path)
+		require.ErrorContains(t, err, "tykctl convert "+path)
+		assert.NotContains(t, err.Error(), "skip=", text)
+	}
+}
+
 func TestOptionsThatDoNotExist(t *testing.T) {
 	path := written(t)
 	for query, want := range map[string]string{

@@ -34,6 +34,7 @@ func (c *converter) assemble(config *tree.Map, uptime *unit) {
 	c.extensions(extensions, units)
 	service := tree.New().Set("extensions", extensions.Keys())
 	c.telemetry(service)
+	c.moveMetrics(service)
 	pipelines := service.Sub("pipelines")
 	sources := c.receivers(receivers, units)
 	for _, u := range units {

@@ -109,7 +109,7 @@ func (c *converter) tellRows(g *settings.Group) {
 func (c *converter) pump(p *settings.Pump) {
 	place := "pumps." + p.Name
 	if missing := missingKey(p); p.ByChance != "" && missing != "" {
-		c.Warn(place, "exists only because %s is set, and has no %s: left out, as Tyk Pump could not work with it either; unset the variable", p.ByChance, missing)
+		c.Warn(place, "exists only because %s is set, and has no %s: left out, as Tyk Pump could not work with it either; %s", p.ByChance, missing, c.chanceAdvice(p))
 		c.leaveOut(p)
 		return
 	}
@@ -132,6 +132,20 @@ func (c *converter) pump(p *settings.Pump) {
 		c.Info(p.Common.Place("timeout"), "not taken over: a record is tried again until it is stored")
 	}
 	c.units = append(c.units, u)
+}
+
+// chanceAdvice says what to do about a pump that exists only because a variable is set.
+func (c *converter) chanceAdvice(p *settings.Pump) string {
+	var readers []string
+	for _, other := range c.s.Pumps {
+		if other != p && other.Meta.ReadsFrom(table.PumpPrefix+strings.ToUpper(p.Name)+"_") {
+			readers = append(readers, "pumps."+other.Name)
+		}
+	}
+	if len(readers) == 0 {
+		return "unset the variable"
+	}
+	return "leave it as it is, since " + strings.Join(readers, ", ") + " takes its settings from variables of that name, too"
 }
 
 // refuse adds an error with the way out.

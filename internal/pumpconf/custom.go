@@ -45,15 +45,15 @@ func (c *converter) customMetric(place string, i int, fields map[string]any, tak
 	}
 	switch {
 	case custom.Type != "counter" && custom.Type != "histogram":
-		c.Warn(place, "%q is neither a counter nor a histogram: it is left out, as by Tyk Pump", custom.Name)
+		c.Warn(place, "%s is neither a counter nor a histogram: it is left out, as by Tyk Pump", settings.Quoted(custom.Name))
 		return nil
 	case taken[custom.Name]:
-		c.Error(place, "%q is another metric's name, with which Tyk Pump ends: use another name, or add it to disabled_metrics", custom.Name)
+		c.Error(place, "%s is another metric's name, with which Tyk Pump ends: use another name, or add it to disabled_metrics", settings.Quoted(custom.Name))
 		return nil
 	}
 	taken[custom.Name] = true
 	if _, err := custom.Instrument(measure.TrackedPaths); err != nil {
-		c.Error(place, "%q: %s; Tyk Pump ends at the first record", custom.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		c.Error(place, "%s: %s; Tyk Pump ends at the first record", settings.Quoted(custom.Name), strings.ReplaceAll(err.Error(), "\n", "; "))
 		return nil
 	}
 	return m
@@ -77,7 +77,7 @@ func (c *converter) readCustom(place string, i int, fields map[string]any) (meas
 			if meant == "" || meant == table.Nothing {
 				meant = strings.Join(customKeys, ", ")
 			}
-			c.Warn(place, "%q of element %d is read by nothing; %s is meant?", key, i+1, meant)
+			c.Warn(place, "%s of element %d is read by nothing; %s is meant?", settings.Quoted(key), i+1, meant)
 		}
 	}
 	var errs []error
@@ -102,7 +102,7 @@ func (c *converter) readCustom(place string, i int, fields map[string]any) (meas
 			}
 			m.Set("buckets", buckets)
 		} else {
-			c.Warn(place, "buckets of %q have no effect in Tyk Pump, and none here, so that dashboards go on; x_otelcol_tyk.buckets: true uses them", custom.Name)
+			c.Warn(place, "buckets of %s have no effect in Tyk Pump, and none here, so that dashboards go on; x_otelcol_tyk.buckets: true uses them", settings.Quoted(custom.Name))
 		}
 	}
 	if asBool(get("obfuscate_api_keys"), &errs, "obfuscate_api_keys") {

@@ -1,6 +1,8 @@
 package pumpconf
 
 import (
+	"strings"
+
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
@@ -52,7 +54,11 @@ func (c *converter) ignoredFields(p *settings.Pump) []string {
 	var known []string
 	for _, name := range p.Common.List("ignore_fields") {
 		if _, err := analytics.ParseField(name); err != nil {
-			c.Warn(p.Common.Place("ignore_fields"), "%v. It is left out, as Tyk Pump finds no such field either", err)
+			why := err.Error()
+			if shown := settings.Quoted(name); !strings.Contains(why, shown) {
+				why = shown + " is not a field of a record"
+			}
+			c.Warn(p.Common.Place("ignore_fields"), "%s. It is left out, as Tyk Pump finds no such field either", why)
 			continue
 		}
 		known = append(known, name)

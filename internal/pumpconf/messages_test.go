@@ -55,6 +55,11 @@ func TestMessages(t *testing.T) {
 		{pumps(`"x": {"type": "mongo_selective"}`), `ERROR pumps.x.type: type "mongo_selective" of pump x does not exist. Tyk Pump leaves the pump out; correct it, or take the pump out`},
 		{pumps(`"x": {"type": "kafkaa"}`), `type "kafkaa" of pump x does not exist; kafka is meant?`},
 		{pumps(`"a": {"type": "dummy"}, "A": {"type": "dummy"}`), `ERROR pumps.A: Tyk Pump writes names in capitals, so this and pumps.a are one, and chance says which: give them different names`},
+		{pumps(`"b": {"typ": "sql", "meta": {}}`), `ERROR pumps.b: type is missing, and the name is no type. Tyk Pump leaves the pump out; set type, or take the pump out`},
+		{pumps(`"b": {"typ": "sql", "meta": {}}`), `WARN pumps.b.typ: is read by nothing; type is meant?`},
+		{pumps(`"kafkaa": {"meta": {}}`), `ERROR pumps.kafkaa: type is missing, and the name is no type; kafka is meant?`},
+		{`{"analytics_storage_config": {"hosts": {"a": 6379}}}`, `is an object, which Tyk Pump takes for empty: write a map whose values are texts`},
+		{`{"analytics_storage_config": {"addrs": [6379]}}`, `is a list, which Tyk Pump takes for empty: write a list of texts`},
 		{`{"purge_dealy": 1}`, `WARN purge_dealy: is read by nothing; purge_delay is meant?`},
 		{`{"hybrid": {}}`, `WARN hybrid: is read by nothing: pumps stand in pumps; is a brace in the wrong place?`},
 		{pumps(`"d": {"type": "dummy", "filters": {"org_id": ["a"]}}`), `WARN pumps.d.filters.org_id: is read by nothing; filters.org_ids is meant?`},
@@ -69,9 +74,16 @@ func TestMessages(t *testing.T) {
 		{`{"analytics_storage_config": {"enable_cluster": true, "key_prefix": "{a}", "database": 1}}`, `has braces, which decide the slot in a cluster`},
 		{`{"analytics_storage_config": {"iam_auth": {"enabled": true}}}`, `ERROR analytics_storage_config.iam_auth.enabled (variable TYK_PMP_ANALYTICSSTORAGECONFIG_IAMAUTH_ENABLED): refused: there is no IAM for Redis here: use a password`},
 		// Global keys.
+		{`{"health_check_endpoint_name": "a b"}`, `ERROR health_check_endpoint_name (variable TYK_PMP_HEALTHCHECKENDPOINTNAME): "a b" is not the path of a URL: write one such as health`},
+		{`{"x_otelcol_tyk": {"skip": "csv"}}`, `ERROR x_otelcol_tyk.skip: is text: write a list of texts`},
 		{`{"log_level": "warning"}`, `ERROR log_level (variable TYK_PMP_LOGLEVEL): "warning" ends Tyk Pump: write debug, info, warn or error`},
 		{`{"omit_detailed_recording": true}`, `WARN omit_detailed_recording (variable TYK_PMP_OMITDETAILEDRECORDING): not taken over: it has no effect in Tyk Pump, and none here`},
 		{`{"health_check_endpoint_port": 70000}`, `70000 is not a port: write one from 1 to 65535`},
+		// Addresses that are taken twice.
+		{pumps(`"p": {"type": "prometheus", "meta": {"listen_address": ":8888"}}`), `ERROR pumps.p.meta.listen_address (variable TYK_PMP_PUMPS_PROMETHEUS_META_ADDR): localhost:8888 is taken by the collector's own metrics, which x_otelcol_tyk.metrics_address moves: use another port`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"health_check_endpoint_port": 9090, `, 1), `ERROR pumps.p.meta.listen_address (variable TYK_PMP_PUMPS_PROMETHEUS_META_ADDR): 0.0.0.0:9090 is taken by health checks: use another port`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"health_check_endpoint_port": 1777, "enable_http_profiler": true, `, 1), `ERROR health_check_endpoint_port (variable TYK_PMP_HEALTHCHECKENDPOINTPORT): localhost:1777 is taken by the profiler: use another port`},
+		{strings.Replace(pumps(goodProm+"}}"), "{", `{"x_otelcol_tyk": {"metrics_address": "8889"}, `, 1), `ERROR x_otelcol_tyk.metrics_address: "8889" is not an address: write host:port, such as localhost:8889`},
 		// Uptime.
 		{`{"pumps": {"d": {"type": "dummy"}}}`, `ERROR uptime_pump_config.mongo_url (variable TYK_PMP_UPTIMEPUMPCONFIG_MONGOURL): is missing, and uptime checks are not switched off, with which Tyk Pump ends`},
 		{`{"uptime_pump_config": {"uptime_type": "SQL"}}`, `WARN uptime_pump_config.uptime_type (variable TYK_PMP_UPTIMEPUMPCONFIG_UPTIMETYPE): "SQL" means Mongo in Tyk Pump: write sql in small letters if that is meant`},
@@ -126,6 +138,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `otelcol-tyk has no exporter for Elasticsearch before 7.17, which version 3, the default, means. If the server is newer, set version to "7". --config 'tykpump:pump.conf?skip=e' starts without it`},
 		{pumps(goodES + `, "generate_id": true}}`), `WARN pumps.e.meta.generate_id (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_GENERATEID): not needed: ids are the records' identities`},
 		{pumps(goodProm + `, "path": "/custom"}}`), `WARN pumps.p: go_*, process_* and promhttp_* are not on 0.0.0.0:9090/custom`},
+		{pumps(`"p": {"type": "prometheus", "meta": {"listen_address": "http://h/x"}}`), `the value is not an address: write :9090 or host:9090`},
 		{pumps(goodProm + `, "path": "a?b"}}`), `ERROR pumps.p.meta.path (variable TYK_PMP_PUMPS_PROMETHEUS_META_PATH): "a?b" is not the path of a URL: write one such as /metrics`},
 		{pumps(goodProm + `}, "ignore_fields": ["api-key"]}`), `"api-key" is not a field of a record; did you mean api_key?. It is left out`},
 		{pumps(goodProm + `}, "max_record_size": 5}`), `INFO pumps.p.max_record_size (variable TYK_PMP_PUMPS_P_MAXRECORDSIZE): not needed: no metric is made of recorded requests and responses`},
@@ -146,6 +159,41 @@ func TestMessages(t *testing.T) {
 	} {
 		assert.Contains(t, told(Convert(input(c.file))), c.want, c.file)
 	}
+}
+
+// TestVariablesThatAreMisspelt has a slip in each of a name's words.
+func TestVariablesThatAreMisspelt(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"TYK_PMP_ANALYTICSTORAGECONFIG_HOST":  "; TYK_PMP_ANALYTICSSTORAGECONFIG_HOST is meant?",
+		"TYK_PMP_ANALYTICSSTORAGECONFIG_HSOT": "; TYK_PMP_ANALYTICSSTORAGECONFIG_HOST is meant?",
+		"TYK_PMP_TEMPORAL_STORGE_PORT":        "; TYK_PMP_TEMPORAL_STORAGE_PORT is meant?",
+		"TYK_PMP_PUMPS_D_FILTER_APIIDS":       "; TYK_PMP_PUMPS_D_FILTERS_APIIDS is meant?",
+		"TYK_PMP_KV_STORE":                    "; TYK_PMP_KV_STORES is meant?",
+		"TYK_PMP_PUMP_MINE_TYPE":              "; TYK_PMP_PUMPS_MINE_TYPE is meant?",
+		"TYK_PMP_SOMETHING_ELSE":              "",
+	} {
+		assert.Contains(t, told(Convert(input(pumps(`"d": {"type": "dummy"}`), name+"=x")))+"\n", "WARN "+name+": is read by nothing"+want+"\n")
+	}
+}
+
+// TestSkippingIsAdvisedWhereItHelps asks of mistakes in and outside of pumps.
+func TestSkippingIsAdvisedWhereItHelps(t *testing.T) {
+	t.Parallel()
+	for file, helps := range map[string]bool{
+		"":                                 false,
+		"{":                                false,
+		"null":                             false,
+		`{"dont_purge_uptime_data": true}`: false,
+		pumps(`"d": {"type": "dummy"}`):    false,
+		pumps(`"csv": {"meta": {}}`):       true,
+		pumps(`"b": {"typ": "sql"}`):       true,
+		pumps(`"sql": {"meta": {"type": "oracle"}}`):                             true,
+		`{"analytics_storage_type": "kafka", "pumps": {"d": {"type": "dummy"}}}`: false,
+	} {
+		assert.Equal(t, helps, Convert(input(file)).SkipHelps(), file)
+	}
+	assert.True(t, Convert(input("{}", "TYK_PMP_PUMPS_X_TYPE=none")).SkipHelps())
 }
 
 func TestPositionsOfMistakes(t *testing.T) {

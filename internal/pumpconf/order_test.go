@@ -155,6 +155,10 @@ func TestPumpsOfTheEnvironment(t *testing.T) {
 	assert.Contains(t, r.Summary(), "WARN pumps.KAFKA: exists only because TYK_PMP_PUMPS_KAFKA_META_TIMEOUT is set, and has no meta.broker: left out")
 	assert.Equal(t, []string{"KAFKA"}, r.LeftOut)
 
+	assert.Contains(t, r.Summary(), "left out, as Tyk Pump could not work with it either; leave it as it is, since pumps.logs takes its settings from variables of that name, too")
+	other := converted(t, file, "TYK_PMP_PUMPS_SQL_META_CONNECTIONSTRING=host=z dbname=d")
+	assert.Contains(t, other.Summary(), "either; unset the variable\n")
+
 	// One that has all that it needs runs beside the file's.
 	r = converted(t, file, "TYK_PMP_PUMPS_KAFKA_META_TOPIC=u", "TYK_PMP_PUMPS_KAFKA_META_BROKER=k:1")
 	assert.Contains(t, r.Summary(), "WARN pumps.KAFKA: exists only because TYK_PMP_PUMPS_KAFKA_META_BROKER is set: Tyk Pump makes a pump of each name")

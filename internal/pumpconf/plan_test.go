@@ -231,6 +231,17 @@ func TestTablesAsTykPumpHasThem(t *testing.T) {
 	assert.Equal(t, true, at(t, r, "exporters::tyksql/sums::omit_index_creation"))
 }
 
+func TestTheCollectorsOwnMetricsMove(t *testing.T) {
+	t.Parallel()
+	file := pumps(`"p": {"type": "prometheus", "meta": {"listen_address": ":8888"}}, "q": {"type": "prometheus", "meta": {"listen_address": "10.0.0.1:8889"}}`)
+	r := converted(t, strings.Replace(file, "{", `{"x_otelcol_tyk": {"metrics_address": "localhost:8889"}, `, 1))
+	assert.Equal(t, []any{map[string]any{"pull": map[string]any{"exporter": map[string]any{"prometheus": map[string]any{
+		"host": "localhost", "port": int64(8889), "without_scope_info": true, "without_units": true, "without_type_suffix": true,
+	}}}}}, at(t, r, "service::telemetry::metrics::readers"))
+	assert.Contains(t, r.Summary(), "the collector's own metrics are at localhost:8889/metrics")
+	assert.Nil(t, at(t, converted(t, pumps(goodProm+"}}")), "service::telemetry"))
+}
+
 func TestChosenLists(t *testing.T) {
 	t.Parallel()
 	r := converted(t, strings.Replace(pumps(rawSQL), "{", `{"x_otelcol_tyk": {"lists": ["tyk-system-analytics_9"]}, `, 1))

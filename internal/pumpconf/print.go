@@ -14,6 +14,13 @@ import (
 // Refused tells whether something was found that refuses the start.
 func (r *Result) Refused() bool { return len(r.Findings.Of(table.Error)) > 0 }
 
+// SkipHelps tells whether the start may succeed without some pumps.
+func (r *Result) SkipHelps() bool {
+	return slices.ContainsFunc(r.Findings.Of(table.Error), func(f settings.Finding) bool {
+		return strings.HasPrefix(f.Place, "pumps.") || strings.HasPrefix(f.Place, table.PumpPrefix)
+	})
+}
+
 // Summary is the findings as lines for people, with their number before them.
 func (r *Result) Summary() string {
 	name := r.Settings.File

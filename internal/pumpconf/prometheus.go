@@ -21,7 +21,7 @@ func (c *converter) prometheus(p *settings.Pump) *unit {
 	if !ok {
 		return nil
 	}
-	u := newUnit(p, destination{family: "prometheus", identity: "prometheus " + endpoint, group: "prometheus", label: "metrics for Prometheus at " + endpoint}, "prometheus")
+	u := newUnit(p, destination{family: "prometheus", identity: "prometheus " + endpoint, group: pageGroup(endpoint), label: "metrics for Prometheus at " + endpoint}, "prometheus")
 	c.otherPages(p, endpoint)
 	c.tellBodies(p.Common)
 	m := tree.New().Set("presets", []string{"tyk_pump"}).Set("exemplars", false)
@@ -43,7 +43,7 @@ func (c *converter) prometheus(p *settings.Pump) *unit {
 	config.Note("endpoint", endpoint, from(g, "listen_address"))
 	config.Set("translation_strategy", "UnderscoreEscapingWithoutSuffixes").Set("without_scope_info", true).Set("metric_expiration", "87600h")
 	path := c.metricsPath(g, u)
-	c.Warn(u.place, "go_*, process_* and promhttp_* are not on %s%s; the collector's own metrics are at localhost:8888/metrics", endpoint, path)
+	c.Warn(u.place, "go_*, process_* and promhttp_* are not on %s%s; the collector's own metrics are at %s/metrics", endpoint, path, c.ownMetrics())
 	return u
 }
 
@@ -92,10 +92,23 @@ func (c *converter) listenAddress(g *settings.Group) (string, bool) {
 // address gives host and port of what a server listens to, with all addresses for no host.
 func address(text string) (string, bool) {
 	host, port, err := net.SplitHostPort(text)
-	if err != nil || port == "" {
+	if err != nil || port == "" || strings.ContainsAny(host+port, "@/") {
 		return "", false
 	}
 	return net.JoinHostPort(orDefault(host, "0.0.0.0"), port), true
+}
+
+// pageGroup follows from the page alone, so that a further page renames none; the address that
+// Tyk's documentation has gets the short name.
+func pageGroup(endpoint string) string {
+	switch host, port, err := net.SplitHostPort(endpoint); {
+	case err != nil || host != "0.0.0.0":
+		return "prometheus." + endpoint
+	case port == "9090":
+		return "prometheus"
+	default:
+		return "prometheus." + port
+	}
 }
 
 // countedRecords says which records count, and what of them.
@@ -124,7 +137,7 @@ func (c *converter) disabledMetrics(g *settings.Group, m *tree.Map, preset []mea
 	var known []string
 	for _, name := range g.List("disabled_metrics") {
 		if !slices.ContainsFunc(preset, func(in measure.Instrument) bool { return in.Name == name }) {
-			c.Warn(g.Place("disabled_metrics"), "%q is none of the metrics, and is left out", name)
+			c.Warn(g.Place("disabled_metrics"), "%s is none of the metrics, and is left out", settings.Quoted(name))
 			continue
 		}
 		known = append(known, name)

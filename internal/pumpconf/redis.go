@@ -61,7 +61,7 @@ func (c *converter) topology(g *settings.Group, m *tree.Map) {
 	for _, address := range addresses {
 		_, port, err := net.SplitHostPort(address)
 		if n, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || n == 0 {
-			c.Error(g.Place(source), "%q has no port: write host:port", address)
+			c.Error(g.Place(source), "%s has no port: write host:port", settings.Quoted(address))
 		}
 	}
 	master, cluster := g.Text("master_name"), g.Bool("enable_cluster")
@@ -209,7 +209,7 @@ func (c *converter) pollInterval(m *tree.Map) {
 	const part = 3
 	every, err := time.ParseDuration(text)
 	if err != nil || every < time.Millisecond || every > lease/part {
-		c.Error(c.s.Own.Place("poll_interval"), "%q must be a time from 1ms to %s, such as 2s", text, lease/part)
+		c.Error(c.s.Own.Place("poll_interval"), "%s must be a time from 1ms to %s, such as 2s", settings.Quoted(text), lease/part)
 		return
 	}
 	m.Note("poll_interval", every.String(), from(c.s.Own, "poll_interval"))
@@ -258,7 +258,7 @@ func (c *converter) groups(order []string, shared map[string][]*unit) map[string
 		if u.group != "" {
 			name = u.group
 			if !validGroup.MatchString(name) {
-				c.Error(u.place+".x_otelcol_tyk.group", "%q is not a group: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", name)
+				c.Error(u.place+".x_otelcol_tyk.group", "%s is not a group: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", settings.Quoted(name))
 			}
 		}
 		if taken[name] {
@@ -300,11 +300,14 @@ func (c *converter) contents(config *tree.Map, members []*unit) {
 
 // lists are the only ones to read, where the file says so.
 func (c *converter) lists() []string {
-	names, known := c.s.Own.List("lists"), analytics.RequestLists("")
-	for _, name := range names {
+	var names []string
+	known := analytics.RequestLists("")
+	for _, name := range c.s.Own.List("lists") {
 		if !slices.ContainsFunc(known, func(l analytics.List) bool { return l.Key == name }) {
-			c.Error(c.s.Own.Place("lists"), "%q is no list of a gateway: use %s, the same with _0 to _9, and each of these with _protobuf, without the prefix", name, known[0].Key)
+			c.Error(c.s.Own.Place("lists"), "%s is no list of a gateway: use %s, the same with _0 to _9, and each of these with _protobuf, without the prefix", settings.Quoted(name), known[0].Key)
+			continue
 		}
+		names = append(names, name)
 	}
 	return names
 }

@@ -1,6 +1,7 @@
 package pumpconf
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -9,10 +10,13 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
 
+// plainVariable is what the collector takes for a variable's name.
+var plainVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // secret gives a text that the YAML does not show. It refers to the variable that holds
 // it, where one does and the collector reads the same in it.
 func (c *converter) secret(g *settings.Group, key, text string) tree.Secret {
-	if v := g.Value(key); v != nil && v.Verbatim && v.Data == text && !strings.Contains(text, "$") {
+	if v := g.Value(key); v != nil && v.Verbatim && v.Data == text && plainVariable.MatchString(v.Variable) && !strings.Contains(text, "$") {
 		return tree.Secret{Text: text, Variable: v.Variable}
 	}
 	name := "TYKPUMP_" + strings.Map(func(r rune) rune {

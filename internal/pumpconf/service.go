@@ -15,7 +15,7 @@ func (c *converter) tellGlobal() {
 		c.Warn(g.Place("purge_delay"), "is 0 or not set, with which Tyk Pump would purge nothing; here records are delivered as they come")
 	}
 	if c.s.Instrumented && g.Set("statsd_connection_string") {
-		c.Warn("TYK_INSTRUMENTATION", "there is no StatsD of the collector's own metrics: they are at localhost:8888/metrics: records claimed, stored, waiting")
+		c.Warn("TYK_INSTRUMENTATION", "there is no StatsD of the collector's own metrics: they are at %s/metrics: records claimed, stored, waiting", c.ownMetrics())
 	}
 	if c.in.Zone.Doubt != "" {
 		c.Warn("TZ", "%s", c.in.Zone.Doubt)
@@ -34,8 +34,13 @@ func (c *converter) extensions(into *tree.Map, units []*unit) {
 		c.Error(g.Place("health_check_endpoint_port"), "%d is not a port: write one from 1 to %d", port, highest)
 	}
 	health := tree.New()
-	health.Note("endpoint", "0.0.0.0:"+strconv.FormatInt(port, 10), from(g, "health_check_endpoint_port"))
+	endpoint := "0.0.0.0:" + strconv.FormatInt(port, 10)
+	c.tellListeners(endpoint, units)
+	health.Note("endpoint", endpoint, from(g, "health_check_endpoint_port"))
 	path := "/" + orDefault(g.Text("health_check_endpoint_name"), "health")
+	if strings.ContainsAny(path, "?# ") {
+		c.Error(g.Place("health_check_endpoint_name"), "%s is not the path of a URL: write one such as health", g.Shown("health_check_endpoint_name"))
+	}
 	health.Note("pump_path", path, from(g, "health_check_endpoint_name"))
 	for key, other := range map[string]string{"ready_path": "/ready", "live_path": "/live"} {
 		if path == other {
@@ -45,7 +50,7 @@ func (c *converter) extensions(into *tree.Map, units []*unit) {
 	into.Set("tykhealth", health)
 	into.Above("tykhealth", "200 also while a store is away, as Tyk Pump's; /ready and /live beside it tell more.")
 	if g.Bool("enable_http_profiler") {
-		into.Set("pprof", tree.New().Note("endpoint", "localhost:1777", from(g, "enable_http_profiler")))
+		into.Set("pprof", tree.New().Note("endpoint", profilerEndpoint, from(g, "enable_http_profiler")))
 	}
 	for _, u := range units {
 		if u.store.config.Get("encoding") == stdoutEncoding {

@@ -73,7 +73,7 @@ func (c *converter) documentFields(g *settings.Group, key, format string) []stri
 	known := []string{}
 	for _, name := range g.List(key) {
 		if _, err := analytics.NewDocument(format, []string{name}); err != nil {
-			c.Warn(g.Place(key), "%q is not a field of these documents: it is left out, as Tyk Pump has nothing for it either", name)
+			c.Warn(g.Place(key), "%s is not a field of these documents: it is left out, as Tyk Pump has nothing for it either", settings.Quoted(name))
 			continue
 		}
 		known = append(known, name)

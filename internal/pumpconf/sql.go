@@ -95,9 +95,6 @@ func (c *converter) sqlConnection(g *settings.Group) (*tree.Map, destination, bo
 		return nil, destination{}, false
 	}
 	place, err := readDSN(driver, dsn)
-	if err == nil && driver != "sqlite" && strings.Contains(place.identity, "@") {
-		err = errors.New("has an @ in host or database, which belongs to a password: percent-encode it, in a URL, or quote it")
-	}
 	if err != nil {
 		c.Error(g.Place("connection_string"), "the value (not shown, it may hold a password) %v", err)
 		return nil, destination{}, false
@@ -122,6 +119,22 @@ func orMissing(text, shown string) string {
 		return "nothing"
 	}
 	return shown
+}
+
+// ofAnotherKind are settings that only connection strings of ADO.NET, ODBC or JDBC have.
+var ofAnotherKind = regexp.MustCompile(`(?i)^(?:server|host|port|database|dbname|uid|pwd|user|username|password)$|[^A-Za-z0-9_.]`)
+
+// checkPlace refuses hosts and databases that hold the rest of a DSN, which may be a password.
+// Its errors never show them.
+func checkPlace(hosts []string, database string) error {
+	all := strings.Join(hosts, "")
+	switch {
+	case strings.Contains(all+database, "@"):
+		return errors.New("has an @ in host or database, which belongs to a password: percent-encode it, in a URL, or quote it")
+	case strings.ContainsAny(all, ";=' \t") || strings.ContainsAny(database, ";=?&"):
+		return errors.New("has a semicolon, an equals sign or the like in host or database, as connection strings of other drivers have them: write a DSN of this driver, with blanks between its settings")
+	}
+	return nil
 }
 
 // sqlPlace is what a DSN says of its database.
@@ -152,7 +165,16 @@ func readDSN(driver, dsn string) (sqlPlace, error) {
 		for _, other := range config.Fallbacks {
 			hosts = append(hosts, net.JoinHostPort(other.Host, strconv.Itoa(int(other.Port))))
 		}
-		place := newSQLPlace("postgres", hosts, config.Database)
+		database := orDefault(config.Database, config.User) // as the server has it
+		if err := checkPlace(hosts, database); err != nil {
+			return sqlPlace{}, err
+		}
+		for name, value := range config.RuntimeParams {
+			if ofAnotherKind.MatchString(name) || strings.Contains(value, ";") {
+				return sqlPlace{}, errors.New(`has settings of another driver: write a DSN such as "host=localhost dbname=tyk_analytics user=tyk", in small letters and with blanks between`)
+			}
+		}
+		place := newSQLPlace("postgres", hosts, database)
 		place.credentials = strings.Contains(strings.ToLower(dsn), "pass") || strings.Contains(dsn, "@")
 		for name := range config.RuntimeParams {
 			// What is no setting that is known may be anything.
@@ -163,6 +185,9 @@ func readDSN(driver, dsn string) (sqlPlace, error) {
 		config, err := mysql.ParseDSN(dsn)
 		if err != nil {
 			return sqlPlace{}, errors.New(`is not a DSN of MySQL's Go driver, such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
+		}
+		if err := checkPlace([]string{config.Addr}, config.DBName); err != nil {
+			return sqlPlace{}, err
 		}
 		place := newSQLPlace("mysql", []string{config.Addr}, config.DBName)
 		place.credentials = config.Passwd != "" || len(config.Params) > 0

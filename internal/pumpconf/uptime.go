@@ -20,7 +20,7 @@ func (c *converter) uptime() *unit {
 	kind := g.Text("uptime_type")
 	sql := kind == "sql"
 	if !sql && strings.EqualFold(kind, "sql") {
-		c.Warn(g.Place("uptime_type"), "%q means Mongo in Tyk Pump: write sql in small letters if that is meant", kind)
+		c.Warn(g.Place("uptime_type"), "%s means Mongo in Tyk Pump: write sql in small letters if that is meant", g.Shown("uptime_type"))
 	}
 	before := len(c.Of(table.Error))
 	u := c.uptimeUnit(g.As(table.UptimeIn(sql)), sql)

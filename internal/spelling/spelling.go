@@ -56,7 +56,12 @@ func distance(a, b string) int {
 // Nearest finds the name that differs least, if it does not differ much; empty where none is near.
 func Nearest(name string, names []string) string {
 	const perLetter = 4
-	best, least := "", max(len(name)/perLetter, 2)+1
+	return Within(max(len(name)/perLetter, 2), name, names)
+}
+
+// Within is Nearest with at most so many letters that differ.
+func Within(most int, name string, names []string) string {
+	best, least := "", most+1
 	for _, other := range names {
 		if len(other)-len(name) >= least || len(name)-len(other) >= least {
 			continue // which spares long texts the counting

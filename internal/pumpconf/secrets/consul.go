@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -60,13 +61,16 @@ func openConsul(config []byte) (Store, error) {
 			*set.to = set.text
 		}
 	}
+	if strings.Contains(settings.Address+tls.Address, "@") {
+		return nil, errors.New("config.address, config.tls_config.address or CONSUL_HTTP_ADDR has a user or password, which Consul's client takes for a part of the host: write host:port, and the login to config.http_auth")
+	}
 	tls.InsecureSkipVerify = tls.InsecureSkipVerify || c.TLS.InsecureSkipVerify
 	if c.HTTPAuth.Username != "" || c.HTTPAuth.Password != "" {
 		settings.HttpAuth = &api.HttpBasicAuth{Username: c.HTTPAuth.Username, Password: c.HTTPAuth.Password}
 	}
 	client, err := api.NewClient(settings)
 	if err != nil {
-		return nil, fmt.Errorf("config cannot be used: %w", err)
+		return nil, fmt.Errorf("config cannot be used: %w", withoutURL(err))
 	}
 	return &consul{kv: client.KV()}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 )
@@ -69,9 +70,22 @@ func duration(key, text string) (time.Duration, error) {
 
 // unreachable says why a store does not answer, without the URL, which has the path.
 func unreachable(err error) error {
+	return fmt.Errorf("does not answer (%w): see that config.address is right and reachable", withoutURL(err))
+}
+
+// withoutURL is the reason of an error alone. Names of hosts are left out: where an address is
+// mistyped, a password is a part of them.
+func withoutURL(err error) error {
 	var inner *url.Error
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return fmt.Errorf("does not answer (%w): see that config.address is right and reachable", err)
+	var lookup *net.DNSError
+	switch {
+	case errors.As(err, &lookup):
+		return errors.New("its host or port is not found")
+	case inner != nil && inner.Op == "parse":
+		return errors.New("its address is no URL")
+	}
+	return err
 }

@@ -121,6 +121,8 @@ func TestConsul(t *testing.T) {
 		{map[string]any{"token": "other"}, "tyk/db", "answered 403: give config.token a policy"},
 		{map[string]any{"token": hidden, "datacenter": "away"}, "tyk/db", "answered 500: see that config.datacenter is right"},
 		{map[string]any{"token": hidden, "address": "127.0.0.1:1"}, "tyk/db", "does not answer"},
+		{map[string]any{"token": hidden, "address": hidden + ".invalid:1"}, "tyk/db", "does not answer (its host or port is not found)"},
+		{map[string]any{"token": hidden, "address": "u:" + hidden}, "tyk/db", "does not answer (its host or port is not found)"},
 	} {
 		settings := map[string]any{"address": strings.TrimPrefix(plain, "http://")}
 		for key, value := range c.settings {
@@ -153,6 +155,8 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 		{Vault, map[string]any{"token": hidden, "kv_version": hidden}, "config.kv_version is of the wrong type, string, with which Tyk Pump ends"},
 		{Vault, map[string]any{"token": hidden, "address": "%" + hidden}, "config.address or config.agent_address is not a URL such as https://vault:8200"},
 		{Consul, map[string]any{"wait_time": "1"}, "config.wait_time is no time, with which Tyk Pump ends: write one such as 5s"},
+		{Consul, map[string]any{"address": "u:" + hidden + "@127.0.0.1:1"}, "config.address, config.tls_config.address or CONSUL_HTTP_ADDR has a user or password"},
+		{Consul, map[string]any{"tls_config": map[string]any{"address": hidden + "@consul"}}, "write host:port, and the login to config.http_auth"},
 		{Consul, map[string]any{"tls_config": map[string]any{"ca_file": "testdata/none.pem"}}, "config cannot be used: "},
 	} {
 		_, err := open(t, c.kind, c.settings)

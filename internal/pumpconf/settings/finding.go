@@ -3,8 +3,10 @@ package settings
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 )
@@ -32,6 +34,67 @@ type Findings struct {
 	all []Finding
 	// mistyped are the places whose value is of a wrong type: what follows from that is not told.
 	mistyped map[string]bool
+	// hidden are the texts that stores of secrets gave.
+	hidden []string
+}
+
+const notShown = "(not shown)"
+
+// Hide keeps a text out of the messages to come.
+func (f *Findings) Hide(text string) {
+	if text != "" && !slices.Contains(f.hidden, text) {
+		f.hidden = append(f.hidden, text)
+	}
+}
+
+// masked is a text without what stores of secrets gave.
+func (f *Findings) masked(text string) string {
+	const shortest = 3 // a shorter one would take words of the message with it
+	for _, secret := range f.hidden {
+		text = strings.ReplaceAll(text, strconv.Quote(secret), notShown)
+		if text == secret {
+			text = notShown
+		}
+		if len(secret) >= shortest {
+			text = replaceWord(text, secret)
+		}
+	}
+	return text
+}
+
+// replaceWord masks a word where no letter or digit stands before or behind it.
+func replaceWord(text, word string) string {
+	inWord := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+	var b strings.Builder
+	for {
+		i := strings.Index(text, word)
+		if i < 0 {
+			return b.String() + text
+		}
+		before, _ := utf8.DecodeLastRuneInString(b.String() + text[:i])
+		after, _ := utf8.DecodeRuneInString(text[i+len(word):])
+		b.WriteString(text[:i])
+		text = text[i+len(word):]
+		if inWord(before) || inWord(after) {
+			b.WriteString(word)
+		} else {
+			b.WriteString(notShown)
+		}
+	}
+}
+
+// Quoted is a setting's text for a message, unless it looks like one with credentials.
+func Quoted(text string) string {
+	if looksSecret(text) {
+		return "the value"
+	}
+	return strconv.Quote(text)
+}
+
+// looksSecret tells whether a text may hold credentials, whatever its key is meant for.
+func looksSecret(text string) bool {
+	lower := strings.ToLower(text)
+	return strings.ContainsAny(lower, "@=;") || slices.ContainsFunc([]string{"://", "pass", "pwd", "token", "secret"}, func(sign string) bool { return strings.Contains(lower, sign) })
 }
 
 // Mistyped adds that a value is of a wrong type.
@@ -47,6 +110,15 @@ func (f *Findings) Mistyped(level table.Level, place, format string, args ...any
 func (f *Findings) Add(level table.Level, place, format string, args ...any) {
 	if f.mistyped[printable(place)] {
 		return
+	}
+	args = slices.Clone(args)
+	for i := range args {
+		switch arg := args[i].(type) {
+		case string:
+			args[i] = f.masked(arg)
+		case error:
+			args[i] = f.masked(arg.Error())
+		}
 	}
 	found := Finding{Level: level, Place: printable(place), Text: printable(fmt.Sprintf(format, args...))}
 	if !slices.Contains(f.all, found) {

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -120,6 +119,16 @@ func (g *Group) Set(key string) bool {
 	return v.Data != nil
 }
 
+// ReadsFrom tells whether a variable with this beginning set any of the keys.
+func (g *Group) ReadsFrom(prefix string) bool {
+	for _, v := range g.values {
+		if strings.HasPrefix(v.Variable, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // KeyPath is where a key stands in the file.
 func (g *Group) KeyPath(key string) string {
 	if g.Path == "" {
@@ -153,7 +162,7 @@ func (g *Group) Shown(key string) string {
 	if v == nil || row == nil || row.Secret || v.Resolved {
 		return "the value"
 	}
-	return strconv.Quote(g.Text(key))
+	return Quoted(g.Text(key))
 }
 
 // Source is where a setting came from, for a comment beside it.
@@ -204,16 +213,18 @@ func find(o *object, path []string) any {
 func (g *Group) mistyped(key *table.Key, value any, f *Findings) {
 	place := g.Place(key.Name)
 	switch {
+	case strings.HasSuffix(g.Path, table.OwnKey):
+		f.Mistyped(table.Error, place, "is %s: write %s", shown(value, key), key.Kind.Phrase())
 	case key.Loose:
-		f.Mistyped(table.Warn, place, "is %s, which Tyk Pump does not take: write %s", shown(value, key.Secret), key.Kind.Phrase())
+		f.Mistyped(table.Warn, place, "is %s, which Tyk Pump does not take: write %s", shown(value, key), key.Kind.Phrase())
 	case g.Section.Strict:
 		effect := "leaves the pump out"
 		if g.Section.Ends {
 			effect = "ends"
 		}
-		f.Mistyped(table.Error, place, "is %s, with which Tyk Pump %s: write %s", shown(value, key.Secret), effect, key.Kind.Phrase())
+		f.Mistyped(table.Error, place, "is %s, with which Tyk Pump %s: write %s", shown(value, key), effect, key.Kind.Phrase())
 	default:
-		f.Mistyped(table.Error, place, "is %s, which Tyk Pump takes for %s: write %s", shown(value, key.Secret), zeroOf(key.Kind), key.Kind.Phrase())
+		f.Mistyped(table.Error, place, "is %s, which Tyk Pump takes for %s: write %s", shown(value, key), zeroOf(key.Kind), key.Kind.Phrase())
 	}
 }
 

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 )
 
 // object is a JSON object that remembers the order and the spelling of its keys.
@@ -169,15 +172,16 @@ func kindOf(value any) string {
 }
 
 // shown is kindOf with the value, where that may be shown.
-func shown(value any, secret bool) string {
+func shown(value any, key *table.Key) string {
+	secret := key.Secret || slices.Contains([]table.Kind{table.List, table.Ints, table.Map, table.Object, table.Objects}, key.Kind)
 	const longest = 40
 	switch v := value.(type) {
 	case string:
-		if !secret && len(v) <= longest {
+		if !secret && len(v) <= longest && !looksSecret(v) {
 			return fmt.Sprintf("text (%q)", v)
 		}
 	case json.Number:
-		if !secret {
+		if !key.Secret {
 			return "the number " + v.String()
 		}
 	case bool:

@@ -106,6 +106,8 @@ func (l *loader) readPump(name string, o *object, named bool) *Pump {
 	upper := strings.ToUpper(name)
 	t := l.typeOf(name, upper, o, named)
 	if t == nil {
+		// What is wrong beside the type may say why there is none.
+		newGroup("pumps."+name, table.Unset, table.Pump(), l.file).readObject(o, l.f)
 		return nil
 	}
 	prefix := table.PumpPrefix + upper
@@ -171,7 +173,7 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 	if !named {
 		chosen, place := inFile, "pumps."+name+".type"
 		if chosen == "" {
-			chosen, place = name, "pumps."+name
+			return l.typeOfName(name)
 		}
 		return l.knownType(chosen, place, name)
 	}
@@ -179,7 +181,7 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 	if t := table.FindType(name); t != nil {
 		for _, other := range []string{byVariable, inFile} {
 			if other != "" && !strings.EqualFold(other, t.Name) {
-				l.f.Warn("pumps."+name, "its name is a type, which wins over type %q as soon as a variable names the pump: it is a %s pump; give it another name", other, t.Name)
+				l.f.Warn("pumps."+name, "its name is a type, which wins over type %s as soon as a variable names the pump: it is a %s pump; give it another name", Quoted(other), t.Name)
 			}
 		}
 		return t
@@ -191,7 +193,7 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 		return l.knownType(inFile, "pumps."+name+".type (variable "+variable+")", name)
 	case o != nil:
 		l.ignored[upper] = l.env.names(table.PumpPrefix + upper + "_")
-		return l.knownType(name, "pumps."+name, name)
+		return l.typeOfName(name)
 	}
 	l.ignored[upper] = l.env.names(table.PumpPrefix + upper + "_")
 	return nil
@@ -201,11 +203,24 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 func (l *loader) knownType(typeName, place, pump string) *table.Type {
 	t := table.FindType(typeName)
 	if t == nil {
-		names := make([]string, 0, len(table.Types()))
-		for _, t := range table.Types() {
-			names = append(names, t.Name)
-		}
-		l.f.Error(place, "type %q of pump %s does not exist%s. Tyk Pump leaves the pump out; correct it, or take the pump out", typeName, pump, meant(spelling.Nearest(strings.ToLower(typeName), names)))
+		l.f.Error(place, "type %s of pump %s does not exist%s. Tyk Pump leaves the pump out; correct it, or take the pump out", Quoted(typeName), pump, meantType(typeName))
 	}
 	return t
+}
+
+// typeOfName finds the type that a pump without one has by its name.
+func (l *loader) typeOfName(name string) *table.Type {
+	t := table.FindType(name)
+	if t == nil {
+		l.f.Error("pumps."+name, "type is missing, and the name is no type%s. Tyk Pump leaves the pump out; set type, or take the pump out", meantType(name))
+	}
+	return t
+}
+
+func meantType(name string) string {
+	names := make([]string, 0, len(table.Types()))
+	for _, t := range table.Types() {
+		names = append(names, t.Name)
+	}
+	return meant(spelling.Nearest(strings.ToLower(name), names))
 }

@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -41,7 +43,7 @@ type Settings struct {
 	LogLevel, LogFormat string
 	// Instrumented is whether TYK_INSTRUMENTATION is 1.
 	Instrumented bool
-	// Readable is false where the file is there and is not JSON.
+	// Readable is false where the file is there and cannot be read, or is not JSON.
 	Readable bool
 }
 
@@ -89,6 +91,11 @@ func (l *loader) readFile(source Source) *object {
 	omit, _ := l.env.lookup("TYK_PMP_OMITCONFIGFILE")
 	if strings.EqualFold(omit, "true") {
 		l.settings.File = ""
+		return nil
+	}
+	if source.Err != nil && !errors.Is(source.Err, fs.ErrNotExist) {
+		l.settings.Readable = false
+		l.f.Error(source.Name, "is there and cannot be read (%v), so that its pumps would get nothing: let otelcol-tyk read it, or set TYK_PMP_OMITCONFIGFILE=true", source.Err)
 		return nil
 	}
 	if source.Err != nil {

@@ -84,6 +84,13 @@ func meantVariable(name string, candidates []string) string {
 	if found := spelling.Nearest(end, ends); found != "" {
 		return start + "_" + found
 	}
+	const slips = 2
+	if found := spelling.Within(slips, strings.ToUpper(name), candidates); found != "" {
+		return found
+	}
+	if rest, ok := strings.CutPrefix(strings.ToUpper(name), "TYK_PMP_PUMP_"); ok {
+		return table.PumpPrefix + rest
+	}
 	return ""
 }
 
@@ -105,6 +112,9 @@ func (l *loader) knownVariables() []string {
 				all = append(all, name)
 			}
 		}
+	}
+	for _, row := range table.Others() {
+		all = append(all, row.Var)
 	}
 	add(table.Global(), table.Global().Prefix)
 	for _, prefix := range table.RedisPrefixes() {

@@ -26,6 +26,15 @@ func Explain(name string, env func(string) string) ([]string, error) {
 		}
 	}
 	if len(found) == 0 {
+		found = slices.DeleteFunc(merge(places()), func(p place) bool { return !p.around(strings.ToLower(name)) })
+	}
+	for i := range others {
+		exact := strings.EqualFold(others[i].Var, name)
+		if exact || len(found) == 0 && others[i].covers(strings.ToUpper(name)) {
+			found = append(found, place{key: &others[i], variable: others[i].Var})
+		}
+	}
+	if len(found) == 0 {
 		return nil, fmt.Errorf("%q is no key and no variable that Tyk Pump reads%s: docs/pump-conf.md lists them", name, hint(name))
 	}
 	texts := make([]string, len(found))
@@ -58,7 +67,10 @@ func nearest(name string) string {
 			names = append(names, p.variable)
 		}
 	}
-	if strings.HasPrefix(strings.ToUpper(name), "TYK_PMP_") {
+	for i := range others {
+		names = append(names, strings.TrimSuffix(others[i].Var, "*"))
+	}
+	if strings.HasPrefix(strings.ToUpper(name), "TYK_") {
 		return spelling.Nearest(strings.ToUpper(name), names)
 	}
 	return spelling.Nearest(strings.ToLower(name), names)
@@ -73,10 +85,7 @@ func level(k *Key) string {
 
 // about names key, variable, kind, default and types.
 func (p *place) about() string {
-	parts := []string{p.path}
-	if p.variable != "" {
-		parts = append(parts, p.variable)
-	}
+	parts := slices.DeleteFunc([]string{p.path, p.variable}, func(name string) bool { return name == "" })
 	kind := p.key.Kind.String()
 	if p.key.Default != "" {
 		kind += ", default " + p.key.Default
@@ -102,6 +111,15 @@ func (p *place) named(name string, env func(string) string) bool {
 		lower = "pumps.<name>." + key
 	}
 	return p.path == lower || p.key.Name == lower || strings.HasSuffix(p.path, "."+lower)
+}
+
+// around tells whether a text is an object that holds the key, or stands in one that is taken whole.
+func (p *place) around(name string) bool {
+	if name == "" {
+		return false
+	}
+	whole := p.key.Kind == Object && (p.path == "kv" || p.path == "opentelemetry")
+	return strings.HasPrefix(p.path, name+".") || strings.Contains(p.path, "."+name+".") || whole && strings.HasPrefix(name, p.path+".")
 }
 
 func (p *place) hasVariable(name string, env func(string) string) bool {

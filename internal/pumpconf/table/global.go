@@ -71,6 +71,7 @@ var own = &Section{Path: OwnKey, Prefix: Unset, Keys: []Key{
 	{Name: "redact_headers", Kind: List, Var: Unset, Pump: "nothing", Here: "fields::redact_headers of each tykfilter; [default] for tykfilter's own list", Why: "Tyk Pump stores credentials in recorded requests"},
 	{Name: "poll_interval", Var: Unset, Pump: "nothing", Here: "poll_interval of each receiver, such as 2s", Why: "for those who want larger batches"},
 	{Name: "lists", Kind: List, Var: Unset, Pump: "nothing", Here: "requests::lists of each receiver, such as tyk-system-analytics_9", Why: "a tenth of the records for otelcol-tyk, and the other lists for Tyk Pump"},
+	{Name: "metrics_address", Default: "localhost:8888", Var: Unset, Pump: "nothing", Here: "where the collector's own metrics are, as host:port", Why: "two processes of one host need two"},
 	{Name: "buckets", Kind: Bool, Var: Unset, Pump: "nothing", Here: "custom histograms of prometheus have the buckets of the file", Why: "Tyk Pump ignores them, so dashboards may rely on its own"},
 }}
 

@@ -30,6 +30,11 @@ have the prefix of their type for ` + "`meta`" + `, or ` + "`meta_env_prefix`" +
 	part(&b, "`x_otelcol_tyk`, which Tyk Pump passes over", own)
 	part(&b, "`pumps.<name>.x_otelcol_tyk`", ownPump)
 	part(&b, "`uptime_pump_config`", uptime)
+	b.WriteString("\n## Variables that belong to no key\n\nA `*` stands for any end of the name.\n\n| variable | type, default | Tyk Pump | here |\n|---|---|---|---|\n")
+	for i := range others {
+		k := &others[i]
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Var, cell(k.typed()), cell(k.Pump), cell(k.outcome()))
+	}
 	b.WriteString("\n## Types\n\n| `type` | prefix of `meta` in the environment | here |\n|---|---|---|\n")
 	for _, t := range Types() {
 		here := t.Title
@@ -65,19 +70,25 @@ func part(b *strings.Builder, title string, s *Section) {
 		if variable != "" {
 			variable = "`" + variable + "`"
 		}
-		kind := k.Kind.String()
-		if k.Default != "" {
-			kind += ", " + k.Default
-		}
-		here := k.Here
-		if k.Why != "" {
-			here += ": " + k.Why
-		}
-		if k.Level != None {
-			here = k.Level.String() + " " + here
-		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", k.Name, variable, cell(kind), cell(k.Pump), cell(here))
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", k.Name, variable, cell(k.typed()), cell(k.Pump), cell(k.outcome()))
 	}
+}
+
+// typed is the kind and the default, as the page has them.
+func (k *Key) typed() string {
+	if k.Default == "" {
+		return k.Kind.String()
+	}
+	return k.Kind.String() + ", " + k.Default
+}
+
+// outcome is what becomes of the key, as the page has it.
+func (k *Key) outcome() string {
+	here := k.Here
+	if k.Why != "" {
+		here += ": " + k.Why
+	}
+	return level(k) + here
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }

@@ -48,6 +48,10 @@ func (k Kind) Phrase() string {
 	switch k {
 	case Text:
 		return "text"
+	case List:
+		return "a list of texts"
+	case Map:
+		return "a map whose values are texts"
 	case Object:
 		return "an object"
 	}

@@ -106,6 +106,56 @@ func explained(t *testing.T, name string, env func(string) string) []string {
 	return got
 }
 
+// TestVariablesOfNoKeyAreExplained asks for those that Tyk Pump, or a library of it, reads beside its keys.
+func TestVariablesOfNoKeyAreExplained(t *testing.T) {
+	t.Parallel()
+	none := func(string) string { return "" }
+	for name, want := range map[string]string{
+		"TYK_LOGLEVEL":                  "Tyk Pump: debug, warn or error, over log_level; another text is info (TYK_LOGLEVEL; text, default log_level)\nhere: service::telemetry::logs::level\nwhy: it is the same thing under its name here\n",
+		"tyk_logformat":                 "service::telemetry::logs::encoding",
+		"TYK_INSTRUMENTATION":           "here: WARN not taken over",
+		"TYK_PMP_KV_STORES":             "merged with kv.stores by name",
+		"TYK_PMP_KV_CACHE_TTL":          "here: INFO not needed",
+		"TYK_PMP_OPENTELEMETRY_ENABLED": "its own traces and metrics",
+		"TYK_PMP_PUMPS":                 "here: ERROR refused",
+		"TYK_PMP_BUILDDEMODATA":         "here: ERROR refused",
+		"PMP_MONGO_*":                   "of type mongo, over everything else",
+		"MONGO_DB_TYPE":                 "mongo_db_type",
+		"TZ":                            "timezone of tyksql and tykaggregate",
+		"DD_AGENT_HOST":                 "the agent of a dogstatsd pump",
+		"DD_DOGSTATSD_PORT":             "the port of that agent",
+		"DD_ENTITY_ID":                  "dogstatsd",
+		"DD_ENV":                        "dogstatsd",
+		"DD_SERVICE":                    "dogstatsd",
+		"DD_VERSION":                    "dogstatsd",
+		"USAGE_LOGGERS_URL":             "settings of resurfaceio pumps",
+		"AWS_PROFILE":                   "sqs, kinesis and timestream",
+		"REDIGOCLUSTER_SHARDCOUNT":      "nothing, for years",
+	} {
+		for _, one := range explained(t, name, none)[:1] {
+			assert.Contains(t, one, want, name)
+			assert.Equal(t, 3, strings.Count(one, "\n"), name)
+		}
+	}
+	for i := range Others() {
+		row := &Others()[i]
+		for _, text := range []string{row.Pump, row.Here, row.Reason()} {
+			assert.NotEmpty(t, text, row.Var)
+			assert.NotContains(t, text, "\n", row.Var)
+		}
+		assert.Contains(t, Page(), "| `"+row.Var+"` |")
+	}
+	for name, want := range map[string]string{"kv.stores": "(kv;", "kv.cache": "(kv;", "iam_auth": "iam_auth.enabled", "postgres": "postgres.prefer_simple_protocol", "filters": "filters.org_ids"} {
+		assert.Contains(t, strings.Join(explained(t, name, none), ""), want, name)
+	}
+	_, err := Explain("TYK_LOGLEVL", none)
+	require.ErrorContains(t, err, "(TYK_LOGLEVEL is meant?)")
+	for _, name := range []string{"", "AWS_", "TYK_OTHER_THING"} {
+		_, err = Explain(name, none)
+		require.Error(t, err, name)
+	}
+}
+
 // TestEveryKeyAndVariableIsExplained asks for each.
 func TestEveryKeyAndVariableIsExplained(t *testing.T) {
 	t.Parallel()
