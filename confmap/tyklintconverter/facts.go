@@ -18,6 +18,8 @@ const (
 	sqlStore      = "tyksql"
 	mongoStore    = "tykmongo"
 	influxStore   = "tykinflux"
+	statsdStore   = "tykstatsd"
+	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
 
@@ -43,10 +45,11 @@ var stores = map[string]store{
 		rollups: []string{"aggregates", "mcp_aggregates"},
 	},
 	influxStore: {},
+	statsdStore: {},
 }
 
-// queueless are stock exporters without a sending_queue, or with one that is off by default.
-var queueless = []string{"debug", "file", "nop", "prometheus", "prometheusremotewrite"}
+// queueless are stock exporters without a sending_queue, or with one that is off unless it is written.
+var queueless = []string{"awss3", "debug", "file", "nop", "prometheus", "prometheusremotewrite"}
 
 // conditions are the keys of tykfilter that decide which records go on.
 var conditions = []string{"api_ids", "org_ids", "response_codes", "skip_api_ids", "skip_org_ids", "skip_response_codes"}
@@ -148,6 +151,18 @@ func (c *configuration) document(w way) int {
 	return slices.IndexFunc(w.Processors, func(id string) bool {
 		format, _ := get(c.processors[id], "document", "format").(string)
 		return wiring.Type(id) == filter && format != ""
+	})
+}
+
+// parted tells whether only some of the records may take a way to its end.
+func (w way) parted() bool {
+	return w.place("filter") >= 0 || slices.ContainsFunc(w.Connectors, func(id string) bool { return wiring.Type(id) == routing })
+}
+
+// isCounted tells whether metrics, or something else, are made of a receiver's records.
+func (c *configuration) isCounted(receiver string) bool {
+	return slices.ContainsFunc(c.Ways(receiver), func(w wiring.Way) bool {
+		return slices.ContainsFunc(w.Pipelines, func(id string) bool { return wiring.Type(id) != "logs" })
 	})
 }
 

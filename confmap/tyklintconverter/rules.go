@@ -30,6 +30,7 @@ var rules = []rule{
 	{"rollups-unstored", true, unstoredRollups},
 	{"document-unstored", true, unstoredDocuments},
 	{"filter-behind-rollups", true, filtersBehindRollups},
+	{"rollups-twice", true, rollupsTwice},
 	{"uptime-unstored", true, unstoredUptime},
 	{"uptime-unread", false, unreadUptime},
 	{"mcp-unstored", false, unstoredMCP},
@@ -59,7 +60,10 @@ func batches(c *configuration) (found []finding) {
 func memoryQueues(c *configuration) (found []finding) {
 	for _, w := range c.promised() {
 		kind, settings := wiring.Type(w.Exporter), c.exporters[w.Exporter]
-		if ours(w.Exporter) || slices.Contains(queueless, kind) || !is(settings, true, "sending_queue", "enabled") ||
+		if _, written := settings["sending_queue"]; !written && slices.Contains(queueless, kind) {
+			continue
+		}
+		if ours(w.Exporter) || !is(settings, true, "sending_queue", "enabled") ||
 			is(settings, false, "sending_queue", "wait_for_result") || get(settings, "sending_queue", "storage") != nil {
 			continue
 		}
@@ -107,15 +111,16 @@ func endless(limit any) bool {
 	return err == nil && d == 0
 }
 
-// unstoredRequests finds receivers whose records reach no table.
+// unstoredRequests finds receivers whose records reach no table. What arrives from elsewhere than
+// Redis, such as Kafka, may be something else.
 func unstoredRequests(c *configuration) (found []finding) {
 	kept, reached := map[string]bool{}, map[string][]string{}
-	for _, w := range c.ways {
+	for _, w := range c.promised() {
 		kept[w.receiver] = kept[w.receiver] || c.keeps(w)
 		reached[w.receiver] = append(reached[w.receiver], w.Exporter)
 	}
 	for receiver, exporters := range reached {
-		if c.requests(receiver) && !kept[receiver] {
+		if c.requests(receiver) && !kept[receiver] && !c.isCounted(receiver) {
 			slices.Sort(exporters)
 			found = append(found, finding{
 				"receivers::" + receiver, "no table of " + strings.Join(slices.Compact(exporters), ", ") + " stores what arrives there, so that every record is taken from Redis and lost",
@@ -126,11 +131,28 @@ func unstoredRequests(c *configuration) (found []finding) {
 	return found
 }
 
+// rollupsTwice finds a tykaggregate behind another, which cannot count what has been counted.
+func rollupsTwice(c *configuration) (found []finding) {
+	for _, w := range c.ways {
+		first := w.place(aggregate)
+		for _, id := range w.Processors[first+1:] {
+			if first >= 0 && wiring.Type(id) == aggregate {
+				found = append(found, finding{
+					"processors::" + id, "stands behind " + w.Processors[first] + ", whose rollups it cannot count: every one is dropped",
+					"give it a pipeline of its own, or leave one of the two out",
+				})
+			}
+		}
+	}
+	return found
+}
+
 // missingRollups finds tables of rollups that nobody fills.
 func missingRollups(c *configuration) (found []finding) {
 	filled := map[string]bool{}
 	for _, w := range c.ways {
-		filled[w.Exporter] = filled[w.Exporter] || w.rollups()
+		// What comes from elsewhere, such as Kafka, may be rollups.
+		filled[w.Exporter] = filled[w.Exporter] || w.rollups() || wiring.Type(w.receiver) != redisReceiver
 	}
 	for exporter, rollups := range filled {
 		for _, table := range stores[wiring.Type(exporter)].rollups {
@@ -217,6 +239,7 @@ func unstoredUptime(c *configuration) (found []finding) {
 		s, known := stores[wiring.Type(w.Exporter)]
 		key := "receivers::" + w.receiver + "::uptime::enabled"
 		switch made := c.document(w); {
+		case w.parted(): // perhaps from requests
 		case known && (s.section == "" || !c.on(w.Exporter, "uptime")):
 			found = append(found, finding{key, "uptime checks arrive at " + w.Exporter + ", which has no table for them on: everything waits behind the first", "switch on its table uptime, or " + apart})
 		case made >= 0:
@@ -355,7 +378,7 @@ func routingDrops(c *configuration) (found []finding) {
 		for _, p := range c.Pipelines {
 			for _, to := range p.Exporters {
 				settings, connector := c.connectors[to]
-				if !connector || wiring.Type(to) != "routing" || !slices.Contains(w.Pipelines, p.ID) {
+				if !connector || wiring.Type(to) != routing || !slices.Contains(w.Pipelines, p.ID) {
 					continue
 				}
 				if list, _ := settings["default_pipelines"].([]any); len(list) == 0 {

@@ -97,6 +97,36 @@ service: {pipelines: {logs: {receivers: [tykredis], exporters: [count, nop]}, me
 processors: {tykfilter/document: {document: {format: kafka}}}
 exporters: {kafka: {sending_queue: {enabled: false}}, tyksql: {tables: {requests: {enabled: false}, aggregated: {enabled: true}}}}
 service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter/document], exporters: [kafka]}, logs/r: {receivers: [tykredis], processors: [tykfilter, tykaggregate], exporters: [tyksql]}}}`,
+		"a queue that is off unless it is written": `
+exporters: {awss3: {s3uploader: {region: eu, s3_bucket: b}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [awss3]}}}`,
+		"rollups made elsewhere": `
+receivers: {kafka: }
+exporters: {tyksql: {tables: {requests: {enabled: false}, aggregated: {enabled: true}}}}
+service: {pipelines: {logs: {receivers: [kafka], exporters: [tyksql]}}}`,
+		"uptime checks read elsewhere": `
+receivers: {otlp: }
+exporters: {tyksql: {tables: {requests: {enabled: false}, uptime: {enabled: true}}}}
+service: {pipelines: {logs: {receivers: [otlp], exporters: [tyksql]}}}`,
+		"requests counted, uptime checks stored": `
+receivers: {tykredis: {uptime: {enabled: true}}}
+exporters: {tyksql: {tables: {requests: {enabled: false}, uptime: {enabled: true}}}, prometheus: }
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}, metrics: {receivers: [tykredis], exporters: [prometheus]}}}`,
+		"requests counted by a connector": `
+receivers: {tykredis: {uptime: {enabled: true}}}
+connectors: {count: }
+exporters: {tyksql: {tables: {requests: {enabled: false}, uptime: {enabled: true}}}, prometheus: }
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql, count]}, metrics: {receivers: [count], exporters: [prometheus]}}}`,
+		"uptime checks apart behind routes": `
+receivers: {tykredis: {uptime: {enabled: true}}}
+connectors: {routing: {default_pipelines: [logs/r], table: [{condition: "true", pipelines: [logs/u]}]}}
+exporters: {tyksql: {tables: {mcp: {enabled: true}}}, tyksql/u: {tables: {requests: {enabled: false}, uptime: {enabled: true}}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [routing]}, logs/r: {receivers: [routing], exporters: [tyksql]}, logs/u: {receivers: [routing], exporters: [tyksql/u]}}}`,
+		"uptime checks apart behind filters": `
+receivers: {tykredis: {uptime: {enabled: true}}}
+processors: {filter/r: , filter/u: }
+exporters: {tyksql: {tables: {mcp: {enabled: true}}}, tyksql/u: {tables: {requests: {enabled: false}, uptime: {enabled: true}}}}
+service: {pipelines: {logs/r: {receivers: [tykredis], processors: [tykfilter, filter/r], exporters: [tyksql]}, logs/u: {receivers: [tykredis], processors: [tykfilter, filter/u], exporters: [tyksql/u]}}}`,
 		"what cannot be read is the collector's to refuse": `
 receivers: [1]
 processors: {tykfilter: 7}

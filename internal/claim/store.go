@@ -204,7 +204,16 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 	}
 	var servers sync.WaitGroup
 	for _, pipe := range pipes {
-		servers.Go(func() { _, _ = pipe.Exec(ctx) }) // each command has its own error
+		servers.Go(func() {
+			cmds, err := pipe.Exec(ctx)
+			own := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
+			if err == nil || slices.ContainsFunc(cmds, own) {
+				return
+			}
+			for _, cmd := range cmds { // the connection could not be prepared, and nothing was sent
+				cmd.SetErr(err)
+			}
+		})
 	}
 	servers.Wait()
 	for at, group := range groups {

@@ -29,6 +29,8 @@ type Way struct {
 	Pipelines []string
 	// Processors are those of all pipelines on the way, in order.
 	Processors []string
+	// Connectors are those between its pipelines, in order.
+	Connectors []string
 	// Exporter is where it ends.
 	Exporter string
 }
@@ -94,16 +96,21 @@ func (w *Wiring) Components(section string) map[string]map[string]any {
 func (w *Wiring) Ways(receiver string) []Way {
 	connectors := w.Components("connectors")
 	var all []Way
-	var follow func(from string, processors, pipelines []string)
-	follow = func(from string, processors, pipelines []string) {
+	var follow func(from string, before Way)
+	follow = func(from string, before Way) {
 		for _, p := range w.Pipelines {
-			if !slices.Contains(p.Receivers, from) || slices.Contains(pipelines, p.ID) {
+			if !slices.Contains(p.Receivers, from) || slices.Contains(before.Pipelines, p.ID) {
 				continue // the collector itself refuses circles
 			}
-			way := Way{Processors: slices.Concat(processors, p.Processors), Pipelines: append(slices.Clip(pipelines), p.ID)}
+			way := Way{
+				Pipelines: append(slices.Clip(before.Pipelines), p.ID), Processors: slices.Concat(before.Processors, p.Processors),
+				Connectors: before.Connectors,
+			}
 			for _, to := range p.Exporters {
 				if _, ok := connectors[to]; ok {
-					follow(to, way.Processors, way.Pipelines)
+					next := way
+					next.Connectors = append(slices.Clip(way.Connectors), to)
+					follow(to, next)
 				} else {
 					way.Exporter = to
 					all = append(all, way)
@@ -111,6 +118,6 @@ func (w *Wiring) Ways(receiver string) []Way {
 			}
 		}
 	}
-	follow(receiver, nil, nil)
+	follow(receiver, Way{})
 	return all
 }

@@ -279,6 +279,7 @@ func TestAMissingRightIsSaid(t *testing.T) {
 			said := rec.requireTrouble(t)
 			assert.Contains(t, said, message)
 			assert.Contains(t, said, remedy)
+			rec.requireLastingTrouble(t)
 			assert.Zero(t, d.count())
 
 			// Nothing is lost meanwhile, and granting it is enough.
@@ -308,6 +309,10 @@ func TestWrongSettingsAreExplained(t *testing.T) {
 			r := newRedis(t)
 			return func(cfg *Config) { cfg.Addresses, cfg.Cluster = []string{r.Addr()}, true }
 		}, "leave cluster out"},
+		"no TLS": {func(t *testing.T) func(*Config) {
+			r := newRedis(t)
+			return func(cfg *Config) { cfg.Addresses, cfg.TLS.Insecure = []string{r.Addr()}, false }
+		}, "where it does not speak TLS, set tls::insecure to true"},
 		"a cluster": {func(t *testing.T) func(*Config) {
 			c := peers.StartRedisCluster(t)
 			return func(cfg *Config) { cfg.Addresses = c.Addrs()[:1] }
@@ -321,6 +326,7 @@ func TestWrongSettingsAreExplained(t *testing.T) {
 			t.Parallel()
 			rec := start(t, "", newDestination(), test.server(t))
 			assert.Contains(t, rec.requireTrouble(t), test.said)
+			rec.requireLastingTrouble(t)
 		})
 	}
 }

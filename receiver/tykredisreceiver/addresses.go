@@ -77,8 +77,8 @@ func (cfg *Config) takeURL(conf *confmap.Conf, text string) (string, error) {
 	return net.JoinHostPort(u.Hostname(), port), nil
 }
 
-// given tells whether a text is set; an empty one, as of an unset variable, is not.
+// given tells whether a text is set; an empty one, or none, as of an unset variable, is not.
 func given(conf *confmap.Conf, key string) bool {
-	text, ok := conf.Get(key).(string)
-	return conf.IsSet(key) && (!ok || text != "")
+	value := conf.Get(key)
+	return value != nil && value != ""
 }

@@ -54,9 +54,11 @@ type claimer struct {
 	more chan struct{}
 	full atomic.Bool // a source has as many segments as may be held
 
-	began     time.Time
-	states    []sourceState
-	visiting  error                 // how the last visits went
+	began  time.Time
+	states []sourceState
+	// How the last of each went, which holds until the next.
+	visiting, beating, measuring, sweeping error
+
 	groups    map[registry][]string // those that live, as far as known
 	nextBeat  time.Time
 	lastStat  time.Time
@@ -122,6 +124,9 @@ func (c *claimer) worked() {
 // whether any could be reached: where a server is away, the sources of others go on.
 func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool, err error) {
 	beat := c.beat(ctx, plain)
+	if isLate(beat) && !c.health.away() {
+		c.health.redis(beat) // now: the rest takes long, too
+	}
 	due, registry := c.due(ctx, plain)
 	groups := make([][]string, len(due))
 	for at, i := range due {
@@ -201,7 +206,7 @@ func (c *claimer) due(ctx context.Context, plain []*claim.Source) (due []int, er
 // beat notes that this worker and its group live, well before that is in doubt.
 func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 	if time.Now().Before(c.nextBeat) {
-		return nil
+		return c.beating
 	}
 	var registered error
 	var all []claim.Member
@@ -235,6 +240,7 @@ func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 	if err != nil {
 		c.nextBeat = time.Now().Add(min(c.member.Lease/3, again))
 	}
+	c.beating = err
 	return err
 }
 
@@ -257,7 +263,7 @@ func (c *claimer) notice(ctx context.Context, i int, total int64) {
 func (c *claimer) measure(ctx context.Context, plain []*claim.Source) error {
 	since := time.Since(c.lastStat)
 	if since < statEvery {
-		return nil
+		return c.measuring
 	}
 	var due []int
 	for i := range c.states {
@@ -266,6 +272,7 @@ func (c *claimer) measure(ctx context.Context, plain []*claim.Source) error {
 		}
 	}
 	if len(due) == 0 {
+		c.measuring = nil
 		return nil
 	}
 	stats, err := c.store.Stats(ctx, pick(plain, due))
@@ -280,7 +287,7 @@ func (c *claimer) measure(ctx context.Context, plain []*claim.Source) error {
 		}
 	}
 	c.stats.Store(&all)
-	c.lastStat = time.Now()
+	c.lastStat, c.measuring = time.Now(), err
 	return err
 }
 
@@ -330,13 +337,16 @@ func (c *claimer) sweep(ctx context.Context, plain []*claim.Source) error {
 		grace = min(grace, c.member.Expiry/10)
 	}
 	if time.Since(c.began) < grace || time.Since(c.lastSweep) < expireEvery {
-		return nil
+		return c.sweeping
 	}
 	c.lastSweep = time.Now()
 	expired, err := c.store.Expire(ctx, pick(plain, c.used()))
 	for key, groups := range expired {
 		c.logger.Warn("Removed groups that were not heard of for longer than their group_expiry",
 			zap.String("source", key), zap.Strings("groups", groups))
+	}
+	if c.sweeping = err; err != nil {
+		c.lastSweep = time.Now().Add(again - expireEvery)
 	}
 	return err
 }

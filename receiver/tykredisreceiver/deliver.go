@@ -59,7 +59,7 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 	defer func() { <-d.slots }()
 	defer d.watch.delivery()()
 	dl := newDelivery(b)
-	defer d.health.forget(dl)
+	defer func() { d.health.forget(dl, dl.isEnded()) }()
 	wait := &backoff{next: d.redelivery.InitialInterval, longest: d.redelivery.MaxInterval}
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {

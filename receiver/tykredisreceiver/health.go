@@ -20,7 +20,7 @@ type health struct {
 	troubles map[trouble]error
 	warning  error  // shown while there is no trouble
 	said     string // of the status reported last
-	outage   outage
+	outages  map[side]outage
 }
 
 // side is where trouble comes from. Of several, the first is reported.
@@ -53,8 +53,17 @@ func (h *health) acknowledging(of *holding, err error) { h.note(acknowledgingSid
 // delivery notes why a delivery waits.
 func (h *health) delivery(of *delivery, err error) { h.note(destinationSide, of, err) }
 
-// forget is the end of a delivery, and of its trouble.
-func (h *health) forget(of *delivery) { h.note(destinationSide, of, nil) }
+// forget is the end of a delivery, and of its trouble. One that is given up proves nothing.
+func (h *health) forget(of *delivery, isEnded bool) {
+	if isEnded {
+		h.note(destinationSide, of, nil)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.troubles, trouble{destinationSide, of})
+	h.say()
+}
 
 // slow notes whether a delivery takes suspiciously long.
 func (h *health) slow(err error) { h.note(slowSide, nil, err) }

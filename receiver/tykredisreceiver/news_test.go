@@ -81,6 +81,22 @@ func TestAnOutageOfRedisIsRepeatedWhileItLasts(t *testing.T) {
 	assert.WithinDuration(t, began, logs.All()[1].ContextMap()["expires_before"].(time.Time), time.Millisecond)
 }
 
+func TestAStoreThatIsAwayIsRepeatedAndNotWellAtTheStop(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.InfoLevel)
+	h := &health{host: componenttest.NewNopHost(), logger: zap.New(core)}
+	began, a, b := time.Now(), &delivery{}, &delivery{}
+	h.delivery(a, errors.New("connection refused"))
+	for _, after := range []time.Duration{0, 59 * time.Second, time.Minute, 90 * time.Second, 2 * time.Minute} {
+		h.remind(began.Add(after))
+	}
+	h.forget(a, false)
+	require.Equal(t, []string{firstWords(destinationSide), stillWords(destinationSide), stillWords(destinationSide)}, messages(logs))
+	h.delivery(b, errors.New("connection refused"))
+	h.forget(b, true)
+	require.Equal(t, []string{firstWords(destinationSide), "Working again"}, messages(logs)[3:])
+}
+
 func TestOnlyChangesAreReported(t *testing.T) {
 	t.Parallel()
 	seen := newStatusHost()
@@ -109,6 +125,10 @@ func TestAddressesInTheFormsThatPeopleHave(t *testing.T) {
 	assert.Equal(t, []string{"redis.test:6379"}, cfg.Addresses)
 	assert.Equal(t, "tyk s3cret 2 true", fmt.Sprint(cfg.Username, " ", string(cfg.Password), " ", cfg.Database, " ", cfg.TLS.Insecure))
 	require.NoError(t, confmap.Validate(cfg))
+
+	cfg, err = read(map[string]any{"addresses": []any{"redis://tyk:s3cret@redis.test"}, "username": nil, "password": nil})
+	require.NoError(t, err, "as of ${env:UNSET:-}")
+	assert.Equal(t, "tyk s3cret", cfg.Username+" "+string(cfg.Password))
 
 	cfg, err = read(map[string]any{"addresses": []any{"rediss://redis.test:6380"}, "password": "other"})
 	require.NoError(t, err)

@@ -9,27 +9,41 @@ import (
 	"go.uber.org/zap"
 )
 
-// outage is a time in which Redis cannot be read. Gateways' lists expire meanwhile, which is said
-// as long as it lasts.
+// outage is a time of trouble, which is said again as long as it lasts: gateways' lists expire
+// while Redis cannot be read.
 type outage struct{ since, told time.Time }
 
 // remindEvery is how often.
 const remindEvery = time.Minute
 
-// remind says once a minute what an outage of Redis costs.
+// remind says once a minute which trouble lasts, the first of several, and what an outage of Redis costs.
 func (h *health) remind(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	err := h.worst(claimingSide)
-	switch {
-	case err == nil:
-		h.outage = outage{}
-	case h.outage.since.IsZero():
-		h.outage = outage{since: now, told: now} // note has just told it
-	case now.Sub(h.outage.told) >= remindEvery:
-		h.outage.told = now
-		h.logger.Warn("Redis still cannot be read: lists that gateways began before expires_before and nobody claimed are gone; what was claimed stays",
-			zap.Time("since", h.outage.since), zap.Time("expires_before", now.Add(-gatewayExpiry)), zap.Error(err))
+	if h.outages == nil {
+		h.outages = map[side]outage{}
+	}
+	isFirst := true
+	for of := claimingSide; of <= pushSide; of++ {
+		err := h.worst(of)
+		if err == nil {
+			delete(h.outages, of)
+			continue
+		}
+		lasting, known := h.outages[of]
+		switch {
+		case !known:
+			lasting = outage{since: now, told: now} // note has just told it
+		case isFirst && now.Sub(lasting.told) >= remindEvery:
+			lasting.told = now
+			fields := []zap.Field{zap.Time("since", lasting.since), zap.Error(err)}
+			if of == claimingSide {
+				fields = append(fields, zap.Time("expires_before", now.Add(-gatewayExpiry)))
+			}
+			h.logger.Warn(stillWords(of), fields...)
+		}
+		h.outages[of] = lasting
+		isFirst = false
 	}
 }
 
@@ -46,6 +60,14 @@ func firstWords(of side) string {
 		return "Redis cannot be read, trying again: what gateways push expires there after 60 s; what was claimed stays"
 	}
 	return "Trouble; nothing is lost, trying again"
+}
+
+// stillWords tells trouble that lasts.
+func stillWords(of side) string {
+	if of == claimingSide {
+		return "Redis still cannot be read: lists that gateways began before expires_before and nobody claimed are gone; what was claimed stays"
+	}
+	return "Still in trouble; nothing is lost, trying again"
 }
 
 // longestCause is how much of an error is said, in bytes: some destinations join one for each record.

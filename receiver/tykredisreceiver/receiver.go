@@ -360,7 +360,11 @@ func (r *redisReceiver) observe() error {
 			return nil
 		}),
 		r.telemetry.RegisterTykredisWorkersCallback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(r.claimer.workers.Load(), metric.WithAttributes(group))
+			workers := r.claimer.workers.Load()
+			if r.claimer.health.away() {
+				workers = 0
+			}
+			o.Observe(workers, metric.WithAttributes(group))
 			return nil
 		}),
 		r.observeMeter(),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 )
@@ -48,5 +49,15 @@ func (cfg *Config) explain(err error) error {
 	if cfg.TLS.Insecure && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
 		return fmt.Errorf("%w: the server ends the connection: where it speaks TLS only, set tls::insecure to false", err)
 	}
+	if !cfg.TLS.Insecure && isLate(err) {
+		// A Redis without TLS waits for the end of what it takes for a line.
+		return fmt.Errorf("%w: the server does not answer: where it does not speak TLS, set tls::insecure to true, and write redis:// for rediss://", err)
+	}
 	return err
+}
+
+// isLate tells whether a server did not answer in time.
+func isLate(err error) bool {
+	var late net.Error
+	return errors.As(err, &late) && late.Timeout()
 }

@@ -138,6 +138,13 @@ func (r *running) requireTrouble(t *testing.T) (said string) {
 	return said
 }
 
+// requireLastingTrouble watches longer than the receiver waits between two heartbeats: what has not
+// worked is not well because nothing was tried.
+func (r *running) requireLastingTrouble(t *testing.T) {
+	t.Helper()
+	require.Never(t, func() bool { return r.host.last() == componentstatus.StatusOK }, 2*again, 5*time.Millisecond)
+}
+
 // requestLists are the keys of all 22.
 func requestLists() []analytics.List { return analytics.RequestLists("analytics-") }
 

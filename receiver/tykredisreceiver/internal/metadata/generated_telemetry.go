@@ -313,7 +313,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.TykredisWorkers, err = builder.meter.Int64ObservableGauge(
 		"otelcol_tykredis_workers",
-		metric.WithDescription("Receivers that work for the group, this one among them. [Alpha]"),
+		metric.WithDescription("Receivers that work for the group, this one among them; 0 while Redis cannot be read. [Alpha]"),
 		metric.WithUnit("{receivers}"),
 	)
 	errs = errors.Join(errs, err)

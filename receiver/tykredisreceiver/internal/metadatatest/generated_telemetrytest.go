@@ -268,7 +268,7 @@ func AssertEqualTykredisShed(t *testing.T, tt *componenttest.Telemetry, dps []me
 func AssertEqualTykredisWorkers(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_tykredis_workers",
-		Description: "Receivers that work for the group, this one among them. [Alpha]",
+		Description: "Receivers that work for the group, this one among them; 0 while Redis cannot be read. [Alpha]",
 		Unit:        "{receivers}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
