@@ -106,6 +106,17 @@ func TestDSNsOfOtherDriversAreRefused(t *testing.T) {
 		assert.Contains(t, r.Summary(), "connection_string (variable TYK_PMP_PUMPS_SQL_META_CONNECTIONSTRING): the value (not shown, it may hold a password)", c.dsn)
 		assert.NotContains(t, told(r)+r.YAML(), password, c.dsn)
 	}
+	for _, pump := range []string{
+		`"m": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h;password=Hunter2/db"}}`,
+		`"m": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h/db;password=Hunter2"}}`,
+		`"i": {"type": "influx", "meta": {"database_name": "d", "address": "http://i;password=Hunter2"}}`,
+		`"s": {"type": "splunk", "meta": {"collector_token": "t", "collector_url": "https://s;token=Hunter2"}}`,
+		`"e": {"type": "elasticsearch", "meta": {"version": "7", "elasticsearch_url": "http://e;password=Hunter2"}}`,
+	} {
+		r := Convert(input(pumps(pump)))
+		assert.Contains(t, r.Summary(), "the value (not shown, it may hold", pump)
+		assert.NotContains(t, told(r)+r.YAML(), password, pump)
+	}
 	for dsn, group := range map[string]string{
 		"host=h user=u": "pump-postgres.h_5432.u",
 		"postgres://u:p%3Bw@h/d?application_name=a": "pump-postgres.h_5432.d",
