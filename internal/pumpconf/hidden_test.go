@@ -46,7 +46,7 @@ func TestWhatAStoreGaveIsNotShown(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"analytics_storage_config": {"addrs": ["kv://s/a"]}}`:                                                                         `(not shown) has no port`,
 		`{"analytics_storage_config": {"addrs": ["kv://s/j#/x"]}}`:                                                                      `(not shown) has no port`,
-		`{"analytics_storage_config": {"addrs": ["a:1", "$kv{s:a}:6379"]}}`:                                                             `; (not shown):6379 are ignored`,
+		`{"analytics_storage_config": {"addrs": ["a:1", "$kv{s:a}:6379"]}}`:                                                             `; (not shown) are ignored`,
 		`{"analytics_storage_config": {"hosts": {"h": "$kv{s:a}"}}}`:                                                                    `(not shown)" has no port`,
 		`{"analytics_storage_config": {"type": "kv://s/a"}}`:                                                                            `the value ends Tyk Pump`,
 		`{"uptime_pump_config": {"uptime_type": "SQL", "mongo_url": "$kv{s:a}"}}`:                                                       `the value (not shown, it may hold a password)`,
@@ -105,6 +105,17 @@ func TestDSNsOfOtherDriversAreRefused(t *testing.T) {
 		r := Convert(input(pumps(`"x": {"type": "sql", "meta": {"type": "` + c.driver + `", "connection_string": "` + c.dsn + `"}}`)))
 		assert.Contains(t, r.Summary(), "connection_string (variable TYK_PMP_PUMPS_SQL_META_CONNECTIONSTRING): the value (not shown, it may hold a password)", c.dsn)
 		assert.NotContains(t, told(r)+r.YAML(), password, c.dsn)
+	}
+	for _, pump := range []string{
+		`"m": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h;password=Hunter2/db"}}`,
+		`"m": {"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://h/db;password=Hunter2"}}`,
+		`"i": {"type": "influx", "meta": {"database_name": "d", "address": "http://i;password=Hunter2"}}`,
+		`"s": {"type": "splunk", "meta": {"collector_token": "t", "collector_url": "https://s;token=Hunter2"}}`,
+		`"e": {"type": "elasticsearch", "meta": {"version": "7", "elasticsearch_url": "http://e;password=Hunter2"}}`,
+	} {
+		r := Convert(input(pumps(pump)))
+		assert.Contains(t, r.Summary(), "the value (not shown, it may hold", pump)
+		assert.NotContains(t, told(r)+r.YAML(), password, pump)
 	}
 	for dsn, group := range map[string]string{
 		"host=h user=u": "pump-postgres.h_5432.u",

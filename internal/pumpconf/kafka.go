@@ -123,7 +123,7 @@ func transform(statements []any, note string) component {
 // readURL takes a URL apart: scheme, and host with its port. The error never shows it.
 func readURL(text string) (*url.URL, string, error) {
 	u, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || checkPlace([]string{u.Host}, "") != nil {
 		return nil, "", fmt.Errorf("the value (not shown, it may hold credentials) is not a URL: write one such as https://host:8088")
 	}
 	port := u.Port()

@@ -67,6 +67,9 @@ func readMongoURI(text string, direct, oldDriver bool) (*mongoURI, error) {
 		u.hosts = append(u.hosts, strings.ToLower(host))
 	}
 	slices.Sort(u.hosts)
+	if checkPlace(u.hosts, u.database) != nil {
+		return nil, errNoURI
+	}
 	options := u.options(query, direct)
 	u.text = scheme + "://" + login + hosts + "/" + u.database
 	if len(options) > 0 {

@@ -19,7 +19,6 @@ type references struct {
 	env      *environment
 	readFile func(string) ([]byte, error)
 	open     func(kind string, config []byte) (secrets.Store, error)
-	hide     func(string)
 	opened   map[string]secrets.Store // remote ones, by name
 	opening  bool                     // a remote one is
 }
@@ -31,7 +30,7 @@ var partReference = regexp.MustCompile(`\$kv\{([^:{}]+):([^{}#]*)(?:#([^{}]*))?\
 
 // newReferences takes the stores of the file and of TYK_PMP_KV_STORES, which are merged by name.
 func newReferences(kv *object, env *environment, source Source, f *Findings) *references {
-	r := &references{stores: map[string]*object{}, env: env, readFile: source.ReadFile, open: source.OpenStore, hide: f.Hide, opened: map[string]secrets.Store{}}
+	r := &references{stores: map[string]*object{}, env: env, readFile: source.ReadFile, open: source.OpenStore, opened: map[string]secrets.Store{}}
 	r.add(kv.field("stores"), "kv.stores", f)
 	const variable = "TYK_PMP_KV_STORES"
 	if text, ok := env.lookup(variable); ok {
@@ -153,7 +152,6 @@ func (r *references) lookup(name, path, pointer string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("store %q: %w", name, err)
 	}
-	r.hide(value)
 	if pointer == "" {
 		return value, nil
 	}
@@ -161,7 +159,6 @@ func (r *references) lookup(name, path, pointer string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("store %q: %w", name, err)
 	}
-	r.hide(inner)
 	return inner, nil
 }
 
