@@ -83,7 +83,7 @@ func endingRetries(c *configuration) (found []finding) {
 	for _, w := range c.promised() {
 		settings, key := c.exporters[w.Exporter], "exporters::"+w.Exporter+"::"
 		if wiring.Type(w.Exporter) == elasticsearch {
-			retries, err := strconv.Atoi(fmt.Sprint(get(settings, "retry", "max_retries")))
+			retries, err := strconv.ParseFloat(fmt.Sprint(get(settings, "retry", "max_retries")), 64) // 1e6 is a number, too
 			if err != nil || retries < fewRetries || !is(settings, true, "retry", "enabled") {
 				found = append(found, finding{
 					key + "retry", "a document that fails a few times is given up and counts as delivered, so that an outage loses records",

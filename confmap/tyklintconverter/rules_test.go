@@ -127,6 +127,9 @@ receivers: {tykredis: {uptime: {enabled: true}}}
 processors: {filter/r: , filter/u: }
 exporters: {tyksql: {tables: {mcp: {enabled: true}}}, tyksql/u: {tables: {requests: {enabled: false}, uptime: {enabled: true}}}}
 service: {pipelines: {logs/r: {receivers: [tykredis], processors: [tykfilter, filter/r], exporters: [tyksql]}, logs/u: {receivers: [tykredis], processors: [tykfilter, filter/u], exporters: [tyksql/u]}}}`,
+		"many retries of Elasticsearch": `
+exporters: {elasticsearch: {sending_queue: {enabled: false}, retry: {max_retries: 1e6}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [elasticsearch]}}}`,
 		"what cannot be read is the collector's to refuse": `
 receivers: [1]
 processors: {tykfilter: 7}

@@ -411,3 +411,11 @@ func TestTheRegistryDoesNotCountWhileEverythingIsOff(t *testing.T) {
 		assert.Equal(t, []string{"a"}, groups, "what was off alone is gone")
 	})
 }
+
+func TestAListThatCannotBeLookedAtMayHaveSomething(t *testing.T) {
+	server := peers.StartRedis(t, peers.RedisPassword("s3cret"))
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "wrong", MaxRetries: -1})
+	t.Cleanup(func() { assert.NoError(t, rdb.Close()) })
+	found := claim.NewStore(rdb).Look(t.Context(), []*claim.Source{claim.NewSource(list, settings("a"))})
+	assert.Equal(t, []bool{true}, found)
+}

@@ -313,6 +313,10 @@ func TestWrongSettingsAreExplained(t *testing.T) {
 			r := newRedis(t)
 			return func(cfg *Config) { cfg.Addresses, cfg.TLS.Insecure = []string{r.Addr()}, false }
 		}, "where it does not speak TLS, set tls::insecure to true"},
+		"a database that is not there": {func(t *testing.T) func(*Config) {
+			r := newRedis(t)
+			return func(cfg *Config) { cfg.Addresses, cfg.Database = []string{r.Addr()}, 99 }
+		}, "Redis has no such database"},
 		"a cluster": {func(t *testing.T) func(*Config) {
 			c := peers.StartRedisCluster(t)
 			return func(cfg *Config) { cfg.Addresses = c.Addrs()[:1] }

@@ -124,9 +124,6 @@ func (c *claimer) worked() {
 // whether any could be reached: where a server is away, the sources of others go on.
 func (c *claimer) look(ctx context.Context, plain []*claim.Source) (reached bool, err error) {
 	beat := c.beat(ctx, plain)
-	if isLate(beat) && !c.health.away() {
-		c.health.redis(beat) // now: the rest takes long, too
-	}
 	due, registry := c.due(ctx, plain)
 	groups := make([][]string, len(due))
 	for at, i := range due {
@@ -214,6 +211,9 @@ func (c *claimer) beat(ctx context.Context, plain []*claim.Source) error {
 		members, err := registry.Heartbeat(ctx, c.member)
 		if err != nil {
 			registered = errors.Join(registered, err)
+			if isLate(err) && !c.health.away() {
+				c.health.redis(err) // now: the rest of this look takes long, too
+			}
 			continue
 		}
 		all = append(all, members...)

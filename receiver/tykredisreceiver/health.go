@@ -3,6 +3,7 @@ package tykredisreceiver
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -62,6 +63,9 @@ func (h *health) forget(of *delivery, isEnded bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.troubles, trouble{destinationSide, of})
+	if h.worst(destinationSide) == nil {
+		delete(h.outages, destinationSide)
+	}
 	h.say()
 }
 
@@ -109,8 +113,10 @@ func (h *health) note(at side, who any, err error) {
 	now := h.worst(at)
 	switch {
 	case before == nil && now != nil:
+		h.begin(at, time.Now())
 		h.logger.Warn(firstWords(at), zap.Error(now))
 	case before != nil && now == nil:
+		delete(h.outages, at)
 		h.logger.Info("Working again", zap.NamedError("after", before))
 	}
 	h.say()

@@ -65,8 +65,8 @@ func TestAnOutageOfRedisIsRepeatedWhileItLasts(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.InfoLevel)
 	h := &health{host: componenttest.NewNopHost(), logger: zap.New(core)}
-	began := time.Now()
 	h.redis(errors.New("read tcp 127.0.0.1:40001->127.0.0.1:6379: i/o timeout"))
+	began := h.outages[claimingSide].since
 	for _, after := range []time.Duration{0, 59 * time.Second, time.Minute, 90 * time.Second, 2 * time.Minute} {
 		h.remind(began.Add(after))
 	}
@@ -78,6 +78,7 @@ func TestAnOutageOfRedisIsRepeatedWhileItLasts(t *testing.T) {
 	assert.NotContains(t, got[0], "nothing is lost")
 	assert.Contains(t, got[1], "Redis still cannot be read")
 	assert.Equal(t, "Working again", got[3])
+	assert.WithinDuration(t, began, logs.All()[2].ContextMap()["since"].(time.Time), 0, "when it began, not when it was first repeated")
 	assert.WithinDuration(t, began, logs.All()[1].ContextMap()["expires_before"].(time.Time), time.Millisecond)
 }
 
@@ -85,8 +86,9 @@ func TestAStoreThatIsAwayIsRepeatedAndNotWellAtTheStop(t *testing.T) {
 	t.Parallel()
 	core, logs := observer.New(zap.InfoLevel)
 	h := &health{host: componenttest.NewNopHost(), logger: zap.New(core)}
-	began, a, b := time.Now(), &delivery{}, &delivery{}
+	a, b := &delivery{}, &delivery{}
 	h.delivery(a, errors.New("connection refused"))
+	began := h.outages[destinationSide].since
 	for _, after := range []time.Duration{0, 59 * time.Second, time.Minute, 90 * time.Second, 2 * time.Minute} {
 		h.remind(began.Add(after))
 	}

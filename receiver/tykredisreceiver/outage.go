@@ -20,31 +20,31 @@ const remindEvery = time.Minute
 func (h *health) remind(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.outages == nil {
-		h.outages = map[side]outage{}
-	}
-	isFirst := true
 	for of := claimingSide; of <= pushSide; of++ {
 		err := h.worst(of)
 		if err == nil {
-			delete(h.outages, of)
 			continue
 		}
-		lasting, known := h.outages[of]
-		switch {
-		case !known:
-			lasting = outage{since: now, told: now} // note has just told it
-		case isFirst && now.Sub(lasting.told) >= remindEvery:
-			lasting.told = now
-			fields := []zap.Field{zap.Time("since", lasting.since), zap.Error(err)}
-			if of == claimingSide {
-				fields = append(fields, zap.Time("expires_before", now.Add(-gatewayExpiry)))
-			}
-			h.logger.Warn(stillWords(of), fields...)
+		lasting := h.outages[of]
+		if now.Sub(lasting.told) < remindEvery {
+			return
 		}
-		h.outages[of] = lasting
-		isFirst = false
+		h.outages[of] = outage{lasting.since, now}
+		fields := []zap.Field{zap.Time("since", lasting.since), zap.Error(err)}
+		if of == claimingSide {
+			fields = append(fields, zap.Time("expires_before", now.Add(-gatewayExpiry)))
+		}
+		h.logger.Warn(stillWords(of), fields...)
+		return
 	}
+}
+
+// begin notes that trouble of a side has begun, and was told.
+func (h *health) begin(of side, now time.Time) {
+	if h.outages == nil {
+		h.outages = map[side]outage{}
+	}
+	h.outages[of] = outage{since: now, told: now}
 }
 
 // away tells whether Redis cannot be read.

@@ -280,10 +280,10 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timeout)
 	defer cancel()
-	if err := r.store.Release(ctx, plain(r.sources)); err != nil {
+	if err := r.store.Release(ctx, plain(r.sources)); err != nil && len(r.claimer.used()) > 0 {
 		// Not a failed shutdown: the leases expire by themselves.
 		r.set.Logger.Warn("Leases could not be given back; peers wait until they expire",
-			zap.Duration("lease", r.cfg.Lease), zap.Error(err))
+			zap.Duration("lease", r.cfg.Lease), zap.Error(brief(err)))
 	}
 	if err := r.claimer.leave(ctx); err != nil {
 		r.set.Logger.Debug("The registry goes on naming this process until its lease has run out", zap.Error(err))

@@ -21,6 +21,7 @@ var misconfigurations = []remedy{
 	{"NOAUTH", "Redis wants a password: set password, and username for an ACL user"},
 	// To whom it does not know, Redis listens only for so long.
 	{"unauthenticated multibulk length", "Redis wants a password: set password, and username for an ACL user"},
+	{"DB index is out of range", "Redis has no such database: choose database below its setting databases, 16 by default"},
 	{"cluster support disabled", "this Redis is no cluster: leave cluster out"},
 	{"are unreachable: redis: nil", "the sentinels do not know this sentinel::master_name"},
 	{"first record does not look like a TLS handshake", "this Redis does not speak TLS: set tls::insecure to true"},
