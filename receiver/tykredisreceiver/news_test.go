@@ -99,6 +99,13 @@ func TestAStoreThatIsAwayIsRepeatedAndNotWellAtTheStop(t *testing.T) {
 	require.Equal(t, []string{firstWords(destinationSide), "Working again"}, messages(logs)[3:])
 }
 
+func TestTroubleOfAHeartbeatLastsUntilTheNext(t *testing.T) {
+	t.Parallel()
+	c := &claimer{nextBeat: time.Now().Add(time.Hour), beating: assert.AnError, lastStat: time.Now(), measuring: assert.AnError}
+	require.ErrorIs(t, c.beat(t.Context(), nil), assert.AnError)
+	require.ErrorIs(t, c.measure(t.Context(), nil), assert.AnError)
+}
+
 func TestOnlyChangesAreReported(t *testing.T) {
 	t.Parallel()
 	seen := newStatusHost()
