@@ -30,6 +30,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykinfluxexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/krakend"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // asRecords makes analytics records of the check's log records.
@@ -128,7 +129,7 @@ func TestConsumeContract(t *testing.T) {
 // TestInfluxDBsOwnAnswersAreUnderstood goes through what a real InfluxDB 1.6.7 answers to right and wrong writes.
 func TestInfluxDBsOwnAnswersAreUnderstood(t *testing.T) {
 	t.Parallel()
-	lines := bufio.NewScanner(bytes.NewReader(unzip(t, "testdata", "golden", "answers.jsonl.gz")))
+	lines := bufio.NewScanner(bytes.NewReader(sinktest.Unzip(t, "testdata", "golden", "answers.jsonl.gz")))
 	seen := map[outcome]int{}
 	for lines.Scan() {
 		var a struct {

@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykinfluxexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -96,22 +95,18 @@ func (e *influxExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	if err != nil {
 		return consumererror.NewPermanent(err)
 	}
-	lines, entries, refusals := encoder.recordLines(logs)
+	lines, requests := encoder.recordLines(logs)
 	refused, err := e.write(ctx, lines)
 	if err != nil {
 		return err
 	}
 	for i := range refused {
-		refusals = append(refusals, sink.Refusal{Entry: refused[i].entry, Reason: reasonOf(&refused[i]), Text: refused[i].text})
+		requests.Refuse(refused[i].entry, reasonOf(&refused[i]), refused[i].text)
 	}
-	if len(refusals) == 0 {
-		return nil
-	}
-	for reason, n := range sink.CountReasons(refusals) {
+	for reason, n := range requests.Refused() {
 		e.refused(ctx, reason, n)
 	}
-	records := sink.RefusedRecords(refusals, func(entry int32) plog.LogRecord { return entries[entry] }, e.id)
-	return consumererror.NewPermanent(&analytics.RefusedError{Records: records})
+	return requests.Err(e.id)
 }
 
 func reasonOf(r *refusedLine) sink.Reason {
@@ -134,7 +129,7 @@ func (e *influxExporter) pushMetrics(ctx context.Context, metrics pmetric.Metric
 		return err
 	}
 	if foreign > 0 {
-		e.refused(ctx, reasonForeign, foreign)
+		e.refused(ctx, sink.ReasonForeign, foreign)
 		e.set.Logger.Debug("points of other metrics than a KrakenD's were left out", zap.Int64("points", foreign))
 	}
 	if len(refused) == 0 {

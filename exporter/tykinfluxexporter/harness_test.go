@@ -1,15 +1,11 @@
 package tykinfluxexporter
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +21,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykinfluxexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 var testTime = time.Date(2026, 8, 20, 10, 11, 12, 123_456_789, time.UTC)
@@ -38,22 +35,12 @@ func sample(i int) analytics.Record {
 	}
 }
 
-// logsOf makes one push of records of the segment seg, numbered from 0.
-func logsOf(records ...analytics.Record) plog.Logs {
-	logs := plog.NewLogs()
-	slice := analytics.AppendScope(logs)
-	for i := range records {
-		records[i].ToLog(slice.AppendEmpty(), analytics.UID{Segment: "seg", Index: int64(i)}.String())
-	}
-	return logs
-}
-
 func samples(n int) plog.Logs {
 	records := make([]analytics.Record, n)
 	for i := range records {
 		records[i] = sample(i)
 	}
-	return logsOf(records...)
+	return sinktest.LogsOf(records...)
 }
 
 // host remembers the statuses that are reported.
@@ -154,31 +141,4 @@ func database(tb testing.TB, server *peers.Influx) {
 	tb.Helper()
 	_, err := server.Query(tb.Context(), "", "CREATE DATABASE tyk")
 	require.NoError(tb, err)
-}
-
-func unzip(tb testing.TB, path ...string) []byte {
-	tb.Helper()
-	file, err := os.Open(filepath.Join(path...))
-	require.NoError(tb, err)
-	defer func() { _ = file.Close() }()
-	reader, err := gzip.NewReader(file)
-	require.NoError(tb, err)
-	content, err := io.ReadAll(reader)
-	require.NoError(tb, err)
-	return content
-}
-
-// goldenRecords are those that the real Tyk Pump was given.
-func goldenRecords(tb testing.TB) []analytics.Record {
-	tb.Helper()
-	content := unzip(tb, "..", "tykmongoexporter", "testdata", "golden", "records-msgpack.bin.gz")
-	var records []analytics.Record
-	for len(content) > 0 {
-		n := binary.BigEndian.Uint32(content)
-		var r analytics.Record
-		require.NoError(tb, analytics.DecodeMsgpack(content[4:4+n], &r))
-		records = append(records, r)
-		content = content[4+n:]
-	}
-	return records
 }

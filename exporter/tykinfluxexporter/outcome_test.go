@@ -17,6 +17,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // refusedOf reads which records an error names, and why.
@@ -159,7 +160,7 @@ func TestALineThatIsTooLargeIsRefusedAndItsNeighboursAreStored(t *testing.T) {
 	})
 	records := []analytics.Record{sample(0), sample(1), sample(2)}
 	records[2].RawRequest = strings.Repeat("x", maxRequestBytes)
-	reasons := refusedOf(t, startLogs(t, testConfig(d.URL), newHost()).ConsumeLogs(t.Context(), logsOf(records...)))
+	reasons := refusedOf(t, startLogs(t, testConfig(d.URL), newHost()).ConsumeLogs(t.Context(), sinktest.LogsOf(records...)))
 	assert.Len(t, reasons, 2)
 	assert.Contains(t, reasons[1], "too_large: ")
 	assert.Regexp(t, `^too_large: a line of \d+ bytes is more than InfluxDB takes$`, reasons[2])
@@ -184,7 +185,7 @@ func TestPartialWritesNameTheirRecords(t *testing.T) {
 			records[i].TimeStamp = now.AddDate(-1, 0, i)
 		}
 	}
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), logsOf(records...)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(records...)))
 	assert.Len(t, reasons, 3)
 	for _, i := range []int64{3, 10, 17} {
 		assert.Contains(t, reasons[i], "invalid: partial write: points beyond retention policy dropped=1")

@@ -18,7 +18,6 @@ const measurement = "analytics"
 
 // Reasons for which records are refused.
 const (
-	reasonForeign  sink.Reason = "foreign"
 	reasonRange    sink.Reason = "range"
 	reasonTooLarge sink.Reason = "too_large"
 	reasonInvalid  sink.Reason = "invalid"
@@ -52,11 +51,9 @@ func newRecordEncoder(config *Config) (*recordEncoder, error) {
 	}, nil
 }
 
-// encode makes the line of a log record. Its time is the record's, so that a record that
+// encode makes the line of a record. Its time is the record's, so that a record that
 // is stored again overwrites itself.
-func (e *recordEncoder) encode(log plog.LogRecord) ([]byte, error) {
-	r := &e.record
-	r.FromLog(log)
+func (e *recordEncoder) encode(r *analytics.Record) ([]byte, error) {
 	r.TimeStamp = r.TimeStamp.UTC()
 	e.document.Put(r, "", e.values)
 	e.begin(measurement)
@@ -65,7 +62,7 @@ func (e *recordEncoder) encode(log plog.LogRecord) ([]byte, error) {
 		e.tag(name, tagText(value))
 	}
 	for _, name := range e.fields {
-		e.field(name, e.fieldValue(name))
+		e.field(name, e.fieldValue(r, name))
 	}
 	return e.end(r.TimeStamp)
 }
@@ -82,9 +79,9 @@ func tagText(value pcommon.Value) string {
 	return string(text)
 }
 
-func (e *recordEncoder) fieldValue(name string) any {
+func (e *recordEncoder) fieldValue(r *analytics.Record, name string) any {
 	if name == "time_stamp" && e.oldTime {
-		return e.record.TimeStamp.Format(textTime)
+		return r.TimeStamp.Format(textTime)
 	}
 	value, _ := e.values.Get(name)
 	switch value.Type() {
@@ -103,27 +100,17 @@ func (e *recordEncoder) fieldValue(name string) any {
 }
 
 // recordLines makes lines of all records, and refuses what is none.
-func (e *recordEncoder) recordLines(logs plog.Logs) (lines []line, entries []plog.LogRecord, refusals []sink.Refusal) {
-	for _, resource := range logs.ResourceLogs().All() {
-		for _, scope := range resource.ScopeLogs().All() {
-			for _, log := range scope.LogRecords().All() {
-				entry := int32(len(entries)) //nolint:gosec // as many as records
-				entries = append(entries, log)
-				if log.EventName() != analytics.EventRequest {
-					text := fmt.Sprintf("not an analytics record: its event name is %q, want %q", log.EventName(), analytics.EventRequest)
-					refusals = append(refusals, sink.Refusal{Entry: entry, Reason: reasonForeign, Text: text})
-					continue
-				}
-				text, err := e.encode(log)
-				if err != nil {
-					refusals = append(refusals, sink.Refusal{Entry: entry, Reason: reasonRange, Text: strings.TrimSpace(err.Error())})
-					continue
-				}
-				lines = append(lines, line{text: text, entry: entry})
-			}
+func (e *recordEncoder) recordLines(logs plog.Logs) (lines []line, requests *sink.Requests) {
+	requests = new(sink.Requests)
+	requests.Each(logs, func(entry int32, r *analytics.Record, _ string) {
+		text, err := e.encode(r)
+		if err != nil {
+			requests.Refuse(entry, reasonRange, strings.TrimSpace(err.Error()))
+			return
 		}
-	}
-	return lines, entries, refusals
+		lines = append(lines, line{text: text, entry: entry})
+	})
+	return lines, requests
 }
 
 // timeOf is a point's time.

@@ -16,13 +16,14 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // pumpLines are the lines of a pump without their times.
 func pumpLines(tb testing.TB, name string) []string {
 	tb.Helper()
 	var all []string
-	for text := range strings.Lines(string(unzip(tb, "testdata", "golden", name+".jsonl.gz"))) {
+	for text := range strings.Lines(string(sinktest.Unzip(tb, "testdata", "golden", name+".jsonl.gz"))) {
 		var request struct{ Method, Body string }
 		require.NoError(tb, json.Unmarshal([]byte(text), &request))
 		if request.Method == http.MethodPost {
@@ -40,7 +41,7 @@ func withoutTime(text string) string { return text[:strings.LastIndexByte(text, 
 
 func TestLinesAreThoseOfTykPump(t *testing.T) {
 	t.Parallel()
-	records := goldenRecords(t)
+	records := sinktest.GoldenRecords(t)
 	for name, change := range map[string]func(*Config){
 		"influx": func(c *Config) {
 			c.DatabaseName = "tyk"
@@ -56,8 +57,8 @@ func TestLinesAreThoseOfTykPump(t *testing.T) {
 			e, err := newRecordEncoder(config)
 			require.NoError(t, err)
 			want := pumpLines(t, name)
-			lines, _, refusals := e.recordLines(logsOf(records...))
-			require.Empty(t, refusals)
+			lines, requests := e.recordLines(sinktest.LogsOf(records...))
+			require.Empty(t, requests.Refused())
 			require.Len(t, lines, len(want))
 			missing := map[string]int{} // the pump's purges run beside each other
 			for _, text := range want {
@@ -95,11 +96,11 @@ func TestEveryRecordOfTheGoldenSetIsStoredOnce(t *testing.T) {
 	config := testConfig(server.URL())
 	config.Tags = []string{"path", "method", "response_code", "api_name", "org_id"}
 	e := startLogs(t, config, newHost())
-	records := goldenRecords(t)
+	records := sinktest.GoldenRecords(t)
 	places := map[string]bool{} // records of the same tags and time are one point
 	encoder, err := newRecordEncoder(config)
 	require.NoError(t, err)
-	lines, _, _ := encoder.recordLines(logsOf(records...))
+	lines, _ := encoder.recordLines(sinktest.LogsOf(records...))
 	for _, l := range lines {
 		decoder := lineprotocol.NewDecoderWithBytes(l.text)
 		require.True(t, decoder.Next(), string(l.text))
@@ -109,7 +110,7 @@ func TestEveryRecordOfTheGoldenSetIsStoredOnce(t *testing.T) {
 		places[series+text[strings.LastIndexByte(text, ' '):]] = true
 	}
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), logsOf(records...)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(records...)))
 	}
 	assert.Equal(t, formatInt(int64(len(places))), count(t, server, "analytics", "response_code"))
 	series, err := server.Query(t.Context(), "tyk", `SELECT * FROM analytics WHERE api_id = '' OR api_id != '' LIMIT 1`)
@@ -130,7 +131,7 @@ func TestATagMayEndInAnything(t *testing.T) {
 		r.APIName, r.Path = name, name
 		records = append(records, r)
 	}
-	require.NoError(t, e.ConsumeLogs(t.Context(), logsOf(records...)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(records...)))
 	assert.Equal(t, formatInt(int64(len(records))), count(t, server, "analytics", "response_code"))
 	series, err := server.Query(t.Context(), "tyk", `SHOW TAG KEYS FROM analytics`)
 	require.NoError(t, err)
@@ -168,7 +169,7 @@ func FuzzLines(f *testing.F) {
 		r.APIName, r.Path, r.ResponseCode, r.TimeStamp = name, path, code, time.Unix(0, nanos)
 		logs := plog.NewLogs()
 		r.ToLog(analytics.AppendScope(logs).AppendEmpty(), "seg-0")
-		lines, _, _ := e.recordLines(logs)
+		lines, _ := e.recordLines(logs)
 		for _, l := range lines {
 			decoder := lineprotocol.NewDecoderWithBytes(l.text)
 			require.True(t, decoder.Next())
