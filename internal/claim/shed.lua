@@ -9,7 +9,7 @@ if not description then
   return { tonumber(ARGV[5]), 0, 0 }
 end
 local given = math.max(count - redis.call('LLEN', key), 0)
-local last, wanted = math.min(tonumber(ARGV[5]), count, given + 1000), math.min(tonumber(ARGV[6]), 4 * 1024 * 1024)
+local last, wanted = math.min(tonumber(ARGV[5]), count, given + 1000), math.min(tonumber(ARGV[6]), 1024 * 1024)
 local to, bytes, step = given, 0, 1
 while to < last and bytes < wanted do
   local page = redis.call('LRANGE', key, to - given, math.min(to - given + step, last - given) - 1)

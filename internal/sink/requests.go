@@ -38,9 +38,6 @@ func (p *Requests) Each(logs plog.Logs, encode func(entry int32, r *analytics.Re
 	}
 }
 
-// Len is the number of log records seen.
-func (p *Requests) Len() int { return len(p.entries) }
-
 // Refuse notes that a record will never be taken.
 func (p *Requests) Refuse(entry int32, reason Reason, text string) {
 	p.refusals = append(p.refusals, Refusal{Entry: entry, Reason: reason, Text: text})
