@@ -97,3 +97,12 @@ func benchmarkAppend(b *testing.B, encode func([]byte, *Record) []byte) {
 
 func BenchmarkAppendMsgpack(b *testing.B)  { benchmarkAppend(b, AppendMsgpack) }
 func BenchmarkAppendProtobuf(b *testing.B) { benchmarkAppend(b, AppendProtobuf) }
+
+func BenchmarkClear(b *testing.B) {
+	fields := NewFieldSet(FieldRawRequest, FieldRawResponse, FieldGeoCity, FieldGeoLocation)
+	r := Record{RawRequest: "x", RawResponse: "y"}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Clear(fields)
+	}
+}

@@ -62,9 +62,8 @@ func (s FieldSet) linked() FieldSet {
 func (r *Record) putFields(attrs pcommon.Map, fields FieldSet) {
 	const most = 12
 	b := newAttributes(nil, most)
-	for i, name := range fieldNames {
+	for i, f := range named {
 		if fields&(1<<i) != 0 {
-			f := record.find(name)
 			f.value.put(&b, f.attribute, r)
 		}
 	}
@@ -80,9 +79,18 @@ func (r *Record) Clear(fields FieldSet) {
 	if fields == 0 {
 		return
 	}
-	for i, name := range fieldNames {
+	for i, f := range named {
 		if fields&(1<<i) != 0 {
-			record.find(name).value.clear(r)
+			f.value.clear(r)
 		}
 	}
 }
+
+// named are the fields in the order of fieldNames, found once: looking for a name costs more than clearing.
+var named = func() []*field {
+	all := make([]*field, len(fieldNames))
+	for i, name := range fieldNames {
+		all[i] = record.find(name)
+	}
+	return all
+}()
