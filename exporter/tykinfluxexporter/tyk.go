@@ -32,7 +32,6 @@ type recordEncoder struct {
 	fields, tags []string
 	document     *analytics.Document
 	values       pcommon.Map
-	record       analytics.Record
 	oldTime      bool
 }
 
