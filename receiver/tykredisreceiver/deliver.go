@@ -153,7 +153,8 @@ func (d *deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
 			trouble = fmt.Errorf("%s: %w", c.h.source.Key(), errIllegible)
 			continue
 		}
-		if err := d.keepDeadLetters(ctx, dl, c); err != nil {
+		err := d.keepDeadLetters(ctx, dl, c)
+		if c.unkept = err != nil; c.unkept {
 			trouble = d.health.ofRedis(err)
 			continue
 		}
@@ -183,7 +184,7 @@ func (d *deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 	defer timer.Stop()
 	for {
 		news := d.evidence.news()
-		if d.isHopeful(dl) {
+		if ctx.Err() == nil && d.isHopeful(dl) {
 			return true
 		}
 		select {
@@ -196,13 +197,14 @@ func (d *deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 	}
 }
 
-// isHopeful tells whether other deliveries have brought evidence that one waits for.
+// isHopeful tells whether other deliveries have brought evidence that one waits for. What
+// Redis did not keep needs time, not evidence.
 func (d *deliverer) isHopeful(dl *delivery) bool {
 	if dl.state == probing && d.evidence.takes(dl.since, dl.unproven) {
 		return true
 	}
 	for i := range dl.chunks {
-		if c := &dl.chunks[i]; !c.ended && c.bad && dl.isDecided(c) && d.evidence.isLegible(c.h.source, c.since) && !c.h.source.isFull() {
+		if c := &dl.chunks[i]; !c.ended && c.bad && dl.isDecided(c) && !c.unkept && d.evidence.isLegible(c.h.source, c.since) {
 			return true
 		}
 	}

@@ -82,11 +82,12 @@ type delivery struct {
 // delivering is a chunk of a delivery.
 type delivering struct {
 	chunk
-	first int            // its first record's place
-	tally *measure.Batch // of its decodable records, until they are counted; nil where nothing is
-	since int64          // when it was decoded, as evidence.isLegible wants to know
-	bad   bool           // some entries are undecodable
-	ended bool           // acknowledged, without entries
+	first  int            // its first record's place
+	tally  *measure.Batch // of its decodable records, until they are counted; nil where nothing is
+	since  int64          // when it was decoded, as evidence.isLegible wants to know
+	bad    bool           // some entries are undecodable
+	unkept bool           // the last attempt to keep its dead letters failed
+	ended  bool           // acknowledged, without entries
 }
 
 // reason is why a record became a dead letter.
