@@ -44,6 +44,23 @@ func (d *deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delive
 	return err
 }
 
+// restore reads again what a delivery still has to send and has released. A chunk that is
+// another worker's by now ends.
+func (d *deliverer) restore(ctx context.Context, dl *delivery) error {
+	for i := range dl.chunks {
+		c := &dl.chunks[i]
+		if c.ended || c.entries != nil || dl.isDecided(c) {
+			continue
+		}
+		if err := d.readAgain(ctx, dl, c); err != nil && !c.h.gone.Load() {
+			return err
+		} else if err != nil {
+			dl.abandon(c)
+		}
+	}
+	return nil
+}
+
 // readAgain reads the entries of a chunk that has waited without them.
 func (d *deliverer) readAgain(ctx context.Context, dl *delivery, c *delivering) error {
 	var ahead claim.Ahead

@@ -83,6 +83,9 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 // attempt sends what no destination has decided on. It returns nil when nothing is left
 // to send, or why that is to wait.
 func (d *deliverer) attempt(ctx context.Context, dl *delivery) error {
+	if err := d.restore(ctx, dl); err != nil {
+		return d.health.ofRedis(err)
+	}
 	switch {
 	case dl.state == probing && d.evidence.takes(dl.since, dl.unproven):
 		dl.trust()
@@ -175,8 +178,15 @@ func (d *deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 		<-d.slots
 	case !errors.Is(trouble, errRefusesAll):
 		return until.sleep(ctx)
-	case d.evidence.enter(records, bytes):
-		defer d.evidence.leave(records, bytes)
+	default:
+		keeps, ok := d.evidence.enter(records, bytes)
+		if !ok {
+			break
+		}
+		if keeps < bytes {
+			dl.release()
+		}
+		defer d.evidence.leave(records, keeps)
 		defer func() { d.slots <- struct{}{} }()
 		<-d.slots
 	}

@@ -387,6 +387,23 @@ func (dl *delivery) standAside(change int32) bool {
 	return true
 }
 
+// release frees the entries of a delivery that waits.
+func (dl *delivery) release() {
+	for i := range dl.chunks {
+		dl.chunks[i].entries = nil
+	}
+}
+
+// abandon ends a chunk of which nothing is left to be done here.
+func (dl *delivery) abandon(c *delivering) {
+	for place := c.first; place < c.first+c.count; place++ {
+		if f := dl.fates[place]; f == pending || f == doubtful {
+			dl.fates[place] = shed
+		}
+	}
+	c.ended = true
+}
+
 // isEnded is true once all chunks are.
 func (dl *delivery) isEnded() bool {
 	return !slices.ContainsFunc(dl.chunks, func(c delivering) bool { return !c.ended })
