@@ -81,7 +81,26 @@ func benchmarkReceive(b *testing.B, capture string, decode func([]byte, *Record)
 	}
 }
 
-func BenchmarkMsgpackToLog(b *testing.B)  { benchmarkReceive(b, "records-msgpack", DecodeMsgpack) }
+func BenchmarkMsgpackToLog(b *testing.B) {
+	entries := captured(b, "records-msgpack")
+	list, room := newLogSlice(), slab.New(1000)
+	var r Record
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if list.Len() == 1000 {
+			list, room = newLogSlice(), slab.New(1000)
+		}
+		if _, err := r.MsgpackToLog(room, list, entries[i], benchmarkUID, 0); err != nil {
+			b.Fatal(err)
+		}
+		i = (i + 1) % len(entries)
+	}
+}
+
+func BenchmarkMsgpackToLogByTable(b *testing.B) {
+	benchmarkReceive(b, "records-msgpack", DecodeMsgpack)
+}
 func BenchmarkProtobufToLog(b *testing.B) { benchmarkReceive(b, "records-protobuf", DecodeProtobuf) }
 
 func benchmarkAppend(b *testing.B, encode func([]byte, *Record) []byte) {

@@ -117,18 +117,22 @@ func (f Field) within() FieldSet {
 	return s
 }
 
+// fieldsOf has the field of this name, if users can name it, and the one that it is a part of.
+func fieldsOf(name string) FieldSet {
+	if !slices.Contains(fieldNames, name) {
+		return 0
+	}
+	return fieldNamed(name).within()
+}
+
 // logAttributes are all attributes that a log record of a request has, in the order in which ToLog
 // writes most of them, and then those of spans; attributePlaces are their places.
 var logAttributes, attributePlaces = func() (all []attribute, places map[string]int) {
 	all = []attribute{{key: AttrUID, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.uid = AttributeString(v) }}}
 	var add func(g *group, prefix string, fields FieldSet)
 	add = func(g *group, prefix string, fields FieldSet) {
-		for i := range g.fields {
-			f := &g.fields[i]
-			of := fields
-			if name := prefix + f.name; slices.Contains(fieldNames, name) {
-				of |= fieldNamed(name).within()
-			}
+		for _, f := range g.toPut {
+			of := fields | fieldsOf(prefix+f.name)
 			if inner, ok := f.value.(*group); ok {
 				add(inner, prefix+f.name+".", of)
 				continue

@@ -17,6 +17,7 @@ type group struct {
 	// inProtobuf tells whether protobuf has it at all.
 	inProtobuf func(*Record) bool
 
+	toPut    []*field     // in the order of their attributes
 	keys     []msgpackKey // of the fields in keyed
 	keyed    []*field
 	empty    string   // what msgpack has where all fields are zero
@@ -39,6 +40,13 @@ func newGroup(has func(*Record) bool, fields ...field) *group {
 		if f.number > 0 {
 			g.byNumber = append(g.byNumber, make([]*field, max(0, int(f.number)+1-len(g.byNumber)))...)
 			g.byNumber[f.number] = f
+		}
+	}
+	for _, last := range []bool{false, true} {
+		for i := range fields {
+			if _, ok := fields[i].value.(linked); ok == last {
+				g.toPut = append(g.toPut, &fields[i])
+			}
 		}
 	}
 	g.keys = newMsgpackKeys(keys...)
@@ -77,7 +85,7 @@ func (g *group) readMsgpack(d *msgpackReader, r *Record) {
 	w := d.begin(g.keys)
 	for {
 		// What next would find first, in place: the call is a third of the time.
-		if at := w.field + 1; w.follows(at) && d.take(g.keys[at].wire) {
+		if at := w.field + 1; w.follows(at) && d.takeKey(&g.keys[at]) {
 			w.field = at
 			w.left--
 		} else if !d.next(&w) {
@@ -145,8 +153,7 @@ func (g *group) put(b *attributes, _ string, r *Record) {
 	if !g.has(r) {
 		return
 	}
-	for i := range g.fields {
-		f := &g.fields[i]
+	for _, f := range g.toPut {
 		if v, ok := f.value.(typed[string]); ok {
 			b.str(f.attribute, *v.at(r))
 			continue

@@ -2,19 +2,48 @@ package analytics
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tinylib/msgp/msgp"
 )
 
 // msgpackKey is a key of a struct, and its bytes as they appear in a map.
-type msgpackKey struct{ name, wire string }
+type msgpackKey struct {
+	name, wire string
+	// The first 16 bytes of wire as two words, with zeros behind a shorter one, and what is part of it.
+	words, masks [2]uint64
+}
+
+// keyWords is how many bytes the words of a key hold.
+const keyWords = 16
 
 func newMsgpackKeys(names ...string) []msgpackKey {
 	keys := make([]msgpackKey, len(names))
 	for i, name := range names {
-		keys[i] = msgpackKey{name: name, wire: string(msgp.AppendString(nil, name))}
+		k := msgpackKey{name: name, wire: string(msgp.AppendString(nil, name))}
+		var bytes, part [keyWords]byte
+		for at := range copy(bytes[:], k.wire) {
+			part[at] = 0xff
+		}
+		k.words = [2]uint64{word(string(bytes[:])), word(string(bytes[8:]))}
+		k.masks = [2]uint64{word(string(part[:])), word(string(part[8:]))}
+		keys[i] = k
 	}
 	return keys
+}
+
+// takeKey passes over a key if it comes next. Every field of every record asks, mostly with success.
+func (d *msgpackReader) takeKey(k *msgpackKey) bool {
+	rest := d.text[d.pos:]
+	if len(rest) < keyWords {
+		return d.take(k.wire)
+	}
+	if word(rest)&k.masks[0] != k.words[0] || word(rest[8:])&k.masks[1] != k.words[1] ||
+		len(k.wire) > keyWords && !strings.HasPrefix(rest, k.wire) {
+		return false
+	}
+	d.pos += len(k.wire)
+	return true
 }
 
 // structWalk is a walk over the fields of one struct.
@@ -75,7 +104,7 @@ func (d *msgpackReader) next(w *structWalk) bool {
 		// Keys come in one order from one version of the gateway: look for the
 		// key that follows first.
 		at := w.field + 1
-		if w.follows(at) && d.take(w.keys[at].wire) {
+		if w.follows(at) && d.takeKey(&w.keys[at]) {
 			w.field = at
 			w.left--
 			return true

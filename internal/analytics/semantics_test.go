@@ -77,7 +77,7 @@ func typeOf(key string, v value) string {
 		return "boolean"
 	case typed[float64]:
 		return "double"
-	case typed[[]string]:
+	case typed[[]string], tags:
 		return "string[]"
 	case typed[[]GraphQLError]:
 		return "slice"

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
@@ -28,6 +29,33 @@ func (host) attributes(string) []attribute {
 	}
 }
 
+// tags are a list, of which one may tell the trace.
+type tags struct{ typed[[]string] }
+
+func (tags) copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record) {
+	n := d.arrayHeader()
+	if n == 0 {
+		return
+	}
+	list := b.List(key, min(n, maxPreallocated))
+	for range n {
+		tag := d.str()
+		if d.err != nil {
+			return
+		}
+		if strings.HasPrefix(tag, traceTagPrefix) {
+			r.Tags = append(r.Tags, tag)
+		}
+		list.Str(cleanUTF8(tag))
+	}
+}
+
+// linked is a value whose attributes follow from other fields, too: they come last.
+type linked interface {
+	value
+	linked()
+}
+
 // template is the path that statistics are made of: a route where a tracked endpoint matched,
 // else what the request asked for, which url.path tells, or that with parts of it replaced.
 type template struct{ typed[string] }
@@ -40,6 +68,8 @@ func (template) put(b *attributes, _ string, r *Record) {
 		b.Str(AttrNormalisedPath, cleanUTF8(r.Path))
 	}
 }
+
+func (template) linked() {}
 
 func (t template) attributes(string) []attribute {
 	take := func(r *Record, v pcommon.Value, seen *logReading) {
@@ -82,6 +112,8 @@ func (p date) put(b *attributes, _ string, r *Record) {
 	}
 }
 
+func (date) linked() {}
+
 func (p date) attributes(key string) []attribute { return noting(key, p.at, p.part) }
 
 // noting is the attribute of a number that follows from others where it has none.
@@ -109,6 +141,8 @@ func (total) put(b *attributes, key string, r *Record) {
 		b.Int(key, r.RequestTime)
 	}
 }
+
+func (total) linked() {}
 
 func (t total) attributes(key string) []attribute { return noting(key, t.at, hasRequestTime) }
 
@@ -144,6 +178,36 @@ const english = "en"
 func (n cityNames) attributes(key string) []attribute {
 	english := attribute{key: AttrGeoCity, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.city = AttributeString(v) }}
 	return append([]attribute{english}, n.typed.attributes(key)...)
+}
+
+func (n cityNames) copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record) {
+	const most = 16
+	var languages [most]string
+	start, city, others := d.pos, "", 0
+	count := d.mapHeader()
+	names := b.room.Inner(min(count, most))
+	for i := range count {
+		language, name := d.str(), d.str()
+		// What a map makes of these is not to be had in passing.
+		if i == most || !isASCII(language) || slices.Contains(languages[:i], language) {
+			names.Drop()
+			d.pos = start
+			n.readMsgpack(d, r)
+			n.put(b, key, r)
+			return
+		}
+		languages[i] = language
+		if language == english && name != "" {
+			city = name
+			continue
+		}
+		names.Str(language, cleanUTF8(name))
+		others++
+	}
+	b.str(AttrGeoCity, city)
+	if others > 0 {
+		names.Into(b.Empty(key).SetEmptyMap())
+	}
 }
 
 var namesCodec = codec[map[string]string]{

@@ -59,13 +59,18 @@ func (r *Record) ToLog(lr plog.LogRecord, uid string) { r.ToLogIn(nil, lr, uid) 
 
 // ToLogIn does as ToLog, with attributes that lie in s, which may be nil.
 func (r *Record) ToLogIn(s *slab.Slab, lr plog.LogRecord, uid string) {
+	r.stamp(lr)
+	record.putInto(lr.Attributes(), s, uid, r)
+}
+
+// stamp sets what log records have beside attributes.
+func (r *Record) stamp(lr plog.LogRecord) {
 	lr.SetEventName(EventRequest)
 	setSeverity(lr, r.ResponseCode)
 	if id, ok := r.TraceID(); ok {
 		lr.SetTraceID(id)
 	}
 	lr.SetTimestamp(logTime(r.TimeStamp))
-	record.putInto(lr.Attributes(), s, uid, r)
 }
 
 // putInto writes the identity and the group's fields, in the place of what attrs had.

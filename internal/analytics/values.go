@@ -171,7 +171,7 @@ var degreesCodec = codec[float64]{
 	},
 	put: func(b *attributes, key string, v float64) {
 		if !isZero(v) {
-			b.Empty(key).SetDouble(v)
+			b.Double(key, v)
 		}
 	},
 	take: fresh(asFloat),

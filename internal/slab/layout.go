@@ -44,9 +44,10 @@ type listBox struct {
 var (
 	textSample   = pcommon.NewValueStr("")
 	numberSample = pcommon.NewValueInt(0)
+	doubleSample = pcommon.NewValueDouble(0)
 	listSample   = pcommon.NewValueSlice()
 
-	textType, numberType, listType unsafe.Pointer
+	textType, numberType, doubleType, listType unsafe.Pointer
 
 	mutable unsafe.Pointer
 
@@ -56,7 +57,8 @@ var (
 
 // learn takes types and state from the samples, which only a version that is known may be asked for.
 func learn() {
-	textType, numberType, listType = boxTypeOf(&textSample), boxTypeOf(&numberSample), boxTypeOf(&listSample)
+	textType, listType = boxTypeOf(&textSample), boxTypeOf(&listSample)
+	numberType, doubleType = boxTypeOf(&numberSample), boxTypeOf(&doubleSample)
 	mutable = (*valueHeader)(unsafe.Pointer(&textSample)).state
 	recordType = reflect.TypeFor[plog.LogRecordSlice]().Field(0).Type.Elem().Elem().Elem()
 	recordsType = reflect.SliceOf(recordType)
@@ -73,8 +75,9 @@ func boxText(text *string) any {
 	return *(*any)(unsafe.Pointer(&header))
 }
 
-func boxNumber(number *int64) any {
-	header := boxHeader{typ: numberType, data: unsafe.Pointer(number)}
+// boxEight makes the interface in which pdata keeps a number of this type.
+func boxEight(typ unsafe.Pointer, bits *uint64) any {
+	header := boxHeader{typ: typ, data: unsafe.Pointer(bits)}
 	return *(*any)(unsafe.Pointer(&header))
 }
 

@@ -1,6 +1,7 @@
 package slab
 
 import (
+	"math"
 	"slices"
 	"unsafe"
 
@@ -20,7 +21,7 @@ const (
 	pairsEach   = 26
 	innerEach   = 2
 	textsEach   = 12
-	numbersEach = 5
+	numbersEach = 6
 	valuesEach  = 5
 	listsEach   = 1
 )
@@ -38,7 +39,7 @@ type Slab struct {
 	pairs   []pair
 	inner   []pair
 	texts   []string
-	numbers []int64
+	numbers []uint64 // the bits of integers and floats
 	values  []any
 	lists   []listBox
 }
@@ -85,10 +86,10 @@ func (s *Slab) text(value string) *string {
 	return text
 }
 
-// eight keeps eight bytes.
-func (s *Slab) eight(value int64) *int64 {
+// eight keeps the bits of a number.
+func (s *Slab) eight(bits uint64) *uint64 {
 	number := room(s, &s.numbers, numbersEach)
-	*number = value
+	*number = bits
 	return number
 }
 
@@ -202,7 +203,16 @@ func (b *Builder) Int(key string, value int64) {
 		b.plain.AppendEmpty(key).SetInt(value)
 		return
 	}
-	*b.next(key) = boxNumber(b.slab.eight(value))
+	*b.next(key) = boxEight(numberType, b.slab.eight(uint64(value))) //nolint:gosec // its bits
+}
+
+// Double appends a float.
+func (b *Builder) Double(key string, value float64) {
+	if b.slab == nil {
+		b.plain.AppendEmpty(key).SetDouble(value)
+		return
+	}
+	*b.next(key) = boxEight(doubleType, b.slab.eight(math.Float64bits(value)))
 }
 
 // List appends a slice, with room for n strings.
@@ -239,6 +249,15 @@ func (b *Builder) Empty(key string) pcommon.Value {
 		return b.plain.AppendEmpty(key)
 	}
 	return valueOf(b.next(key))
+}
+
+// Drop gives back the room of what was built for nothing.
+func (b *Builder) Drop() {
+	if b.slab != nil {
+		clear(b.pairs)
+		b.pairs = b.pairs[:0]
+		b.end()
+	}
 }
 
 // Into gives m what was built, in the place of what it had. m must be mutable.

@@ -35,7 +35,7 @@ func build(s *Slab, i int, m pcommon.Map) {
 	b.Str("empty", "")
 	b.Int("number", int64(i))
 	strs(&b, "names", []string{fmt.Sprint("name ", i%3), "name"})
-	b.Empty("float").SetDouble(-float64(i) / 3)
+	b.Double("float", -float64(i)/3)
 	strs(&b, "list", strings.Split(strings.Repeat("x ", i%5), " "))
 	strs(&b, "nothing", nil)
 	b.Empty("flag").SetBool(true)

@@ -64,7 +64,7 @@ func sample(s *Slab, lr plog.LogRecord) {
 	b := s.Map(most)
 	b.Str("text", "some")
 	b.Int("number", 200)
-	b.Empty("float").SetDouble(1.5)
+	b.Double("float", 1.5)
 	list := b.List("list", 1)
 	list.Str("a")
 	list.Str("b") // one more than there is room for

@@ -108,6 +108,14 @@ type decoder struct {
 
 // take counts what an entry is and makes a log record of it.
 func (d *decoder) take(entry []byte, uid string) error {
+	if d.form == msgpackRequest && d.tally == nil && d.to != nil {
+		lr, err := d.request.MsgpackToLog(d.slab, *d.to, entry, uid, d.ignored)
+		if err != nil {
+			return err
+		}
+		lr.SetObservedTimestamp(d.claimed)
+		return nil
+	}
 	if err := d.decode(entry); err != nil {
 		return err
 	}
