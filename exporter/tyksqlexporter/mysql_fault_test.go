@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -116,7 +115,7 @@ func testMySQLLockHolderDies(t *testing.T, server *peers.MariaDB) {
 	e := d.start(t)
 	conn, err := d.db.Conn(t.Context())
 	require.NoError(t, err)
-	defer engine.Discard(conn)
+	defer func() { _ = conn.Close() }() // which was killed
 	var id int64
 	require.NoError(t, conn.QueryRowContext(t.Context(), "select connection_id()").Scan(&id))
 	_, err = conn.ExecContext(t.Context(), "start transaction")

@@ -151,11 +151,11 @@ func (s *consumerSession) Send(ctx context.Context, p engine.Portion) (int, erro
 	if s.said == nil {
 		err := s.server.next().ConsumeLogs(ctx, plog.NewLogs())
 		if !consumererror.IsPermanent(err) {
-			return push.Nobody, err
+			return sink.Unplaced, err
 		}
 		s.said = err
 	}
-	return push.Nobody, s.said
+	return sink.Unplaced, s.said
 }
 
 func (*consumerSession) Add(context.Context, rollups.Portion) error { return nil }

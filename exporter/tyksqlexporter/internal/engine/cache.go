@@ -21,6 +21,16 @@ func (m *Cache[T]) Get(of layout.Shard) (T, bool) {
 	return t, ok
 }
 
+// Need gives what is known of a shard's table, or a MissingShards where it was forgotten
+// meanwhile.
+func (m *Cache[T]) Need(of layout.Shard) (T, error) {
+	t, known := m.Get(of)
+	if !known {
+		return t, &MissingShards{Shards: []layout.Shard{of}}
+	}
+	return t, nil
+}
+
 // Knows tells whether a shard's table was found and not forgotten since.
 func (m *Cache[T]) Knows(of layout.Shard) bool {
 	_, ok := m.Get(of)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -35,6 +36,9 @@ const (
 	// that one.
 	ActionRefuse
 )
+
+// doubtful tells whether the cause may be a record or not.
+func (a Action) doubtful() bool { return a == ActionDoubt || a == ActionInspect }
 
 // Settings are what a database is opened with.
 type Settings struct {
@@ -90,7 +94,7 @@ type Session interface {
 	// of the segments.
 	Begin(ctx context.Context, sinks []string, segments []push.Segment) ([][]push.Span, error)
 	// Send writes a portion, wholly or not at all. Where the server refuses a record,
-	// it gives the place in the list that the server names, or -1.
+	// it gives the place in the list that the server names, or sink.Unplaced.
 	Send(ctx context.Context, p Portion) (int, error)
 	// Add adds rows of rollups to those of the same ids, or inserts them, wholly or not
 	// at all.
@@ -115,6 +119,12 @@ type MissingShards struct{ Shards []layout.Shard }
 
 func (e *MissingShards) Error() string {
 	return "no table yet for " + e.Shards[0].Relation()
+}
+
+// FirstLine is what logs and errors show of a statement.
+func FirstLine(statement string) string {
+	line, _, _ := strings.Cut(statement, "\n")
+	return strings.TrimSuffix(line, " (")
 }
 
 // Portion is what a batch has for one table.

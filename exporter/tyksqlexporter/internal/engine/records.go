@@ -2,26 +2,28 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // records is the work of a push of records and uptime checks.
 type records struct {
 	store *Store
 	batch *push.Batch
-	doubt *doubt
 }
+
+func (r *records) key() string { return r.batch.Key() }
 
 func (r *records) ledger() ([]string, []push.Segment) {
 	sinks := make([]string, len(r.store.sinks))
-	for i, sink := range r.store.sinks {
-		sinks[i] = sink.Name
+	for i, table := range r.store.sinks {
+		sinks[i] = table.Name
 	}
 	return sinks, r.batch.Segments
 }
@@ -30,7 +32,7 @@ func (r *records) look(rows [][]push.Span) {
 	for i := range rows {
 		r.batch.Parts[i].SkipApplied(rows[i])
 	}
-	r.batch.RefuseAgain(r.doubt.refused)
+	r.batch.RefuseAgain(r.store.postponed(r.key()))
 }
 
 func (r *records) rewind() { r.batch.Rewind() }
@@ -45,9 +47,9 @@ func (r *records) known() []push.LedgerEntry {
 
 func (r *records) ofParts(spans func(*push.Part) []push.Span) []push.LedgerEntry {
 	var entries []push.LedgerEntry
-	for i, sink := range r.store.sinks {
+	for i, table := range r.store.sinks {
 		if found := spans(&r.batch.Parts[i]); len(found) > 0 {
-			entries = append(entries, push.LedgerEntry{Sink: sink.Name, Spans: found})
+			entries = append(entries, push.LedgerEntry{Sink: table.Name, Spans: found})
 		}
 	}
 	return entries
@@ -72,9 +74,9 @@ func (r *records) portions() iter.Seq2[Portion, error] {
 	}
 }
 
-// divide gives the portions of a sink.
-func (r *records) divide(sink int) ([]Portion, error) {
-	p := &r.batch.Parts[sink]
+// divide gives the portions of a part.
+func (r *records) divide(part int) ([]Portion, error) {
+	p := &r.batch.Parts[part]
 	list := p.Pending()
 	if len(list) == 0 {
 		return nil, nil
@@ -82,7 +84,7 @@ func (r *records) divide(sink int) ([]Portion, error) {
 	var portions []Portion
 	var missing []layout.Shard
 	for _, day := range r.batch.Split(r.store.calendar, list) {
-		of := layout.Shard{Table: r.store.sinks[sink], Day: day.Day}
+		of := layout.Shard{Table: r.store.sinks[part], Day: day.Day}
 		if !r.store.server.Knows(of) {
 			missing = append(missing, of)
 		}
@@ -94,21 +96,16 @@ func (r *records) divide(sink int) ([]Portion, error) {
 	return portions, nil
 }
 
-func (r *records) send(ctx context.Context, t *transaction) (int32, error) {
+func (r *records) send(ctx context.Context, t *transaction) error {
 	for p, err := range r.portions() {
-		place := push.Nobody
 		if err == nil {
-			place, err = r.put(ctx, t, p)
+			_, err = r.put(ctx, t, p)
 		}
-		switch {
-		case err == nil:
-		case place >= 0:
-			return p.List[place], err
-		default:
-			return push.Nobody, err
+		if err != nil {
+			return err
 		}
 	}
-	return push.Nobody, nil
+	return nil
 }
 
 // put writes a portion: the records themselves, or what they count.
@@ -118,64 +115,58 @@ func (r *records) put(ctx context.Context, t *transaction, p Portion) (int, erro
 	}
 	rows := rollups.CountUptime(p.Part, p.List, r.store.calendar.Zone)
 	if len(p.List) == 1 && t.isolating {
-		return push.Nobody, t.addAround(ctx, p.Shard, rows)
+		return sink.Unplaced, t.addAround(ctx, p.Shard, rows, t.outcome(p.Name))
 	}
-	return push.Nobody, t.add(ctx, p.Shard, rows)
+	return sink.Unplaced, t.add(ctx, p.Shard, rows)
 }
 
 // isolate costs two or three statements a refused record, or two for each halving
 // where the database does not name it.
-func (r *records) isolate(ctx context.Context, t *transaction, named int32) error {
-	defer func() {
-		if t.unfinished {
-			r.doubt.refused = r.batch.Refused()
-		}
-	}()
+func (r *records) isolate(ctx context.Context, t *transaction) error {
 	for p, err := range r.portions() {
+		if err == nil {
+			err = r.storeAround(ctx, t, p)
+		}
 		if err != nil {
 			return err
 		}
-		if err := r.storeAround(ctx, t, p, slices.Index(p.List, named)); err != nil {
-			return err
-		}
+	}
+	if t.unfinished {
+		r.store.postpone(r.key(), r.batch.Refused())
 	}
 	return nil
 }
 
-// storeAround stores a portion around the records that the database refuses. Where it
-// takes none of those that are only suspected, the fault is elsewhere and they wait.
-func (r *records) storeAround(ctx context.Context, t *transaction, p Portion, place int) error {
-	var suspected error
-	accepted := false
-	rest, err := push.StoreAround(p.List, place, func(list []int32) (int, error) {
-		if !t.until.IsZero() && time.Now().After(t.until) {
-			return push.Nobody, errUnfinished
-		}
-		piece, place := p, push.Nobody
-		piece.List = list
-		err := t.within(ctx, "piece", func() (err error) {
-			place, err = r.put(ctx, t, piece)
-			return err
-		})
-		accepted = accepted || err == nil
-		return place, err
-	}, func(i int32, err error) bool {
-		action, reason := t.judge(err)
-		if certain, _ := r.store.server.Classify(err); certain != action {
-			suspected = err
-		}
-		if action == ActionRefuse && i != push.Nobody {
-			p.Part.Refuse(i, reason, r.store.server.ServerText(err))
-		}
-		return action == ActionRefuse
-	})
-	if err == errUnfinished { //nolint:errorlint // it comes as it is
+// storeAround stores a portion around the records that the database does not take. What
+// the attempt has no time for is withheld, as is what was not tried yet.
+func (r *records) storeAround(ctx context.Context, t *transaction, p Portion) error {
+	p.Part.Withhold(p.List)
+	err := sink.Isolator[int32]{
+		Try: func(list []int32) (int, error) {
+			if !t.until.IsZero() && time.Now().After(t.until) {
+				return sink.Unplaced, errUnfinished
+			}
+			piece, place := p, sink.Unplaced
+			piece.List = list
+			p.Part.Resume(list)
+			err := t.within(ctx, "piece", func() (err error) {
+				place, err = r.put(ctx, t, piece)
+				return err
+			})
+			if err != nil {
+				p.Part.Withhold(list)
+			}
+			return place, err
+		},
+		Judge: t.outcome(p.Name),
+		Refuse: func(i int32, err error) {
+			reason, text := t.why(err)
+			p.Part.Refuse(i, reason, text)
+		},
+	}.Store(p.List)
+	if errors.Is(err, errUnfinished) {
 		t.unfinished = true
-		p.Part.Withhold(rest)
-		err = nil
-	}
-	if err == nil && suspected != nil && !accepted && !t.evidence(p.Name) {
-		return suspected
+		return nil
 	}
 	return err
 }

@@ -1,13 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // groups is the work of rollups of one push, or of several.
@@ -15,6 +16,8 @@ type groups struct {
 	store *Store
 	batch *rollups.Batch
 }
+
+func (g *groups) key() string { return g.batch.Key() }
 
 func (g *groups) ledger() ([]string, []push.Segment) { return g.batch.Sinks, g.batch.Segments }
 
@@ -41,18 +44,23 @@ func (g *groups) portions(list []int) ([]rollups.Portion, error) {
 	return portions, nil
 }
 
-// send adds the rows of a table with one statement.
-func (g *groups) send(ctx context.Context, t *transaction) (int32, error) {
-	portions, err := g.portions(g.batch.Pending())
+// send adds the rows of all groups, those of a table with one statement.
+func (g *groups) send(ctx context.Context, t *transaction) error {
+	return g.add(g.batch.Pending(), func(p rollups.Portion) error { return t.add(ctx, p.Shard, p.Rows) })
+}
+
+// add gives the portions of groups to put.
+func (g *groups) add(list []int, put func(rollups.Portion) error) error {
+	portions, err := g.portions(list)
 	if err != nil {
-		return push.Nobody, err
+		return err
 	}
 	for _, p := range portions {
-		if err := t.add(ctx, p.Shard, p.Rows); err != nil {
-			return push.Nobody, err
+		if err := put(p); err != nil {
+			return err
 		}
 	}
-	return push.Nobody, nil
+	return nil
 }
 
 func (t *transaction) add(ctx context.Context, to layout.Shard, rows []*layout.Row) error {
@@ -62,62 +70,45 @@ func (t *transaction) add(ctx context.Context, to layout.Shard, rows []*layout.R
 	return nil
 }
 
-// isolate adds each group by itself, and refuses those of which the database does not
-// take a row in any form.
-func (g *groups) isolate(ctx context.Context, t *transaction, _ int32) error {
-	var suspected error
-	accepted := false
-	for _, i := range g.batch.Pending() {
-		err := t.within(ctx, "piece", func() error { return g.addGroup(ctx, t, i) })
-		if err == nil {
-			accepted = true
-			continue
-		}
-		action, reason := t.judge(err)
-		if action != ActionRefuse || t.session.Closed() {
-			return err
-		}
-		if certain, _ := g.store.server.Classify(err); certain != action {
-			suspected = err
-		}
-		g.batch.Refuse(i, reason, g.store.server.ServerText(err))
-	}
-	if suspected != nil && !accepted && slices.ContainsFunc(g.batch.Sinks, func(sink string) bool { return !t.evidence(sink) }) {
-		return suspected
-	}
-	return nil
+// isolate adds groups around those of which the database does not take a row in any
+// form, which are refused.
+func (g *groups) isolate(ctx context.Context, t *transaction) error {
+	judge := t.outcome(g.batch.Sinks...)
+	return sink.Isolator[int]{
+		Try: func(list []int) (int, error) {
+			put := func(p rollups.Portion) error { return t.add(ctx, p.Shard, p.Rows) }
+			if len(list) == 1 {
+				put = func(p rollups.Portion) error { return t.addAround(ctx, p.Shard, p.Rows, judge) }
+			}
+			return sink.Unplaced, t.within(ctx, "piece", func() error { return g.add(list, put) })
+		},
+		Judge: judge,
+		Refuse: func(group int, err error) {
+			reason, text := t.why(err)
+			g.batch.Refuse(group, reason, text)
+		},
+	}.Store(g.batch.Pending())
 }
 
-// addGroup adds the rows of a group.
-func (g *groups) addGroup(ctx context.Context, t *transaction, group int) error {
-	portions, err := g.portions([]int{group})
-	for _, p := range portions {
-		if err == nil {
-			err = t.addAround(ctx, p.Shard, p.Rows)
-		}
+// addAround adds rows around those that the database does not take. Such a row gets a
+// value that every database holds, which keeps the count; the error is of one that is
+// not taken even so.
+func (t *transaction) addAround(ctx context.Context, to layout.Shard, rows []*layout.Row, judge func(error) sink.Outcome) error {
+	add := func(savepoint string, rows ...*layout.Row) error {
+		return t.within(ctx, savepoint, func() error { return t.add(ctx, to, rows) })
 	}
-	return err
-}
-
-// addAround adds rows around those that the database refuses, which it halves the rows to
-// find. A refused row gets a value that every database holds, which keeps the count.
-func (t *transaction) addAround(ctx context.Context, to layout.Shard, rows []*layout.Row) error {
-	err := t.within(ctx, "some_rows", func() error { return t.add(ctx, to, rows) })
-	if action, _ := t.judge(err); err == nil || action != ActionRefuse || t.session.Closed() {
-		return err
-	}
-	if len(rows) > 1 {
-		half := len(rows) / 2
-		if err := t.addAround(ctx, to, rows[:half]); err != nil {
-			return err
-		}
-		return t.addAround(ctx, to, rows[half:])
-	}
-	for _, other := range rows[0].Replacements() {
-		err = t.within(ctx, "one_row", func() error { return t.add(ctx, to, []*layout.Row{other}) })
-		if err == nil {
-			return nil
-		}
-	}
-	return err
+	var refused error
+	err := sink.Isolator[*layout.Row]{
+		Try:   func(piece []*layout.Row) (int, error) { return sink.Unplaced, add("some_rows", piece...) },
+		Judge: judge,
+		Refuse: func(row *layout.Row, err error) {
+			for _, other := range row.Replacements() {
+				if err = add("one_row", other); err == nil {
+					return
+				}
+			}
+			refused = err
+		},
+	}.Store(rows)
+	return cmp.Or(err, refused)
 }

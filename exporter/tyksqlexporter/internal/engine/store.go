@@ -13,6 +13,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // maxRaces is how often a write starts anew at once because another transaction was
@@ -50,16 +51,24 @@ type Store struct {
 	calendar layout.Calendar
 	ready    atomic.Bool // the current tables were found or made, and did not change since
 
-	mu       sync.Mutex // guards what follows
-	doubts   map[string]*doubt
-	accepted map[string]uint64 // how many transactions have brought something into a sink
+	evidence sink.Evidence
+
+	mu         sync.Mutex                                // guards what follows
+	unfinished map[string]map[push.Identity]sink.Refusal // what is refused of pushes that are stored in part
 }
+
+// enoughFailures is after how many failures in a row, each of which may be a record's
+// fault, a push is taken apart.
+const enoughFailures = 3
+
+// maxUnfinished bounds of how many pushes is remembered what is refused of them.
+const maxUnfinished = 64
 
 // NewStore stores by way of a driver that was opened with the settings.
 func NewStore(s Driver, set Settings) *Store {
 	return &Store{
 		server: s, tables: set.Tables, sinks: layout.OfRecords(set.Tables), calendar: set.Calendar,
-		doubts: map[string]*doubt{}, accepted: map[string]uint64{},
+		unfinished: map[string]map[push.Identity]sink.Refusal{},
 	}
 }
 
@@ -132,26 +141,26 @@ func (s *Store) writePiece(ctx context.Context, b *push.Batch, list []int32) err
 }
 
 func (s *Store) writeOne(ctx context.Context, b *push.Batch) error {
-	doubt := s.doubtOf(b.Key())
-	return s.persist(ctx, &records{store: s, batch: b, doubt: doubt}, doubt)
+	return s.persist(ctx, &records{store: s, batch: b})
 }
 
 // WriteRollups stores the groups of the batch as Write does records, but for those of
 // pushes of which some were stored before in part.
 func (s *Store) WriteRollups(ctx context.Context, b *rollups.Batch) error {
-	return s.persist(ctx, &groups{store: s, batch: b}, s.doubtOf(b.Key()))
+	return s.persist(ctx, &groups{store: s, batch: b})
 }
 
 // persist makes attempts, with a rewind before each further one, until one succeeds
 // or there is something to wait for.
-func (s *Store) persist(ctx context.Context, w work, doubt *doubt) error {
+func (s *Store) persist(ctx context.Context, w work) error {
 	for races, pause := 0, shortestPause; ; {
 		err := s.Open(ctx)
 		if err == nil {
-			err = s.apply(ctx, w, doubt)
+			err = s.apply(ctx, w)
 		}
 		if err == nil {
-			s.settle(doubt)
+			s.settle(w)
+			s.postpone(w.key(), nil)
 			return nil
 		}
 		if missing, ok := errors.AsType[*MissingShards](err); ok {
@@ -171,7 +180,7 @@ func (s *Store) persist(ctx context.Context, w work, doubt *doubt) error {
 			pause = min(2*pause, longestPause)
 		}
 		if !again {
-			s.after(action, err, doubt)
+			s.after(action, err, w)
 			return err
 		}
 		w.rewind()
@@ -179,7 +188,7 @@ func (s *Store) persist(ctx context.Context, w work, doubt *doubt) error {
 }
 
 // after draws the conclusions from an attempt that failed.
-func (s *Store) after(action Action, err error, doubt *doubt) {
+func (s *Store) after(action Action, err error, w work) {
 	switch action {
 	case ActionReconnect:
 		s.server.Reconnect()
@@ -188,13 +197,41 @@ func (s *Store) after(action Action, err error, doubt *doubt) {
 		s.server.ForgetAll()
 	case ActionRetry, ActionDoubt, ActionLocked, ActionRefuse:
 	}
-	switch {
-	case action == ActionDoubt, action == ActionInspect, action == ActionRefuse:
-		doubt.failures++
-	case !errors.Is(err, errUnfinished):
-		doubt.failures = 0
+	if action != ActionRefuse && !action.doubtful() && !errors.Is(err, errUnfinished) {
+		s.settle(w)
 	}
-	s.remember(doubt)
+}
+
+// settle forgets how often work failed in a row.
+func (s *Store) settle(w work) {
+	sinks, _ := w.ledger()
+	for _, name := range sinks {
+		s.evidence.Settled(name, w.key())
+	}
+}
+
+// postpone keeps what is refused of a push for its next attempt, or forgets it.
+func (s *Store) postpone(key string, refused map[push.Identity]sink.Refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unfinished, key)
+	if key == "" || refused == nil {
+		return
+	}
+	for other := range s.unfinished {
+		if len(s.unfinished) < maxUnfinished {
+			break
+		}
+		delete(s.unfinished, other)
+	}
+	s.unfinished[key] = refused
+}
+
+// postponed gives what an attempt before has found refused.
+func (s *Store) postponed(key string) map[push.Identity]sink.Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unfinished[key]
 }
 
 // Drop drops the tables of days that are older than a number of days at now, each by

@@ -98,10 +98,10 @@ func (v *visit) Begin(context.Context, []string, []push.Segment) ([][]push.Span,
 func (v *visit) Send(ctx context.Context, p Portion) (int, error) {
 	time.Sleep(v.trip)
 	if slices.ContainsFunc(p.List, v.refuses) {
-		return push.Nobody, errBad
+		return sink.Unplaced, errBad
 	}
 	v.stored = append(v.stored, p.List...)
-	return push.Nobody, ctx.Err()
+	return sink.Unplaced, ctx.Err()
 }
 
 func (v *visit) Exec(_ context.Context, statements ...string) error {

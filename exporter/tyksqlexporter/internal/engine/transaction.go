@@ -12,16 +12,17 @@ import (
 
 // work is what one transaction stores: the records of a push, or the rollups of several.
 type work interface {
+	// key names the work, the same whenever it is tried again; it is empty where it cannot
+	// be known again.
+	key() string
 	// ledger names what the ledger is asked for.
 	ledger() (sinks []string, segments []push.Segment)
 	// look takes the ledger's rows, by sink.
 	look(rows [][]push.Span)
-	// send writes everything. Where the database refuses a record, it gives the entry
-	// that the database names, or nobody.
-	send(ctx context.Context, t *transaction) (int32, error)
-	// isolate writes around what the database refuses. The entry named first is cut out
-	// before anything is tried, unless it is nobody.
-	isolate(ctx context.Context, t *transaction, named int32) error
+	// send writes everything.
+	send(ctx context.Context, t *transaction) error
+	// isolate writes around what the database refuses.
+	isolate(ctx context.Context, t *transaction) error
 	// entries are the ledger's rows for what was written, and known those that told what
 	// was stored before.
 	entries() []push.LedgerEntry
@@ -40,93 +41,126 @@ var errBroken = errors.New("the transaction was ended by the database")
 
 // transaction stores work over one session.
 type transaction struct {
-	store   *Store
-	session Session
-	// suspect has each error of a statement taken for one of the record that it was for:
-	// the same push has failed before with errors that say nothing of records.
-	suspect    bool
-	evidence   func(sink string) bool // others were accepted meanwhile
-	accepted   []string               // the sinks into which this push has brought something
+	store      *Store
+	session    Session
 	isolating  bool
-	until      time.Time // when an isolation stops; zero is never
+	findings   map[string]sink.Finding // by sink, of errors that do not say whether a record is at fault
+	accepted   []string                // the sinks into which it has brought something
+	until      time.Time               // when an isolation stops; zero is never
 	unfinished bool
 }
 
-// apply makes one attempt.
-func (s *Store) apply(ctx context.Context, w work, doubt *doubt) error {
+// apply makes one attempt. Where a record may be at fault, it is made once more, around
+// what the database does not take.
+func (s *Store) apply(ctx context.Context, w work) error {
 	session, err := s.server.Connect(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer session.Release(ctx)
-	t := &transaction{store: s, session: session, suspect: doubt.strong(), evidence: func(sink string) bool { return s.acceptedSince(sink, doubt) }}
+	t := &transaction{store: s, session: session}
 	if deadline, ok := ctx.Deadline(); ok {
 		t.until = time.Now().Add(time.Until(deadline) * 6 / 10)
 	}
-	if err := t.begin(ctx, w); err != nil {
-		return err
-	}
-	named := int32(push.Nobody)
-	if !t.suspect {
-		named, err = w.send(ctx, t)
-	}
-	if action, _ := t.judge(err); t.suspect || err != nil && action == ActionRefuse {
-		err = t.isolate(ctx, w, named)
-	}
-	if err == nil {
-		err = t.record(ctx, w)
-	}
-	if err == nil {
-		err = session.Commit(ctx)
+	err = t.write(ctx, w)
+	if err != nil && t.blames(err, w) {
+		err = t.isolate(ctx, w)
 	}
 	if err != nil {
 		return err
 	}
-	s.accept(t.accepted)
+	for _, name := range t.accepted {
+		s.evidence.Accepted(name)
+	}
 	if t.unfinished {
 		return errUnfinished
 	}
 	return nil
 }
 
-// judge classifies an error, and takes what says nothing of records for a refusal where
-// the push is suspect.
-func (t *transaction) judge(err error) (Action, sink.Reason) {
-	if errors.Is(err, errBroken) {
-		return ActionRetry, ""
-	}
-	action, reason := t.store.server.Classify(err)
-	if t.suspect && (action == ActionDoubt || action == ActionInspect) && !t.session.Closed() {
-		return ActionRefuse, push.ReasonOther
-	}
-	return action, reason
-}
-
-// begin opens the transaction and marks what the ledger says was stored before.
-func (t *transaction) begin(ctx context.Context, w work) error {
+// write makes the transaction.
+func (t *transaction) write(ctx context.Context, w work) error {
 	sinks, segments := w.ledger()
 	rows, err := t.session.Begin(ctx, sinks, segments)
 	if err != nil {
 		return fmt.Errorf("begin and read %s: %w", push.LedgerTable, err)
 	}
 	w.look(rows)
-	return nil
+	send := w.send
+	if t.isolating {
+		if err := t.session.Exec(ctx, t.store.server.Isolating()...); err != nil {
+			return fmt.Errorf("prepare to isolate: %w", err)
+		}
+		send = w.isolate
+	}
+	if err := send(ctx, t); err != nil {
+		return err
+	}
+	if err := t.record(ctx, w); err != nil {
+		return err
+	}
+	return t.session.Commit(ctx)
 }
 
-// isolate starts the transaction anew and works with savepoints.
-func (t *transaction) isolate(ctx context.Context, w work, named int32) error {
+// blames tells whether a record may be at fault for an error: the database says so, or
+// the same work has failed with errors that do not say so for long enough.
+func (t *transaction) blames(err error, w work) bool {
+	action, _ := t.store.server.Classify(err)
+	if action != ActionRefuse && !action.doubtful() {
+		return false
+	}
+	key := w.key()
+	sinks, _ := w.ledger()
+	if key != "" {
+		t.findings = make(map[string]sink.Finding, len(sinks))
+		for _, name := range sinks {
+			t.findings[name] = t.store.evidence.Failed(sink.Failure{Place: name, Item: key, Enough: enoughFailures})
+		}
+	}
+	return action == ActionRefuse || !t.session.Closed() && t.finding(sinks) != sink.Wait
+}
+
+// finding is what is known of all of the sinks.
+func (t *transaction) finding(sinks []string) sink.Finding {
+	least := sink.Blamed
+	for _, name := range sinks {
+		least = min(least, t.findings[name])
+	}
+	return least
+}
+
+// outcome judges the errors of pieces for the sinks.
+func (t *transaction) outcome(sinks ...string) func(error) sink.Outcome {
+	return func(err error) sink.Outcome {
+		action, _ := t.store.server.Classify(err)
+		switch found := t.finding(sinks); {
+		case errors.Is(err, errBroken), t.session.Closed():
+		case action == ActionRefuse, action.doubtful() && found == sink.Blamed:
+			return sink.Refused
+		case action.doubtful() && found == sink.Suspect:
+			return sink.Unclear
+		}
+		return sink.Later
+	}
+}
+
+// why is what is told of a refused record.
+func (t *transaction) why(err error) (sink.Reason, string) {
+	action, reason := t.store.server.Classify(err)
+	if action != ActionRefuse {
+		reason = push.ReasonOther
+	}
+	return reason, t.store.server.ServerText(err)
+}
+
+// isolate makes the transaction anew, with savepoints.
+func (t *transaction) isolate(ctx context.Context, w work) error {
 	if err := t.session.Exec(ctx, "rollback"); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}
 	w.rewind()
-	t.isolating = true
-	if err := t.begin(ctx, w); err != nil {
-		return err
-	}
-	if err := t.session.Exec(ctx, t.store.server.Isolating()...); err != nil {
-		return fmt.Errorf("prepare to isolate: %w", err)
-	}
-	return w.isolate(ctx, t, named)
+	t.isolating, t.accepted = true, nil
+	return t.write(ctx, w)
 }
 
 // within undoes what do did where that fails.
@@ -178,6 +212,6 @@ func (t *transaction) record(ctx context.Context, w work) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", push.LedgerTable, err)
 	}
-	t.accepted = append(t.accepted, sinks...)
+	t.accepted = sinks
 	return nil
 }

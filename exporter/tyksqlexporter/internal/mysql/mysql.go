@@ -13,12 +13,13 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // server is MySQL 5.7 or later, or MariaDB 10.3 or later.
 type server struct {
-	engine.Cache[*table]
+	engine.Cache[*stdsql.Table]
 
 	db      *sql.DB
 	idle    int // connections that are kept
@@ -114,7 +115,7 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // only gives it back
-	schema := &schema{conn: conn, indexes: s.indexes, logger: s.logger}
+	schema := &schema{conn: conn, indexes: s.indexes, clock: s.clock, logger: s.logger}
 	found, err := schema.open(ctx, shards)
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: conn, server: s}, nil
+	return &session{stdsql.Session{Conn: conn, Dialect: dialect, Table: s.Need}}, nil
 }
 
 // Isolating needs nothing: no constraint is deferred.
@@ -143,7 +144,7 @@ func (s *server) Prune(ctx context.Context, table string, age time.Duration, lim
 }
 
 func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	relations, err := engine.Texts(ctx, s.db, `select table_name from information_schema.tables
+	relations, err := stdsql.Texts(ctx, s.db, `select table_name from information_schema.tables
 		where table_schema = database() and table_type = 'BASE TABLE' and table_name regexp '_[0-9]{8}$'`)
 	if err != nil {
 		return nil, time.Time{}, err

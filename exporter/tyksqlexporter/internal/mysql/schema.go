@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 )
 
 // types is how MySQL spells the classes (contract: records and raw stores,
@@ -79,8 +80,8 @@ const (
 
 // ledgerTables are the tables of the ledger: how they are made, and their columns.
 var ledgerTables = []struct {
-	name, create   string
-	RequestColumns map[string]string
+	name, create string
+	columns      map[string]string
 }{
 	{push.LedgerTable, mysqlCreateLedger, map[string]string{
 		"sink": "varbinary", "segment": "varbinary", "first_index": "bigint", "last_index": "bigint", "members": "blob", "applied_at": "datetime",
@@ -88,22 +89,19 @@ var ledgerTables = []struct {
 	{locksTable, mysqlCreateLocks, map[string]string{"id": "bigint", "taken": "bigint"}},
 }
 
-// table is one table and its statements.
+// table is one table and what is found of it.
 type table struct {
-	layout.Shard
+	*stdsql.Table
 
-	quoted              string
-	create              string
-	insert, row, update string               // of an insert: what stands before the rows, for each, and after them
-	columns             []layout.FoundColumn // as the layout's
-	blanks              []string             // of the columns, in a table of records
-	shape               atomic.Uint64        // what inserts of records took values for lately
+	quoted, create string
+	columns        []layout.FoundColumn // as the layout's
 }
 
 // schema finds and makes tables over one connection.
 type schema struct {
 	conn    *sql.Conn
 	indexes bool
+	clock   *time.Location // whose clock the columns of times show
 	logger  *zap.Logger
 }
 
@@ -120,8 +118,8 @@ func typeOf(of *layout.Layout, c layout.Column) string {
 	return types[c.Class]
 }
 
-func newTable(of layout.Shard, indexes bool) *table {
-	t := &table{Shard: of, quoted: quote(of.Relation()), columns: make([]layout.FoundColumn, len(of.Layout.Columns))}
+func (s *schema) newTable(of layout.Shard) *table {
+	t := &table{quoted: quote(of.Relation()), columns: make([]layout.FoundColumn, len(of.Layout.Columns))}
 	names, definitions := make([]string, len(t.columns)), make([]string, len(t.columns))
 	for i, c := range of.Layout.Columns {
 		names[i] = quote(c.Name)
@@ -131,7 +129,7 @@ func newTable(of layout.Shard, indexes bool) *table {
 	if of.Layout.Primary != "" {
 		definitions = append(definitions, "primary key ("+quote(of.Layout.Primary)+")")
 	}
-	for _, index := range of.Layout.Indexes(of, indexes) {
+	for _, index := range of.Layout.Indexes(of, s.indexes) {
 		parts := make([]string, len(index.Columns))
 		for i, name := range index.Columns {
 			parts[i] = quote(name)
@@ -143,12 +141,22 @@ func newTable(of layout.Shard, indexes bool) *table {
 		definitions = append(definitions, "index "+quote(index.Name)+" ("+strings.Join(parts, ", ")+")")
 	}
 	t.create = "create table if not exists " + t.quoted + " (\n  " + strings.Join(definitions, ",\n  ") + "\n" + mysqlOptions
-	t.insert = "insert into " + t.quoted + " (" + strings.Join(names, ", ") + ") values "
-	t.row = "(?" + strings.Repeat(",?", len(names)-1) + ")"
+	after := ""
 	if of.Layout.Rollups != nil {
-		t.update = addClause(of.Layout.Rollups)
-	} else {
-		t.blanks = layout.BlanksOf(of.Layout.Columns)
+		after = addClause(of.Layout.Rollups)
+	}
+	t.Table = stdsql.NewTable(of, "insert into "+t.quoted+" ("+strings.Join(names, ", ")+") values ", after)
+	t.Time = func(b []byte, day *layout.DayText, at time.Time, column int) []byte {
+		return appendTime(b, day, at, s.clock, t.columns[column].Precision)
+	}
+	t.Text = func(text string, column int) string {
+		switch of.Layout.Columns[column].Name {
+		case of.Layout.Primary: // which stays one row's
+			return shortID(text, t.columns[column].Length)
+		case "dimension_value":
+			return cutText(text, t.columns[column].Length)
+		}
+		return text
 	}
 	return t
 }
@@ -156,7 +164,7 @@ func newTable(of layout.Shard, indexes bool) *table {
 // open finds the tables, or makes what is missing: each with its indexes in one
 // statement, so that nobody finds a table without them or waits until they are built
 // over rows. Others may make the same at once: who comes second finds it done.
-func (s *schema) open(ctx context.Context, wanted []layout.Shard) (map[string]*table, error) {
+func (s *schema) open(ctx context.Context, wanted []layout.Shard) (map[string]*stdsql.Table, error) {
 	const attempts = 3 // another process may have made some of what is missing
 	for attempt := 1; ; attempt++ {
 		tables, missing, err := s.find(ctx, wanted)
@@ -180,13 +188,13 @@ func (s *schema) open(ctx context.Context, wanted []layout.Shard) (map[string]*t
 }
 
 // find describes the tables, and gives the statements that make what is missing.
-func (s *schema) find(ctx context.Context, wanted []layout.Shard) (map[string]*table, []string, error) {
-	tables := make(map[string]*table, len(wanted))
+func (s *schema) find(ctx context.Context, wanted []layout.Shard) (map[string]*stdsql.Table, []string, error) {
+	tables := make(map[string]*stdsql.Table, len(wanted))
 	var missing []string
 	var wrong []error
 	for _, of := range wanted {
-		t := newTable(of, s.indexes)
-		tables[of.Relation()] = t
+		t := s.newTable(of)
+		tables[of.Relation()] = t.Table
 		statement, err := s.match(ctx, t)
 		if _, ok := errors.AsType[*layout.SchemaError](err); ok {
 			wrong = append(wrong, err)
@@ -209,7 +217,7 @@ func (s *schema) find(ctx context.Context, wanted []layout.Shard) (map[string]*t
 			missing = append(missing, ledger.create)
 			continue
 		}
-		for name, typ := range ledger.RequestColumns {
+		for name, typ := range ledger.columns {
 			if !slices.ContainsFunc(found, func(f layout.FoundColumn) bool { return f.Name == name && f.Typ == typ }) {
 				return nil, nil, layout.Errorf("table %q: has no column %q of type %s, so it is not the ledger: rename it, and the ledger is made", ledger.name, name, typ)
 			}
@@ -320,25 +328,12 @@ func (s *schema) warnOfCharsets(t *table) {
 }
 
 // columns lists the columns of a table, none where it is not there.
-func columns(ctx context.Context, from engine.Queryer, name string) ([]layout.FoundColumn, error) {
-	rows, err := from.QueryContext(ctx, `select column_name, data_type, column_type,
+func columns(ctx context.Context, from stdsql.Queryer, name string) ([]layout.FoundColumn, error) {
+	scan := func(rows *sql.Rows, f *layout.FoundColumn) error {
+		return rows.Scan(&f.Name, &f.Typ, &f.Declared, &f.Mandatory, &f.Generated, &f.Length, &f.Precision, &f.Charset, &f.Indexed)
+	}
+	return stdsql.Columns(ctx, from, name, scan, `select column_name, data_type, column_type,
 			is_nullable = 'NO' and column_default is null and extra not like '%auto_increment%' and coalesce(generation_expression, '') = '',
 			coalesce(generation_expression, '') <> '', coalesce(least(character_maximum_length, 4294967295), 0), coalesce(datetime_precision, 0), coalesce(character_set_name, ''), column_key <> ''
 		from information_schema.columns where table_schema = database() and table_name = ? order by ordinal_position`, name)
-	if err != nil {
-		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
-	}
-	defer func() { _ = rows.Close() }() // Err tells what matters
-	var found []layout.FoundColumn
-	for rows.Next() {
-		var f layout.FoundColumn
-		if err := rows.Scan(&f.Name, &f.Typ, &f.Declared, &f.Mandatory, &f.Generated, &f.Length, &f.Precision, &f.Charset, &f.Indexed); err != nil {
-			return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
-		}
-		found = append(found, f)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
-	}
-	return found, nil
 }

@@ -7,16 +7,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 )
 
-// rank is rollup.Counter.MinRank of a row.
-func rank(row string) string {
-	return "case when " + row + ".counter_hits = 0 then 0 when case " + row + ".dimension when '' then " + row + ".counter_success > 0 else " +
-		row + ".counter_hits > " + row + ".counter_error end then 2 else 1 end"
+var merge = rollups.Merge{
+	There:    func(column string) string { return "t." + quote(column) },
+	Comes:    func(column string) string { return "excluded." + quote(column) },
+	Greatest: "greatest", Least: "least", Mean: mean,
 }
+
+func quote(column string) string { return pgx.Identifier{column}.Sanitize() }
 
 // addStatement writes the statement that adds rows to a table, whose arguments it adds
 // to a. Each column is one array, or one value where all rows have always had the same.
@@ -29,7 +30,7 @@ func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
 	names, values, changes, arrays := make([]string, len(columns)), make(map[string]string, len(columns)), []string{}, []string{}
 	for i := range columns {
 		c := &columns[i]
-		names[i] = pgx.Identifier{c.Name}.Sanitize()
+		names[i] = quote(c.Name)
 		switch {
 		case c.Constant != "":
 			values[names[i]] = "'" + c.Constant + "'"
@@ -45,13 +46,13 @@ func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
 			values[names[i]] = "u." + names[i]
 		}
 		if c.Changes() {
-			changes = append(changes, names[i]+" = "+change(c, names[i]))
+			changes = append(changes, names[i]+" = "+merge.Change(c))
 		}
 	}
 	list := make([]string, len(columns))
 	for i := range columns {
 		if c := &columns[i]; c.Merging == layout.MeanOfSums {
-			values[names[i]] = mean(values[pgx.Identifier{c.Sum}.Sanitize()], values[pgx.Identifier{"counter_hits"}.Sanitize()])
+			values[names[i]] = mean(values[quote(c.Sum)], values[quote("counter_hits")])
 		}
 		list[i] = values[names[i]]
 	}
@@ -73,35 +74,11 @@ func mean(sum, hits string) string {
 	return "case when " + hits + " = 0 then 0 else ((" + sum + ")::float8 / (" + hits + ")::float8)::text::numeric end"
 }
 
-func change(c *layout.RollupColumn, name string) string {
-	mine, others := "t."+name, "excluded."+name
-	switch c.Merging {
-	case layout.AddUp:
-		return "coalesce(" + mine + ", 0) + " + others
-	case layout.Greatest:
-		return "greatest(" + mine + ", " + others + ")"
-	case layout.LeastByRank:
-		there, comes := rank("t"), rank("excluded")
-		return "case when (" + there + ") > (" + comes + ") then " + mine + " when (" + there + ") < (" + comes + ") then " + others +
-			" else least(" + mine + ", " + others + ") end"
-	case layout.MeanOfSums:
-		sum := pgx.Identifier{c.Sum}.Sanitize()
-		return mean("coalesce(t."+sum+", 0) + excluded."+sum, "coalesce(t.counter_hits, 0) + excluded.counter_hits")
-	case layout.Latest:
-		return "case when t.counter_last_time > excluded.counter_last_time then " + mine + " else " + others + " end"
-	case layout.KeepFirst:
-	}
-	return mine
-}
-
 // Add sends the rows with one statement.
 func (s *session) Add(ctx context.Context, p rollups.Portion) error {
-	t, known := s.server.Get(p.Shard)
-	if !known { // forgotten meanwhile
-		return &engine.MissingShards{Shards: []layout.Shard{p.Shard}}
-	}
-	if len(p.Rows) == 0 {
-		return nil
+	t, err := s.server.Need(p.Shard)
+	if err != nil || len(p.Rows) == 0 {
+		return err
 	}
 	a := takeArguments()
 	defer a.release()

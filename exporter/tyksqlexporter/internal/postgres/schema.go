@@ -222,7 +222,7 @@ func newTable(schema string, of layout.Shard, indexes bool) *table {
 	names, definitions := make([]string, len(columns)), make([]string, len(columns))
 	t.encodings = make([]encoding, len(columns))
 	for i, c := range columns {
-		names[i] = pgx.Identifier{c.Name}.Sanitize()
+		names[i] = quote(c.Name)
 		definitions[i] = names[i] + " " + types[c.Class]
 		t.encodings[i], _ = encodingFor(c.Class, canonicalType(c.Class))
 	}
@@ -278,13 +278,13 @@ func (t *table) match(ctx context.Context, conn *pgx.Conn, schema string) ([]str
 			return ok
 		},
 		Remedy: func(c layout.Column) string {
-			return "change it (alter table " + t.quoted + " alter column " + pgx.Identifier{c.Name}.Sanitize() + " type " + types[c.Class] + " using ...)"
+			return "change it (alter table " + t.quoted + " alter column " + quote(c.Name) + " type " + types[c.Class] + " using ...)"
 		},
 	}
 	missing, err := rules.Missing(t.Shard, found)
 	statements := make([]string, len(missing))
 	for i, c := range missing {
-		statements[i] = "alter table " + t.quoted + " add column if not exists " + pgx.Identifier{c.Name}.Sanitize() + " " + types[c.Class]
+		statements[i] = "alter table " + t.quoted + " add column if not exists " + quote(c.Name) + " " + types[c.Class]
 	}
 	return statements, err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // session is a session of PostgreSQL. A batch whose records the database
@@ -82,19 +82,19 @@ func (s *session) queueLook(queries *pgx.Batch, sink string, segments []push.Seg
 }
 
 // Send writes a portion with one COPY. Where the server refuses a record, it gives
-// the place in the list that the server names, or -1.
+// the place in the list that the server names, or sink.Unplaced.
 func (s *session) Send(ctx context.Context, p engine.Portion) (int, error) {
-	t, known := s.server.Get(p.Shard)
-	if !known { // forgotten meanwhile
-		return -1, &engine.MissingShards{Shards: []layout.Shard{p.Shard}}
+	t, err := s.server.Need(p.Shard)
+	if err != nil {
+		return sink.Unplaced, err
 	}
 	if t.secured {
-		return -1, s.sendSecured(ctx, t, p)
+		return sink.Unplaced, s.sendSecured(ctx, t, p)
 	}
 	if err := s.copy(ctx, t, t.quoted, p); err != nil {
 		return refusedPlace(err, t.bare, p), err
 	}
-	return -1, nil
+	return sink.Unplaced, nil
 }
 
 func (s *session) copy(ctx context.Context, t *table, to string, p engine.Portion) error {
@@ -129,15 +129,15 @@ func (s *session) sendSecured(ctx context.Context, t *table, p engine.Portion) e
 func refusedPlace(err error, bare string, p engine.Portion) int {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return -1
+		return sink.Unplaced
 	}
 	_, rest, found := strings.Cut(pgErr.Where, "COPY "+bare+",")
 	if !found {
-		return -1
+		return sink.Unplaced
 	}
 	start := strings.IndexAny(rest, "0123456789")
 	if start < 0 {
-		return -1
+		return sink.Unplaced
 	}
 	end := start
 	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
@@ -145,7 +145,7 @@ func refusedPlace(err error, bare string, p engine.Portion) int {
 	}
 	line, err := strconv.Atoi(rest[start:end])
 	if err != nil {
-		return -1
+		return sink.Unplaced
 	}
 	for place, i := range p.List { // lines count only what was sent
 		if p.Part.States[i] != push.StatePending {
@@ -155,7 +155,7 @@ func refusedPlace(err error, bare string, p engine.Portion) int {
 			return place
 		}
 	}
-	return -1
+	return sink.Unplaced
 }
 
 // Record takes the locks, looks and writes in one round trip.

@@ -287,8 +287,8 @@ func (b *Batch) Key() string {
 	return b.Segments[e.segment].Name + "-" + strconv.FormatInt(e.index, 10)
 }
 
-// Verdict names a record of a push and the place of the table that has refused it.
-type Verdict struct {
+// Identity names a record of a push, and the place of one of its tables.
+type Identity struct {
 	segment string
 	index   int64
 	part    int
@@ -296,12 +296,12 @@ type Verdict struct {
 
 // Refused gives what the tables have refused, so that another attempt need not ask
 // again.
-func (b *Batch) Refused() map[Verdict]sink.Refusal {
-	all := map[Verdict]sink.Refusal{}
-	for at := range b.Parts {
-		for _, r := range b.Parts[at].refusals {
+func (b *Batch) Refused() map[Identity]sink.Refusal {
+	all := map[Identity]sink.Refusal{}
+	for part := range b.Parts {
+		for _, r := range b.Parts[part].refusals {
 			if e := &b.Entries[r.Entry]; e.segment != noSegment {
-				all[Verdict{b.Segments[e.segment].Name, e.index, at}] = r
+				all[Identity{b.Segments[e.segment].Name, e.index, part}] = r
 			}
 		}
 	}
@@ -309,18 +309,17 @@ func (b *Batch) Refused() map[Verdict]sink.Refusal {
 }
 
 // RefuseAgain refuses what another attempt has found refused.
-func (b *Batch) RefuseAgain(refused map[Verdict]sink.Refusal) {
+func (b *Batch) RefuseAgain(refused map[Identity]sink.Refusal) {
 	if len(refused) == 0 {
 		return
 	}
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		for at := range b.Parts {
-			if e.segment == noSegment || b.Parts[at].States[i] != StatePending {
+	for i, e := range b.Entries {
+		for part := range b.Parts {
+			if e.segment == noSegment || b.Parts[part].States[i] != StatePending {
 				continue
 			}
-			if r, ok := refused[Verdict{b.Segments[e.segment].Name, e.index, at}]; ok {
-				b.Parts[at].Refuse(int32(i), r.Reason, r.Text) //nolint:gosec // as many as records
+			if r, ok := refused[Identity{b.Segments[e.segment].Name, e.index, part}]; ok {
+				b.Parts[part].Refuse(int32(i), r.Reason, r.Text) //nolint:gosec // as many as records
 			}
 		}
 	}

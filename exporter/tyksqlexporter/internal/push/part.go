@@ -17,7 +17,7 @@ const (
 	StateApplied                    // the ledger says that it was stored before
 	StateNotTaken                   // the table does not hold records of its kind
 	StateRefused                    // it will never be stored
-	StateWithheld                   // its push is to come again in another cut
+	StateWithheld                   // it is for another attempt
 )
 
 // Part is what a push has for one table.
@@ -41,8 +41,12 @@ func (p *Part) rewind() {
 	}
 }
 
-// Refuse marks a record as never to be stored in this table.
+// Refuse marks a record as never to be stored in this table. What is tried again is
+// refused again.
 func (p *Part) Refuse(i int32, reason sink.Reason, text string) {
+	if p.States[i] == StateRefused {
+		return
+	}
 	p.States[i] = StateRefused
 	p.refusals = append(p.refusals, sink.Refusal{Entry: i, Reason: reason, Text: text})
 	p.Batch.Refusals = append(p.Batch.Refusals, sink.Refusal{Entry: i, Reason: reason, Text: text})
@@ -87,10 +91,17 @@ func (p *Part) SkipApplied(rows []Span) {
 	SortSpans(p.Known)
 }
 
-// Withhold has nothing written of entries, which are for another attempt.
-func (p *Part) Withhold(list []int32) {
+// Withhold keeps entries that are pending for another attempt.
+func (p *Part) Withhold(list []int32) { p.turn(list, StatePending, StateWithheld) }
+
+// Resume has entries that are withheld written.
+func (p *Part) Resume(list []int32) { p.turn(list, StateWithheld, StatePending) }
+
+func (p *Part) turn(list []int32, from, to EntryState) {
 	for _, i := range list {
-		p.States[i] = StateWithheld
+		if p.States[i] == from {
+			p.States[i] = to
+		}
 	}
 }
 

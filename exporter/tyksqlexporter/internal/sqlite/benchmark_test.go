@@ -2,19 +2,21 @@ package sqlite
 
 import (
 	"database/sql"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 )
 
 // BenchmarkSQLiteInsert is the same for SQLite, and what its driver does with values.
 func BenchmarkSQLiteInsert(b *testing.B) {
-	table := newTable(layout.Shard{Table: requests[0]}, false)
+	of := layout.Shard{Table: requests[0]}
+	table := newTable(of, false)
 	db, err := sql.Open("sqlite", ":memory:")
 	require.NoError(b, err)
 	defer func() { require.NoError(b, db.Close()) }()
@@ -26,6 +28,7 @@ func BenchmarkSQLiteInsert(b *testing.B) {
 	conn, err := db.Conn(b.Context())
 	require.NoError(b, err)
 	defer func() { require.NoError(b, conn.Close()) }()
+	session := stdsql.Session{Conn: conn, Dialect: dialect, Table: func(layout.Shard) (*stdsql.Table, error) { return table.Table, nil }}
 	logs := sqltest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -33,11 +36,8 @@ func BenchmarkSQLiteInsert(b *testing.B) {
 		p := &batch.Parts[0]
 		_, err := conn.ExecContext(b.Context(), "begin")
 		require.NoError(b, err)
-		require.NoError(b, conn.Raw(func(raw any) error {
-			w, err := newInserter(raw, table, p)
-			require.NoError(b, err)
-			return errors.Join(w.insert(b.Context(), p.Pending()), w.close())
-		}))
+		_, err = session.Send(b.Context(), engine.Portion{Shard: of, Part: p, List: p.Pending()})
+		require.NoError(b, err)
 		_, err = conn.ExecContext(b.Context(), "rollback")
 		require.NoError(b, err)
 		p.Applied()

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 )
 
 // types is how SQLite spells the classes (contract: records and raw stores,
@@ -49,20 +49,15 @@ const (
   applied_at text not null default (strftime('%Y-%m-%d %H:%M:%f', 'now')),
   primary key (sink, segment, first_index))`
 	sqliteIndexLedger = "create index if not exists otelcol_tyk_ledger_applied_at on " + push.LedgerTable + " (applied_at)"
-	sqliteLook        = "select first_index, last_index, members from " + push.LedgerTable +
-		" where sink = ? and segment = ? and first_index > ? and first_index <= ? and last_index >= ?"
-	sqliteRecord = " into " + push.LedgerTable + " (sink, segment, first_index, last_index, members) values (?, ?, ?, ?, ?)"
-	sqlitePrune  = "delete from " + push.LedgerTable + " where rowid in (select rowid from " + push.LedgerTable +
+	sqlitePrune       = "delete from " + push.LedgerTable + " where rowid in (select rowid from " + push.LedgerTable +
 		" where applied_at < strftime('%Y-%m-%d %H:%M:%f', 'now', ?) and (sink = ? or substr(sink, 1, ?) = ?) order by applied_at limit ?)"
 )
 
-// table is one table and its statements.
+// table is one table, and how it is made.
 type table struct {
-	layout.Shard
+	*stdsql.Table
+
 	create []string
-	insert string       // ends before the first row, in a table of records
-	blanks []string     // of the columns, in a table of records
-	shape  layout.Shape // what inserts took values for lately; whoever has the connection uses it
 }
 
 func newTable(of layout.Shard, indexes bool) *table {
@@ -76,19 +71,18 @@ func newTable(of layout.Shard, indexes bool) *table {
 	if of.Layout.Primary != "" {
 		definitions = append(definitions, "primary key ("+quote(of.Layout.Primary)+")")
 	}
-	t := &table{
-		Shard:  of,
-		create: []string{"create table if not exists " + quote(relation) + " (\n  " + strings.Join(definitions, ",\n  ") + ")"},
-		insert: "insert into " + quote(relation) + " (" + strings.Join(names, ", ") + ") values ",
+	after := ""
+	if of.Layout.Rollups != nil {
+		after = addClause(of.Layout.Rollups)
 	}
+	t := &table{
+		Table:  stdsql.NewTable(of, "insert into "+quote(relation)+" ("+strings.Join(names, ", ")+") values ", after),
+		create: []string{"create table if not exists " + quote(relation) + " (\n  " + strings.Join(definitions, ",\n  ") + ")"},
+	}
+	t.Time = appendTime
 	for _, index := range of.Layout.Indexes(of, indexes) {
 		t.create = append(t.create, "create index if not exists "+quote(index.Name)+
 			" on "+quote(relation)+` ("`+strings.Join(index.Columns, `", "`)+`")`)
-	}
-	if of.Layout.Rollups != nil {
-		t.insert = addStatement(relation, of.Layout.Rollups)
-	} else {
-		t.blanks = layout.BlanksOf(columns)
 	}
 	return t
 }
@@ -98,11 +92,11 @@ func quote(name string) string {
 }
 
 // openTables checks the tables and makes what is missing.
-func openTables(ctx context.Context, conn *sql.Conn, tables map[string]*table) error {
+func openTables(ctx context.Context, session *session, tables map[string]*table) error {
 	var wrong []error
 	for _, relation := range slices.Sorted(maps.Keys(tables)) {
 		t := tables[relation]
-		err := t.open(ctx, conn)
+		err := t.open(ctx, session)
 		if _, ok := errors.AsType[*layout.SchemaError](err); ok {
 			wrong = append(wrong, err)
 		} else if err != nil {
@@ -112,29 +106,21 @@ func openTables(ctx context.Context, conn *sql.Conn, tables map[string]*table) e
 	if len(wrong) > 0 {
 		return &layout.SchemaError{Text: errors.Join(wrong...).Error()}
 	}
-	if err := execEach(ctx, conn, sqliteCreateLedger, sqliteIndexLedger); err != nil {
+	if err := session.Exec(ctx, sqliteCreateLedger, sqliteIndexLedger); err != nil {
 		return err
 	}
-	return checkLedger(ctx, conn)
-}
-
-func execEach(ctx context.Context, conn *sql.Conn, statements ...string) error {
-	for _, statement := range statements {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", engine.FirstLine(statement), err)
-		}
-	}
-	return nil
+	return checkLedger(ctx, session.Conn)
 }
 
 // open checks the table and makes what is missing.
-func (t *table) open(ctx context.Context, conn *sql.Conn) error {
+func (t *table) open(ctx context.Context, session *session) error {
+	conn := session.Conn
 	relation := t.Relation()
 	var kind string
 	err := conn.QueryRowContext(ctx, "select type from sqlite_master where type in ('table', 'view') and name = ? collate nocase", relation).Scan(&kind)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return execEach(ctx, conn, t.create...)
+		return session.Exec(ctx, t.create...)
 	case err != nil:
 		return fmt.Errorf("look for table %q: %w", relation, err)
 	case kind != "table":
@@ -147,7 +133,7 @@ func (t *table) open(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return err
 	}
-	return execEach(ctx, conn, missing...)
+	return session.Exec(ctx, missing...)
 }
 
 // matchPrimary refuses a table in which rows could not be found again.
@@ -188,29 +174,17 @@ func (t *table) match(ctx context.Context, conn *sql.Conn) ([]string, error) {
 	return statements, err
 }
 
-func findColumns(ctx context.Context, conn engine.Queryer, name string) ([]layout.FoundColumn, error) {
+func findColumns(ctx context.Context, from stdsql.Queryer, name string) ([]layout.FoundColumn, error) {
 	const generatedFrom = 2 // table_xinfo's hidden: 2 and 3 are generated columns
-	rows, err := conn.QueryContext(ctx, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden,
+	scan := func(rows *sql.Rows, f *layout.FoundColumn) error {
+		var hidden int
+		err := rows.Scan(&f.Name, &f.Declared, &f.Mandatory, &hidden, &f.Indexed)
+		f.Generated = hidden >= generatedFrom
+		return err
+	}
+	return stdsql.Columns(ctx, from, name, scan, `select name, type, "notnull" and dflt_value is null and pk = 0, hidden,
 			pk > 0 or exists (select 1 from pragma_index_list(?) as l, pragma_index_info(l.name) as i where i.name = x.name)
 		from pragma_table_xinfo(?) as x`, name, name)
-	if err != nil {
-		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
-	}
-	defer func() { _ = rows.Close() }() // Err tells what matters
-	var found []layout.FoundColumn
-	for rows.Next() {
-		var f layout.FoundColumn
-		var hidden int
-		if err := rows.Scan(&f.Name, &f.Declared, &f.Mandatory, &hidden, &f.Indexed); err != nil {
-			return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
-		}
-		f.Generated = hidden >= generatedFrom
-		found = append(found, f)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the columns of table %q: %w", name, err)
-	}
-	return found, nil
 }
 
 // checkLedger refuses a table of the ledger's name that is something else.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -35,7 +36,7 @@ var sqlitePragmas = []string{
 // server is an SQLite file behind one connection: SQLite has one writer at a
 // time anyway.
 type server struct {
-	engine.Cache[*table]
+	engine.Cache[*stdsql.Table]
 
 	db         *sql.DB
 	indexes    bool
@@ -146,11 +147,15 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 	for _, of := range shards {
 		tables[of.Relation()] = newTable(of, s.indexes)
 	}
-	err := s.transact(ctx, func(conn *sql.Conn) error { return openTables(ctx, conn, tables) })
-	if err == nil {
-		s.Add(tables)
+	if err := s.transact(ctx, func(session *session) error { return openTables(ctx, session, tables) }); err != nil {
+		return err
 	}
-	return err
+	found := make(map[string]*stdsql.Table, len(tables))
+	for relation, t := range tables {
+		found[relation] = t.Table
+	}
+	s.Add(found)
+	return nil
 }
 
 // makePrivate makes the file for its owner only, where it is missing: it holds what requests held. SQLite
@@ -172,7 +177,7 @@ func makePrivate(file, datasource string) error {
 
 // transact runs do in a transaction that may write from its beginning, so that
 // what do reads cannot be outdated when it writes.
-func (s *server) transact(ctx context.Context, do func(*sql.Conn) error) error {
+func (s *server) transact(ctx context.Context, do func(*session) error) error {
 	session, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -181,7 +186,7 @@ func (s *server) transact(ctx context.Context, do func(*sql.Conn) error) error {
 	if err := session.start(ctx); err != nil {
 		return err
 	}
-	if err := do(session.conn); err != nil {
+	if err := do(session); err != nil {
 		return err
 	}
 	return session.Commit(ctx)
@@ -193,13 +198,13 @@ func (s *server) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
-	return &session{conn: conn, server: s}, nil
+	return &session{stdsql.Session{Conn: conn, Dialect: dialect, Table: s.Need}}, nil
 }
 
 func (s *server) Connect(ctx context.Context) (engine.Session, error) { return s.open(ctx) }
 
 func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	relations, err := engine.Texts(ctx, s.db, "select name from sqlite_master where type = 'table'")
+	relations, err := stdsql.Texts(ctx, s.db, "select name from sqlite_master where type = 'table'")
 	return relations, time.Now(), err // whose clock is this host's
 }
 
@@ -211,9 +216,7 @@ func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundCo
 func (*server) Isolating() []string { return nil }
 
 func (s *server) Drop(ctx context.Context, relation string) error {
-	return s.transact(ctx, func(conn *sql.Conn) error {
-		return execEach(ctx, conn, "drop table if exists "+quote(relation))
-	})
+	return s.transact(ctx, func(session *session) error { return session.Exec(ctx, "drop table if exists "+quote(relation)) })
 }
 
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {

@@ -12,7 +12,7 @@ import (
 
 func TestSQLiteTimeIsWithinWhatSorts(t *testing.T) {
 	t.Parallel()
-	sqliteTime := func(at time.Time) string { return string(appendTime(nil, &layout.DayText{}, at)) }
+	sqliteTime := func(at time.Time) string { return string(appendTime(nil, &layout.DayText{}, at, 0)) }
 	assert.Equal(t, "0001-01-01 00:00:00.000000+00:00", sqliteTime(time.Time{}))
 	assert.Equal(t, "0000-01-01 00:00:00.000000+00:00", sqliteTime(time.Unix(math.MinInt64/2, 0)))
 	assert.Equal(t, "9999-12-31 23:59:59.999999+00:00", sqliteTime(time.Unix(math.MaxInt64/2, 0)))

@@ -1,4 +1,4 @@
-package mysql
+package stdsql
 
 import (
 	"context"
@@ -32,19 +32,20 @@ func (nowhere) NumInput() int { return -1 }
 
 func (nowhere) Close() error { return nil }
 
-// BenchmarkMySQLInsert is all that the exporter does for a record before the driver:
+// BenchmarkInsert is all that the exporter does for a record before the driver:
 // identity, pdata to record, record to values.
-func BenchmarkMySQLInsert(b *testing.B) {
+func BenchmarkInsert(b *testing.B) {
 	of := layout.Shard{Table: requests[0]}
-	table := newTable(of, false)
+	table := NewTable(of, "insert into tyk_analytics values ", "")
+	table.Time = func(b []byte, day *layout.DayText, at time.Time, _ int) []byte { return day.Append(b, at) }
 	logs := sqltest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {
 		batch := push.NewBatch(logs, requests...)
 		p := &batch.Parts[0]
-		w, err := newInserter(nowhere{}, table, engine.Portion{Shard: of, Part: p, List: p.Pending()}, time.UTC)
+		w, err := newInserter(nowhere{}, table, &Dialect{Rows: 64})
 		require.NoError(b, err)
-		_, err = w.store(b.Context())
+		_, err = w.records(b.Context(), engine.Portion{Shard: of, Part: p, List: p.Pending()})
 		require.NoError(b, err)
 		require.NoError(b, w.close())
 		p.Applied()

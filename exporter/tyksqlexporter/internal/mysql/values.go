@@ -3,8 +3,30 @@ package mysql
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 	"unicode/utf8"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 )
+
+// appendTime adds what the clock of a place shows, cut to a number of digits of a
+// second: the server would round, and move a day's last record to the next day. One
+// outside of the years that MySQL knows becomes the nearest inside.
+func appendTime(b []byte, day *layout.DayText, t time.Time, clock *time.Location, digits int) []byte {
+	t = t.In(clock)
+	switch year := t.Year(); {
+	case year < layout.EarliestCheck.Year():
+		t = layout.EarliestCheck
+	case year > layout.LatestCheck.Year():
+		t = layout.LatestCheck
+	}
+	b = day.Append(b, t)
+	b = b[:len(b)-6+digits]
+	if digits == 0 {
+		return b[:len(b)-1] // without the point
+	}
+	return b
+}
 
 // mysqlShortest is how many characters an id has at least room for: a checksum's.
 const mysqlShortest = 2 * sha256.Size
