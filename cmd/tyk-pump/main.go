@@ -6,20 +6,47 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
 
 func main() {
+	if asksForHelp(os.Args[1:]) {
+		fmt.Print(usage)
+		return
+	}
 	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tyk-pump:", err)
 		os.Exit(1)
 	}
+}
+
+// usage is the answer to --help.
+const usage = `usage: tyk-pump [<flags>]
+
+Starts otelcol-tyk with the configuration of Tyk Pump.
+
+  -h, --help       these lines
+  -c, --conf=FILE  the configuration, pump.conf by default
+      --debug      debug messages in the log
+      --version    the version of otelcol-tyk
+
+"tykctl convert FILE" prints what becomes of a configuration. otelcol-tyk itself takes more:
+
+  otelcol-tyk --config tykpump:FILE?skip=NAME --config more.yaml
+  otelcol-tyk validate --config tykpump:FILE
+`
+
+// asksForHelp tells whether any of the arguments does, as in Tyk Pump.
+func asksForHelp(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return slices.Contains([]string{"-h", "--help", "--help-long", "--help-man"}, arg)
+	})
 }
 
 // run replaces this process by the collector.
@@ -79,12 +106,10 @@ func translate(args []string) ([]string, error) {
 			debug = true
 		case "--version":
 			return []string{"--version"}, nil
-		case "-h", "--help", "--help-long", "--help-man":
-			return nil, errors.New("the arguments are -c FILE (or --conf FILE, pump.conf by default), --debug and --version; otelcol-tyk has more")
 		case "--demo", "--demo-api", "--demo-api-version", "--demo-track-path", "--demo-days", "--demo-records-per-hour", "--demo-future-data":
 			return nil, fmt.Errorf("%s makes Tyk Pump write demo data and end: use tykgen for that", name)
 		default:
-			return nil, fmt.Errorf("unknown argument %q: there are -c FILE, --conf FILE, --debug and --version", name)
+			return nil, fmt.Errorf("unknown argument %q: there are -c FILE, --conf FILE, --debug, --version and --help", name)
 		}
 	}
 	uri := "tykpump:" + file

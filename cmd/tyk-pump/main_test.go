@@ -26,13 +26,22 @@ func TestArgumentsOfTykPumpBecomeTheCollectors(t *testing.T) {
 	}
 }
 
+func TestHelpIsGivenBesideAnyArguments(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"-c", "a.conf", "--help"}, {"--nosuch", "--help-long"}} {
+		assert.True(t, asksForHelp(args), args)
+	}
+	for _, args := range [][]string{nil, {"-c", "h"}, {"--version"}, {"help"}} {
+		assert.False(t, asksForHelp(args), args)
+	}
+}
+
 func TestOtherArgumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]string{
 		"-c":       "-c names no file: write -c pump.conf",
 		"--demo":   "use tykgen for that",
 		"--nosuch": `unknown argument "--nosuch"`,
-		"--help":   "otelcol-tyk has more",
 	} {
 		_, err := translate([]string{arg})
 		require.ErrorContains(t, err, want)

@@ -108,7 +108,9 @@ func asJSON(tb testing.TB, value any) string {
 func hidden(value, references any) any {
 	switch v := references.(type) {
 	case string:
-		if strings.HasPrefix(v, "${env:") {
+		before, rest, found := strings.Cut(v, "${env:")
+		_, after, _ := strings.Cut(rest, "}")
+		if text, ok := value.(string); found && ok && strings.HasPrefix(text, before) && strings.HasSuffix(text, after) {
 			return v
 		}
 	case map[string]any:

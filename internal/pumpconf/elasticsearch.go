@@ -29,9 +29,7 @@ func (c *converter) elasticsearch(p *settings.Pump) *unit {
 	if len(hosts) == 0 {
 		return nil
 	}
-	u := newUnit(p, destination{
-		family: "elasticsearch", identity: "elasticsearch " + strings.Join(hosts, ","), group: "elasticsearch." + bare(hosts[0]), label: "elasticsearch " + strings.Join(hosts, ","),
-	}, "elasticsearch")
+	u := newUnit(p, httpDestination("elasticsearch", "elasticsearch", hosts), "elasticsearch")
 	format := "elasticsearch"
 	if g.Bool("extended_stats") {
 		format = "elasticsearch_extended"
@@ -75,8 +73,6 @@ func orDefault(text, standard string) string {
 	}
 	return text
 }
-
-func bare(url string) string { _, host, _ := strings.Cut(url, "://"); return host }
 
 // elasticEndpoints reads the list of servers, and whether they hold credentials.
 func (c *converter) elasticEndpoints(g *settings.Group) (endpoints, hosts []string, credentials bool) {

@@ -121,7 +121,7 @@ func TestDSNsOfOtherDriversAreRefused(t *testing.T) {
 		"host=h user=u": "pump-postgres.h_5432.u",
 		"postgres://u:p%3Bw@h/d?application_name=a": "pump-postgres.h_5432.d",
 		"host=h dbname=d options='-c a=b'":          "pump-postgres.h_5432.d",
-		"host=/var/run dbname=d password='a;b=c'":   "pump-postgres._var_run_5432.d",
+		"host=/var/run dbname=d password='a;b=c'":   "pump-postgres._var_run_5432.d-" + digest("postgres /var/run:5432/d"),
 	} {
 		r := converted(t, pumps(`"x": {"type": "sql", "meta": {"type": "postgres", "connection_string": "`+dsn+`"}}`))
 		assert.Contains(t, r.YAML(), "group: "+group+"\n", dsn)

@@ -20,8 +20,7 @@ func (c *converter) influx(p *settings.Pump) *unit {
 		c.Error(g.Place("address"), "%v", err)
 		return nil
 	}
-	server := url.Scheme + "://" + host
-	u := newUnit(p, destination{family: "influx", identity: "influx " + server, group: "influx." + host, label: "InfluxDB " + server}, "tykinflux")
+	u := newUnit(p, httpDestination("influx", "InfluxDB", []string{url.Scheme + "://" + host}), "tykinflux")
 	u.filter = c.filter(p, nil)
 	m := u.store.config
 	m.Note("endpoint", c.hidden(g, "address", strings.TrimSpace(address), strings.ContainsAny(address, "@?#")), from(g, "address"))

@@ -1,10 +1,7 @@
 package pumpconf
 
 import (
-	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -38,11 +35,7 @@ func (c *converter) kafka(p *settings.Pump) *unit {
 	u := newUnit(p, destination{family: "kafka", identity: "kafka " + all, group: "kafka." + hosts[0], label: "kafka " + all}, "kafka")
 	u.filter = c.filter(p, tree.New().Set("format", "kafka"))
 	if data := g.Map("meta_data"); len(data) > 0 {
-		var statements []any
-		for _, key := range slices.Sorted(maps.Keys(data)) {
-			statements = append(statements, fmt.Sprintf("set(body[%s], %s)", strconv.Quote(key), strconv.Quote(data[key])))
-		}
-		u.after = append(u.after, transform(statements, from(g, "meta_data")))
+		u.after = append(u.after, c.kafkaData(g, data))
 	}
 	m := u.store.config
 	copyRows(g, "exporter", m)
@@ -75,6 +68,22 @@ func (c *converter) kafka(p *settings.Pump) *unit {
 	stored(m)
 	c.Warn(u.place, "messages have no key and no headers, as before; one that is too big becomes a dead letter instead of losing the rest of its batch")
 	return u
+}
+
+// kafkaData sets keys that each message has. Their values are secrets: some are tokens.
+func (c *converter) kafkaData(g *settings.Group, data map[string]string) component {
+	var statements []any
+	note := from(g, "meta_data")
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		quoted := strconv.Quote(data[key])
+		secret := c.secret(g, "meta_data."+key, quoted[1:len(quoted)-1])
+		secret.Before, secret.After = "set(body["+strconv.Quote(key)+`], "`, `")`
+		statements = append(statements, secret)
+		if secret.Text != data[key] {
+			note = from(g, "meta_data") + `; in its variables each " and \ needs a backslash before it`
+		}
+	}
+	return transform(statements, note)
 }
 
 // hostName is what hosts with ports look like; anything else could hold credentials.
@@ -118,17 +127,4 @@ func (c *converter) kafkaLogin(g *settings.Group, m *tree.Map) {
 func transform(statements []any, note string) component {
 	block := tree.New().Set("context", "log").Set("statements", statements)
 	return component{kind: "transform", config: tree.New().Set("log_statements", []any{block}), note: note}
-}
-
-// readURL takes a URL apart: scheme, and host with its port. The error never shows it.
-func readURL(text string) (*url.URL, string, error) {
-	u, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || checkPlace([]string{u.Host}, "") != nil {
-		return nil, "", fmt.Errorf("the value (not shown, it may hold credentials) is not a URL: write one such as https://host:8088")
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return u, net.JoinHostPort(strings.ToLower(u.Hostname()), port), nil
 }

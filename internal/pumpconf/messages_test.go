@@ -156,6 +156,7 @@ func TestMessages(t *testing.T) {
 		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "gcp_secret_manager"}}}, `, 1), `store "v": type "gcp_secret_manager" is not read here: let what your platform has write the secret to a file`},
 		{`{"x_otelcol_tyk": {"poll_interval": "1h"}}`, `ERROR x_otelcol_tyk.poll_interval: "1h" must be a time from 1ms to 10s, such as 2s`},
 		{pumps(`"d": {"type": "dummy", "x_otelcol_tyk": {"group": "a b"}}`), `"a b" is not a group`},
+		{pumps(`"d": {"type": "dummy"}, "k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"}, "x_otelcol_tyk": {"group": "pump-local"}}`), `ERROR pumps.k.x_otelcol_tyk.group: "pump-local" is the name of the group of this machine, too: use another one`},
 	} {
 		assert.Contains(t, told(Convert(input(c.file))), c.want, c.file)
 	}

@@ -1,6 +1,7 @@
 package pumpconf
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func TestOneGroupForEachDestination(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"tykredis/postgres":      "pump-postgres.h_5432.d",
 		"tykredis/postgres-2":    "pump-postgres.h_5432.e",
-		"tykredis/mongo":         "pump-mongo.a_1.db",
+		"tykredis/mongo":         "pump-mongo.a_1.db-" + digest("mongo a:1,b:2/db"),
 		"tykredis/kafka":         "pump-kafka.k_1",
 		"tykredis/prometheus":    "pump-prometheus",
 		"tykredis/elasticsearch": "pump-elasticsearch.es.test_443",
@@ -77,23 +78,96 @@ func TestGroupsOfOnesOwn(t *testing.T) {
 	assert.Equal(t, "pump-postgres.h_5432.d", at(t, r, "receivers::tykredis/postgres::group"))
 }
 
+// TestNamesOfGroups has two destinations for each part in which they may differ.
 func TestNamesOfGroups(t *testing.T) {
 	t.Parallel()
-	long := "mongo." + strings.Repeat("long.", 20) + "x"
-	for parts, want := range map[string]string{
-		"kafka.kafka.test:9092": "pump-kafka.kafka.test_9092",
-		"mongo.h.d/é":           "pump-mongo.h.d__",
-		long:                    "pump-mongo.long.long.long.long.long.long.long.long.long-" + digest("pump-"+long),
-	} {
-		assert.Equal(t, want, groupName(parts))
-		assert.LessOrEqual(t, len(want), 64)
-		assert.Regexp(t, validGroup, want)
+	long := strings.Repeat("long.", 20)
+	sql := func(dsn string) string {
+		return `{"type": "sql", "meta": {"type": "postgres", "connection_string": "` + dsn + `"}}`
 	}
-	// Two clusters with one host in common are two destinations.
-	r := converted(t, pumps(`"a": {"type": "kafka", "meta": {"broker": ["k:1", "l:1"], "topic": "t"}}, "b": {"type": "kafka", "meta": {"broker": ["k:1", "m:1"], "topic": "t"}}`))
-	assert.NotEqual(t, at(t, r, "receivers::tykredis/kafka::group"), at(t, r, "receivers::tykredis/kafka-2::group"))
-	again := converted(t, pumps(`"b": {"type": "kafka", "meta": {"broker": ["m:1", "k:1"], "topic": "t"}}, "a": {"type": "kafka", "meta": {"broker": ["k:1", "l:1"], "topic": "t"}}`))
-	assert.Equal(t, at(t, r, "receivers::tykredis/kafka::group"), at(t, again, "receivers::tykredis/kafka-2::group"), "a name does not depend on the order of the file")
+	lite := func(file string) string {
+		return `{"type": "sql", "meta": {"type": "sqlite", "connection_string": "` + file + `"}}`
+	}
+	mongo := func(rest string) string {
+		return `{"type": "mongo", "meta": {"collection_name": "c", "mongo_url": "mongodb://` + rest + `"}}`
+	}
+	kafka := func(brokers string) string {
+		return `{"type": "kafka", "meta": {"broker": ["` + brokers + `"], "topic": "t"}}`
+	}
+	splunk := func(url string) string {
+		return `{"type": "splunk", "meta": {"collector_token": "x", "collector_url": "` + url + `"}}`
+	}
+	elastic := func(urls string) string {
+		return `{"type": "elasticsearch", "meta": {"version": "7", "elasticsearch_url": "` + urls + `"}}`
+	}
+	influx := func(url string) string {
+		return `{"type": "influx", "meta": {"address": "` + url + `", "database_name": "d", "fields": ["path"]}}`
+	}
+	dog := func(address string) string { return `{"type": "dogstatsd", "meta": {"address": "` + address + `"}}` }
+	page := func(address string) string {
+		return `{"type": "prometheus", "meta": {"listen_address": "` + address + `"}}`
+	}
+	named := map[string]string{}
+	for pump, want := range map[string]string{
+		sql("host=h dbname=d"):                  "pump-postgres.h_5432.d",
+		sql("host=h port=1 dbname=d"):           "pump-postgres.h_1.d",
+		sql("host=h dbname=e"):                  "pump-postgres.h_5432.e",
+		sql("host=h,i dbname=d"):                "pump-postgres.h_5432.d-8",
+		sql("host=h,j dbname=d"):                "pump-postgres.h_5432.d-8",
+		sql("host=tyk_db_1 dbname=d"):           "pump-postgres.tyk_db_1_5432.d",
+		sql("host=a port=1 dbname=x_5432.y"):    "pump-postgres.a_1.x_5432.y",
+		sql("host=a_1.x dbname=y"):              "pump-postgres.a_1.x_5432.y-8",
+		sql("host=/run/a dbname=d"):             "pump-postgres._run_a_5432.d-8",
+		sql("host=_run_a dbname=d"):             "pump-postgres._run_a_5432.d",
+		sql("host=h dbname=d/e"):                "pump-postgres.h_5432.d_e-8",
+		sql("host=h dbname=d_e"):                "pump-postgres.h_5432.d_e",
+		sql("host=" + long + "x dbname=d"):      "pump-postgres.long.long.long.long.long.long.long.long.l-8",
+		sql("host=" + long + "y dbname=d"):      "pump-postgres.long.long.long.long.long.long.long.long.l-8",
+		lite("/a/b.db"):                         "pump-sqlite._a_b.db.main-8",
+		lite("/a_b.db"):                         "pump-sqlite._a_b.db.main-8",
+		mongo("h/d"):                            "pump-mongo.h.d",
+		mongo("h:1/d"):                          "pump-mongo.h_1.d",
+		mongo("h:1,i:1/d"):                      "pump-mongo.h_1.d-8",
+		mongo("h:1,j:1/d"):                      "pump-mongo.h_1.d-8",
+		kafka("k:1"):                            "pump-kafka.k_1",
+		kafka("k_1"):                            "pump-kafka.k_1-8",
+		kafka(`k:1", "l:1`):                     "pump-kafka.k_1-8",
+		kafka(`k:1", "m:1`):                     "pump-kafka.k_1-8",
+		splunk("http://s:8088/x"):               "pump-splunk.s_8088",
+		splunk("https://s:8088/x"):              "pump-splunk.s_8088.https",
+		elastic("https://e"):                    "pump-elasticsearch.e_443",
+		elastic("http://e:443"):                 "pump-elasticsearch.e_443.http",
+		elastic("http://e:9200,http://f:9200"):  "pump-elasticsearch.e_9200-8",
+		elastic("http://e:9200,https://f:9200"): "pump-elasticsearch.e_9200-8",
+		influx("http://i:8086"):                 "pump-influx.i_8086",
+		influx("https://i:8086"):                "pump-influx.i_8086.https",
+		dog("unix:///run/dd"):                   "pump-dogstatsd._run_dd-8",
+		dog("unix:///run_dd"):                   "pump-dogstatsd._run_dd-8",
+		dog("[::1]:8125"):                       "pump-dogstatsd.___1__8125-8",
+		dog("dd"):                               "pump-dogstatsd.dd_8125",
+		page(":9090"):                           "pump-prometheus",
+		page(":9091"):                           "pump-prometheus.9091",
+		page("h:9091"):                          "pump-prometheus.h_9091",
+		`{"type": "dummy"}`:                     "pump-local",
+	} {
+		r := converted(t, pumps(`"p": `+pump))
+		var group string
+		for _, receiver := range at(t, r, "receivers").(map[string]any) {
+			group = receiver.(map[string]any)["group"].(string)
+		}
+		begin, _ := strings.CutSuffix(want, "8")
+		if strings.HasSuffix(want, "-8") {
+			assert.Regexp(t, "^"+regexp.QuoteMeta(begin)+"[0-9a-f]{8}$", group, pump)
+		} else {
+			assert.Equal(t, want, group, pump)
+		}
+		assert.Regexp(t, validGroup, group)
+		assert.Empty(t, named[group], pump)
+		named[group] = pump
+	}
+	r := converted(t, pumps(`"a": `+kafka(`l:1", "k:1`)))
+	again := converted(t, pumps(`"b": `+kafka("m:1")+`, "a": `+kafka(`k:1", "l:1`)))
+	assert.Equal(t, at(t, r, "receivers::tykredis/kafka::group"), at(t, again, "receivers::tykredis/kafka-2::group"), "a name depends on the destination alone")
 }
 
 func TestMongoURLs(t *testing.T) {
@@ -166,7 +240,7 @@ func TestStockExporters(t *testing.T) {
 	t.Parallel()
 	r := converted(t, pumps(goodES+`, "elasticsearch_url": "http://a:9200,http://b:9200", "index_name": "i", "mcp_index_name": "m", "rolling_index": true, "use_sniffing": true,
 		"extended_stats": true, "decode_base64": true, "auth_api_key_id": "id", "auth_api_key": "key", "use_ssl": true, "ssl_insecure_skip_verify": true}, "max_record_size": 5}, `+
-		goodKafka+`, "use_ssl": true, "ssl_ca_file": "ca", "sasl_mechanism": "scram", "sasl_username": "u", "sasl_password": "p", "sasl_algorithm": "sha-512", "meta_data": {"a\"b": "c$"}}}, `+
+		goodKafka+`, "use_ssl": true, "ssl_ca_file": "ca", "sasl_mechanism": "scram", "sasl_username": "u", "sasl_password": "p", "sasl_algorithm": "sha-512", "meta_data": {"a\"b": "c$\"\\"}}}, `+
 		`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "https://s:8088/any", "enable_batch": true, "batch_max_content_length": 9, "fields": ["path", "nope"], "obfuscate_api_keys": true}}`))
 	assert.Equal(t, "aWQ6a2V5", at(t, r, "exporters::elasticsearch/e::api_key"))
 	assert.Equal(t, []any{"http://a:9200", "http://b:9200"}, at(t, r, "exporters::elasticsearch/e::endpoints"))
@@ -177,7 +251,10 @@ func TestStockExporters(t *testing.T) {
 	assert.Contains(t, r.YAML(), `set(attributes[\"elasticsearch.index\"], \"m\") where body[\"mcp_method\"] != nil`)
 	assert.Equal(t, "SCRAM-SHA-512", at(t, r, "exporters::kafka/k::auth::sasl::mechanism"))
 	assert.Equal(t, "ca", at(t, r, "exporters::kafka/k::tls::ca_file"))
-	assert.Contains(t, r.YAML(), `set(body[\"a\\\"b\"], \"c$$\")`)
+	assert.Contains(t, r.YAML(), `set(body[\"a\\\"b\"], \"${env:TYKPUMP_PUMPS_K_META_META_DATA_A_B}\")`)
+	statements := at(t, r, "processors::transform/k::log_statements").([]any)[0].(map[string]any)["statements"]
+	assert.Equal(t, []any{`set(body["a\"b"], "c$$\"\\")`}, statements)
+	assert.Contains(t, r.YAML(), `each " and \ needs a backslash before it`)
 	assert.Equal(t, "https://s:8088/services/collector/event/1.0", at(t, r, "exporters::splunk_hec/s::endpoint"))
 	assert.EqualValues(t, 65536, at(t, r, "exporters::splunk_hec/s::max_content_length_logs"))
 	assert.Equal(t, []any{"path"}, at(t, r, "processors::tykfilter/splunk::document::fields"))

@@ -21,7 +21,7 @@ func (c *converter) prometheus(p *settings.Pump) *unit {
 	if !ok {
 		return nil
 	}
-	u := newUnit(p, destination{family: "prometheus", identity: "prometheus " + endpoint, group: pageGroup(endpoint), label: "metrics for Prometheus at " + endpoint}, "prometheus")
+	u := newUnit(p, destination{family: "prometheus", identity: pageGroup(endpoint), group: pageGroup(endpoint), label: "metrics for Prometheus at " + endpoint}, "prometheus")
 	c.otherPages(p, endpoint)
 	c.tellBodies(p.Common)
 	m := tree.New().Set("presets", []string{"tyk_pump"}).Set("exemplars", false)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
 
@@ -230,11 +231,11 @@ func (c *converter) receivers(into *tree.Map, units []*unit) map[*unit]string {
 		}
 		shared[key] = append(shared[key], u)
 	}
-	groups := c.groups(order, shared)
+	taken := map[string]*unit{}
 	for _, key := range order {
 		members := shared[key]
 		config := base.Clone()
-		config.Set("group", groups[key])
+		config.Set("group", c.group(members[0], taken))
 		c.contents(config, members)
 		label := members[0].to.family
 		if members[0].group != "" {
@@ -248,26 +249,25 @@ func (c *converter) receivers(into *tree.Map, units []*unit) map[*unit]string {
 	return names
 }
 
-// groups names the groups. Of destinations that share a name, such as two clusters with
-// one host in common, all but the first get letters of their own.
-func (c *converter) groups(order []string, shared map[string][]*unit) map[string]string {
-	named, taken := map[string]string{}, map[string]bool{}
-	for _, key := range slices.Sorted(slices.Values(order)) {
-		u := shared[key][0]
-		name := groupName(u.to.group)
-		if u.group != "" {
-			name = u.group
-			if !validGroup.MatchString(name) {
-				c.Error(u.place+".x_otelcol_tyk.group", "%s is not a group: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", settings.Quoted(name))
-			}
+// group names the group of a destination, or of the pumps that name one themselves.
+func (c *converter) group(u *unit, taken map[string]*unit) string {
+	place := func(u *unit) string { return u.place + "." + table.OwnKey + ".group" }
+	name := groupName(u.to)
+	if u.group != "" {
+		name = u.group
+		if !validGroup.MatchString(name) {
+			c.Error(place(u), "%s is not a group: use 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit", settings.Quoted(name))
 		}
-		if taken[name] {
-			name = groupName(u.to.group + "." + digest(key))
-		}
-		taken[name] = true
-		named[key] = name
 	}
-	return named
+	switch other := taken[name]; {
+	case other == nil:
+	case other.group != "":
+		c.Error(place(other), "%s is the name of the group of %s, too: use another one", settings.Quoted(name), u.to.label)
+	default:
+		c.Error(place(u), "%s is the name of the group of %s, too: use another one", settings.Quoted(name), other.to.label)
+	}
+	taken[name] = u
+	return name
 }
 
 // contents says what a receiver reads, and how much of it.

@@ -26,7 +26,7 @@ func (c *converter) splunk(p *settings.Pump) *unit {
 		c.Error(g.Place("collector_url"), "%v", err)
 		return nil
 	}
-	u := newUnit(p, destination{family: "splunk", identity: "splunk " + url.Scheme + "://" + host, group: "splunk." + host, label: "splunk " + host}, "splunk_hec")
+	u := newUnit(p, httpDestination("splunk", "splunk", []string{url.Scheme + "://" + host}), "splunk_hec")
 	document := tree.New().Set("format", "splunk")
 	copyRows(g, "document", document)
 	if fields := c.documentFields(g, "fields", "splunk"); len(fields) > 0 {

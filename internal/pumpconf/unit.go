@@ -22,7 +22,8 @@ type component struct {
 // destination is what can be away by itself.
 type destination struct {
 	family string
-	// identity tells destinations apart; group is its part of the group's name.
+	// identity tells destinations apart. group is what the group's name has of it: the same, or a part,
+	// with dots in the place of blanks and slashes.
 	identity, group string
 	// label says in words what it is.
 	label string
@@ -95,17 +96,35 @@ func componentName(name string) string {
 	return made
 }
 
-var noGroup = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+var (
+	noGroup = regexp.MustCompile(`[^A-Za-z0-9_.-]`)
+	// portInGroup is what a port looks like in a group's name.
+	portInGroup = regexp.MustCompile(`_\d+(?:\.|$)`)
+)
 
-// groupName is the name of a destination's group. It follows from the destination
-// alone: under another name the group would begin anew.
-func groupName(parts string) string {
+// groupName is the name of a destination's group. It follows from the destination alone: under
+// another name the group would begin anew. Where it does not tell all of the destination, letters
+// that stand for all of it come last, so that no two have one name.
+func groupName(to destination) string {
 	const longest, kept = 64, 55
-	name := "pump-" + noGroup.ReplaceAllString(parts, "_")
-	if len(name) <= longest {
+	name := "pump-" + noGroup.ReplaceAllString(to.group, "_")
+	if len(name) <= longest && to.groupTellsAll() {
 		return name
 	}
-	return name[:kept] + "-" + digest(name)
+	return name[:min(kept, len(name))] + "-" + digest(to.identity)
+}
+
+// groupTellsAll tells whether the destination can be read back from its part of the group's name, in
+// which nothing but the colon before a port is replaced.
+func (to destination) groupTellsAll() bool {
+	if strings.NewReplacer(" ", ".", "/", ".").Replace(to.identity) != to.group {
+		return false
+	}
+	colon, port := strings.IndexByte(to.group, ':'), -1
+	if found := portInGroup.FindStringIndex(noGroup.ReplaceAllString(to.group, "_")); found != nil {
+		port = found[0]
+	}
+	return colon == port && !noGroup.MatchString(strings.Replace(to.group, ":", "", 1))
 }
 
 // digest is eight letters that stand for a text.

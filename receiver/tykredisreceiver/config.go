@@ -63,8 +63,8 @@ type Config struct {
 	// Lease is how long what a dead process held stays out of reach for its peers,
 	// at least 1s.
 	Lease time.Duration `mapstructure:"lease"`
-	// ShutdownTimeout is how long deliveries under way may take to end at shutdown;
-	// what is not done by then is delivered again later.
+	// ShutdownTimeout is how long deliveries under way may take to end at shutdown, in all
+	// receivers of the process at the same time; what is not done by then is delivered again later.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 
 	// Redelivery is the rhythm in which a delivery that was not taken is tried again, for ever.

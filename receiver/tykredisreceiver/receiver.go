@@ -19,6 +19,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/shutdown"
 )
 
 // redisReceiver runs one pipeline of goroutines, each handing on to the next:
@@ -33,14 +34,16 @@ type redisReceiver struct {
 	// together are all receivers of the process, and arrive tells them of this one.
 	together *gathering
 	arrive   func()
+	// process lets all of them end together; running is this one, once it has started.
+	process *shutdown.Process
+	running *shutdown.Receiver
 
 	// At least one of them is there.
 	logs    consumer.Logs
 	metrics consumer.Metrics
 
-	mu    sync.Mutex // guards the two below
+	mu    sync.Mutex // guards hosts
 	hosts hosts      // of the signals that were started
-	ended bool
 
 	telemetry *metadata.TelemetryBuilder
 	client    redis.UniversalClient
@@ -120,6 +123,7 @@ func (r *redisReceiver) begin(ctx context.Context) error {
 		r.client = nil
 		return errors.Join(err, client.Close())
 	}
+	r.running = r.process.Add(r.end)
 	r.set.Logger.Info("Watching the gateway's lists in Redis",
 		zap.Strings("addresses", r.cfg.Addresses), zap.String("group", r.cfg.Group), zap.String("destinations", r.cfg.Destinations), zap.Int("lists", len(r.sources)))
 	return nil
@@ -248,23 +252,22 @@ func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d 
 	}
 }
 
-// Shutdown stops reading, lets deliveries end for as long as shutdown_timeout,
-// gives the rest back for others, and pushes the metrics a last time. The first of
-// the signals to be shut down ends the receiver, while all pipelines still work.
+// Shutdown ends this receiver, and with it all others of the process: the collector shuts all
+// receivers down before anything that they deliver to.
 func (r *redisReceiver) Shutdown(ctx context.Context) error {
-	r.mu.Lock()
-	ended := r.ended
-	r.ended = true
-	r.mu.Unlock()
-	if ended {
-		return nil
-	}
 	r.forget()
 	r.arrive()
-	defer r.telemetry.Shutdown()
-	if r.client == nil {
+	if r.running == nil {
+		r.telemetry.Shutdown()
 		return nil
 	}
+	return r.running.Shutdown(ctx)
+}
+
+// end stops reading, lets deliveries end for as long as shutdown_timeout, gives the rest
+// back for others, and pushes the metrics a last time.
+func (r *redisReceiver) end(ctx context.Context) error {
+	defer r.telemetry.Shutdown()
 	r.stopIntake()
 	r.intake.Wait()
 	cutShort := time.AfterFunc(r.cfg.ShutdownTimeout, r.stopDeliveries)
@@ -288,9 +291,7 @@ func (r *redisReceiver) Shutdown(ctx context.Context) error {
 	if err := r.claimer.leave(ctx); err != nil {
 		r.set.Logger.Debug("The registry goes on naming this process until its lease has run out", zap.Error(err))
 	}
-	err := r.client.Close()
-	r.client = nil
-	return err
+	return r.client.Close()
 }
 
 // endPushing pushes what was counted since the last time.

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/shutdown"
 )
 
 // instances are the receivers that exist, by configuration: a receiver that is in
@@ -22,6 +23,7 @@ type instances struct {
 	mu        sync.Mutex // guards made
 	made      map[*Config]*redisReceiver
 	gathering gathering
+	running   shutdown.Process
 }
 
 func newInstances() *instances { return &instances{made: map[*Config]*redisReceiver{}} }
@@ -75,6 +77,7 @@ func (all *instances) get(set receiver.Settings, cfg *Config, take func(*redisRe
 	}
 	take(r)
 	r.together, r.arrive = &all.gathering, all.gathering.expect()
+	r.process = &all.running
 	r.forget = func() { all.forget(cfg, r) }
 	all.made[cfg] = r
 	return r, nil

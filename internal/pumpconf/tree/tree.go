@@ -25,7 +25,11 @@ type Secret struct {
 	Text string
 	// Variable is where the reference points to.
 	Variable string
+	// Before and After stand around the secret, and are shown.
+	Before, After string
 }
+
+func (s Secret) whole() string { return s.Before + s.Text + s.After }
 
 // New makes an empty mapping.
 func New() *Map { return &Map{} }
@@ -170,7 +174,7 @@ func revealed(value any) any {
 	case *Map:
 		v.Reveal()
 	case Secret:
-		return v.Text
+		return v.whole()
 	case []any:
 		for i := range v {
 			v[i] = revealed(v[i])
@@ -194,7 +198,7 @@ func plain(value any) any {
 	case *Map:
 		return v.Plain()
 	case Secret:
-		return escaped(v.Text)
+		return escaped(v.whole())
 	case string:
 		return escaped(v)
 	case []string:

@@ -93,7 +93,7 @@ func flow(value any) string {
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case Secret:
-		return `"${env:` + v.Variable + `}"`
+		return scalar(escaped(v.Before) + "${env:" + v.Variable + "}" + escaped(v.After))
 	case string:
 		return scalar(escaped(v))
 	}
