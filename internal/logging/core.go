@@ -72,7 +72,7 @@ func (c *core) identify(f zapcore.Field) {
 	if id == "" {
 		return
 	}
-	c.component = kind + " " + id + " " + text(signal)
+	c.component, c.exporter = kind+" "+id+" "+text(signal), ""
 	if strings.EqualFold(kind, "exporter") {
 		c.exporter = id
 		c.isPlain = c.isPlain || id == "debug" || strings.HasPrefix(id, "debug/")

@@ -78,7 +78,7 @@ func (r *repeats) say(component string, entry zapcore.Entry, fields uint64) (rep
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := r.of(line{component, numberless(entry.Message), entry.Level}, entry.Time).of(fields, entry.Time)
+	m := r.of(line{component + " " + entry.LoggerName, numberless(entry.Message), entry.Level}, entry.Time).of(fields, entry.Time)
 	switch {
 	case !m.isFresh(entry.Time):
 		repeated = m.repeated
