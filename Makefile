@@ -37,7 +37,7 @@ FERRETDB := bin/ferretdb
 DISTRIBUTION := cmd/otelcol-tyk
 VERSION := $(shell awk '$$1 == "version:" {print $$2}' builder-config.yaml)
 LINTER := .tools/golangci-lint
-COMPONENTS := receiver processor exporter extension confmap internal
+COMPONENTS := receiver processor exporter extension confmap telemetry internal
 
 # All that gets into a binary from folders of this module: sources, embedded SQL and Lua, and the folders
 # themselves, so that a removed file counts as a change too.

@@ -28,6 +28,7 @@ type influxExporter struct {
 	telemetry *metadata.TelemetryBuilder
 	writer    writer
 	health    sink.Health
+	firsts    sink.Firsts
 }
 
 func newInfluxExporter(config *Config, schema string, set exporter.Settings) (*influxExporter, error) {
@@ -60,6 +61,7 @@ func (e *influxExporter) start(ctx context.Context, host component.Host) error {
 	client.CheckRedirect = onlyPosts
 	e.writer.client = client
 	e.health.Start(host, e.set.Logger)
+	e.firsts.Start(e.set.Logger)
 	return nil
 }
 
@@ -84,7 +86,9 @@ func (e *influxExporter) write(ctx context.Context, lines []line) ([]refusedLine
 	if err != nil {
 		return nil, fmt.Errorf("store %d points: %w", len(lines), err)
 	}
-	e.telemetry.ExporterTykinfluxPoints.Add(ctx, int64(len(lines)-len(refused)))
+	stored := int64(len(lines) - len(refused))
+	e.telemetry.ExporterTykinfluxPoints.Add(ctx, stored)
+	e.firsts.Stored(e.config.DatabaseName+e.config.Bucket, stored) // one of them is set
 	return refused, nil
 }
 

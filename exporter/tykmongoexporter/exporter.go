@@ -53,7 +53,7 @@ func newMongoExporter(config *Config, set exporter.Settings) (*mongoExporter, er
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
 	kinds := config.enabledKinds()
-	counters := newTelemetry(builder)
+	counters := newTelemetry(builder, &config.Collections)
 	return &mongoExporter{
 		id: set.ID.String(), config: config, kinds: kinds, logger: set.Logger, telemetry: counters,
 		store:   newStore(config, kinds, set.Logger, counters),
@@ -70,6 +70,7 @@ func (e *mongoExporter) start(ctx context.Context, host component.Host) error {
 		}
 	}
 	e.health.Start(host, e.logger)
+	e.telemetry.firsts.Start(e.logger)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	err := e.store.open(opening)
@@ -85,15 +86,21 @@ func (e *mongoExporter) start(ctx context.Context, host component.Host) error {
 func (e *mongoExporter) describe() string {
 	names := make([]string, len(e.kinds))
 	for i, k := range e.kinds {
-		names[i] = k.setting(&e.config.Collections).Name
-		if k.perOrganisation {
-			names[i] += "<organisation>"
-		}
-		if k.mixed != nil && k.mixed(&e.config.Collections) != "" {
-			names[i] += ", " + k.mixed(&e.config.Collections)
-		}
+		names[i] = k.describe(&e.config.Collections)
 	}
 	return strings.Join(names, ", ")
+}
+
+// describe names the collections of a kind.
+func (k *collectionKind) describe(c *CollectionsConfig) string {
+	name := k.setting(c).Name
+	if k.perOrganisation {
+		name += "<organisation>"
+	}
+	if k.mixed != nil && k.mixed(c) != "" {
+		name += ", " + k.mixed(c)
+	}
+	return name
 }
 
 // shutdown ends what start began. The helper calls it after the last push.

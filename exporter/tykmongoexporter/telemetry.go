@@ -16,12 +16,16 @@ type telemetry struct {
 	builder  *metadata.TelemetryBuilder
 	outcomes map[*collectionKind]outcomes
 	notTaken metric.AddOption
+	firsts   sink.Firsts
 }
 
 // outcomes are what can become of a record and a collection.
-type outcomes struct{ stored, already metric.AddOption }
+type outcomes struct {
+	collection      string
+	stored, already metric.AddOption
+}
 
-func newTelemetry(builder *metadata.TelemetryBuilder) *telemetry {
+func newTelemetry(builder *metadata.TelemetryBuilder, collections *CollectionsConfig) *telemetry {
 	attributes := func(list ...attribute.KeyValue) metric.AddOption {
 		return metric.WithAttributeSet(attribute.NewSet(list...))
 	}
@@ -32,8 +36,9 @@ func newTelemetry(builder *metadata.TelemetryBuilder) *telemetry {
 	for _, k := range collectionKinds {
 		key := attribute.String("collection", k.key)
 		t.outcomes[k] = outcomes{
-			stored:  attributes(attribute.String("outcome", "stored"), key),
-			already: attributes(attribute.String("outcome", "already_stored"), key),
+			collection: k.describe(collections),
+			stored:     attributes(attribute.String("outcome", "stored"), key),
+			already:    attributes(attribute.String("outcome", "already_stored"), key),
 		}
 	}
 	return t
@@ -45,6 +50,7 @@ func (t *telemetry) duration(ctx context.Context, d time.Duration) {
 
 // stored books what the database answered, also where the push fails later.
 func (t *telemetry) stored(ctx context.Context, k *collectionKind, n counts) {
+	t.firsts.Stored(t.outcomes[k].collection, n.stored)
 	if n.stored > 0 {
 		t.builder.ExporterTykmongoRecords.Add(ctx, n.stored, t.outcomes[k].stored)
 	}

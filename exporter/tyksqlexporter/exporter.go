@@ -96,6 +96,7 @@ func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
 func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	e.health.Start(host, e.logger)
 	e.telemetry.begin(ctx)
+	e.telemetry.firsts.Start(e.logger)
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	err := e.store.Open(opening)

@@ -20,10 +20,14 @@ type telemetry struct {
 	builder  *metadata.TelemetryBuilder
 	outcomes []outcomes // of the tables
 	notTaken metric.AddOption
+	firsts   sink.Firsts
 }
 
 // outcomes are what can become of a record and one table.
-type outcomes struct{ stored, applied metric.AddOption }
+type outcomes struct {
+	table           string
+	stored, applied metric.AddOption
+}
 
 func newTelemetry(builder *metadata.TelemetryBuilder, tables []layout.Table) *telemetry {
 	attributes := func(list ...attribute.KeyValue) metric.AddOption {
@@ -33,6 +37,7 @@ func newTelemetry(builder *metadata.TelemetryBuilder, tables []layout.Table) *te
 	for _, table := range tables {
 		key := attribute.String("table", table.Layout.Key)
 		t.outcomes = append(t.outcomes, outcomes{
+			table:   table.Name,
 			stored:  attributes(attribute.String("outcome", "stored"), key),
 			applied: attributes(attribute.String("outcome", "already_applied"), key),
 		})
@@ -60,7 +65,9 @@ func (t *telemetry) count(ctx context.Context, b *push.Batch) {
 		}
 	}
 	for i := range b.Parts {
-		add(b.Parts[i].Count(push.StatePending), t.outcomes[i].stored)
+		stored := b.Parts[i].Count(push.StatePending)
+		add(stored, t.outcomes[i].stored)
+		t.firsts.Stored(t.outcomes[i].table, stored)
 		add(b.Parts[i].Count(push.StateApplied), t.outcomes[i].applied)
 	}
 	add(b.NotTaken(), t.notTaken)
@@ -78,13 +85,15 @@ func (t *telemetry) refused(ctx context.Context, reason sink.Reason, n int64) {
 func (t *telemetry) countRollups(ctx context.Context, b *rollups.Batch) {
 	for i := range b.Groups {
 		n := b.Groups[i].Records.Len()
-		key := attribute.String("table", layout.LatencyLayout.Key)
+		table, key := layout.LatencyLayout.Key, attribute.String("table", layout.LatencyLayout.Key)
 		if to, ok := b.Tables.Families[b.Groups[i].Family]; ok {
 			key = attribute.String("table", to.Layout.Key)
+			table = to.Name
 		}
 		switch b.States[i] {
 		case push.StatePending:
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, metric.WithAttributes(attribute.String("outcome", "stored"), key))
+			t.firsts.Stored(table, n)
 		case push.StateApplied:
 			t.builder.ExporterTyksqlRecords.Add(ctx, n, metric.WithAttributes(attribute.String("outcome", "already_applied"), key))
 		case push.StateNotTaken:

@@ -33,23 +33,27 @@ type news struct {
 	delivered atomic.Int64
 }
 
-// destinations are the names of what is behind the receiver, without what tells equal names apart.
-func (cfg *Config) destinations() string {
-	var names []string
+// exporters are the names of what is behind the receiver, without what tells equal names apart.
+func (cfg *Config) exporters() (names []string) {
 	for part := range strings.SplitSeq(cfg.Destinations, ",") {
 		name, _, _ := strings.Cut(part, "#")
 		names = append(names, name)
 	}
-	if all := strings.Join(names, ", "); all != "" {
+	return names
+}
+
+// destinations says them.
+func (cfg *Config) destinations() string {
+	if all := strings.Join(cfg.exporters(), ", "); all != "" {
 		return all
 	}
 	return "what is behind the receiver"
 }
 
-// stored notes that records are stored, and says so the first time.
-func (n *news) stored(records int64) {
+// acknowledged notes that records are delivered, and says so the first time.
+func (n *news) acknowledged(records int64) {
 	if records > 0 && n.delivered.Add(records) == records {
-		n.logger.Info("First records stored", zap.Int64("records", records), zap.String("in", n.cfg.destinations()))
+		n.logger.Info("First records delivered", zap.Int64("records", records), zap.String("to", n.cfg.destinations()))
 	}
 }
 
@@ -67,7 +71,7 @@ func (n *news) waiting() (entries int64, ever bool) {
 // ended says what a process leaves.
 func (n *news) ended() {
 	waiting, _ := n.waiting()
-	n.logger.Info("Stopped reading Redis", zap.Int64("stored", n.delivered.Load()), zap.Int64("waiting", waiting), zap.String("in", n.cfg.destinations()))
+	n.logger.Info("Stopped reading Redis", zap.Int64("delivered", n.delivered.Load()), zap.Int64("waiting", waiting), zap.String("to", n.cfg.destinations()))
 }
 
 // run asks, once, why nothing comes.

@@ -33,14 +33,14 @@ func TestTheFirstRecordsAndTheLastWordAreSaid(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Destinations = "kafka#01234567,tyksql/a#89abcdef"
 	n := &news{cfg: cfg, logger: zap.New(core), stats: &atomic.Pointer[[]claim.Stat]{}}
-	n.stored(0)
-	n.stored(500)
-	n.stored(7)
+	n.acknowledged(0)
+	n.acknowledged(500)
+	n.acknowledged(7)
 	n.stats.Store(&[]claim.Stat{{Unclaimed: 2, Claimed: 3}, {}})
 	n.ended()
-	require.Equal(t, []string{"First records stored", "Stopped reading Redis"}, messages(logs))
-	assert.Equal(t, map[string]any{"records": int64(500), "in": "kafka, tyksql/a"}, logs.All()[0].ContextMap())
-	assert.Equal(t, map[string]any{"stored": int64(507), "waiting": int64(5), "in": "kafka, tyksql/a"}, logs.All()[1].ContextMap())
+	require.Equal(t, []string{"First records delivered", "Stopped reading Redis"}, messages(logs))
+	assert.Equal(t, map[string]any{"records": int64(500), "to": "kafka, tyksql/a"}, logs.All()[0].ContextMap())
+	assert.Equal(t, map[string]any{"delivered": int64(507), "waiting": int64(5), "to": "kafka, tyksql/a"}, logs.All()[1].ContextMap())
 }
 
 func TestListsOfOtherDatabasesAndPrefixesAreFound(t *testing.T) {

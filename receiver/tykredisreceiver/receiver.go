@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/logging"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/shutdown"
@@ -140,7 +141,7 @@ func (r *redisReceiver) assemble() error {
 	startCounters(context.Background(), r.telemetry)
 	state := &health{host: r.hosts, logger: r.set.Logger, explain: r.cfg.explain}
 	progress := newWatch(state)
-	progress.to = r.cfg.destinations()
+	progress.to, progress.exporters, progress.causes = r.cfg.destinations(), r.cfg.exporters(), logging.CausesOf(r.set.Logger)
 	r.finder = newFinder(r, r.settings)
 	r.claimer = &claimer{
 		store: r.store, registries: r.registries(), member: claim.Member{
@@ -200,7 +201,7 @@ func (r *redisReceiver) run(state *health, d *deliverer) {
 
 	a := &acknowledger{store: r.store, logger: r.set.Logger, health: state, chunks: r.acknowledged, acknowledged: func(ctx context.Context, n int64) {
 		r.telemetry.TykredisRecordsDelivered.Add(ctx, n)
-		r.news.stored(n)
+		r.news.acknowledged(n)
 		r.claimer.worked()
 	}}
 	r.acknowledging.Go(func() { a.run(deliveryCtx) })

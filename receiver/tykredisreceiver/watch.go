@@ -3,10 +3,13 @@ package tykredisreceiver
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component/componentstatus"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/logging"
 )
 
 const (
@@ -26,6 +29,9 @@ type watch struct {
 	health *health
 	now    func() time.Time
 	to     string // the destinations
+	// exporters are those of the destinations whose complaints causes has.
+	exporters []string
+	causes    *logging.Causes
 
 	mu       sync.Mutex // guards the rest
 	looked   time.Time
@@ -70,6 +76,17 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
+// complaints are what exporters, which retry by themselves, have logged since a delivery began.
+func (w *watch) complaints(since time.Time) string {
+	var all strings.Builder
+	for _, exporter := range w.exporters {
+		if said := w.causes.Since(exporter, since); said != "" {
+			all.WriteString("; " + exporter + ": " + said)
+		}
+	}
+	return all.String()
+}
+
 func (w *watch) check() {
 	w.mu.Lock()
 	now := w.now()
@@ -86,7 +103,7 @@ func (w *watch) check() {
 
 	var slow error
 	if waiting := now.Sub(oldest); waiting > slowDelivery {
-		slow = fmt.Errorf("a delivery to %s is under way for more than %s", w.to, slowDelivery)
+		slow = fmt.Errorf("a delivery to %s is under way for more than %s%s", w.to, slowDelivery, w.complaints(oldest))
 	}
 	w.health.slow(slow)
 	w.health.remind(now)

@@ -1,12 +1,17 @@
 package tykredisreceiver
 
 import (
+	"errors"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/logging"
 )
 
 func TestStatusFollowsProgress(t *testing.T) {
@@ -31,4 +36,28 @@ func TestStatusFollowsProgress(t *testing.T) {
 	assert.Equal(t, componentstatus.StatusOK, after(time.Second))
 	assert.Equal(t, componentstatus.StatusPermanentError, after(stuckLoop), "a loop that stands still is dead")
 	assert.Equal(t, componentstatus.StatusPermanentError, after(time.Second))
+}
+
+// TestASlowDeliveryNamesWhatItsExporterComplainsOf has exporters that retry by themselves, of which
+// the receiver sees nothing until they are done.
+func TestASlowDeliveryNamesWhatItsExporterComplainsOf(t *testing.T) {
+	host := newStatusHost()
+	w := newWatch(&health{host: host, logger: zap.NewNop()})
+	logger := logging.Wrap(zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}), zapcore.AddSync(io.Discard), zap.InfoLevel)))
+	w.to, w.exporters, w.causes = "kafka, tyksql", []string{"kafka", "tyksql"}, logging.CausesOf(logger)
+	complain := func(text string) {
+		logger.With(zap.Inline(zapcore.ObjectMarshalerFunc(func(scope zapcore.ObjectEncoder) error {
+			scope.AddString("otelcol.component.kind", "exporter")
+			scope.AddString("otelcol.component.id", "kafka")
+			return nil
+		}))).Info("Exporting failed. Will retry the request after interval.", zap.Error(errors.New(text)))
+	}
+	complain("of another delivery")
+	w.delivery()
+	w.now = func() time.Time { return time.Now().Add(slowDelivery + time.Second) }
+	w.check()
+	assert.Equal(t, "a delivery to kafka, tyksql is under way for more than 30s", host.said())
+	complain("connection refused")
+	w.check()
+	assert.Equal(t, "a delivery to kafka, tyksql is under way for more than 30s; kafka: connection refused", host.said())
 }
