@@ -20,24 +20,24 @@ func inFolder(t *testing.T, text string) *operator {
 }
 
 const twoPumps = `{"purge_delay": 10, "dont_purge_uptime_data": true, "pumps": {
-	"csv": {"meta": {"csv_dir": "."}},
+	"timestream": {"meta": {"aws_region": "x"}},
 	"sql": {"meta": {"type": "postgres", "connection_string": "host=db.test password=s3cret dbname=tyk"}}}}`
 
 func TestConvertPrintsTheConfigurationAndWhatItLeftOut(t *testing.T) {
 	o := inFolder(t, twoPumps)
 	a := o.run("convert")
 	assert.Equal(t, exitFailed, a.status, "something was left out")
-	assert.Contains(t, a.stderr, "pump.conf: 1 error, 1 warning\nERROR pumps.csv: type csv: otelcol-tyk has no exporter for CSV files")
+	assert.Contains(t, a.stderr, "pump.conf: 1 error, 1 warning\nERROR pumps.timestream: type timestream: otelcol-tyk has no exporter for Timestream")
 	assert.Contains(t, a.stdout, "group: pump-postgres.db.test_5432.tyk")
 	assert.Contains(t, a.stdout, `datasource: "${env:TYKPUMP_PUMPS_SQL_META_CONNECTION_STRING}" # <- pumps.sql.meta.connection_string`)
-	assert.Contains(t, a.stdout, "# Left out:\n#   ERROR pumps.csv")
+	assert.Contains(t, a.stdout, "# Left out:\n#   ERROR pumps.timestream")
 	assert.Contains(t, a.stdout, "doubled:\n#   TYKPUMP_PUMPS_SQL_META_CONNECTION_STRING\n")
 	assert.NotContains(t, a.stdout+a.stderr, "s3cret")
 
-	a = o.run("convert", "-skip", "csv", "pump.conf")
+	a = o.run("convert", "-skip", "timestream", "pump.conf")
 	assert.Equal(t, exitOK, a.status, a.stderr)
-	assert.Contains(t, a.stderr, "WARN pumps.csv: is skipped")
-	assert.Contains(t, o.ok("convert", "-skip", "csv", "-show-secrets"), `datasource: "host=db.test password=s3cret dbname=tyk"`)
+	assert.Contains(t, a.stderr, "WARN pumps.timestream: is skipped")
+	assert.Contains(t, o.ok("convert", "-skip", "timestream", "-show-secrets"), `datasource: "host=db.test password=s3cret dbname=tyk"`)
 }
 
 func TestConvertRefusesWhatIsNoConfiguration(t *testing.T) {

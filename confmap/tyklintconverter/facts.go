@@ -19,6 +19,7 @@ const (
 	mongoStore    = "tykmongo"
 	influxStore   = "tykinflux"
 	statsdStore   = "tykstatsd"
+	csvStore      = "tykcsv"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -46,6 +47,7 @@ var stores = map[string]store{
 	},
 	influxStore: {},
 	statsdStore: {},
+	csvStore:    {},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

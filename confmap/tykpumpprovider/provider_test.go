@@ -20,7 +20,7 @@ const file = `{
   "dont_purge_uptime_data": true,
   "pumps": {
     "mongo": {"meta": {"collection_name": "tyk_analytics", "mongo_url": "mongodb://mongo.test/tyk_analytics"}},
-    "csv": {"meta": {"csv_dir": "."}}
+    "timestream": {"meta": {"aws_region": "x"}}
   }
 }`
 
@@ -61,7 +61,7 @@ func (inline) Shutdown(context.Context) error { return nil }
 
 func TestTheWholeConfigurationIsReturned(t *testing.T) {
 	core, logs := observer.New(zapcore.InfoLevel)
-	for _, uri := range []string{"tykpump:" + written(t) + "?skip=CSV", "tykpump:?skip=csv&debug=true"} {
+	for _, uri := range []string{"tykpump:" + written(t) + "?skip=Timestream", "tykpump:?skip=timestream&debug=true"} {
 		conf, err := resolver(t, zap.New(core), uri, "yaml:exporters::tykmongo/mongo::timeout: 7s")
 		require.NoError(t, err)
 		assert.Equal(t, "a$b", conf.Get("receivers::tykredis/mongo::password"), "each $ comes back as one")
@@ -69,12 +69,12 @@ func TestTheWholeConfigurationIsReturned(t *testing.T) {
 		assert.Equal(t, "7s", conf.Get("exporters::tykmongo/mongo::timeout"), "further files are merged over it")
 		assert.Equal(t, []any{"tykfilter/mongo"}, conf.Get("service::pipelines::logs/mongo::processors"))
 	}
-	assert.Len(t, logs.FilterMessageSnippet("pumps.CSV: is skipped").All(), 1)
+	assert.Len(t, logs.FilterMessageSnippet("pumps.Timestream: is skipped").All(), 1)
 	assert.Len(t, logs.FilterMessageSnippet("settings of Tyk Pump that need no counterpart").All(), 2, "in sum")
 }
 
 func TestDebugIsALogLevel(t *testing.T) {
-	conf, err := resolver(t, zap.NewNop(), "tykpump:"+written(t)+"?skip=csv&debug=true")
+	conf, err := resolver(t, zap.NewNop(), "tykpump:"+written(t)+"?skip=timestream&debug=true")
 	require.NoError(t, err)
 	assert.Equal(t, "debug", conf.Get("service::telemetry::logs::level"))
 }
@@ -86,7 +86,7 @@ func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
 	_, err := resolver(t, zap.NewNop(), "tykpump:"+path)
 	require.ErrorContains(t, err, "2 errors")
 	require.ErrorContains(t, err, `analytics_storage_type (set by TYK_PMP_ANALYTICSSTORAGETYPE): "kafka" ends Tyk Pump`)
-	require.ErrorContains(t, err, "pumps.csv: type csv: otelcol-tyk has no exporter for CSV files")
+	require.ErrorContains(t, err, "pumps.timestream: type timestream: otelcol-tyk has no exporter for Timestream")
 	require.ErrorContains(t, err, "--config 'tykpump:"+path+"?skip=NAME,NAME'")
 	assert.NotContains(t, err.Error(), "s3cret")
 }

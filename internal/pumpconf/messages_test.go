@@ -126,6 +126,8 @@ func TestMessages(t *testing.T) {
 		{pumps(goodDogStatsD + `, "namespace": "a:b"}}`), `"a:b" has characters that end a name: leave`},
 		{pumps(goodDogStatsD + `, "tags": ["alias"]}}`), `ERROR pumps.d.meta.tags (variable TYK_PMP_PUMPS_DOGSTATSD_META_TAGS): "alias" is unknown, with which Tyk Pump loses every record: use some of path, method`},
 		{pumps(goodDogStatsD + `, "async_uds": true}}`), `INFO pumps.d.meta.async_uds (variable TYK_PMP_PUMPS_DOGSTATSD_META_ASYNCUDS): not needed: what the socket does not take waits in Redis`},
+		// CSV.
+		{pumps(`"csv": {"meta": {}}`), `WARN pumps.csv.meta.csv_dir (variable TYK_PMP_PUMPS_CSV_META_CSVDIR): is missing, with which Tyk Pump writes into its working directory, and so does otelcol-tyk: name the directory`},
 		// Logz.io.
 		{pumps(goodLogzio + `}}`), `so its records would go nowhere and the start is refused. There are the same fields over OTLP, which Logz.io indexes otherwise: "x_otelcol_tyk": {"accept": ["otlp"]} in the file takes them. --config 'tykpump:pump.conf?skip=l' starts without it`},
 		{accepting(goodLogzio + `, "url": "https://logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) has no region's host`},
@@ -182,13 +184,13 @@ func TestVariablesThatAreMisspelt(t *testing.T) {
 func TestSkippingIsAdvisedWhereItHelps(t *testing.T) {
 	t.Parallel()
 	for file, helps := range map[string]bool{
-		"":                                 false,
-		"{":                                false,
-		"null":                             false,
-		`{"dont_purge_uptime_data": true}`: false,
-		pumps(`"d": {"type": "dummy"}`):    false,
-		pumps(`"csv": {"meta": {}}`):       true,
-		pumps(`"b": {"typ": "sql"}`):       true,
+		"":                                  false,
+		"{":                                 false,
+		"null":                              false,
+		`{"dont_purge_uptime_data": true}`:  false,
+		pumps(`"d": {"type": "dummy"}`):     false,
+		pumps(`"timestream": {"meta": {}}`): true,
+		pumps(`"b": {"typ": "sql"}`):        true,
 		pumps(`"sql": {"meta": {"type": "oracle"}}`):                             true,
 		`{"analytics_storage_type": "kafka", "pumps": {"d": {"type": "dummy"}}}`: false,
 	} {
@@ -226,6 +228,6 @@ func TestSkippedPumpsAreNotJudged(t *testing.T) {
 	} {
 		assert.Contains(t, r.Summary(), want)
 	}
-	in = input(strings.Replace(pumps(`"csv": {"meta": {}}, "d": {"type": "dummy"}`), "{", `{"x_otelcol_tyk": {"skip": ["csv"]}, `, 1))
+	in = input(strings.Replace(pumps(`"timestream": {"meta": {}}, "d": {"type": "dummy"}`), "{", `{"x_otelcol_tyk": {"skip": ["timestream"]}, `, 1))
 	assert.False(t, Convert(in).Refused())
 }

@@ -5,8 +5,6 @@ const aws = "; the variables AWS_* name the account"
 
 // missingTypes are those without an exporter. One that gets it moves to a file of its family.
 var missingTypes = []*Type{
-	{Name: "csv", Family: "csv", Title: "CSV files", Missing: "There are JSON lines instead: examples/file.yaml", Ends: true, NoMeta: Panics, Keys: missing(
-		Key{Name: "csv_dir", Pump: "the directory"})},
 	{Name: "kinesis", Family: "kinesis", Title: "Kinesis in Tyk Pump's JSON", Missing: "There is the stock exporter awskinesis, which sends OTLP", Ends: true, NoMeta: Panics, Keys: missing(
 		Key{Name: "stream_name", Pump: "the stream" + aws, Needed: true},
 		Key{Name: "region", Pump: "the region"},

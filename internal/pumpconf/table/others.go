@@ -22,7 +22,7 @@ var others = []Key{
 	{Var: "PMP_MONGOSEL_*", Pump: "meta of all pumps of type mongo-pump-selective, over everything else", Here: "the same", Why: "they are deprecated names", Level: Info},
 	{Var: "PMP_MONGOAGG_*", Pump: "meta of all pumps of type mongo-pump-aggregate, over everything else", Here: "the same", Why: "they are deprecated names", Level: Info},
 	{Var: "MONGO_DB_TYPE", Kind: Int, Default: "0", Pump: "mongo_db_type of every Mongo pump whose own variable is not set", Here: "tykmongo's mongo_db_type"},
-	{Var: "TZ", Default: "/etc/localtime, else UTC", Pump: "the time zone of days, hours, buckets and times of all pumps", Here: "timezone of tyksql and tykaggregate"},
+	{Var: "TZ", Default: "/etc/localtime, else UTC", Pump: "the time zone of days, hours, buckets and times of all pumps", Here: "timezone of tyksql, tykaggregate and tykcsv"},
 	{Var: "DD_AGENT_HOST", Pump: "the agent of a dogstatsd pump without address", Here: "as the type dogstatsd says", Why: "the variable belongs to that type"},
 	{Var: "DD_DOGSTATSD_PORT", Pump: "the port of that agent", Here: "as the type dogstatsd says", Why: "the variable belongs to that type"},
 	{Var: "DD_ENTITY_ID", Pump: "a tag of all metrics of dogstatsd pumps", Here: "as the type dogstatsd says", Why: "the variable belongs to that type"},

@@ -121,7 +121,7 @@ func TestVariablesOfNoKeyAreExplained(t *testing.T) {
 		"TYK_PMP_BUILDDEMODATA":         "here: ERROR refused",
 		"PMP_MONGO_*":                   "of type mongo, over everything else",
 		"MONGO_DB_TYPE":                 "mongo_db_type",
-		"TZ":                            "timezone of tyksql and tykaggregate",
+		"TZ":                            "timezone of tyksql, tykaggregate and tykcsv",
 		"DD_AGENT_HOST":                 "the agent of a dogstatsd pump",
 		"DD_DOGSTATSD_PORT":             "the port of that agent",
 		"DD_ENTITY_ID":                  "dogstatsd",
