@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykinfluxexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -58,7 +59,7 @@ func (e *influxExporter) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("start the tykinflux exporter: %w", err)
 	}
-	client.CheckRedirect = onlyPosts
+	client.CheckRedirect = batchhttp.OnlyPosts
 	e.writer.client = client
 	e.health.Start(host, e.set.Logger)
 	e.firsts.Start(e.set.Logger)

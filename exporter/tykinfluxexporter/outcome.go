@@ -2,14 +2,11 @@ package tykinfluxexporter
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 )
 
 // outcome is what an answer of InfluxDB means.
@@ -57,36 +54,15 @@ var remedies = map[int]string{
 	http.StatusOK:           "InfluxDB says 204 to a write: is endpoint another server's, or a proxy's page?",
 }
 
-// waitError is the error of an answer that waits, with the delay that InfluxDB asks for.
-func waitError(response *http.Response, text string) error {
-	err := fmt.Errorf("InfluxDB answered %s: %s", response.Status, text)
-	to := response.Header.Get("Location")
-	switch remedy, ok := remedies[response.StatusCode]; {
-	case ok:
-		err = fmt.Errorf("%w: %s", err, remedy)
-	case limitReached.MatchString(text):
-		err = fmt.Errorf("%w: raise the limit in InfluxDB, or leave tags of many values out of tags", err)
-	case to != "":
-		err = fmt.Errorf("%w: it leads to %s: set endpoint to InfluxDB itself", err, to)
+// remedy says what people can do about an answer that waits.
+func remedy(code int, text string) string {
+	if known, ok := remedies[code]; ok {
+		return known
 	}
-	if delay := retryAfter(response.Header.Get("Retry-After"), time.Now()); delay > 0 {
-		return exporterhelper.NewThrottleRetry(err, delay)
+	if limitReached.MatchString(text) {
+		return "raise the limit in InfluxDB, or leave tags of many values out of tags"
 	}
-	return err
-}
-
-// maxDelay bounds what is believed of a server's wish.
-const maxDelay = 5 * time.Minute
-
-// retryAfter reads the header: seconds, or a date.
-func retryAfter(value string, now time.Time) time.Duration {
-	delay := time.Duration(0)
-	if seconds, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31); err == nil {
-		delay = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		delay = at.Sub(now)
-	}
-	return min(max(delay, 0), maxDelay)
+	return ""
 }
 
 // answerText is what an answer says, without its JSON.
@@ -98,19 +74,8 @@ func answerText(body []byte) string {
 	}
 	if json.Unmarshal(body, &answer) == nil {
 		if text := strings.TrimSpace(answer.Error + answer.Message); text != "" {
-			return shortened(text)
+			return batchhttp.Shortened(text)
 		}
 	}
-	return shortened(string(body))
-}
-
-// answerShown bounds what is told of an answer, which may be a page.
-const answerShown = 1000
-
-func shortened(text string) string {
-	text = strings.TrimSpace(text)
-	if len(text) > answerShown {
-		text = strings.ToValidUTF8(text[:answerShown], "") + "..."
-	}
-	return text
+	return batchhttp.Shortened(string(body))
 }

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 
 	"go.opentelemetry.io/collector/config/configopaque"
-)
 
-// answerBytes bounds what is read of an answer.
-const answerBytes = 64 << 10
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
+)
 
 // writer posts lines to one InfluxDB.
 type writer struct {
@@ -21,16 +19,6 @@ type writer struct {
 	user     string
 	password configopaque.String
 	token    configopaque.String
-}
-
-// onlyPosts follows redirections that write elsewhere. Others would become a GET, whose answer says nothing
-// about the lines.
-func onlyPosts(request *http.Request, via []*http.Request) error {
-	const most = 10
-	if request.Method != http.MethodPost || len(via) >= most {
-		return http.ErrUseLastResponse
-	}
-	return nil
 }
 
 // refusedLine is one that will never be stored.
@@ -105,19 +93,14 @@ func (w *writer) post(ctx context.Context, lines []line) (outcome, string, error
 	case w.user != "":
 		request.SetBasicAuth(w.user, string(w.password))
 	}
-	response, err := w.client.Do(request)
+	answer, err := batchhttp.Post(w.client, request)
 	if err != nil {
 		return waits, "", fmt.Errorf("ask InfluxDB: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }() // after it was read
-	answer, err := io.ReadAll(io.LimitReader(response.Body, answerBytes))
-	if err != nil {
-		return waits, "", fmt.Errorf("read InfluxDB's answer: %w", err)
-	}
-	text := answerText(answer)
-	result := classify(response.StatusCode, string(answer))
+	text := answerText(answer.Body)
+	result := classify(answer.Code, string(answer.Body))
 	if result == waits {
-		err = waitError(response, text)
+		err = answer.Err("InfluxDB", text, remedy(answer.Code, text))
 	}
 	return result, text, err
 }

@@ -90,7 +90,7 @@ func TestConsumeContract(t *testing.T) {
 				if err != nil {
 					return nil, err
 				}
-				e.stream.Dial = network.dial
+				e.sender.Dial = network.dial
 				logs, err := e.logs(ctx, set)
 				return asRecords{logs}, err
 			}, metadata.LogsStability)),

@@ -28,10 +28,7 @@ type statsdExporter struct {
 	telemetry *metadata.TelemetryBuilder
 	encoder   *encoder
 	health    sink.Health
-
-	// One of the two, by the transport.
-	datagrams *socket.Datagrams
-	stream    *socket.Stream
+	sender    *socket.Sender
 }
 
 func newStatsdExporter(config *Config, set exporter.Settings) (*statsdExporter, error) {
@@ -39,37 +36,23 @@ func newStatsdExporter(config *Config, set exporter.Settings) (*statsdExporter, 
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	e := &statsdExporter{
-		id: set.ID.String(), config: config, logger: set.Logger, telemetry: builder, encoder: newEncoder(config),
-	}
 	address := config.Address
 	address.Endpoint = config.endpoint()
-	if socket.IsDatagram(address.Transport) {
-		e.datagrams = &socket.Datagrams{Dial: address.Dial}
-	} else {
-		e.stream = &socket.Stream{Dial: address.Dial}
-	}
-	return e, nil
+	return &statsdExporter{
+		id: set.ID.String(), config: config, logger: set.Logger, telemetry: builder, encoder: newEncoder(config), sender: socket.NewSender(address),
+	}, nil
 }
 
 // start tells what can be lost. A StatsD that is away is waited for, where that shows.
-func (e *statsdExporter) start(_ context.Context, host component.Host) error {
+func (e *statsdExporter) start(ctx context.Context, host component.Host) error {
 	e.health.Start(host, e.logger)
-	if e.datagrams != nil {
-		e.logger.Info("sending datagrams, which nobody acknowledges: what is lost on the way counts as delivered",
-			zap.String("transport", string(e.config.Address.Transport)), zap.String("endpoint", e.config.endpoint()))
-	}
-	return nil
+	return e.sender.Start(ctx, nil, e.logger)
 }
 
 // shutdown ends what was begun. The helper calls it after the last push.
 func (e *statsdExporter) shutdown(context.Context) error {
 	e.health.Stop()
-	if e.datagrams != nil {
-		e.datagrams.Close()
-	} else {
-		e.stream.Close()
-	}
+	e.sender.Close()
 	return nil
 }
 
@@ -85,7 +68,7 @@ func (e *statsdExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 		before := len(batch)
 		batch = e.encoder.append(batch, r)
 		for line := range bytes.Lines(batch[before:]) {
-			if e.datagrams != nil && len(line) > socket.MaxDatagram {
+			if e.sender.AsDatagrams() && len(line) > socket.MaxDatagram {
 				batch = batch[:before]
 				requests.Refuse(entry, reasonTooLarge, fmt.Sprintf("a line of %d bytes is longer than a datagram can be, %d bytes: leave tags out", len(line), socket.MaxDatagram))
 				return
@@ -108,12 +91,12 @@ func (e *statsdExporter) send(ctx context.Context, batch []byte) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	if e.stream != nil {
-		return e.stream.Send(ctx, batch)
+	if !e.sender.AsDatagrams() {
+		return e.sender.Send(ctx, batch)
 	}
 	lines := make([][]byte, 0, bytes.Count(batch, []byte{'\n'}))
 	for line := range bytes.Lines(batch) {
 		lines = append(lines, line)
 	}
-	return e.datagrams.Send(ctx, socket.PackLines(lines, e.config.datagramBytes(), e.config.MaxDatagramLines))
+	return e.sender.Send(ctx, socket.PackLines(lines, e.config.datagramBytes(), e.config.MaxDatagramLines)...)
 }

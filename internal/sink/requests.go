@@ -55,3 +55,21 @@ func (p *Requests) Err(destination string) error {
 	records := RefusedRecords(p.refusals, func(entry int32) plog.LogRecord { return p.entries[entry] }, destination)
 	return consumererror.NewPermanent(&analytics.RefusedError{Records: records})
 }
+
+// Rest is a push without the records that are stored, for another attempt. It asks of each record by its place.
+func Rest(logs plog.Logs, stored func(entry int32) bool) plog.Logs {
+	rest := plog.NewLogs()
+	logs.CopyTo(rest)
+	entry := int32(-1)
+	rest.ResourceLogs().RemoveIf(func(resource plog.ResourceLogs) bool {
+		resource.ScopeLogs().RemoveIf(func(scope plog.ScopeLogs) bool {
+			scope.LogRecords().RemoveIf(func(plog.LogRecord) bool {
+				entry++
+				return stored(entry)
+			})
+			return scope.LogRecords().Len() == 0
+		})
+		return resource.ScopeLogs().Len() == 0
+	})
+	return rest
+}

@@ -142,7 +142,7 @@ func RequireSchema(tb testing.TB, factory exporter.Factory) {
 
 // optional adds the keys that marshalling leaves out where they are not set.
 func optional(content map[string]any) map[string]any {
-	for _, key := range []string{"sending_queue", "tls", "dialer"} {
+	for _, key := range []string{"sending_queue", "tls", "dialer", "http"} {
 		if _, ok := content[key]; !ok {
 			content[key] = nil
 		}
