@@ -1,0 +1,179 @@
+// Package jsontext appends JSON, byte for byte what encoding/json writes for the same values with HTML
+// escaping on, except that nil lists are [] and nil maps {}.
+package jsontext
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// plain has the bytes that stand for themselves in a string.
+var plain = func() (plain [utf8.RuneSelf]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return plain
+}()
+
+// AppendString writes s with quotes. Bytes that are not UTF-8 become \ufffd.
+func AppendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	first := 0
+	for first < len(s) && s[first] < utf8.RuneSelf && plain[s[first]] {
+		first++
+	}
+	if first == len(s) { // as nearly all
+		b = append(b, s...)
+		return append(b, '"')
+	}
+	start := 0
+	for i := first; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if plain[c] {
+				i++
+				continue
+			}
+			b = append(b, s[start:i]...)
+			b = appendEscape(b, c)
+			i++
+			start = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b = append(b, s[start:i]...)
+			b = append(b, `\ufffd`...)
+			start = i + size
+		case r == '\u2028' || r == '\u2029':
+			b = append(b, s[start:i]...)
+			b = append(b, `\u202`...)
+			b = append(b, hexDigits[r&0xf])
+			start = i + size
+		}
+		i += size
+	}
+	b = append(b, s[start:]...)
+	return append(b, '"')
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '\\', '"':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	}
+	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+}
+
+// AppendFloat writes a number. What JSON has no number for becomes 0.
+func AppendFloat(b []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(b, '0')
+	}
+	if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(b, f, 'f', -1, 64)
+	}
+	b = strconv.AppendFloat(b, f, 'e', -1, 64)
+	if n := len(b); b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // e-09 is e-9
+		b[n-2] = b[n-1]
+		b = b[:n-1]
+	}
+	return b
+}
+
+// AppendStrings writes a list.
+func AppendStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendString(b, s)
+	}
+	return append(b, ']')
+}
+
+// AppendMap writes a map in the order of its keys.
+func AppendMap(b []byte, m map[string]string) []byte {
+	if len(m) == 0 {
+		return append(b, "{}"...)
+	}
+	b = append(b, '{')
+	if len(m) == 1 { // nothing to sort
+		for key, value := range m {
+			b = appendMember(b, key, value)
+		}
+		return append(b, '}')
+	}
+	var room [16]string // as many languages as places have names in
+	keys := room[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for i, key := range keys {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMember(b, key, m[key])
+	}
+	return append(b, '}')
+}
+
+func appendMember(b []byte, key, value string) []byte {
+	b = AppendString(b, key)
+	b = append(b, ':')
+	return AppendString(b, value)
+}
+
+// AppendLists writes a map of lists in the order of its keys.
+func AppendLists(b []byte, m map[string][]string) []byte {
+	b = append(b, '{')
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendString(b, key)
+		b = append(b, ':')
+		b = AppendStrings(b, m[key])
+	}
+	return append(b, '}')
+}
+
+// AppendPath writes the path of a GraphQL error. Its elements are strings and integers; anything else is a
+// value that encoding/json knows, or null.
+func AppendPath(b []byte, path []any) []byte {
+	b = append(b, '[')
+	for i, element := range path {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if s, ok := element.(string); ok {
+			b = AppendString(b, s)
+			continue
+		}
+		encoded, err := json.Marshal(element)
+		if err != nil { // a number that JSON does not have
+			encoded = []byte("null")
+		}
+		b = append(b, encoded...)
+	}
+	return append(b, ']')
+}
