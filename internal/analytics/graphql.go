@@ -4,6 +4,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 )
 
 // typesCodec is of the types, and the fields asked of each.
@@ -46,6 +48,18 @@ var typesCodec = codec[map[string][]string]{
 		return types
 	},
 	document: func(v pcommon.Value, types map[string][]string) { documentMap(v, types, putStrs) },
+	appendJSON: func(b []byte, types map[string][]string) []byte {
+		if len(types) == 0 {
+			return append(b, "null"...)
+		}
+		separator := byte('{')
+		for _, name := range sortedKeys(types) {
+			b = append(jsontext.AppendString(append(b, separator), name), ':')
+			b = appendJSONStrings(b, types[name])
+			separator = ','
+		}
+		return append(b, '}')
+	},
 }
 
 // readProtobufType takes one entry of the map: a name and the message RepeatedFields.
@@ -133,6 +147,23 @@ var errorsCodec = codec[[]GraphQLError]{
 				faults[i].putPath(path)
 			}
 		}
+	},
+	appendJSON: func(b []byte, faults []GraphQLError) []byte {
+		if len(faults) == 0 {
+			return append(b, "null"...)
+		}
+		separator := byte('[')
+		for i := range faults {
+			b = append(append(b, separator), `{"message":`...)
+			b = append(jsontext.AppendString(b, faults[i].Message), `,"path":`...)
+			if len(faults[i].Path) == 0 {
+				b = append(b, "null}"...)
+			} else {
+				b = append(jsontext.AppendPath(b, faults[i].Path), '}')
+			}
+			separator = ','
+		}
+		return append(b, ']')
 	},
 }
 

@@ -178,6 +178,21 @@ func (g *group) document(v pcommon.Value, r *Record) {
 	}
 }
 
+func (g *group) appendJSON(b []byte, r *Record) []byte {
+	separator := byte('{')
+	for i := range g.fields {
+		f := &g.fields[i]
+		if f.name == "" {
+			continue
+		}
+		b = append(b, separator, '"')
+		b = append(append(b, f.name...), `":`...)
+		b = f.value.appendJSON(b, r)
+		separator = ','
+	}
+	return append(b, '}')
+}
+
 func (g *group) clear(r *Record) {
 	for i := range g.fields {
 		g.fields[i].value.clear(r)

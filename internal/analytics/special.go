@@ -8,6 +8,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 )
 
 // host has its port apart in log records where joining them gives the host again.
@@ -243,6 +245,12 @@ var namesCodec = codec[map[string]string]{
 		return old
 	},
 	document: func(v pcommon.Value, names map[string]string) { documentMap(v, names, pcommon.Value.SetStr) },
+	appendJSON: func(b []byte, names map[string]string) []byte {
+		if len(names) == 0 {
+			return append(b, "null"...)
+		}
+		return jsontext.AppendMap(b, names)
+	},
 	empty: func(old map[string]string) map[string]string {
 		clear(old)
 		return old

@@ -2,11 +2,14 @@ package analytics
 
 import (
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 )
 
 // value reads and writes a field in each form. In log records zero values are left out.
@@ -20,6 +23,7 @@ type value interface {
 	// attributes are those that put writes, the one of this key among them, with what reads them.
 	attributes(key string) []attribute
 	document(v pcommon.Value, r *Record)
+	appendJSON(b []byte, r *Record) []byte
 	clear(r *Record)
 }
 
@@ -42,6 +46,7 @@ type codec[T any] struct {
 	put            func(b *attributes, key string, v T)
 	take           func(v pcommon.Value, old T) T
 	document       func(v pcommon.Value, t T)
+	appendJSON     func(b []byte, v T) []byte
 	empty          func(old T) T // the zero value where it is nil
 }
 
@@ -84,6 +89,8 @@ func (f typed[T]) attributes(key string) []attribute {
 
 func (f typed[T]) document(v pcommon.Value, r *Record) { f.codec.document(v, *f.at(r)) }
 
+func (f typed[T]) appendJSON(b []byte, r *Record) []byte { return f.codec.appendJSON(b, *f.at(r)) }
+
 func (f typed[T]) clear(r *Record) {
 	at := f.at(r)
 	if f.codec.empty != nil {
@@ -108,6 +115,7 @@ var textCodec = codec[string]{
 	readMsgpack: fresh((*msgpackReader).str), appendMsgpack: msgp.AppendString,
 	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).str), appendProtobuf: pbAppendStr,
 	put: (*attributes).str, take: fresh(AttributeString), document: pcommon.Value.SetStr,
+	appendJSON: jsontext.AppendString,
 }
 
 func long(at func(*Record) *int64) typed[int64] { return typed[int64]{&longCodec, at} }
@@ -116,6 +124,7 @@ var longCodec = codec[int64]{
 	readMsgpack: fresh((*msgpackReader).int), appendMsgpack: appendSmallestInt,
 	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int64), appendProtobuf: pbAppendInt,
 	put: (*attributes).int, take: fresh(AttributeInt), document: pcommon.Value.SetInt,
+	appendJSON: func(b []byte, v int64) []byte { return strconv.AppendInt(b, v, 10) },
 }
 
 // integer is a number that protobuf has in 32 bits.
@@ -127,7 +136,7 @@ var integerCodec = codec[int64]{
 	appendProtobuf: func(b []byte, number protowire.Number, v int64) []byte {
 		return pbAppendInt(b, number, int64(int32(v)))
 	},
-	put: longCodec.put, take: longCodec.take, document: longCodec.document,
+	put: longCodec.put, take: longCodec.take, document: longCodec.document, appendJSON: longCodec.appendJSON,
 }
 
 // unsigned is a number without a sign, which protobuf has in 32 bits.
@@ -141,9 +150,10 @@ var unsignedCodec = codec[uint64]{
 	appendProtobuf: func(b []byte, number protowire.Number, v uint64) []byte {
 		return pbAppendInt(b, number, int64(uint32(v)))
 	},
-	put:      func(b *attributes, key string, v uint64) { b.int(key, int64(v)) },
-	take:     func(v pcommon.Value, _ uint64) uint64 { return uint64(AttributeInt(v)) },
-	document: func(v pcommon.Value, n uint64) { v.SetInt(int64(n)) },
+	put:        func(b *attributes, key string, v uint64) { b.int(key, int64(v)) },
+	take:       func(v pcommon.Value, _ uint64) uint64 { return uint64(AttributeInt(v)) },
+	document:   func(v pcommon.Value, n uint64) { v.SetInt(int64(n)) },
+	appendJSON: func(b []byte, v uint64) []byte { return strconv.AppendUint(b, v, 10) },
 }
 
 func boolean(at func(*Record) *bool) typed[bool] { return typed[bool]{&booleanCodec, at} }
@@ -155,6 +165,7 @@ var booleanCodec = codec[bool]{
 		return pbAppendInt(b, number, int64(protowire.EncodeBool(v)))
 	},
 	put: (*attributes).bool, take: fresh(asBool), document: pcommon.Value.SetBool,
+	appendJSON: strconv.AppendBool,
 }
 
 func degrees(at func(*Record) *float64) typed[float64] { return typed[float64]{&degreesCodec, at} }
@@ -181,6 +192,7 @@ var degreesCodec = codec[float64]{
 			v.SetDouble(f)
 		}
 	},
+	appendJSON: jsontext.AppendFloat,
 }
 
 // instant is a time; the zero one is absent.
@@ -205,6 +217,9 @@ var instantCodec = codec[time.Time]{
 	},
 	// What Go's JSON encoder makes of a time.
 	document: func(v pcommon.Value, t time.Time) { v.SetStr(t.Format(time.RFC3339Nano)) },
+	appendJSON: func(b []byte, t time.Time) []byte {
+		return append(t.AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+	},
 }
 
 // texts is a list of strings, whose memory is used again.
@@ -219,6 +234,7 @@ var textsCodec = codec[[]string]{
 	put:            (*attributes).strs,
 	take:           func(v pcommon.Value, old []string) []string { return asStrs(v, old[:0]) },
 	document:       putStrs,
+	appendJSON:     appendJSONStrings,
 	empty:          func(old []string) []string { return old[:0] },
 }
 
@@ -232,6 +248,7 @@ func (absent) appendProtobuf(b []byte, _ protowire.Number, _ *Record) []byte { r
 func (absent) put(*attributes, string, *Record)                              {}
 func (absent) attributes(string) []attribute                                 { return nil }
 func (absent) document(pcommon.Value, *Record)                               {}
+func (absent) appendJSON(b []byte, _ *Record) []byte                         { return b }
 func (absent) clear(*Record)                                                 {}
 
 // zone is that of the timestamp, which only protobuf has. It is not read: the timestamp is an

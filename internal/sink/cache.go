@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// cache remembers values for a time, and at most so many bytes of them: what was not
+// Cache remembers values for a time, and at most so many bytes of them: what was not
 // used for longest is forgotten first. Its methods may be called from several
 // goroutines.
-type cache[V any] struct {
+type Cache[V any] struct {
 	most      int
 	retention time.Duration
 	now       func() time.Time
@@ -29,14 +29,14 @@ type remembered[V any] struct {
 // rememberedBytes is what a value takes beside its key, roughly.
 const rememberedBytes = 200
 
-// newCache makes a cache of at most so many bytes, which forgets what was not put
+// NewCache makes a cache of at most so many bytes, which forgets what was not put
 // there again within retention.
-func newCache[V any](most int, retention time.Duration) *cache[V] {
-	return &cache[V]{most: most, retention: retention, now: time.Now, byKey: map[string]*list.Element{}, order: list.New()}
+func NewCache[V any](most int, retention time.Duration) *Cache[V] {
+	return &Cache[V]{most: most, retention: retention, now: time.Now, byKey: map[string]*list.Element{}, order: list.New()}
 }
 
 // Get gives what is remembered of a key.
-func (m *cache[V]) Get(key string) (value V, ok bool) {
+func (m *Cache[V]) Get(key string) (value V, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := m.byKey[key]
@@ -53,7 +53,7 @@ func (m *cache[V]) Get(key string) (value V, ok bool) {
 }
 
 // Put remembers a value of a key, in the place of a former one.
-func (m *cache[V]) Put(key string, value V) {
+func (m *Cache[V]) Put(key string, value V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at := m.byKey[key]; at != nil {
@@ -67,7 +67,7 @@ func (m *cache[V]) Put(key string, value V) {
 }
 
 // Delete forgets a key.
-func (m *cache[V]) Delete(key string) {
+func (m *Cache[V]) Delete(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at := m.byKey[key]; at != nil {
@@ -76,13 +76,13 @@ func (m *cache[V]) Delete(key string) {
 }
 
 // Bytes is how much is remembered, roughly.
-func (m *cache[V]) Bytes() int {
+func (m *Cache[V]) Bytes() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.bytes
 }
 
-func (m *cache[V]) remove(at *list.Element) {
+func (m *Cache[V]) remove(at *list.Element) {
 	r := m.order.Remove(at).(*remembered[V]) //nolint:forcetypeassert // the list holds nothing else
 	delete(m.byKey, r.key)
 	m.bytes -= rememberedBytes + len(r.key)

@@ -12,7 +12,7 @@ func TestCacheIsBoundedAndForgets(t *testing.T) {
 	t.Parallel()
 	const most = 100_000
 	now := time.Unix(0, 0)
-	m := newCache[int](most, time.Hour)
+	m := NewCache[int](most, time.Hour)
 	m.now = func() time.Time { return now }
 	for i := range 10_000 {
 		m.Put(strconv.Itoa(i), i)

@@ -51,7 +51,7 @@ type Failure struct {
 type Evidence struct {
 	mu       sync.Mutex       // guards the fields below
 	accepted map[string]int64 // by place
-	runs     *cache[run]
+	runs     *Cache[run]
 }
 
 // run is a row of equal failures.
@@ -77,7 +77,7 @@ func (e *Evidence) Failed(f Failure) Finding {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.runs == nil {
-		e.runs = newCache[run](evidenceBytes, evidenceRetention)
+		e.runs = NewCache[run](evidenceBytes, evidenceRetention)
 	}
 	key := f.Place + "\x00" + f.Item
 	r, known := e.runs.Get(key)

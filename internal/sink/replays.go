@@ -57,10 +57,10 @@ func (r Replays) split(logs plog.Logs, now time.Time) (plog.Logs, []analytics.Re
 	rest.ResourceLogs().RemoveIf(func(resource plog.ResourceLogs) bool {
 		resource.ScopeLogs().RemoveIf(func(scope plog.ScopeLogs) bool {
 			reason, late := reasons[analytics.GivenUp(scope.Scope())]
-			if !late || r.RollupsOnly && !isRollups(resource) {
+			if !late || r.RollupsOnly && !IsRollups(resource) {
 				return false
 			}
-			if isRollups(resource) {
+			if IsRollups(resource) {
 				named, err := r.ofRollups(resource, reason)
 				records, fault = append(records, named...), errors.Join(fault, err)
 				return true
@@ -94,7 +94,8 @@ func (r Replays) late(logs plog.Logs, now time.Time) map[time.Time]string {
 	return reasons
 }
 
-func isRollups(resource plog.ResourceLogs) bool {
+// IsRollups tells whether a part of a push is a group of rollups.
+func IsRollups(resource plog.ResourceLogs) bool {
 	_, is := resource.Resource().Attributes().Get(rollup.AttrFamily)
 	return is
 }

@@ -21,19 +21,24 @@ type Requests struct {
 // Each hands every analytics record of a push to encode, with its place and its identity, which is
 // empty where it has none; the record is encode's until it returns. What is no analytics record is refused.
 func (p *Requests) Each(logs plog.Logs, encode func(entry int32, r *analytics.Record, uid string)) {
-	var record analytics.Record
 	for _, resource := range logs.ResourceLogs().All() {
-		for _, scope := range resource.ScopeLogs().All() {
-			for _, log := range scope.LogRecords().All() {
-				entry := int32(len(p.entries)) //nolint:gosec // a push has fewer records
-				p.entries = append(p.entries, log)
-				if log.EventName() != analytics.EventRequest {
-					p.Refuse(entry, ReasonForeign, fmt.Sprintf("not an analytics record: its event name is %q, want %q", log.EventName(), analytics.EventRequest))
-					continue
-				}
-				uid := record.FromLog(log)
-				encode(entry, &record, uid)
+		p.EachOf(resource, encode)
+	}
+}
+
+// EachOf is Each for a part of a push.
+func (p *Requests) EachOf(resource plog.ResourceLogs, encode func(entry int32, r *analytics.Record, uid string)) {
+	var record analytics.Record
+	for _, scope := range resource.ScopeLogs().All() {
+		for _, log := range scope.LogRecords().All() {
+			entry := int32(len(p.entries)) //nolint:gosec // a push has fewer records
+			p.entries = append(p.entries, log)
+			if log.EventName() != analytics.EventRequest {
+				p.Refuse(entry, ReasonForeign, fmt.Sprintf("not an analytics record: its event name is %q, want %q", log.EventName(), analytics.EventRequest))
+				continue
 			}
+			uid := record.FromLog(log)
+			encode(entry, &record, uid)
 		}
 	}
 }

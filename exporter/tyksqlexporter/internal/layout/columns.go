@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 )
 
 // Class is what a column holds, apart from how a database spells it (contract:
@@ -86,7 +87,7 @@ var RequestColumns = []Column{
 	text("ipaddress", func(r *analytics.Record) string { return r.IPAddress }),
 	text("geo_country_iso_code", func(r *analytics.Record) string { return r.Geo.CountryISOCode }),
 	{Name: "geo_city_geoname_id", Class: ClassUnsigned, Unsigned: func(r *analytics.Record) uint64 { return r.Geo.CityGeoNameID }},
-	jsonText("geo_city_names", func(b []byte, r *analytics.Record) []byte { return appendJSONMap(b, r.Geo.CityNames) }),
+	jsonText("geo_city_names", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendMap(b, r.Geo.CityNames) }),
 	float("geo_location_latitude", func(r *analytics.Record) float64 { return r.Geo.Latitude }),
 	float("geo_location_longitude", func(r *analytics.Record) float64 { return r.Geo.Longitude }),
 	text("geo_location_time_zone", func(r *analytics.Record) string { return r.Geo.TimeZone }),
@@ -97,15 +98,15 @@ var RequestColumns = []Column{
 	integer("latency_total", func(r *analytics.Record) int64 { return r.Latency.Total }),
 	integer("latency_upstream", func(r *analytics.Record) int64 { return r.Latency.Upstream }),
 	integer("latency_gateway", func(r *analytics.Record) int64 { return r.Latency.Gateway }),
-	jsonText("tags", func(b []byte, r *analytics.Record) []byte { return appendJSONStrings(b, r.Tags) }),
+	jsonText("tags", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendStrings(b, r.Tags) }),
 	text("alias", func(r *analytics.Record) string { return r.Alias }),
 	boolean("trackpath", func(r *analytics.Record) bool { return r.TrackPath }),
 	instant("expireAt", func(r *analytics.Record) time.Time { return r.ExpireAt }),
 	text("originalpath", func(r *analytics.Record) string { return r.OriginalPath }),
 	text("listenpath", func(r *analytics.Record) string { return r.ListenPath }),
 	text("graphql_stats_variables", func(r *analytics.Record) string { return r.GraphQL.Variables }),
-	jsonText("graphql_stats_root_fields", func(b []byte, r *analytics.Record) []byte { return appendJSONStrings(b, r.GraphQL.RootFields) }),
-	jsonText("graphql_stats_types", func(b []byte, r *analytics.Record) []byte { return appendJSONLists(b, r.GraphQL.Types) }),
+	jsonText("graphql_stats_root_fields", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendStrings(b, r.GraphQL.RootFields) }),
+	jsonText("graphql_stats_types", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendLists(b, r.GraphQL.Types) }),
 	jsonText("graphql_stats_errors", func(b []byte, r *analytics.Record) []byte { return appendJSONErrors(b, r.GraphQL.Errors) }),
 	integer("graphql_stats_operation_type", func(r *analytics.Record) int64 { return int64(r.GraphQL.OperationType) }),
 	boolean("graphql_stats_has_errors", func(r *analytics.Record) bool { return r.GraphQL.HasErrors }),

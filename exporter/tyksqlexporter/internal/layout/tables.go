@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 )
 
 // Kind is a set of the tables that hold a record; empty while nobody has looked.
@@ -135,13 +136,13 @@ func recordColumns() []Column {
 
 func graphColumns() []Column {
 	all := []Column{
-		jsonText("types", func(b []byte, r *analytics.Record) []byte { return appendJSONLists(b, r.GraphQL.Types) }),
+		jsonText("types", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendLists(b, r.GraphQL.Types) }),
 	}
 	all = append(all, recordColumns()...)
 	return append(all,
 		text("operation_type", func(r *analytics.Record) string { return r.GraphQL.OperationType.Name() }),
 		text("variables", func(r *analytics.Record) string { return r.GraphQL.Variables }),
-		jsonText("root_fields", func(b []byte, r *analytics.Record) []byte { return appendJSONStrings(b, r.GraphQL.RootFields) }),
+		jsonText("root_fields", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendStrings(b, r.GraphQL.RootFields) }),
 		jsonText("errors", func(b []byte, r *analytics.Record) []byte { return appendJSONErrors(b, r.GraphQL.Errors) }),
 		boolean("has_errors", func(r *analytics.Record) bool {
 			const firstError = 400 // of HTTP's status codes

@@ -1,0 +1,180 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// How long an MDCB may take to start, for which it is built first, and to end.
+const (
+	mdcbStartTimeout = 3 * time.Minute
+	mdcbStopTimeout  = 30 * time.Second
+)
+
+// MDCB is a running server of Tyk's RPC, with the functions of MDCB that Tyk Pump calls. Its logins end with its process.
+type MDCB struct {
+	server
+
+	program string
+	flags   []string
+
+	mu      sync.Mutex // guards the fields below
+	stdin   io.Writer
+	partial []byte
+	told    int // how often it said that it behaves as told
+	calls   []MDCBCall
+}
+
+// MDCBCall is a call that was done.
+type MDCBCall struct {
+	// Client is the id that the caller gave itself.
+	Client string `json:"client"`
+	// Function is the name, without the dot before it.
+	Function string `json:"function"`
+	// Argument is the text that came along.
+	Argument string `json:"argument"`
+}
+
+// MDCBBehaviour is how an MDCB answers.
+type MDCBBehaviour struct {
+	// RefuseKeys refuses all API keys.
+	RefuseKeys bool `json:"refuse_keys"`
+	// Error is what functions answer with, Panic what they end with.
+	Error string `json:"error"`
+	Panic string `json:"panic"`
+	// Contains is what an argument must have for both; empty is any.
+	Contains string `json:"contains"`
+	// Times is how often both happen; 0 is always.
+	Times int `json:"times"`
+	// DelayMS is of answers, in milliseconds, after a call was done.
+	DelayMS int `json:"delay_ms"`
+}
+
+// StartMDCB starts an MDCB for a test and ends it with the test. With certificates it has TLS, and wants one of its clients.
+func StartMDCB(tb testing.TB, certificates *Certificates) *MDCB {
+	tb.Helper()
+	m := &MDCB{program: filepath.Join(tb.TempDir(), "mdcb"), server: server{startTimeout: mdcbStartTimeout, stopTimeout: mdcbStopTimeout}}
+	if certificates != nil {
+		m.flags = []string{"-cert", certificates.ServerCertFile, "-key", certificates.ServerKeyFile, "-ca", certificates.CAFile}
+	}
+	_, here, _, _ := runtime.Caller(0)
+	build := exec.CommandContext(tb.Context(), "go", "build", "-o", m.program, ".") //nolint:gosec // the test server
+	build.Dir = filepath.Join(filepath.Dir(here), "mdcb")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("build an MDCB: %v\n%s", err, out)
+	}
+	m.run = m.serve
+	if err := m.begin(tb.Context()); err != nil {
+		tb.Fatalf("start an MDCB: %v", err)
+	}
+	tb.Cleanup(func() { m.Kill() })
+	return m
+}
+
+func (m *MDCB) serve(ctx context.Context) (*Process, error) {
+	cmd := exec.Command(m.program, append(m.flags, "-listen", m.Addr())...) //nolint:gosec // the test server
+	in, out, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	cmd.Stdin, cmd.Stdout = in, m
+	process, err := StartProcess(cmd)
+	_ = in.Close() // the child has its own
+	if err != nil {
+		_ = out.Close() // nobody writes to it
+		return nil, err
+	}
+	m.mu.Lock()
+	m.stdin = out
+	m.mu.Unlock()
+	go func() {
+		<-process.Done()
+		_ = out.Close() // nobody reads it any more
+	}()
+	if err := process.WaitOutput(ctx, "ready to accept connections"); err != nil {
+		process.Kill()
+		if strings.Contains(process.Output(), "address already in use") {
+			return nil, fmt.Errorf("start an MDCB on %s: %w", m.Addr(), errPortTaken)
+		}
+		return nil, err
+	}
+	return process, nil
+}
+
+// Write takes what the process prints.
+func (m *MDCB) Write(b []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.partial = append(m.partial, b...)
+	for {
+		line, rest, whole := bytes.Cut(m.partial, []byte{'\n'})
+		if !whole {
+			return len(b), nil
+		}
+		var call MDCBCall
+		switch {
+		case string(line) == "behaves as told":
+			m.told++
+		case json.Unmarshal(line, &call) == nil:
+			m.calls = append(m.calls, call)
+		}
+		m.partial = rest
+	}
+}
+
+// Calls are all that were done, but for logins unless they are asked for.
+func (m *MDCB) Calls(logins bool) []MDCBCall {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []MDCBCall
+	for _, call := range m.calls {
+		if logins || call.Function != "Login" {
+			all = append(all, call)
+		}
+	}
+	return all
+}
+
+// Behave changes how it answers, until it is started again.
+func (m *MDCB) Behave(ctx context.Context, b MDCBBehaviour) error {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	stdin, told := m.stdin, m.told
+	m.mu.Unlock()
+	if _, err := stdin.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("tell an MDCB how to behave: %w", err)
+	}
+	for m.timesTold() == told {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (m *MDCB) timesTold() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.told
+}
+
+// Kill ends the server at once; Start starts it again on the same port.
+func (m *MDCB) Kill() { _ = m.end(context.Background(), syscall.SIGKILL) } // nothing survives that
