@@ -50,61 +50,70 @@ type steps struct {
 	keys   []msgpackKey
 	empty  string
 	each   []step
-	linked []*field // whose attributes follow from other fields, too
+	linked []*field
 }
 
-// directValue is a value that gets from an entry into its attributes without the record, but for what
-// others follow from.
-type directValue interface {
-	value
-	copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record)
-}
-
-// step is what becomes of one key.
+// step is what becomes of one key: a value is read into the record, and put from there at once or with the
+// others that are linked, unless it is a text or a number that goes straight into its attribute.
 type step struct {
 	kind   stepKind
 	field  *field
-	str    typed[string]
-	number typed[int64]
+	text   func(*Record) *string
+	number func(*Record) *int64
 	inner  *steps
 	direct directValue
+	put    bool     // at once
 	fields FieldSet // the field, and those that it is a part of
 }
 
 type stepKind uint8
 
 const (
-	stepAny    stepKind = iota // read into the record, and put from there
-	stepText                   // straight into its attribute
-	stepNumber                 // likewise, and into the record: some follow from them
-	stepDirect                 // from the entry into attributes by itself
+	stepAny stepKind = iota
+	stepText
+	stepNumber
+	stepReadText
+	stepReadNumber
 	stepGroup
-	stepLinked // read into the record, and put with the others that are linked
+	stepDirect
 )
+
+// directValue is one that gets from an entry into its attributes by itself. It leaves in the record only
+// what others follow from.
+type directValue interface {
+	value
+	copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record)
+	skipMsgpack(d *msgpackReader)
+}
 
 var direct = newSteps(record, "", 0)
 
 func newSteps(g *group, prefix string, within FieldSet) *steps {
 	s := &steps{keys: g.keys, empty: g.empty, each: make([]step, len(g.keyed))}
 	for i, f := range g.keyed {
-		st := &s.each[i]
-		st.field, st.fields = f, within|fieldsOf(prefix+f.name)
+		_, isLinked := f.value.(linked)
+		st := step{field: f, put: !isLinked, fields: within | fieldsOf(prefix+f.name)}
 		switch v := f.value.(type) {
 		case typed[string]:
-			st.kind, st.str = stepText, v
+			st.kind, st.text = stepText, v.at
 			if f.attribute == AttrPath { // the path follows from it
-				st.kind = stepAny
+				st.kind = stepReadText
 			}
 		case typed[int64]:
-			st.kind, st.number = stepNumber, v
-		case directValue:
-			st.kind, st.direct = stepDirect, v
+			st.kind, st.number = stepNumber, v.at
 		case *group:
 			st.kind, st.inner = stepGroup, newSteps(v, prefix+f.name+".", st.fields)
-		case linked:
-			st.kind = stepLinked
+		case directValue:
+			st.kind, st.direct = stepDirect, v
+		case interface{ place() func(*Record) *string }:
+			st.kind, st.text = stepReadText, v.place()
+		case interface{ place() func(*Record) *int64 }:
+			st.kind, st.number = stepReadNumber, v.place()
+		}
+		if isLinked {
 			s.linked = append(s.linked, f)
 		}
+		s.each[i] = st
 	}
 	return s
 }
@@ -126,35 +135,64 @@ func (s *steps) read(d *msgpackReader, b *attributes, r *Record, ignored FieldSe
 		} else if w.field <= before {
 			return false
 		}
-		st := &s.each[w.field]
-		if ignored&st.fields != 0 {
-			st.field.value.readMsgpack(d, r)
-			st.field.value.clear(r)
-			continue
-		}
-		switch st.kind {
-		case stepText:
-			if text := d.str(); text != "" {
-				b.Str(st.field.attribute, cleanUTF8(text))
-			}
-		case stepNumber:
-			at := st.number.at(r)
-			if *at = d.int(); *at != 0 {
-				b.Int(st.field.attribute, *at)
-			}
-		case stepDirect:
-			st.direct.copyMsgpack(d, b, st.field.attribute, r)
-		case stepGroup:
-			if !st.inner.read(d, b, r, ignored) {
+		switch st := &s.each[w.field]; {
+		case ignored&st.fields != 0:
+			if !st.skip(d, b, r) {
 				return false
 			}
-		case stepAny:
-			st.field.value.readMsgpack(d, r)
-			st.field.value.put(b, st.field.attribute, r)
-		case stepLinked:
-			st.field.value.readMsgpack(d, r)
+		case !st.read(d, b, r, ignored):
+			return false
 		}
 	}
+}
+
+func (st *step) read(d *msgpackReader, b *attributes, r *Record, ignored FieldSet) bool {
+	switch st.kind {
+	case stepText:
+		if text := d.str(); text != "" {
+			b.Str(st.field.attribute, cleanUTF8(text))
+		}
+		return true
+	case stepNumber:
+		at := st.number(r)
+		if *at = d.int(); *at != 0 {
+			b.Int(st.field.attribute, *at)
+		}
+		return true
+	case stepGroup:
+		return st.inner.read(d, b, r, ignored)
+	case stepDirect:
+		st.direct.copyMsgpack(d, b, st.field.attribute, r)
+		return true
+	case stepReadText:
+		*st.text(r) = d.str()
+	case stepReadNumber:
+		*st.number(r) = d.int()
+	case stepAny:
+		st.field.value.readMsgpack(d, r)
+	}
+	if st.put {
+		st.field.value.put(b, st.field.attribute, r)
+	}
+	return true
+}
+
+// skip reads what is ignored all the same: an entry that is no record must not become one.
+func (st *step) skip(d *msgpackReader, b *attributes, r *Record) bool {
+	switch st.kind {
+	case stepText, stepReadText:
+		d.str()
+	case stepNumber, stepReadNumber:
+		d.int()
+	case stepGroup:
+		return st.inner.read(d, b, r, allFields)
+	case stepDirect:
+		st.direct.skipMsgpack(d)
+	case stepAny:
+		st.field.value.readMsgpack(d, r)
+		st.field.value.clear(r)
+	}
+	return true
 }
 
 func (s *steps) putLinked(b *attributes, r *Record) {

@@ -282,6 +282,14 @@ func (d *msgpackReader) strs(list []string) []string {
 	return list
 }
 
+func (d *msgpackReader) skipStrs(n int) {
+	for range n {
+		if d.str(); d.err != nil {
+			return
+		}
+	}
+}
+
 // readMap reads a map into m, which it makes where it is nil.
 func readMap[V any](d *msgpackReader, m map[string]V, value func(*msgpackReader) V) map[string]V {
 	n := d.mapHeader()

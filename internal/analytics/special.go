@@ -52,6 +52,8 @@ func (tags) copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record) 
 	}
 }
 
+func (tags) skipMsgpack(d *msgpackReader) { d.skipStrs(d.arrayHeader()) }
+
 // linked is a value whose attributes follow from other fields, too: they come last.
 type linked interface {
 	value
@@ -211,6 +213,8 @@ func (n cityNames) copyMsgpack(d *msgpackReader, b *attributes, key string, r *R
 		names.Into(b.Empty(key).SetEmptyMap())
 	}
 }
+
+func (cityNames) skipMsgpack(d *msgpackReader) { d.skipStrs(2 * d.mapHeader()) }
 
 var namesCodec = codec[map[string]string]{
 	readMsgpack: func(d *msgpackReader, old map[string]string) map[string]string {

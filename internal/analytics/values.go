@@ -56,6 +56,8 @@ type typed[T any] struct {
 	at    func(*Record) *T
 }
 
+func (f typed[T]) place() func(*Record) *T { return f.at }
+
 func (f typed[T]) readMsgpack(d *msgpackReader, r *Record) {
 	at := f.at(r)
 	*at = f.codec.readMsgpack(d, *at)
