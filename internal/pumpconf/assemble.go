@@ -54,7 +54,7 @@ func (c *converter) assemble(config *tree.Map, uptime *unit) {
 		if len(steps) > 0 {
 			pipeline.Set("processors", steps)
 		}
-		exporter := alloc(exporters, u.store.kind, u.name, u.store.config, u.store.note)
+		exporter := alloc(exporters, u.store.kind, orDefault(u.store.name, u.name), u.store.config, u.store.note)
 		for _, pump := range u.pumps {
 			c.owned["pumps."+pump] = entry{exporters, exporter}
 		}

@@ -114,7 +114,7 @@ func (c *converter) pump(p *settings.Pump) {
 		return
 	}
 	if p.ByChance != "" {
-		c.Warn(place, "exists only because %s is set: Tyk Pump makes a pump of each name between %s and the next underscore", p.ByChance, table.PumpPrefix)
+		c.Warn(place, "exists only because %s is set: Tyk Pump makes a pump of each name between %s and the next underscore; unset it if none is meant", p.ByChance, table.PumpPrefix)
 	}
 	c.tellRows(p.Common)
 	if p.Type.Missing != "" && (p.Type.Accept == "" || !slices.Contains(c.s.Own.List("accept"), p.Type.Accept)) {

@@ -75,7 +75,7 @@ func (c *converter) readCustom(place string, i int, fields map[string]any) (meas
 		if !slices.ContainsFunc(customKeys, func(k string) bool { return strings.EqualFold(k, key) }) {
 			meant := table.Misnamed(key)
 			if meant == "" || meant == table.Nothing {
-				meant = strings.Join(customKeys, ", ")
+				meant = "one of " + strings.Join(customKeys, ", ")
 			}
 			c.Warn(place, "%s of element %d is read by nothing; %s is meant?", settings.Quoted(key), i+1, meant)
 		}

@@ -58,12 +58,20 @@ func (c *converter) ignoredFields(p *settings.Pump) []string {
 			if shown := settings.Quoted(name); !strings.Contains(why, shown) {
 				why = shown + " is not a field of a record"
 			}
-			c.Warn(p.Common.Place("ignore_fields"), "%s. It is left out, as Tyk Pump finds no such field either", why)
+			c.Warn(p.Common.Place("ignore_fields"), "%s It is left out, as Tyk Pump finds no such field either", sentence(why))
 			continue
 		}
 		known = append(known, name)
 	}
 	return known
+}
+
+// sentence ends a text with a full stop, unless it is a question.
+func sentence(text string) string {
+	if strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
 }
 
 // redact decides on the credentials in recorded requests and in queries, which Tyk Pump stores.

@@ -29,6 +29,11 @@ func TestSecretsInWrongPlacesAreNotShown(t *testing.T) {
 		pumps(goodProm + `}, "ignore_fields": ["password=Hunter2"]}`):                                                                            `the value is not a field of a record`,
 		pumps(goodProm + `, "disabled_metrics": ["http://u:Hunter2@h"]}}`):                                                                       `the value is none of the metrics`,
 		pumps(`"s": {"type": "splunk", "meta": {"collector_token": "t", "collector_url": "https://h", "fields": ["https://h/?token=Hunter2"]}}`): `the value is not a field of these documents`,
+		pumps(`"s": {"type": "statsd", "meta": {"address": "udp://u:Hunter2@h/", "fields": ["request_time"]}}`):                                  `the value is no address`,
+		pumps(goodStatsD + `, "fields": ["request_time", "token=Hunter2"], "tags": ["token=Hunter2"]}}`):                                         `the value is no timing`,
+		pumps(`"d": {"type": "dogstatsd", "meta": {"address": "u:Hunter2@h/x"}}`):                                                                `the value is no address`,
+		pumps(goodDogStatsD + `, "namespace": "u:Hunter2@h"}}`):                                                                                  `the value has characters that end a name`,
+		pumps(goodDogStatsD + `, "tags": ["token=Hunter2"]}}`):                                                                                   `the value is unknown`,
 		strings.Replace(pumps(goodKafka+`}}`), "{", `{"x_otelcol_tyk": {"lists": ["redis://:Hunter2@h"]}, `, 1):                                  `the value is no list of a gateway`,
 		`{"uptime_pump_config": {"mongo_url": "mongodb://h/d", "collection_name": "u:Hunter2@h"}}`:                                               `the value is only capped and indexed`,
 	} {

@@ -12,7 +12,7 @@ func (c *converter) influx(p *settings.Pump) *unit {
 	g := p.Meta
 	address := g.Text("address")
 	if address == "" {
-		c.Error(g.Place("address"), "is missing, with which Tyk Pump ends: write such as http://influxdb:8086")
+		c.Error(g.Place("address"), "is missing, with which Tyk Pump ends: write one such as http://influxdb:8086")
 		return nil
 	}
 	url, host, err := readURL(address)

@@ -114,7 +114,7 @@ func TestMessages(t *testing.T) {
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086"}}`), `is missing, with which Tyk Pump ends: name the organization`},
 		// StatsD.
 		{pumps(`"s": {"type": "statsd", "meta": {"fields": ["request_time"]}}`), `ERROR pumps.s.meta.address (variable TYK_PMP_PUMPS_STATSD_META_ADDRESS): is missing, with which Tyk Pump tries for ever: write one such as statsd:8125`},
-		{pumps(`"s": {"type": "statsd", "meta": {"address": "unix:///s", "fields": ["request_time"]}}`), `"unix:///s" is no address that Tyk Pump can send to: write one such as statsd:8125`},
+		{pumps(`"s": {"type": "statsd", "meta": {"address": "unix:///s", "fields": ["request_time"]}}`), `the value is no address that Tyk Pump can send to: write one such as statsd:8125`},
 		{pumps(goodStatsD + `}}`), `ERROR pumps.s.meta.fields (variable TYK_PMP_PUMPS_STATSD_META_FIELDS): names none of request_time, latency_total, latency_upstream and latency_gateway, so that Tyk Pump sends nothing`},
 		{pumps(goodStatsD + `, "fields": ["response_code"]}}`), `ERROR pumps.s.meta.fields (variable TYK_PMP_PUMPS_STATSD_META_FIELDS): names none of`},
 		{pumps(goodStatsD + `, "fields": ["request_time", "response_code"]}}`), `WARN pumps.s.meta.fields (variable TYK_PMP_PUMPS_STATSD_META_FIELDS): "response_code" is no timing, so that Tyk Pump sends nothing for it: it is left out`},
@@ -142,7 +142,7 @@ func TestMessages(t *testing.T) {
 		{pumps(goodProm + `, "path": "/custom"}}`), `WARN pumps.p: go_*, process_* and promhttp_* are not on 0.0.0.0:9090/custom`},
 		{pumps(`"p": {"type": "prometheus", "meta": {"listen_address": "http://h/x"}}`), `the value is not an address: write :9090 or host:9090`},
 		{pumps(goodProm + `, "path": "a?b"}}`), `ERROR pumps.p.meta.path (variable TYK_PMP_PUMPS_PROMETHEUS_META_PATH): "a?b" is not the path of a URL: write one such as /metrics`},
-		{pumps(goodProm + `}, "ignore_fields": ["api-key"]}`), `"api-key" is not a field of a record; did you mean api_key?. It is left out`},
+		{pumps(goodProm + `}, "ignore_fields": ["api-key"]}`), `"api-key" is not a field of a record; did you mean api_key? It is left out`},
 		{pumps(goodProm + `}, "max_record_size": 5}`), `INFO pumps.p.max_record_size (variable TYK_PMP_PUMPS_P_MAXRECORDSIZE): not needed: no metric is made of recorded requests and responses`},
 		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": ":9091"}}`), `WARN pumps.p: is of the same type as pumps.q, with which Tyk Pump ends: here each has its own page`},
 		{pumps(goodProm + `}}, "q": {"type": "prometheus", "meta": {"listen_address": "0.0.0.0:9090"}}`), `ERROR pumps.p.meta.listen_address (variable TYK_PMP_PUMPS_PROMETHEUS_META_ADDR): is that of pumps.q, too, and Tyk Pump ends with two pumps of this type: give them two addresses`},
@@ -152,13 +152,14 @@ func TestMessages(t *testing.T) {
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "counter", "labels": ["mcp_error_code"]}]}}`), `"a": labels: "mcp_error_code" has no value: use some of`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1]}]}}`), `buckets of "a" have no effect in Tyk Pump, and none here`},
 		{pumps(`"x": {"type": "hybrid", "meta": {"connection_string": "x"}}`), `ERROR pumps.x: type hybrid: otelcol-tyk has no exporter for Tyk's MDCB, so its records would go nowhere and the start is refused. Leave data planes of MDCB with Tyk Pump`},
-		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key?. It is left out`},
+		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key? It is left out`},
 		// Secrets.
 		{pumps(goodMongo + `, "mongo_ssl_ca_file": "kv://v/x"}}`), `refers to a store that kv.stores does not have (it has none): Tyk Pump ends with this`},
-		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "gcp_secret_manager"}}}, `, 1), `store "v": type "gcp_secret_manager" is not read here: let what your platform has write the secret to a file`},
+		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "gcp_secret_manager"}}}, `, 1), `store "v": its type is none of env, inline, file, hashicorp_vault and hashicorp_consul, which are read here: let what your platform has write the secret to a file`},
 		{`{"x_otelcol_tyk": {"poll_interval": "1h"}}`, `ERROR x_otelcol_tyk.poll_interval: "1h" must be a time from 1ms to 10s, such as 2s`},
 		{pumps(`"d": {"type": "dummy", "x_otelcol_tyk": {"group": "a b"}}`), `"a b" is not a group`},
-		{pumps(`"d": {"type": "dummy"}, "k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"}, "x_otelcol_tyk": {"group": "pump-local"}}`), `ERROR pumps.k.x_otelcol_tyk.group: "pump-local" is the name of the group of this machine, too: use another one`},
+		{`{"uptime_pump_config": {"mongo_url": "mongodb://h/d"}, "pumps": {"d": {"type": "dummy", "x_otelcol_tyk": {"group": "pump-uptime"}}}}`, `ERROR pumps.d.x_otelcol_tyk.group: "pump-uptime" is the name of the group of uptime_pump_config, too: use another one`},
+		{pumps(`"d": {"type": "dummy"}, "k": {"type": "kafka", "meta": {"broker": ["k:1"], "topic": "t"}, "x_otelcol_tyk": {"group": "pump-local"}}`), `ERROR pumps.k.x_otelcol_tyk.group: "pump-local" is the name of the group of pumps.d, too: use another one`},
 	} {
 		assert.Contains(t, told(Convert(input(c.file))), c.want, c.file)
 	}

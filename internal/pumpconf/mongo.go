@@ -67,7 +67,7 @@ func (c *converter) mongoConnection(g *settings.Group, u *unit) (destination, bo
 		return destination{}, false
 	}
 	if uri.blank {
-		c.Warn(g.Place("mongo_url"), "user or password has a blank, which becomes a plus, as in Tyk Pump: the server may refuse it")
+		c.Warn(g.Place("mongo_url"), "user or password has a blank, which becomes a plus, as in Tyk Pump, and the server may refuse it: use one without")
 	}
 	config.Note("uri", c.hidden(g, "mongo_url", uri.text, uri.credentials), from(g, "mongo_url"))
 	c.mongoTLS(g, config, uri)
@@ -120,10 +120,10 @@ func (c *converter) mongoSizes(g *settings.Group, config *tree.Map) {
 		case size <= 0:
 			continue
 		case size > largest:
-			c.Info(g.Place(key), "%d is more than the databases take: %d", size, largest)
+			c.Info(g.Place(key), "%d is more than the databases take: %d is used", size, largest)
 			size = largest
 		case size < smallest && key == "max_document_size_bytes":
-			c.Info(g.Place(key), "%d is less than any record takes: %d, with which requests and responses are left out", size, smallest)
+			c.Info(g.Place(key), "%d is less than any record takes: %d is used, with which requests and responses are left out", size, smallest)
 			size = smallest
 		}
 		config.Note(key, size, from(g, key))
@@ -165,7 +165,7 @@ func (c *converter) mongoRollups(p *settings.Pump, u *unit, key string) {
 	var ignored []string
 	for _, name := range p.Meta.List("ignore_aggregations") {
 		if _, err := rollup.ParseDimension(name); err != nil {
-			c.Warn(p.Meta.Place("ignore_aggregations"), "%v. It is left out, as Tyk Pump finds no such dimension either", err)
+			c.Warn(p.Meta.Place("ignore_aggregations"), "%s It is left out, as Tyk Pump finds no such dimension either", sentence(err.Error()))
 			continue
 		}
 		ignored = append(ignored, name)

@@ -73,7 +73,7 @@ func TestKeysMatchInAnyCaseAndTheLastCounts(t *testing.T) {
 	assert.EqualValues(t, 700, at(t, r, "receivers::tykredis/local::chunk_size"))
 	assert.Equal(t, []any{"h:5"}, at(t, r, "receivers::tykredis/local::addresses"), "objects that are there twice are merged")
 	assert.Contains(t, at(t, r, "exporters"), "nop/b")
-	assert.Contains(t, at(t, r, "exporters"), "file/a")
+	assert.Contains(t, at(t, r, "exporters"), "file/stdout")
 }
 
 func TestTheFileIsLeftUnreadOnlyForTrue(t *testing.T) {
@@ -128,7 +128,7 @@ func TestQuotationMarksOfDockerAreTold(t *testing.T) {
 func TestNamesThatAreTypesBeatTypes(t *testing.T) {
 	t.Parallel()
 	file := `{"dont_purge_uptime_data": true, "pumps": {"dummy": {"type": "stdout", "meta": {"format": "json"}}}}`
-	assert.Contains(t, at(t, converted(t, file), "exporters"), "file/dummy")
+	assert.Contains(t, at(t, converted(t, file), "exporters"), "file/stdout")
 	r := converted(t, file, "TYK_PMP_PUMPS_DUMMY_TIMEOUT=1")
 	assert.Contains(t, at(t, r, "exporters"), "nop/dummy")
 	assert.Contains(t, r.Summary(), `its name is a type, which wins over type "stdout"`)

@@ -260,6 +260,15 @@ func TestStockExporters(t *testing.T) {
 	assert.Equal(t, []any{"path"}, at(t, r, "processors::tykfilter/splunk::document::fields"))
 }
 
+func TestStdoutPumpsShareTheirExporter(t *testing.T) {
+	t.Parallel()
+	r := converted(t, pumps(`"a": {"type": "stdout", "meta": {"format": "json"}}, "b": {"type": "stdout", "meta": {"format": "json", "log_field_name": "x"}}`))
+	assert.Len(t, at(t, r, "exporters"), 1)
+	for _, pipeline := range []string{"logs/a", "logs/b"} {
+		assert.Equal(t, []any{"file/stdout"}, at(t, r, "service::pipelines::"+pipeline+"::exporters"))
+	}
+}
+
 func TestOurOwnOverrides(t *testing.T) {
 	t.Parallel()
 	r := converted(t, strings.Replace(pumps(rawSQL+","+goodProm+`, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1, 2.5]}]}}`), "{",

@@ -79,7 +79,7 @@ func (c *converter) otherPages(p *settings.Pump, endpoint string) {
 func (c *converter) listenAddress(g *settings.Group) (string, bool) {
 	text := g.Text("listen_address")
 	if text == "" {
-		c.Error(g.Place("listen_address"), "is missing, with which Tyk Pump ends: write such as :9090")
+		c.Error(g.Place("listen_address"), "is missing, with which Tyk Pump ends: write one such as :9090")
 		return "", false
 	}
 	endpoint, ok := address(text)

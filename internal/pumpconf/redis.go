@@ -195,7 +195,7 @@ func (c *converter) redisTimeout(g *settings.Group, m *tree.Map, seconds int64) 
 		c.Warn(g.Place("timeout"), "%d is in seconds, not milliseconds: write %d if those are meant", seconds, (seconds+milliseconds-1)/milliseconds)
 	}
 	if seconds > int64(lease/time.Second) {
-		c.Info(g.Place("timeout"), "%ds is more than the receiver's lease: %s", seconds, lease)
+		c.Info(g.Place("timeout"), "%ds is more than the receiver's lease: %s is used", seconds, lease)
 		seconds = int64(lease / time.Second)
 	}
 	m.Note("timeout", inSeconds(seconds), from(g, "timeout"))
@@ -262,9 +262,9 @@ func (c *converter) group(u *unit, taken map[string]*unit) string {
 	switch other := taken[name]; {
 	case other == nil:
 	case other.group != "":
-		c.Error(place(other), "%s is the name of the group of %s, too: use another one", settings.Quoted(name), u.to.label)
+		c.Error(place(other), "%s is the name of the group of %s, too: use another one", settings.Quoted(name), u.place)
 	default:
-		c.Error(place(u), "%s is the name of the group of %s, too: use another one", settings.Quoted(name), other.to.label)
+		c.Error(place(u), "%s is the name of the group of %s, too: use another one", settings.Quoted(name), other.place)
 	}
 	taken[name] = u
 	return name

@@ -62,7 +62,7 @@ func (c *converter) splunkBatch(g *settings.Group, m *tree.Map) {
 	case size <= 0 || size > most:
 		size = most
 	case size < least:
-		c.Info(g.Place("batch_max_content_length"), "%d is less than a record may need: %d", size, least)
+		c.Info(g.Place("batch_max_content_length"), "%d is less than a record may need: %d is used", size, least)
 		size = least
 	}
 	m.Note("max_content_length_logs", size, from(g, "batch_max_content_length"))

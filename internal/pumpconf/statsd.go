@@ -32,7 +32,7 @@ func (c *converter) statsd(p *settings.Pump) *unit {
 	}
 	endpoint, ok := hostAndPort(address)
 	if !ok {
-		c.Error(g.Place("address"), "%q is no address that Tyk Pump can send to: write one such as statsd:8125", address)
+		c.Error(g.Place("address"), "%s is no address that Tyk Pump can send to: write one such as statsd:8125", settings.Quoted(address))
 		return nil
 	}
 	u := c.statsdUnit(p, endpoint)
@@ -63,7 +63,7 @@ func (c *converter) statsdFields(g *settings.Group) []string {
 			known = append(known, name)
 			continue
 		}
-		c.Warn(g.Place("fields"), "%q is no timing, so that Tyk Pump sends nothing for it: it is left out", name)
+		c.Warn(g.Place("fields"), "%s is no timing, so that Tyk Pump sends nothing for it: it is left out", settings.Quoted(name))
 	}
 	if len(known) == 0 {
 		c.Error(g.Place("fields"), "names none of request_time, latency_total, latency_upstream and latency_gateway, so that Tyk Pump sends nothing: name those that are wanted, or take the pump out")
@@ -80,7 +80,7 @@ func (c *converter) statsdNames(g *settings.Group) []string {
 			c.Warn(g.Place("tags"), `"method" is part of the path without separated_method, and null in each name, as in Tyk Pump: take it out, or set separated_method`)
 			names[i] = unknownTag
 		case !slices.Contains(statsdTags, name):
-			c.Warn(g.Place("tags"), "%q is unknown, and null in each name, as in Tyk Pump: correct it, or take it out", name)
+			c.Warn(g.Place("tags"), "%s is unknown, and null in each name, as in Tyk Pump: correct it, or take it out", settings.Quoted(name))
 			names[i] = unknownTag
 		}
 	}
@@ -111,7 +111,7 @@ func (c *converter) dogstatsd(p *settings.Pump) *unit {
 		endpoint, ok = hostAndPort(address)
 	}
 	if !ok {
-		c.Error(g.Place("address"), "%q is no address: write host, host:port or unix:///path; there are no named pipes here", address)
+		c.Error(g.Place("address"), "%s is no address: write host, host:port or unix:///path; there are no named pipes here", settings.Quoted(address))
 		return nil
 	}
 	u := c.statsdUnit(p, endpoint)
@@ -136,13 +136,13 @@ func (c *converter) agentNote(g *settings.Group, ofAgent bool) string {
 func (c *converter) dogstatsdLines(g *settings.Group, m *tree.Map) {
 	namespace := strings.TrimSuffix(orDefault(g.Text("namespace"), "default"), ".")
 	if strings.ContainsAny(namespace, ":|@#\n ") {
-		c.Error(g.Place("namespace"), "%q has characters that end a name: leave `:|@#`, spaces and line ends out", namespace)
+		c.Error(g.Place("namespace"), "%s has characters that end a name: leave `:|@#`, spaces and line ends out", settings.Quoted(namespace))
 	}
 	m.Note("prefix", namespace, from(g, "namespace"))
 	tags := g.List("tags")
 	for _, name := range tags {
 		if !slices.Contains(dogstatsdTags, name) {
-			c.Error(g.Place("tags"), "%q is unknown, with which Tyk Pump loses every record: use some of %s", name, strings.Join(dogstatsdTags, ", "))
+			c.Error(g.Place("tags"), "%s is unknown, with which Tyk Pump loses every record: use some of %s", settings.Quoted(name), strings.Join(dogstatsdTags, ", "))
 		}
 	}
 	if len(tags) > 0 {

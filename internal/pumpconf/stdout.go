@@ -18,6 +18,7 @@ const stdoutEncoding = "json_log_encoding"
 func (c *converter) stdout(p *settings.Pump) *unit {
 	g := p.Meta
 	u := newUnit(p, local, "file")
+	u.store.name, u.store.note = "stdout", "one for all pumps of the type, whose lines would be torn otherwise"
 	if g.Text("format") != "json" {
 		c.Warn(g.Place("format"), "Go's own form on standard error cannot be had: records are JSON lines on standard output")
 	}
@@ -34,7 +35,7 @@ func (c *converter) stdout(p *settings.Pump) *unit {
 	m := u.store.config
 	m.Set("path", "/dev/stdout").Set("append", true).Set("encoding", stdoutEncoding)
 	m.Note("flush_interval", "100ms", "what the exporter holds that long is lost in a crash")
-	c.Warn(u.place, "/dev/stdout cannot be opened where standard output belongs to another user, as in containers that change theirs")
+	c.Warn(u.place, "/dev/stdout cannot be opened where standard output belongs to another user, as in containers that change theirs: start as that user, or set the path of file/stdout with a further --config")
 	return u
 }
 

@@ -15,6 +15,7 @@ import (
 // component is one part of the configuration.
 type component struct {
 	kind   string // its type, such as tyksql
+	name   string // where several units share it, else it has the unit's
 	config *tree.Map
 	note   string
 }

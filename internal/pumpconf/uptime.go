@@ -48,7 +48,7 @@ func (c *converter) uptimePrefix() string {
 }
 
 func (c *converter) uptimeUnit(g *settings.Group, sql bool) *unit {
-	u := &unit{name: "uptime", partsKey: "tables", parts: tree.New()}
+	u := &unit{name: "uptime", place: "uptime_pump_config", partsKey: "tables", parts: tree.New()}
 	if sql {
 		c.tellRows(g)
 		config, _, ok := c.sqlConnection(g)

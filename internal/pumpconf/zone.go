@@ -52,7 +52,7 @@ func namedZone(name, origin string) Zone {
 		return Zone{Name: utc, Origin: origin}
 	}
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		return Zone{Name: utc, Origin: origin, Doubt: strconv.Quote(name) + " of " + origin + " is not the name of a time zone: UTC is taken, as by Tyk Pump"}
+		return Zone{Name: utc, Origin: origin, Doubt: strconv.Quote(name) + " of " + origin + " is not the name of a time zone: UTC is taken, as by Tyk Pump; write one such as Europe/Berlin"}
 	}
 	return Zone{Name: name, Origin: origin}
 }

@@ -134,7 +134,7 @@ func fromVariable(kind table.Kind, text string) (any, error) {
 	case table.Float:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return nil, fmt.Errorf("is not a number")
+			return nil, fmt.Errorf("is not a number: write one such as 0.5")
 		}
 		return f, nil
 	case table.List:

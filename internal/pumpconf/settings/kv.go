@@ -187,7 +187,7 @@ func (r *references) read(name string, store *object, path string) (string, erro
 	case "file":
 		base, _ := config.field("base_path").(string)
 		if !filepath.IsAbs(base) {
-			return "", errors.New("config.base_path must be an absolute path")
+			return "", errors.New("config.base_path is no absolute path: write one such as /run/secrets")
 		}
 		if !filepath.IsLocal(path) {
 			return "", errors.New("the path leaves config.base_path: name a file below it")
@@ -212,7 +212,7 @@ func (o *object) all() []member {
 func point(text, pointer string) (string, error) {
 	top, err := parseFile("", []byte(`{"v":`+text+`}`))
 	if err != nil {
-		return "", errors.New("what the reference names is not JSON, so its pointer finds nothing")
+		return "", errors.New("what the reference names is not JSON, so its pointer finds nothing: leave the pointer out, or store JSON")
 	}
 	value := top.field("v")
 	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
@@ -240,7 +240,7 @@ func point(text, pointer string) (string, error) {
 	case string:
 		return v, nil
 	case nil, *object, []any:
-		return "", errors.New("the pointer of the reference finds no single value")
+		return "", errors.New("the pointer of the reference finds no single value: name a text or a number of the secret, as in #/password")
 	default:
 		return fmt.Sprint(v), nil
 	}

@@ -12,7 +12,7 @@ import (
 // remote reads a store that is not on this machine.
 func (r *references) remote(name, kind string, config *object, path string) (string, error) {
 	if r.opening {
-		return "", errors.New("is not on this machine, and the settings of such a store may refer to env, inline and file only")
+		return "", errors.New("is not on this machine, and the settings of such a store may refer to stores of the types env, inline and file only: use one of these")
 	}
 	store, ok := r.opened[name]
 	if !ok {
@@ -44,7 +44,7 @@ func (r *references) openRemote(kind string, config *object) (secrets.Store, err
 	}
 	store, err := open(kind, text)
 	if errors.Is(err, secrets.ErrUnknown) {
-		return nil, fmt.Errorf("type %q is not read here: let what your platform has write the secret to a file and use a store of type file, or use a variable", kind)
+		return nil, errors.New("its type is none of env, inline, file, hashicorp_vault and hashicorp_consul, which are read here: let what your platform has write the secret to a file, or use a variable")
 	}
 	return store, err
 }
