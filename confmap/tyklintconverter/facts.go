@@ -29,6 +29,8 @@ type store struct {
 	section string // of the keys; empty where all records are stored, and nothing else is
 	records []string
 	rollups []string
+	// plain are those of requests that are neither of GraphQL nor of MCP, the rollups first.
+	plain []string
 }
 
 // standard is the one table, or collection, that is on by default.
@@ -39,11 +41,13 @@ var stores = map[string]store{
 		section: "tables",
 		records: []string{standard, "graph", "mcp"},
 		rollups: []string{"aggregated", "graph_aggregated", "mcp_aggregated", "latency"},
+		plain:   []string{"aggregated", "latency", standard},
 	},
 	mongoStore: {
 		section: "collections",
 		records: []string{standard, "organisations", "graph", "mcp"},
 		rollups: []string{"aggregates", "mcp_aggregates"},
+		plain:   []string{"aggregates", "organisations", standard},
 	},
 	influxStore: {},
 	statsdStore: {},
@@ -168,14 +172,21 @@ func (c *configuration) isCounted(receiver string) bool {
 	})
 }
 
-// keeps tells whether requests that take a way are stored at its end, as themselves or in rollups.
-func (c *configuration) keeps(w way) bool {
+// keeps tells whether requests that take a way are stored at its end, as themselves or in rollups: some
+// of them, and those of which no table of GraphQL or MCP is.
+func (c *configuration) keeps(w way) (some, plain bool) {
 	s, known := stores[wiring.Type(w.Exporter)]
-	switch {
-	case !known, s.section == "":
-		return true
-	case w.rollups():
-		return c.anyOn(w.Exporter, s.rollups)
+	if !known || s.section == "" {
+		return true, true
 	}
-	return c.anyOn(w.Exporter, s.records)
+	tables := s.records
+	if w.rollups() {
+		tables = s.rollups
+	}
+	for _, table := range tables {
+		isOn := c.on(w.Exporter, table)
+		some = some || isOn
+		plain = plain || isOn && slices.Contains(s.plain, table)
+	}
+	return some, plain
 }

@@ -26,6 +26,7 @@ var rules = []rule{
 	{"memory-queue", true, memoryQueues},
 	{"retries-end", true, endingRetries},
 	{"requests-unstored", true, unstoredRequests},
+	{"requests-partly", false, partlyStored},
 	{"rollups-missing", true, missingRollups},
 	{"rollups-unstored", true, unstoredRollups},
 	{"document-unstored", true, unstoredDocuments},
@@ -116,7 +117,8 @@ func endless(limit any) bool {
 func unstoredRequests(c *configuration) (found []finding) {
 	kept, reached := map[string]bool{}, map[string][]string{}
 	for _, w := range c.promised() {
-		kept[w.receiver] = kept[w.receiver] || c.keeps(w)
+		some, _ := c.keeps(w)
+		kept[w.receiver] = kept[w.receiver] || some
 		reached[w.receiver] = append(reached[w.receiver], w.Exporter)
 	}
 	for receiver, exporters := range reached {
@@ -127,6 +129,29 @@ func unstoredRequests(c *configuration) (found []finding) {
 				"switch on the tables of records, put tykaggregate in front of those of rollups, or set requests: {enabled: false} at the receiver",
 			})
 		}
+	}
+	return found
+}
+
+// partlyStored finds stores of requests of GraphQL or MCP where the others are stored nowhere, and
+// nobody has said so.
+func partlyStored(c *configuration) (found []finding) {
+	for _, w := range c.promised() {
+		some, plain := c.keeps(w)
+		if !c.requests(w.receiver) {
+			continue
+		}
+		if plain || c.isCounted(w.receiver) {
+			return nil
+		}
+		s := stores[wiring.Type(w.Exporter)]
+		if !some || get(c.exporters[w.Exporter], s.section, s.plain[0], "enabled") != nil {
+			continue
+		}
+		found = append(found, finding{
+			c.table(w.Exporter, s.plain[0]), "requests that are neither of GraphQL nor of MCP are taken from " + w.receiver + " without being stored",
+			"switch on the table " + standard + ", or this one behind tykaggregate, or set enabled: false in it to say that they are not wanted",
+		})
 	}
 	return found
 }

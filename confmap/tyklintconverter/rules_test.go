@@ -76,6 +76,12 @@ service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exp
 receivers: {tykredis: {requests: {enabled: false}, uptime: {enabled: true}}}
 exporters: {tykmongo: {collections: {requests: {enabled: false}, uptime: {enabled: true}}}}
 service: {pipelines: {logs: {receivers: [tykredis], exporters: [tykmongo]}}}`,
+		"requests other than those of GraphQL are not wanted": `
+exporters: {tyksql: {tables: {requests: {enabled: false}, aggregated: {enabled: false}, graph: {enabled: true}}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,
+		"requests of GraphQL beside the others in another store": `
+exporters: {tyksql: {tables: {requests: {enabled: false}, graph: {enabled: true}}}, tykmongo: {collections: {mcp: {enabled: true}}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql, tykmongo]}}}`,
 		"MCP is not wanted": `
 exporters: {tyksql: {tables: {mcp: {enabled: false}}}}
 service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql]}}}`,

@@ -35,7 +35,7 @@ var (
 )
 
 func newExtension(config *Config, set component.TelemetrySettings) *healthExtension {
-	return &healthExtension{health: newHealth(config.RecoveryDuration), config: config, set: set}
+	return &healthExtension{health: newHealth(config.RecoveryDuration, set.Logger), config: config, set: set}
 }
 
 // Start listens, so that it is answered while the pipelines start, too.

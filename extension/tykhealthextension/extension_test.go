@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/pipeline"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-tyk/otelcol-tyk/extension/tykhealthextension/internal/metadata"
 )
@@ -101,7 +103,7 @@ func TestTroubleThatLastsIsNotReadyAndNamesItsCause(t *testing.T) {
 // error named another port, and each was taken for new trouble.
 func TestTroubleThatChangesItsWordsLasts(t *testing.T) {
 	t.Parallel()
-	h := newHealth(10 * time.Second)
+	h := newHealth(10*time.Second, zap.NewNop())
 	require.NoError(t, h.Ready())
 	for range 3 {
 		h.ComponentStatusChanged(redis, componentstatus.NewRecoverableErrorEvent(errors.New(time.Now().String())))
@@ -121,7 +123,7 @@ func TestTroubleThatChangesItsWordsLasts(t *testing.T) {
 
 func TestAWarningIsToldAndIsNoTrouble(t *testing.T) {
 	t.Parallel()
-	h := newHealth(0)
+	h := newHealth(0, zap.NewNop())
 	require.NoError(t, h.Ready())
 	h.ComponentStatusChanged(redis, componentstatus.NewEvent(componentstatus.StatusOK, componentstatus.WithError(errors.New("probably a mistake"))))
 	ready, body := h.ready(time.Now())
@@ -153,4 +155,23 @@ func TestAPortInUseIsSaid(t *testing.T) {
 	second := newExtension(config, componenttest.NewNopTelemetrySettings())
 	require.ErrorContains(t, second.Start(t.Context(), componenttest.NewNopHost()), "start the tykhealth extension: endpoint: ")
 	assert.NoError(t, second.Shutdown(t.Context()))
+}
+
+func TestTroubleThatNobodyLogsIsLogged(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.InfoLevel)
+	h := newHealth(time.Second, zap.New(core))
+	elastic := componentstatus.NewInstanceID(component.MustNewID("elasticsearch"), component.KindExporter, pipeline.NewID(pipeline.SignalLogs))
+	for _, source := range []*componentstatus.InstanceID{elastic, store} {
+		h.ComponentStatusChanged(source, componentstatus.NewEvent(componentstatus.StatusOK))
+		h.ComponentStatusChanged(source, componentstatus.NewRecoverableErrorEvent(errors.New("connection refused")))
+		h.ComponentStatusChanged(source, componentstatus.NewRecoverableErrorEvent(errors.New("timeout")))
+		h.ComponentStatusChanged(source, componentstatus.NewEvent(componentstatus.StatusOK))
+		h.ComponentStatusChanged(source, componentstatus.NewRecoverableErrorEvent(errors.New("timeout")))
+		h.ComponentStatusChanged(source, componentstatus.NewEvent(componentstatus.StatusStopping))
+	}
+	require.Equal(t, 3, logs.Len(), "tyksql has a log of its own: %v", logs.All())
+	assert.Equal(t, "A component is in trouble", logs.All()[0].Message)
+	assert.Equal(t, map[string]any{"kind": "exporter", "id": "elasticsearch", "error": "connection refused"}, logs.All()[0].ContextMap())
+	assert.Equal(t, "A component works again", logs.All()[1].Message)
 }

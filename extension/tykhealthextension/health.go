@@ -8,11 +8,13 @@ import (
 
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pipeline"
+	"go.uber.org/zap"
 )
 
 // health is what is known of the collector's components.
 type health struct {
 	recovery time.Duration
+	logger   *zap.Logger
 
 	mu      sync.Mutex // guards the rest
 	stage   string     // starting, running or stopping
@@ -33,8 +35,8 @@ const (
 	stopping = "stopping"
 )
 
-func newHealth(recovery time.Duration) *health {
-	return &health{recovery: recovery, stage: starting, reports: map[componentstatus.InstanceID]report{}}
+func newHealth(recovery time.Duration, logger *zap.Logger) *health {
+	return &health{recovery: recovery, logger: logger, stage: starting, reports: map[componentstatus.InstanceID]report{}}
 }
 
 // Ready is called when all pipelines have started.
@@ -55,6 +57,7 @@ func (h *health) ComponentStatusChanged(source *componentstatus.InstanceID, even
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := report{status: event.Status(), err: event.Err(), since: event.Timestamp()}
+	h.log(source, h.reports[*source].status, now)
 	if now.err == nil && !componentstatus.StatusIsError(now.status) {
 		delete(h.reports, *source)
 		return
@@ -63,6 +66,21 @@ func (h *health) ComponentStatusChanged(source *componentstatus.InstanceID, even
 		now.since = before.since
 	}
 	h.reports[*source] = now
+}
+
+// log tells the trouble of components that report it and say nothing themselves, as ours do.
+func (h *health) log(source *componentstatus.InstanceID, before componentstatus.Status, now report) {
+	wasIn, isIn := componentstatus.StatusIsError(before), componentstatus.StatusIsError(now.status)
+	if wasIn == isIn || strings.HasPrefix(source.ComponentID().Type().String(), "tyk") {
+		return
+	}
+	of := []zap.Field{zap.String("kind", strings.ToLower(source.Kind().String())), zap.String("id", source.ComponentID().String())}
+	switch {
+	case isIn:
+		h.logger.Warn("A component is in trouble", append(of, zap.Error(now.err))...)
+	case now.status == componentstatus.StatusOK:
+		h.logger.Info("A component works again", of...)
+	}
 }
 
 // answer is the body of what is answered.

@@ -9,32 +9,36 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// longest is how much of a text is said, in bytes: some exporters join an error for each record.
-const longest = 2000
+const (
+	// longest is how much of a text is said, in bytes: some exporters join an error for each record.
+	longest = 2000
+	// ending is how much of that is its end, where errors have their cause, or what to do about it.
+	ending = 500
+	// most parts of a text are compared with each other.
+	most = 100
+)
 
-// brief gives the beginning of a text. What such errors join is mostly the same, so that each part is
-// said once first.
-func brief(text string) string {
+// Brief gives the beginning and the end of a text that is long. What errors of many records join is
+// mostly the same, so that each part is said once first.
+func Brief(text string) string {
 	if len(text) <= longest {
 		return text
 	}
+	length := fmt.Sprintf(" ... (%d bytes)", len(text))
 	said := distinct(distinct(text, "\n"), "; ")
-	if len(said) > longest {
-		said = strings.ToValidUTF8(said[:longest], "")
+	if room := longest - len(length); len(said) > room {
+		beginning, end := said[:room-ending-len(" ... ")], said[len(said)-ending:]
+		return strings.ToValidUTF8(beginning, "") + length + " ... " + strings.ToValidUTF8(end, "")
 	}
-	return fmt.Sprintf("%s ... (%d bytes)", said, len(text))
+	return said + length
 }
 
-// distinct leaves out the parts of a text that were there before, as far as brief shows any.
+// distinct leaves out the parts of a text that were there before.
 func distinct(text, separator string) string {
 	var parts []string
-	length := 0
 	for part := range strings.SplitSeq(text, separator) {
-		if !slices.Contains(parts, part) {
+		if !slices.Contains(parts[:min(len(parts), most)], part) {
 			parts = append(parts, part)
-			if length += len(part) + len(separator); length > longest {
-				break
-			}
 		}
 	}
 	return strings.Join(parts, separator)
@@ -47,12 +51,12 @@ func shortened(fields []zapcore.Field) []zapcore.Field {
 	for _, f := range fields {
 		switch f.Type {
 		case zapcore.StringType:
-			f.String = brief(f.String)
+			f.String = Brief(f.String)
 		case zapcore.ErrorType, zapcore.StringerType, zapcore.ByteStringType:
-			f = zap.String(f.Key, brief(text(f)))
+			f = zap.String(f.Key, Brief(text(f)))
 		case zapcore.ArrayMarshalerType, zapcore.ObjectMarshalerType, zapcore.ReflectType, zapcore.BinaryType:
 			if encoded := encode(f); len(encoded) > longest {
-				f = zap.String(f.Key, brief(encoded))
+				f = zap.String(f.Key, Brief(encoded))
 			}
 		}
 		all = append(all, f)

@@ -2,6 +2,7 @@ package logging
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -9,19 +10,24 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// errorKey is that of zap.Error.
-const errorKey = "error"
+const (
+	// retrying is what the helper of exporters says before it tries again, at level info.
+	retrying = "Exporting failed."
+	// mostComplaints are remembered of an exporter.
+	mostComplaints = 3
+)
 
 // Causes are what exporters complained of last. Who delivers to one that retries waits for its answer,
 // and learns nothing until then; its log says why.
 type Causes struct {
-	mu   sync.Mutex
-	last map[string]cause // by the exporter's ID
+	mu  sync.Mutex
+	all map[string][]complaint // by the exporter's ID
 }
 
-type cause struct {
-	text string
-	at   time.Time
+// complaint is the last error of a line. An exporter says "timeout", and its client "connection refused".
+type complaint struct {
+	line, text string
+	at         time.Time
 }
 
 // question is a field that the core answers, and that others skip.
@@ -36,29 +42,43 @@ func CausesOf(logger *zap.Logger) *Causes {
 }
 
 // note takes over an error that an exporter logs.
-func (c *Causes) note(exporter string, at time.Time, fields []zapcore.Field) {
-	i := slices.IndexFunc(fields, func(f zapcore.Field) bool { return f.Key == errorKey && f.Type == zapcore.ErrorType })
-	if i < 0 {
+func (c *Causes) note(exporter string, entry zapcore.Entry, fields []zapcore.Field) {
+	isError := func(f zapcore.Field) bool { return f.Type == zapcore.ErrorType && (f.Key == "error" || f.Key == "err") }
+	i := slices.IndexFunc(fields, isError)
+	if i < 0 || entry.Level < zapcore.WarnLevel && !strings.HasPrefix(entry.Message, retrying) {
 		return
 	}
-	said := brief(text(fields[i]))
+	now := complaint{entry.Message, Brief(text(fields[i])), entry.Time}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last == nil {
-		c.last = map[string]cause{}
+	if c.all == nil {
+		c.all = map[string][]complaint{}
 	}
-	c.last[exporter] = cause{said, at}
+	known := c.all[exporter]
+	at := slices.IndexFunc(known, func(k complaint) bool { return k.line == now.line || k.text == now.text })
+	switch {
+	case at >= 0:
+		known[at] = now
+	case len(known) < mostComplaints:
+		known = append(known, now)
+	default:
+		known = append(known[1:], now)
+	}
+	c.all[exporter] = known
 }
 
-// Since is the last error that an exporter logged since a moment, or empty.
+// Since is what an exporter has complained of since a moment, or empty.
 func (c *Causes) Since(exporter string, moment time.Time) string {
 	if c == nil {
 		return ""
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if last := c.last[exporter]; !last.at.Before(moment) {
-		return last.text
+	var texts []string
+	for _, k := range c.all[exporter] {
+		if !k.at.Before(moment) {
+			texts = append(texts, k.text)
+		}
 	}
-	return ""
+	return strings.Join(texts, "; ")
 }

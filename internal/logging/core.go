@@ -94,10 +94,10 @@ func (c core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore
 func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	entry.Message = advice.Replace(entry.Message)
 	if c.exporter != "" {
-		c.causes.note(c.exporter, entry.Time, fields)
+		c.causes.note(c.exporter, entry, fields)
 	}
 	if !c.isPlain {
-		entry.Message = brief(entry.Message)
+		entry.Message = Brief(entry.Message)
 		fields = shortened(fields)
 		repeated, isSaid := c.repeats.say(c.component, entry, fingerprint(fields)^c.with)
 		if !isSaid {

@@ -109,7 +109,17 @@ func finish(u *unit) {
 	if u.parts.Get("requests") != nil && u.parts.Get("mcp") == nil {
 		parts.Set("mcp", tree.New().Set("enabled", false)) // said, since it is decided
 	}
+	if rollups := map[string]string{"tables": "aggregated", "collections": "aggregates"}[u.partsKey]; onlySpecial(u.parts) {
+		parts.Set(rollups, tree.New().Set("enabled", false)) // said, too
+	}
 	u.store.config.Set(u.partsKey, parts)
+}
+
+// onlySpecial tells whether requests of GraphQL or MCP are stored, and no others.
+func onlySpecial(parts *tree.Map) bool {
+	return len(parts.Keys()) > 0 && !slices.ContainsFunc(parts.Keys(), func(key string) bool {
+		return !strings.HasPrefix(key, "graph") && !strings.HasPrefix(key, "mcp")
+	})
 }
 
 // merged makes one unit of those that share an exporter.

@@ -72,7 +72,9 @@ func (d *deliverer) deliver(ctx context.Context, b batch) error {
 		if dl.isEnded() {
 			return nil
 		}
-		d.health.delivery(dl, trouble)
+		if ctx.Err() == nil { // else it is the end that cut it short
+			d.health.delivery(dl, trouble)
+		}
 		if !d.wait(ctx, dl, trouble, wait) || dl.isGone() {
 			records, _ := dl.left()
 			return fmt.Errorf("deliver %d records: %w", records, trouble)

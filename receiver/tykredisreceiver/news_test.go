@@ -162,8 +162,10 @@ func TestAnErrorForEachRecordIsCut(t *testing.T) {
 	host := newStatusHost()
 	h := &health{host: host, logger: zap.NewNop()}
 	h.delivery(&delivery{}, errors.New(strings.Repeat("message too large; ", 2000)))
-	assert.Less(t, len(host.said()), longestCause+100)
-	assert.Contains(t, host.said(), "... (38000 bytes)")
+	assert.Equal(t, "message too large;  ... (38000 bytes)", host.said())
+	h.redis(errors.Join(errors.New(strings.Repeat("note that the group lives: unknown command 'evalsha' ", 2000)), errors.New("what to do about it")))
+	assert.Less(t, len(host.said()), 2100)
+	assert.Contains(t, host.said(), "what to do about it")
 	short := errors.New("short")
 	assert.Equal(t, short, brief(short))
 }

@@ -1,12 +1,13 @@
 package tykredisreceiver
 
 import (
-	"fmt"
+	"errors"
 	"regexp"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/logging"
 )
 
 // outage is a time of trouble, which is said again as long as it lasts: gateways' lists expire
@@ -70,15 +71,12 @@ func stillWords(of side) string {
 	return "Still in trouble; nothing is lost, trying again"
 }
 
-// longestCause is how much of an error is said, in bytes: some destinations join one for each record.
-const longestCause = 2000
-
+// brief cuts errors that are long: some destinations join one for each record.
 func brief(err error) error {
-	text := err.Error()
-	if len(text) <= longestCause {
-		return err
+	if said := logging.Brief(err.Error()); said != err.Error() {
+		return errors.New(said)
 	}
-	return fmt.Errorf("%s ... (%d bytes)", strings.ToValidUTF8(text[:longestCause], ""), len(text))
+	return err
 }
 
 // numbers are what makes two texts of one cause differ: ports of connections, times, places in a list.

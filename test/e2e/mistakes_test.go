@@ -183,6 +183,18 @@ func runningMistakes(t *testing.T, add func(mistake)) {
 		"a Redis that is away": {func(*testing.T) []string {
 			return []string{"TYK_REDIS_ADDRESS=127.0.0.1:1"}
 		}, "Redis cannot be read, trying again"},
+		"TLS for a Redis that does not speak it": {func(t *testing.T) []string {
+			return []string{"TYK_REDIS_ADDRESS=rediss://" + peers.StartRedis(t).Addr()}
+		}, "the server does not answer: where it does not speak TLS"},
+		"no TLS for a Redis that wants it": {func(t *testing.T) []string {
+			return []string{"TYK_REDIS_ADDRESS=" + peers.StartRedis(t, peers.RedisTLS(false)).Addr()}
+		}, "the server ends the connection: where it speaks TLS only"},
+		"a sentinel taken for a Redis": {func(t *testing.T) []string {
+			return []string{"TYK_REDIS_ADDRESS=" + peers.StartRedisSentinel(t).SentinelAddrs()[0]}
+		}, "this server knows not even scripts: for a sentinel set sentinel::master_name"},
+		"a database that Redis does not have": {func(t *testing.T) []string {
+			return []string{"TYK_REDIS_ADDRESS=" + peers.StartRedis(t).Addr(), "TYK_REDIS_DATABASE=99"}
+		}, "Redis has no such database"},
 		"a PostgreSQL that is away": {func(t *testing.T) []string {
 			return []string{"TYK_REDIS_ADDRESS=" + peers.StartRedis(t).Addr(), "TYK_SQL_DRIVER=postgres", "TYK_SQL_DATASOURCE=host=127.0.0.1 port=1 user=tyk dbname=tyk sslmode=disable"}
 		}, "the database does not take records"},
