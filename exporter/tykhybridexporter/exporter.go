@@ -33,6 +33,12 @@ const (
 	rememberedFor   = time.Hour
 )
 
+// caller calls functions of MDCB. Its errors are those of rpc.Client.
+type caller interface {
+	Call(ctx context.Context, function, argument string) error
+	Close()
+}
+
 // hybridExporter sends what it is pushed to one MDCB.
 type hybridExporter struct {
 	id        string
@@ -40,7 +46,7 @@ type hybridExporter struct {
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	settings  rpc.Settings
-	client    *rpc.Client
+	client    caller
 	health    sink.Health
 	evidence  sink.Evidence
 	// Items of unfinished pushes whose calls are over; groups also of finished ones, since a delivery that is

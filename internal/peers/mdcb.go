@@ -17,11 +17,8 @@ import (
 	"time"
 )
 
-// How long an MDCB may take to start, for which it is built first, and to end.
-const (
-	mdcbStartTimeout = 3 * time.Minute
-	mdcbStopTimeout  = 30 * time.Second
-)
+// mdcbTimeout is how long an MDCB may take to start and to end.
+const mdcbTimeout = time.Minute
 
 // MDCB is a running server of Tyk's RPC, with the functions of MDCB that Tyk Pump calls. Its logins end with its process.
 type MDCB struct {
@@ -33,7 +30,7 @@ type MDCB struct {
 	mu      sync.Mutex // guards the fields below
 	stdin   io.Writer
 	partial []byte
-	told    int // how often it said that it behaves as told
+	heard   int // lines that it was told
 	calls   []MDCBCall
 }
 
@@ -65,16 +62,13 @@ type MDCBBehaviour struct {
 // StartMDCB starts an MDCB for a test and ends it with the test. With certificates it has TLS, and wants one of its clients.
 func StartMDCB(tb testing.TB, certificates *Certificates) *MDCB {
 	tb.Helper()
-	m := &MDCB{program: filepath.Join(tb.TempDir(), "mdcb"), server: server{startTimeout: mdcbStartTimeout, stopTimeout: mdcbStopTimeout}}
+	program, err := buildMDCB()
+	if err != nil {
+		tb.Fatalf("build an MDCB: %v", err)
+	}
+	m := &MDCB{program: program, server: server{startTimeout: mdcbTimeout, stopTimeout: mdcbTimeout}}
 	if certificates != nil {
 		m.flags = []string{"-cert", certificates.ServerCertFile, "-key", certificates.ServerKeyFile, "-ca", certificates.CAFile}
-	}
-	_, here, _, _ := runtime.Caller(0)
-	build := exec.CommandContext(tb.Context(), "go", "build", "-o", m.program, ".") //nolint:gosec // the test server
-	build.Dir = filepath.Join(filepath.Dir(here), "mdcb")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		tb.Fatalf("build an MDCB: %v\n%s", err, out)
 	}
 	m.run = m.serve
 	if err := m.begin(tb.Context()); err != nil {
@@ -83,6 +77,18 @@ func StartMDCB(tb testing.TB, certificates *Certificates) *MDCB {
 	tb.Cleanup(func() { m.Kill() })
 	return m
 }
+
+// buildMDCB builds bin/mdcb of the repository unless it is there already.
+var buildMDCB = sync.OnceValues(func() (string, error) {
+	_, here, _, _ := runtime.Caller(0)
+	build := exec.Command("go", "build", "-o", filepath.Join("..", "..", "..", "bin", "mdcb"), ".")
+	build.Dir = filepath.Join(filepath.Dir(here), "mdcb")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return filepath.Join(filepath.Dir(here), "..", "..", "bin", "mdcb"), nil
+})
 
 func (m *MDCB) serve(ctx context.Context) (*Process, error) {
 	cmd := exec.Command(m.program, append(m.flags, "-listen", m.Addr())...) //nolint:gosec // the test server
@@ -126,8 +132,8 @@ func (m *MDCB) Write(b []byte) (int, error) {
 		}
 		var call MDCBCall
 		switch {
-		case string(line) == "behaves as told":
-			m.told++
+		case string(line) == "heard":
+			m.heard++
 		case json.Unmarshal(line, &call) == nil:
 			m.calls = append(m.calls, call)
 		}
@@ -136,7 +142,10 @@ func (m *MDCB) Write(b []byte) (int, error) {
 }
 
 // Calls are all that were done, but for logins unless they are asked for.
-func (m *MDCB) Calls(logins bool) []MDCBCall {
+func (m *MDCB) Calls(ctx context.Context, logins bool) ([]MDCBCall, error) {
+	if err := m.tell(ctx, ""); err != nil { // what it has printed before is here then
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []MDCBCall
@@ -145,7 +154,7 @@ func (m *MDCB) Calls(logins bool) []MDCBCall {
 			all = append(all, call)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // Behave changes how it answers, until it is started again.
@@ -154,26 +163,31 @@ func (m *MDCB) Behave(ctx context.Context, b MDCBBehaviour) error {
 	if err != nil {
 		return err
 	}
+	return m.tell(ctx, string(text))
+}
+
+// tell hands a line to the process and waits until it has read it.
+func (m *MDCB) tell(ctx context.Context, line string) error {
 	m.mu.Lock()
-	stdin, told := m.stdin, m.told
+	stdin, heard := m.stdin, m.heard
 	m.mu.Unlock()
-	if _, err := stdin.Write(append(text, '\n')); err != nil {
-		return fmt.Errorf("tell an MDCB how to behave: %w", err)
+	if _, err := io.WriteString(stdin, line+"\n"); err != nil {
+		return fmt.Errorf("tell an MDCB something: %w", err)
 	}
-	for m.timesTold() == told {
+	for m.timesHeard() == heard {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
-			return ctx.Err()
+			return fmt.Errorf("tell an MDCB something: %w", ctx.Err())
 		}
 	}
 	return nil
 }
 
-func (m *MDCB) timesTold() int {
+func (m *MDCB) timesHeard() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.told
+	return m.heard
 }
 
 // Kill ends the server at once; Start starts it again on the same port.

@@ -1,5 +1,6 @@
 // Command mdcb stands for Tyk's MDCB: the functions that Tyk Pump calls, behind Tyk's own RPC server. It prints a line of JSON
-// for each call that it does, and reads from standard input, as a line of JSON each, how it behaves from then on. It is a module of its
+// for each call that it does, and reads from standard input, as a line of JSON each, how it behaves from then on; to each line, also an empty one, it
+// answers that it was heard. It is a module of its
 // own, since no program may have the server's library and a client of ours.
 package main
 
@@ -71,7 +72,10 @@ func serve(address, certificate, key, authority string) error {
 		return err
 	}
 	write([]byte("ready to accept connections"))
-	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); write([]byte("heard")) {
+		if len(lines.Bytes()) == 0 {
+			continue
+		}
 		var next behaviour
 		if err := json.Unmarshal(lines.Bytes(), &next); err != nil {
 			return fmt.Errorf("read a behaviour: %w", err)
@@ -79,7 +83,6 @@ func serve(address, certificate, key, authority string) error {
 		m.mu.Lock()
 		m.now = next
 		m.mu.Unlock()
-		write([]byte("behaves as told"))
 	}
 	select {} // until it is ended
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -13,52 +14,67 @@ const (
 	login = ".Login"
 )
 
-// idle is how long a connection may be unused before its peer is asked whether it still is there: a call into a
+// patience is how long a connection may be unused before its peer is asked whether it still is there: a call into a
 // connection that has silently ended would have an unknown outcome.
-const idle = 10 * time.Second
+const patience = 10 * time.Second
 
 // Client calls functions over a few connections, which are opened and logged in when they are first needed, and
 // anew after each error. Its methods may be called from several goroutines.
 type Client struct {
 	settings Settings
 	apiKey   string
-	free     chan *connection // as many as there may be; nil for one that is not open
+	slots    chan struct{} // as many as there may be connections
+
+	mu   sync.Mutex // guards idle
+	idle []*connection
 }
 
 // NewClient makes a client of at most so many connections.
 func NewClient(settings Settings, apiKey string, connections int) *Client {
-	c := &Client{settings: settings, apiKey: apiKey, free: make(chan *connection, connections)}
-	for range connections {
-		c.free <- nil
-	}
-	return c
+	return &Client{settings: settings, apiKey: apiKey, slots: make(chan struct{}, connections)}
 }
 
 // Call calls a function with a text, over a connection that nobody else uses meanwhile. Any error but an OutcomeError
 // and an AnswerError means that the server has not got the call.
 func (c *Client) Call(ctx context.Context, function, argument string) error {
-	var conn *connection
 	select {
-	case conn = <-c.free:
+	case c.slots <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a connection: %w", ctx.Err())
 	}
-	conn, err := c.ready(ctx, conn)
+	defer func() { <-c.slots }()
+	conn, err := c.ready(ctx, c.take())
 	if err == nil {
 		_, err = conn.call(ctx, function, argument)
 	}
-	if err != nil && conn != nil {
+	switch {
+	case err == nil:
+		c.mu.Lock()
+		c.idle = append(c.idle, conn)
+		c.mu.Unlock()
+	case conn != nil:
 		conn.close()
-		conn = nil
 	}
-	c.free <- conn
 	return err
+}
+
+// take gives the connection that was used last, or nil.
+func (c *Client) take() *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	conn := c.idle[last]
+	c.idle = c.idle[:last]
+	return conn
 }
 
 // ready gives a connection that can be called over, or one that is to be closed with an error.
 func (c *Client) ready(ctx context.Context, conn *connection) (*connection, error) {
 	if conn != nil && conn.alive() {
-		if time.Since(conn.used) < idle {
+		if time.Since(conn.used) < patience {
 			return conn, nil
 		}
 		if _, err := conn.call(ctx, ping, nil); err == nil {
@@ -84,9 +100,10 @@ func (c *Client) ready(ctx context.Context, conn *connection) (*connection, erro
 
 // Close closes all connections once nobody uses them. Nothing may be called after it.
 func (c *Client) Close() {
-	for range cap(c.free) {
-		if conn := <-c.free; conn != nil {
-			conn.close()
-		}
+	for range cap(c.slots) {
+		c.slots <- struct{}{}
+	}
+	for conn := c.take(); conn != nil; conn = c.take() {
+		conn.close()
 	}
 }
