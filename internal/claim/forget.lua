@@ -18,6 +18,10 @@ else
     end
   end
 end
+if #gone == 0 and redis.call('EXISTS', leaving) == 0 then
+  return { 0, gone }
+end
+trying = true
 ready({ 'LTRIM', list, 0, -1 })
 unlock(groups)
 for _, name in ipairs(gone) do
@@ -26,9 +30,6 @@ for _, name in ipairs(gone) do
   redis.call('ZADD', leaving, 0, name)
 end
 local name, from = unpack(redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES'))
-if not name then
-  return { 0, gone }
-end
 local found = redis.call('ZRANGEBYSCORE', segments, from, '+inf', 'WITHSCORES', 'LIMIT', 0, batch)
 for i = 2, #found, 2 do
   close(name, found[i])

@@ -87,7 +87,11 @@ func (s *Store) Letters(ctx context.Context, src *Source, visit func(Letter) boo
 // wants all. It returns the first error that visit does.
 func (s *Store) LetterPages(ctx context.Context, src *Source, pick func(group, uid string) bool, visit func(page []Letter) error) error {
 	w := letterWalk{store: s, src: src, seen: map[string]bool{}}
-	if err := w.begin(ctx); err != nil {
+	_, err := s.RestoreLetters(ctx, src)
+	if err == nil {
+		err = w.begin(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("list dead letters of %s: %w", src.key, err)
 	}
 	for {
@@ -100,6 +104,45 @@ func (s *Store) LetterPages(ctx context.Context, src *Source, pick func(group, u
 		}
 		if err := s.readLetters(ctx, src, wanted(fields, pick), visit); err != nil {
 			return err
+		}
+	}
+}
+
+// RestoreLetters finds the dead letters again of which Redis has lost the order, the causes or
+// the size, and returns how many had no place in the order.
+func (s *Store) RestoreLetters(ctx context.Context, src *Source) (found int64, err error) {
+	pipe, err := s.readPipeline(ctx, src.key)
+	if err != nil {
+		return 0, err
+	}
+	dead, order := pipe.HLen(ctx, src.keys.dead), pipe.ZCard(ctx, src.keys.deadOrder)
+	causes, size := pipe.HLen(ctx, src.keys.deadCause), pipe.Exists(ctx, src.keys.deadBytes)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, err
+	}
+	if n := dead.Val(); n == 0 || n <= order.Val() && n <= causes.Val() && size.Val() == 1 {
+		return 0, nil
+	}
+	bytes := "0"
+	if size.Val() == 1 {
+		bytes = ""
+	}
+	for cursor := "0"; ; {
+		reply, err := s.do(ctx, src.callFor("", restoreScript, cursor, bytes)).Slice()
+		if err != nil {
+			return found, fmt.Errorf("restore the order of dead letters of %s: %w", src.key, err)
+		}
+		const fields = 3
+		if len(reply) != fields {
+			return found, fmt.Errorf("restore the order of dead letters of %s: unexpected reply %v", src.key, reply)
+		}
+		n, _ := reply[2].(int64)
+		found += n
+		if bytes != "" {
+			bytes = fmt.Sprint(reply[1])
+		}
+		if cursor, _ = reply[0].(string); cursor == "0" || cursor == "" {
+			return found, nil
 		}
 	}
 }

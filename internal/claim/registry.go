@@ -114,11 +114,16 @@ func (r *Registry) Leave(ctx context.Context, m Member) error {
 }
 
 // Touch notes in every source that was ever used that the worker's group lives, and
-// returns how many entries of each were ever claimed; -1 where that is unknown.
+// returns how many entries of each were ever claimed; -1 where that is unknown. The first time
+// it makes sure that the user has the rights which the other calls need.
 func (s *Store) Touch(ctx context.Context, sources []*Source) ([]int64, error) {
 	calls := make([]*call, len(sources))
 	for i, src := range sources {
-		calls[i] = src.call(touchScript, src.settings.Lease.Milliseconds())
+		try := 1
+		if src.entitled.Load() {
+			try = 0
+		}
+		calls[i] = src.call(touchScript, src.settings.Lease.Milliseconds(), try)
 	}
 	s.pipelined(ctx, calls)
 	totals := make([]int64, len(sources))
@@ -129,6 +134,7 @@ func (s *Store) Touch(ctx context.Context, sources []*Source) ([]int64, error) {
 			trouble.add("note at "+src.key+" that the group lives", err)
 			n = -1
 		}
+		src.entitled.Store(n >= 0)
 		totals[i] = n
 	}
 	return totals, trouble.err()

@@ -28,6 +28,7 @@ var (
 	shedScript    = ofSource("shed")
 	replaceScript = ofSource("replace")
 	adoptScript   = ofSource("adopt")
+	restoreScript = ofSource("restore")
 
 	heartbeatScript = redis.NewScript(lua("heartbeat"))
 )

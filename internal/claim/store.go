@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -152,8 +153,8 @@ func (s *Source) heldSegment(row any) (Segment, error) {
 }
 
 // Look tells which of the sources have entries or segments, as cheaply as that can
-// be. Where it cannot be found out, a visit says why.
-func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
+// be. Those of which it cannot be found out may have some, and the error says why.
+func (s *Store) Look(ctx context.Context, sources []*Source) ([]bool, error) {
 	_, cluster := s.rdb.(*redis.ClusterClient)
 	together := map[string][]int{} // what one command may ask for
 	for i, src := range sources {
@@ -163,34 +164,33 @@ func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
 		}
 		together[tag] = append(together[tag], i)
 	}
-	groups := make([][]int, 0, len(together))
-	for _, group := range together {
-		groups = append(groups, group)
-	}
-	var each [][]int
+	groups, each := slices.Collect(maps.Values(together)), [][]int{}
 	some := make([]bool, len(sources))
-	found, unknown := s.existing(ctx, sources, groups)
-	for _, group := range found {
-		for _, i := range group {
-			each = append(each, []int{i})
+	counts, err := s.existing(ctx, sources, groups)
+	for at, n := range counts {
+		for _, i := range groups[at] {
+			some[i] = n != 0
+			if n > 0 {
+				each = append(each, []int{i})
+			}
 		}
 	}
-	found, unsure := s.existing(ctx, sources, each)
-	for _, group := range slices.Concat(found, unknown, unsure) {
-		for _, i := range group {
-			some[i] = true
-		}
+	counts, unsure := s.existing(ctx, sources, each)
+	for at, n := range counts {
+		some[each[at][0]] = n != 0
 	}
-	return some
+	return some, errors.Join(err, unsure)
 }
 
-// existing returns those groups of sources where there is something, and those of
-// which that could not be found out.
-func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (some, unknown [][]int) {
+// existing counts the lists and segments that there are in each of some groups of sources;
+// -1 where that could not be found out.
+func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (counts []int64, err error) {
 	pipes, found := map[*redis.Client]redis.Pipeliner{}, make([]*redis.IntCmd, len(groups))
 	for at, group := range groups {
-		server, err := s.server(ctx, sources[group[0]].key)
-		if err != nil {
+		server, away := s.server(ctx, sources[group[0]].key)
+		if away != nil {
+			found[at] = redis.NewIntCmd(ctx)
+			found[at].SetErr(away)
 			continue
 		}
 		if pipes[server] == nil {
@@ -204,27 +204,16 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 	}
 	var servers sync.WaitGroup
 	for _, pipe := range pipes {
-		servers.Go(func() {
-			cmds, err := pipe.Exec(ctx)
-			own := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
-			if err == nil || slices.ContainsFunc(cmds, own) {
-				return
-			}
-			for _, cmd := range cmds { // the connection could not be prepared, and nothing was sent
-				cmd.SetErr(err)
-			}
-		})
+		servers.Go(func() { send(ctx, pipe) })
 	}
 	servers.Wait()
-	for at, group := range groups {
-		switch {
-		case found[at] == nil || found[at].Err() != nil:
-			unknown = append(unknown, group)
-		case found[at].Val() > 0:
-			some = append(some, group)
+	counts = make([]int64, len(groups))
+	for at, cmd := range found {
+		if counts[at] = cmd.Val(); cmd.Err() != nil {
+			counts[at], err = -1, cmd.Err()
 		}
 	}
-	return some, unknown
+	return counts, wrap(err, "look for entries")
 }
 
 // mostJoined is the most entries of a segment that others join, as common.lua has it.
@@ -395,4 +384,22 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 		}
 	}
 	return stats, trouble.err()
+}
+
+// Newest is the last entry that was claimed from a source; ErrGone where there is none.
+func (s *Store) Newest(ctx context.Context, src *Source) (string, error) {
+	newest, err := s.rdb.ZRangeWithScores(ctx, src.keys.segments, -1, -1).Result()
+	if err != nil || len(newest) == 0 {
+		return "", wrap(errors.Join(err, ErrGone), "read the newest entry of %s", src.key)
+	}
+	description, _ := newest[0].Member.(string)
+	g, err := src.parseSegment(int64(newest[0].Score), description, 0)
+	if err != nil {
+		return "", err
+	}
+	entries, err := s.rdb.LRange(ctx, g.Key(), -1, -1).Result()
+	if err != nil || len(entries) == 0 {
+		return "", wrap(errors.Join(err, ErrGone), "read the newest entry of %s", src.key)
+	}
+	return entries[0], nil
 }

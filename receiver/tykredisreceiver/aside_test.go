@@ -76,7 +76,7 @@ func TestProbesGetFewer(t *testing.T) {
 	eventually(t, "attempts", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") >= attempts })
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	assert.Less(t, p.calls, 2*mostProbes+2*int(rec.sum(t, "tykredis_chunks_redelivered")))
+	assert.Less(t, p.calls, 2*32+2*int(rec.sum(t, "tykredis_chunks_redelivered")))
 }
 
 // Chunks that wait for a decodable entry of their list stand in no other list's way, however many they are.
@@ -97,7 +97,7 @@ func TestAListOfWhichNothingCanBeDecodedStopsNoOther(t *testing.T) {
 	push()
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 50)
 	eventually(t, "the other list", func() bool { return d.count() == 50 && rec.sum(t, "tykredis_records_delivered") == 50 })
-	assert.LessOrEqual(t, len(letters(t, r.Client(), list+"_1")), illegible)
+	assert.LessOrEqual(t, len(letters(t, r.Client(), list+"_1")), 16)
 
 	pushRecords(t, r.Client(), list+"_1", analytics.AppendMsgpack, 50, 51)
 	eventually(t, "an empty Redis", func() bool { return d.count() == 51 && len(leftover(t, r.Client())) == 0 })

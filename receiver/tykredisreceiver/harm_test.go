@@ -55,8 +55,8 @@ func TestWhatWasReadOfALostSegmentIsNotLost(t *testing.T) {
 	}
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 600)
 	rec := start(t, r.Addr(), d, nil)
-	eventually(t, "deliveries", func() bool { return len(rec.Logs.(*redisReceiver).holdings.of(0)) == 1 })
-	h := rec.Logs.(*redisReceiver).holdings.of(0)[0]
+	eventually(t, "deliveries", func() bool { return len(rec.Logs.(*redisReceiver).segments.Of(0)) == 1 })
+	h := rec.Logs.(*redisReceiver).segments.Of(0)[0]
 	time.Sleep(100 * time.Millisecond) // reads go on as far as they may
 	require.NoError(t, r.Client().Del(t.Context(), h.Key()).Err())
 	slow.Store(false)
