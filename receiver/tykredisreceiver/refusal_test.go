@@ -3,7 +3,6 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
