@@ -343,6 +343,37 @@ func TestTheStatusIsBadAsLongAsEntriesCannotBeRead(t *testing.T) {
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
 }
 
+// A Redis that keeps no dead letters is asked again with the back-off, and not for longer
+// than the receiver runs.
+func TestDeadLettersThatCannotBeKeptWaitAndHoldNoShutdown(t *testing.T) {
+	r := newRedis(t)
+	acl := func(rule string) {
+		require.NoError(t, r.Client().Do(t.Context(), "ACL", "SETUSER", "default", rule).Err())
+	}
+	acl("-hstrlen")
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 50)
+	require.NoError(t, r.Client().RPush(t.Context(), list, "\xc1no record").Err())
+	d := newDestination()
+	rec := start(t, r.Addr(), d, big)
+	eventually(t, "a status", func() bool { return d.count() == 50 && strings.Contains(rec.host.said(), "lacks a right") })
+	before := rec.sum(t, "tykredis_chunks_redelivered")
+	time.Sleep(time.Second)
+	assert.Less(t, rec.sum(t, "tykredis_chunks_redelivered")-before, int64(100), "attempts in a second")
+
+	ended := make(chan error)
+	go func() { ended <- rec.Shutdown(context.Background()) }()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		require.Fail(t, "the receiver does not end")
+	}
+	acl("+hstrlen")
+	start(t, r.Addr(), d, big)
+	eventually(t, "a dead letter", func() bool { return len(letters(t, r.Client(), list)) == 1 && len(leftover(t, r.Client())) == 0 })
+	assert.Equal(t, 50, d.count())
+}
+
 // The trouble of a delivery ends with it, also when another worker has its segment.
 func TestADeliveryEndsWhoseLeaseIsLost(t *testing.T) {
 	r := newRedis(t)

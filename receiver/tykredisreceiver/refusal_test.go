@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -80,6 +82,27 @@ func TestRecordsRefusedByNameBecomeDeadLetters(t *testing.T) {
 		assert.Equal(t, "GET", record.Method, "the letter has the whole record")
 	}
 	assert.Zero(t, rec.sum(t, "tykredis_chunks_redelivered"))
+}
+
+// Entries beyond chunk_bytes are chunks of their own, and bring no neighbours that a
+// destination takes.
+func TestBigRefusedRecordsHoldNoPlaceThatOthersNeed(t *testing.T) {
+	inAllWays(t, func(t *testing.T, p *picky, _ int) {
+		r := newRedis(t)
+		for i := range 40 {
+			large := numbered(i)
+			large.RawRequest = strings.Repeat("x", 100_000)
+			require.NoError(t, r.Client().RPush(t.Context(), list, analytics.AppendMsgpack(nil, large)).Err())
+		}
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 40, 60)
+		p.isBad = func(key int) bool { return key < 40 }
+		start(t, r.Addr(), p, func(cfg *Config) {
+			cfg.ChunkSize, cfg.ChunkBytes, cfg.MaxInFlight = 1000, 64<<10, 1
+			cfg.Redelivery.InitialInterval, cfg.Redelivery.MaxInterval = 10*time.Millisecond, 50*time.Millisecond
+		})
+		eventually(t, "an empty Redis", func() bool { return p.count() == 20 && len(leftover(t, r.Client())) == 0 })
+		assert.Len(t, letters(t, r.Client(), list), 40)
+	})
 }
 
 func TestARecordRefusedByTwoDestinationsIsOneDeadLetter(t *testing.T) {

@@ -50,6 +50,23 @@ func (d *Deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delive
 	return err
 }
 
+// restore reads again what a delivery still has to send and has released. A chunk that is
+// another worker's by now ends.
+func (d *Deliverer) restore(ctx context.Context, dl *delivery) error {
+	for i := range dl.chunks {
+		c := &dl.chunks[i]
+		if c.ended || c.Entries != nil || dl.isDecided(c) {
+			continue
+		}
+		if err := c.ReadAgain(ctx, d.Store); err != nil && !c.Segment.IsLost() {
+			return err
+		} else if err != nil {
+			dl.abandon(c)
+		}
+	}
+	return nil
+}
+
 // letters makes the dead letters of a chunk, and counts them by the class of their reason.
 func (d *Deliverer) letters(dl *delivery, c *delivering) (letters []claim.Letter, byClass map[string]int64) {
 	src := c.Segment.Of

@@ -127,7 +127,7 @@ func (d *Deliverer) deliver(ctx context.Context, b held.Batch) error {
 	wait := &pace.Backoff{Next: d.Redelivery.InitialInterval, Longest: d.Redelivery.MaxInterval}
 	for attempt := 1; ; attempt++ {
 		if attempt > 1 {
-			d.Telemetry.TykredisChunksRedelivered.Add(ctx, int64(len(dl.chunks)))
+			d.Telemetry.TykredisChunksRedelivered.Add(ctx, dl.undecided())
 		}
 		trouble := d.attempt(ctx, dl)
 		if unfinished := d.finish(ctx, dl); trouble == nil {
@@ -149,6 +149,9 @@ func (d *Deliverer) deliver(ctx context.Context, b held.Batch) error {
 // attempt sends what no destination has decided on. It returns nil when nothing is left
 // to send, or why that is to wait.
 func (d *Deliverer) attempt(ctx context.Context, dl *delivery) error {
+	if err := d.restore(ctx, dl); err != nil {
+		return d.Health.OfRedis(err)
+	}
 	switch {
 	case dl.state == probing && d.evidence.takes(dl.since, dl.unproven):
 		dl.trust()
@@ -223,7 +226,8 @@ func (d *Deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
 			dl.split(i) // what is in front of these need not wait with them
 			c = &dl.chunks[i]
 		}
-		if err := d.keepDeadLetters(ctx, dl, c); err != nil {
+		err := d.keepDeadLetters(ctx, dl, c)
+		if c.unkept = err != nil; c.unkept {
 			trouble = d.Health.OfRedis(err)
 			continue
 		}
@@ -249,8 +253,15 @@ func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 		<-d.slots
 	case !errors.Is(trouble, errRefusesAll):
 		return until.Sleep(ctx)
-	case d.evidence.enter(records, bytes):
-		defer d.evidence.leave(records, bytes)
+	default:
+		keeps, ok := d.evidence.enter(records, bytes)
+		if !ok {
+			break
+		}
+		if keeps < bytes {
+			dl.release()
+		}
+		defer d.evidence.leave(records, keeps)
 		defer func() { d.slots <- struct{}{} }()
 		<-d.slots
 	}
@@ -258,7 +269,7 @@ func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 	defer timer.Stop()
 	for {
 		news := d.evidence.news()
-		if d.isHopeful(dl) {
+		if ctx.Err() == nil && d.isHopeful(dl) {
 			return true
 		}
 		select {
@@ -271,13 +282,14 @@ func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 	}
 }
 
-// isHopeful tells whether other deliveries have brought evidence that one waits for.
+// isHopeful tells whether other deliveries have brought evidence that one waits for. What
+// Redis did not keep needs time, not evidence.
 func (d *Deliverer) isHopeful(dl *delivery) bool {
 	if dl.state == probing && d.evidence.takes(dl.since, dl.unproven) {
 		return true
 	}
 	for i := range dl.chunks {
-		if c := &dl.chunks[i]; !c.ended && c.tail > 0 && dl.isDecided(c) && d.isLegible(c) && !c.Segment.Of.IsFull() {
+		if c := &dl.chunks[i]; !c.ended && c.tail > 0 && dl.isDecided(c) && !c.unkept && d.isLegible(c) {
 			return true
 		}
 	}

@@ -84,11 +84,12 @@ type delivery struct {
 // delivering is a chunk of a delivery.
 type delivering struct {
 	held.Chunk
-	first int            // its first record's place
-	tally *measure.Batch // of its decodable records, until they are counted; nil where nothing is
-	since int64          // when it was decoded, as evidence.isLegible wants to know
-	tail  int            // how many entries at its end are undecodable
-	ended bool           // acknowledged, without entries
+	first  int            // its first record's place
+	tally  *measure.Batch // of its decodable records, until they are counted; nil where nothing is
+	since  int64          // when it was decoded, as evidence.isLegible wants to know
+	tail   int            // how many entries at its end are undecodable
+	unkept bool           // the last attempt to keep its dead letters failed
+	ended  bool           // acknowledged, without entries
 }
 
 // fates are those of the chunk's records.
@@ -136,12 +137,12 @@ func (dl *delivery) split(i int) {
 	n := head.Count - head.tail
 	head.Count, head.tail = n, 0
 	tail.Count, tail.From, tail.first, tail.tally = tail.tail, tail.From+int64(n), tail.first+n, nil
+	head.Entries, tail.Entries = head.Entries[:n], slices.Clone(head.Entries[n:])
 	tail.Bytes = 0
-	for _, entry := range head.Entries[n:] {
+	for _, entry := range tail.Entries {
 		tail.Bytes += len(entry)
 	}
 	head.Bytes -= tail.Bytes
-	head.Entries, tail.Entries = head.Entries[:n], slices.Clone(head.Entries[n:])
 	dl.chunks = slices.Replace(dl.chunks, i, i+1, head, tail)
 }
 
@@ -374,6 +375,16 @@ func (dl *delivery) isDecided(c *delivering) bool {
 	return true
 }
 
+// undecided is how many chunks have something left to send.
+func (dl *delivery) undecided() (n int64) {
+	for i := range dl.chunks {
+		if c := &dl.chunks[i]; !c.ended && !dl.isDecided(c) {
+			n++
+		}
+	}
+	return n
+}
+
 // outcome counts the fates of a chunk that is decided.
 func (dl *delivery) outcome(c *delivering) claim.Outcome {
 	var o claim.Outcome
@@ -405,10 +416,8 @@ func (dl *delivery) left() (records, bytes int) {
 // for dead letters, without the entries, and that it does no longer. It is false for one
 // that has something left to send.
 func (dl *delivery) standAside(change int32) bool {
-	for i := range dl.chunks {
-		if c := &dl.chunks[i]; !c.ended && !dl.isDecided(c) {
-			return false
-		}
+	if dl.undecided() > 0 {
+		return false
 	}
 	for i := range dl.chunks {
 		if c := &dl.chunks[i]; !c.ended {
@@ -417,6 +426,23 @@ func (dl *delivery) standAside(change int32) bool {
 		}
 	}
 	return true
+}
+
+// release frees the entries of a delivery that waits.
+func (dl *delivery) release() {
+	for i := range dl.chunks {
+		dl.chunks[i].Entries = nil
+	}
+}
+
+// abandon ends a chunk of which nothing is left to be done here.
+func (dl *delivery) abandon(c *delivering) {
+	for place := c.first; place < c.first+c.Count; place++ {
+		if f := dl.fates[place]; f == pending || f == doubtful {
+			dl.fates[place] = shed
+		}
+	}
+	c.ended = true
 }
 
 // isEnded is true once all chunks are.

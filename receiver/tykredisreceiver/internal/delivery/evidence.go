@@ -110,22 +110,26 @@ func (e *evidence) news() <-chan struct{} {
 	return e.changed
 }
 
-// enter tells whether a delivery may wait without a place of max_in_flight.
-func (e *evidence) enter(records, bytes int) bool {
+// enter tells whether a delivery may wait without a place of max_in_flight, which the number
+// of its records decides, and how many bytes it keeps in memory meanwhile: all or none.
+func (e *evidence) enter(records, bytes int) (keeps int, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.records+records > e.mostRecords || e.bytes+bytes > e.mostBytes {
-		return false
+	if e.records > 0 && e.records+records > e.mostRecords {
+		return 0, false
+	}
+	if e.bytes+bytes <= e.mostBytes {
+		keeps = bytes
 	}
 	e.records += records
-	e.bytes += bytes
-	return true
+	e.bytes += keeps
+	return keeps, true
 }
 
 // leave is the end of what enter began.
-func (e *evidence) leave(records, bytes int) {
+func (e *evidence) leave(records, keeps int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.records -= records
-	e.bytes -= bytes
+	e.bytes -= keeps
 }
