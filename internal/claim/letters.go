@@ -45,10 +45,7 @@ func (s *Store) KeepDeadLetters(ctx context.Context, src *Source, letters []Lett
 			bytes += len(body)
 			n++
 		}
-		reply, err := s.do(ctx, src.callFor(letters[0].Group, keepScript, args...)).Int64Slice()
-		if err == nil && len(reply) != 3 {
-			err = fmt.Errorf("unexpected reply %v", reply)
-		}
+		reply, err := s.numbers(ctx, src.callFor(letters[0].Group, keepScript, args...), 3)
 		if err != nil {
 			return fail(err)
 		}
@@ -128,20 +125,15 @@ func (s *Store) RestoreLetters(ctx context.Context, src *Source) (found int64, e
 		bytes = ""
 	}
 	for cursor := "0"; ; {
-		reply, err := s.do(ctx, src.callFor("", restoreScript, cursor, bytes)).Slice()
+		reply, err := s.numbers(ctx, src.callFor("", restoreScript, cursor, bytes), 3)
 		if err != nil {
 			return found, fmt.Errorf("restore the order of dead letters of %s: %w", src.key, err)
 		}
-		const fields = 3
-		if len(reply) != fields {
-			return found, fmt.Errorf("restore the order of dead letters of %s: unexpected reply %v", src.key, reply)
-		}
-		n, _ := reply[2].(int64)
-		found += n
+		found += reply[2]
 		if bytes != "" {
-			bytes = fmt.Sprint(reply[1])
+			bytes = strconv.FormatInt(reply[1], 10)
 		}
-		if cursor, _ = reply[0].(string); cursor == "0" || cursor == "" {
+		if cursor = strconv.FormatInt(reply[0], 10); cursor == "0" {
 			return found, nil
 		}
 	}

@@ -84,10 +84,7 @@ func (s *Store) Adopt(ctx context.Context, src *Source, found *Claimed) (entries
 		if number(seq) == 0 || !ok {
 			continue
 		}
-		reply, err := s.do(ctx, src.call(adoptScript, seq, part, src.hash, randomPart())).Int64Slice()
-		if err == nil && len(reply) != 2 {
-			err = fmt.Errorf("unexpected reply %v", reply)
-		}
+		reply, err := s.numbers(ctx, src.call(adoptScript, seq, part, src.hash, randomPart()), 2)
 		if err != nil {
 			return entries, renamed, fmt.Errorf("adopt segment list %s of %s: %w", name, src.key, err)
 		}

@@ -1,6 +1,6 @@
 -- Puts dead letters back into the order, and under their causes, where these are lost.
 -- ARGV: prefix, '', cursor, bytes of the letters before, '' where all are known
--- Returns the next cursor, '0' at the end, bytes of the letters up to there, and how many had no place.
+-- Returns the next cursor, 0 at the end, bytes of the letters up to there, and how many had no place.
 ready({ 'SET', size, '', 'NX', 'XX' })
 unlock(dead)
 local now, found, bytes = clock(), 0, tonumber(ARGV[4] or '') or 0
@@ -18,4 +18,4 @@ end
 if cursor == '0' and ARGV[4] ~= '' then
   redis.call('SET', size, bytes)
 end
-return { cursor, bytes, found }
+return { tonumber(cursor), bytes, found }

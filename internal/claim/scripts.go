@@ -3,6 +3,7 @@ package claim
 import (
 	"context"
 	"embed"
+	"fmt"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -52,4 +53,19 @@ func (s *Source) callFor(group string, script *redis.Script, args ...any) *call 
 // do makes one call.
 func (s *Store) do(ctx context.Context, c *call) *redis.Cmd {
 	return c.script.Run(ctx, s.rdb, c.keys, c.args...)
+}
+
+// numbers makes one call, which returns so many.
+func (s *Store) numbers(ctx context.Context, c *call, n int) ([]int64, error) {
+	c.cmd = s.do(ctx, c)
+	return c.numbers(n)
+}
+
+// numbers is the reply of a call that was made, and returns so many.
+func (c *call) numbers(n int) ([]int64, error) {
+	reply, err := c.cmd.Int64Slice()
+	if err == nil && len(reply) != n {
+		err = fmt.Errorf("unexpected reply %v", reply)
+	}
+	return reply, err
 }

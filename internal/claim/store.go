@@ -2,6 +2,7 @@ package claim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -108,48 +109,31 @@ func (s *Source) lease(must bool) *call {
 // held reads the reply of the lease script; leaving says that the group must be
 // removed before it may begin anew.
 func (s *Source) held(lease *call) (v Visit, leaving bool) {
-	reply, err := lease.cmd.Slice()
+	var reply struct {
+		Total, Segments, Unknown int64
+		Leaving                  bool
+		Held                     []struct {
+			Seq, Kept             int64
+			Description, Progress string
+		}
+	}
+	text, err := lease.cmd.Text()
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &reply)
+	}
 	if err != nil {
 		return Visit{Err: err}, false
 	}
-	var numbers [4]int64
-	var rows []any
-	ok := len(reply) == len(numbers)+1
-	for i := 0; ok && i < len(numbers); i++ {
-		numbers[i], ok = reply[i].(int64)
-	}
-	if ok {
-		rows, ok = reply[len(numbers)].([]any)
-	}
-	if !ok {
-		return Visit{Err: fmt.Errorf("unexpected reply %v", reply)}, false
-	}
-	v = Visit{Total: numbers[0], Segments: numbers[1], Unknown: numbers[3], Held: make([]Segment, 0, len(rows))}
-	for _, row := range rows {
-		segment, err := s.heldSegment(row)
+	v = Visit{Total: reply.Total, Segments: reply.Segments, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
+	for _, row := range reply.Held {
+		segment, err := s.parseSegment(row.Seq, row.Description, row.Kept)
 		if err != nil {
 			return Visit{Err: err}, false
 		}
+		segment.setProgress(row.Progress)
 		v.Held = append(v.Held, segment)
 	}
-	return v, numbers[2] == 1
-}
-
-func (s *Source) heldSegment(row any) (Segment, error) {
-	fields, _ := row.([]any)
-	if len(fields) != 4 {
-		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
-	}
-	seq, okSeq := fields[0].(int64)
-	description, okDescription := fields[1].(string)
-	progress, okProgress := fields[2].(string)
-	kept, okKept := fields[3].(int64)
-	if !okSeq || !okDescription || !okProgress || !okKept {
-		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
-	}
-	segment, err := s.parseSegment(seq, description, kept)
-	segment.setProgress(progress)
-	return segment, err
+	return v, reply.Leaving
 }
 
 // Look tells which of the sources have entries or segments, as cheaply as that can
@@ -369,10 +353,7 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 	stats := make([]Stat, len(sources))
 	var trouble faults
 	for i, src := range sources {
-		reply, err := calls[i].cmd.Int64Slice()
-		if err == nil && len(reply) != 9 {
-			err = fmt.Errorf("unexpected reply %v", reply)
-		}
+		reply, err := calls[i].numbers(9)
 		if err != nil {
 			stats[i].Err = err
 			trouble.add("read the backlog of "+src.key, err)

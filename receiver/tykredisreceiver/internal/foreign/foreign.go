@@ -104,6 +104,9 @@ func (f *Finder) adopt(ctx context.Context) error {
 	}
 	for _, src := range f.sources {
 		delete(claimed.Lists, src.Key())
+		if err := f.restore(ctx, src); err != nil {
+			return err
+		}
 		entries, renamed, err := f.store.Adopt(ctx, src.Source, claimed)
 		if entries > 0 {
 			f.telemetry.TykredisEntriesAdopted.Add(ctx, entries)
@@ -119,6 +122,19 @@ func (f *Finder) adopt(ctx context.Context) error {
 		f.foreign = append(f.foreign, claim.NewSource(key, f.settings))
 	}
 	return nil
+}
+
+// restore takes dead letters back into the order of which Redis has lost them.
+func (f *Finder) restore(ctx context.Context, src *source.Source) error {
+	if src.Replay { // which shares them with its source
+		return nil
+	}
+	letters, err := f.store.RestoreLetters(ctx, src.Source)
+	if letters > 0 {
+		f.logger.Warn("Redis had lost the order of dead letters; they are listed again: are keys evicted, or was only a part restored?",
+			zap.String("source", src.Key()), zap.Int64("letters", letters))
+	}
+	return err
 }
 
 // look counts what waits where nobody comes for it.
@@ -160,5 +176,5 @@ func remove(list, group string) string {
 	if !found || prefix == source.KeyPrefix {
 		return "tykctl groups remove " + group
 	}
-	return "tykctl -key-prefix " + prefix + " groups remove " + group
+	return "tykctl groups remove -key-prefix " + prefix + " " + group
 }
