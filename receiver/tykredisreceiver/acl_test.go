@@ -254,12 +254,12 @@ func TestAMissingRightIsSaid(t *testing.T) {
 	const remedy = "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"
 	rules := documentedRules(t, 0)
 	for missing, message := range map[string]string{
-		"+evalsha":       "claim list " + list + ": NOPERM this user has no permissions to run the 'evalsha' command",
+		"+evalsha":       "note at " + list + " that the group lives: NOPERM this user has no permissions to run the 'evalsha' command",
 		"+rename":        "claim list " + list + ": ERR The user executing the script can't run this command or subcommand",
 		"+lrange":        "The user executing the script can't run this command or subcommand",
 		"+role":          "count replicas: NOPERM this user has no permissions to run the 'role' command",
 		"+select":        "NOPERM this user has no permissions to run the 'select' command",
-		"~analytics-*":   "claim list " + list + ": NOPERM this user has no permissions to access one of the keys used as arguments",
+		"~analytics-*":   "note at " + list + " that the group lives: NOPERM this user has no permissions to access one of the keys used as arguments",
 		"~otelcol-tyk:*": "register a worker of group default: NOPERM this user has no permissions to access one of the keys used as arguments",
 	} {
 		t.Run(missing, func(t *testing.T) {

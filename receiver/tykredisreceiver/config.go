@@ -129,6 +129,9 @@ func (cfg *Config) Validate() error {
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
 	cfg.Config.Faults(fault)
+	if cfg.WaitForReplicas < 0 {
+		fault("wait_for_replicas: %d: use a number from 0", cfg.WaitForReplicas)
+	}
 	if cfg.KeyPrefix == "" {
 		fault("key_prefix: is empty: the gateway uses %q", source.KeyPrefix)
 	}
@@ -136,9 +139,6 @@ func (cfg *Config) Validate() error {
 		// The keys derived from a list must share its slot, which they do by putting
 		// its whole name in braces.
 		fault("key_prefix: %q: braces choose a cluster's slots, and the receiver needs that for its own keys: use a prefix without braces", cfg.KeyPrefix)
-	}
-	if cfg.WaitForReplicas < 0 {
-		fault("wait_for_replicas: %d: use a number from 0", cfg.WaitForReplicas)
 	}
 	if cfg.Uptime.Enabled && cfg.Uptime.KeyPrefix == "" {
 		fault("uptime::key_prefix: is empty: the gateway uses %q", analytics.UptimePrefix)
