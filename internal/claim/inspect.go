@@ -2,7 +2,6 @@ package claim
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,15 +102,13 @@ func (s *Store) Groups(ctx context.Context, src *Source) (Report, error) {
 }
 
 func (s *Store) inspect(ctx context.Context, src *Source, from string, most int) (Report, error) {
+	c := src.callFor("", inspectScript, from, most)
+	s.do(ctx, c)
 	var read reply
-	text, err := s.do(ctx, src.callFor("", inspectScript, from, most)).Text()
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &read)
+	if err := c.decode(&read); err != nil {
+		return Report{}, wrap(err, "inspect %s", src.key)
 	}
-	var report Report
-	if err == nil {
-		report, err = read.report(src)
-	}
+	report, err := read.report(src)
 	return report, wrap(err, "inspect %s", src.key)
 }
 

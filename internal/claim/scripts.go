@@ -3,6 +3,7 @@ package claim
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -52,13 +53,23 @@ func (s *Source) callFor(group string, script *redis.Script, args ...any) *call 
 
 // do makes one call.
 func (s *Store) do(ctx context.Context, c *call) *redis.Cmd {
-	return c.script.Run(ctx, s.rdb, c.keys, c.args...)
+	c.cmd = c.script.Run(ctx, s.rdb, c.keys, c.args...)
+	return c.cmd
 }
 
 // numbers makes one call, which returns so many.
 func (s *Store) numbers(ctx context.Context, c *call, n int) ([]int64, error) {
-	c.cmd = s.do(ctx, c)
+	s.do(ctx, c)
 	return c.numbers(n)
+}
+
+// decode reads the reply of a call that was made, and is JSON.
+func (c *call) decode(into any) error {
+	text, err := c.cmd.Text()
+	if err == nil {
+		err = json.Unmarshal([]byte(text), into)
+	}
+	return err
 }
 
 // numbers is the reply of a call that was made, and returns so many.

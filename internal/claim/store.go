@@ -2,7 +2,6 @@ package claim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -117,11 +116,7 @@ func (s *Source) held(lease *call) (v Visit, leaving bool) {
 			Description, Progress string
 		}
 	}
-	text, err := lease.cmd.Text()
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &reply)
-	}
-	if err != nil {
+	if err := lease.decode(&reply); err != nil {
 		return Visit{Err: err}, false
 	}
 	v = Visit{Total: reply.Total, Segments: reply.Segments, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
