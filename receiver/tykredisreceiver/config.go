@@ -128,7 +128,7 @@ func (cfg *Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	cfg.Config.Faults(fault)
+	cfg.Faults(fault)
 	if cfg.WaitForReplicas < 0 {
 		fault("wait_for_replicas: %d: use a number from 0", cfg.WaitForReplicas)
 	}

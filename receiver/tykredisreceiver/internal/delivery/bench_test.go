@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ func benchmarkDecodeBatch(b *testing.B, form source.Form, encode func([]byte, *a
 		kept[i%alive] = logs
 		i++
 	}
+	runtime.KeepAlive(kept)
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
 }
 

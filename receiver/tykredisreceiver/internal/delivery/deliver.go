@@ -213,7 +213,7 @@ func (d *Deliverer) consume(ctx context.Context, logs plog.Logs) error {
 // finish ends the chunks whose records are all decided: it keeps their dead letters,
 // counts them and has them acknowledged. It returns why one of them must wait.
 func (d *Deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
-	for i := 0; i < len(dl.chunks); i++ {
+	for i := 0; i < len(dl.chunks); i++ { //nolint:intrange // one may be split on the way
 		c := &dl.chunks[i]
 		if c.ended || !dl.isDecided(c) {
 			continue

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 )
@@ -25,7 +26,7 @@ func TestStatusFollowsProgress(t *testing.T) {
 	w.Begin("a delivery")
 	assert.Equal(t, componentstatus.StatusOK, after(slowDelivery))
 	assert.Equal(t, componentstatus.StatusRecoverableError, after(time.Second), "a destination that holds a delivery is not ready")
-	assert.EqualError(t, host.last().Err(), "a delivery to elasticsearch is under way for more than 30s")
+	require.EqualError(t, host.last().Err(), "a delivery to elasticsearch is under way for more than 30s")
 	w.End("a delivery")
 	assert.Equal(t, componentstatus.StatusOK, after(time.Second))
 	assert.Equal(t, componentstatus.StatusPermanentError, after(stuckLoop), "a loop that stands still is dead")

@@ -87,19 +87,17 @@ func (p *Pusher) Push(ctx context.Context) {
 
 // Observe offers how full the metrics are, for a group.
 func (p *Pusher) Observe(t *metadata.TelemetryBuilder, group string) error {
-	each := func(o metric.Int64Observer, of func(measure.Usage) int64) error {
-		for _, u := range p.meter.Usage() {
-			o.Observe(of(u), metric.WithAttributes(attribute.String("metric", u.Metric), attribute.String("group", group)))
+	each := func(of func(measure.Usage) int64) metric.Int64Callback {
+		return func(_ context.Context, o metric.Int64Observer) error {
+			for _, u := range p.meter.Usage() {
+				o.Observe(of(u), metric.WithAttributes(attribute.String("metric", u.Metric), attribute.String("group", group)))
+			}
+			return nil
 		}
-		return nil
 	}
 	return errors.Join(
-		t.RegisterTykredisMetricSeriesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			return each(o, func(u measure.Usage) int64 { return int64(u.Series) })
-		}),
-		t.RegisterTykredisMetricOverflowsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			return each(o, func(u measure.Usage) int64 { return u.Overflowed })
-		}),
+		t.RegisterTykredisMetricSeriesCallback(each(func(u measure.Usage) int64 { return int64(u.Series) })),
+		t.RegisterTykredisMetricOverflowsCallback(each(func(u measure.Usage) int64 { return u.Overflowed })),
 	)
 }
 
