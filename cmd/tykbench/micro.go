@@ -18,7 +18,7 @@ var micros = []micro{
 	{"decode protobuf", "internal/analytics", "DecodeProtobuf"},
 	{"record to log record", "internal/analytics", "ToLog"},
 	{"msgpack to log record", "internal/analytics", "MsgpackToLog"},
-	{"a chunk of msgpack to log records", "receiver/tykredisreceiver", "DecodeBatchMsgpack"},
+	{"a chunk of msgpack to log records", "receiver/tykredisreceiver/internal/delivery", "DecodeBatchMsgpack"},
 	{"protobuf to log record", "internal/analytics", "ProtobufToLog"},
 	{"log record to record", "internal/analytics", "FromLog"},
 	{"filter, default settings", "processor/tykfilterprocessor", "Process/defaults,_no_messages"},

@@ -84,9 +84,9 @@ func TestPasswordsComeFromTheEnvironmentAndAreNeverShown(t *testing.T) {
 // rights are those that the README lists.
 const (
 	keyRights      = "~analytics-* ~host-checker:* ~otelcol-tyk:* "
-	lookRights     = "+evalsha +eval +time +llen +ttl +hlen +hget +hgetall +hmget +hstrlen +zrange +zrangebyscore "
+	lookRights     = "+evalsha +eval +time +llen +ttl +hlen +hget +hgetall +hmget +hstrlen +exists +scan +zcard +zrange +zrangebyscore "
 	sizeRights     = "+memory|usage +info "
-	takeRights     = "+decrby +exists +get +hdel +hexists +hincrby +hset +ltrim +persist +rpush +unlink +zadd +zcard +zrangebylex +zrem +zrevrange +zrevrangebyscore +zscore "
+	takeRights     = "+decrby +get +hdel +hexists +hincrby +hscan +hset +ltrim +persist +rpush +set +unlink +zadd +zrangebylex +zrem +zrevrange +zrevrangebyscore +zscore "
 	sentinelRights = "+sentinel|get-master-addr-by-name "
 	clusterRights  = "+cluster|slots "
 )

@@ -57,7 +57,7 @@ func examine(all []found, groups []groupView, stuckAfter time.Duration) []findin
 		e.segments(f)
 	}
 	for _, g := range groups {
-		e.group(g)
+		e.group(g, all)
 		for _, l := range g.Lists {
 			e.receipts(g, l)
 			if !g.away() && l.Waiting > 0 {
@@ -67,7 +67,7 @@ func examine(all []found, groups []groupView, stuckAfter time.Duration) []findin
 	}
 	for _, f := range all {
 		if f.Dead > 0 {
-			e.find(notice, "dead_letters", f.place, "", "%s of %s: tykctl dead list -source %s", count(f.Dead, "dead letter"), f.place, f.place.Source)
+			e.find(notice, "dead_letters", f.place, "", "%s of %s: tykctl dead list%s -source %s", count(f.Dead, "dead letter"), f.place, f.list.flags(), f.place.Source)
 		}
 	}
 	slices.SortStableFunc(e.findings, func(a, b finding) int { return strings.Compare(string(b.Severity), string(a.Severity)) })
@@ -131,7 +131,7 @@ func (e *examiner) segments(f found) {
 }
 
 // group looks for a group that nobody works for.
-func (e *examiner) group(g groupView) {
+func (e *examiner) group(g groupView, all []found) {
 	if !g.away() {
 		return
 	}
@@ -149,7 +149,14 @@ func (e *examiner) group(g groupView) {
 	if g.Keeps.Entries > 0 {
 		text += fmt.Sprintf(", and it alone keeps %s (%s, about %s)", count(int64(g.Keeps.Segments), "segment"), count(g.Keeps.Entries, "entry"), size(g.Keeps.Bytes))
 	}
-	e.find(s, "group_away", place{}, g.Name, "%s: start its collector or, if it is gone for good: tykctl groups remove %s", text, g.Name)
+	var removals []string
+	for _, f := range all {
+		removal := "tykctl groups remove" + f.list.flags() + " " + g.Name
+		if _, reads := f.group(g.Name); reads && !slices.Contains(removals, removal) {
+			removals = append(removals, removal)
+		}
+	}
+	e.find(s, "group_away", place{}, g.Name, "%s: start its collector or, if it is gone for good: %s", text, strings.Join(removals, ", "))
 }
 
 func waits(n int64) string {

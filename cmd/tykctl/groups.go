@@ -126,7 +126,7 @@ func (r removal) forget(ctx context.Context, in *groupSurvey, conn *connection) 
 	}
 	if r.source == "" {
 		// First of all, so that no list that is new from here on waits for it.
-		for _, registry := range conn.registries() {
+		for _, registry := range conn.registries(conn.lists()) {
 			if err := in.store.Registry(registry).Forget(ctx, r.group); err != nil {
 				return 0, err
 			}

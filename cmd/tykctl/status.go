@@ -62,6 +62,7 @@ func (s *statusFlags) run(ctx context.Context, c console, conn *connection, _ []
 	}
 	defer end()
 	look := observer{rdb: rdb, store: claim.NewStore(rdb), conn: conn, flags: s}
+	look.lists, look.unsearched = conn.allLists(ctx, look.store)
 	var before []found
 	for {
 		view, now, err := look.observe(ctx, before)
@@ -170,12 +171,15 @@ type observer struct {
 	store *claim.Store
 	conn  *connection
 	flags *statusFlags
+	lists []list
+	// unsearched is why lists with other key prefixes may be missing.
+	unsearched error
 }
 
 // observe looks at Redis, and a second time where that tells more and nothing
 // was seen before.
 func (o *observer) observe(ctx context.Context, before []found) (*statusView, []found, error) {
-	now, skipped, err := survey(ctx, o.store, o.conn, o.conn.lists())
+	now, skipped, err := survey(ctx, o.store, o.conn, o.lists)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -184,7 +188,12 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		if !sleep(ctx, o.flags.sample) {
 			return nil, nil, ctx.Err()
 		}
-		if now, skipped, err = survey(ctx, o.store, o.conn, o.conn.lists()); err != nil {
+		if now, skipped, err = survey(ctx, o.store, o.conn, o.lists); err != nil {
+			return nil, nil, err
+		}
+	}
+	if o.unsearched != nil {
+		if err := skipped.add(ctx, o.conn, place{Source: "lists with other key prefixes"}, o.unsearched); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -210,7 +219,7 @@ func (o *observer) observe(ctx context.Context, before []found) (*statusView, []
 		view.DeadLetters = append(view.DeadLetters, reasons...)
 	}
 	var rivals []finding
-	for _, registry := range o.conn.registries() {
+	for _, registry := range o.conn.registries(o.lists) {
 		members, err := o.store.Registry(registry).Members(ctx)
 		if err == nil {
 			rivals = append(rivals, examineMembers(members)...)
@@ -231,7 +240,7 @@ func waiting(all []found) bool {
 
 func (f found) view(w weights) listView {
 	v := listView{
-		place: f.place, Form: f.form, Unclaimed: f.Unclaimed, Claimed: f.Claimed,
+		place: f.place, Form: f.list.form, Unclaimed: f.Unclaimed, Claimed: f.Claimed,
 		Segments: len(f.Segments), Bytes: w.total(f), DeadLetters: f.Dead, ttl: -1,
 	}
 	for _, segment := range f.Segments {

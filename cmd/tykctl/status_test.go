@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -138,4 +139,35 @@ func TestStatusRefusesWrongFlags(t *testing.T) {
 		assert.Equal(t, exitFailed, a.status, flags)
 		assert.Contains(t, a.stderr, want)
 	}
+}
+
+// Receivers find what waits with other prefixes than theirs, and so does who looks.
+func TestStatusShowsListsWithOtherKeyPrefixes(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	const old = "old-tyk-system-analytics_3_protobuf"
+	o.push(old, 5)
+	src := worker(old, "gone", "w", time.Minute)
+	o.visit(src)
+	o.keep(src, letter("gone", 1, "refused: odd", nil))
+	out := o.ok("status", "-sample", "0")
+	assert.Contains(t, out, old)
+	assert.Contains(t, out, "tykctl dead list -key-prefix old- -source "+old)
+	assert.Contains(t, o.ok("dead list -key-prefix old- -source "+old), "refused: odd")
+
+	require.NoError(t, o.rdb.ZAdd(t.Context(), "otelcol-tyk:{"+old+"}:groups", redis.Z{Score: 1000, Member: "gone"}).Err())
+	assert.Contains(t, o.ok("status", "-sample", "0"), "tykctl groups remove -key-prefix old- gone")
+	assert.Contains(t, o.ok("groups remove -key-prefix old- gone"), "removed group gone")
+}
+
+func TestDeadLettersOfWhichTheOrderIsLostAreShown(t *testing.T) {
+	t.Parallel()
+	o := onRedis(t)
+	src := worker(msgpackList, "default", "w", time.Minute)
+	o.push(msgpackList, 3)
+	o.visit(src)
+	o.keep(src, letter("default", 1, "refused: odd", nil), letter("default", 2, "refused: odd", nil))
+	require.NoError(t, o.rdb.Del(t.Context(), "otelcol-tyk:{"+msgpackList+"}:dead:order").Err())
+	assert.Contains(t, o.ok("status", "-sample", "0"), "refused: odd")
+	assert.Contains(t, o.ok("dead replay -all -old"), "replayed 2")
 }

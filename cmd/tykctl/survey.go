@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -22,6 +25,16 @@ const (
 type list struct {
 	key  string
 	form form
+	// prefix is the key prefix that commands must be told to find it; empty where they know it.
+	prefix string
+}
+
+// flags are what a command needs to find a list, with a blank in front.
+func (l list) flags() string {
+	if l.prefix == "" {
+		return ""
+	}
+	return " -key-prefix " + l.prefix
 }
 
 // lists names everything that receivers watch.
@@ -32,16 +45,41 @@ func (c *connection) lists() []list {
 		if l.Protobuf {
 			f = protobufForm
 		}
-		all = append(all, list{l.Key, f})
+		all = append(all, list{key: l.Key, form: f})
 	}
-	return append(all, list{analytics.UptimeListBehind(c.uptimePrefix), uptimeForm})
+	return append(all, list{key: analytics.UptimeListBehind(c.uptimePrefix), form: uptimeForm})
 }
 
-// registries names those of the groups: one of receivers that read all lists of requests, and
-// one of each list, for those that read it by name.
-func (c *connection) registries() []string {
+// searchPause is between the steps of a search through all keys.
+const searchPause = 5 * time.Millisecond
+
+// allLists adds to these what was claimed from lists with another key prefix, as receivers look
+// for what nobody reads.
+func (c *connection) allLists(ctx context.Context, store *claim.Store) ([]list, error) {
+	all := c.lists()
+	claimed, err := store.Find(ctx, searchPause)
+	for _, key := range slices.Sorted(maps.Keys(claimed.Lists)) {
+		prefix, rest, ok := strings.Cut(key, analytics.ListName)
+		if !ok || slices.ContainsFunc(all, func(l list) bool { return l.key == key }) {
+			continue
+		}
+		f := msgpackForm
+		if strings.HasSuffix(rest, "_protobuf") {
+			f = protobufForm
+		}
+		all = append(all, list{key, f, prefix})
+	}
+	return all, err
+}
+
+// registries names those of the groups that read lists: one of receivers that read all lists of
+// requests with a prefix, and one of each list, for those that read it by name.
+func (c *connection) registries(lists []list) []string {
 	all := []string{c.keyPrefix}
-	for _, l := range c.lists() {
+	for _, l := range lists {
+		if l.prefix != "" && !slices.Contains(all, l.prefix) {
+			all = append(all, l.prefix)
+		}
 		all = append(all, l.key)
 	}
 	return all
@@ -86,7 +124,7 @@ func (p place) String() string {
 // found is what lies at a place.
 type found struct {
 	place
-	form   form
+	list   list
 	source *claim.Source
 	claim.Report
 }
@@ -116,7 +154,7 @@ func survey(ctx context.Context, store *claim.Store, conn *connection, wanted []
 		if err != nil {
 			return found{}, skipped.add(ctx, conn, p, err)
 		}
-		f := found{place: p, form: l.form, source: src, Report: report}
+		f := found{place: p, list: l, source: src, Report: report}
 		if p.ReplayTo != "" {
 			f.Dead = 0 // counted with the list, which keeps them
 		}

@@ -96,6 +96,19 @@ func ParseField(name string) (Field, error) {
 // FieldSet is a set of fields; its zero value is empty.
 type FieldSet uint64
 
+// ParseFields is the set of the fields with such names, and what is wrong with names that are of none.
+func ParseFields(names []string) (set FieldSet, faults []error) {
+	for _, name := range names {
+		field, err := ParseField(name)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		set |= NewFieldSet(field)
+	}
+	return set, faults
+}
+
 // NewFieldSet is the set of the given fields.
 func NewFieldSet(fields ...Field) FieldSet {
 	var s FieldSet

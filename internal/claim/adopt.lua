@@ -1,10 +1,10 @@
 -- Makes a segment of a segment list that no description names any more. Where progress
 -- is there, it tells how many entries have left its head, and so the identities;
 -- otherwise it is claimed anew.
--- ARGV: prefix, group, sequence, random part ('' in lists of older collectors), source hash, new random part
+-- ARGV: prefix, group, sequence, random part, source hash, new random part
 -- Returns {entries found, 1 where they got new identities}.
 local seq, part = ARGV[3], ARGV[4]
-local key = prefix .. seq .. (part ~= '' and '.' .. part or '')
+local key = prefix .. seq .. '.' .. part
 local kept = redis.call('LLEN', key)
 local taken, _, its = find(seq)
 if kept == 0 or its == key then
@@ -15,7 +15,7 @@ unlock(key)
 local now = clock()
 local all = redis.call('ZRANGE', groups, 0, -1)
 local given
-if part ~= '' and not taken and redis.call('EXISTS', progress) == 1 then
+if not taken and redis.call('EXISTS', progress) == 1 then
   given = tonumber(redis.call('HGET', progress, '|' .. seq) or '0')
   redis.call('ZADD', segments, seq, table.concat({ ARGV[5] .. '.' .. seq .. '.' .. part, given + kept, now, 'adopted' }, ' '))
 else

@@ -8,9 +8,7 @@ local entries = redis.call('LLEN', list)
 if entries == 0 then
   return 0
 end
--- What is no list takes nothing, and only where there are segments is it needed.
-local joins = redis.call('EXISTS', segments) == 1 and { 'RPUSH', segments, '' } or nil
-ready({ 'LRANGE', list, 0, 0 }, { 'LTRIM', list, 0, -1 }, { 'RENAME', list, list }, { 'SET', sequence, '', 'NX', 'XX' }, joins)
+ready({ 'LRANGE', list, 0, 0 }, { 'LTRIM', list, 0, -1 }, { 'RENAME', list, list }, { 'SET', sequence, '', 'NX', 'XX' }, { 'RPUSH', list, '' })
 unlock(list)
 local now = clock()
 if redis.call('EXISTS', groups) == 0 then

@@ -2,6 +2,7 @@
 -- of segments a call. The sequence stays, so that no number is ever used again.
 -- ARGV: prefix
 -- Returns 1 while there is more to do.
+trying = true
 ready()
 local found = redis.call('ZRANGE', segments, 0, batch - 1, 'WITHSCORES')
 for i = 1, #found, 2 do

@@ -19,6 +19,10 @@ local function clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Redis before 7 cannot be asked for rights. Where trying is set they are tried out there,
+-- which its statistics count as errors: once by who starts, and by what people do now and then.
+local trying = false
+
 -- Calls that change nothing, one for each command that scripts use once they have begun
 -- to change something.
 local harmless = {
@@ -47,11 +51,10 @@ local harmless = {
 -- need: Redis would end it in the middle, and take nothing back of what is done by then.
 local function ready(...)
   local function try(call)
-    -- Redis before 7 cannot be asked, and is called instead.
     local denied
     if redis.acl_check_cmd then
       denied = not redis.acl_check_cmd(unpack(call))
-    else
+    elseif trying then
       local reply = redis.pcall(unpack(call))
       denied = type(reply) == 'table' and string.find(reply.err or '', "can't run this command", 1, true)
     end
@@ -85,14 +88,10 @@ local function next_step(step, page)
 end
 
 -- A segment's entries, list key and time of the claim, from its description and
--- sequence number. Older collectors wrote five fields, and the number alone into the key.
+-- sequence number.
 local function read(description, seq)
-  local part, count, at = string.match(description, '^[^.]+%.%d+%.(%S+) (%d+) (%d+) %S+$')
-  if part then
-    return tonumber(count), prefix .. seq .. '.' .. part, tonumber(at)
-  end
-  count, at = string.match(description, '^%S+ (%d+) .* (%d+)$')
-  return tonumber(count), prefix .. seq, tonumber(at)
+  local part, count, at = string.match(description, '^[^.]+%.%d+%.(%S+) (%d+) (%d+)')
+  return tonumber(count), prefix .. seq .. '.' .. part, tonumber(at)
 end
 
 -- A new segment's number. It follows the clock, so that none is ever given again, also
@@ -118,12 +117,8 @@ end
 -- since when more of it waits, 0 for since it was claimed.
 local function progress_of(name, seq)
   local n = {}
-  for number in string.gmatch(redis.call('HGET', progress, name .. '|' .. seq) or '0', '%d+') do
+  for number in string.gmatch(redis.call('HGET', progress, name .. '|' .. seq) or '0 0 0 0 0 0', '%d+') do
     n[#n + 1] = tonumber(number)
-  end
-  n[2] = n[2] or n[1] -- older collectors kept the first number alone
-  for i = 3, 6 do
-    n[i] = n[i] or 0
   end
   return n
 end
@@ -254,15 +249,7 @@ local function join(name, lease, now)
     -- Some progress is there as long as there are groups: without any, it is lost.
     redis.call('HSET', progress, name .. '|entering', 'new +inf', name .. '|expiry', 0)
   elseif redis.call('EXISTS', waiting) == 0 and redis.call('EXISTS', segments) == 1 and redis.call('HEXISTS', progress, name .. '|entering') == 0 then
-    -- What somebody waits for is lost, or was never written by an older collector.
-    redis.call('HSET', progress, name .. '|entering', 'again +inf')
-    local acked = tonumber(redis.call('HGET', receipts, name .. '|acked') or '0')
-    if redis.call('HEXISTS', receipts, name .. '|delivered') == 0 and acked > 0 then
-      for _, old in ipairs({ 'dead', 'lost', 'gone' }) do
-        acked = acked - (redis.call('HGET', receipts, name .. '|' .. old) or 0)
-      end
-      redis.call('HSET', receipts, name .. '|delivered', acked, name .. '|shed', redis.call('HGET', receipts, name .. '|gone') or 0)
-    end
+    redis.call('HSET', progress, name .. '|entering', 'again +inf') -- what somebody waits for is lost
   end
   enter(name)
   return true

@@ -2,8 +2,11 @@
 -- expiry, and gives back the memory that only they held. What a removal has begun,
 -- and did not end, is gone on with.
 -- ARGV: prefix, group or '' for the expired ones
--- Returns {1 while there is more to do, names of the groups whose removal began}.
+-- Returns JSON: whether there is more to do, and the groups whose removal began.
 local gone = {}
+local function reply(more)
+  return cjson.encode({ more = more, gone = gone[1] and gone or nil }) -- what is empty would be an object
+end
 if group ~= '' then
   if redis.call('ZSCORE', groups, group) then
     gone[1] = group
@@ -18,6 +21,10 @@ else
     end
   end
 end
+if #gone == 0 and redis.call('EXISTS', leaving) == 0 then
+  return reply(false)
+end
+trying = true
 ready({ 'LTRIM', list, 0, -1 })
 unlock(groups)
 for _, name in ipairs(gone) do
@@ -26,9 +33,6 @@ for _, name in ipairs(gone) do
   redis.call('ZADD', leaving, 0, name)
 end
 local name, from = unpack(redis.call('ZRANGE', leaving, 0, 0, 'WITHSCORES'))
-if not name then
-  return { 0, gone }
-end
 local found = redis.call('ZRANGEBYSCORE', segments, from, '+inf', 'WITHSCORES', 'LIMIT', 0, batch)
 for i = 2, #found, 2 do
   close(name, found[i])
@@ -36,11 +40,11 @@ for i = 2, #found, 2 do
 end
 if #found == 2 * batch then
   redis.call('ZADD', leaving, found[#found] + 1, name)
-  return { 1, gone }
+  return reply(true)
 end
 redis.call('ZREM', leaving, name)
-redis.call('HDEL', progress, name .. '|expiry', name .. '|entering', name .. '|floor')
+redis.call('HDEL', progress, name .. '|expiry', name .. '|entering')
 for _, receipt in ipairs(receipt_names) do
   redis.call('HDEL', receipts, name .. '|' .. receipt)
 end
-return { redis.call('EXISTS', leaving), gone }
+return reply(redis.call('EXISTS', leaving) == 1)

@@ -2,7 +2,6 @@
 -- KEYS: groups by when they no longer count, workers
 -- ARGV: group, worker, lease in ms, fingerprint of its destinations, ms after which the
 -- group no longer counts, 0 for never
--- Returns now in ms, and the workers that live as a flat list.
 local groups, workers = unpack(KEYS)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,4 +25,4 @@ for i = 1, #all, 2 do
     redis.call('HDEL', workers, all[i])
   end
 end
-return { now, redis.call('HGETALL', workers) }
+return 1

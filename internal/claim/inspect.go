@@ -102,106 +102,73 @@ func (s *Store) Groups(ctx context.Context, src *Source) (Report, error) {
 }
 
 func (s *Store) inspect(ctx context.Context, src *Source, from string, most int) (Report, error) {
-	reply, err := s.do(ctx, src.callFor("", inspectScript, from, most)).Slice()
-	if err == nil {
-		var report Report
-		if report, err = src.parseReport(reply); err == nil {
-			return report, nil
-		}
+	c := src.callFor("", inspectScript, from, most)
+	s.do(ctx, c)
+	var read reply
+	if err := c.decode(&read); err != nil {
+		return Report{}, wrap(err, "inspect %s", src.key)
 	}
-	return Report{}, fmt.Errorf("inspect %s: %w", src.key, err)
+	report, err := read.report(src)
+	return report, wrap(err, "inspect %s", src.key)
 }
 
-func (s *Source) parseReport(reply []any) (Report, error) {
-	const numbers, fields = 4, 8
-	if len(reply) != fields {
-		return Report{}, fmt.Errorf("unexpected reply %v", reply)
+// reply is what the script tells. Times are in ms, durations too but for the TTL's seconds.
+type reply struct {
+	At, Unclaimed, TTL, Dead int64
+	Receipts                 map[string]int64
+	Groups                   []struct {
+		Name         string
+		Seen, Expiry int64
 	}
-	var n [numbers]int64
-	for i := range n {
-		var ok bool
-		if n[i], ok = reply[i].(int64); !ok {
-			return Report{}, fmt.Errorf("unexpected reply %v", reply[i])
-		}
+	Segments []struct {
+		Description string
+		Seq, Kept   int64
+		// Progress and Leases are by group, as Redis keeps them.
+		Progress, Leases map[string]string
 	}
-	groups, okGroups := reply[4].([]any)
-	expiries, okExpiries := reply[5].([]any)
-	rows, okRows := reply[7].([]any)
-	receipts, err := pairs(reply[6])
-	if !okGroups || !okExpiries || !okRows || err != nil || len(groups) != 2*len(expiries) {
-		return Report{}, fmt.Errorf("unexpected reply %v", reply)
+}
+
+func (r *reply) report(src *Source) (Report, error) {
+	all := Report{
+		Source: src.key, At: time.UnixMilli(r.At).UTC(), Unclaimed: r.Unclaimed, TTL: time.Duration(r.TTL) * time.Second, Dead: r.Dead,
+		Claimed: r.Receipts["claimed"],
 	}
-	r := Report{
-		Source: s.key, At: time.UnixMilli(n[0]).UTC(), Unclaimed: n[1], TTL: time.Duration(n[2]) * time.Second, Dead: n[3],
-		Claimed: number(receipts["claimed"]),
+	for _, g := range r.Groups {
+		of := func(what string) int64 { return r.Receipts[g.Name+"|"+what] }
+		seen := all.Claimed - of("before")
+		all.Groups = append(all.Groups, GroupReport{
+			Name: g.Name, Seen: time.UnixMilli(g.Seen).UTC(), Expiry: time.Duration(g.Expiry) * time.Millisecond,
+			Waiting: seen - of("acked"), Replayed: of("replayed"), Dropped: of("dropped"),
+			Receipts: Receipts{Seen: seen, Outcome: Outcome{Delivered: of("delivered"), Dead: of("dead"), Lost: of("lost"), Shed: of("shed")}},
+		})
 	}
-	for i, expiry := range expiries {
-		name, _ := groups[2*i].(string)
-		seen, _ := groups[2*i+1].(string)
-		ms, _ := expiry.(string)
-		r.Groups = append(r.Groups, r.group(name, number(seen), number(ms), receipts))
-	}
-	for _, row := range rows {
-		segment, err := s.parseSegmentReport(row, r)
+	slices.SortFunc(all.Groups, func(a, b GroupReport) int { return strings.Compare(a.Name, b.Name) })
+	for _, row := range r.Segments {
+		segment, err := src.parseSegment(row.Seq, row.Description, row.Kept)
 		if err != nil {
 			return Report{}, err
 		}
-		r.Segments = append(r.Segments, segment)
-	}
-	slices.SortFunc(r.Groups, func(a, b GroupReport) int { return strings.Compare(a.Name, b.Name) })
-	return r, nil
-}
-
-// group reads what receipts say about a group.
-func (r Report) group(name string, seen, expiry int64, receipts map[string]string) GroupReport {
-	of := func(what string) int64 { return number(receipts[name+"|"+what]) }
-	g := GroupReport{
-		Name: name, Seen: time.UnixMilli(seen).UTC(), Expiry: time.Duration(expiry) * time.Millisecond,
-		Replayed: of("replayed"), Dropped: of("dropped"),
-		Receipts: Receipts{
-			Seen:    r.Claimed - of("before"),
-			Outcome: Outcome{Delivered: of("delivered"), Dead: of("dead"), Lost: of("lost"), Shed: of("shed")},
-		},
-	}
-	g.Waiting = g.Receipts.Seen - of("acked")
-	return g
-}
-
-func (s *Source) parseSegmentReport(row any, r Report) (SegmentReport, error) {
-	fields, _ := row.([]any)
-	const head = 3
-	if len(fields) != head+2*len(r.Groups) {
-		return SegmentReport{}, fmt.Errorf("unexpected reply %v", row)
-	}
-	description, _ := fields[0].(string)
-	seq, _ := fields[1].(string)
-	kept, _ := fields[2].(int64)
-	segment, err := s.parseSegment(number(seq), description, kept)
-	if err != nil {
-		return SegmentReport{}, err
-	}
-	report := SegmentReport{Segment: segment, Progress: map[string]int64{}, Since: map[string]time.Time{}, Leases: map[string]Lease{}, Expired: map[string]Lease{}}
-	for i, group := range r.Groups {
-		progress, _ := fields[head+2*i].(string)
-		holder, _ := fields[head+2*i+1].(string)
-		done, rest, _ := strings.Cut(progress, " ")
-		if done != "0" {
-			report.Progress[group.Name] = number(done)
-		}
-		// The last number is since when a segment has had more for the group.
-		if since := number(rest[strings.LastIndexByte(rest, ' ')+1:]); since > 0 {
-			report.Since[group.Name] = time.UnixMilli(since).UTC()
-		}
-		if worker, expires, ok := strings.Cut(holder, " "); ok {
-			lease := Lease{Worker: worker, Expires: time.UnixMilli(number(expires)).UTC()}
-			if lease.Expires.After(r.At) {
-				report.Leases[group.Name] = lease
-			} else {
-				report.Expired[group.Name] = lease
+		one := SegmentReport{Segment: segment, Progress: map[string]int64{}, Since: map[string]time.Time{}, Leases: map[string]Lease{}, Expired: map[string]Lease{}}
+		for group, progress := range row.Progress {
+			if done, _, _ := strings.Cut(progress, " "); done != "0" {
+				one.Progress[group] = number(done)
+			}
+			// The last number is since when a segment has had more for the group.
+			if since := number(progress[strings.LastIndexByte(progress, ' ')+1:]); since > 0 {
+				one.Since[group] = time.UnixMilli(since).UTC()
 			}
 		}
+		for group, holder := range row.Leases {
+			worker, expires, _ := strings.Cut(holder, " ")
+			lease, in := Lease{Worker: worker, Expires: time.UnixMilli(number(expires)).UTC()}, one.Expired
+			if lease.Expires.After(all.At) {
+				in = one.Leases
+			}
+			in[group] = lease
+		}
+		all.Segments = append(all.Segments, one)
 	}
-	return report, nil
+	return all, nil
 }
 
 // weigh counts what waits for the group in the segments, independently of its

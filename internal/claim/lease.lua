@@ -1,16 +1,14 @@
 -- Renews this worker's leases and takes free or expired ones, oldest segment first.
 -- ARGV: prefix, group, lease in ms, worker, most segments to hold, group expiry in
 -- ms, 1 to renew leases that are fresh too
--- Returns how many entries were ever claimed, how many segments there are, 1 where
--- the group is being removed, how many segments the group waits for that nobody knows, and one {sequence, description, progress, entries in
--- Redis} for each segment held.
+-- Returns JSON, as store.go reads it.
 local lease, worker, most = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local now = clock()
 ready()
 unlock(groups)
 local claimed = tonumber(redis.call('HGET', receipts, 'claimed') or '0')
 if not join(group, lease, now) then
-  return { claimed, 0, 1, 0, {} }
+  return cjson.encode({ total = claimed, leaving = true })
 end
 if redis.call('HGET', progress, group .. '|expiry') ~= ARGV[6] then
   redis.call('HSET', progress, group .. '|expiry', ARGV[6])
@@ -36,10 +34,13 @@ repeat
         end
         local _, kept
         description, _, kept = recount(seq, description, count, key)
-        held[#held + 1] = { tonumber(seq), description, table.concat(at, ' '), kept }
+        held[#held + 1] = { seq = tonumber(seq), description = description, progress = table.concat(at, ' '), kept = kept }
       end
     end
   end
   looks = looks - #fields
 until #fields < batch or #held >= most or looks <= 0
-return { claimed, redis.call('ZCARD', segments), 0, unknown, held }
+return cjson.encode({
+  total = claimed, segments = redis.call('ZCARD', segments), unknown = unknown,
+  held = held[1] and held or nil, -- what is empty would be an object
+})

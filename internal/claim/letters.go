@@ -45,10 +45,7 @@ func (s *Store) KeepDeadLetters(ctx context.Context, src *Source, letters []Lett
 			bytes += len(body)
 			n++
 		}
-		reply, err := s.do(ctx, src.callFor(letters[0].Group, keepScript, args...)).Int64Slice()
-		if err == nil && len(reply) != 3 {
-			err = fmt.Errorf("unexpected reply %v", reply)
-		}
+		reply, err := s.numbers(ctx, src.callFor(letters[0].Group, keepScript, args...), 3)
 		if err != nil {
 			return fail(err)
 		}
@@ -87,7 +84,11 @@ func (s *Store) Letters(ctx context.Context, src *Source, visit func(Letter) boo
 // wants all. It returns the first error that visit does.
 func (s *Store) LetterPages(ctx context.Context, src *Source, pick func(group, uid string) bool, visit func(page []Letter) error) error {
 	w := letterWalk{store: s, src: src, seen: map[string]bool{}}
-	if err := w.begin(ctx); err != nil {
+	_, err := s.RestoreLetters(ctx, src)
+	if err == nil {
+		err = w.begin(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("list dead letters of %s: %w", src.key, err)
 	}
 	for {
@@ -100,6 +101,40 @@ func (s *Store) LetterPages(ctx context.Context, src *Source, pick func(group, u
 		}
 		if err := s.readLetters(ctx, src, wanted(fields, pick), visit); err != nil {
 			return err
+		}
+	}
+}
+
+// RestoreLetters finds the dead letters again of which Redis has lost the order, the causes or
+// the size, and returns how many had no place in the order.
+func (s *Store) RestoreLetters(ctx context.Context, src *Source) (found int64, err error) {
+	pipe, err := s.readPipeline(ctx, src.key)
+	if err != nil {
+		return 0, err
+	}
+	dead, order := pipe.HLen(ctx, src.keys.dead), pipe.ZCard(ctx, src.keys.deadOrder)
+	causes, size := pipe.HLen(ctx, src.keys.deadCause), pipe.Exists(ctx, src.keys.deadBytes)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return 0, err
+	}
+	if n := dead.Val(); n == 0 || n <= order.Val() && n <= causes.Val() && size.Val() == 1 {
+		return 0, nil
+	}
+	bytes := "0"
+	if size.Val() == 1 {
+		bytes = ""
+	}
+	for cursor := "0"; ; {
+		reply, err := s.numbers(ctx, src.callFor("", restoreScript, cursor, bytes), 3)
+		if err != nil {
+			return found, fmt.Errorf("restore the order of dead letters of %s: %w", src.key, err)
+		}
+		found += reply[2]
+		if bytes != "" {
+			bytes = strconv.FormatInt(reply[1], 10)
+		}
+		if cursor = strconv.FormatInt(reply[0], 10); cursor == "0" {
+			return found, nil
 		}
 	}
 }

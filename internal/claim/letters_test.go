@@ -167,3 +167,37 @@ func TestInspectTellsExpiredLeasesFromCurrentOnes(t *testing.T) {
 		return err == nil && report.Segments[0].Expired["default"].Worker == "host:1:x" && len(report.Segments[0].Leases) == 0
 	}, 5*time.Second, time.Millisecond)
 }
+
+// Redis may lose each key by itself: in an eviction, or where a part of a backup is restored.
+func TestLettersAreFoundThoughTheirOrderIsLost(t *testing.T) {
+	r := peers.StartRedis(t)
+	rdb := r.Client()
+	store, src := claim.NewStore(rdb), claim.NewSource(list, many("a"))
+	own := "otelcol-tyk:{" + list + "}:dead:"
+	var all []claim.Letter
+	for i := range 300 {
+		all = append(all, claim.Letter{UID: fmt.Sprintf("x-%d", i), Reason: "refused: y", Destination: "tyksql", Group: "a", At: time.Now(), Entry: []byte("entry")})
+	}
+	_, _, err := store.KeepDeadLetters(t.Context(), src, all)
+	require.NoError(t, err)
+	bytes := rdb.Get(t.Context(), own+"bytes").Val()
+	causes := rdb.HGetAll(t.Context(), own+"causes").Val()
+	for _, lost := range [][]string{{"order"}, {"causes"}, {"bytes"}, {"order", "causes", "bytes"}} {
+		for _, key := range lost {
+			require.NoError(t, rdb.Del(t.Context(), own+key).Err())
+		}
+		n := 0
+		require.NoError(t, store.Letters(t.Context(), src, func(claim.Letter) bool { n++; return true }))
+		assert.Equal(t, 300, n, "%v", lost)
+		assert.Equal(t, bytes, rdb.Get(t.Context(), own+"bytes").Val(), "%v", lost)
+		assert.Equal(t, causes, rdb.HGetAll(t.Context(), own+"causes").Val(), "%v", lost)
+	}
+	require.NoError(t, rdb.Del(t.Context(), own+"order").Err())
+	found, err := store.RestoreLetters(t.Context(), src)
+	require.NoError(t, err)
+	assert.EqualValues(t, 300, found)
+	dropped, err := store.Drop(t.Context(), src, all)
+	require.NoError(t, err)
+	assert.EqualValues(t, 300, dropped)
+	assert.Equal(t, "0", rdb.Get(t.Context(), own+"bytes").Val())
+}

@@ -37,19 +37,16 @@ func (s *Store) Expire(ctx context.Context, sources []*Source) (map[string][]str
 func (s *Store) forget(ctx context.Context, src *Source, group string) ([]string, error) {
 	var gone []string
 	for more := true; more; {
-		reply, err := s.do(ctx, src.callFor(group, forgetScript)).Slice()
-		if err == nil && len(reply) != 2 {
-			err = fmt.Errorf("unexpected reply %v", reply)
+		c := src.callFor(group, forgetScript)
+		s.do(ctx, c)
+		var reply struct {
+			More bool
+			Gone []string
 		}
-		if err != nil {
+		if err := c.decode(&reply); err != nil {
 			return gone, fmt.Errorf("forget groups of %s: %w", src.key, err)
 		}
-		more = reply[0] == int64(1)
-		names, _ := reply[1].([]any)
-		for _, name := range names {
-			text, _ := name.(string)
-			gone = append(gone, text)
-		}
+		more, gone = reply.More, append(gone, reply.Gone...)
 	}
 	if src.isReplay {
 		return gone, nil
@@ -114,22 +111,4 @@ func (s *Store) take(ctx context.Context, src *Source, letters []Letter, end str
 		}
 	}
 	return total, nil
-}
-
-// pairs reads a flat list of names and values.
-func pairs(reply any) (map[string]string, error) {
-	list, ok := reply.([]any)
-	if !ok || len(list)%2 != 0 {
-		return nil, fmt.Errorf("unexpected reply %v", reply)
-	}
-	out := make(map[string]string, len(list)/2)
-	for i := 0; i < len(list); i += 2 {
-		name, okName := list[i].(string)
-		value, okValue := list[i+1].(string)
-		if !okName || !okValue {
-			return nil, fmt.Errorf("unexpected reply %v", reply)
-		}
-		out[name] = value
-	}
-	return out, nil
 }

@@ -80,14 +80,11 @@ func (c *Claimed) add(key string) {
 // identities: those may be delivered a second time.
 func (s *Store) Adopt(ctx context.Context, src *Source, found *Claimed) (entries, renamed int64, err error) {
 	for _, name := range found.orphans[src.key] {
-		seq, part, _ := strings.Cut(name, ".")
-		if number(seq) == 0 {
+		seq, part, ok := strings.Cut(name, ".")
+		if number(seq) == 0 || !ok {
 			continue
 		}
-		reply, err := s.do(ctx, src.call(adoptScript, seq, part, src.hash, randomPart())).Int64Slice()
-		if err == nil && len(reply) != 2 {
-			err = fmt.Errorf("unexpected reply %v", reply)
-		}
+		reply, err := s.numbers(ctx, src.call(adoptScript, seq, part, src.hash, randomPart()), 2)
 		if err != nil {
 			return entries, renamed, fmt.Errorf("adopt segment list %s of %s: %w", name, src.key, err)
 		}

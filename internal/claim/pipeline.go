@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -66,11 +68,17 @@ func exec(ctx context.Context, server *redis.Client, calls []*call,
 	for _, c := range calls {
 		c.cmd = eval(c.script, ctx, pipe, c.keys, c.args...)
 	}
-	_, err := pipe.Exec(ctx)
-	for _, c := range calls {
-		if err != nil && c.cmd.Err() == nil && c.cmd.Val() == nil {
-			c.cmd.SetErr(err) // the connection could not be prepared, and nothing was sent
-		}
+	send(ctx, pipe)
+}
+
+// send sends a pipeline, and each of its commands has its own outcome.
+func send(ctx context.Context, pipe redis.Pipeliner) {
+	cmds, err := pipe.Exec(ctx)
+	if err == nil || slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() != nil }) {
+		return
+	}
+	for _, cmd := range cmds { // the connection could not be prepared, and nothing was sent
+		cmd.SetErr(err)
 	}
 }
 
@@ -135,4 +143,13 @@ func (f *faults) err() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// IsGone tells the loss of entries, or of the right to them, from trouble with Redis.
+func IsGone(err error) bool { return errors.Is(err, ErrGone) || errors.Is(err, ErrLeaseLost) }
+
+// IsLate tells whether a server did not answer in time.
+func IsLate(err error) bool {
+	late, ok := errors.AsType[net.Error](err)
+	return ok && late.Timeout()
 }

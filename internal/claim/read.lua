@@ -1,5 +1,5 @@
--- Reads entries of a segment, as many as there are up to a number of bytes, and
--- one at least.
+-- Reads entries of a segment, up to the one with which a number of bytes is reached. That
+-- one comes along whatever its size: Redis does not tell it before it is read.
 -- ARGV: prefix, group, sequence, segment id, index of the first, most entries, most bytes
 -- Returns pages of entries, none where Redis has nothing there.
 local description, count, key = find(ARGV[3], ARGV[4])
@@ -22,8 +22,8 @@ while at < last and walk > 0 and bytes < most do
   step = next_step(step, page)
   for i = 1, #page do
     bytes = bytes + #page[i]
-    if bytes > most and (#pages > 0 or i > 1) then
-      for rest = #page, i, -1 do
+    if bytes > most then
+      for rest = #page, i + 1, -1 do
         page[rest] = nil
       end
       break

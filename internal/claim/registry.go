@@ -40,46 +40,39 @@ func (s *Store) Registry(lists string) *Registry {
 
 // Heartbeat notes that a member lives, and returns all that do.
 func (r *Registry) Heartbeat(ctx context.Context, m Member) ([]Member, error) {
-	reply, err := heartbeatScript.Run(ctx, r.rdb, []string{r.groups, r.workers},
-		m.Group, m.Worker, m.Lease.Milliseconds(), m.Destinations, m.Expiry.Milliseconds()).Slice()
-	if err == nil && len(reply) != 2 {
-		err = fmt.Errorf("unexpected reply %v", reply)
-	}
+	err := heartbeatScript.Run(ctx, r.rdb, []string{r.groups, r.workers},
+		m.Group, m.Worker, m.Lease.Milliseconds(), m.Destinations, m.Expiry.Milliseconds()).Err()
 	if err != nil {
 		return nil, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
 	}
-	workers, err := pairs(reply[1])
-	if err != nil {
-		return nil, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
-	}
-	return members(workers, 0), nil
+	return r.members(ctx, time.Time{}) // who does not live was taken out
 }
 
-// Members returns the workers that live.
+// Members returns the workers that live, by group and worker.
 func (r *Registry) Members(ctx context.Context) ([]Member, error) {
 	now, err := r.rdb.Time(ctx).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the registry of workers: %w", err)
 	}
+	return r.members(ctx, now)
+}
+
+// members reads those that live at a time.
+func (r *Registry) members(ctx context.Context, now time.Time) ([]Member, error) {
 	workers, err := r.rdb.HGetAll(ctx, r.workers).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the registry of workers: %w", err)
 	}
-	return members(workers, now.UnixMilli()), nil
-}
-
-// members reads the table of workers, by group and worker.
-func members(workers map[string]string, now int64) []Member {
 	all := make([]Member, 0, len(workers))
 	for field, value := range workers {
 		expires, destinations, _ := strings.Cut(value, " ")
 		group, worker, ok := strings.Cut(field, "|") // all but when anybody was last heard of
-		if ok && number(expires) >= now {
+		if ok && number(expires) >= now.UnixMilli() {
 			all = append(all, Member{Group: group, Worker: worker, Destinations: destinations})
 		}
 	}
 	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Group+"|"+a.Worker, b.Group+"|"+b.Worker) })
-	return all
+	return all, nil
 }
 
 // DeliversElsewhere is whether another member of the same group delivers to other places, as far
@@ -114,11 +107,16 @@ func (r *Registry) Leave(ctx context.Context, m Member) error {
 }
 
 // Touch notes in every source that was ever used that the worker's group lives, and
-// returns how many entries of each were ever claimed; -1 where that is unknown.
+// returns how many entries of each were ever claimed; -1 where that is unknown. The first time
+// it makes sure that the user has the rights which the other calls need.
 func (s *Store) Touch(ctx context.Context, sources []*Source) ([]int64, error) {
 	calls := make([]*call, len(sources))
 	for i, src := range sources {
-		calls[i] = src.call(touchScript, src.settings.Lease.Milliseconds())
+		try := 1
+		if src.entitled.Load() {
+			try = 0
+		}
+		calls[i] = src.call(touchScript, src.settings.Lease.Milliseconds(), try)
 	}
 	s.pipelined(ctx, calls)
 	totals := make([]int64, len(sources))
@@ -129,6 +127,7 @@ func (s *Store) Touch(ctx context.Context, sources []*Source) ([]int64, error) {
 			trouble.add("note at "+src.key+" that the group lives", err)
 			n = -1
 		}
+		src.entitled.Store(n >= 0)
 		totals[i] = n
 	}
 	return totals, trouble.err()

@@ -232,30 +232,6 @@ func TestARunThatLostWritesAddsToNoSegment(t *testing.T) {
 	assert.Equal(t, []string{"entry 20"}, page)
 }
 
-// A segment of an older collector is read, acknowledged and given back.
-func TestSegmentsOfOlderCollectorsAreWorkedOff(t *testing.T) {
-	rdb := peers.StartRedis(t).Client()
-	base := "otelcol-tyk:{" + list + "}:"
-	ctx := t.Context()
-	require.NoError(t, rdb.RPush(ctx, base+"seg:1700000000000", "c", "d", "e").Err())
-	require.NoError(t, rdb.ZAdd(ctx, base+"segments", redis.Z{Score: 1700000000000, Member: "0a0b0c0d.1700000000000.abc 5 4000 8388608 1700000000000"}).Err())
-	require.NoError(t, rdb.ZAdd(ctx, base+"groups", redis.Z{Score: 1700000000000, Member: "default"}).Err())
-	require.NoError(t, rdb.HSet(ctx, base+"progress", "default|floor", 0, "default|expiry", 0, "default|1700000000000", 2).Err())
-	require.NoError(t, rdb.HSet(ctx, base+"receipts", "claimed", 5, "default|before", 0, "default|acked", 2, "default|gone", 1).Err())
-	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
-	held := visit(t, store, src).Held
-	require.Len(t, held, 1)
-	assert.EqualValues(t, 2, held[0].Start())
-	page, err := store.Read(ctx, held[0], new(claim.Ahead), 2, 10, 100)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"c", "d", "e"}, page)
-	require.NoError(t, store.Ack(ctx, held[0], 5, held[0].Outcome.Plus(claim.Outcome{Delivered: 3})))
-	assert.Empty(t, keysIn(t, rdb, "*seg*"))
-	report, err := store.Inspect(ctx, src)
-	require.NoError(t, err)
-	assert.Equal(t, claim.Receipts{Seen: 5, Outcome: claim.Outcome{Delivered: 4, Shed: 1}}, report.Groups[0].Receipts)
-}
-
 // What a script was ended in the middle of, by a collector that did not look first, is
 // counted, and keeps its place: every index is that of its entry.
 func TestEntriesBeyondTheDescriptionAreCounted(t *testing.T) {
@@ -416,6 +392,7 @@ func TestAListThatCannotBeLookedAtMayHaveSomething(t *testing.T) {
 	server := peers.StartRedis(t, peers.RedisPassword("s3cret"))
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "wrong", MaxRetries: -1})
 	t.Cleanup(func() { assert.NoError(t, rdb.Close()) })
-	found := claim.NewStore(rdb).Look(t.Context(), []*claim.Source{claim.NewSource(list, settings("a"))})
+	found, err := claim.NewStore(rdb).Look(t.Context(), []*claim.Source{claim.NewSource(list, settings("a"))})
+	require.ErrorContains(t, err, "WRONGPASS")
 	assert.Equal(t, []bool{true}, found)
 }

@@ -3,6 +3,8 @@ package claim
 import (
 	"context"
 	"embed"
+	"encoding/json"
+	"fmt"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -28,6 +30,7 @@ var (
 	shedScript    = ofSource("shed")
 	replaceScript = ofSource("replace")
 	adoptScript   = ofSource("adopt")
+	restoreScript = ofSource("restore")
 
 	heartbeatScript = redis.NewScript(lua("heartbeat"))
 )
@@ -50,5 +53,30 @@ func (s *Source) callFor(group string, script *redis.Script, args ...any) *call 
 
 // do makes one call.
 func (s *Store) do(ctx context.Context, c *call) *redis.Cmd {
-	return c.script.Run(ctx, s.rdb, c.keys, c.args...)
+	c.cmd = c.script.Run(ctx, s.rdb, c.keys, c.args...)
+	return c.cmd
+}
+
+// numbers makes one call, which returns so many.
+func (s *Store) numbers(ctx context.Context, c *call, n int) ([]int64, error) {
+	s.do(ctx, c)
+	return c.numbers(n)
+}
+
+// decode reads the reply of a call that was made, and is JSON.
+func (c *call) decode(into any) error {
+	text, err := c.cmd.Text()
+	if err == nil {
+		err = json.Unmarshal([]byte(text), into)
+	}
+	return err
+}
+
+// numbers is the reply of a call that was made, and returns so many.
+func (c *call) numbers(n int) ([]int64, error) {
+	reply, err := c.cmd.Int64Slice()
+	if err == nil && len(reply) != n {
+		err = fmt.Errorf("unexpected reply %v", reply)
+	}
+	return reply, err
 }

@@ -127,10 +127,7 @@ func (s *Store) DeadBytes(ctx context.Context, src *Source) (int64, error) {
 // until so many bytes are given up, some at a call. It returns how far it got, how many it shed and their bytes; it is
 // over once the first reaches the index.
 func (s *Store) Shed(ctx context.Context, g Segment, to, wanted int64) (reached, shed, bytes int64, err error) {
-	reply, err := s.do(ctx, g.Source.call(shedScript, g.Seq, g.ID, to, wanted)).Int64Slice()
-	if err == nil && len(reply) != 3 {
-		err = fmt.Errorf("unexpected reply %v", reply)
-	}
+	reply, err := s.numbers(ctx, g.Source.call(shedScript, g.Seq, g.ID, to, wanted), 3)
 	if err != nil {
 		return 0, 0, 0, fmt.Errorf("shed entries of %s: %w", g.Key(), err)
 	}

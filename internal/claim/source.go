@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -42,6 +43,7 @@ type Source struct {
 	settings Settings
 	keys     keys
 	isReplay bool
+	entitled atomic.Bool // the user has the rights that scripts need
 }
 
 // keys are the names under which the protocol keeps its state.
@@ -172,33 +174,18 @@ func (g Segment) Key() string { return g.list }
 // acknowledged and Redis still has.
 func (g Segment) Start() int64 { return max(g.Done, g.Count-g.Kept) }
 
-// parseSegment reads a segment's description, in the four fields of now or the five
-// of older collectors.
+// parseSegment reads a segment's description.
 func (s *Source) parseSegment(seq int64, description string, kept int64) (Segment, error) {
-	fault := func(why string) (Segment, error) {
-		return Segment{}, fmt.Errorf("segment %d of %s: description %q: %s", seq, s.key, description, why)
-	}
 	parts := strings.Fields(description)
-	const now, older = 4, 5
-	if len(parts) != now && len(parts) != older {
-		return fault("want <id> <entries> <claimed at ms> <run of the server>")
+	const fields = 4
+	if len(parts) != fields || number(parts[1]) < 1 || number(parts[2]) < 1 || !strings.Contains(parts[0], ".") {
+		return Segment{}, fmt.Errorf("segment %d of %s: description %q: want <id> <entries> <claimed at ms> <run of the server>", seq, s.key, description)
 	}
-	g := Segment{Source: s, Seq: seq, ID: parts[0], Kept: kept, list: s.keys.segment + strconv.FormatInt(seq, 10)}
-	at := parts[len(parts)-1]
-	if len(parts) == now {
-		at = parts[2]
-		g.list += g.ID[strings.LastIndexByte(g.ID, '.'):]
-	}
-	claimed, err := strconv.ParseInt(at, 10, 64)
-	if err != nil {
-		return fault(strconv.Quote(at) + " is no time in ms")
-	}
-	g.Count, err = strconv.ParseInt(parts[1], 10, 64)
-	if err != nil || g.Count < 1 {
-		return fault(strconv.Quote(parts[1]) + " is not a number above 0")
-	}
-	g.ClaimedAt = time.UnixMilli(claimed).UTC()
-	return g, nil
+	id := parts[0]
+	return Segment{
+		Source: s, Seq: seq, ID: id, Kept: kept, Count: number(parts[1]), ClaimedAt: time.UnixMilli(number(parts[2])).UTC(),
+		list: s.keys.segment + strconv.FormatInt(seq, 10) + id[strings.LastIndexByte(id, '.'):],
+	}, nil
 }
 
 // setProgress reads how far a group is with the segment, as common.lua writes it.

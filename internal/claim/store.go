@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -107,53 +108,32 @@ func (s *Source) lease(must bool) *call {
 // held reads the reply of the lease script; leaving says that the group must be
 // removed before it may begin anew.
 func (s *Source) held(lease *call) (v Visit, leaving bool) {
-	reply, err := lease.cmd.Slice()
-	if err != nil {
+	var reply struct {
+		Total, Segments, Unknown int64
+		Leaving                  bool
+		Held                     []struct {
+			Seq, Kept             int64
+			Description, Progress string
+		}
+	}
+	if err := lease.decode(&reply); err != nil {
 		return Visit{Err: err}, false
 	}
-	var numbers [4]int64
-	var rows []any
-	ok := len(reply) == len(numbers)+1
-	for i := 0; ok && i < len(numbers); i++ {
-		numbers[i], ok = reply[i].(int64)
-	}
-	if ok {
-		rows, ok = reply[len(numbers)].([]any)
-	}
-	if !ok {
-		return Visit{Err: fmt.Errorf("unexpected reply %v", reply)}, false
-	}
-	v = Visit{Total: numbers[0], Segments: numbers[1], Unknown: numbers[3], Held: make([]Segment, 0, len(rows))}
-	for _, row := range rows {
-		segment, err := s.heldSegment(row)
+	v = Visit{Total: reply.Total, Segments: reply.Segments, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
+	for _, row := range reply.Held {
+		segment, err := s.parseSegment(row.Seq, row.Description, row.Kept)
 		if err != nil {
 			return Visit{Err: err}, false
 		}
+		segment.setProgress(row.Progress)
 		v.Held = append(v.Held, segment)
 	}
-	return v, numbers[2] == 1
-}
-
-func (s *Source) heldSegment(row any) (Segment, error) {
-	fields, _ := row.([]any)
-	if len(fields) != 4 {
-		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
-	}
-	seq, okSeq := fields[0].(int64)
-	description, okDescription := fields[1].(string)
-	progress, okProgress := fields[2].(string)
-	kept, okKept := fields[3].(int64)
-	if !okSeq || !okDescription || !okProgress || !okKept {
-		return Segment{}, fmt.Errorf("segment of %s: unexpected reply %v", s.key, row)
-	}
-	segment, err := s.parseSegment(seq, description, kept)
-	segment.setProgress(progress)
-	return segment, err
+	return v, reply.Leaving
 }
 
 // Look tells which of the sources have entries or segments, as cheaply as that can
-// be. Where it cannot be found out, a visit says why.
-func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
+// be. Those of which it cannot be found out may have some, and the error says why.
+func (s *Store) Look(ctx context.Context, sources []*Source) ([]bool, error) {
 	_, cluster := s.rdb.(*redis.ClusterClient)
 	together := map[string][]int{} // what one command may ask for
 	for i, src := range sources {
@@ -163,34 +143,33 @@ func (s *Store) Look(ctx context.Context, sources []*Source) []bool {
 		}
 		together[tag] = append(together[tag], i)
 	}
-	groups := make([][]int, 0, len(together))
-	for _, group := range together {
-		groups = append(groups, group)
-	}
-	var each [][]int
+	groups, each := slices.Collect(maps.Values(together)), [][]int{}
 	some := make([]bool, len(sources))
-	found, unknown := s.existing(ctx, sources, groups)
-	for _, group := range found {
-		for _, i := range group {
-			each = append(each, []int{i})
+	counts, err := s.existing(ctx, sources, groups)
+	for at, n := range counts {
+		for _, i := range groups[at] {
+			some[i] = n != 0
+			if n > 0 {
+				each = append(each, []int{i})
+			}
 		}
 	}
-	found, unsure := s.existing(ctx, sources, each)
-	for _, group := range slices.Concat(found, unknown, unsure) {
-		for _, i := range group {
-			some[i] = true
-		}
+	counts, unsure := s.existing(ctx, sources, each)
+	for at, n := range counts {
+		some[each[at][0]] = n != 0
 	}
-	return some
+	return some, errors.Join(err, unsure)
 }
 
-// existing returns those groups of sources where there is something, and those of
-// which that could not be found out.
-func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (some, unknown [][]int) {
+// existing counts the lists and segments that there are in each of some groups of sources;
+// -1 where that could not be found out.
+func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int) (counts []int64, err error) {
 	pipes, found := map[*redis.Client]redis.Pipeliner{}, make([]*redis.IntCmd, len(groups))
 	for at, group := range groups {
-		server, err := s.server(ctx, sources[group[0]].key)
-		if err != nil {
+		server, away := s.server(ctx, sources[group[0]].key)
+		if away != nil {
+			found[at] = redis.NewIntCmd(ctx)
+			found[at].SetErr(away)
 			continue
 		}
 		if pipes[server] == nil {
@@ -204,27 +183,16 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 	}
 	var servers sync.WaitGroup
 	for _, pipe := range pipes {
-		servers.Go(func() {
-			cmds, err := pipe.Exec(ctx)
-			own := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
-			if err == nil || slices.ContainsFunc(cmds, own) {
-				return
-			}
-			for _, cmd := range cmds { // the connection could not be prepared, and nothing was sent
-				cmd.SetErr(err)
-			}
-		})
+		servers.Go(func() { send(ctx, pipe) })
 	}
 	servers.Wait()
-	for at, group := range groups {
-		switch {
-		case found[at] == nil || found[at].Err() != nil:
-			unknown = append(unknown, group)
-		case found[at].Val() > 0:
-			some = append(some, group)
+	counts = make([]int64, len(groups))
+	for at, cmd := range found {
+		if counts[at] = cmd.Val(); cmd.Err() != nil {
+			counts[at], err = -1, cmd.Err()
 		}
 	}
-	return some, unknown
+	return counts, wrap(err, "look for entries")
 }
 
 // mostJoined is the most entries of a segment that others join, as common.lua has it.
@@ -380,10 +348,7 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 	stats := make([]Stat, len(sources))
 	var trouble faults
 	for i, src := range sources {
-		reply, err := calls[i].cmd.Int64Slice()
-		if err == nil && len(reply) != 9 {
-			err = fmt.Errorf("unexpected reply %v", reply)
-		}
+		reply, err := calls[i].numbers(9)
 		if err != nil {
 			stats[i].Err = err
 			trouble.add("read the backlog of "+src.key, err)
@@ -395,4 +360,22 @@ func (s *Store) Stats(ctx context.Context, sources []*Source) ([]Stat, error) {
 		}
 	}
 	return stats, trouble.err()
+}
+
+// Newest is the last entry that was claimed from a source; ErrGone where there is none.
+func (s *Store) Newest(ctx context.Context, src *Source) (string, error) {
+	newest, err := s.rdb.ZRangeWithScores(ctx, src.keys.segments, -1, -1).Result()
+	if err != nil || len(newest) == 0 {
+		return "", wrap(errors.Join(err, ErrGone), "read the newest entry of %s", src.key)
+	}
+	description, _ := newest[0].Member.(string)
+	g, err := src.parseSegment(int64(newest[0].Score), description, 0)
+	if err != nil {
+		return "", err
+	}
+	entries, err := s.rdb.LRange(ctx, g.Key(), -1, -1).Result()
+	if err != nil || len(entries) == 0 {
+		return "", wrap(errors.Join(err, ErrGone), "read the newest entry of %s", src.key)
+	}
+	return entries[0], nil
 }

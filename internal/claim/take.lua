@@ -5,6 +5,7 @@
 if redis.call('EXISTS', order) == 0 then
   return 0
 end
+trying = true
 ready({ 'HSTRLEN', dead, '' }, { 'RPUSH', order, '' }, { 'DECRBY', size, '-' })
 unlock(dead)
 local taken = 0

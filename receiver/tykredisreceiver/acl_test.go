@@ -24,6 +24,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
 )
 
 const (
@@ -140,7 +141,7 @@ func TestTheDocumentedRightsAreThoseOfTheWholeLifeOfAReceiver(t *testing.T) {
 	life := func(cfg *Config) {
 		asUser(cfg)
 		cfg.Database, cfg.Uptime.Enabled, cfg.DeadLetters.MaxEntries = 2, true, 2
-		cfg.Backlog.MaxMemoryShare, cfg.Backlog.Shed = 0.001, []string{shedBodies, shedSuccesses}
+		cfg.Backlog.MaxMemoryShare, cfg.Backlog.Shed = 0.001, []string{backlog.Bodies, backlog.Successes}
 		cfg.GroupExpiry = time.Minute
 	}
 	rec := start(t, r.Addr(), d, life)
@@ -148,8 +149,8 @@ func TestTheDocumentedRightsAreThoseOfTheWholeLifeOfAReceiver(t *testing.T) {
 	receiver := rec.Logs.(*redisReceiver)
 	receiver.client.AddHook(commands)
 	eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == 203 })
-	limit := &bound{cfg: receiver.cfg.Backlog, store: receiver.store, sources: receiver.sources, telemetry: receiver.telemetry, logger: receiver.set.Logger}
-	require.NoError(t, limit.keep(t.Context()))
+	limit := backlog.New(receiver.cfg.Backlog, receiver.store, receiver.sources, receiver.telemetry, receiver.set.Logger)
+	require.NoError(t, limit.Keep(t.Context()))
 	down.Store(false)
 	eventually(t, "the records that were not shed", func() bool { return d.count() >= 40 })
 	eventually(t, "all of them delivered or dead", func() bool { return len(admin.Keys(t.Context(), own+"seg:*").Val()) == 0 })
@@ -253,12 +254,12 @@ func TestAMissingRightIsSaid(t *testing.T) {
 	const remedy = "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"
 	rules := documentedRules(t, 0)
 	for missing, message := range map[string]string{
-		"+evalsha":       "claim list " + list + ": NOPERM this user has no permissions to run the 'evalsha' command",
+		"+evalsha":       "note at " + list + " that the group lives: NOPERM this user has no permissions to run the 'evalsha' command",
 		"+rename":        "claim list " + list + ": ERR The user executing the script can't run this command or subcommand",
 		"+lrange":        "The user executing the script can't run this command or subcommand",
 		"+role":          "count replicas: NOPERM this user has no permissions to run the 'role' command",
 		"+select":        "NOPERM this user has no permissions to run the 'select' command",
-		"~analytics-*":   "claim list " + list + ": NOPERM this user has no permissions to access one of the keys used as arguments",
+		"~analytics-*":   "note at " + list + " that the group lives: NOPERM this user has no permissions to access one of the keys used as arguments",
 		"~otelcol-tyk:*": "register a worker of group default: NOPERM this user has no permissions to access one of the keys used as arguments",
 	} {
 		t.Run(missing, func(t *testing.T) {

@@ -15,32 +15,8 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
 )
-
-func TestLightenGivesUpWhatThePolicyNamesAndNothingElse(t *testing.T) {
-	full := numbered(1)
-	full.RawRequest, full.RawResponse = "cmVx", "cmVz"
-	bare := numbered(1)
-	failed := numbered(2)
-	failed.ResponseCode = 500
-	for name, test := range map[string]struct {
-		form   form
-		encode func([]byte, *analytics.Record) []byte
-	}{
-		"msgpack":  {msgpackRequest, analytics.AppendMsgpack},
-		"protobuf": {protobufRequest, analytics.AppendProtobuf},
-	} {
-		t.Run(name, func(t *testing.T) {
-			text := func(r *analytics.Record) string { return string(test.encode(nil, r)) }
-			assert.Equal(t, text(bare), lighten(test.form, shedBodies, text(full)))
-			assert.Equal(t, text(bare), lighten(test.form, shedBodies, text(bare)))
-			assert.Equal(t, claim.ShedEntry, lighten(test.form, shedSuccesses, text(full)))
-			assert.Equal(t, text(failed), lighten(test.form, shedSuccesses, text(failed)))
-			assert.Equal(t, claim.ShedEntry, lighten(test.form, shedBodies, claim.ShedEntry))
-			assert.Equal(t, "\xc1", lighten(test.form, shedSuccesses, "\xc1"), "dead letters keep their bytes")
-		})
-	}
-}
 
 // pushHeavy pushes records with bodies of 2 kB, of which every fifth failed.
 func pushHeavy(t *testing.T, rdb *redis.Client, n int) {
@@ -92,10 +68,10 @@ func TestABoundedBacklogShedsInOrder(t *testing.T) {
 		"enough without bodies": {func(cfg *Config) { cfg.Backlog.MaxBytes = 700_000 }, all, some},
 		"a share of maxmemory":  {func(cfg *Config) { cfg.Backlog.MaxMemoryShare = 0.007 }, all, some},
 		"not even without bodies": {func(cfg *Config) {
-			cfg.Backlog.MaxBytes, cfg.Backlog.Shed = 160_000, []string{shedBodies, shedSuccesses}
+			cfg.Backlog.MaxBytes, cfg.Backlog.Shed = 160_000, []string{backlog.Bodies, backlog.Successes}
 		}, some, none},
 		"bodies, then the oldest": {func(cfg *Config) { cfg.Backlog.MaxBytes = 160_000 }, some, none},
-		"the oldest":              {func(cfg *Config) { cfg.Backlog.MaxBytes, cfg.Backlog.Shed = 600_000, []string{shedOldest} }, some, some},
+		"the oldest":              {func(cfg *Config) { cfg.Backlog.MaxBytes, cfg.Backlog.Shed = 600_000, []string{backlog.Oldest} }, some, some},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRedis(t, peers.RedisMaxMemory(100<<20))
@@ -124,8 +100,8 @@ func TestABoundedBacklogShedsInOrder(t *testing.T) {
 				test.adapt(cfg)
 			}
 			b := rec.Logs.(*redisReceiver)
-			limit := &bound{cfg: cfg.Backlog, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
-			require.NoError(t, limit.keep(t.Context()))
+			limit := backlog.New(cfg.Backlog, b.store, b.sources, b.telemetry, b.set.Logger)
+			require.NoError(t, limit.Keep(t.Context()))
 			left := int64(0)
 			for _, segment := range r.Client().Keys(t.Context(), "*:seg:*").Val() {
 				assert.EqualValues(t, -1, r.Client().TTL(t.Context(), segment).Val())
@@ -168,10 +144,10 @@ func TestASegmentThatCannotBeShedIsPassedOver(t *testing.T) {
 	require.NoError(t, r.Client().Del(t.Context(), segments[1]).Err())
 	require.NoError(t, r.Client().Set(t.Context(), segments[1], "no list", 0).Err())
 	b := rec.Logs.(*redisReceiver)
-	for _, policies := range [][]string{{shedBodies, shedOldest}, {shedOldest}} {
-		cfg := BacklogConfig{MaxBytes: 200_000, Shed: policies}
-		limit := &bound{cfg: cfg, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
-		require.NoError(t, limit.keep(t.Context()))
+	for _, policies := range [][]string{{backlog.Bodies, backlog.Oldest}, {backlog.Oldest}} {
+		cfg := backlog.Config{MaxBytes: 200_000, Shed: policies}
+		limit := backlog.New(cfg, b.store, b.sources, b.telemetry, b.set.Logger)
+		require.NoError(t, limit.Keep(t.Context()))
 	}
 	left := int64(0)
 	for i := range segments {
@@ -193,8 +169,8 @@ func TestDeadLettersCountTowardsTheBound(t *testing.T) {
 	b := rec.Logs.(*redisReceiver)
 	_, _, err := b.store.KeepDeadLetters(t.Context(), b.sources[0].Source, []claim.Letter{{UID: "x-1", Group: "default", Entry: make([]byte, 1<<20)}})
 	require.NoError(t, err)
-	limit := &bound{cfg: BacklogConfig{MaxBytes: 1800_000, Shed: []string{shedOldest}}, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
-	require.NoError(t, limit.keep(t.Context()))
+	limit := backlog.New(backlog.Config{MaxBytes: 1800_000, Shed: []string{backlog.Oldest}}, b.store, b.sources, b.telemetry, b.set.Logger)
+	require.NoError(t, limit.Keep(t.Context()))
 	assert.Positive(t, rec.sum(t, "tykredis_shed"))
 }
 
@@ -241,8 +217,8 @@ func TestUnevenEntriesAreMeasured(t *testing.T) {
 			all := int64(test.first + test.then)
 			eventually(t, "a claim", func() bool { return rec.sum(t, "tykredis_records_claimed") == all })
 			b := rec.Logs.(*redisReceiver)
-			limit := &bound{cfg: BacklogConfig{MaxBytes: test.limit, Shed: []string{shedOldest}}, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
-			require.NoError(t, limit.keep(t.Context()))
+			limit := backlog.New(backlog.Config{MaxBytes: test.limit, Shed: []string{backlog.Oldest}}, b.store, b.sources, b.telemetry, b.set.Logger)
+			require.NoError(t, limit.Keep(t.Context()))
 			left, bytes := int64(0), int64(0)
 			for _, segment := range r.Client().Keys(t.Context(), "*:seg:*").Val() {
 				left += r.Client().LLen(t.Context(), segment).Val()
@@ -269,8 +245,8 @@ func TestSheddingIsFasterThanAGatewayWrites(t *testing.T) {
 	}
 	eventually(t, "the claims", func() bool { return rec.sum(t, "tykredis_records_claimed") == 61*500 })
 	b := rec.Logs.(*redisReceiver)
-	bounded := &bound{cfg: BacklogConfig{MaxBytes: limit, Shed: []string{shedBodies, shedOldest}}, store: b.store, sources: b.sources, telemetry: b.telemetry, logger: b.set.Logger}
-	require.NoError(t, bounded.keep(t.Context()))
+	bounded := backlog.New(backlog.Config{MaxBytes: limit, Shed: []string{backlog.Bodies, backlog.Oldest}}, b.store, b.sources, b.telemetry, b.set.Logger)
+	require.NoError(t, bounded.Keep(t.Context()))
 	bytes := int64(0)
 	for _, segment := range r.Client().Keys(t.Context(), "*:seg:*").Val() {
 		bytes += r.Client().MemoryUsage(t.Context(), segment, 0).Val()

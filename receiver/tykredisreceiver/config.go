@@ -3,44 +3,30 @@ package tykredisreceiver
 import (
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/delivery"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/source"
 )
 
 // Config says where the gateway's Redis is and how its records are taken.
 type Config struct {
-	// Addresses is the Redis server, as host:port; some nodes of a Redis Cluster; or
-	// the sentinels.
-	Addresses []string `mapstructure:"addresses"`
-	// Cluster is whether Addresses are of a Redis Cluster.
-	Cluster bool `mapstructure:"cluster"`
-	// Sentinel is whom to follow where Addresses are sentinels.
-	Sentinel SentinelConfig `mapstructure:"sentinel"`
+	connection.Config `mapstructure:",squash"`
+
 	// WaitForReplicas is how many of the replicas that are connected must have a
 	// claim before its records are delivered, 0 for none: a failover cannot undo it then.
 	WaitForReplicas int `mapstructure:"wait_for_replicas"`
-	// Username is an ACL user's; empty for the default user.
-	Username string `mapstructure:"username"`
-	// Password is the user's.
-	Password configopaque.String `mapstructure:"password"`
-	// Database is the number that the gateway writes to, from 0.
-	Database int `mapstructure:"database"`
-	// TLS is how the connection is secured; insecure: true for none.
-	TLS configtls.ClientConfig `mapstructure:"tls"`
-	// Timeout bounds dialling and each command, above 0.
-	Timeout time.Duration `mapstructure:"timeout"`
-
 	// KeyPrefix stands before the names of the gateway's lists.
 	KeyPrefix string `mapstructure:"key_prefix"`
 	// Group is whose progress is recorded: each group sees every record once.
@@ -68,25 +54,17 @@ type Config struct {
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
 
 	// Redelivery is the rhythm in which a delivery that was not taken is tried again, for ever.
-	Redelivery RedeliveryConfig `mapstructure:"redelivery"`
+	Redelivery delivery.RedeliveryConfig `mapstructure:"redelivery"`
 	// Requests are the 22 lists of request records.
 	Requests RequestsConfig `mapstructure:"requests"`
 	// Uptime is the list of uptime checks.
 	Uptime UptimeConfig `mapstructure:"uptime"`
 	// Backlog bounds what waits in Redis.
-	Backlog BacklogConfig `mapstructure:"backlog"`
+	Backlog backlog.Config `mapstructure:"backlog"`
 	// DeadLetters are entries that no delivery will ever succeed with.
 	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
 	// Metrics are made of the records where the receiver is in a metrics pipeline.
-	Metrics MetricsConfig `mapstructure:"metrics"`
-}
-
-// RedeliveryConfig says how long to wait; each wait doubles the one before.
-type RedeliveryConfig struct {
-	// InitialInterval is the first wait, above 0.
-	InitialInterval time.Duration `mapstructure:"initial_interval"`
-	// MaxInterval is the longest, at least InitialInterval.
-	MaxInterval time.Duration `mapstructure:"max_interval"`
+	Metrics metrics.Config `mapstructure:"metrics"`
 }
 
 // RequestsConfig switches the lists of request records.
@@ -104,32 +82,15 @@ type RequestsConfig struct {
 }
 
 func (cfg *RequestsConfig) faults(fault func(format string, args ...any)) {
-	checkFields("requests::ignore_fields", cfg.IgnoreFields, fault)
+	if _, faults := analytics.ParseFields(cfg.IgnoreFields); len(faults) > 0 {
+		fault("requests::ignore_fields: %w", errors.Join(faults...))
+	}
 	known := analytics.RequestLists("")
 	for _, name := range cfg.Lists {
 		if !slices.ContainsFunc(known, func(l analytics.List) bool { return l.Key == name }) {
 			fault("requests::lists: %q: use %s, the same with _0 to _9, and each of these with _protobuf", name, known[0].Key)
 		}
 	}
-}
-
-func checkFields(key string, names []string, fault func(format string, args ...any)) {
-	for _, name := range names {
-		if _, err := analytics.ParseField(name); err != nil {
-			fault("%s: %w", key, err)
-		}
-	}
-}
-
-// fieldSet is the set of fields by their names, which are valid.
-func fieldSet(names []string) analytics.FieldSet {
-	var set analytics.FieldSet
-	for _, name := range names {
-		if field, err := analytics.ParseField(name); err == nil {
-			set |= analytics.NewFieldSet(field)
-		}
-	}
-	return set
 }
 
 // UptimeConfig switches the list of uptime checks.
@@ -139,48 +100,6 @@ type UptimeConfig struct {
 	// KeyPrefix stands before its name.
 	KeyPrefix string `mapstructure:"key_prefix"`
 }
-
-// BacklogConfig says how much of Redis' memory claimed records and dead letters may
-// take, and what is shed first when they take more. Groups share segments, so what is
-// shed is gone for all of them.
-type BacklogConfig struct {
-	// MaxBytes is the bound in bytes; 0 is none.
-	MaxBytes int64 `mapstructure:"max_bytes"`
-	// MaxMemoryShare is the bound as a share of Redis' maxmemory, from 0 to 1; 0 is none.
-	MaxMemoryShare float64 `mapstructure:"max_memory_share"`
-	// Shed lists what is shed, first to last: "bodies" are the recorded requests and
-	// responses, "successes" the records with a status from 200 to 299, "oldest" all
-	// records, the oldest first.
-	Shed []string `mapstructure:"shed"`
-}
-
-// leastBacklog is the least bound: what is less is meant in another unit.
-const leastBacklog = 64 << 10
-
-func (cfg *BacklogConfig) faults(fault func(format string, args ...any)) {
-	if cfg.MaxBytes < 0 || cfg.MaxBytes > 0 && cfg.MaxBytes < leastBacklog {
-		fault("backlog::max_bytes: %d: use a number of bytes from %d, or 0 for no bound", cfg.MaxBytes, leastBacklog)
-	}
-	if !(cfg.MaxMemoryShare >= 0 && cfg.MaxMemoryShare <= 1) { // also refuses NaN
-		fault("backlog::max_memory_share: %v: use a number from 0 to 1", cfg.MaxMemoryShare)
-	}
-	seen := map[string]bool{}
-	known := []string{shedBodies, shedSuccesses, shedOldest}
-	for i, policy := range cfg.Shed {
-		if policy == shedOldest && i < len(cfg.Shed)-1 {
-			fault("backlog::shed: %q comes before others, which would never be shed then: name it last", policy)
-		}
-		if !slices.Contains(known, policy) || seen[policy] {
-			fault("backlog::shed: %q: use %q, %q and %q, each at most once", policy, shedBodies, shedSuccesses, shedOldest)
-		}
-		seen[policy] = true
-	}
-	if cfg.bounded() && len(cfg.Shed) == 0 {
-		fault("backlog::shed: is empty, but there is a bound: name what may be shed, or set backlog::max_memory_share and backlog::max_bytes to 0")
-	}
-}
-
-func (cfg *BacklogConfig) bounded() bool { return cfg.MaxBytes > 0 || cfg.MaxMemoryShare > 0 }
 
 // DeadLettersConfig bounds what is kept.
 type DeadLettersConfig struct {
@@ -193,6 +112,14 @@ type DeadLettersConfig struct {
 
 var _ component.Config = (*Config)(nil)
 
+// Unmarshal reads the configuration, with addresses in any form.
+func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := conf.Unmarshal(cfg); err != nil {
+		return err
+	}
+	return cfg.Normalize(conf)
+}
+
 // groupName keeps names apart from the separators that the keys in Redis use.
 var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
@@ -201,10 +128,17 @@ func (cfg *Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 
-	cfg.checkTopology(fault)
-	cfg.checkTLS(fault)
+	cfg.Faults(fault)
+	if cfg.WaitForReplicas < 0 {
+		fault("wait_for_replicas: %d: use a number from 0", cfg.WaitForReplicas)
+	}
 	if cfg.KeyPrefix == "" {
-		fault("key_prefix: is empty: the gateway uses \"analytics-\"")
+		fault("key_prefix: is empty: the gateway uses %q", source.KeyPrefix)
+	}
+	if cfg.Cluster && strings.ContainsAny(cfg.KeyPrefix, "{}") {
+		// The keys derived from a list must share its slot, which they do by putting
+		// its whole name in braces.
+		fault("key_prefix: %q: braces choose a cluster's slots, and the receiver needs that for its own keys: use a prefix without braces", cfg.KeyPrefix)
 	}
 	if cfg.Uptime.Enabled && cfg.Uptime.KeyPrefix == "" {
 		fault("uptime::key_prefix: is empty: the gateway uses %q", analytics.UptimePrefix)
@@ -246,11 +180,11 @@ func (cfg *Config) Validate() error {
 	}
 	cfg.checkTimes(fault)
 	cfg.Requests.faults(fault)
-	cfg.Backlog.faults(fault)
+	cfg.Backlog.Faults(fault)
 	if cfg.DeadLetters.MaxBytes < 1 {
 		fault("dead_letters::max_bytes: %d: use a number of bytes from 1", cfg.DeadLetters.MaxBytes)
 	}
-	cfg.Metrics.faults(fault)
+	cfg.Metrics.Faults(fault)
 	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {
 		fault("group_expiry: %s: use at least 1m0s, or 0 for never", cfg.GroupExpiry)
 	}
@@ -260,17 +194,14 @@ func (cfg *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// gatewayExpiry is how long gateways let their lists live, counted from the first record.
-const gatewayExpiry = 60 * time.Second
-
 // checkTimes finds times that do not go together, where each by itself may be right.
 func (cfg *Config) checkTimes(fault func(format string, args ...any)) {
 	if cfg.Lease < time.Second {
 		return // which is said already
 	}
-	if most := gatewayExpiry / 3; cfg.PollInterval > most {
+	if most := source.Expiry / 3; cfg.PollInterval > most {
 		fault("poll_interval: %s: use at most %s: Redis drops a gateway's list %s after its first record, and a look may fail",
-			cfg.PollInterval, most, gatewayExpiry)
+			cfg.PollInterval, most, source.Expiry)
 	}
 	for _, d := range []struct {
 		key   string
@@ -293,30 +224,53 @@ func (cfg *Config) checkTimes(fault func(format string, args ...any)) {
 	}
 }
 
-// checkTLS finds TLS settings that have no effect: what is meant to be secret would travel in clear.
-func (cfg *Config) checkTLS(fault func(format string, args ...any)) {
-	if !cfg.TLS.Insecure {
-		return
+// sources lists everything to watch: which of the request lists a gateway uses
+// is its configuration's affair, so all are. Each comes with its replays.
+func (cfg *Config) sources(settings claim.Settings) (all []*source.Source) {
+	for _, list := range cfg.requestLists() {
+		form, in := source.MsgpackRequest, source.Registry(cfg.KeyPrefix)
+		if list.Protobuf {
+			form = source.ProtobufRequest
+		}
+		if len(cfg.Requests.Lists) > 0 {
+			in = source.Registry(list.Key)
+		}
+		all = append(all, source.New(list.Key, form, in, settings)...)
 	}
-	set := confmap.New()
-	if err := set.Marshal(cfg.TLS); err != nil {
-		fault("tls: %w", err)
-		return
+	if cfg.Uptime.Enabled {
+		list := analytics.UptimeListBehind(cfg.Uptime.KeyPrefix)
+		all = append(all, source.New(list, source.MsgpackUptime, source.Registry(list), settings)...)
 	}
-	settings := slices.DeleteFunc(set.AllKeys(), func(key string) bool { return key == "insecure" })
-	if len(settings) > 0 {
-		fault("tls::insecure: true, the default, is for a connection without TLS, and %s is set: set tls::insecure: false for TLS, or leave the others out",
-			strings.Join(settings, ", "))
-	}
+	return all
 }
 
-func checkAddress(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
+// requestLists are those of requests that a receiver reads.
+func (cfg *Config) requestLists() []analytics.List {
+	if !cfg.Requests.Enabled {
+		return nil
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("port %q is not a number from 1 to 65535", port)
+	all := analytics.RequestLists(cfg.KeyPrefix)
+	if len(cfg.Requests.Lists) == 0 {
+		return all
 	}
-	return nil
+	return slices.DeleteFunc(all, func(l analytics.List) bool {
+		return !slices.Contains(cfg.Requests.Lists, strings.TrimPrefix(l.Key, cfg.KeyPrefix))
+	})
+}
+
+// exporters are the names of what is behind the receiver, without what tells equal names apart.
+func (cfg *Config) exporters() (names []string) {
+	for part := range strings.SplitSeq(cfg.Destinations, ",") {
+		name, _, _ := strings.Cut(part, "#")
+		names = append(names, name)
+	}
+	return names
+}
+
+// destinations says them.
+func (cfg *Config) destinations() string {
+	if all := strings.Join(cfg.exporters(), ", "); all != "" {
+		return all
+	}
+	return "what is behind the receiver"
 }

@@ -11,6 +11,10 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/delivery"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
 )
 
 func load(t *testing.T, name string) *Config {
@@ -34,12 +38,10 @@ func TestEveryOptionIsRead(t *testing.T) {
 	cfg := load(t, "tykredis/all")
 	require.NoError(t, cfg.Validate())
 	assert.Equal(t, &Config{
-		Addresses:       []string{"redis.example:6380"},
-		Username:        "collector",
-		Password:        "secret",
-		Database:        3,
-		TLS:             configtls.ClientConfig{Config: configtls.Config{CAFile: "testdata/none.pem"}},
-		Timeout:         2 * time.Second,
+		Config: connection.Config{
+			Addresses: []string{"redis.example:6380"}, Username: "collector", Password: "secret", Database: 3,
+			TLS: configtls.ClientConfig{Config: configtls.Config{CAFile: "testdata/none.pem"}}, Timeout: 2 * time.Second,
+		},
 		KeyPrefix:       "my-",
 		Group:           "postgres.1",
 		GroupExpiry:     2 * time.Hour,
@@ -50,12 +52,12 @@ func TestEveryOptionIsRead(t *testing.T) {
 		PollInterval:    250 * time.Millisecond,
 		Lease:           5 * time.Second,
 		ShutdownTimeout: 3 * time.Second,
-		Redelivery:      RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
+		Redelivery:      delivery.RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
 		Requests:        RequestsConfig{Enabled: true, Lists: []string{"tyk-system-analytics_3_protobuf"}, IgnoreFields: []string{"raw_request", "geo.city"}},
 		Uptime:          UptimeConfig{Enabled: true, KeyPrefix: "mine-"},
-		Backlog:         BacklogConfig{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, Shed: []string{"successes"}},
+		Backlog:         backlog.Config{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, Shed: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9, MaxBytes: 1000},
-		Metrics: MetricsConfig{
+		Metrics: metrics.Config{
 			Filter:          selection.Lists{APIIDs: []string{"orders"}, SkipResponseCodes: []int64{404}},
 			IgnoreFields:    []string{"api_key"},
 			Presets:         []string{"tyk_pump", "gateway"},
@@ -65,7 +67,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 			Histograms:      "exponential",
 			Interval:        3 * time.Second,
 			SeriesLimit:     12,
-			CustomMetrics: []CustomMetricConfig{{
+			CustomMetrics: []metrics.CustomConfig{{
 				Name: "tyk_latency", Help: "By key", MetricType: "histogram", Buckets: []float64{1, 10.5}, Labels: []string{"type", "api_key"},
 				ObfuscateAPIKeys: true, ObfuscateAPIKeysLength: 6, MCPOnly: true,
 			}},
@@ -128,7 +130,7 @@ func TestClusterAndSentinelAreRead(t *testing.T) {
 
 	sentinel := load(t, "tykredis/sentinel")
 	require.NoError(t, sentinel.Validate())
-	assert.Equal(t, SentinelConfig{MasterName: "tyk", Username: "watcher", Password: "secret"}, sentinel.Sentinel)
+	assert.Equal(t, connection.SentinelConfig{MasterName: "tyk", Username: "watcher", Password: "secret"}, sentinel.Sentinel)
 	assert.Equal(t, 4, sentinel.Database)
 }
 
@@ -177,6 +179,6 @@ func TestAUserWithoutAPasswordIsAccepted(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Username = "collector"
 	require.NoError(t, cfg.Validate())
-	cfg.Addresses, cfg.Sentinel = []string{"a:1"}, SentinelConfig{MasterName: "tyk", Username: "watcher"}
+	cfg.Addresses, cfg.Sentinel = []string{"a:1"}, connection.SentinelConfig{MasterName: "tyk", Username: "watcher"}
 	require.NoError(t, cfg.Validate())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,11 +20,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/receiver/receivertest"
-	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
 )
 
 // board is the end of a metrics pipeline: it shows the last push.
@@ -181,8 +180,8 @@ func TestWhatIsDeliveredAgainAfterALostLeaseCountsOnce(t *testing.T) {
 	require.Len(t, held, 1)
 	soon := time.Now().Add(300 * time.Millisecond).UnixMilli()
 	require.NoError(t, r.Client().HSet(t.Context(), leases, held[0], fmt.Sprintf("other %d", soon)).Err())
-	holdings := rec.Logs.(*redisReceiver).holdings
-	eventually(t, "the loss to be noticed", func() bool { return len(holdings.of(0)) == 0 })
+	segments := rec.Logs.(*redisReceiver).segments
+	eventually(t, "the loss to be noticed", func() bool { return len(segments.Of(0)) == 0 })
 	goOn()
 	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
 	d.mu.Lock()
@@ -282,7 +281,7 @@ func TestAMetricWithTooManySeriesIsSaidWithTheLabelToBlame(t *testing.T) {
 	rec := startSignals(t, r.Addr(), nil, b, func(cfg *Config) {
 		cfg.Metrics.Presets = nil
 		cfg.Metrics.SeriesLimit = 5
-		cfg.Metrics.CustomMetrics = []CustomMetricConfig{{Name: "by_key", MetricType: "counter", Labels: []string{"api", "api_key", "code"}}}
+		cfg.Metrics.CustomMetrics = []metrics.CustomConfig{{Name: "by_key", MetricType: "counter", Labels: []string{"api", "api_key", "code"}}}
 	})
 	eventually(t, "all counted", func() bool { return b.total("by_key") == 20 })
 	assert.Len(t, b.points("by_key"), 5)
@@ -318,33 +317,4 @@ func TestAConfigurationIsOneReceiverWhileItLives(t *testing.T) {
 	assert.NotSame(t, shared, again)
 	require.NoError(t, first.Shutdown(t.Context()))
 	require.NoError(t, again.Shutdown(t.Context()))
-}
-
-func TestSpansTellWhatIsNew(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		var s spans
-		seen := map[int64]bool{}
-		for step := range rapid.IntRange(1, 20).Draw(t, "steps") {
-			from := rapid.Int64Range(0, 30).Draw(t, "from"+strconv.Itoa(step))
-			end := from + rapid.Int64Range(0, 10).Draw(t, "length"+strconv.Itoa(step))
-			var want, got []int64
-			for i := from; i < end; i++ {
-				if !seen[i] {
-					want = append(want, i)
-				}
-				seen[i] = true
-			}
-			for _, run := range s.add(from, end) {
-				for i := run.from; i < run.end; i++ {
-					got = append(got, i)
-				}
-			}
-			require.Equal(t, want, got)
-			require.Equal(t, int64(len(seen)), s.length())
-			for i := 1; i < len(s); i++ {
-				require.Less(t, s[i-1].end, s[i].from, "runs do not touch")
-			}
-		}
-	})
 }

@@ -8,7 +8,12 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/delivery"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/source"
 )
 
 // NewFactory makes tykredis receivers.
@@ -22,16 +27,13 @@ func NewFactory() receiver.Factory {
 	)
 }
 
-// defaultKeyPrefix is the gateway's own.
-const defaultKeyPrefix = "analytics-"
-
 func createDefaultConfig() component.Config {
 	return &Config{
-		Addresses:       []string{"localhost:6379"},
-		TLS:             configtls.ClientConfig{Insecure: true},
-		Timeout:         5 * time.Second,
+		Config: connection.Config{
+			Addresses: []string{"localhost:6379"}, TLS: configtls.ClientConfig{Insecure: true}, Timeout: 5 * time.Second,
+		},
 		WaitForReplicas: 1,
-		KeyPrefix:       defaultKeyPrefix,
+		KeyPrefix:       source.KeyPrefix,
 		Group:           "default",
 		GroupExpiry:     7 * 24 * time.Hour,
 		ChunkSize:       4000,
@@ -40,13 +42,13 @@ func createDefaultConfig() component.Config {
 		PollInterval:    250 * time.Millisecond,
 		Lease:           30 * time.Second,
 		ShutdownTimeout: 10 * time.Second,
-		Redelivery:      RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
+		Redelivery:      delivery.RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
 		Uptime:          UptimeConfig{KeyPrefix: analytics.UptimePrefix},
-		Backlog:         BacklogConfig{MaxMemoryShare: 0.5, Shed: []string{shedBodies, shedOldest}},
+		Backlog:         backlog.Config{MaxMemoryShare: 0.5, Shed: []string{backlog.Bodies, backlog.Oldest}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000, MaxBytes: 64 << 20},
-		Metrics: MetricsConfig{
-			Presets: []string{gatewayPreset}, Histograms: explicitHistograms, Exemplars: true,
+		Metrics: metrics.Config{
+			Presets: []string{metrics.GatewayPreset}, Histograms: metrics.ExplicitHistograms, Exemplars: true,
 			Interval: 10 * time.Second, SeriesLimit: 2000, Expiry: 24 * time.Hour,
 		},
 	}

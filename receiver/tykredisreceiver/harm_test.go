@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -55,8 +56,8 @@ func TestWhatWasReadOfALostSegmentIsNotLost(t *testing.T) {
 	}
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 600)
 	rec := start(t, r.Addr(), d, nil)
-	eventually(t, "deliveries", func() bool { return len(rec.Logs.(*redisReceiver).holdings.of(0)) == 1 })
-	h := rec.Logs.(*redisReceiver).holdings.of(0)[0]
+	eventually(t, "deliveries", func() bool { return len(rec.Logs.(*redisReceiver).segments.Of(0)) == 1 })
+	h := rec.Logs.(*redisReceiver).segments.Of(0)[0]
 	time.Sleep(100 * time.Millisecond) // reads go on as far as they may
 	require.NoError(t, r.Client().Del(t.Context(), h.Key()).Err())
 	slow.Store(false)
@@ -89,4 +90,24 @@ func TestSegmentsThatAreForgottenMeanwhileAreDelivered(t *testing.T) {
 	eventually(t, "their return", func() bool { return rec.sum(t, "tykredis_entries_adopted") == 100 })
 	down.Store(false)
 	eventually(t, "all records", func() bool { return d.count() == 100 && len(leftover(t, r.Client())) == 0 })
+}
+
+// A server that accepts connections and answers nothing shows within two timeouts, whatever a
+// look at the lists would have asked it besides.
+func TestAServerThatHangsShowsSoon(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	d := newDestination()
+	const timeout = 5 * time.Second
+	rec := start(t, r.Addr(), d, func(cfg *Config) {
+		cfg.Uptime.Enabled, cfg.Timeout, cfg.Lease = true, timeout, 10*time.Minute // no heartbeat soon
+	})
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	eventually(t, "the records", func() bool { return d.count() == 10 && rec.host.last() == componentstatus.StatusOK })
+	require.NoError(t, r.Pause())
+	began := time.Now()
+	eventually(t, "a status", func() bool { return rec.host.last() == componentstatus.StatusRecoverableError })
+	assert.Less(t, time.Since(began), 2*timeout)
+	require.NoError(t, r.Resume())
+	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
 }

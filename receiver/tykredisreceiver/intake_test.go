@@ -18,6 +18,8 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/poll"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/source"
 )
 
 // commands counts what Redis ran since CONFIG RESETSTAT, also for scripts.
@@ -77,8 +79,8 @@ func TestARecoveringGroupDoesNotPause(t *testing.T) {
 	r := newRedis(t)
 	store := claim.NewStore(r.Client())
 	src := claim.NewSource(list, claim.Settings{Group: "default", Worker: "before", Lease: time.Minute, MaxHeld: 100})
-	const segments, records = 5 * maxHeld, 600 // more than join another segment
-	const longest = 20 * time.Second           // that may lie between two looks
+	const segments, records = 5 * poll.MaxHeld, 600 // more than join another segment
+	const longest = 20 * time.Second                // that may lie between two looks
 	for i := range segments {
 		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, i*records, (i+1)*records)
 		_, err := store.Visit(t.Context(), []*claim.Source{src}, nil)
@@ -200,8 +202,8 @@ func TestSilenceOfAllGroupsCountsForNone(t *testing.T) {
 	back := start(t, r.Addr(), first, life("one"))
 	eventually(t, "what waits for one", func() bool { return first.count() == 100 })
 	// Its sweeps begin after a tenth of group_expiry.
-	claimer := back.Logs.(*redisReceiver).claimer
-	_, err := claimer.store.Expire(t.Context(), plain(claimer.sources))
+	receiver := back.Logs.(*redisReceiver)
+	_, err := receiver.store.Expire(t.Context(), source.Plain(receiver.sources))
 	require.NoError(t, err)
 	start(t, r.Addr(), second, life("two"))
 	eventually(t, "what waits for two", func() bool { return second.count() == 100 })

@@ -2,8 +2,12 @@ package tykredisreceiver
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,20 +16,27 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/logging"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/delivery"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/foreign"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/health"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/held"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/news"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/poll"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/shutdown"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/source"
 )
 
 // redisReceiver runs one pipeline of goroutines, each handing on to the next:
 //
-//	claimer -> reader -> deliveries (max_in_flight) -> acknowledger
+//	poller -> reader -> deliveries (max_in_flight) -> acknowledger
 //
 // and beside it, where metrics are wanted, one that pushes what deliveries counted.
 type redisReceiver struct {
@@ -33,7 +44,7 @@ type redisReceiver struct {
 	cfg    *Config
 	forget func() // that this receiver exists, so that another may be made of its configuration
 	// together are all receivers of the process, and arrive tells them of this one.
-	together *gathering
+	together *poll.Gathering
 	arrive   func()
 	// process lets all of them end together; running is this one, once it has started.
 	process *shutdown.Process
@@ -49,24 +60,21 @@ type redisReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	client    redis.UniversalClient
 	store     *claim.Store
-	settings  claim.Settings
-	sources   []*source
-	holdings  *holdings
-	claimer   *claimer
-	finder    *finder
-	news      *news
+	sources   []*source.Source
+	segments  *held.Segments
+	poller    *poll.Poller
+	finder    *foreign.Finder
+	news      *news.Reporter
+	deliverer *delivery.Deliverer
+	pusher    *metrics.Pusher // nil where no metrics are wanted
 
-	stopIntake     context.CancelFunc // claimer and reader
+	stopIntake     context.CancelFunc // poller and reader
 	stopDeliveries context.CancelFunc // what is in flight, and acknowledging it
+	stopPushing    context.CancelFunc
 	intake         sync.WaitGroup
-	deliveries     sync.WaitGroup
 	acknowledging  sync.WaitGroup
-	acknowledged   chan acknowledgement
-
-	meter       *measure.Meter // nil where no metrics are wanted
-	pusher      *pusher
-	pushing     sync.WaitGroup
-	stopPushing context.CancelFunc
+	pushing        sync.WaitGroup
+	acknowledged   chan held.Acknowledgement
 }
 
 func newReceiver(set receiver.Settings, cfg *Config) (*redisReceiver, error) {
@@ -83,44 +91,19 @@ func (r *redisReceiver) Start(ctx context.Context, host component.Host) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hosts = append(r.hosts, host)
-	if len(r.hosts) < one(r.logs != nil)+one(r.metrics != nil) {
+	if r.logs != nil && r.metrics != nil && len(r.hosts) == 1 {
 		return nil
 	}
-	return r.begin(ctx)
-}
-
-func one(present bool) int {
-	if present {
-		return 1
-	}
-	return 0
-}
-
-func (r *redisReceiver) begin(ctx context.Context) error {
 	if r.logs == nil && r.cfg.Uptime.Enabled {
 		return errors.New("uptime::enabled: true, but the receiver is in no logs pipeline, and uptime checks make no metrics: " +
 			"add a logs pipeline, or leave uptime out")
 	}
-	client, err := newClient(ctx, r.cfg)
+	client, err := r.cfg.Client(ctx)
 	if err != nil {
 		return err
 	}
 	r.client = client
-	r.store = claim.NewStore(client)
-	r.settings = claim.Settings{
-		Group:        r.cfg.Group,
-		Worker:       workerName(),
-		Lease:        r.cfg.Lease,
-		MaxHeld:      maxHeld,
-		MaxDead:      r.cfg.DeadLetters.MaxEntries,
-		MaxDeadBytes: r.cfg.DeadLetters.MaxBytes,
-		GroupExpiry:  r.cfg.GroupExpiry,
-
-		WaitForReplicas: r.cfg.WaitForReplicas,
-	}
-	r.sources = sources(r.cfg, r.settings)
-	r.holdings = newHoldings(len(r.sources))
-	if err := r.assemble(); err != nil {
+	if err := r.begin(); err != nil {
 		r.client = nil
 		return errors.Join(err, client.Close())
 	}
@@ -130,8 +113,8 @@ func (r *redisReceiver) begin(ctx context.Context) error {
 	return nil
 }
 
-// assemble puts together what works, and sets it going.
-func (r *redisReceiver) assemble() error {
+// begin puts together what works, and sets it going.
+func (r *redisReceiver) begin() error {
 	obsrep, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
 		ReceiverID: r.set.ID, Transport: "redis", LongLivedCtx: true, ReceiverCreateSettings: r.set,
 	})
@@ -139,117 +122,79 @@ func (r *redisReceiver) assemble() error {
 		return fmt.Errorf("create receiver report: %w", err)
 	}
 	startCounters(context.Background(), r.telemetry)
-	state := &health{host: r.hosts, logger: r.set.Logger, explain: r.cfg.explain}
-	progress := newWatch(state)
-	progress.to, progress.exporters, progress.causes = r.cfg.destinations(), r.cfg.exporters(), logging.CausesOf(r.set.Logger)
-	r.finder = newFinder(r, r.settings)
-	r.claimer = &claimer{
-		store: r.store, registries: r.registries(), member: claim.Member{
-			Group: r.cfg.Group, Worker: r.settings.Worker, Lease: r.cfg.Lease, Expiry: r.cfg.GroupExpiry,
-			Destinations: r.cfg.Destinations,
-		},
-		rivals:   &rivals{health: state, logger: r.set.Logger},
-		together: r.together, arrive: r.arrive,
-		rolledBack: r.finder.search, more: make(chan struct{}, 1), sources: r.sources, holdings: r.holdings, telemetry: r.telemetry,
-		logger: r.set.Logger, health: state, watch: progress,
-		// Leases are renewed with each look, which must come well before they expire.
-		interval: min(r.cfg.PollInterval, r.cfg.Lease/3),
+	settings := claim.Settings{
+		Group: r.cfg.Group, Worker: workerName(), Lease: r.cfg.Lease, MaxHeld: poll.MaxHeld,
+		MaxDead: r.cfg.DeadLetters.MaxEntries, MaxDeadBytes: r.cfg.DeadLetters.MaxBytes,
+		GroupExpiry: r.cfg.GroupExpiry, WaitForReplicas: r.cfg.WaitForReplicas,
 	}
-	r.news = &news{cfg: r.cfg, logger: r.set.Logger, health: state, client: r.client, stats: &r.claimer.stats}
-	var tallies *counting
+	r.store = claim.NewStore(r.client)
+	r.sources = r.cfg.sources(settings)
+	r.segments = held.NewSegments(len(r.sources))
+	r.acknowledged = make(chan held.Acknowledgement, 64)
+	state := health.New(r.hosts, r.set.Logger, r.cfg.Explain)
+	watch := health.NewWatch(state, r.cfg.destinations(), r.cfg.exporters(), logging.CausesOf(r.set.Logger))
+	r.finder = foreign.New(r.store, r.sources, settings, r.telemetry, r.set.Logger)
+	r.poller = poll.New(poll.Settings{
+		Store: r.store, Sources: r.sources, Segments: r.segments, Telemetry: r.telemetry, Logger: r.set.Logger, Health: state, Watch: watch,
+		Member: claim.Member{
+			Group: r.cfg.Group, Worker: settings.Worker, Lease: r.cfg.Lease, Expiry: r.cfg.GroupExpiry, Destinations: r.cfg.Destinations,
+		},
+		// Leases are renewed with each look, which must come well before they expire.
+		Interval: min(r.cfg.PollInterval, r.cfg.Lease/3),
+		Together: r.together, Arrive: r.arrive, RolledBack: r.finder.Search,
+	})
+	r.news = &news.Reporter{
+		Redis: r.cfg.Config, KeyPrefix: r.cfg.KeyPrefix, Group: r.cfg.Group, To: r.cfg.destinations(),
+		Client: r.client, Logger: r.set.Logger, Health: state, Stats: r.poller.Stats,
+	}
+	deliveries := delivery.Settings{
+		Next: r.logs, Store: r.store, Obsrep: obsrep, Telemetry: r.telemetry, Logger: r.set.Logger, Health: state, Watch: watch,
+		Version: r.set.BuildInfo.Version, Group: r.cfg.Group, Redelivery: r.cfg.Redelivery,
+		InFlight: r.cfg.MaxInFlight, WaitRecords: r.cfg.ChunkSize, WaitBytes: r.cfg.ChunkBytes, Acknowledge: r.acknowledged,
+	}
+	deliveries.Ignored, _ = analytics.ParseFields(r.cfg.Requests.IgnoreFields) // which Validate has read
 	if r.metrics != nil {
-		r.meter = r.cfg.Metrics.newMeter(time.Now())
-		if tallies, err = newCounting(r.meter); err != nil {
+		if r.pusher, err = metrics.New(&r.cfg.Metrics, r.metrics, r.set, obsrep, state); err != nil {
 			return err
 		}
-		r.pusher = &pusher{
-			next: r.metrics, meter: r.meter, obsrep: obsrep, health: state, logger: r.set.Logger,
-			resource: resourceOf(r.set), version: r.set.BuildInfo.Version,
+		deliveries.Counter = r.pusher.Counter
+		if err := r.pusher.Observe(r.telemetry, r.cfg.Group); err != nil {
+			return err
 		}
 	}
 	if err := r.observe(); err != nil {
 		return err
 	}
-	r.run(state, &deliverer{
-		next: r.logs, counting: tallies, store: r.store, obsrep: obsrep, telemetry: r.telemetry, logger: r.set.Logger,
-		health: state, watch: progress, version: r.set.BuildInfo.Version, group: r.cfg.Group,
-		ignored:    fieldSet(r.cfg.Requests.IgnoreFields),
-		redelivery: r.cfg.Redelivery,
-		slots:      make(chan struct{}, r.cfg.MaxInFlight),
-		evidence:   evidence{mostRecords: r.cfg.ChunkSize, mostBytes: r.cfg.ChunkBytes},
-	})
+	r.deliverer = delivery.New(deliveries)
+	r.run(state, watch)
 	return nil
 }
 
-// registries are those of the lists that the receiver reads.
-func (r *redisReceiver) registries() map[registry]*claim.Registry {
-	all := map[registry]*claim.Registry{}
-	for _, src := range r.sources {
-		if all[src.registry] == nil {
-			all[src.registry] = r.store.Registry(string(src.registry))
-		}
-	}
-	return all
-}
-
-func (r *redisReceiver) run(state *health, d *deliverer) {
+func (r *redisReceiver) run(state *health.Health, watch *health.Watch) {
 	intakeCtx, stopIntake := context.WithCancel(context.Background())
 	deliveryCtx, stopDeliveries := context.WithCancel(context.Background())
 	r.stopIntake, r.stopDeliveries = stopIntake, stopDeliveries
-	r.acknowledged = make(chan acknowledgement, 64)
-	d.acknowledge = r.acknowledged
-
-	a := &acknowledger{store: r.store, logger: r.set.Logger, health: state, chunks: r.acknowledged, acknowledged: func(ctx context.Context, n int64) {
-		r.telemetry.TykredisRecordsDelivered.Add(ctx, n)
-		r.news.acknowledged(n)
-		r.claimer.worked()
-	}}
-	r.acknowledging.Go(func() { a.run(deliveryCtx) })
-	r.intake.Go(func() { r.claimer.run(intakeCtx) })
-	r.intake.Go(func() { d.watch.run(intakeCtx) })
-	b := &bound{cfg: r.cfg.Backlog, store: r.store, sources: r.sources, telemetry: r.telemetry, logger: r.set.Logger}
-	r.intake.Go(func() { b.run(intakeCtx) })
-	r.intake.Go(func() { r.finder.run(intakeCtx) })
-	r.intake.Go(func() { r.news.run(intakeCtx) })
-	r.intake.Go(func() { r.read(intakeCtx, deliveryCtx, state, d) })
+	acknowledger := &held.Acknowledger{
+		Store: r.store, Logger: r.set.Logger, Health: state, Chunks: r.acknowledged,
+		Recorded: func(ctx context.Context, n int64) {
+			r.telemetry.TykredisRecordsDelivered.Add(ctx, n)
+			r.news.Delivered(n)
+			r.poller.Worked()
+		},
+	}
+	reader := held.NewReader(r.store, r.sources, r.segments, r.cfg.ChunkSize, r.cfg.ChunkBytes, r.deliverer.Sample)
+	r.acknowledging.Go(func() { acknowledger.Run(deliveryCtx) })
+	r.intake.Go(func() { r.deliverer.Run(intakeCtx, deliveryCtx, reader) })
+	for _, work := range []func(context.Context){
+		r.poller.Run, watch.Run, r.finder.Run, r.news.Run,
+		backlog.New(r.cfg.Backlog, r.store, r.sources, r.telemetry, r.set.Logger).Run,
+	} {
+		r.intake.Go(func() { work(intakeCtx) })
+	}
 	if r.pusher != nil {
 		pushCtx, stopPushing := context.WithCancel(context.Background())
 		r.stopPushing = stopPushing
-		r.pushing.Go(func() { r.pusher.run(pushCtx, r.cfg.Metrics.Interval) })
-	}
-}
-
-// read hands batches to deliveries, of which max_in_flight run at once; the
-// next batch is read while they do.
-func (r *redisReceiver) read(ctx, deliveryCtx context.Context, state *health, d *deliverer) {
-	in := &reader{store: r.store, sources: r.sources, holdings: r.holdings, records: r.cfg.ChunkSize, bytes: r.cfg.ChunkBytes, page: pageBytes}
-	wait := newBackoff()
-	for {
-		b, err := in.next(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			if !isGone(err) {
-				state.reading(err)
-			}
-			wait.sleep(ctx)
-			continue
-		}
-		wait = newBackoff()
-		if len(in.rests) == 0 { // no list waits to be read again
-			state.reading(nil)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case d.slots <- struct{}{}:
-		}
-		r.deliveries.Go(func() {
-			if err := d.deliver(deliveryCtx, b); err != nil {
-				r.set.Logger.Info("A delivery was cut short; its records stay in Redis", zap.Error(err))
-			}
-		})
+		r.pushing.Go(func() { r.pusher.Run(pushCtx) })
 	}
 }
 
@@ -275,23 +220,16 @@ func (r *redisReceiver) end(ctx context.Context) error {
 	defer cutShort.Stop()
 	stopEarly := context.AfterFunc(ctx, r.stopDeliveries)
 	defer stopEarly()
-	r.deliveries.Wait()
+	r.deliverer.Wait()
 	close(r.acknowledged)
 	r.acknowledging.Wait()
 	r.stopDeliveries()
 	r.endPushing(ctx)
-	r.news.ended()
+	r.news.Ended()
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timeout)
 	defer cancel()
-	if err := r.store.Release(ctx, plain(r.sources)); err != nil && len(r.claimer.used()) > 0 {
-		// Not a failed shutdown: the leases expire by themselves.
-		r.set.Logger.Warn("Leases could not be given back; peers wait until they expire",
-			zap.Duration("lease", r.cfg.Lease), zap.Error(brief(err)))
-	}
-	if err := r.claimer.leave(ctx); err != nil {
-		r.set.Logger.Debug("The registry goes on naming this process until its lease has run out", zap.Error(err))
-	}
+	r.poller.Leave(ctx)
 	return r.client.Close()
 }
 
@@ -304,93 +242,16 @@ func (r *redisReceiver) endPushing(ctx context.Context) {
 	r.pushing.Wait()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.ShutdownTimeout)
 	defer cancel()
-	r.pusher.push(ctx)
+	r.pusher.Push(ctx)
 }
 
-// observe offers what the last look at the backlog found.
-func (r *redisReceiver) observe() error {
-	each := func(report func(src *source, s claim.Stat)) {
-		if stats := r.claimer.stats.Load(); stats != nil {
-			for i, s := range *stats {
-				if s != (claim.Stat{}) { // a gateway uses few of the lists
-					report(r.sources[i], s)
-				}
-			}
-		}
+// workerName tells this process from all others, for ever, and people which it is.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
 	}
-	// Receivers of several groups may run in one process.
-	group := attribute.String("group", r.cfg.Group)
-	of := func(src *source, more ...attribute.KeyValue) metric.ObserveOption {
-		return metric.WithAttributes(append(more, attribute.String("source", src.Key()), group)...)
-	}
-	return errors.Join(
-		r.telemetry.RegisterTykredisBacklogCallback(func(_ context.Context, o metric.Int64Observer) error {
-			each(func(src *source, s claim.Stat) { o.Observe(s.Unclaimed+s.Claimed, of(src)) })
-			return nil
-		}),
-		r.telemetry.RegisterTykredisDeadLettersCallback(func(_ context.Context, o metric.Int64Observer) error {
-			each(func(src *source, s claim.Stat) {
-				if !src.replay { // which shares them with its source
-					o.Observe(s.Dead, of(src))
-				}
-			})
-			return nil
-		}),
-		r.telemetry.RegisterTykredisReceiptsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			each(func(src *source, s claim.Stat) {
-				for state, n := range map[string]int64{
-					"claimed": s.Receipts.Seen, "delivered": s.Receipts.Delivered, "dead_lettered": s.Receipts.Dead,
-					"lost": s.Receipts.Lost, "shed": s.Receipts.Shed, "in_flight": s.Claimed,
-				} {
-					o.Observe(n, of(src, attribute.String("state", state)))
-				}
-			})
-			return nil
-		}),
-		r.telemetry.RegisterTykredisOldestClaimAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
-			oldest := time.Duration(0)
-			each(func(_ *source, s claim.Stat) { oldest = max(oldest, s.OldestAge) })
-			o.Observe(oldest.Seconds(), metric.WithAttributes(group))
-			return nil
-		}),
-		r.telemetry.RegisterTykredisForeignBacklogCallback(func(_ context.Context, o metric.Int64Observer) error {
-			if found := r.finder.found.Load(); found != nil {
-				for at, n := range *found {
-					o.Observe(n, metric.WithAttributes(attribute.String("group", at.group), attribute.String("source", at.source)))
-				}
-			}
-			return nil
-		}),
-		r.telemetry.RegisterTykredisWorkersCallback(func(_ context.Context, o metric.Int64Observer) error {
-			workers := r.claimer.workers.Load()
-			if r.claimer.health.away() {
-				workers = 0
-			}
-			o.Observe(workers, metric.WithAttributes(group))
-			return nil
-		}),
-		r.observeMeter(),
-	)
-}
-
-// observeMeter offers how full the metrics made of records are.
-func (r *redisReceiver) observeMeter() error {
-	if r.meter == nil {
-		return nil
-	}
-	each := func(o metric.Int64Observer, of func(measure.Usage) int64) {
-		for _, u := range r.meter.Usage() {
-			o.Observe(of(u), metric.WithAttributes(attribute.String("metric", u.Metric), attribute.String("group", r.cfg.Group)))
-		}
-	}
-	return errors.Join(
-		r.telemetry.RegisterTykredisMetricSeriesCallback(func(_ context.Context, o metric.Int64Observer) error {
-			each(o, func(u measure.Usage) int64 { return int64(u.Series) })
-			return nil
-		}),
-		r.telemetry.RegisterTykredisMetricOverflowsCallback(func(_ context.Context, o metric.Int64Observer) error {
-			each(o, func(u measure.Usage) int64 { return u.Overflowed })
-			return nil
-		}),
-	)
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return fmt.Sprintf("%s:%d:%s", strings.Join(strings.Fields(host), "_"), os.Getpid(), hex.EncodeToString(b[:]))
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
 )
 
 func TestSchemaDescribesTheConfig(t *testing.T) {
@@ -24,8 +26,21 @@ func requireSchema(t *testing.T, schema map[string]any, config reflect.Value, pa
 	t.Helper()
 	assert.Equal(t, false, schema["additionalProperties"], path)
 	properties := schema["properties"].(map[string]any)
+	requireKeys(t, properties, config, path)
+	for key := range properties {
+		assert.Fail(t, "no such key", strings.TrimSuffix(path, "::")+" "+key)
+	}
+}
+
+// requireKeys takes the keys of a struct out of the properties of a schema.
+func requireKeys(t *testing.T, properties map[string]any, config reflect.Value, path string) {
+	t.Helper()
 	for i := range config.NumField() {
 		key := config.Type().Field(i).Tag.Get("mapstructure")
+		if key == ",squash" {
+			requireKeys(t, properties, config.Field(i), path)
+			continue
+		}
 		property, ok := properties[key].(map[string]any)
 		require.True(t, ok, "%s%s is not in the schema", path, key)
 		delete(properties, key)
@@ -35,8 +50,8 @@ func requireSchema(t *testing.T, schema map[string]any, config reflect.Value, pa
 		case configtls.ClientConfig: // the collector's own
 		case time.Duration:
 			assert.Equal(t, v.String(), property["default"], path+key)
-		case []CustomMetricConfig:
-			requireSchema(t, property["items"].(map[string]any), reflect.ValueOf(CustomMetricConfig{}), path+key+"::")
+		case []metrics.CustomConfig:
+			requireSchema(t, property["items"].(map[string]any), reflect.ValueOf(metrics.CustomConfig{}), path+key+"::")
 		default:
 			switch value.Kind() {
 			case reflect.Struct:
@@ -53,8 +68,5 @@ func requireSchema(t *testing.T, schema map[string]any, config reflect.Value, pa
 				assert.EqualValues(t, value.Interface(), property["default"], path+key)
 			}
 		}
-	}
-	for key := range properties {
-		assert.Fail(t, "no such key", strings.TrimSuffix(path, "::")+" "+key)
 	}
 }

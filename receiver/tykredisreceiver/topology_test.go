@@ -142,7 +142,7 @@ func (r *running) requireTrouble(t *testing.T) (said string) {
 // worked is not well because nothing was tried.
 func (r *running) requireLastingTrouble(t *testing.T) {
 	t.Helper()
-	require.Never(t, func() bool { return r.host.last() == componentstatus.StatusOK }, 2*again, 5*time.Millisecond)
+	require.Never(t, func() bool { return r.host.last() == componentstatus.StatusOK }, 2*2*time.Second, 5*time.Millisecond)
 }
 
 // requestLists are the keys of all 22.

@@ -1,0 +1,68 @@
+package delivery
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/held"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/source"
+)
+
+// benchmarkDecodeBatch makes log records of chunks of a usual size. Some of what was
+// made stays alive for a while, as in pipelines.
+func benchmarkDecodeBatch(b *testing.B, form source.Form, encode func([]byte, *analytics.Record) []byte, ignored ...analytics.Field) {
+	const chunks, records, alive = 8, 2500, 3
+	generator, err := traffic.New(traffic.DefaultSettings())
+	require.NoError(b, err)
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	src := &source.Source{Form: form}
+	batches := make([]held.Batch, chunks)
+	for i := range batches {
+		segment := &held.Segment{Segment: claim.Segment{ID: "0f1e2d3c4b5a6978.000123.a1b2c3d4", ClaimedAt: at}, Of: src}
+		c := held.Chunk{Segment: segment, From: int64(i * records), Count: records}
+		for range records {
+			at = at.Add(time.Millisecond)
+			c.Entries = append(c.Entries, string(encode(nil, generator.Next(at))))
+		}
+		batches[i].Add(c)
+	}
+	d := New(Settings{Next: consumertest.NewNop(), Version: "1.2.3", Ignored: analytics.NewFieldSet(ignored...)})
+	var kept [alive]plog.Logs
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		dl := newDelivery(batches[i%chunks])
+		logs, _ := d.decode(dl, dl.places(pending))
+		if logs.LogRecordCount() != records {
+			b.Fatal("not all entries became log records")
+		}
+		kept[i%alive] = logs
+		i++
+	}
+	runtime.KeepAlive(kept)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
+}
+
+func BenchmarkDecodeBatchMsgpack(b *testing.B) {
+	benchmarkDecodeBatch(b, source.MsgpackRequest, analytics.AppendMsgpack)
+}
+
+func BenchmarkDecodeBatchProtobuf(b *testing.B) {
+	benchmarkDecodeBatch(b, source.ProtobufRequest, analytics.AppendProtobuf)
+}
+
+// BenchmarkDecodeBatchAbridged leaves out what rollups count nothing of.
+func BenchmarkDecodeBatchAbridged(b *testing.B) {
+	benchmarkDecodeBatch(b, source.MsgpackRequest, analytics.AppendMsgpack,
+		analytics.FieldRawPath, analytics.FieldContentLength, analytics.FieldUserAgent, analytics.FieldIPAddress,
+		analytics.FieldGeoCity, analytics.FieldGeoLocation, analytics.FieldRawRequest, analytics.FieldRawResponse,
+		analytics.FieldOriginalPath, analytics.FieldListenPath, analytics.FieldExpireAt)
+}
