@@ -151,6 +151,20 @@ func TestSegmentsThatRedisLostTrackOfAreDelivered(t *testing.T) {
 	eventually(t, "the receipts", func() bool { return assert.ObjectsAreEqual(want, rec.receipts(t)) })
 }
 
+func TestDeadLettersThatRedisLostTrackOfAreListedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	store := claim.NewStore(r.Client())
+	src := claim.NewSource(list, claim.Settings{Group: "default", MaxDead: 100, MaxDeadBytes: 1 << 20})
+	_, _, err := store.KeepDeadLetters(t.Context(), src, []claim.Letter{{UID: "x-1", Group: "default"}, {UID: "x-2", Group: "default"}})
+	require.NoError(t, err)
+	order := "otelcol-tyk:{" + list + "}:dead:order"
+	require.NoError(t, r.Client().Del(t.Context(), order).Err())
+	rec := start(t, r.Addr(), newDestination(), nil)
+	eventually(t, "their order", func() bool { return r.Client().ZCard(t.Context(), order).Val() == 2 })
+	eventually(t, "a line of log", func() bool { return rec.log.FilterMessageSnippet("the order of dead letters").Len() == 1 })
+}
+
 // A group that reads uptime checks alone must not hold back the request lists.
 func TestAGroupIsWaitedForOnlyWhereItReads(t *testing.T) {
 	t.Parallel()
