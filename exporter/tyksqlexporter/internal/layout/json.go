@@ -13,75 +13,41 @@ import (
 // writes for the same values with HTML escaping on, except that nil lists are []
 // and nil maps {} (contract: records and raw stores, section 2.3).
 
-const hexDigits = "0123456789abcdef"
+// appendJSONString writes s with quotes. Bytes that are not UTF-8 become \ufffd.
+func appendJSONString(b []byte, s string) []byte {
+	if isPlainJSON(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
+	return appendJSONValue(b, s)
+}
 
-// plainJSON has the bytes that stand for themselves in a JSON string.
-var plainJSON = func() (plain [utf8.RuneSelf]bool) {
+// isPlainJSON tells whether all bytes stand for themselves in a JSON string, as those of
+// nearly all texts do.
+func isPlainJSON(s string) bool {
+	for i := range len(s) {
+		if !plainJSON[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var plainJSON = func() (plain [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
 	}
 	return plain
 }()
 
-// appendJSONString writes s with quotes. Bytes that are not UTF-8 become \ufffd.
-func appendJSONString(b []byte, s string) []byte {
-	b = append(b, '"')
-	plain := 0
-	for plain < len(s) && s[plain] < utf8.RuneSelf && plainJSON[s[plain]] {
-		plain++
+// appendJSONValue writes what is rare, or null for a number that JSON does not have.
+func appendJSONValue(b []byte, value any) []byte {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		encoded = []byte("null")
 	}
-	if plain == len(s) { // as nearly all
-		b = append(b, s...)
-		return append(b, '"')
-	}
-	start := 0
-	for i := plain; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if plainJSON[c] {
-				i++
-				continue
-			}
-			b = append(b, s[start:i]...)
-			b = appendJSONEscape(b, c)
-			i++
-			start = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = append(b, s[start:i]...)
-			b = append(b, `\ufffd`...)
-			start = i + size
-		case r == '\u2028' || r == '\u2029':
-			b = append(b, s[start:i]...)
-			b = append(b, `\u202`...)
-			b = append(b, hexDigits[r&0xf])
-			start = i + size
-		}
-		i += size
-	}
-	b = append(b, s[start:]...)
-	return append(b, '"')
-}
-
-func appendJSONEscape(b []byte, c byte) []byte {
-	switch c {
-	case '\\', '"':
-		return append(b, '\\', c)
-	case '\b':
-		return append(b, `\b`...)
-	case '\f':
-		return append(b, `\f`...)
-	case '\n':
-		return append(b, `\n`...)
-	case '\r':
-		return append(b, `\r`...)
-	case '\t':
-		return append(b, `\t`...)
-	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+	return append(b, encoded...)
 }
 
 func appendJSONStrings(b []byte, list []string) []byte {
@@ -171,11 +137,7 @@ func appendJSONPath(b []byte, path []any) []byte {
 			b = appendJSONString(b, s)
 			continue
 		}
-		encoded, err := json.Marshal(element)
-		if err != nil { // a number that JSON does not have
-			encoded = []byte("null")
-		}
-		b = append(b, encoded...)
+		b = appendJSONValue(b, element)
 	}
 	return append(b, ']')
 }
