@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
@@ -36,14 +36,14 @@ func realisticRollups(b *testing.B, chunks, size int) []plog.Logs {
 	settings.APIs, settings.PathVariants = 20, 52
 	generator, err := traffic.New(settings)
 	require.NoError(b, err)
-	a, made := sqltest.Aggregator(b, nil), make([]plog.Logs, chunks)
+	a, made := sinktest.Aggregator(b, nil), make([]plog.Logs, chunks)
 	for i := range made {
 		records := make([]analytics.Record, size)
 		for j := range records {
-			records[j] = *generator.Next(sqltest.Time.Truncate(time.Hour).Add(time.Hour * time.Duration(i*size+j) / time.Duration(chunks*size)))
+			records[j] = *generator.Next(sinktest.Time.Truncate(time.Hour).Add(time.Hour * time.Duration(i*size+j) / time.Duration(chunks*size)))
 			records[j].Tags = append([]string(nil), records[j].Tags...) // the generator's own
 		}
-		groups, _ := a.Aggregate(sqltest.LogsOf("segment", 0, records...), nil)
+		groups, _ := a.Aggregate(sinktest.Push("segment", 0, records...), nil)
 		made[i] = plog.NewLogs()
 		rollup.AppendLogs(made[i], "", groups)
 	}

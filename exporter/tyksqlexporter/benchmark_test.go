@@ -15,9 +15,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // benchmarkChunk is the receiver's default chunk.
@@ -42,7 +42,7 @@ func BenchmarkMySQL(b *testing.B) {
 func pushChunks(b *testing.B, d target) {
 	b.Helper()
 	n := pushAtOnce(b, d, 2, benchmarkChunk, func() func(push int) plog.Logs {
-		chunk := sqltest.Samples("", 0, benchmarkChunk-1)
+		chunk := sinktest.Samples("", 0, benchmarkChunk-1)
 		return func(push int) plog.Logs {
 			identifyAll(chunk, fmt.Sprintf("segment%d", push))
 			return chunk
@@ -89,7 +89,7 @@ func BenchmarkSQLite(b *testing.B) {
 	e := d.start(b)
 	n := 0
 	for b.Loop() {
-		require.NoError(b, e.ConsumeLogs(b.Context(), sqltest.Samples(fmt.Sprintf("segment%d", n), 0, benchmarkChunk-1)))
+		require.NoError(b, e.ConsumeLogs(b.Context(), sinktest.Samples(fmt.Sprintf("segment%d", n), 0, benchmarkChunk-1)))
 		n++
 	}
 	b.ReportMetric(float64(n*benchmarkChunk)/b.Elapsed().Seconds(), "records/s")
@@ -193,7 +193,7 @@ func BenchmarkLedgerRow(b *testing.B) {
 	s := openStore(b, d.config)
 	n := 0
 	for b.Loop() {
-		push := push.NewBatch(sqltest.Samples(fmt.Sprintf("%032x", n), 0, 0), requests...)
+		push := push.NewBatch(sinktest.Samples(fmt.Sprintf("%032x", n), 0, 0), requests...)
 		require.NoError(b, s.Write(b.Context(), push))
 		push.Release()
 		n++

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // A transaction that the server gives up for another's sake is done again.
@@ -32,12 +32,12 @@ func testPostgresFailureBetweenTransactions(t *testing.T, server *peers.Postgres
 	const days, ofEach = manyDays + 2, 2
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", days, 1))) // which makes the tables
-	late := "tyk_analytics_" + sqltest.Time.AddDate(0, 0, days-1).Format("20060102")
+	late := "tyk_analytics_" + sinktest.Time.AddDate(0, 0, days-1).Format("20060102")
 	d.exec(t, `create function conflict() returns trigger language plpgsql as $$ begin
 		raise exception 'could not serialize access' using errcode = '40001'; end $$`)
 	d.exec(t, "create constraint trigger conflict after insert on "+late+" deferrable initially deferred for each row execute function conflict()")
 	require.ErrorContains(t, e.ConsumeLogs(t.Context(), onDays("seg", days, ofEach)), "could not serialize access")
-	assert.EqualValues(t, 1+ofEach, d.number(t, "select count(*) from tyk_analytics_"+sqltest.Time.Format("20060102")))
+	assert.EqualValues(t, 1+ofEach, d.number(t, "select count(*) from tyk_analytics_"+sinktest.Time.Format("20060102")))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from "+late))
 	d.exec(t, "drop trigger conflict on "+late)
 	for range 2 {

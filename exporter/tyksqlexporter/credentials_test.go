@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // secret is the password of tests. Nothing may show it.
@@ -84,7 +84,7 @@ func (d target) assertStoredOrTold(t *testing.T, want string) {
 	set := exportertest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
 	host := newStatusHost()
-	err := startExporter(t, d.config, set, host).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+	err := startExporter(t, d.config, set, host).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 	told := []string{fmt.Sprint(err), fmt.Sprintf("%+v", d.config)}
 	for _, entry := range logged.All() {
 		told = append(told, entry.Message+fmt.Sprint(entry.ContextMap()))

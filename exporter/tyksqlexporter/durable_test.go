@@ -13,9 +13,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // durableTests hold for each database.
@@ -41,29 +41,29 @@ func testRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Ledger.Retention = 0 // it forgets nothing
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("other", 0, 9)))
 	d.makeOld(t)
 	d.config.Ledger.Retention = time.Hour
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.start(t) // which deletes what is old
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, time.Minute, 10*time.Millisecond)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 20, d.rows(t))
 }
 
 func testRollupRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.Ledger.Retention = 0 // it forgets nothing
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("other", 0, 9)))
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("other", 0, 9)))
 	d.makeOld(t)
 	d.config.Ledger.Retention = time.Hour
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
 	d.start(t)
 	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, time.Minute, 10*time.Millisecond)
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
 	assert.EqualValues(t, 20, totalHits(t, d))
 }
 
@@ -87,31 +87,31 @@ func testForgottenReplay(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Ledger.Retention = 0 // it forgets nothing
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), replayed(sqltest.Samples("seg", 0, 9))), "it has them")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), replayed(sinktest.Samples("seg", 0, 9))), "it has them")
 	e = d.forget(t)
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), replayed(sqltest.Samples("seg", 0, 9))))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), replayed(sinktest.Samples("seg", 0, 9))))
 	require.Len(t, reasons, 10)
 	assert.Contains(t, reasons[3], "forgotten: ")
 	assert.EqualValues(t, 10, d.rows(t))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("new", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("new", 0, 9)))
 	assert.EqualValues(t, 20, d.rows(t))
 }
 
 func testForgottenRollups(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.Ledger.Retention = 0 // it forgets nothing
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
 	e = d.forget(t)
-	assert.Len(t, refusedOf(t, rolledUp(t, e, a, replayed(sqltest.Hits("seg", 0, 9)))), 10)
+	assert.Len(t, refusedOf(t, rolledUp(t, e, a, replayed(sinktest.Hits("seg", 0, 9)))), 10)
 	assert.EqualValues(t, 10, totalHits(t, d))
 }
 
 func testPruneAtStart(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Ledger.Retention = 0 // it forgets nothing
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.makeOld(t)
 	d.config.Ledger.Retention = time.Hour
 	d.start(t)
@@ -122,12 +122,12 @@ func testPruneAtStart(t *testing.T, fresh newTarget) {
 func testRetentionIsOfOne(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Ledger.Retention = 0
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	other := d
 	config := *d.config
 	other.config = &config
 	other.config.Tables.Requests.Name = "other_analytics"
-	require.NoError(t, other.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, other.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.makeOld(t)
 	other.config.Ledger.Retention = time.Hour
 	other.start(t)
@@ -144,7 +144,7 @@ func testWrongTableWaits(t *testing.T, fresh newTarget) {
 	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()), "other pipelines go on")
 	defer func() { require.NoError(t, e.Shutdown(context.Background())) }()
 	stored := make(chan error, 1)
-	go func() { stored <- e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { stored <- e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-stored:
 		require.Fail(t, "did not wait", err)
@@ -162,8 +162,8 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 	server := peers.StartPostgres(t)
 	d := withRollups(postgresTarget(server)(t))
 	d.config.Timeout.Timeout = 2 * time.Second
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 0, 0)))
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("before", 0, 0)))
 	d.exec(t, "create table waited (at timestamptz)")
 	standby := func(name string) {
 		d.exec(t, "alter system set synchronous_standby_names = '"+name+"'")
@@ -171,15 +171,15 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 	}
 	standby("nobody")
 	untilCommitsWait(t, d)
-	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	require.Eventually(t, func() bool { return d.rows(t) == 11 }, time.Minute, 10*time.Millisecond, "committed here")
-	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)), "the standby has not got it")
-	require.Error(t, rolledUp(t, e, a, sqltest.Hits("rolled", 0, 9)))
+	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)), "the standby has not got it")
+	require.Error(t, rolledUp(t, e, a, sinktest.Hits("rolled", 0, 9)))
 	require.Eventually(t, func() bool { return totalHits(t, d) == 10 }, time.Minute, 10*time.Millisecond, "committed here")
-	require.Error(t, rolledUp(t, e, a, sqltest.Hits("rolled", 0, 9)), "the standby has not got it")
+	require.Error(t, rolledUp(t, e, a, sinktest.Hits("rolled", 0, 9)), "the standby has not got it")
 	standby("")
-	untilStored(t, func() error { return e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)) })
-	untilStored(t, func() error { return rolledUp(t, e, a, sqltest.Hits("rolled", 0, 9)) })
+	untilStored(t, func() error { return e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)) })
+	untilStored(t, func() error { return rolledUp(t, e, a, sinktest.Hits("rolled", 0, 9)) })
 	assert.EqualValues(t, 11, d.rows(t))
 	assert.EqualValues(t, 10, totalHits(t, d))
 }
@@ -215,7 +215,7 @@ func testPostgresLedgerStays(t *testing.T, server *peers.Postgres) {
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("seg", 2, 5)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("more", 1, 5)))
-	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk.tyk_analytics_"+sqltest.Time.Format("20060102")))
+	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk.tyk_analytics_"+sinktest.Time.Format("20060102")))
 	assert.Equal(t, []string{"tyk"}, d.texts(t, "select schemaname::text from pg_tables where tablename = 'otelcol_tyk_ledger'"))
 }
 
@@ -231,7 +231,7 @@ func testPostgresCommitsAreOnDisk(t *testing.T, server *peers.Postgres) {
 		for _, table := range []string{"tyk_analytics", "tyk_uptime_analytics"} {
 			d.exec(t, "create trigger watch after insert on "+table+" for each statement execute function watch()")
 		}
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, aCheck(0))))
 		assert.Equal(t, []string{want, want}, d.texts(t, "select setting from seen"))
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/exporter"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // patient has failed writes tried again, soon.
@@ -46,7 +46,7 @@ func testTriggerRefuses(t *testing.T, fresh newTarget) {
 	d := patient(fresh(t))
 	e := d.start(t)
 	refuseBy(t, d, "tyk_analytics", "new.path in ('/items/3', '/items/17')")
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19)))
 	require.Len(t, reasons, 2)
 	assert.Contains(t, reasons[3], "other: ")
 	assert.Contains(t, reasons, int64(17))
@@ -58,13 +58,13 @@ func testNothingAcceptedWaits(t *testing.T, fresh newTarget) {
 	e := d.start(t)
 	refuseBy(t, d, "tyk_analytics", "1 = 1")
 	for range 6 {
-		err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+		err := e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 		require.Error(t, err)
 		var refused *analytics.RefusedError
 		require.NotErrorAs(t, err, &refused)
 	}
 	d.exec(t, "drop trigger operators"+ofDriver(d, " on tyk_analytics", "", ""))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 10, d.rows(t))
 }
 
@@ -73,21 +73,21 @@ func testOthersAreEvidence(t *testing.T, fresh newTarget) {
 	e := d.start(t)
 	refuseBy(t, d, "tyk_analytics", "new.path = '/items/0'")
 	for range 5 {
-		require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("alone", 0, 0)))
+		require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("alone", 0, 0)))
 	}
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 1, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("other", 1, 9)))
 	var refused *analytics.RefusedError
-	require.ErrorAs(t, e.ConsumeLogs(t.Context(), sqltest.Samples("alone", 0, 0)), &refused)
+	require.ErrorAs(t, e.ConsumeLogs(t.Context(), sinktest.Samples("alone", 0, 0)), &refused)
 }
 
 func testTriggerRefusesRollups(t *testing.T, fresh newTarget) {
 	d := patient(onlyRollups(fresh(t)))
 	e := d.start(t)
 	refuseBy(t, d, "tyk_aggregated", "new.org_id = 'bad'")
-	chunk := sqltest.Hits("seg", 0, 9)
+	chunk := sinktest.Hits("seg", 0, 9)
 	records := chunk.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 	records.At(4).Attributes().PutStr(analytics.AttrOrgID, "bad")
-	assert.Len(t, refusedOf(t, rolledUp(t, e, sqltest.Aggregator(t, nil), chunk)), 1)
+	assert.Len(t, refusedOf(t, rolledUp(t, e, sinktest.Aggregator(t, nil), chunk)), 1)
 	assert.EqualValues(t, 9, totalHits(t, d))
 }
 
@@ -95,8 +95,8 @@ func testTriggerRefusesRollups(t *testing.T, fresh newTarget) {
 // table of records, but takes nothing out of the rollups.
 func testRollupsTextThatFits(t *testing.T, fresh newTarget) {
 	d := withRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Hits("first", 0, 0)))
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Hits("first", 0, 0)))
 	if d.config.Driver == driverMySQL {
 		d.exec(t, "alter table tyk_analytics convert to character set utf8mb3")
 		d.exec(t, "alter table tyk_aggregated convert to character set utf8mb3")
@@ -106,11 +106,11 @@ func testRollupsTextThatFits(t *testing.T, fresh newTarget) {
 	}
 	var records []analytics.Record
 	for i := range 101 {
-		records = append(records, sqltest.Hit(i))
+		records = append(records, sinktest.Hit(i))
 	}
 	records[50].APIKey = "key \U0001F600"
 	for range 2 {
-		chunk := sqltest.LogsOf("seg", 0, records...)
+		chunk := sinktest.Push("seg", 0, records...)
 		assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), chunk)), 1)
 		require.NoError(t, rolledUp(t, e, a, chunk))
 	}
@@ -129,7 +129,7 @@ func testReadersGoOn(t *testing.T, fresh newTarget) {
 	require.NoError(t, err)
 	e := d.start(t)
 	stored := make(chan error, 1)
-	go func() { stored <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { stored <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	for range 20 {
 		reading, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		var n int
@@ -158,9 +158,9 @@ func testPostgresPartitionForAllButOne(t *testing.T, server *peers.Postgres) {
 	d.exec(t, `create table tyk_analytics ("timestamp" timestamptz) partition by range ("timestamp")`)
 	d.exec(t, `create table part partition of tyk_analytics for values from ('2026-01-01') to ('2027-01-01')`)
 	e := d.start(t)
-	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2)}
 	records[1].TimeStamp = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	require.Len(t, reasons, 1)
 	assert.Contains(t, reasons[1], "no partition")
 	assert.EqualValues(t, 2, d.rows(t))
@@ -168,8 +168,8 @@ func testPostgresPartitionForAllButOne(t *testing.T, server *peers.Postgres) {
 
 func testPostgresDeferredConstraint(t *testing.T, server *peers.Postgres) {
 	d, e := pushInto(t, server, "alter table tyk_analytics add unique (path) deferrable initially deferred")
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 7, 7)))
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19))), 1)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("before", 7, 7)))
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19))), 1)
 	assert.EqualValues(t, 20, d.rows(t))
 }
 
@@ -181,7 +181,7 @@ func testPostgresTriggerTakesRows(t *testing.T, server *peers.Postgres) {
 			insert into elsewhere values (new.*); return null; end $$`,
 		"create trigger elsewhere before insert on tyk_analytics for each row execute function elsewhere()")
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19)))
 	}
 	assert.EqualValues(t, 20, d.rows(t))
 	assert.EqualValues(t, 19, d.number(t, "select count(*) from elsewhere"))
@@ -191,15 +191,15 @@ func testPostgresTriggerTakesRows(t *testing.T, server *peers.Postgres) {
 func testPostgresFewStatements(t *testing.T, server *peers.Postgres) {
 	d := onlyRollups(postgresTarget(server)(t))
 	d.exec(t, "create extension pg_stat_statements")
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	for i := range 60 {
 		var records []analytics.Record
 		for j := range 1 + i%3 {
-			r := sqltest.Hit(i + j)
+			r := sinktest.Hit(i + j)
 			r.ResponseCode = []int64{200, 301, 400, 401, 404, 500, 503, 429, 200, 200}[(i*7+j)%10]
 			records = append(records, r)
 		}
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf(fmt.Sprint("seg", i), 0, records...)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push(fmt.Sprint("seg", i), 0, records...)))
 	}
 	assert.Less(t, d.number(t, "select count(*) from pg_stat_statements s join pg_database on oid = dbid where datname = current_database() and query like 'insert into %tyk_aggregated%'"), int64(20))
 }

@@ -17,8 +17,8 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // exactlyOnceTests hold for each database.
@@ -47,7 +47,7 @@ func testChunkAgain(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	for range 3 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 499)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 499)))
 	}
 	assert.EqualValues(t, 500, d.rows(t))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from otelcol_tyk_ledger"))
@@ -56,9 +56,9 @@ func testChunkAgain(t *testing.T, fresh newTarget) {
 func testOverlap(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 100, 199)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 50, 249)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 299)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 100, 199)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 50, 249)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 299)))
 	assertPaths(t, d, 0, 299)
 }
 
@@ -83,8 +83,8 @@ func testSubsets(t *testing.T, fresh newTarget) {
 	even := func(i int) bool { return i%2 == 0 }
 	odd := func(i int) bool { return i%2 == 1 }
 	for range 2 {
-		require.NoError(t, one.ConsumeLogs(t.Context(), picked(sqltest.Samples("seg", 0, 199), even)))
-		require.NoError(t, other.ConsumeLogs(t.Context(), picked(sqltest.Samples("seg", 0, 199), odd)))
+		require.NoError(t, one.ConsumeLogs(t.Context(), picked(sinktest.Samples("seg", 0, 199), even)))
+		require.NoError(t, other.ConsumeLogs(t.Context(), picked(sinktest.Samples("seg", 0, 199), odd)))
 	}
 	assertPaths(t, d, 0, 199)
 	assert.EqualValues(t, 2, d.number(t, "select count(*) from otelcol_tyk_ledger where members is not null"))
@@ -94,12 +94,12 @@ func testSegments(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
 	push := func() plog.Logs {
-		logs := sqltest.Samples("b", 10, 19)
-		sqltest.Samples("a", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
-		sqltest.Samples("c", 20, 29).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+		logs := sinktest.Samples("b", 10, 19)
+		sinktest.Samples("a", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+		sinktest.Samples("c", 20, 29).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 		return logs
 	}
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("a", 5, 7)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("a", 5, 7)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), push()))
 	require.NoError(t, e.ConsumeLogs(t.Context(), push()))
 	assertPaths(t, d, 0, 29)
@@ -107,8 +107,8 @@ func testSegments(t *testing.T, fresh newTarget) {
 
 func testRepeatedInPush(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	logs := sqltest.Samples("seg", 0, 9)
-	sqltest.Samples("seg", 5, 14).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	logs := sinktest.Samples("seg", 0, 9)
+	sinktest.Samples("seg", 5, 14).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logs))
 	assertPaths(t, d, 0, 14)
 }
@@ -116,10 +116,10 @@ func testRepeatedInPush(t *testing.T, fresh newTarget) {
 func testAnyOrder(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	logs := sqltest.Samples("seg", 10, 19)
-	sqltest.Samples("seg", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	logs := sinktest.Samples("seg", 10, 19)
+	sinktest.Samples("seg", 0, 9).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	require.NoError(t, e.ConsumeLogs(t.Context(), logs))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19)))
 	assertPaths(t, d, 0, 19)
 	assert.Equal(t, []string{"0-19"}, d.texts(t, "select first_index || '-' || last_index from otelcol_tyk_ledger"))
 }
@@ -127,8 +127,8 @@ func testAnyOrder(t *testing.T, fresh newTarget) {
 func testWithoutIdentity(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("", 0, 9)))
 	assert.EqualValues(t, 20, d.rows(t))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
 }
@@ -144,7 +144,7 @@ func testForeignIdentities(t *testing.T, fresh newTarget) {
 		logs := plog.NewLogs()
 		slice := analytics.AppendScope(logs)
 		for i, uid := range uids {
-			record := sqltest.Sample(i)
+			record := sinktest.Sample(i)
 			record.ToLog(slice.AppendEmpty(), uid)
 		}
 		return logs
@@ -175,7 +175,7 @@ func testConcurrentSame(t *testing.T, fresh newTarget) {
 			if i%2 == 1 {
 				consume = other.ConsumeLogs
 			}
-			untilStored(t, func() error { return consume(t.Context(), sqltest.Samples("seg", 0, 999)) })
+			untilStored(t, func() error { return consume(t.Context(), sinktest.Samples("seg", 0, 999)) })
 		})
 	}
 	wg.Wait()
@@ -195,13 +195,13 @@ func testConcurrentOverlap(t *testing.T, fresh newTarget) {
 			for round := range 5 {
 				first := (worker*37 + round*61) % 300
 				untilStored(t, func() error {
-					return consume(t.Context(), picked(sqltest.Samples("seg", first, first+199), func(i int) bool { return i%3 != worker%3 }))
+					return consume(t.Context(), picked(sinktest.Samples("seg", first, first+199), func(i int) bool { return i%3 != worker%3 }))
 				})
 			}
 		})
 	}
 	wg.Wait()
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 499)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 499)))
 	assertPaths(t, d, 0, 499)
 }
 
@@ -219,7 +219,7 @@ func testAnySubsets(t *testing.T, fresh newTarget) {
 			slice := analytics.AppendScope(logs)
 			for _, i := range indices {
 				union[i] = true
-				record := sqltest.Sample(i)
+				record := sinktest.Sample(i)
 				record.APIID = segment
 				record.ToLog(slice.AppendEmpty(), analytics.UID{Segment: segment, Index: int64(i)}.String())
 			}
@@ -242,19 +242,19 @@ func testAnySubsets(t *testing.T, fresh newTarget) {
 
 func testMCP(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2)}
 	records[1].MCP = analytics.MCPStats{IsMCP: true, JSONRPCMethod: "tools/call"}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Equal(t, []string{"/items/0", "/items/2"}, d.texts(t, "select path from tyk_analytics order by path"))
 }
 
 func testOnlyMCP(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	record := sqltest.Sample(0)
+	record := sinktest.Sample(0)
 	record.MCP.IsMCP = true
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, record)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record)))
 	}
 	assert.Zero(t, d.rows(t))
 }
@@ -271,7 +271,7 @@ func testEmpty(t *testing.T, fresh newTarget) {
 
 func testForeignRecords(t *testing.T, fresh newTarget) {
 	d := fresh(t)
-	logs := sqltest.Samples("seg", 0, 4)
+	logs := sinktest.Samples("seg", 0, 4)
 	records := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
 	records.At(1).SetEventName("other")
 	records.At(3).SetEventName("")
@@ -308,7 +308,7 @@ func testPrune(t *testing.T, fresh newTarget) {
 	d.start(t)
 	s := openStore(t, d.config)
 	for i := range 7 {
-		b := push.NewBatch(sqltest.Samples("seg"+strconv.Itoa(i), 0, 0), requests...)
+		b := push.NewBatch(sinktest.Samples("seg"+strconv.Itoa(i), 0, 0), requests...)
 		require.NoError(t, s.Write(t.Context(), b))
 		b.Release()
 	}
@@ -340,8 +340,8 @@ func openStore(t testing.TB, config *Config) *engine.Store {
 func testLedgerRows(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 3, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), picked(sqltest.Samples("seg", 0, 12), func(i int) bool { return i != 1 })))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 3, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), picked(sinktest.Samples("seg", 0, 12), func(i int) bool { return i != 1 })))
 	assert.Equal(t, []string{"tyk_analytics seg 0 12", "tyk_analytics seg 3 9"},
 		d.texts(t, "select sink || ' ' || segment || ' ' || first_index || ' ' || last_index from otelcol_tyk_ledger order by first_index"))
 	s := push.Span{First: 0, Last: 12}
@@ -355,14 +355,14 @@ func testCleaning(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	records := make([]analytics.Record, 0, 50)
 	for i := range 50 {
-		records = append(records, sqltest.Sample(i))
+		records = append(records, sinktest.Sample(i))
 	}
 	dirty := &records[25]
 	dirty.Path = "/nul\x00and\x00nul"
 	dirty.RawPath = "/bad\xff\xfeutf8"
 	dirty.Tags = []string{"nul\x00", "bad\xff", "fine"}
 	dirty.Geo.CityNames = map[string]string{"k\x00": "v\xff"}
-	require.NoError(t, d.start(t).ConsumeLogs(context.Background(), sqltest.LogsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(context.Background(), sinktest.Push("seg", 0, records...)))
 	assert.EqualValues(t, 50, d.rows(t))
 	assert.Equal(t, []string{"/nul\uFFFDand\uFFFDnul"}, d.texts(t, "select path from tyk_analytics where alias = 'mobile' and rawpath like '/bad%'"))
 }

@@ -19,9 +19,9 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // withDefaults gives a target the retries that users get, with shorter waits.
@@ -41,24 +41,38 @@ type databasePeer interface {
 	Kill()
 }
 
-// onEachServer runs a test with a server of its own, of each kind.
-func onEachServer(t *testing.T, test func(*testing.T, databasePeer, newTarget)) {
+// outageTests stop their server, and so take turns.
+var outageTests = []struct {
+	name string
+	test func(*testing.T, databasePeer, newTarget)
+}{
+	{"outages lose and double nothing", testOutages},
+	{"outages lose and double no rollups", testRollupOutages},
+	{"a server that is unreachable at the start is waited for", testUnreachable},
+	{"a wrong table found later is waited for", testWrongTableLater},
+	{"a shutdown under load gives back what is not stored", testShutdownUnderLoad},
+}
+
+func TestOutages(t *testing.T) {
 	t.Parallel()
+	run := func(t *testing.T, server databasePeer, fresh newTarget) {
+		for _, outage := range outageTests {
+			t.Run(outage.name, func(t *testing.T) { outage.test(t, server, fresh) }) //nolint:paralleltest // it takes its turn
+		}
+	}
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
 		server := peers.StartPostgres(t)
-		test(t, server, postgresTarget(server))
+		run(t, server, postgresTarget(server))
 	})
 	t.Run("MariaDB", func(t *testing.T) {
 		t.Parallel()
 		server := peers.StartMariaDB(t)
-		test(t, server, mysqlTarget(server))
+		run(t, server, mysqlTarget(server))
 	})
 }
 
 // Pushes go on while the server is stopped, crashes and comes back, several times.
-func TestOutagesLoseAndDoubleNothing(t *testing.T) { onEachServer(t, testOutages) }
-
 func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	d := withDefaults(fresh(t))
 	host := newStatusHost()
@@ -71,7 +85,7 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 		wg.Go(func() {
 			for chunk := range chunks {
 				first := (worker*chunks + chunk) * size
-				if assert.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", first, first+size-1))) {
+				if assert.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", first, first+size-1))) {
 					stored.Add(1)
 				}
 			}
@@ -95,8 +109,6 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	assert.Equal(t, componentstatus.StatusOK, statuses[len(statuses)-1])
 }
 
-func TestServerUnreachableAtStartIsWaitedFor(t *testing.T) { onEachServer(t, testUnreachable) }
-
 func testUnreachable(t *testing.T, server databasePeer, fresh newTarget) {
 	d := withDefaults(fresh(t))
 	require.NoError(t, server.Stop(t.Context()))
@@ -105,7 +117,7 @@ func testUnreachable(t *testing.T, server databasePeer, fresh newTarget) {
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered before the records were stored", err)
@@ -118,8 +130,6 @@ func testUnreachable(t *testing.T, server databasePeer, fresh newTarget) {
 }
 
 // A table that is wrong while the server was away is no reason to drop records.
-func TestWrongTableFoundLaterIsWaitedFor(t *testing.T) { onEachServer(t, testWrongTableLater) }
-
 func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 	d := fresh(t)
 	d.exec(t, "create table tyk_analytics (path bigint)")
@@ -128,7 +138,7 @@ func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 	require.NoError(t, server.Start(t.Context()))
 	var err error
 	require.Eventually(t, func() bool {
-		err = e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+		err = e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 		var schema *layout.SchemaError
 		return errors.As(err, &schema)
 	}, 2*time.Minute, 10*time.Millisecond)
@@ -137,7 +147,7 @@ func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 		_, err := d.db.ExecContext(t.Context(), "drop table tyk_analytics")
 		return err == nil
 	}, 2*time.Minute, 10*time.Millisecond)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 }
 
 // The server commits, but its answer gets lost: the next attempt finds the ledger.
@@ -151,7 +161,7 @@ func testPostgresCommitWithoutAnswer(t *testing.T, server *peers.Postgres) {
 	d := through(withDefaults(postgresTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 10 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*10, i*10+9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", i*10, i*10+9)))
 	}
 	assert.Greater(t, cuts.Load(), int64(10), "each lost answer made another attempt")
 	assertPaths(t, d, 0, 99)
@@ -172,7 +182,7 @@ func testPostgresCutInCopy(t *testing.T, server *peers.Postgres) {
 	d := through(withDefaults(postgresTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 5 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*1000, i*1000+999)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", i*1000, i*1000+999)))
 	}
 	assert.Greater(t, pieces.Load(), int64(9))
 	assertPaths(t, d, 0, 4999)
@@ -197,7 +207,7 @@ func testPostgresSessionEnded(t *testing.T, server *peers.Postgres) {
 		}
 	})
 	for i := range 30 {
-		err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*100, i*100+99))
+		err := e.ConsumeLogs(t.Context(), sinktest.Samples("seg", i*100, i*100+99))
 		assert.NoError(t, err) //nolint:testifylint // the other goroutine is to be ended in any case
 	}
 	close(stop)
@@ -210,7 +220,7 @@ func testPostgresSessionEnded(t *testing.T, server *peers.Postgres) {
 func testPostgresReadOnly(t *testing.T, server *peers.Postgres) {
 	d := withDefaults(postgresTarget(server)(t))
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	readOnly := func(value string) {
 		conn, err := d.db.Conn(t.Context())
 		require.NoError(t, err)
@@ -226,7 +236,7 @@ func testPostgresReadOnly(t *testing.T, server *peers.Postgres) {
 	}
 	readOnly("on")
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 10, 19)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 10, 19)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the database was read-only", err)
@@ -247,7 +257,7 @@ func testPostgresLocked(t *testing.T, server *peers.Postgres) {
 	_, err = tx.ExecContext(t.Context(), "lock table tyk_analytics in access exclusive mode")
 	require.NoError(t, err)
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the table was locked", err)
@@ -268,7 +278,7 @@ func TestSQLiteLockedByAnotherProcessIsWaitedFor(t *testing.T) {
 	e := d.start(t)
 	d.exec(t, "begin immediate")
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the file was locked", err)
@@ -279,11 +289,33 @@ func TestSQLiteLockedByAnotherProcessIsWaitedFor(t *testing.T) {
 	assertPaths(t, d, 0, 9)
 }
 
+// The status tells what is wrong now, and not what was wrong first.
+func TestStatusTellsTheLatestCause(t *testing.T) {
+	t.Parallel()
+	d := sqliteTarget(t)
+	host := newStatusHost()
+	d.exec(t, "create table tyk_analytics (tenant integer not null)")
+	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
+	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
+	d.exec(t, "begin immediate; drop table tyk_analytics; create view tyk_analytics as select 1; commit") // before anybody makes it again
+	for range 2 {
+		require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
+	}
+	d.exec(t, "drop view tyk_analytics")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
+
+	require.Equal(t, []componentstatus.Status{
+		componentstatus.StatusRecoverableError, componentstatus.StatusRecoverableError, componentstatus.StatusOK,
+	}, host.statuses(), "each cause once")
+	require.ErrorContains(t, host.events[0].Err(), "tenant")
+	require.ErrorContains(t, host.events[1].Err(), "is a view")
+}
+
 func TestSQLiteMakesTheDirectoryOfItsFile(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/some/where/tyk.db"
 	d := target{config: testConfig(driverSQLite, "file:"+path+"?cache=private")}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.FileExists(t, path)
 
 	d.config.Datasource = configopaque.String(path + "/tyk.db") // below a file
@@ -292,10 +324,6 @@ func TestSQLiteMakesTheDirectoryOfItsFile(t *testing.T) {
 
 // Shutdown does not wait for a database that is away: what it does not store is
 // the receiver's again.
-func TestShutdownUnderLoadGivesBackWhatIsNotStored(t *testing.T) {
-	onEachServer(t, testShutdownUnderLoad)
-}
-
 func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 	d := withDefaults(fresh(t))
 	e, err := NewFactory().CreateLogs(t.Context(), exportertest.NewNopSettings(metadata.Type), d.config)
@@ -308,7 +336,7 @@ func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 		wg.Go(func() {
 			for chunk := range 1000 {
 				first := (worker*1000 + chunk) * 10
-				if err := e.ConsumeLogs(context.Background(), sqltest.Samples("seg", first, first+9)); err != nil {
+				if err := e.ConsumeLogs(context.Background(), sinktest.Samples("seg", first, first+9)); err != nil {
 					given.Add(10)
 					assert.False(t, consumererror.IsPermanent(err))
 					return
@@ -342,11 +370,11 @@ func TestPushWithoutQueueIsOneAttempt(t *testing.T) {
 	d.exec(t, "begin immediate")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err := e.ConsumeLogs(ctx, sqltest.Samples("seg", 0, 9))
+	err := e.ConsumeLogs(ctx, sinktest.Samples("seg", 0, 9))
 	require.Error(t, err)
 	assert.False(t, consumererror.IsPermanent(err))
 	var refused *analytics.RefusedError
 	require.NotErrorAs(t, err, &refused)
 	d.exec(t, "rollback")
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 var wires = []string{"msgpack", "protobuf"}
@@ -48,7 +48,7 @@ func testRowsAreThoseOfTykPump(t *testing.T, fresh newTarget) {
 func testGoldenRows(t *testing.T, fresh newTarget, wire string) {
 	t.Helper()
 	d := withAllTables(fresh(t))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, wire)...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, wire)...)))
 	for _, table := range d.config.enabledTables() {
 		assertRows(t, d, layout.Shard{Table: table}, wantedRows(t, goldenTables[table.Name], wire))
 	}
@@ -84,9 +84,9 @@ var hexText = regexp.MustCompile(`"\\\\x([0-9a-f]*)"`)
 // Tyk Pump writes hexadecimal text into JSON columns there; here it is JSON.
 func testPostgresSimpleProtocolRows(t *testing.T, server *peers.Postgres) {
 	d := simpleProtocolTarget(server)(t)
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, "msgpack")...)))
 	var want []string
-	for _, row := range sqltest.GoldenLines(t, "rows-simple-protocol.jsonl.gz") {
+	for _, row := range goldenLines(t, "rows-simple-protocol.jsonl.gz") {
 		want = append(want, hexText.ReplaceAllStringFunc(row, func(found string) string {
 			plain, err := hex.DecodeString(hexText.FindStringSubmatch(found)[1])
 			require.NoError(t, err)
@@ -108,12 +108,12 @@ var placeAndNames = regexp.MustCompile(`geo_city_geoname_id":(\d+),"(?:analytics
 // share of the latency, which protobuf does not carry, is derived and not 0.
 func wantedRows(t *testing.T, file, wire string) []string {
 	t.Helper()
-	rows := sqltest.GoldenLines(t, file+wire+".jsonl.gz")
+	rows := goldenLines(t, file+wire+".jsonl.gz")
 	if wire != "protobuf" {
 		return rows
 	}
 	names := map[string]string{}
-	for _, row := range sqltest.GoldenLines(t, file+"msgpack.jsonl.gz") {
+	for _, row := range goldenLines(t, file+"msgpack.jsonl.gz") {
 		place := placeAndNames.FindStringSubmatch(row)
 		names[place[1]] = place[2]
 	}
@@ -256,7 +256,7 @@ func TestSQLiteTableHasTheColumnsOfTheContract(t *testing.T) {
 func TestSQLiteTimesSortAndAreReadByDateFunctions(t *testing.T) {
 	t.Parallel()
 	d := sqliteTarget(t)
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 2)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 2)))
 	assert.Equal(t, []string{"2026-08-20 10:11:12.123456+00:00", "2026-08-20 10:11:12.124456+00:00", "2026-08-20 10:11:12.125456+00:00"},
 		d.texts(t, `select timestamp || '' from tyk_analytics order by timestamp`))
 	assert.Equal(t, []string{"2026-08-20 10:00"}, d.texts(t, `select distinct strftime('%Y-%m-%d %H:00', timestamp) from tyk_analytics`))

@@ -15,9 +15,9 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // held is an exporter whose first transaction of rollups waits for a word.
@@ -49,7 +49,7 @@ func hold(t *testing.T, d target, first plog.Logs) *held {
 		}
 		return write(ctx, b)
 	}
-	h.pushing.Go(func() { assert.NoError(t, rolledUp(t, h, sqltest.Aggregator(t, nil), first)) })
+	h.pushing.Go(func() { assert.NoError(t, rolledUp(t, h, sinktest.Aggregator(t, nil), first)) })
 	require.Eventually(t, func() bool { return len(entered) == 1 }, time.Minute, time.Millisecond)
 	return h
 }
@@ -57,7 +57,7 @@ func hold(t *testing.T, d target, first plog.Logs) *held {
 // push pushes while the first transaction waits, and gives the answer to answer.
 func (h *held) push(t *testing.T, logs plog.Logs, answer func(error)) {
 	t.Helper()
-	groups, _ := sqltest.Aggregator(t, nil).Aggregate(logs, nil)
+	groups, _ := sinktest.Aggregator(t, nil).Aggregate(logs, nil)
 	rollups := plog.NewLogs()
 	rollup.AppendLogs(rollups, "", groups)
 	waiting := h.e.rollupWrites.Waits()
@@ -76,9 +76,9 @@ func (h *held) end() {
 func testRollupsTogether(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	const pushes, size = 8, 50
-	h := hold(t, d, sqltest.Hits("seg", 0, size-1))
+	h := hold(t, d, sinktest.Hits("seg", 0, size-1))
 	for i := 1; i < pushes; i++ {
-		h.push(t, sqltest.Hits("seg", i*size, i*size+size-1), func(err error) { assert.NoError(t, err) })
+		h.push(t, sinktest.Hits("seg", i*size, i*size+size-1), func(err error) { assert.NoError(t, err) })
 	}
 	h.end()
 	assert.Equal(t, []string{fmt.Sprintf("%d-%d", 0, size-1), fmt.Sprintf("%d-%d", size, pushes*size-1)},
@@ -89,7 +89,7 @@ func testRollupsTogether(t *testing.T, fresh newTarget) {
 	alone := onlyRollups(fresh(t)) // the same, one after the other
 	e := alone.start(t)
 	for i := range pushes {
-		require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", i*size, i*size+size-1)))
+		require.NoError(t, rolledUp(t, e, sinktest.Aggregator(t, nil), sinktest.Hits("seg", i*size, i*size+size-1)))
 	}
 	assert.Equal(t, rollupRows(t, alone, layout.AggregatedLayout, "tyk_aggregated"), rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated"))
 }
@@ -108,32 +108,30 @@ func testRollupsTogetherApart(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	e := d.start(t)
 	refuseColumn(t, d, "tyk_aggregated", "org_id", "bad")
-	require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 40, 44)))
-	h := hold(t, d, sqltest.Hits("seg", 0, 9))
+	require.NoError(t, rolledUp(t, e, sinktest.Aggregator(t, nil), sinktest.Hits("seg", 40, 44)))
+	h := hold(t, d, sinktest.Hits("seg", 0, 9))
 	stored := func(err error) { assert.NoError(t, err) }
-	h.push(t, sqltest.Hits("seg", 10, 19), stored)
-	bad := sqltest.Hit(20)
+	h.push(t, sinktest.Hits("seg", 10, 19), stored)
+	bad := sinktest.Hit(20)
 	bad.OrgID = "bad"
-	h.push(t, sqltest.LogsOf("seg", 20, bad, bad), func(err error) { assert.Len(t, refusedOf(t, err), 2) })
-	h.push(t, sqltest.Hits("seg", 10, 19), stored) // again
-	h.push(t, sqltest.Hits("seg", 40, 44), stored) // again
-	h.push(t, sqltest.Hits("seg", 30, 49), func(err error) {
+	h.push(t, sinktest.Push("seg", 20, bad, bad), func(err error) { assert.Len(t, refusedOf(t, err), 2) })
+	h.push(t, sinktest.Hits("seg", 10, 19), stored) // again
+	h.push(t, sinktest.Hits("seg", 40, 44), stored) // again
+	h.push(t, sinktest.Hits("seg", 30, 49), func(err error) {
 		overlap, ok := asOverlap(err)
 		if assert.True(t, ok, err) {
 			assert.Equal(t, []rollup.Range{{First: 40, Last: 44}}, overlap.Overlaps[0].Applied.Ranges())
 		}
 	})
-	h.push(t, sqltest.Hits("seg", 60, 69), stored)
+	h.push(t, sinktest.Hits("seg", 60, 69), stored)
 	h.end()
 	assert.EqualValues(t, 35, totalHits(t, d))
-	require.NoError(t, rolledUp(t, h, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 30, 49)))
+	require.NoError(t, rolledUp(t, h, sinktest.Aggregator(t, nil), sinktest.Hits("seg", 30, 49)))
 	assert.EqualValues(t, 50, totalHits(t, d))
 }
 
 // Rollups are pushed by several at once while the server is stopped, crashes and
 // comes back.
-func TestOutagesLoseAndDoubleNoRollups(t *testing.T) { onEachServer(t, testRollupOutages) }
-
 func testRollupOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	d := withDefaults(onlyRollups(fresh(t)))
 	e := d.start(t)
@@ -141,11 +139,11 @@ func testRollupOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	var wg sync.WaitGroup
 	stored := make(chan struct{}, workers*chunks)
 	for worker := range workers {
-		a := sqltest.Aggregator(t, nil)
+		a := sinktest.Aggregator(t, nil)
 		wg.Go(func() {
 			for chunk := range chunks {
 				first := (worker*chunks + chunk) * size
-				if assert.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", first, first+size-1))) {
+				if assert.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", first, first+size-1))) {
 					stored <- struct{}{}
 				}
 			}
@@ -175,7 +173,7 @@ func testPostgresRollupsLocked(t *testing.T, server *peers.Postgres) {
 	_, err = tx.ExecContext(t.Context(), "lock table tyk_aggregated in access exclusive mode")
 	require.NoError(t, err)
 	leaving, leave := context.WithCancel(t.Context())
-	groups, _ := sqltest.Aggregator(t, nil).Aggregate(sqltest.Hits("seg", 40, 49), nil)
+	groups, _ := sinktest.Aggregator(t, nil).Aggregate(sinktest.Hits("seg", 40, 49), nil)
 	left := plog.NewLogs()
 	rollup.AppendLogs(left, "", groups)
 	gone := make(chan error, 1)
@@ -183,7 +181,7 @@ func testPostgresRollupsLocked(t *testing.T, server *peers.Postgres) {
 	var pushing sync.WaitGroup
 	for i := range 4 {
 		pushing.Go(func() {
-			assert.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", i*10, i*10+9)))
+			assert.NoError(t, rolledUp(t, e, sinktest.Aggregator(t, nil), sinktest.Hits("seg", i*10, i*10+9)))
 		})
 	}
 	waiting := `select count(*) from pg_stat_activity
@@ -194,6 +192,6 @@ func testPostgresRollupsLocked(t *testing.T, server *peers.Postgres) {
 	assert.LessOrEqual(t, d.number(t, waiting), int64(2), "attempts that ended leave no session behind that waits for the lock")
 	require.NoError(t, tx.Commit())
 	pushing.Wait()
-	require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 40, 49)))
+	require.NoError(t, rolledUp(t, e, sinktest.Aggregator(t, nil), sinktest.Hits("seg", 40, 49)))
 	assertHits(t, d, 50)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // target is an empty database for one test: the exporter's configuration for it,
@@ -189,4 +191,10 @@ func newTestExporter(t testing.TB, config *Config) *sqlExporter {
 	e, err := newSQLExporter(config, exportertest.NewNopSettings(metadata.Type))
 	require.NoError(t, err)
 	return e
+}
+
+// goldenLines reads the lines of a gzipped file of testdata.
+func goldenLines(t testing.TB, name string) []string {
+	t.Helper()
+	return strings.Split(strings.TrimSuffix(string(sinktest.Unzip(t, "testdata", "golden", name)), "\n"), "\n")
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // The server commits, but its answer gets lost: the next attempt finds the ledger.
@@ -26,7 +26,7 @@ func testMySQLCommitWithoutAnswer(t *testing.T, server *peers.MariaDB) {
 	d := through(withDefaults(mysqlTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 10 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*10, i*10+9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", i*10, i*10+9)))
 	}
 	assert.Greater(t, cuts.Load(), int64(10), "each lost answer made another attempt")
 	assertPaths(t, d, 0, 99)
@@ -47,7 +47,7 @@ func testMySQLCutInRows(t *testing.T, server *peers.MariaDB) {
 	d := through(withDefaults(mysqlTarget(server)(t)), c, server)
 	e := d.start(t)
 	for i := range 5 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*1000, i*1000+999)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", i*1000, i*1000+999)))
 	}
 	assert.Greater(t, pieces.Load(), int64(9))
 	assertPaths(t, d, 0, 4999)
@@ -75,7 +75,7 @@ func testMySQLSessionEnded(t *testing.T, server *peers.MariaDB) {
 		}
 	})
 	for i := range 30 {
-		err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", i*100, i*100+99))
+		err := e.ConsumeLogs(t.Context(), sinktest.Samples("seg", i*100, i*100+99))
 		assert.NoError(t, err) //nolint:testifylint // the other goroutine is to be ended in any case
 	}
 	close(stop)
@@ -95,7 +95,7 @@ func testMySQLLocked(t *testing.T, server *peers.MariaDB) {
 	_, err = conn.ExecContext(t.Context(), "lock tables tyk_analytics write")
 	require.NoError(t, err)
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the table was locked", err)
@@ -123,11 +123,11 @@ func testMySQLLockHolderDies(t *testing.T, server *peers.MariaDB) {
 	_, err = conn.ExecContext(t.Context(), fmt.Sprintf("insert into otelcol_tyk_ledger_locks (id) values (%d)", push.LockKey("tyk_analytics", "seg")))
 	require.NoError(t, err)
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 0, 9)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from information_schema.processlist where db = database() and info like 'insert into otelcol_tyk_ledger_locks%'") == 1
 	}, 2*time.Minute, 5*time.Millisecond, "it waits")
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 10, 19)), "writers of other segments do not")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("other", 10, 19)), "writers of other segments do not")
 	d.exec(t, fmt.Sprintf("kill %d", id))
 	require.NoError(t, <-pushed)
 	assertPaths(t, d, 0, 19)
@@ -144,11 +144,11 @@ func testMySQLDropsOthers(t *testing.T, server *peers.MariaDB) {
 	var n int64
 	require.NoError(t, tx.QueryRowContext(t.Context(), "select count(*) from tyk_analytics_20200102").Scan(&n))
 
-	dropped, err := s.Drop(t.Context(), sqltest.Time, 30)
+	dropped, err := s.Drop(t.Context(), sinktest.Time, 30)
 	assert.Equal(t, []string{"tyk_analytics_20200101", "tyk_analytics_20200103"}, dropped)
 	require.ErrorContains(t, err, `drop table "tyk_analytics_20200102": `)
 	require.NoError(t, tx.Rollback())
-	dropped, err = s.Drop(t.Context(), sqltest.Time, 30)
+	dropped, err = s.Drop(t.Context(), sinktest.Time, 30)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"tyk_analytics_20200102"}, dropped, "its reader is gone")
 }

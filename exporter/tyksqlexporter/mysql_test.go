@@ -19,9 +19,9 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // TestMySQL runs what shares one server, each test in a database of its own. The
@@ -117,7 +117,7 @@ func mysqlIndexes(t *testing.T, d target, relation string) []string {
 
 func testMySQLDayIndexes(t *testing.T, server *peers.MariaDB) {
 	d := sharded(mysqlTarget(server)(t))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 0)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 0)))
 	const name = "tyk_analytics_20260820"
 	assert.Equal(t, []string{
 		name + "_idx_apiid: apiid(191)", name + "_idx_apikey: apikey(191)", name + "_idx_oauthid: oauthid(191)",
@@ -129,23 +129,23 @@ func testMySQLSettings(t *testing.T, server *peers.MariaDB) {
 	d := withParameters(mysqlTarget(server)(t), "sql_mode=%27NO_BACKSLASH_ESCAPES%27&autocommit=0&time_zone=%27%2B05:00%27&charset=latin1"+
 		"&collation=latin1_swedish_ci&tx_isolation=%27SERIALIZABLE%27&parseTime=true&maxAllowedPacket=100&interpolateParams=false&wait_timeout=100000")
 	e := d.start(t)
-	record := sqltest.Sample(0)
+	record := sinktest.Sample(0)
 	record.Path, record.APIName = `/it's "a" \ path/`, "Überblick \U0001F600"
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, record)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record)))
 	assert.Equal(t, []string{record.Path + " " + record.APIName}, d.texts(t, "select concat(path, ' ', api_name) from tyk_analytics"))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger where abs(timestampdiff(second, applied_at, utc_timestamp())) > 600"), "in UTC")
 
 	d.exec(t, "create table seen (settings varchar(200))")
 	d.exec(t, `create trigger watch after insert on tyk_analytics for each row insert into seen select concat_ws(' ', @@autocommit, @@time_zone,
 		@@tx_isolation, @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@wait_timeout)`)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 1, 1)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 1, 1)))
 	assert.Equal(t, []string{"ON +00:00 READ-COMMITTED 1 1 60"}, d.texts(t, "select settings from seen"))
 }
 
 func testMySQLPlace(t *testing.T, server *peers.MariaDB) {
 	d := withUptime(withParameters(mysqlTarget(server)(t), "loc=Asia%2FKolkata&parseTime=true"))
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 0)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 0)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, aCheck(0))))
 	assert.Equal(t, []string{"2026-08-20 15:41:12.123"}, d.texts(t, "select timestamp from tyk_analytics"))
 	assert.Equal(t, []string{"2026-08-20 15:41:12.123"}, d.texts(t, "select distinct counter_last_time from tyk_uptime_analytics"))
@@ -157,9 +157,9 @@ func testMySQLTimesAreCut(t *testing.T, server *peers.MariaDB) {
 	} {
 		d := mysqlTarget(server)(t)
 		d.exec(t, "create table tyk_analytics (timestamp datetime"+precision+")") // without precision with disable_datetime_precision
-		record := sqltest.Sample(0)
+		record := sinktest.Sample(0)
 		record.TimeStamp = time.Date(2026, 8, 20, 23, 59, 59, 999_999_999, time.UTC)
-		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, record)))
+		require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record)))
 		assert.Equal(t, []string{want}, d.texts(t, "select timestamp from tyk_analytics"))
 	}
 }
@@ -186,10 +186,10 @@ func testMySQLOtherTypes(t *testing.T, server *peers.MariaDB) {
 				compared = append(compared, ofClass(c))
 			}
 			d.exec(t, "create table tyk_analytics ("+strings.Join(definitions, ", ")+") character set utf8mb4 row_format = dynamic")
-			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
+			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, "msgpack")...)))
 
 			plain := mysqlTarget(server)(t)
-			require.NoError(t, plain.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
+			require.NoError(t, plain.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, "msgpack")...)))
 			query := "select concat_ws('|', " + strings.Join(compared, ", ") + ") from tyk_analytics"
 			want, got := plain.texts(t, query), d.texts(t, query)
 			slices.Sort(want)
@@ -218,12 +218,12 @@ func ofClass(c layout.Column) string {
 func testMySQLRefusesByColumn(t *testing.T, server *peers.MariaDB) {
 	d := mysqlTarget(server)(t)
 	d.exec(t, "create table tyk_analytics (path varchar(10), contentlength int, alias varchar(100) character set latin1, geo_location_latitude double not null)")
-	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2), sqltest.Sample(3), sqltest.Sample(4), sqltest.Sample(5)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2), sinktest.Sample(3), sinktest.Sample(4), sinktest.Sample(5)}
 	records[1].Path = "/longer than ten"
 	records[2].ContentLength = 1 << 40
 	records[3].Alias = "secret \U0001F600"
 	records[4].Geo.Latitude = -1 / zero
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Equal(t, map[int64]string{
 		1: "too_large: Data too long for column 'path' at row 1 (error 1406, SQLSTATE 22001)",
 		2: "range: Out of range value for column 'contentlength' at row 1 (error 1264, SQLSTATE 22003)",
@@ -239,17 +239,17 @@ func testMySQLRefusesDuplicates(t *testing.T, server *peers.MariaDB) {
 	d := mysqlTarget(server)(t)
 	d.exec(t, "create table tyk_analytics (path varchar(100) unique)")
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("first", 150, 150)))
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 299)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("first", 150, 150)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 299)))
 	assert.Equal(t, map[int64]string{150: "constraint: the server refuses it with error 1062 (SQLSTATE 23000)"}, reasons)
 	assertPaths(t, d, 0, 299)
 }
 
 func testMySQLRefusesTooLarge(t *testing.T, server *peers.MariaDB) {
 	d := mysqlTarget(server)(t)
-	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2)}
 	records[1].RawResponse = strings.Repeat("x", 3<<20)
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	require.Len(t, reasons, 1)
 	assert.Contains(t, reasons[1], "too_large: ")
 	assert.EqualValues(t, 2, d.rows(t))
@@ -259,10 +259,10 @@ func testMySQLLargeRecords(t *testing.T, server *peers.MariaDB) {
 	d := mysqlTarget(server)(t)
 	records := make([]analytics.Record, 30)
 	for i := range records {
-		records[i] = sqltest.Sample(i)
+		records[i] = sinktest.Sample(i)
 		records[i].RawRequest, records[i].RawResponse = strings.Repeat("r", 20_000*i), strings.Repeat("s", 900_000)
 	}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.EqualValues(t, 30*900_000, d.number(t, "select sum(length(rawresponse)) from tyk_analytics"))
 	assert.EqualValues(t, 20_000*29*30/2, d.number(t, "select sum(length(rawrequest)) from tyk_analytics"))
 }
@@ -326,12 +326,12 @@ func testMySQLOnlyWrites(t *testing.T, server *peers.MariaDB) {
 	}
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, aCheck(0))))
 	}
 	assert.EqualValues(t, 10, d.rows(t))
 	refusePaths(t, d, "/items/15")
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19))), 1)
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19))), 1)
 	_, _, err := openStore(t, d.config).Prune(t.Context(), -time.Hour, 10)
 	require.NoError(t, err)
 }
@@ -343,13 +343,13 @@ func testMySQLNoRights(t *testing.T, server *peers.MariaDB) {
 	d.exec(t, "grant select on other to "+user)
 	host := newStatusHost()
 	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
-	err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+	err := e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 	require.ErrorContains(t, err, "command denied to user")
 	assert.NotContains(t, err.Error(), "pass/word")
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 	d.exec(t, "grant all on "+d.texts(t, "select database()")[0]+".* to "+user)
 	require.Eventually(t, func() bool { // rights to a database are those of new connections
-		return e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)) == nil
+		return e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)) == nil
 	}, 2*time.Minute, 100*time.Millisecond)
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
 	assertPaths(t, d, 0, 9)
@@ -359,9 +359,9 @@ func testMySQLNoRights(t *testing.T, server *peers.MariaDB) {
 func testMySQLManySegments(t *testing.T, server *peers.MariaDB) {
 	d := withAllTables(mysqlTarget(server)(t))
 	e := d.start(t)
-	push := sqltest.Samples("seg0", 0, 0)
+	push := sinktest.Samples("seg0", 0, 0)
 	for i := 1; i < 500+3; i++ {
-		sqltest.Samples(fmt.Sprint("seg", i), i, i).ResourceLogs().MoveAndAppendTo(push.ResourceLogs())
+		sinktest.Samples(fmt.Sprint("seg", i), i, i).ResourceLogs().MoveAndAppendTo(push.ResourceLogs())
 	}
 	for range 2 {
 		require.NoError(t, e.ConsumeLogs(t.Context(), push))
@@ -379,13 +379,13 @@ func TestMySQLOverTLS(t *testing.T) {
 	}
 	datasource := server.FreshDatabase(t)
 	d := target{config: trusting(datasource)}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)), "with the authority's certificate")
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)), "with the authority's certificate")
 
 	unverified := testConfig(driverMySQL, strings.Replace(datasource, "tls=true", "tls=skip-verify", 1))
-	require.NoError(t, target{config: unverified}.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
+	require.NoError(t, target{config: unverified}.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)))
 
 	unknown := testConfig(driverMySQL, datasource)
-	require.ErrorContains(t, target{config: unknown}.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 20, 29)), "certificate signed by unknown authority")
+	require.ErrorContains(t, target{config: unknown}.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 20, 29)), "certificate signed by unknown authority")
 
 	missing := trusting(datasource)
 	missing.MySQL.TLS.Get().CAFile = "testdata/none.pem"
@@ -402,10 +402,10 @@ func TestMySQLReadOnlyIsWaitedFor(t *testing.T) {
 	user := mysqlUser(t, d)
 	d.exec(t, "grant all on "+d.texts(t, "select database()")[0]+".* to "+user)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.exec(t, "set global read_only = on")
 	pushed := make(chan error, 1)
-	go func() { pushed <- e.ConsumeLogs(context.Background(), sqltest.Samples("seg", 10, 19)) }()
+	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 10, 19)) }()
 	select {
 	case err := <-pushed:
 		require.Fail(t, "answered while the server was read-only", err)

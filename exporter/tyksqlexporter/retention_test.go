@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // retentionTests hold for each database.
@@ -20,7 +20,7 @@ var retentionTests = map[string]func(*testing.T, newTarget){
 }
 
 // fourDaysLater is when the tables of testTime's day are three whole days old.
-var fourDaysLater = sqltest.Time.AddDate(0, 0, 4)
+var fourDaysLater = sinktest.Time.AddDate(0, 0, 4)
 
 func testOldTablesAreDropped(t *testing.T, fresh newTarget) {
 	d := sharded(withUptime(withAllTables(fresh(t))))
@@ -72,7 +72,7 @@ func testLateRecord(t *testing.T, fresh newTarget) {
 	d := sharded(fresh(t))
 	s := openStore(t, d.config)
 	write := func(from, to int) error {
-		b := push.NewBatch(sqltest.Samples("seg", from, to), requests...)
+		b := push.NewBatch(sinktest.Samples("seg", from, to), requests...)
 		defer b.Release()
 		return s.Write(t.Context(), b)
 	}
@@ -94,12 +94,12 @@ func testPostgresDropsOthers(t *testing.T, server *peers.Postgres) {
 	_, err = tx.ExecContext(t.Context(), "select * from tyk_analytics_20200102")
 	require.NoError(t, err)
 
-	dropped, err := s.Drop(t.Context(), sqltest.Time, 30)
+	dropped, err := s.Drop(t.Context(), sinktest.Time, 30)
 	assert.Equal(t, []string{"tyk_analytics_20200103"}, dropped)
 	require.ErrorContains(t, err, `drop table "tyk_analytics_20200101": `)
 	require.ErrorContains(t, err, `drop table "tyk_analytics_20200102": `)
 	require.NoError(t, tx.Rollback())
-	dropped, err = s.Drop(t.Context(), sqltest.Time, 30)
+	dropped, err = s.Drop(t.Context(), sinktest.Time, 30)
 	assert.Equal(t, []string{"tyk_analytics_20200102"}, dropped, "its reader is gone")
 	require.Error(t, err)
 }

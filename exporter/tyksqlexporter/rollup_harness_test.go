@@ -1,11 +1,8 @@
 package tyksqlexporter
 
 import (
-	"compress/gzip"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,8 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // rollupGolden is where the rows of Tyk Pump are, and the records it made them of.
@@ -32,35 +29,6 @@ func withRollups(d target) target {
 func onlyRollups(d target) target {
 	d.config.Tables.Requests.Enabled = false
 	return withRollups(d)
-}
-
-func readRollupGolden(t testing.TB, name string) []byte {
-	t.Helper()
-	file, err := os.Open(filepath.Join(rollupGolden, name))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, file.Close()) }()
-	unzipped, err := gzip.NewReader(file)
-	require.NoError(t, err)
-	content, err := io.ReadAll(unzipped)
-	require.NoError(t, err)
-	return content
-}
-
-func rollupRecords(t testing.TB, wire string) []analytics.Record {
-	t.Helper()
-	decode := map[string]func([]byte, *analytics.Record) error{
-		"msgpack": analytics.DecodeMsgpack, "protobuf": analytics.DecodeProtobuf,
-	}[wire]
-	content := readRollupGolden(t, "records-"+wire+".bin.gz")
-	var records []analytics.Record
-	for len(content) > 0 {
-		n := binary.BigEndian.Uint32(content)
-		var r analytics.Record
-		require.NoError(t, decode(content[4:4+n], &r))
-		records = append(records, r)
-		content = content[4+n:]
-	}
-	return records
 }
 
 // purges gives which records were one purge of Tyk Pump.
@@ -95,7 +63,7 @@ func (r tableRow) key() string {
 func goldenRollupRows(t testing.TB, configuration string) []tableRow {
 	t.Helper()
 	var rows []tableRow
-	for line := range strings.Lines(string(readRollupGolden(t, "sql/"+configuration+".jsonl.gz"))) {
+	for line := range strings.Lines(string(sinktest.Unzip(t, rollupGolden, "sql", configuration+".jsonl.gz"))) {
 		var row tableRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
@@ -107,7 +75,7 @@ func goldenRollupRows(t testing.TB, configuration string) []tableRow {
 func rollupRows(t testing.TB, d target, of *layout.Layout, relation string) []tableRow {
 	t.Helper()
 	postgres := d.config.Driver == driverPostgres
-	columns := make([]string, 0, len(of.Columns))
+	columns, exprs := make([]string, 0, len(of.Columns)), make([]string, 0, len(of.Columns))
 	for _, c := range of.Columns {
 		name := c.Name
 		if name == "timestamp" {
@@ -118,14 +86,14 @@ func rollupRows(t testing.TB, d target, of *layout.Layout, relation string) []ta
 				name = "to_char(" + c.Name + " at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
 			}
 		}
-		columns = append(columns, "'"+c.Name+"', "+name)
+		columns, exprs = append(columns, "'"+c.Name+"', "+name), append(exprs, name)
 	}
-	build, text := "json_object(", "text"
-	switch d.config.Driver {
-	case driverPostgres:
-		build = "json_build_object("
-	case driverMySQL:
-		text = "char"
+	if d.config.Driver == driverSQLite {
+		return sqliteRows(t, d, of, "select "+strings.Join(exprs, ", ")+" from "+relation+" order by id")
+	}
+	build, text := "json_object(", "char"
+	if postgres {
+		build, text = "json_build_object(", "text"
 	}
 	var rows []tableRow
 	for _, line := range d.texts(t, "select cast("+build+strings.Join(columns, ", ")+") as "+text+") from "+relation+" order by id") {
@@ -133,6 +101,32 @@ func rollupRows(t testing.TB, d target, of *layout.Layout, relation string) []ta
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
 	}
+	return rows
+}
+
+// sqliteRows reads a table without SQLite's JSON, which the race detector makes very slow.
+func sqliteRows(t testing.TB, d target, of *layout.Layout, query string) []tableRow {
+	t.Helper()
+	found, err := d.db.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, found.Close()) }()
+	values, places := make([]any, len(of.Columns)), make([]any, len(of.Columns))
+	for i := range values {
+		places[i] = &values[i]
+	}
+	var rows []tableRow
+	for found.Next() {
+		require.NoError(t, found.Scan(places...))
+		row := tableRow{}
+		for i, c := range of.Columns {
+			row[c.Name] = values[i]
+			if n, ok := values[i].(int64); ok {
+				row[c.Name] = float64(n)
+			}
+		}
+		rows = append(rows, row)
+	}
+	require.NoError(t, found.Err())
 	return rows
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // documentedQuery is the SQL of the README's section on percentiles.
@@ -31,14 +31,14 @@ func documentedQuery(t *testing.T) string {
 func testRollupsLatency(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.Tables.Latency.Enabled = true
-	e, a := d.start(t), sqltest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
+	e, a := d.start(t), sinktest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
 	const count = 4000
 	latencies := make([]float64, 0, count)
 	midnight := time.Date(2026, 8, 20, 0, 0, 0, 0, time.UTC)
 	for chunk := range 4 {
 		var records []analytics.Record
 		for i := range count / 4 {
-			r := sqltest.Hit(i)
+			r := sinktest.Hit(i)
 			r.APIID = "api-1"
 			r.TimeStamp = midnight.Add(time.Duration(chunk*6) * time.Hour)
 			r.Latency.Total = int64(math.Pow(1.0009, float64(chunk*count/4+i)) * 3)
@@ -46,7 +46,7 @@ func testRollupsLatency(t *testing.T, fresh newTarget) {
 			records = append(records, r)
 		}
 		for range 2 {
-			require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg"+strconv.Itoa(chunk), 0, records...)))
+			require.NoError(t, rolledUp(t, e, a, sinktest.Push("seg"+strconv.Itoa(chunk), 0, records...)))
 		}
 	}
 	slices.Sort(latencies)
@@ -66,9 +66,9 @@ func testRollupsLatency(t *testing.T, fresh newTarget) {
 func testRollupsOnlyLatency(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Tables.Requests.Enabled, d.config.Tables.Latency.Enabled = false, true
-	e, a := d.start(t), sqltest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
+	e, a := d.start(t), sinktest.Aggregator(t, func(s *rollup.Settings) { s.Latencies = true })
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 99)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 99)))
 	}
 	assert.EqualValues(t, 100, d.number(t, "select sum(hits) from otelcol_tyk_latency where dimension = 'apiid'"))
 }

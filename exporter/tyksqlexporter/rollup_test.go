@@ -21,9 +21,9 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // rollupTests hold for each database.
@@ -205,8 +205,8 @@ func pushGolden(t *testing.T, d target, c goldenRollup, batching string) {
 	if wire == "" {
 		wire = "msgpack"
 	}
-	records := rollupRecords(t, wire)
-	a := sqltest.Aggregator(t, func(s *rollup.Settings) {
+	records := sinktest.GoldenRecordsOf(t, wire)
+	a := sinktest.Aggregator(t, func(s *rollup.Settings) {
 		if c.zone != "" {
 			s.Zone = c.zone
 		}
@@ -222,7 +222,7 @@ func pushGolden(t *testing.T, d target, c goldenRollup, batching string) {
 				chunk = append(chunk, records[at])
 			}
 		}
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("purge"+strconv.Itoa(i), 0, chunk...)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push("purge"+strconv.Itoa(i), 0, chunk...)))
 	}
 }
 
@@ -318,15 +318,15 @@ func testRollupsAddToTykPump(t *testing.T, fresh newTarget) {
 
 func testRollupsAnySplit(t *testing.T, fresh newTarget) {
 	var first []tableRow
-	records := rollupRecords(t, "msgpack")
-	for round := range 3 {
+	records := sinktest.GoldenRecordsOf(t, "msgpack")
+	for round := range 2 {
 		d := onlyRollups(fresh(t))
-		e, a := d.start(t), sqltest.Aggregator(t, nil)
+		e, a := d.start(t), sinktest.Aggregator(t, nil)
 		shuffled := slices.Clone(records)
 		rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		for i := 0; len(shuffled) > 0; i++ {
 			n := 1 + rand.IntN(min(len(shuffled), 200))
-			require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("chunk"+strconv.Itoa(i), 0, shuffled[:n]...)))
+			require.NoError(t, rolledUp(t, e, a, sinktest.Push("chunk"+strconv.Itoa(i), 0, shuffled[:n]...)))
 			shuffled = shuffled[n:]
 		}
 		got := rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated")
@@ -351,13 +351,13 @@ func totalHits(t *testing.T, d target) int64 {
 
 func testRollupsOnce(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 100, 199)))
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 100, 199)))
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 120, 130)), "a part of it")
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 100, 199)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 100, 199)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 120, 130)), "a part of it")
 	assert.EqualValues(t, 100, totalHits(t, d))
 
-	groups, _ := a.Aggregate(sqltest.Hits("seg", 50, 149), nil)
+	groups, _ := a.Aggregate(sinktest.Hits("seg", 50, 149), nil)
 	logs := plog.NewLogs()
 	rollup.AppendLogs(logs, "", groups)
 	err := e.ConsumeLogs(t.Context(), logs)
@@ -369,9 +369,9 @@ func testRollupsOnce(t *testing.T, fresh newTarget) {
 
 	for range 20 { // in any cut, until every one of 300 was there
 		first := rand.IntN(300)
-		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", first, first+rand.IntN(300-first))))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", first, first+rand.IntN(300-first))))
 	}
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 299)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 299)))
 	assert.EqualValues(t, 300, totalHits(t, d))
 	assert.EqualValues(t, 300, d.number(t, "select sum(counter_hits) from tyk_aggregated where dimension = 'apikeys'"))
 	assert.EqualValues(t, 299*300/2, d.number(t, "select sum(counter_total_latency) from tyk_aggregated where dimension = 'apiid'"))
@@ -382,15 +382,15 @@ func testRollupsThroughQueue(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.Retry.Enabled = true
 	d.config.Queue = configoptional.Some(*createDefaultConfig().(*Config).Queue.GetOrInsertDefault())
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 10, 19)))
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 29)))
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 10, 19)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 29)))
 	assert.EqualValues(t, 30, totalHits(t, d))
 }
 
 func testRollupsWriters(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	const writers, chunks, each = 6, 8, 50
 	var wg sync.WaitGroup
 	for writer := range writers {
@@ -398,7 +398,7 @@ func testRollupsWriters(t *testing.T, fresh newTarget) {
 			for chunk := range chunks {
 				from := (chunk + writer) % chunks * each // all write the same, in another order
 				for {
-					err := rolledUp(t, e, a, sqltest.Hits("seg", from, from+each-1))
+					err := rolledUp(t, e, a, sinktest.Hits("seg", from, from+each-1))
 					if err == nil {
 						break
 					}
@@ -418,8 +418,8 @@ func testRollupsOfOtherSettings(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 99)))
-		require.NoError(t, rolledUp(t, e, sqltest.Aggregator(t, func(s *rollup.Settings) { s.Minutes = 7 }), sqltest.Hits("seg", 0, 99)))
+		require.NoError(t, rolledUp(t, e, sinktest.Aggregator(t, nil), sinktest.Hits("seg", 0, 99)))
+		require.NoError(t, rolledUp(t, e, sinktest.Aggregator(t, func(s *rollup.Settings) { s.Minutes = 7 }), sinktest.Hits("seg", 0, 99)))
 	}
 	assert.EqualValues(t, 200, totalHits(t, d), "as two pipelines into one table mean it")
 	assert.EqualValues(t, 100, d.number(t, "select sum(counter_hits) from tyk_aggregated where dimension = '' and timestamp % 3600 = 0"))
@@ -428,12 +428,12 @@ func testRollupsOfOtherSettings(t *testing.T, fresh newTarget) {
 
 func testRollupsRefused(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	refuseColumn(t, d, "tyk_aggregated", "org_id", "bad")
-	chunk := sqltest.Hits("seg", 0, 9)
-	bad := sqltest.Hit(10)
+	chunk := sinktest.Hits("seg", 0, 9)
+	bad := sinktest.Hit(10)
 	bad.OrgID = "bad"
-	sqltest.LogsOf("seg", 10, bad, bad).ResourceLogs().MoveAndAppendTo(chunk.ResourceLogs())
+	sinktest.Push("seg", 10, bad, bad).ResourceLogs().MoveAndAppendTo(chunk.ResourceLogs())
 	for range 2 {
 		reasons := refusedOf(t, rolledUp(t, e, a, chunk))
 		require.Len(t, reasons, 2)
@@ -447,34 +447,34 @@ func testRollupsNotEnabled(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	host := newStatusHost()
 	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
-	err := rolledUp(t, e, sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 9))
+	err := rolledUp(t, e, sinktest.Aggregator(t, nil), sinktest.Hits("seg", 0, 9))
 	require.ErrorContains(t, err, "enable tables::aggregated")
 	assert.False(t, consumererror.IsPermanent(err), "they wait")
 	require.Len(t, host.events, 1)
 	require.ErrorContains(t, host.events[0].Err(), "enable tables::aggregated")
-	require.NoError(t, rolledUp(t, withRollups(d).start(t), sqltest.Aggregator(t, nil), sqltest.Hits("seg", 0, 9)))
+	require.NoError(t, rolledUp(t, withRollups(d).start(t), sinktest.Aggregator(t, nil), sinktest.Hits("seg", 0, 9)))
 	assert.EqualValues(t, 10, totalHits(t, d))
 }
 
 func testRollupsNotTaken(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	d.config.Tables.Requests.Enabled, d.config.Tables.Aggregated.Enabled = false, true
-	mcp := sqltest.Hit(1)
+	mcp := sinktest.Hit(1)
 	mcp.MCP.IsMCP = true
-	require.NoError(t, rolledUp(t, d.start(t), sqltest.Aggregator(t, nil), sqltest.LogsOf("seg", 0, sqltest.Hit(0), mcp)))
+	require.NoError(t, rolledUp(t, d.start(t), sinktest.Aggregator(t, nil), sinktest.Push("seg", 0, sinktest.Hit(0), mcp)))
 	assert.EqualValues(t, 1, totalHits(t, d))
 	assert.EqualValues(t, 1, d.number(t, "select count(*) from otelcol_tyk_ledger"))
 }
 
 func testRollupsOfNetwork(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	second := sqltest.Hit(0)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	second := sinktest.Hit(0)
 	second.ResponseCode, second.Network = -1, analytics.Network{OpenConnections: 3, ClosedConnections: 2, BytesIn: 5, BytesOut: 7}
 	for i := range 2 {
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(i), second)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push("seg", int64(i), second)))
 	}
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 10, 10)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 10, 10)))
 	rows := rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated")
 	for _, row := range rows {
 		if row.text("dimension") == "" {
@@ -488,8 +488,8 @@ func testRollupsOfNetwork(t *testing.T, fresh newTarget) {
 
 func testRollupsLongValues(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	r, other := sqltest.Hit(0), sqltest.Hit(0)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	r, other := sinktest.Hit(0), sinktest.Hit(0)
 	long := make([]byte, 3000)
 	for i := range long { // nothing that compression makes fit
 		long[i] = byte('a' + rand.IntN(26))
@@ -498,7 +498,7 @@ func testRollupsLongValues(t *testing.T, fresh newTarget) {
 	other.Path = r.Path + "x"
 	r.Alias, r.APIKey = "nul\x00 and \xff", `quo"te\{},'`
 	for i := range 2 {
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(2*i), r, other)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push("seg", int64(2*i), r, other)))
 	}
 	assert.EqualValues(t, 4, totalHits(t, d))
 	assert.EqualValues(t, 2, d.number(t, "select count(*) from tyk_aggregated where dimension = 'endpoints' and counter_hits = 2"))
@@ -511,7 +511,7 @@ func testRollupsLongValues(t *testing.T, fresh newTarget) {
 
 func testRollupsDamaged(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	groups, _ := sqltest.Aggregator(t, nil).Aggregate(sqltest.Hits("seg", 0, 9), nil)
+	groups, _ := sinktest.Aggregator(t, nil).Aggregate(sinktest.Hits("seg", 0, 9), nil)
 	logs := plog.NewLogs()
 	rollup.AppendLogs(logs, "", groups)
 	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().RemoveIf(func(lr plog.LogRecord) bool { return lr.Attributes().Len() > 14 })
@@ -525,9 +525,9 @@ func testRollupsDamaged(t *testing.T, fresh newTarget) {
 
 func testRollupsWithoutIdentity(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, sqltest.Hits("", 0, 9)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Hits("", 0, 9)))
 	}
 	assert.EqualValues(t, 20, totalHits(t, d))
 	assert.Zero(t, d.number(t, "select count(*) from otelcol_tyk_ledger"))
@@ -536,15 +536,15 @@ func testRollupsWithoutIdentity(t *testing.T, fresh newTarget) {
 func testRollupsByDay(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
 	d.config.TableSharding = true
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	var records []analytics.Record
 	for day := range 40 {
-		r := sqltest.Hit(day)
-		r.TimeStamp = sqltest.Time.AddDate(0, 0, day)
+		r := sinktest.Hit(day)
+		r.TimeStamp = sinktest.Time.AddDate(0, 0, day)
 		records = append(records, r)
 	}
 	for range 2 {
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", 0, records...)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push("seg", 0, records...)))
 	}
 	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_aggregated_20260820 where dimension = ''"))
 	assert.EqualValues(t, 1, d.number(t, "select counter_hits from tyk_aggregated_20260928 where dimension = ''"))
@@ -552,11 +552,11 @@ func testRollupsByDay(t *testing.T, fresh newTarget) {
 
 func testRollupsLatestName(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	for i, second := range []int{5, 9, 2} {
-		r := sqltest.Hit(0)
-		r.TimeStamp, r.APIName = sqltest.Time.Add(time.Duration(second)*time.Second), fmt.Sprintf("name at %d", second)
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(i), r)))
+		r := sinktest.Hit(0)
+		r.TimeStamp, r.APIName = sinktest.Time.Add(time.Duration(second)*time.Second), fmt.Sprintf("name at %d", second)
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push("seg", int64(i), r)))
 	}
 	assert.Equal(t, []string{"name at 9"}, d.texts(t, "select counter_human_identifier from tyk_aggregated where dimension = 'apiid'"))
 	assert.Equal(t, "2026-08-20 10:11:21", rollupRows(t, d, layout.AggregatedLayout, "tyk_aggregated")[0].text("counter_last_time"))
@@ -564,7 +564,7 @@ func testRollupsLatestName(t *testing.T, fresh newTarget) {
 
 func testRollupsMinimum(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
 	least := func(dimension string) int64 {
 		return d.number(t, "select counter_min_latency from tyk_aggregated where dimension = '"+dimension+"'")
 	}
@@ -573,19 +573,19 @@ func testRollupsMinimum(t *testing.T, fresh newTarget) {
 		{302, 30, 5, 30}, // no success, but no error
 		{200, 40, 40, 30}, {500, 1, 40, 30}, {302, 20, 40, 20}, {200, 35, 35, 20},
 	} {
-		r := sqltest.Hit(0)
+		r := sinktest.Hit(0)
 		r.ResponseCode, r.Latency.Total = step.code, step.latency
-		require.NoError(t, rolledUp(t, e, a, sqltest.LogsOf("seg", int64(i), r)))
+		require.NoError(t, rolledUp(t, e, a, sinktest.Push("seg", int64(i), r)))
 		assert.Equal(t, []int64{step.total, step.api}, []int64{least(""), least("apiid")}, i)
 	}
 }
 
 func testRollupsNulls(t *testing.T, fresh newTarget) {
 	d := onlyRollups(fresh(t))
-	e, a := d.start(t), sqltest.Aggregator(t, nil)
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 0, 9)))
+	e, a := d.start(t), sinktest.Aggregator(t, nil)
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
 	d.exec(t, "update tyk_aggregated set code_500 = null, counter_bytes_in = null")
-	require.NoError(t, rolledUp(t, e, a, sqltest.Hits("seg", 10, 19)))
+	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 10, 19)))
 	assert.EqualValues(t, 3, d.number(t, "select code_500 from tyk_aggregated where dimension = ''"))
 }
 

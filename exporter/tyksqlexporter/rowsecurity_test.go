@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // asOwner has the exporter come as the owner of its tables, who is no superuser, so that
@@ -30,31 +30,31 @@ func asOwner(t *testing.T, d target) target {
 func testPostgresRowSecurity(t *testing.T, server *peers.Postgres) {
 	d := asOwner(t, patient(postgresTarget(server)(t)))
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 100, 109)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("before", 100, 109)))
 	d.exec(t, `alter table tyk_analytics enable row level security; alter table tyk_analytics force row level security;
 		create policy writes on tyk_analytics for insert with check (path not in ('/items/3', '/items/17'));
 		create policy reads on tyk_analytics for select using (false)`)
-	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
+	reasons := refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19)))
 	require.Len(t, reasons, 2)
 	assert.Contains(t, reasons[3], "row-level security")
 	assert.Contains(t, reasons, int64(17))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("before", 100, 109)), "the ledger has them, though the role cannot see them")
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("before", 100, 109)), "the ledger has them, though the role cannot see them")
 	assert.EqualValues(t, 28, d.rows(t))
 
 	d.exec(t, "create policy nothing on tyk_analytics as restrictive for insert with check (false)")
 	short, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	require.Error(t, e.ConsumeLogs(short, sqltest.Samples("waits", 0, 9)))
+	require.Error(t, e.ConsumeLogs(short, sinktest.Samples("waits", 0, 9)))
 	d.exec(t, "drop policy nothing on tyk_analytics")
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("waits", 20, 29)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("waits", 20, 29)))
 	assert.EqualValues(t, 38, d.rows(t))
 }
 
 func testPostgresRowSecurityOfLedger(t *testing.T, server *peers.Postgres) {
 	d := asOwner(t, postgresTarget(server)(t))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.exec(t, "alter table otelcol_tyk_ledger enable row level security; alter table otelcol_tyk_ledger force row level security")
-	err := d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+	err := d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 	require.ErrorContains(t, err, "may hide what is stored already")
 	assert.EqualValues(t, 10, d.rows(t))
 }
@@ -104,7 +104,7 @@ func testPostgresManyRefusedSlowly(t *testing.T, server *peers.Postgres) {
 	address.Host = slowLine(t, address.Host, 5*time.Millisecond)
 	d.config.Datasource = configopaque.String(address.String())
 	d.config.Timeout.Timeout = 6 * time.Second
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 999)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 999)))
 	assert.Len(t, reasons, 200)
 	assert.EqualValues(t, 800, d.rows(t))
 	assert.EqualValues(t, 800, d.number(t, "select count(distinct path) from tyk_analytics"))

@@ -17,8 +17,8 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // schemaTests hold for each database.
@@ -60,7 +60,7 @@ func testMissingColumns(t *testing.T, fresh newTarget) {
 	d.exec(t, "create table tyk_analytics (id integer, path varchar(500), tags varchar(4000), extra varchar(10) default 'kept')")
 	d.exec(t, "insert into tyk_analytics (id, path) values (1, '/old')")
 	d.exec(t, "create index idx_tyk_analytics_path on tyk_analytics (path)")
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	names := columnNames(t, d)
 	assert.Equal(t, []string{"id", "path", "tags", "extra"}, names[:4])
 	assert.Len(t, names, 4+len(layout.RequestColumns)-2)
@@ -122,20 +122,20 @@ func testStartAtOnce(t *testing.T, fresh newTarget) {
 func testDroppedTable(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.exec(t, "drop table tyk_analytics")
-	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)), "the next attempt")
 	assert.EqualValues(t, 10, d.rows(t))
 }
 
 func testDroppedColumn(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.exec(t, "alter table tyk_analytics drop column alias")
-	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)), "the next attempt")
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk_analytics where alias = 'mobile'"))
 }
 
@@ -146,8 +146,8 @@ func testTableName(t *testing.T, fresh newTarget) {
 	second.Tables.Requests.Name = "Select"
 	e := startExporter(t, &second, exportertest.NewNopSettings(metadata.Type), componenttest.NewNopHost())
 	for range 2 {
-		require.NoError(t, first.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)), "another table has a memory of its own")
+		require.NoError(t, first.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)), "another table has a memory of its own")
 	}
 	assert.EqualValues(t, 10, d.rows(t))
 	assert.EqualValues(t, 10, d.number(t, `select count(*) from "Select"`))
@@ -172,11 +172,11 @@ func testPostgresOtherTypes(t *testing.T, server *peers.Postgres) {
 				definitions = append(definitions, fmt.Sprintf("%q %s", c.Name, types[c.Class]))
 			}
 			d.exec(t, "create table tyk_analytics ("+strings.Join(definitions, ", ")+")")
-			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
+			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, "msgpack")...)))
 
 			// The same records in a table of ours, seen through the same types.
 			plain := postgresTarget(server)(t)
-			require.NoError(t, plain.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
+			require.NoError(t, plain.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, "msgpack")...)))
 			plain.exec(t, "create domain a_text as varchar; create domain an_integer as bigint")
 			casts := make([]string, 0, len(layout.RequestColumns))
 			for _, c := range layout.RequestColumns {
@@ -194,13 +194,13 @@ func testPostgresSchema(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	d.exec(t, "create schema tyk")
 	d.config.Datasource += "&search_path=tyk,public"
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.Equal(t, []string{"tyk.otelcol_tyk_ledger", "tyk.tyk_analytics"},
 		d.texts(t, "select schemaname || '.' || tablename from pg_tables where schemaname in ('tyk', 'public') order by 1"))
 
 	// A table that is there already is used where it is, and its ledger beside it.
 	d.config.Datasource = configopaque.String(strings.Replace(string(d.config.Datasource), "tyk,public", "public,tyk", 1))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 10, d.number(t, "select count(*) from tyk.tyk_analytics"))
 	assert.EqualValues(t, 2, d.number(t, "select count(*) from pg_tables where schemaname in ('tyk', 'public')"))
 }
@@ -220,11 +220,11 @@ func testPostgresOnlyWrites(t *testing.T, server *peers.Postgres) {
 	d.config.Datasource = configopaque.String(strings.Replace(string(d.config.Datasource), "postgres@", role+"@", 1))
 	e := d.start(t)
 	for range 2 {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	}
 	assert.EqualValues(t, 10, d.rows(t))
 	refusePaths(t, d, "/items/15")
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19))), 1)
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19))), 1)
 }
 
 func testPostgresNoRights(t *testing.T, server *peers.Postgres) {
@@ -235,11 +235,11 @@ func testPostgresNoRights(t *testing.T, server *peers.Postgres) {
 	d.config.Datasource = configopaque.String(strings.Replace(string(own), "postgres@", role+"@", 1))
 	host := newStatusHost()
 	e := startExporter(t, d.config, exportertest.NewNopSettings(metadata.Type), host)
-	err := e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9))
+	err := e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 	require.ErrorContains(t, err, "permission denied for schema public")
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, host.statuses())
 	d.exec(t, fmt.Sprintf(`grant create on schema public to %q`, role))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
 }
 
@@ -247,9 +247,9 @@ func testPostgresNoRights(t *testing.T, server *peers.Postgres) {
 func testPostgresTypeChangesMeanwhile(t *testing.T, server *peers.Postgres) {
 	d := postgresTarget(server)(t)
 	e := d.start(t)
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.exec(t, "alter table tyk_analytics alter contentlength type int, alter tags type jsonb using tags::jsonb, alter geo_location_latitude type real")
-	require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 10, 19)), "the next attempt")
+	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)), "the next attempt")
 	assertPaths(t, d, 0, 19)
 }

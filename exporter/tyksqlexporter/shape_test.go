@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // shapeTests hold for each database.
@@ -25,7 +25,7 @@ var shapeTests = map[string]func(*testing.T, newTarget){
 func differentlyFilled() []analytics.Record {
 	fill := []func(*analytics.Record){
 		func(*analytics.Record) {},
-		func(r *analytics.Record) { *r = sqltest.Sample(0) },
+		func(r *analytics.Record) { *r = sinktest.Sample(0) },
 		func(r *analytics.Record) { r.ContentLength, r.Network.BytesIn, r.TrackPath = -1, 1, true },
 		func(r *analytics.Record) { r.Geo.Latitude, r.Geo.Longitude = math.Copysign(0, -1), math.NaN() },
 		func(r *analytics.Record) { r.Geo.CityNames, r.Geo.CityGeoNameID = map[string]string{"": ""}, 1 },
@@ -41,7 +41,7 @@ func differentlyFilled() []analytics.Record {
 	const ofOneStatement = 16 // SQLite's
 	var records []analytics.Record
 	for i := range 3 * ofOneStatement * len(fill) {
-		r := analytics.Record{TimeStamp: sqltest.Sample(i).TimeStamp}
+		r := analytics.Record{TimeStamp: sinktest.Sample(i).TimeStamp}
 		if i%ofOneStatement == ofOneStatement/2 {
 			fill[i/ofOneStatement%len(fill)](&r)
 		}
@@ -54,11 +54,11 @@ func differentlyFilled() []analytics.Record {
 func testRowsBeside(t *testing.T, fresh newTarget) {
 	together, alone := withAllTables(fresh(t)), withAllTables(fresh(t))
 	records := differentlyFilled()
-	require.NoError(t, together.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, records...)))
+	require.NoError(t, together.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	e := alone.start(t)
 	slices.Reverse(records) // so that statements have other shapes
 	for i := range records {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", int64(i), records[i])))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", int64(i), records[i])))
 	}
 	for _, of := range together.config.enabledTables() {
 		if of.Layout.Kind&(layout.KindRequest|layout.KindGraph) == 0 {

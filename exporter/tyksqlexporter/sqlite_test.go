@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // TestSQLite runs what holds for each driver.
@@ -28,12 +28,12 @@ func TestSQLiteNeverWritesHalf(t *testing.T) {
 	e := d.start(t)
 	d.exec(t, "create trigger operators before insert on tyk_analytics begin select raise(rollback, 'no') where new.path in ('/items/3', '/items/17'); end")
 	for range 8 {
-		require.Error(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("other", 20, 24)))
+		require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("other", 20, 24)))
 	}
 	assert.EqualValues(t, 5, d.rows(t))
 	d.exec(t, "drop trigger operators")
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19)))
 	assert.EqualValues(t, 25, d.rows(t))
 }
 
@@ -42,6 +42,6 @@ func TestSQLiteTriggerRefusesOneByOne(t *testing.T) {
 	d := sqliteTarget(t)
 	e := d.start(t)
 	d.exec(t, "create trigger operators before insert on tyk_analytics begin select raise(abort, 'no') where new.path in ('/items/3', '/items/17'); end")
-	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 19))), 2)
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 19))), 2)
 	assert.EqualValues(t, 18, d.rows(t))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // tableTests hold for each database.
@@ -29,7 +29,7 @@ var tableTests = map[string]func(*testing.T, newTarget){
 func mixture(segment string) plog.Logs {
 	records := make([]analytics.Record, 30)
 	for i := range records {
-		records[i] = sqltest.Sample(i)
+		records[i] = sinktest.Sample(i)
 		switch i % 3 {
 		case 1:
 			records[i].GraphQL = analytics.GraphQLStats{IsGraphQL: true, OperationType: analytics.OperationQuery, RootFields: []string{"items"}}
@@ -37,7 +37,7 @@ func mixture(segment string) plog.Logs {
 			records[i].MCP = analytics.MCPStats{IsMCP: true, JSONRPCMethod: "tools/call"}
 		}
 	}
-	return sqltest.LogsOf(segment, 0, records...)
+	return sinktest.Push(segment, 0, records...)
 }
 
 // assertTables checks how many rows each table has.
@@ -109,7 +109,7 @@ func testRefusedByTwoTables(t *testing.T, fresh newTarget) {
 
 func testNoLedgerRowForNothing(t *testing.T, fresh newTarget) {
 	d := withAllTables(fresh(t))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.Samples("seg", 0, 9)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.Equal(t, []string{"tyk_analytics"}, d.texts(t, "select sink from otelcol_tyk_ledger"))
 }
 
@@ -134,8 +134,8 @@ func testOtherTableNames(t *testing.T, fresh newTarget) {
 
 func testBothKinds(t *testing.T, fresh newTarget) {
 	d := withAllTables(fresh(t))
-	record := sqltest.Sample(0)
+	record := sinktest.Sample(0)
 	record.GraphQL.IsGraphQL, record.MCP.IsMCP = true, true
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, record)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record)))
 	assertTables(t, d, 0, 1, 1)
 }

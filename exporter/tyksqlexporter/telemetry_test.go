@@ -26,9 +26,9 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadatatest"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
@@ -39,11 +39,11 @@ func TestRecordsAreCountedByWhatBecameOfThem(t *testing.T) {
 	d := sqliteTarget(t)
 	e := startExporter(t, d.config, set, componenttest.NewNopHost())
 
-	records := []analytics.Record{sqltest.Sample(0), sqltest.Sample(1), sqltest.Sample(2), sqltest.Sample(3), sqltest.Sample(4)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2), sinktest.Sample(3), sinktest.Sample(4)}
 	records[1].MCP.IsMCP = true
 	records[2].Geo.CityGeoNameID = 1 << 63
 	push := func() plog.Logs {
-		logs := sqltest.LogsOf("seg", 0, records...)
+		logs := sinktest.Push("seg", 0, records...)
 		logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().AppendEmpty().SetEventName("other")
 		return logs
 	}
@@ -78,8 +78,8 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 	d := sqliteTarget(t)
 	d.config.Ledger = LedgerConfig{Retention: minRetention, PruneInterval: time.Millisecond}
 	e := startExporter(t, d.config, metadatatest.NewSettings(reader), componenttest.NewNopHost())
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("old", 0, 9)))
-	require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.Samples("new", 10, 19)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("old", 0, 9)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("new", 10, 19)))
 	d.exec(t, "update otelcol_tyk_ledger set applied_at = '2020-01-01 00:00:00.000' where segment = 'old'")
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // The tables of an installation of Tyk Pump, with its rows, go on being used: as its
@@ -101,7 +101,7 @@ func pumpTables(t *testing.T, d target) []pumpTable {
 		if of.Layout.Kind != layout.KindUptime {
 			file = goldenTables[of.Name] + "msgpack.jsonl.gz"
 		}
-		whole := pumpTable{Shard: layout.Shard{Table: of}, columns: layouts[of.Name].Columns, rows: sqltest.GoldenLines(t, file), precision: precisionOf(d)}
+		whole := pumpTable{Shard: layout.Shard{Table: of}, columns: layouts[of.Name].Columns, rows: goldenLines(t, file), precision: precisionOf(d)}
 		for _, index := range layouts[of.Name].Indexes {
 			whole.indexes = append(whole.indexes, index.Definition)
 		}
@@ -123,7 +123,7 @@ func (p pumpTable) byDay(t *testing.T) []pumpTable {
 	}[p.Layout.Kind]
 	rows := map[string][]string{}
 	if p.Layout.Kind == layout.KindUptime {
-		for _, line := range sqltest.GoldenLines(t, "rows-uptime-days.jsonl.gz") {
+		for _, line := range goldenLines(t, "rows-uptime-days.jsonl.gz") {
 			var row struct{ Timestamp int64 }
 			require.NoError(t, json.Unmarshal([]byte(line), &row))
 			day := time.Unix(row.Timestamp, 0).UTC().Format("20060102")
@@ -218,14 +218,25 @@ func (p pumpTable) fill(t *testing.T, d target) {
 		require.NoError(t, err)
 		return
 	}
-	for i, c := range p.columns {
-		values[i] = fmt.Sprintf("json_extract(value, '$.%s')", c.Name)
-		if c.Type == "timestamp with time zone" { // as Tyk Pump's driver wrote times
-			values[i] = "replace(" + values[i] + ", 'T', ' ')"
-		}
-	}
-	_, err := d.db.ExecContext(t.Context(), "insert into "+p.Relation()+" select "+strings.Join(values, ", ")+" from json_each(?)", rows)
+	tx, err := d.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
+	insert, err := tx.PrepareContext(t.Context(), "insert into "+p.Relation()+" values (?"+strings.Repeat(", ?", len(p.columns)-1)+")")
+	require.NoError(t, err)
+	for _, row := range p.rows {
+		var object map[string]any
+		require.NoError(t, json.Unmarshal([]byte(row), &object))
+		arguments := make([]any, len(p.columns))
+		for i, c := range p.columns {
+			arguments[i] = object[c.Name]
+			if text, ok := object[c.Name].(string); ok && c.Type == "timestamp with time zone" { // as Tyk Pump's driver wrote times
+				arguments[i] = strings.Replace(text, "T", " ", 1)
+			}
+		}
+		_, err := insert.ExecContext(t.Context(), arguments...)
+		require.NoError(t, err)
+	}
+	require.NoError(t, insert.Close())
+	require.NoError(t, tx.Commit())
 }
 
 // schema is what the database says of the table's columns and indexes.
@@ -324,7 +335,7 @@ func testUpgrade(t *testing.T, d target, lacks func(string) bool) {
 
 	e := d.start(t)
 	for range 2 { // the second is a redelivery
-		require.NoError(t, e.ConsumeLogs(t.Context(), sqltest.LogsOf("seg", 0, sqltest.GoldenRecords(t, "msgpack")...)))
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.GoldenRecordsOf(t, "msgpack")...)))
 		require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("checks", 0, asPumpBooks(goldenChecks(t), d.config.TableSharding)...)))
 	}
 

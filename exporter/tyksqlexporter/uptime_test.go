@@ -17,9 +17,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // uptimeTests hold for each database.
@@ -62,7 +62,7 @@ func checksOf(segment string, first int, checks ...analytics.Uptime) plog.Logs {
 func goldenChecks(t *testing.T) []analytics.Uptime {
 	t.Helper()
 	var checks []analytics.Uptime
-	for _, entry := range sqltest.GoldenEntries(t, "uptime.bin.gz") {
+	for _, entry := range sinktest.Entries(sinktest.Unzip(t, "testdata", "golden", "uptime.bin.gz")) {
 		var check analytics.Uptime
 		require.NoError(t, analytics.DecodeUptime(entry, &check))
 		checks = append(checks, check)
@@ -74,7 +74,7 @@ func goldenChecks(t *testing.T) []analytics.Uptime {
 func aCheck(i int) analytics.Uptime {
 	return analytics.Uptime{
 		URL: fmt.Sprintf("http://upstream-%d.example/", i%5), RequestTime: int64(10 + i), ResponseCode: 200,
-		TimeStamp: sqltest.Time.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
+		TimeStamp: sinktest.Time.Add(time.Duration(i) * time.Minute), APIID: "items-api", OrgID: "acme",
 	}
 }
 
@@ -201,7 +201,7 @@ func assertUptimeRows(t *testing.T, want, got []uptimeRow) {
 func goldenUptime(t *testing.T, file string) []uptimeRow {
 	t.Helper()
 	var rows []uptimeRow
-	for _, line := range sqltest.GoldenLines(t, file) {
+	for _, line := range goldenLines(t, file) {
 		var row uptimeRow
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		rows = append(rows, row)
@@ -290,7 +290,7 @@ func testUptimeRefused(t *testing.T, fresh newTarget) {
 func testUptimeNotEnabled(t *testing.T, fresh newTarget) {
 	d := fresh(t)
 	logs := checksOf("seg", 0, aCheck(0))
-	sqltest.Samples("other", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+	sinktest.Samples("other", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	err := d.start(t).ConsumeLogs(t.Context(), logs)
 	assert.EqualValues(t, 1, d.rows(t), "others do not wait")
 	require.ErrorContains(t, err, "uptime checks arrive, but tables::uptime::enabled is false: enable it, or give uptime checks a pipeline of their own")

@@ -65,20 +65,41 @@ func JSONLines[T any](tb testing.TB, path ...string) []T {
 	return all
 }
 
-// GoldenRecords are the 600 that the real Tyk Pump was given for the golden files.
-func GoldenRecords(tb testing.TB) []analytics.Record {
+// GoldenEntries are the 600 that the real Tyk Pump was given for the golden files, as they
+// are in Redis, by wire: msgpack or protobuf.
+func GoldenEntries(tb testing.TB, wire string) [][]byte {
 	tb.Helper()
 	_, here, _, _ := runtime.Caller(0)
-	content := Unzip(tb, filepath.Dir(here), "..", "..", "exporter", "tykmongoexporter", "testdata", "golden", "records-msgpack.bin.gz")
-	var records []analytics.Record
+	return Entries(Unzip(tb, filepath.Dir(here), "..", "rollup", "testdata", "golden", "records-"+wire+".bin.gz"))
+}
+
+// Entries parts what follows one another behind its length.
+func Entries(content []byte) [][]byte {
+	var entries [][]byte
 	for len(content) > 0 {
 		n := binary.BigEndian.Uint32(content)
-		var r analytics.Record
-		require.NoError(tb, analytics.DecodeMsgpack(content[4:4+n], &r))
-		records = append(records, r)
+		entries = append(entries, content[4:4+n])
 		content = content[4+n:]
 	}
+	return entries
+}
+
+// GoldenRecordsOf decodes the golden entries.
+func GoldenRecordsOf(tb testing.TB, wire string) []analytics.Record {
+	tb.Helper()
+	decode := map[string]func([]byte, *analytics.Record) error{"msgpack": analytics.DecodeMsgpack, "protobuf": analytics.DecodeProtobuf}[wire]
+	entries := GoldenEntries(tb, wire)
+	records := make([]analytics.Record, len(entries))
+	for i, entry := range entries {
+		require.NoError(tb, decode(entry, &records[i]))
+	}
 	return records
+}
+
+// GoldenRecords are the golden records, as decoded from msgpack.
+func GoldenRecords(tb testing.TB) []analytics.Record {
+	tb.Helper()
+	return GoldenRecordsOf(tb, "msgpack")
 }
 
 // Host gives the statuses that a component reports.

@@ -45,7 +45,7 @@ func (w *world) check(ctx context.Context) *outcome {
 	o := &outcome{plan: w.plan, faults: w.chronicle.faults, again: w.chronicle.again, rollups: map[string]compared{}}
 	o.records, o.poison = w.journal.totals()
 	letters, err := w.letters(ctx)
-	errs := []error{err}
+	errs := []error{err, w.chronicle.wrong}
 	for _, g := range w.groups {
 		errs = append(errs, w.checkStore(ctx, g, o), w.checkLetters(g, letters[g.name]))
 		o.letters += len(letters[g.name])

@@ -16,7 +16,7 @@ func (w *world) lanes() []*lane {
 	}
 	lanes := []*lane{
 		add("redis", 500*time.Millisecond, 6*time.Second, append(w.server.faults(w.plan.names()), redisFaults(w.server)...)...),
-		add("postgres", 500*time.Millisecond, 5*time.Second, w.database.faults()...),
+		add("postgres", 500*time.Millisecond, 5*time.Second, append(w.database.faults(), w.standbyHangs())...),
 	}
 	if w.documents != nil {
 		lanes = append(lanes, add("mongo", 500*time.Millisecond, 6*time.Second, w.documents.faults()...))

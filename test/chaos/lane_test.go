@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -64,6 +65,7 @@ type chronicle struct {
 	lines  []string
 	faults map[string]int
 	again  int64 // records stored and not acknowledged when their collector was killed
+	wrong  error // what was seen that must not be
 }
 
 func newChronicle() *chronicle { return &chronicle{began: time.Now(), faults: map[string]int{}} }
@@ -91,6 +93,14 @@ func (c *chronicle) exposed(records int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.again += records
+}
+
+// violated notes what must not be.
+func (c *chronicle) violated(err error) {
+	c.note("%v", err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrong = errors.Join(c.wrong, err)
 }
 
 func (c *chronicle) String() string {

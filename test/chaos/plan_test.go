@@ -32,6 +32,7 @@ type plan struct {
 	late     bool // a collector of groupLate comes and goes
 	away     bool // groupAway is registered, and has no collector
 	refusing bool // a collector of groupRefusing
+	schemas  bool // the tables of groupPostgres are found along a search path of two schemas
 	mongo    keeping
 	writers  int // collectors of groupMongo
 
@@ -65,6 +66,7 @@ func newPlan(seed uint64, length time.Duration) plan {
 	// All that is pushed stays in Redis then, and in each of its replicas.
 	p.away = d.chance(0.7) && p.topology == alone
 	p.refusing = d.chance(0.5)
+	p.schemas = d.chance(0.4)
 	return p
 }
 
@@ -98,6 +100,9 @@ func (p plan) String() string {
 	text := fmt.Sprintf("%s, %s, groups %s", p.topology, replicas(p.replicas), strings.Join(groups, " "))
 	if p.mongo != nothing {
 		text += fmt.Sprintf(" (%s, %s)", replicas(p.writers), p.mongo)
+	}
+	if p.schemas {
+		text += ", two schemas"
 	}
 	return text
 }

@@ -26,6 +26,7 @@ const (
 type database struct {
 	postgres *peers.Postgres
 	dsn      string
+	schemas  bool // along the search path
 }
 
 func newDatabase(ctx context.Context) (*database, error) {
@@ -142,7 +143,11 @@ func (p *database) count(ctx context.Context) (int64, error) {
 }
 
 func (p *database) faults() []fault {
-	return append([]fault{
+	faults := p.tableFaults()
+	if p.schemas {
+		faults = append(faults, fault{"PostgreSQL's tables moved to another schema", p.moveTables})
+	}
+	return append(faults, []fault{
 		{"PostgreSQL stopped (fast)", func(ctx context.Context, d *dice) error {
 			if err := p.checkDeadlocks(ctx); err != nil {
 				return err
@@ -172,7 +177,7 @@ func (p *database) faults() []fault {
 			})
 		}},
 		{"PostgreSQL's commits done, but not confirmed", p.withholdCommits},
-	}, p.tableFaults()...)
+	}...)
 }
 
 // tableFaults are those that need no more than statements.

@@ -35,12 +35,21 @@ type refuser struct {
 	mu      sync.Mutex        // guards the fields below
 	records map[string]string // aliases by identity
 	refused int               // requests
+	down    bool              // it takes nothing
+	mended  bool              // it takes everything
 }
 
 func newRefuser() *refuser {
 	r := &refuser{records: map[string]string{}}
 	r.server = httptest.NewServer(http.HandlerFunc(r.take))
 	return r
+}
+
+// turn changes what it does.
+func (r *refuser) turn(down, mended bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down, r.mended = down, mended
 }
 
 func (r *refuser) addr() string { return r.server.Listener.Addr().String() }
@@ -56,8 +65,12 @@ func (r *refuser) take(w http.ResponseWriter, request *http.Request) {
 	defer r.writing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.down {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
 	for _, alias := range got {
-		if refusesAlias(alias) {
+		if refusesAlias(alias) && !r.mended {
 			r.refused++
 			http.Error(w, "something in it is not as it must be", http.StatusBadRequest)
 			return

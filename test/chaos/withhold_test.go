@@ -78,9 +78,16 @@ func (w *world) unacknowledged(ctx context.Context, g *group) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	delivered, err := w.delivered(ctx, g)
+	return n - delivered, err
+}
+
+// delivered counts the records that Redis knows to be in the group's store.
+func (w *world) delivered(ctx context.Context, g *group) (int64, error) {
+	var n int64
 	for _, list := range w.plan.names() {
 		receipts := "otelcol-tyk:{" + list + "}:receipts"
-		for field, sign := range map[string]int64{"|acked": -1, "|dead": 1} {
+		for field, sign := range map[string]int64{"|acked": 1, "|dead": -1} {
 			text, err := w.rdb.HGet(ctx, receipts, g.name+field).Result()
 			if errors.Is(err, redis.Nil) {
 				continue

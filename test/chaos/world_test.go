@@ -60,6 +60,11 @@ func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err err
 	if w.database, err = newDatabase(ctx); err != nil {
 		return nil, err
 	}
+	if p.schemas {
+		if err := w.database.useSchemas(ctx); err != nil {
+			return nil, err
+		}
+	}
 	w.groups = []*group{{name: groupPostgres, store: w.database}}
 	for n := range p.replicas {
 		w.replicas = append(w.replicas, w.newCollector(fmt.Sprintf("replica-%d", n+1), groupPostgres))

@@ -14,9 +14,9 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 var requests = []layout.Table{{Layout: layout.RequestLayout, Name: "tyk_analytics"}}
@@ -147,7 +147,7 @@ func TestManyRefusedRecordsAreIsolatedInSeveralAttempts(t *testing.T) {
 	const records, every = 400, 5
 	s := &shelf{trip: time.Millisecond, refuses: func(place int32) bool { return place%every == 3 }}
 	store := NewStore(s, Settings{Tables: requests})
-	logs := sqltest.Samples("seg", 0, records-1)
+	logs := sinktest.Samples("seg", 0, records-1)
 	attempts := 0
 	for {
 		attempts++
@@ -185,9 +185,9 @@ func TestTablesAreDroppedByTheEarlierClock(t *testing.T) {
 		here, there time.Time
 		want        []string
 	}{
-		{sqltest.Time, sqltest.Time.AddDate(1, 0, 0), []string{"tyk_analytics_20260801"}},
-		{sqltest.Time.AddDate(1, 0, 0), sqltest.Time, []string{"tyk_analytics_20260801"}},
-		{sqltest.Time.AddDate(1, 0, 0), sqltest.Time.AddDate(1, 0, 0), []string{"tyk_analytics_20260801", "tyk_analytics_20260810", "tyk_analytics_20260820"}},
+		{sinktest.Time, sinktest.Time.AddDate(1, 0, 0), []string{"tyk_analytics_20260801"}},
+		{sinktest.Time.AddDate(1, 0, 0), sinktest.Time, []string{"tyk_analytics_20260801"}},
+		{sinktest.Time.AddDate(1, 0, 0), sinktest.Time.AddDate(1, 0, 0), []string{"tyk_analytics_20260801", "tyk_analytics_20260810", "tyk_analytics_20260820"}},
 	} {
 		s := &shelf{now: c.there, tables: tables}
 		store := NewStore(s, Settings{Tables: requests, Calendar: layout.Calendar{Zone: time.UTC, Sharded: true}})

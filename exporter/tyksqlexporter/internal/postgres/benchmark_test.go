@@ -6,13 +6,13 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // BenchmarkAppendRow is the row encoder alone.
 func BenchmarkAppendRow(b *testing.B) {
 	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
-	record := sqltest.Sample(1)
+	record := sinktest.Sample(1)
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
@@ -28,7 +28,7 @@ func BenchmarkAppendRow(b *testing.B) {
 // to record, record to row.
 func BenchmarkCopySource(b *testing.B) {
 	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
-	logs := sqltest.Samples("segment", 0, 5000-1)
+	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {
 		batch := push.NewBatch(logs, requests...)

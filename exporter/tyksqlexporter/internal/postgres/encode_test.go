@@ -18,8 +18,8 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // readNumeric reads a binary numeric, with its length, by the driver's own reader.
@@ -124,9 +124,9 @@ func TestPostgresTimeIsCutToMicroseconds(t *testing.T) {
 func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 	t.Parallel()
 	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
-	records := sqltest.GoldenRecords(t, "msgpack")
+	records := sinktest.GoldenRecordsOf(t, "msgpack")
 	read := func(wrap func(io.Reader) io.Reader) []byte {
-		b := push.NewBatch(sqltest.LogsOf("seg", 0, records...), requests...)
+		b := push.NewBatch(sinktest.Push("seg", 0, records...), requests...)
 		defer b.Release()
 		source := newCopySource(encodings, &b.Parts[0], b.Parts[0].Pending())
 		content, err := io.ReadAll(wrap(source))
@@ -144,7 +144,7 @@ func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 
 func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 	t.Parallel()
-	b := push.NewBatch(sqltest.Samples("seg", 0, 99), requests...)
+	b := push.NewBatch(sinktest.Samples("seg", 0, 99), requests...)
 	defer b.Release()
 	source := newCopySource(newTable("public", layout.Shard{Table: requests[0]}, false).encodings, &b.Parts[0], b.Parts[0].Pending())
 	_, err := source.Read(make([]byte, 100))
@@ -156,7 +156,7 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 
 func FuzzRowIsAsLongAsItSays(f *testing.F) {
 	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
-	for _, r := range sqltest.GoldenRecords(f, "msgpack")[:20] {
+	for _, r := range sinktest.GoldenRecordsOf(f, "msgpack")[:20] {
 		f.Add(r.Path, r.UserAgent, r.Geo.Latitude, r.ContentLength, r.TimeStamp.Unix())
 	}
 	f.Fuzz(func(t *testing.T, path, agent string, latitude float64, length, seconds int64) {

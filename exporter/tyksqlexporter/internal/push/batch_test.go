@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func TestUIDsAreReadAsTheyAreWritten(t *testing.T) {
@@ -44,7 +44,7 @@ func TestSameSegmentRefusesWhatIsNoIndex(t *testing.T) {
 
 func TestBatchKeepsNothingFromThePushBefore(t *testing.T) {
 	t.Parallel()
-	b := NewBatch(sqltest.Samples("a", 0, 9), requests...)
+	b := NewBatch(sinktest.Samples("a", 0, 9), requests...)
 	b.Parts[0].SkipApplied([]Span{{Segment: "a", First: 0, Last: 4}})
 	b.Parts[0].Refuse(9, ReasonOther, "no")
 	assert.Len(t, b.Parts[0].Pending(), 4)
@@ -54,14 +54,14 @@ func TestBatchKeepsNothingFromThePushBefore(t *testing.T) {
 	require.NoError(t, b.RefusedError("tyksql"))
 	b.Release()
 
-	again := NewBatch(sqltest.Samples("b", 5, 6), requests...)
+	again := NewBatch(sinktest.Samples("b", 5, 6), requests...)
 	defer again.Release()
 	assert.Len(t, again.Parts[0].Pending(), 2)
 	assert.Equal(t, []Span{{Segment: "b", First: 5, Last: 6}}, again.Parts[0].Applied())
 }
 
 func BenchmarkNewBatch(b *testing.B) {
-	logs := sqltest.Samples("segment", 0, 5000-1)
+	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {
 		batch := NewBatch(logs, requests...)

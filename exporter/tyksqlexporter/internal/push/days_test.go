@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func TestSplitKeepsEachEntryInTheTableOfItsDay(t *testing.T) {
@@ -21,7 +21,7 @@ func TestSplitKeepsEachEntryInTheTableOfItsDay(t *testing.T) {
 		for i, s := range seconds {
 			records[i].TimeStamp = time.Unix(s, 0)
 		}
-		b := NewBatch(sqltest.LogsOf("seg", 0, records...), requests...)
+		b := NewBatch(sinktest.Push("seg", 0, records...), requests...)
 		defer b.Release()
 		var days []string
 		n := 0

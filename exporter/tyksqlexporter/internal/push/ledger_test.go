@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func TestSpansHoldExactlyTheirIndices(t *testing.T) {
@@ -67,12 +67,12 @@ func TestSpansOverlapOnlyWhereTheyShareAMember(t *testing.T) {
 
 func TestLockKeysAreFewSortedAndTheSameEverywhere(t *testing.T) {
 	t.Parallel()
-	logs := sqltest.Samples("a", 0, 0)
+	logs := sinktest.Samples("a", 0, 0)
 	for _, segment := range strings.Fields(strings.Repeat("b c d ", 100)) {
-		sqltest.Samples(segment, 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+		sinktest.Samples(segment, 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	}
 	for i := range 1000 {
-		sqltest.Samples(strings.Repeat("x", i%150)+"y", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
+		sinktest.Samples(strings.Repeat("x", i%150)+"y", 0, 0).ResourceLogs().MoveAndAppendTo(logs.ResourceLogs())
 	}
 	b := NewBatch(logs, requests...)
 	defer b.Release()

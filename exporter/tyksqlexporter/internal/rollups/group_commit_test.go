@@ -14,9 +14,9 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // gate stands in front of a store and lets one transaction after the other through.
@@ -62,7 +62,7 @@ func (g *gate) push(ctx context.Context, t *testing.T, segment string, first, la
 
 func (g *gate) batch(t *testing.T, segment string, first, last int) *Batch {
 	t.Helper()
-	groups, _ := sqltest.Aggregator(t, nil).Aggregate(sqltest.Hits(segment, first, last), nil)
+	groups, _ := sinktest.Aggregator(t, nil).Aggregate(sinktest.Hits(segment, first, last), nil)
 	return NewBatch(g.Tables, groups)
 }
 
@@ -297,7 +297,7 @@ func TestManyCallersOfOneQueue(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	for caller := range callers {
-		groups, _ := sqltest.Aggregator(t, nil).Aggregate(sqltest.Hits("seg", 0, 4), nil)
+		groups, _ := sinktest.Aggregator(t, nil).Aggregate(sinktest.Hits("seg", 0, 4), nil)
 		wg.Go(func() {
 			for i := range each {
 				own := slices.Clone(groups)

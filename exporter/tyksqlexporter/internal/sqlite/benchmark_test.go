@@ -9,8 +9,8 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // BenchmarkSQLiteInsert is the same for SQLite, and what its driver does with values.
@@ -29,7 +29,7 @@ func BenchmarkSQLiteInsert(b *testing.B) {
 	require.NoError(b, err)
 	defer func() { require.NoError(b, conn.Close()) }()
 	session := stdsql.Session{Conn: conn, Dialect: dialect, Table: func(layout.Shard) (*stdsql.Table, error) { return table.Table, nil }}
-	logs := sqltest.Samples("segment", 0, 5000-1)
+	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {
 		batch := push.NewBatch(logs, requests...)

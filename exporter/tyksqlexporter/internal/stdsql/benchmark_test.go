@@ -11,7 +11,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // nowhere is a connection whose statements take values and do nothing, so that what
@@ -38,7 +38,7 @@ func BenchmarkInsert(b *testing.B) {
 	of := layout.Shard{Table: requests[0]}
 	table := NewTable(of, "insert into tyk_analytics values ", "")
 	table.Time = func(b []byte, day *layout.DayText, at time.Time, _ int) []byte { return day.Append(b, at) }
-	logs := sqltest.Samples("segment", 0, 5000-1)
+	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {
 		batch := push.NewBatch(logs, requests...)

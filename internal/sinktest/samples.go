@@ -1,4 +1,4 @@
-package sqltest
+package sinktest
 
 import (
 	"fmt"
@@ -42,7 +42,7 @@ func Hits(segment string, first, last int) plog.Logs {
 	for i := first; i <= last; i++ {
 		records = append(records, Hit(i))
 	}
-	return LogsOf(segment, int64(first), records...)
+	return Push(segment, int64(first), records...)
 }
 
 // Time is when the first sample was made.
@@ -67,8 +67,9 @@ func Sample(i int) analytics.Record {
 	}
 }
 
-// LogsOf makes one push of records with uids of a segment, numbered from first.
-func LogsOf(segment string, first int64, records ...analytics.Record) plog.Logs {
+// Push makes one of records with uids of a segment, numbered from first; without a segment
+// they have none.
+func Push(segment string, first int64, records ...analytics.Record) plog.Logs {
 	logs := plog.NewLogs()
 	slice := analytics.AppendScope(logs)
 	slice.EnsureCapacity(len(records))
@@ -88,5 +89,5 @@ func Samples(segment string, first, last int) plog.Logs {
 	for i := first; i <= last; i++ {
 		records = append(records, Sample(i))
 	}
-	return LogsOf(segment, int64(first), records...)
+	return Push(segment, int64(first), records...)
 }
