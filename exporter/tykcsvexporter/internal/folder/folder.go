@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,6 @@ import (
 const (
 	ownDirectory = ".tykcsv"
 	lockName     = "lock"
-	journalName  = "journal"
 )
 
 // lockPause is the time between two looks at a lock that another process holds.
@@ -53,10 +53,11 @@ type Folder struct {
 
 // New makes a folder of a directory, which the first use opens.
 func New(settings Settings) *Folder {
-	return &Folder{
-		Settings: settings, turn: make(chan struct{}, 1), parts: map[string]int{},
-		journal: &journal{path: filepath.Join(settings.Dir, ownDirectory, journalName), retention: settings.Retention, ledger: ledger{}},
-	}
+	f := &Folder{Settings: settings, turn: make(chan struct{}, 1), parts: map[string]int{}}
+	// A record may be in files of each header.
+	name := fmt.Sprintf("journal-%08x", crc32.Checksum(settings.Header, checksum))
+	f.journal = &journal{path: f.own(name), retention: settings.Retention, ledger: ledger{}}
+	return f
 }
 
 // Check tells whether the directory can be written to, as far as that shows.

@@ -109,7 +109,7 @@ func TestKilledAtEveryByte(t *testing.T) {
 			require.NoError(t, err)
 			journal = withInode(t, journal, filepath.Base(path), inode(info))
 		}
-		require.NoError(t, os.WriteFile(filepath.Join(dir, ownDirectory, journalName), journal, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, ownDirectory, filepath.Base(f.journal.path)), journal, 0o600))
 		f := newFolder(t, dir, nil)
 		_, _, err := f.Append(t.Context(), []*Sheet{sheet(name, "s", 0, 5), sheet("2026-January-2-4", "s", 5, 7)})
 		require.NoError(t, err, where)
@@ -253,6 +253,16 @@ func TestRotation(t *testing.T) {
 	requireContent(t, header+rows("s", 6, 7), dir, name+"-3.csv")
 }
 
+func TestARecordMayBeInFilesOfEachHeader(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i, columns := range []string{header, "A,B,C\n"} {
+		f := newFolder(t, dir, func(s *Settings) { s.Header = []byte(columns) })
+		requireAppended(t, f, 2, 0, sheet(name, "s", 0, 2))
+		requireContent(t, columns+rows("s", 0, 2), dir, partName(name, i)+".csv")
+	}
+}
+
 func TestPermissionsAreThoseThatAreAskedFor(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "csv")
@@ -286,6 +296,9 @@ func TestTheJournalStaysSmall(t *testing.T) {
 	assert.Equal(t, f.journal.size, info.Size())
 	requireAppended(t, other, 0, 2, sheet(name, "first", 0, 1), sheet(name, "s", 1, 2))
 	requireAppended(t, newFolder(t, dir, nil), 1, 1, sheet(name, "first", 0, 1), sheet(name, "s", 0, 1))
+	now, err := os.Stat(f.journal.path)
+	require.NoError(t, err)
+	assert.True(t, os.SameFile(info, now), "it is not written anew by each process in turn")
 
 	f.journal.ledger["first"].at -= 3601
 	f.journal.compacted = 0

@@ -59,7 +59,7 @@ type journal struct {
 	file      *os.File
 	// size is that of what was read, or written here; what is behind is another process', or torn.
 	size int64
-	// compacted is the size after it was written anew.
+	// compacted is the size that it had, or would have had, when it was written anew.
 	compacted int64
 	// pending is what was going to be written and is not settled.
 	pending *entry
@@ -71,7 +71,8 @@ func (j *journal) read(mode fs.FileMode) error {
 	if j.file != nil && !isAt(j.file, j.path) {
 		j.close() // another process has written it anew
 	}
-	if j.file == nil {
+	opened := j.file == nil
+	if opened {
 		var err error
 		if j.file, err = os.OpenFile(j.path, os.O_RDWR|os.O_CREATE, mode); err != nil {
 			return err
@@ -88,7 +89,18 @@ func (j *journal) read(mode fs.FileMode) error {
 	if info.Size() < j.size {
 		j.size = 0 // somebody has emptied it
 	}
-	reader := bufio.NewReader(io.NewSectionReader(j.file, j.size, info.Size()-j.size))
+	if err := j.takeUntil(info.Size()); err != nil {
+		return err
+	}
+	if opened && j.size >= compactBytes {
+		j.compacted, err = j.writeAll(io.Discard)
+	}
+	return err
+}
+
+// takeUntil takes the lines that end before a size of the file, and cuts off what is left.
+func (j *journal) takeUntil(size int64) error {
+	reader := bufio.NewReader(io.NewSectionReader(j.file, j.size, size-j.size))
 	for {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -192,8 +204,8 @@ func (j *journal) compact(mode fs.FileMode) error {
 }
 
 // writeAll writes what is known, a line for each segment.
-func (j *journal) writeAll(file *os.File) (size int64, err error) {
-	buffer := bufio.NewWriter(file)
+func (j *journal) writeAll(to io.Writer) (size int64, err error) {
+	buffer := bufio.NewWriter(to)
 	for name, s := range j.ledger {
 		line, err := format(&entry{At: s.at, Stored: identities{name: s.ranges()}})
 		if err != nil {

@@ -155,7 +155,8 @@ func TestNoRowIsLostOrDoubledWhenProcessesAreKilled(t *testing.T) {
 	assert.Len(t, got, 2*deliveries*perDelivery, "and nothing else")
 }
 
-// TestAFullDiskLeavesNoHalfRows runs in a process of its own, in which files can have only so many bytes.
+// TestAFullDiskLeavesNoHalfRows runs in a process of its own, in which files can have only so many bytes,
+// and only so many can be open.
 func TestAFullDiskLeavesNoHalfRows(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(limitVariable) == "" {
@@ -185,6 +186,15 @@ func TestAFullDiskLeavesNoHalfRows(t *testing.T) {
 	requireAppended(t, f, 1, 2, sheet(name, "s", 100, 103))
 
 	limit(t, 1<<30)
+	var files syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files))
+	files.Cur = 100
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files))
+	var hours []*Sheet
+	for i := range int64(300) {
+		hours = append(hours, sheet(fmt.Sprintf("%d-May-1-1", 3000+i), "h", i, i+1))
+	}
+	requireAppended(t, f, 300, 0, hours...)
 	requireAppended(t, f, 2000, 3, sheet(name, "s", 100, 103), big)
 	requireContent(t, header+rows("t", 0, 2000), dir, "2026-January-2-4.csv")
 	requireContent(t, held+rows("s", 100, 103), dir, name+".csv")
