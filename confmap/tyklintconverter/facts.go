@@ -18,7 +18,9 @@ const (
 	sqlStore      = "tyksql"
 	mongoStore    = "tykmongo"
 	influxStore   = "tykinflux"
+	gelfStore     = "tykgelf"
 	statsdStore   = "tykstatsd"
+	syslogStore   = "tyksyslog"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -44,8 +46,10 @@ var stores = map[string]store{
 		records: []string{standard, "organisations", "graph", "mcp"},
 		rollups: []string{"aggregates", "mcp_aggregates"},
 	},
+	gelfStore:   {},
 	influxStore: {},
 	statsdStore: {},
+	syslogStore: {},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

@@ -189,8 +189,10 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"prometheus":           (*converter).prometheus,
 	"influx":               (*converter).influx,
 	"influx2":              (*converter).influx,
+	"graylog":              (*converter).graylog,
 	"statsd":               (*converter).statsd,
 	"dogstatsd":            (*converter).dogstatsd,
+	"syslog":               (*converter).syslog,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }
