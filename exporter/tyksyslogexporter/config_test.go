@@ -65,7 +65,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`transport: "ip" is not known here: use tcp, tcp4, tcp6, udp, udp`: func(c *Config) { c.Address.Transport = "ip" },
 		"sending_queue::wait_for_result: false loses":                      func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 	} {
-		assert.ErrorContains(t, configured(change).Validate(), want)
+		require.ErrorContains(t, configured(change).Validate(), want)
 	}
 	require.NoError(t, configured(func(c *Config) { c.Protocol, c.Tag = protocolTyk, "my tag: ü" }).Validate())
 }

@@ -97,7 +97,7 @@ func TestMessages(t *testing.T) {
 }
 
 // header5424 is what RFC 5424 has before a message, with at most 6 digits of a second.
-var header5424 = regexp.MustCompile(`^<\d{1,3}>1 (-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) [!-~]{1,255} [!-~]{1,48} - [!-~]{1,32} (-|\[[!-~]{1,32}( [a-z_]+="([^"\\\]]|\\["\\\]])*")*\]) `)
+var header5424 = regexp.MustCompile(`^<\d{1,3}>1 (-|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) h tyk-gateway - tyk\.request (-|\[tyk@32473( [a-z_]+="([^"\\\]]|\\["\\\]])*")*\]) `)
 
 func FuzzMessages(f *testing.F) {
 	f.Add("GET", "/a\nb]\"", "An API", "id\"]\\", int64(200), uint8(0))

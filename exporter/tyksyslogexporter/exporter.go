@@ -68,7 +68,7 @@ func (e *syslogExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 			message = e.encoder.append(message[:0], r, uid)
 			return most == 0 || len(message) <= most
 		}
-		if !fits() && !(e.config.Truncate && sink.Shorten(r, fits)) {
+		if !fits() && (!e.config.Truncate || !sink.Shorten(r, fits)) {
 			requests.Refuse(entry, reasonTooLarge, fmt.Sprintf("a message of %d bytes is longer than %d: raise max_message_bytes if the server takes more, leave raw_request and raw_response out, or set truncate", len(message), most))
 			return
 		}

@@ -133,7 +133,7 @@ func (s *Syslog) startFor(tb testing.TB, program string) {
 	}
 	tb.Cleanup(func() {
 		_ = s.end(context.WithoutCancel(tb.Context()), syscall.SIGKILL) // nothing survives that
-		_ = os.RemoveAll(s.dir)                                        // a leftover in the temporary directory harms nobody
+		_ = os.RemoveAll(s.dir)                                         // a leftover in the temporary directory harms nobody
 	})
 	s.server = server{startTimeout: syslogTimeout, stopTimeout: syslogTimeout, run: s.execute}
 	if err := s.begin(tb.Context()); err != nil {
