@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, where it is missing: a C compiler for the race detector,
-# redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus and InfluxDB 1. The tests start them themselves, on free ports of the loopback interface;
+# redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus, InfluxDB 1, rsyslog and syslog-ng. The tests start them themselves, on free ports of the loopback interface;
 # of MariaDB only the programs are installed, without the service that would run them.
+# syslog-ng is unpacked beside, not installed: Debian lets it replace rsyslog only.
 # The server of MongoDB's protocol is none of Debian's: the Makefile builds it, bin/ferretdb.
 set -euo pipefail
 
@@ -14,6 +15,17 @@ has_mariadb() {
     { command -v mariadbd >/dev/null || [[ -x /usr/sbin/mariadbd ]]; }
 }
 
+readonly syslog_ng=/opt/syslog-ng
+
+has_syslog_ng() {
+  command -v syslog-ng >/dev/null || [[ -x $syslog_ng/usr/sbin/syslog-ng ]]
+}
+
+# Prints the Debian packages that syslog-ng-core needs, but for those that run at boot.
+syslog_ng_libraries() {
+  apt-cache depends syslog-ng-core | awk '$1 == "Depends:" && $2 ~ /^lib/ {print $2}'
+}
+
 # Prints the Debian packages of what is missing.
 missing() {
   command -v "${CC:-gcc}" >/dev/null || command -v cc >/dev/null || echo gcc libc6-dev
@@ -22,21 +34,32 @@ missing() {
   command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]] || echo pgbouncer
   command -v prometheus >/dev/null && command -v promtool >/dev/null || echo prometheus
   command -v influxd >/dev/null || echo influxdb
+  command -v rsyslogd >/dev/null || [[ -x /usr/sbin/rsyslogd ]] || echo rsyslog
   has_mariadb || echo mariadb-server-core mariadb-client-core
 }
 
 read -ra packages <<<"$(missing | tr '\n' ' ')"
-if ((${#packages[@]} == 0)); then
+if ((${#packages[@]} == 0)) && has_syslog_ng; then
   exit 0
 fi
 
 if ! command -v apt-get >/dev/null || ((EUID != 0)); then
   echo "The tests need what is missing here; install it, then run this again." >&2
-  echo "On Debian or Ubuntu: sudo apt-get install ${packages[*]}" >&2
+  echo "On Debian or Ubuntu: sudo $0" >&2
   exit 1
 fi
 
-echo "Installing ${packages[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
+if ! has_syslog_ng; then
+  mapfile -t -O "${#packages[@]}" packages < <(syslog_ng_libraries)
+fi
+echo "Installing ${packages[*]}"
 apt-get install -q -y --no-install-recommends "${packages[@]}"
+if ! has_syslog_ng; then
+  echo "Unpacking syslog-ng into $syslog_ng"
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  (cd "$folder" && apt-get download -q -o APT::Sandbox::User=root syslog-ng-core)
+  dpkg-deb --extract "$folder"/syslog-ng-core_*.deb "$syslog_ng"
+fi

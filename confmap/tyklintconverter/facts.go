@@ -18,8 +18,10 @@ const (
 	sqlStore      = "tyksql"
 	mongoStore    = "tykmongo"
 	influxStore   = "tykinflux"
+	gelfStore     = "tykgelf"
 	statsdStore   = "tykstatsd"
 	csvStore      = "tykcsv"
+	syslogStore   = "tyksyslog"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -49,9 +51,11 @@ var stores = map[string]store{
 		rollups: []string{"aggregates", "mcp_aggregates"},
 		plain:   []string{"aggregates", "organisations", standard},
 	},
+	gelfStore:   {},
 	influxStore: {},
 	statsdStore: {},
 	csvStore:    {},
+	syslogStore: {},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

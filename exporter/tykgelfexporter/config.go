@@ -88,7 +88,7 @@ const (
 
 func defaultAddress() confignet.AddrConfig {
 	address := confignet.NewDefaultAddrConfig()
-	address.Endpoint, address.Transport = "localhost:12201", confignet.TransportTypeUDP
+	address.Endpoint, address.Transport = "localhost:12201", confignet.TransportTypeTCP
 	address.DialerConfig.Timeout = 10 * time.Second
 	return address
 }

@@ -15,7 +15,7 @@ import (
 func TestConfigIsRead(t *testing.T) {
 	t.Parallel()
 	tcp := configured(func(c *Config) {
-		c.Address.Endpoint, c.Address.Transport = "graylog.example:12201", confignet.TransportTypeTCP
+		c.Address.Endpoint = "graylog.example:12201"
 		settings := configtls.NewDefaultClientConfig()
 		settings.CAFile = "/etc/ssl/graylog.pem"
 		c.TLS = configoptional.Some(settings)
@@ -29,7 +29,8 @@ func TestConfigIsRead(t *testing.T) {
 		c.HTTP = configoptional.Some(settings)
 	})
 	pump := configured(func(c *Config) {
-		c.Address.Endpoint, c.Format, c.Tags = "graylog.example:1000", formatTyk, []string{"method", "api_id"}
+		c.Address.Endpoint, c.Address.Transport = "graylog.example:1000", confignet.TransportTypeUDP
+		c.Format, c.Tags = formatTyk, []string{"method", "api_id"}
 		c.Compression, c.MaxDatagramBytes = compressionGzip, 8192
 	})
 	for name, want := range map[string]*Config{"": configured(func(*Config) {}), "tcp": tcp, "http": http, "pump": pump} {
@@ -48,7 +49,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"max_datagram_bytes: 12 must be from 13 to 65507":                     func(c *Config) { c.MaxDatagramBytes = 12 },
 		"max_message_bytes: 0 must be above 0":                                func(c *Config) { c.MaxMessageBytes = 0 },
 		`transport: "unix" is not known here: use udp, udp4, udp6, tcp`:       func(c *Config) { c.Address.Transport = "unix" },
-		"tls: there is none over udp: use transport: tcp":                     func(c *Config) { c.TLS.GetOrInsertDefault() },
+		"tls: there is none over udp: use transport: tcp":                     func(c *Config) { c.TLS.GetOrInsertDefault(); c.Address.Transport = "udp" },
 		"endpoint, transport, dialer, tls: are not used with http: move":      func(c *Config) { c.HTTP.GetOrInsertDefault(); c.Address.Endpoint = "g:1" },
 		`http::endpoint: "graylog:12201" is no address: use one like http://`: func(c *Config) { c.HTTP.GetOrInsertDefault().Client.Endpoint = "graylog:12201" },
 		"http::max_request_bytes: 0 must be above 0":                          func(c *Config) { c.HTTP.GetOrInsertDefault().MaxRequestBytes = 0 },

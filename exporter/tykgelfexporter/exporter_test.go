@@ -36,7 +36,7 @@ func TestDatagramsAreMessagesAgain(t *testing.T) {
 	for _, compression := range []string{compressionZlib, compressionGzip, compressionNone} {
 		input := listenUDP(t)
 		config := func(c *Config) {
-			c.Address.Endpoint, c.Compression = input.LocalAddr().String(), compression
+			c.Address.Endpoint, c.Address.Transport, c.Compression = input.LocalAddr().String(), confignet.TransportTypeUDP, compression
 			c.Tags = knownTags(formatGELF)
 		}
 		e := start(t, sinktest.NewHost(), config)
@@ -57,7 +57,8 @@ func TestAMessageOfTooManyChunksIsRefusedAlone(t *testing.T) {
 	input := listenUDP(t)
 	host := sinktest.NewHost()
 	to := func(c *Config) {
-		c.Address.Endpoint, c.Tags, c.MaxDatagramBytes = input.LocalAddr().String(), []string{"path", "raw_request"}, 112
+		c.Address.Endpoint, c.Address.Transport, c.MaxDatagramBytes = input.LocalAddr().String(), confignet.TransportTypeUDP, 112
+		c.Tags = []string{"path", "raw_request"}
 	}
 	huge := record("/huge")
 	huge.RawRequest = noise(20_000)
@@ -151,7 +152,7 @@ func TestAnInputThatIsAwayIsWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	host := sinktest.NewHost()
 	e := start(t, host, func(c *Config) {
-		c.Address.Endpoint, c.Address.Transport, c.Retry.Enabled = peers.Address(port), confignet.TransportTypeTCP, true
+		c.Address.Endpoint, c.Retry.Enabled = peers.Address(port), true
 	})
 	result := make(chan error, 1)
 	go func() { result <- e.ConsumeLogs(t.Context(), sinktest.LogsOf(record("/a"))) }()

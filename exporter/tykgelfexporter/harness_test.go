@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/exporter"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -147,9 +146,7 @@ func (i *tcpInput) take(conn net.Conn) {
 }
 
 // to sends to the input.
-func (i *tcpInput) to(c *Config) {
-	c.Address.Endpoint, c.Address.Transport = i.Addr().String(), confignet.TransportTypeTCP
-}
+func (i *tcpInput) to(c *Config) { c.Address.Endpoint = i.Addr().String() }
 
 // taken are the next messages.
 func (i *tcpInput) taken(t *testing.T, n int) []string {

@@ -49,7 +49,7 @@ func (p *packer) plain(message []byte) ([][]byte, error) { return [][]byte{bytes
 
 // framed is a message in a stream.
 func (p *packer) framed(message []byte) ([][]byte, error) {
-	return [][]byte{socket.Null.Append(make([]byte, 0, len(message)+1), message)}, nil
+	return [][]byte{socket.Null.Append(make([]byte, 0, len(message)+socket.FrameBytes), message)}, nil
 }
 
 // datagrams are a message compressed, in as many chunks as it needs.

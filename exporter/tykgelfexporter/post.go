@@ -107,7 +107,8 @@ func (p *poster) post(ctx context.Context, messages []message) (posted, error) {
 		}
 		requests = again
 	}
-	return result, p.settle(&result, doubtful)
+	err := p.settle(&result, doubtful)
+	return result, err
 }
 
 // doubt is a message that was not taken where it is unclear whether it is at fault.

@@ -60,7 +60,7 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 	err := busy.Err("Server", text, "wait")
 	require.ErrorContains(t, err, "503 Service Unavailable: records: ")
 	require.ErrorContains(t, err, "...: wait")
-	assert.ErrorContains(t, err, "7s", "the delay")
+	require.ErrorContains(t, err, "7s", "the delay")
 
 	server.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, http.NoBody)

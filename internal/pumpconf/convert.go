@@ -189,9 +189,11 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"prometheus":           (*converter).prometheus,
 	"influx":               (*converter).influx,
 	"influx2":              (*converter).influx,
+	"graylog":              (*converter).graylog,
 	"statsd":               (*converter).statsd,
 	"dogstatsd":            (*converter).dogstatsd,
 	"csv":                  (*converter).csv,
+	"syslog":               (*converter).syslog,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

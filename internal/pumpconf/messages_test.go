@@ -37,6 +37,8 @@ const (
 	goodStatsD = `"s": {"type": "statsd", "meta": {"address": "s:8125"`
 	goodES     = `"e": {"type": "elasticsearch", "meta": {"version": "7"`
 
+	goodGraylog   = `"g": {"type": "graylog", "meta": {"host": "h"`
+	goodSyslog    = `"y": {"type": "syslog", "meta": {"network_addr": "y:514"`
 	goodDogStatsD = `"d": {"type": "dogstatsd", "meta": {"address": "d:8125"`
 )
 
@@ -128,6 +130,18 @@ func TestMessages(t *testing.T) {
 		{pumps(goodDogStatsD + `, "async_uds": true}}`), `INFO pumps.d.meta.async_uds (variable TYK_PMP_PUMPS_DOGSTATSD_META_ASYNCUDS): not needed: what the socket does not take waits in Redis`},
 		// CSV.
 		{pumps(`"csv": {"meta": {}}`), `WARN pumps.csv.meta.csv_dir (variable TYK_PMP_PUMPS_CSV_META_CSVDIR): is missing, with which Tyk Pump writes into its working directory, and so does otelcol-tyk: name the directory`},
+		// Graylog.
+		{pumps(goodGraylog + `, "port": 70000}}`), `ERROR pumps.g.meta.port (variable TYK_PMP_PUMPS_GRAYLOG_META_GRAYLOGPORT): 70000 is no port: write one such as 12201`},
+		{pumps(goodGraylog + `}}`), `WARN pumps.g.meta.port (variable TYK_PMP_PUMPS_GRAYLOG_META_GRAYLOGPORT): is missing, and 1000 as in Tyk Pump: GELF inputs mostly have 12201`},
+		{pumps(goodGraylog + `, "port": 1}}`), `WARN pumps.g.meta.tags (variable TYK_PMP_PUMPS_GRAYLOG_META_TAGS): names none that Tyk Pump knows, so that its messages are empty`},
+		{pumps(goodGraylog + `, "tags": ["tracked"]}}`), `WARN pumps.g.meta.tags (variable TYK_PMP_PUMPS_GRAYLOG_META_TAGS): "tracked" is unknown to Tyk Pump, which passes over it: it is left out`},
+		{pumps(`"g": {"type": "graylog", "meta": {"host": "udp://h"}}`), `ERROR pumps.g.meta.host (variable TYK_PMP_PUMPS_GRAYLOG_META_GRAYLOGHOST): "udp://h" is no name of a host: write one such as graylog, without a port`},
+		// Syslog.
+		{pumps(goodSyslog + `, "transport": "tls"}}`), `WARN pumps.y.meta.transport (variable TYK_PMP_PUMPS_SYSLOG_META_TRANSPORT): tls ends Tyk Pump at its first connection, and works here`},
+		{pumps(goodSyslog + `, "transport": "unix"}}`), `ERROR pumps.y.meta.transport (variable TYK_PMP_PUMPS_SYSLOG_META_TRANSPORT): "unix" ends Tyk Pump: write udp, tcp or tls`},
+		{pumps(goodSyslog + `, "log_level": 192}}`), `ERROR pumps.y.meta.log_level (variable TYK_PMP_PUMPS_SYSLOG_META_LOGLEVEL): 192 is no priority, with which Tyk Pump ends`},
+		{pumps(goodSyslog + `, "tag": "a\tb"}}`), `ERROR pumps.y.meta.tag (variable TYK_PMP_PUMPS_SYSLOG_META_TAG): "a\tb" has control characters: leave them out`},
+		{pumps(`"y": {"type": "syslog", "meta": {"network_addr": "host"}}`), `ERROR pumps.y.meta.network_addr (variable TYK_PMP_PUMPS_SYSLOG_META_NETWORKADDR): "host" is no address: write one such as localhost:5140`},
 		// Logz.io.
 		{pumps(goodLogzio + `}}`), `so its records would go nowhere and the start is refused. There are the same fields over OTLP, which Logz.io indexes otherwise: "x_otelcol_tyk": {"accept": ["otlp"]} in the file takes them. --config 'tykpump:pump.conf?skip=l' starts without it`},
 		{accepting(goodLogzio + `, "url": "https://logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) has no region's host`},

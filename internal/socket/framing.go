@@ -15,6 +15,9 @@ const (
 	OctetCounting Framing = "octet_counting"
 )
 
+// FrameBytes is the most that a framing adds to a message of common size.
+const FrameBytes = 8
+
 // Append appends a message as a stream has it.
 func (f Framing) Append(dst, message []byte) []byte {
 	if f == OctetCounting {

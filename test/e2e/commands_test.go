@@ -41,8 +41,8 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		},
 		"exporters": {
 			"awskinesis", "awss3", "datadog", "debug", "elasticsearch", "file", "influxdb", "kafka", "logzio", "nop",
-			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykinflux", "tyksql",
-			"tykstatsd",
+			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykinflux", "tyksql",
+			"tykstatsd", "tyksyslog",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
 		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykhealth", "tykpath"},
@@ -50,7 +50,10 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 	for kind, names := range want {
 		assert.Subset(t, got[kind], names, kind)
 	}
-	for _, ours := range []string{"krakend", "tykcsv", "tykfilter", "tykhealth", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql", "tykstatsd"} {
+	for _, ours := range []string{
+		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql",
+		"tykstatsd", "tyksyslog",
+	} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)
 	}
 }

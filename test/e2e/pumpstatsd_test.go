@@ -24,20 +24,22 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
-// statsd stands for a StatsD on the wire: it keeps the lines that arrive.
-type statsd struct {
+// mute is a server whose protocol has no answer: it keeps what arrives.
+type mute struct {
 	// address is as Tyk Pump takes it.
 	address string
+	// end is what ends a message, or parts those of a datagram.
+	end string
 
 	mu    sync.Mutex // guards the fields below
 	lines []string
 	most  int // lines of one datagram
 }
 
-// startStatsd listens on a transport until the test ends.
-func startStatsd(tb testing.TB, transport string) *statsd {
+// startMute listens on a transport until the test ends.
+func startMute(tb testing.TB, transport, end string) *mute {
 	tb.Helper()
-	s := &statsd{}
+	s := &mute{end: end}
 	if transport == "tcp" {
 		listener, err := net.Listen("tcp", peers.Address(0))
 		require.NoError(tb, err)
@@ -61,7 +63,7 @@ func startStatsd(tb testing.TB, transport string) *statsd {
 	return s
 }
 
-func (s *statsd) accept(listener net.Listener) {
+func (s *mute) accept(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -70,35 +72,35 @@ func (s *statsd) accept(listener net.Listener) {
 		go func() {
 			defer func() { _ = conn.Close() }()
 			for reader := bufio.NewReader(conn); ; {
-				line, err := reader.ReadString('\n')
+				line, err := reader.ReadString(s.end[0])
 				if err != nil {
 					return
 				}
-				s.take(strings.TrimSuffix(line, "\n"))
+				s.take(strings.TrimSuffix(line, s.end))
 			}
 		}()
 	}
 }
 
-func (s *statsd) receive(conn net.PacketConn) {
+func (s *mute) receive(conn net.PacketConn) {
 	buffer := make([]byte, 1<<16)
 	for {
 		n, _, err := conn.ReadFrom(buffer)
 		if err != nil {
 			return
 		}
-		s.take(strings.Split(string(buffer[:n]), "\n")...)
+		s.take(strings.Split(string(buffer[:n]), s.end)...)
 	}
 }
 
-func (s *statsd) take(lines ...string) {
+func (s *mute) take(lines ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines, s.most = append(s.lines, lines...), max(s.most, len(lines))
 }
 
 // taken waits for as many lines, and gives all, and how many were in one datagram at most.
-func (s *statsd) taken(tb testing.TB, n int) (lines []string, most int) {
+func (s *mute) taken(tb testing.TB, n int) (lines []string, most int) {
 	tb.Helper()
 	eventually(tb, drainTimeout, func() string {
 		s.mu.Lock()
@@ -129,9 +131,9 @@ func TestRunsIntoStatsDSendWhatTykPumpSent(t *testing.T) {
 		"dogstatsd":               {transport: "unixgram", lines: goldenRecords, most: 1},
 		"dogstatsd-tags-buffered": {transport: "unixgram", lines: goldenRecords, most: 8},
 	}
-	redis, servers := peers.StartRedis(t), map[string]*statsd{}
+	redis, servers := peers.StartRedis(t), map[string]*mute{}
 	file := runsTogether(t, slices.Sorted(maps.Keys(runs)), func(name string, meta object) {
-		servers[name] = startStatsd(t, runs[name].transport)
+		servers[name] = startMute(t, runs[name].transport, "\n")
 		meta["address"] = servers[name].address
 	})
 	c := newPump(t, file, redis, nil)
@@ -194,7 +196,7 @@ func requireSameLines(t *testing.T, want, got []string) {
 // TestTheExampleOfStatsDSendsEachRecord counts what comes of an example.
 func TestTheExampleOfStatsDSendsEachRecord(t *testing.T) {
 	t.Parallel()
-	redis, server := peers.StartRedis(t), startStatsd(t, "tcp")
+	redis, server := peers.StartRedis(t), startMute(t, "tcp", "\n")
 	c := newExample(t, []string{"statsd.yaml"}, object{"receivers": object{"tykredis": object{"poll_interval": "20ms"}}},
 		"TYK_REDIS_ADDRESS="+redis.Addr(), "STATSD_ADDRESS="+server.address)
 	golden{encoding: msgpack}.push(t, redis.Client())

@@ -31,15 +31,6 @@ var missingTypes = []*Type{
 		Key{Name: "read_geo_from_request", Kind: Bool, Pump: "reads places from headers"},
 		Key{Name: "write_zero_values", Kind: Bool, Pump: "writes zeros"},
 		Key{Name: "field_name_mappings", Kind: Map, Var: "NAMEMAPPINGS", Pump: "other names of fields"})},
-	{Name: "graylog", Family: "graylog", Title: "GELF", Ends: true, Missing: "There is Graylog's OTLP input instead: examples/otlp.yaml", NoMeta: Panics, Keys: missing(
-		Key{Name: "host", Var: "GRAYLOGHOST", Default: "localhost", Pump: "the server"},
-		Key{Name: "port", Kind: Int, Var: "GRAYLOGPORT", Default: "1000", Pump: "its port", Needed: true},
-		Key{Name: "tags", Kind: List, Pump: "the message's fields"})},
-	{Name: "syslog", Family: "syslog", Title: "syslog", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
-		Key{Name: "transport", Default: "udp", Pump: "udp, tcp or tls"},
-		Key{Name: "network_addr", Default: "localhost:5140", Pump: "the server", Needed: true},
-		Key{Name: "log_level", Kind: Int, Default: "0", Pump: "the priority"},
-		Key{Name: "tag", Default: "syslog-pump", Pump: "the program's name"})},
 	{Name: "moesif", Family: "moesif", Title: "Moesif", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
 		Key{Name: "application_id", Secret: true, Pump: "the account", Needed: true},
 		Key{Name: "request_header_masks", Kind: List, Pump: "headers that are masked"},

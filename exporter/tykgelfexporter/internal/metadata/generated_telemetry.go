@@ -66,7 +66,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ExporterTykgelfRefusedRecords, err = builder.meter.Int64Counter(
 		"otelcol_exporter_tykgelf_refused_records",
-		metric.WithDescription("Number of records whose messages are too large, or will never be accepted. [Alpha]"),
+		metric.WithDescription("Number of records whose messages are too large or will never be accepted, and of what is no record. [Alpha]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)

@@ -40,7 +40,7 @@ func AssertEqualExporterTykgelfMessages(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualExporterTykgelfRefusedRecords(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_exporter_tykgelf_refused_records",
-		Description: "Number of records whose messages are too large, or will never be accepted. [Alpha]",
+		Description: "Number of records whose messages are too large or will never be accepted, and of what is no record. [Alpha]",
 		Unit:        "{record}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
