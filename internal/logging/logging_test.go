@@ -244,3 +244,15 @@ func TestWhatExportersComplainOfIsThereForOthers(t *testing.T) {
 	assert.Nil(t, none)
 	assert.Empty(t, none.Since("kafka/a", began))
 }
+
+func TestWhatAReceiverLeavesOutIsNamed(t *testing.T) {
+	t.Parallel()
+	logger, logs, c := newLogger(zap.InfoLevel, "receiver", "kafka")
+	for offset := range 150 {
+		logger.Error("failed to consume message, skipping", zap.Int("offset", offset))
+	}
+	require.Equal(t, 100, logs.Len())
+	c.now = c.now.Add(time.Minute)
+	logger.Error("failed to consume message, skipping", zap.Int("offset", 150))
+	assert.Equal(t, int64(50), logs.All()[100].ContextMap()["repeated"])
+}

@@ -19,6 +19,9 @@ const (
 	// changes is how often a line of our own is said meanwhile: they tell changes, such as the end of
 	// an outage, and the next may follow soon.
 	changes = 5
+	// places is how often a line of another receiver is said meanwhile: some name with its numbers what
+	// they leave out, such as an offset of Kafka.
+	places = 100
 	// ownCode is what the names of our own functions begin with.
 	ownCode = "github.com/otelcol-tyk/otelcol-tyk/"
 	// mostLines bounds what is remembered.
@@ -73,8 +76,11 @@ func newRepeats() *repeats { return &repeats{lines: map[line]*variants{}} }
 // say tells whether a line is to be said, and how often it was not since it last was.
 func (r *repeats) say(component string, entry zapcore.Entry, fields uint64) (repeated int, isSaid bool) {
 	burst := 1
-	if strings.HasPrefix(entry.Caller.Function, ownCode) {
+	switch {
+	case strings.HasPrefix(entry.Caller.Function, ownCode):
 		burst = changes
+	case strings.HasPrefix(component, "receiver "):
+		burst = places
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
