@@ -82,8 +82,8 @@ func TestConfigurationsOfTykPumpAreValidHere(t *testing.T) {
 		require.NoError(t, err, "%s: %s", file, out)
 		checkConverted(t, file, want, env)
 	}
-	assert.Equal(t, 96, valid)
-	assert.Equal(t, 24, refused)
+	assert.Equal(t, 99, valid)
+	assert.Equal(t, 21, refused)
 }
 
 // checkConverted asks whether what tykctl convert prints is valid, too.
