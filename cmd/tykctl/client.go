@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,10 +12,11 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	redisconn "github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 )
 
 // connection is how to reach the Redis that the receiver reads.
@@ -118,30 +118,18 @@ func (c *connection) open(ctx context.Context) (redis.UniversalClient, func(), e
 	if c.sentinel.password == "" {
 		c.sentinel.password = c.env("REDIS_SENTINEL_PASSWORD")
 	}
-	// Without a password the client would stay the default user; a user that has none takes any.
-	if c.username != "" {
-		c.password = cmp.Or(c.password, "none")
+	cfg := redisconn.Config{
+		Addresses: c.list(), Username: c.username, Password: configopaque.String(c.password), Database: c.database,
+		Cluster: c.cluster, TLS: c.tls, Timeout: c.timeout,
+		Sentinel: redisconn.SentinelConfig{
+			MasterName: c.sentinel.master, Username: c.sentinel.username, Password: configopaque.String(c.sentinel.password),
+		},
 	}
-	if c.sentinel.username != "" {
-		c.sentinel.password = cmp.Or(c.sentinel.password, "none")
-	}
-	c.tls.Insecure = !c.useTLS
-	tls, err := c.tls.LoadTLSConfig(ctx)
+	cfg.TLS.Insecure = !c.useTLS
+	rdb, err := cfg.Client(ctx) // which sends nothing twice: what is taken away is counted
 	if err != nil {
-		return nil, nil, fmt.Errorf("-tls: %w", err)
+		return nil, nil, fmt.Errorf("-%w", err) // which begins with tls, as the flags do
 	}
-	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: c.list(), Username: c.username, Password: c.password, DB: c.database,
-		IsClusterMode: c.cluster, MasterName: c.sentinel.master,
-		SentinelUsername: c.sentinel.username, SentinelPassword: c.sentinel.password,
-		TLSConfig: tls, DialTimeout: c.timeout, ReadTimeout: c.timeout, WriteTimeout: c.timeout,
-		ContextTimeoutEnabled: true,
-		// What is taken away is counted, so nothing is sent twice.
-		MaxRetries: -1, DialerRetries: 1,
-		// None of these is of use here, and all need rights that a narrow ACL user lacks.
-		Protocol: 2, DisableIdentity: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
 	end := func() { _ = rdb.Close() } // whatever was sent on it was answered
 	if err := ping(ctx, rdb); err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
 		end()

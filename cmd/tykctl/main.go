@@ -10,8 +10,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Exit statuses, which the README documents.
@@ -75,13 +73,6 @@ func main() {
 	stop()
 	os.Exit(status)
 }
-
-// The client would print what it also returns as errors.
-func init() { redis.SetLogger(silence{}) }
-
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
 
 // run does what the arguments say and returns the exit status.
 func run(ctx context.Context, args []string, c console) int {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
-	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/connection"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/delivery"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/source"

@@ -255,7 +255,10 @@ func TestADestinationThatRefusesEverythingGetsItAllLater(t *testing.T) {
 
 // Each comes alone, so that nothing is accepted beside it.
 func TestManyRefusedDeliveriesInARowLetLaterOnesBringTheEvidence(t *testing.T) {
-	for name, take := range map[string]func(*picky, []sentRecord) error{"naming": naming, "plainly": plainly} {
+	for name, test := range map[string]struct {
+		take      func(*picky, []sentRecord) error
+		chunkSize int
+	}{"naming": {naming, 4000}, "plainly": {plainly, 4000}, "in chunks of one": {plainly, 1}} {
 		t.Run(name, func(t *testing.T) {
 			const bad = 200
 			r := newRedis(t)
@@ -265,9 +268,9 @@ func TestManyRefusedDeliveriesInARowLetLaterOnesBringTheEvidence(t *testing.T) {
 				for _, r := range records {
 					seen.Store(max(seen.Load(), int64(r.key+1)))
 				}
-				return take(p, records)
+				return test.take(p, records)
 			}
-			rec := start(t, r.Addr(), p, big)
+			rec := start(t, r.Addr(), p, func(cfg *Config) { cfg.ChunkSize = test.chunkSize })
 			for key := range bad {
 				pushRecords(t, r.Client(), list, analytics.AppendMsgpack, key, key+1)
 				eventually(t, "an attempt at "+strconv.Itoa(key), func() bool { return seen.Load() == int64(key+1) })

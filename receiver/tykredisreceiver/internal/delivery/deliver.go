@@ -71,9 +71,13 @@ type Deliverer struct {
 func New(set Settings) *Deliverer {
 	return &Deliverer{
 		Settings: set, slots: make(chan struct{}, set.InFlight),
-		evidence: evidence{mostRecords: set.WaitRecords, mostBytes: set.WaitBytes, lists: map[*source.Source]*legibility{}, through: map[string]int64{}},
+		evidence: evidence{mostRecords: max(set.WaitRecords, leastWaiting), mostBytes: set.WaitBytes, lists: map[*source.Source]*legibility{}, through: map[string]int64{}},
 	}
 }
+
+// leastWaiting is how many records may wait for evidence however small chunks are: a run of
+// refused ones must not take all places from those that would bring it.
+const leastWaiting = 256
 
 var (
 	errRefusesAll = errors.New("the destination refuses everything that is sent to it, which waits; nothing becomes a dead letter")

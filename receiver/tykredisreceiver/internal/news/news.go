@@ -14,7 +14,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
-	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/health"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/pace"
 )

@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
-	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/connection"
 )
 
 func TestTheFirstRecordsAndTheLastWordAreSaid(t *testing.T) {
