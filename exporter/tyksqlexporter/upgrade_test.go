@@ -222,6 +222,7 @@ func (p pumpTable) fill(t *testing.T, d target) {
 	require.NoError(t, err)
 	insert, err := tx.PrepareContext(t.Context(), "insert into "+p.Relation()+" values (?"+strings.Repeat(", ?", len(p.columns)-1)+")")
 	require.NoError(t, err)
+	defer func() { require.NoError(t, insert.Close()) }()
 	for _, row := range p.rows {
 		var object map[string]any
 		require.NoError(t, json.Unmarshal([]byte(row), &object))
@@ -235,7 +236,6 @@ func (p pumpTable) fill(t *testing.T, d target) {
 		_, err := insert.ExecContext(t.Context(), arguments...)
 		require.NoError(t, err)
 	}
-	require.NoError(t, insert.Close())
 	require.NoError(t, tx.Commit())
 }
 

@@ -31,12 +31,13 @@ func Texts(ctx context.Context, from Queryer, query string) ([]string, error) {
 		return nil, err
 	}
 	var texts []string
-	return texts, each(rows, func() error {
+	err = each(rows, func() error {
 		var text string
 		err := rows.Scan(&text)
 		texts = append(texts, text)
 		return err
 	})
+	return texts, err
 }
 
 // Columns lists the columns of a table, none where it is not there, by a query of the
