@@ -101,6 +101,14 @@ var goldens = []golden{
 	}},
 }
 
+// goldenOf finds a configuration.
+func goldenOf(tb testing.TB, pump string) golden {
+	tb.Helper()
+	i := slices.IndexFunc(goldens, func(g golden) bool { return g.pump == pump })
+	require.GreaterOrEqual(tb, i, 0, "there are no rows of %s to compare with", pump)
+	return goldens[i]
+}
+
 // wantRows are the rows that Tyk Pump wrote, changed as the differences say.
 func (g golden) wantRows(tb testing.TB) []row {
 	tb.Helper()

@@ -5,15 +5,12 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,7 +56,6 @@ func TestConfigurationsOfTykPumpAreValidHere(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(pumpConfigurations(t, "*", "*.*"))
 	require.NoError(t, err)
-	valid, refused := 0, 0
 	for _, file := range files {
 		ext := filepath.Ext(file)
 		env := environment(t, strings.TrimSuffix(file, ext)+".env")
@@ -73,17 +69,13 @@ func TestConfigurationsOfTykPumpAreValidHere(t *testing.T) {
 		want := convert(t, file, env)
 		out, err := run(t, append(env, "TZ=UTC"), "validate", "--config", "tykpump:"+file)
 		if want.Refused() {
-			refused++
 			assert.Error(t, err, file)
 			assert.Contains(t, out, "this configuration of Tyk Pump cannot be honoured as it is", file)
 			continue
 		}
-		valid++
 		require.NoError(t, err, "%s: %s", file, out)
 		checkConverted(t, file, want, env)
 	}
-	assert.Equal(t, 99, valid)
-	assert.Equal(t, 21, refused)
 }
 
 // checkConverted asks whether what tykctl convert prints is valid, too.
@@ -122,93 +114,20 @@ func newPump(tb testing.TB, file string, redis *peers.Redis, receivers []string,
 	return c
 }
 
-// TestConfigurationsOfTykPumpStoreWhatItStored runs the files with which the real pump
-// wrote its reference rows.
-func TestConfigurationsOfTykPumpStoreWhatItStored(t *testing.T) {
-	t.Parallel()
-	postgres := peers.StartPostgres(t)
-	for _, g := range goldens {
-		t.Run(g.pump, func(t *testing.T) {
-			redis, dsn := peers.StartRedis(t), postgres.FreshDatabase(t)
-			c := newPump(t, pumpConfigurations(t, "runs", g.pump+".json"), redis, []string{"tykredis/postgres"}, "TYK_PMP_PUMPS_SQL_META_CONNECTIONSTRING="+dsn)
-			g.push(t, redis.Client())
-			c.start()
-			waitDrained(t, redis.Client(), drainTimeout)
-			c.stop()
-			assert.Empty(t, deadLetters(t, redis.Client()))
-			requireSameRows(t, g.wantRows(t), postgresRows(t, dsn, table))
-		})
-	}
-	for name, configuration := range otherTables {
-		t.Run(configuration, func(t *testing.T) {
-			redis, dsn := peers.StartRedis(t), postgres.FreshDatabase(t)
-			c := newPump(t, pumpConfigurations(t, "runs", configuration+".json"), redis, []string{"tykredis/postgres"},
-				"TYK_PMP_PUMPS_GRAPH_SQL_META_CONNECTIONSTRING="+dsn, "TYK_PMP_PUMPS_MCP_SQL_META_CONNECTIONSTRING="+dsn)
-			goldens[0].push(t, redis.Client())
-			c.start()
-			waitDrained(t, redis.Client(), drainTimeout)
-			c.stop()
-			requireSameRows(t, parseRows(t, testdata(t, "pump/"+configuration+".jsonl.gz")), postgresRows(t, dsn, name))
-		})
-	}
-	t.Run("uptime", func(t *testing.T) {
-		redis, dsn := peers.StartRedis(t), postgres.FreshDatabase(t)
-		c := newPump(t, pumpConfigurations(t, "runs", "uptime-sql-postgres.json"), redis, []string{"tykredis/uptime"}, "TYK_PMP_UPTIMEPUMPCONFIG_CONNECTIONSTRING="+dsn)
-		push(t, redis.Client(), uptimeList, entries(t, "pump/uptime-msgpack.bin.gz"))
-		c.start()
-		waitDrained(t, redis.Client(), drainTimeout)
-		c.stop()
-		want := uptimeSums(t, parseRows(t, testdata(t, "pump/uptime-sql-postgres.jsonl.gz")))
-		assert.Equal(t, want, uptimeSums(t, postgresRows(t, dsn, uptimeTable)))
-	})
-}
+// globalRun is a run whose global settings matter, so that it has a process of its own.
+const globalRun = "sql-postgres-global-omit-and-size"
 
-// TestMongoPumpsStoreWhatTykPumpStored counts the documents of three kinds of pump, of which
-// the exporter's own tests compare each.
-func TestMongoPumpsStoreWhatTykPumpStored(t *testing.T) {
+// TestAConfigurationOfTykPumpStoresWhatItStored runs an unchanged file.
+func TestAConfigurationOfTykPumpStoresWhatItStored(t *testing.T) {
 	t.Parallel()
-	server := peers.StartMongo(t)
-	for _, run := range []struct {
-		name, variable, collection string
-		want                       map[string]int
-	}{
-		{"mongo", "MONGO", "tyk_analytics", map[string]int{"globex": 85, "5e9d9544a1dcd60001d0ed20": 191, "acme-corp": 156, "": 75}},
-		{"mongo-graph", "G", "tyk_graph_analytics", map[string]int{"5e9d9544a1dcd60001d0ed20": 26, "globex": 24}},
-		{"mongo-mcp", "M", "tyk_mcp_analytics", map[string]int{"5e9d9544a1dcd60001d0ed20": 35, "acme-corp": 34}},
-	} {
-		t.Run(run.name, func(t *testing.T) {
-			redis, uri := peers.StartRedis(t), server.URI("run_"+run.variable)
-			c := newPump(t, pumpConfigurations(t, "runs", run.name+".json"), redis, []string{"tykredis/mongo"}, "TYK_PMP_PUMPS_"+run.variable+"_META_MONGOURL="+uri)
-			goldens[0].push(t, redis.Client())
-			c.start()
-			waitDrained(t, redis.Client(), drainTimeout)
-			c.stop()
-			assert.Empty(t, deadLetters(t, redis.Client()))
-			assert.Equal(t, run.want, mongoOrganisations(t, uri, run.collection))
-		})
-	}
-}
-
-// TestAPrometheusPumpShowsThePageOfTykPump scrapes what an unchanged file gives.
-func TestAPrometheusPumpShowsThePageOfTykPump(t *testing.T) {
-	t.Parallel()
-	ports, err := peers.FreePorts(1)
-	require.NoError(t, err)
-	page := peers.Address(ports[0])
-	s := scraped{redis: peers.StartRedis(t), page: page}
-	s.collector = newPump(t, pumpConfigurations(t, "runs", "prometheus.json"), s.redis, []string{"tykredis/prometheus"}, "TYK_PMP_PUMPS_P_META_ADDR="+page)
-	s.args = append(s.args, "--set=receivers::tykredis/prometheus::metrics::interval=100ms")
-	s.start()
-	s.pushGolden(t, "tyk_http_status", goldenRecords)
-	want := families(pumpPage(t, "prometheus"))
-	var got map[string][]string
-	eventually(t, drainTimeout, func() string {
-		_, shown := get(t, "http://"+page+"/metrics")
-		got = families(shown)
-		return differingLine(want, got)
-	})
-	assert.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)))
-	s.stop()
+	redis, dsn := peers.StartRedis(t), peers.StartPostgres(t).FreshDatabase(t)
+	c := newPump(t, pumpConfigurations(t, "runs", globalRun+".json"), redis, []string{"tykredis/postgres"}, "TYK_PMP_PUMPS_SQL_META_CONNECTIONSTRING="+dsn)
+	goldens[0].push(t, redis.Client())
+	c.start()
+	waitDrained(t, redis.Client(), drainTimeout)
+	c.stop()
+	assert.Empty(t, deadLetters(t, redis.Client()))
+	requireSameRows(t, goldenOf(t, globalRun).wantRows(t), postgresRows(t, dsn, table))
 }
 
 // TestOneFileSendsToAllStores has a destination of each kind, which get what Tyk Pump sends.
@@ -266,76 +185,6 @@ func TestOneFileSendsToAllStores(t *testing.T) {
 	t.Run("Elasticsearch", func(t *testing.T) {
 		requireSameDocuments(t, sent["elasticsearch"], slices.Collect(maps.Values(elastic.stored())))
 	})
-}
-
-// screen is all that a process printed.
-type screen struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-// Write adds to it.
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-// String gives what was printed so far.
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
-// startPrinting starts a collector and keeps what it prints.
-func startPrinting(tb testing.TB, c *collector) *screen {
-	tb.Helper()
-	printed := &screen{}
-	cmd := exec.Command(c.path, c.args...) //nolint:gosec // the program under test
-	cmd.Env, cmd.Stdout = append(os.Environ(), c.env...), printed
-	process, err := peers.StartProcess(cmd)
-	require.NoError(tb, err)
-	c.mu.Lock()
-	c.process = process
-	c.mu.Unlock()
-	return printed
-}
-
-// records waits for as many lines as there are records, and gives what they have under a name.
-func (s *screen) records(tb testing.TB, name string) []document {
-	tb.Helper()
-	var got []document
-	eventually(tb, drainTimeout, func() string {
-		got = got[:0]
-		for line := range strings.Lines(s.String()) {
-			if !strings.HasPrefix(line, `{"level":"info","msg":"",`) || !strings.HasSuffix(line, "}\n") {
-				continue
-			}
-			d := parseDocument(tb, []byte(line))
-			assert.Regexp(tb, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`, d["time"])
-			if record, ok := d[name].(document); ok {
-				got = append(got, record)
-			}
-		}
-		if len(got) < goldenRecords {
-			return fmt.Sprintf("%d lines", len(got))
-		}
-		return ""
-	})
-	return got
-}
-
-// TestAStdoutPumpPrintsTheLinesOfTykPump compares lines but for their times.
-func TestAStdoutPumpPrintsTheLinesOfTykPump(t *testing.T) {
-	t.Parallel()
-	redis := peers.StartRedis(t)
-	c := newPump(t, pumpConfigurations(t, "runs", "stdout-json.json"), redis, []string{"tykredis/local"})
-	c.args = append(c.args, "--set=service::telemetry::logs::level=error") // whose lines are on the same screen
-	golden{encoding: msgpack}.push(t, redis.Client())
-	printed := startPrinting(t, c)
-	waitDrained(t, redis.Client(), drainTimeout)
-	requireSameDocuments(t, documentsOfTykPump(t)["tyk"], once(t, printed.records(t, "tyk-analytics-record")))
 }
 
 // TestTheProgramTykPumpTakesItsArguments starts the collector as an image of Tyk Pump does.

@@ -62,13 +62,16 @@ func reference(tb testing.TB, parts ...string) []byte {
 	return content
 }
 
-// sqlRuns are runs into PostgreSQL whose rows the tests of single configurations do not compare,
-// by what all pumps of one process share.
+// sqlRuns are runs into PostgreSQL, and one into SQLite, by what all pumps of one process share.
 var sqlRuns = []struct {
 	zone     string
 	encoding encoding
 	runs     []string
 }{
+	{"UTC", msgpack, []string{
+		"sql-postgres", "sql-postgres-one-batch-size-50", "sql-postgres-filter-allow", "sql-postgres-filter-codes", "sql-postgres-filter-skip",
+		"sql-postgres-ignore-fields", "sql-postgres-max-record-size", "sql-postgres-omit-detailed", "sql-mcp-postgres", liteRun,
+	}},
 	{"UTC", msgpack, []string{
 		"sql-postgres-sharded", "sql-postgres-simple-protocol", "sql-graph-postgres-sharded", "sql-mcp-postgres-sharded",
 		"sql_aggregate-postgres", "sql_aggregate-postgres-by-hour", "sql_aggregate-postgres-one", "sql_aggregate-postgres-batch-size-20",
@@ -77,14 +80,18 @@ var sqlRuns = []struct {
 		"sql-graph-aggregate-postgres", "sql-graph-aggregate-postgres-sharded", "sql-mcp-aggregate-postgres", "sql-mcp-aggregate-postgres-sharded",
 	}},
 	{"UTC", protobuf, []string{
-		"sql-postgres-sharded-protobuf", "sql-graph-postgres-protobuf", "sql-mcp-postgres-protobuf", "sql_aggregate-postgres-protobuf",
+		"sql-postgres-protobuf", "sql-postgres-sharded-protobuf", "sql-graph-postgres-protobuf", "sql-mcp-postgres-protobuf", "sql_aggregate-postgres-protobuf",
 	}},
 	{"America/New_York", msgpack, []string{"sql-postgres-sharded-tz-newyork", "sql_aggregate-postgres-sharded-tz-newyork"}},
 	{"Asia/Kolkata", msgpack, []string{"sql_aggregate-postgres-tz-kolkata", "sql-graph-postgres"}},
 }
 
-// bareRun omits indexes.
-const bareRun = "sql_aggregate-postgres-batch-size-20"
+const (
+	// bareRun omits indexes.
+	bareRun = "sql_aggregate-postgres-batch-size-20"
+	// liteRun is refused by Tyk Pump since 1.12, and stores what it did before.
+	liteRun = "sql-sqlite"
+)
 
 // quotedTable is the name of Tyk Pump's README, which a database takes in quotes only.
 const quotedTable = "graph-records"
@@ -97,7 +104,10 @@ func TestRunsIntoPostgreSQLStoreWhatTykPumpStored(t *testing.T) {
 	for _, together := range sqlRuns {
 		redis, stores := peers.StartRedis(t), map[string]string{}
 		file := runsTogether(t, together.runs, func(run string, meta object) {
-			stores[run] = postgres.FreshDatabase(t)
+			stores[run] = filepath.Join(t.TempDir(), "analytics.db")
+			if run != liteRun {
+				stores[run] = postgres.FreshDatabase(t)
+			}
 			meta["connection_string"] = stores[run]
 			if run == "sql-graph-postgres" {
 				meta["table_name"] = quotedTable
@@ -129,6 +139,10 @@ var newYorkDays = map[string]int{"20251231": 57, "20260308": 60, "20260328": 149
 func requireRawRun(t *testing.T, run, dsn string) {
 	t.Helper()
 	switch run {
+	case liteRun:
+		requireSameRows(t, goldens[0].wantRows(t), sqliteRows(t, dsn, table))
+	case "sql-mcp-postgres":
+		requireSameRows(t, parseRows(t, testdata(t, "pump/sql-mcp-postgres.jsonl.gz")), postgresRows(t, dsn, "tyk_analytics_mcp"))
 	case "sql-postgres-sharded":
 		requireSameRows(t, goldens[0].wantRows(t), postgresDays(t, dsn, table))
 	case "sql-postgres-sharded-protobuf":
@@ -161,7 +175,7 @@ func requireRawRun(t *testing.T, run, dsn string) {
 		}
 		requireSameRows(t, want, got)
 	default:
-		t.Error("no rows to compare with")
+		requireSameRows(t, goldenOf(t, run).wantRows(t), postgresRows(t, dsn, table))
 	}
 }
 
@@ -303,30 +317,47 @@ func eachText(tb testing.TB, db *sql.DB, query string, visit func(string)) {
 	require.NoError(tb, rows.Err())
 }
 
-// TestUptimeRunsStoreWhatTykPumpStored has a table for each day, and Mongo.
+// uptimeRuns are those of uptime checks, by the variable that says where to.
+var uptimeRuns = map[string]string{
+	"uptime-sql-postgres": "CONNECTIONSTRING", "uptime-sql-postgres-sharded": "CONNECTIONSTRING", "uptime-mongo": "MONGOURL",
+}
+
+// TestUptimeRunsStoreWhatTykPumpStored has one table, a table for each day, and Mongo. In one of them
+// the list is another one.
 func TestUptimeRunsStoreWhatTykPumpStored(t *testing.T) {
 	t.Parallel()
-	dsn, uri := peers.StartPostgres(t).FreshDatabase(t), peers.StartMongo(t).URI("uptime")
-	for run, variable := range map[string]string{
-		"uptime-sql-postgres-sharded": "TYK_PMP_UPTIMEPUMPCONFIG_CONNECTIONSTRING=" + dsn, "uptime-mongo": "TYK_PMP_UPTIMEPUMPCONFIG_MONGOURL=" + uri,
-	} {
-		redis := peers.StartRedis(t)
-		// The variable of this name moves the list of uptime checks, too.
-		c := newPump(t, pumpConfigurations(t, "runs", run+".json"), redis, []string{"tykredis/uptime"}, variable, "TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX=mine-")
-		const list = "mine-tyk-uptime-analytics"
-		push(t, redis.Client(), list, entries(t, "pump/uptime-msgpack.bin.gz"))
-		c.start()
-		eventually(t, drainTimeout, func() string {
-			left, err := redis.Client().Exists(t.Context(), list, "otelcol-tyk:{"+list+"}:segments").Result()
-			require.NoError(t, err)
-			if left > 0 {
-				return "checks wait in Redis"
-			}
-			return ""
-		})
-		c.stop()
-	}
+	postgres, mongo := peers.StartPostgres(t), peers.StartMongo(t)
 	want := uptimeSums(t, parseRows(t, testdata(t, "pump/uptime-sql-postgres.jsonl.gz")))
-	assert.Equal(t, want, uptimeSums(t, postgresDays(t, dsn, uptimeTable)))
-	requireSameCollection(t, mongoReference(t, "uptime.jsonl.gz"), uri, uptimeTable)
+	for run, variable := range uptimeRuns {
+		t.Run(run, func(t *testing.T) {
+			redis, list, env := peers.StartRedis(t), uptimeList, []string(nil)
+			store := mongo.URI("uptime")
+			if variable != "MONGOURL" {
+				store = postgres.FreshDatabase(t)
+			}
+			if run != "uptime-sql-postgres" { // this variable moves the list of uptime checks, too
+				list, env = "mine-tyk-uptime-analytics", []string{"TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX=mine-"}
+			}
+			c := newPump(t, pumpConfigurations(t, "runs", run+".json"), redis, []string{"tykredis/uptime"}, append(env, "TYK_PMP_UPTIMEPUMPCONFIG_"+variable+"="+store)...)
+			push(t, redis.Client(), list, entries(t, "pump/uptime-msgpack.bin.gz"))
+			c.start()
+			eventually(t, drainTimeout, func() string {
+				left, err := redis.Client().Exists(t.Context(), list, "otelcol-tyk:{"+list+"}:segments").Result()
+				require.NoError(t, err)
+				if left > 0 {
+					return "checks wait in Redis"
+				}
+				return ""
+			})
+			c.stop()
+			switch run {
+			case "uptime-sql-postgres":
+				assert.Equal(t, want, uptimeSums(t, postgresRows(t, store, uptimeTable)))
+			case "uptime-sql-postgres-sharded":
+				assert.Equal(t, want, uptimeSums(t, postgresDays(t, store, uptimeTable)))
+			default:
+				requireSameCollection(t, mongoReference(t, "uptime.jsonl.gz"), store, uptimeTable)
+			}
+		})
+	}
 }

@@ -117,23 +117,24 @@ func (s *mute) taken(tb testing.TB, n int) (lines []string, most int) {
 // formatted is what Tyk Pump's StatsD makes of a name with a percent sign, which it takes for a format.
 var formatted = regexp.MustCompile(`%!.*MISSING|\(int64=`)
 
+// statsdRuns are those of StatsD: over what, how many lines, and how many of them in one datagram at most.
+var statsdRuns = map[string]struct {
+	transport   string
+	lines, most int
+}{
+	"statsd":                  {transport: "tcp", lines: 4 * goldenRecords, most: 1},
+	"statsd-separated-method": {transport: "udp", lines: goldenRecords, most: 1432},
+	"dogstatsd":               {transport: "unixgram", lines: goldenRecords, most: 1},
+	"dogstatsd-tags-buffered": {transport: "unixgram", lines: goldenRecords, most: 8},
+}
+
 // TestRunsIntoStatsDSendWhatTykPumpSent compares lines, in any order. Other than there are only names with
 // a percent sign, and lines that were too long for it.
 func TestRunsIntoStatsDSendWhatTykPumpSent(t *testing.T) {
 	t.Parallel()
-	type run struct {
-		transport   string
-		lines, most int
-	}
-	runs := map[string]run{
-		"statsd":                  {transport: "tcp", lines: 4 * goldenRecords, most: 1},
-		"statsd-separated-method": {transport: "udp", lines: goldenRecords, most: 1432},
-		"dogstatsd":               {transport: "unixgram", lines: goldenRecords, most: 1},
-		"dogstatsd-tags-buffered": {transport: "unixgram", lines: goldenRecords, most: 8},
-	}
 	redis, servers := peers.StartRedis(t), map[string]*mute{}
-	file := runsTogether(t, slices.Sorted(maps.Keys(runs)), func(name string, meta object) {
-		servers[name] = startMute(t, runs[name].transport, "\n")
+	file := runsTogether(t, slices.Sorted(maps.Keys(statsdRuns)), func(name string, meta object) {
+		servers[name] = startMute(t, statsdRuns[name].transport, "\n")
 		meta["address"] = servers[name].address
 	})
 	c := newPump(t, file, redis, nil)
@@ -142,7 +143,7 @@ func TestRunsIntoStatsDSendWhatTykPumpSent(t *testing.T) {
 	c.start()
 	waitDrained(t, redis.Client(), 2*drainTimeout)
 	require.Empty(t, deadLetters(t, redis.Client()))
-	for name, run := range runs {
+	for name, run := range statsdRuns {
 		t.Run(name, func(t *testing.T) {
 			lines, most := servers[name].taken(t, run.lines)
 			require.Len(t, lines, run.lines)

@@ -77,7 +77,7 @@ func TestReferences(t *testing.T) {
 		"kv://disk/../a":  "the path leaves config.base_path",
 		"kv://disk/none":  "cannot be read",
 		"kv://cloud/a":    `store "cloud": its type is none of env, inline, file, hashicorp_vault and hashicorp_consul, which are read here: let what your platform has write the secret to a file`,
-		"kv://through/a":  `store "through": config: store "far": is not on this machine, and the settings of such a store may refer to env, inline and file only`,
+		"kv://through/a":  `store "through": config: store "far": is not on this machine, and the settings of such a store may refer to stores of the types env, inline and file only`,
 		"kv://lost/a":     `store "lost": config: store "in": has no such key`,
 		"kv://in/a#x":     "finds no single value",
 		"kv://vars/a#x":   "is not JSON",
