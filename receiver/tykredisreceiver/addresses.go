@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 const redisPort = "6379"
@@ -17,7 +19,7 @@ const redisPort = "6379"
 // Unmarshal takes addresses in the forms that people have, too: several in one text, as one
 // environment variable holds them, and URLs.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	if err := conf.Unmarshal(cfg); err != nil {
+	if err := spelling.Keys(conf.Unmarshal(cfg), cfg); err != nil {
 		return err
 	}
 	var all []string
