@@ -99,6 +99,9 @@ func allowedRules(conf *confmap.Conf) ([]string, error) {
 		}
 	}
 	list, ok := settings["allow"].([]any)
+	if name, isText := settings["allow"].(string); isText { // as an environment variable holds it
+		list, ok = []any{name}, true
+	}
 	if !ok && settings["allow"] != nil {
 		return nil, fmt.Errorf("%s::allow: %v is no list: write allow: [NAME]", section, settings["allow"])
 	}

@@ -70,13 +70,15 @@ func TestWhatIsAllowedMustExist(t *testing.T) {
 	t.Parallel()
 	for own, want := range map[string]string{
 		"x_otelcol_tyk: {allow: [memory-queue, memory-queues]}": "x_otelcol_tyk::allow: there is no rule memory-queues (memory-queue is meant?): there are batch, memory-queue,",
-		"x_otelcol_tyk: {allow: memory-queue}":                  "x_otelcol_tyk::allow: memory-queue is no list: write allow: [NAME]",
+		"x_otelcol_tyk: {allow: {memory-queue: true}}":          "x_otelcol_tyk::allow: map[memory-queue:true] is no list: write allow: [NAME]",
+		"x_otelcol_tyk: {allow: memory-queues}":                 "x_otelcol_tyk::allow: there is no rule memory-queues",
 		"x_otelcol_tyk: {allows: []}":                           "x_otelcol_tyk::allows: there is no such key",
 		"x_otelcol_tyk: memory-queue":                           "x_otelcol_tyk: memory-queue has no keys",
 	} {
 		require.ErrorContains(t, lint(t, configured(t, base, own)).err, want)
 	}
 	require.NoError(t, lint(t, configured(t, base, "x_otelcol_tyk: {allow: }")).err)
+	require.NoError(t, lint(t, configured(t, base, "x_otelcol_tyk: {allow: memory-queue}")).err, "a single name, as of an environment variable")
 }
 
 func TestAllThatLosesRecordsIsSaidAtOnce(t *testing.T) {

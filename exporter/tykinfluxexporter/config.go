@@ -12,10 +12,12 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // The values of Config.Schema.
@@ -77,6 +79,9 @@ func createDefaultConfig() component.Config {
 		MaxRequestBytes: defaultRequestBytes, Retry: retry, Queue: queue,
 	}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate checks everything that can be checked without InfluxDB.
 func (c *Config) Validate() error {

@@ -12,9 +12,11 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // DatabaseType tells apart the databases that speak MongoDB's protocol, by the
@@ -152,6 +154,9 @@ func createDefaultConfig() component.Config {
 		Queue:                     queue,
 	}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate checks everything that can be checked without the database, and
 // refuses the settings with which records could be lost or stored twice.

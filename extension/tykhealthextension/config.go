@@ -8,6 +8,9 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Config says where and when which answer is given.
@@ -32,6 +35,9 @@ func createDefaultConfig() component.Config {
 	server.NetAddr.Endpoint = "localhost:13133"
 	return &Config{Server: server, ReadyPath: "/ready", LivePath: "/live", RecoveryDuration: 10 * time.Second}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate finds what can be found without a server.
 func (c *Config) Validate() error {

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Config says which path stands for which.
@@ -18,6 +21,9 @@ type Config struct {
 }
 
 func createDefaultConfig() component.Config { return &Config{To: "/metrics"} }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate reports paths that cannot be meant.
 func (c *Config) Validate() error {

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Config says how records are counted. Keys that Tyk Pump has too mean the same
@@ -45,6 +47,9 @@ func createDefaultConfig() component.Config {
 		MaxValues:           100_000,
 	}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate reports what cannot be meant.
 func (c *Config) Validate() error {

@@ -7,9 +7,11 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Config says which records pass and what of them.
@@ -71,6 +73,9 @@ const (
 	placeBody       = "body"
 	placeAttributes = "attributes"
 )
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 func createDefaultConfig() component.Config {
 	return &Config{

@@ -8,7 +8,10 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // The values of Config.Window.
@@ -49,6 +52,9 @@ func createDefaultConfig() component.Config {
 		ServiceName: "krakend", Window: windowTick, MaxBodyBytes: 32 << 20,
 	}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate checks what the parts of the configuration do not check themselves.
 func (c *Config) Validate() error {

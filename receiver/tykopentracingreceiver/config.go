@@ -7,6 +7,9 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // Config says where datagrams are taken, and what spans are to say beside what they do.
@@ -35,6 +38,9 @@ const maxQueueSize = 1_000_000
 func createDefaultConfig() component.Config {
 	return &Config{Endpoint: "localhost:6831", QueueSize: 1000, ReadBufferBytes: 4 << 20}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate checks what can be checked without opening the port.
 func (c *Config) Validate() error {

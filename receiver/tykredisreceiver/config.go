@@ -14,6 +14,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/backlog"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/delivery"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
@@ -114,7 +115,7 @@ var _ component.Config = (*Config)(nil)
 
 // Unmarshal reads the configuration, with addresses in any form.
 func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
-	if err := conf.Unmarshal(cfg); err != nil {
+	if err := spelling.Keys(conf.Unmarshal(cfg), cfg); err != nil {
 		return err
 	}
 	return cfg.Normalize(conf)
