@@ -193,6 +193,24 @@ func TestAFileThatIsMovedAwayIsBegunAnew(t *testing.T) {
 	requireContent(t, header+rows("s", 2, 3), dir, name+".csv")
 }
 
+// TestAFileThatTookThePlaceOfAnInterruptedOneStays is of a crash, after which somebody moves files.
+func TestAFileThatTookThePlaceOfAnInterruptedOneStays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f := newFolder(t, dir, nil)
+	requireAppended(t, f, 9, 0, sheet(name, "s", 0, 9))
+	journal, err := os.ReadFile(f.journal.path)
+	require.NoError(t, err)
+	first := bytes.IndexByte(journal, '\n') + 1 // without the word that all is there
+	require.NoError(t, os.WriteFile(f.journal.path, journal[:first], 0o600))
+	path := filepath.Join(dir, name+".csv")
+	require.NoError(t, os.Rename(path, path+".old"))
+	require.NoError(t, os.WriteFile(path, []byte(header+"o,1\n"), 0o600))
+	requireAppended(t, newFolder(t, dir, nil), 9, 0, sheet(name, "s", 0, 9))
+	requireContent(t, header+"o,1\n"+rows("s", 0, 9), path)
+	requireContent(t, header+rows("s", 0, 9), path+".old")
+}
+
 func TestADirectoryThatIsMovedAwayIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "csv")
