@@ -19,15 +19,17 @@ const (
 	mongoStore    = "tykmongo"
 	influxStore   = "tykinflux"
 	statsdStore   = "tykstatsd"
+	hybridStore   = "tykhybrid"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
 
 // store is what an exporter of Tyk's schemas stores, by the keys of its configuration.
 type store struct {
-	section string // of the keys; empty where all records are stored, and nothing else is
+	section string // of the keys; empty where all records are stored, and of rollups all or none
 	records []string
 	rollups []string
+	both    bool // rollups are stored, too, without a key of theirs
 }
 
 // standard is the one table, or collection, that is on by default.
@@ -46,6 +48,7 @@ var stores = map[string]store{
 	},
 	influxStore: {},
 	statsdStore: {},
+	hybridStore: {both: true},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

@@ -191,6 +191,7 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"influx2":              (*converter).influx,
 	"statsd":               (*converter).statsd,
 	"dogstatsd":            (*converter).dogstatsd,
+	"hybrid":               (*converter).hybrid,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

@@ -42,7 +42,7 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		"exporters": {
 			"awskinesis", "awss3", "datadog", "debug", "elasticsearch", "file", "influxdb", "kafka", "logzio", "nop",
 			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykinflux", "tyksql",
-			"tykstatsd",
+			"tykhybrid", "tykstatsd",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
 		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykhealth", "tykpath"},
@@ -50,7 +50,7 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 	for kind, names := range want {
 		assert.Subset(t, got[kind], names, kind)
 	}
-	for _, ours := range []string{"krakend", "tykfilter", "tykhealth", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql", "tykstatsd"} {
+	for _, ours := range []string{"krakend", "tykfilter", "tykhealth", "tykhybrid", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql", "tykstatsd"} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)
 	}
 }

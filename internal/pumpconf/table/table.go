@@ -221,4 +221,4 @@ func FindType(name string) *Type {
 // Types lists the types of Tyk Pump.
 func Types() []*Type { return types }
 
-var types = slices.Concat(mongoTypes, sqlTypes, stockTypes, influxTypes, logzioTypes, statsdTypes, missingTypes)
+var types = slices.Concat(mongoTypes, sqlTypes, stockTypes, influxTypes, logzioTypes, statsdTypes, hybridTypes, missingTypes)
