@@ -22,17 +22,19 @@ const (
 	statsdStore   = "tykstatsd"
 	csvStore      = "tykcsv"
 	syslogStore   = "tyksyslog"
+	hybridStore   = "tykhybrid"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
 
 // store is what an exporter of Tyk's schemas stores, by the keys of its configuration.
 type store struct {
-	section string // of the keys; empty where all records are stored, and nothing else is
+	section string // of the keys; empty where all records are stored, and of rollups all or none
 	records []string
 	rollups []string
 	// plain are those of requests that are neither of GraphQL nor of MCP, the rollups first.
 	plain []string
+	both    bool // rollups are stored, too, without a key of theirs
 }
 
 // standard is the one table, or collection, that is on by default.
@@ -56,6 +58,7 @@ var stores = map[string]store{
 	statsdStore: {},
 	csvStore:    {},
 	syslogStore: {},
+	hybridStore: {both: true},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

@@ -196,7 +196,7 @@ func missingRollups(c *configuration) (found []finding) {
 func unstoredRollups(c *configuration) (found []finding) {
 	for _, w := range c.ways {
 		s, known := stores[wiring.Type(w.Exporter)]
-		if known && w.rollups() && !c.anyOn(w.Exporter, s.rollups) {
+		if known && w.rollups() && !s.both && !c.anyOn(w.Exporter, s.rollups) {
 			remedy := "switch on one of " + s.section + "::" + strings.Join(s.rollups, ", ") + ", or leave tykaggregate out of " + w.Pipelines[len(w.Pipelines)-1]
 			if s.section == "" {
 				remedy = "leave tykaggregate out of " + w.Pipelines[len(w.Pipelines)-1]

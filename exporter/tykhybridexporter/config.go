@@ -70,9 +70,12 @@ func (c *Config) Validate() error {
 	if c.APIKey == "" {
 		errs = append(errs, errors.New("api_key: must be set: MDCB takes records only of users of Tyk Dashboard"))
 	}
-	for key, n := range map[string]int{"rpc_pool_size": c.RPCPoolSize, "max_records": c.MaxRecords, "max_bytes": c.MaxBytes} {
-		if n < 1 {
-			errs = append(errs, fmt.Errorf("%s: %d must be at least 1", key, n))
+	for _, bound := range []struct {
+		key string
+		n   int
+	}{{"rpc_pool_size", c.RPCPoolSize}, {"max_records", c.MaxRecords}, {"max_bytes", c.MaxBytes}} {
+		if bound.n < 1 {
+			errs = append(errs, fmt.Errorf("%s: %d must be at least 1", bound.key, bound.n))
 		}
 	}
 	if c.Timeout.Timeout <= 0 {

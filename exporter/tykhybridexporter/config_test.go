@@ -46,7 +46,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		config.APIKey = "secret"
 		require.NoError(t, config.Validate())
 		change(config)
-		assert.ErrorContains(t, config.Validate(), want)
+		require.ErrorContains(t, config.Validate(), want)
 		assert.NotContains(t, config.Validate().Error(), "secret")
 	}
 }

@@ -194,6 +194,7 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"dogstatsd":            (*converter).dogstatsd,
 	"csv":                  (*converter).csv,
 	"syslog":               (*converter).syslog,
+	"hybrid":               (*converter).hybrid,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

@@ -159,7 +159,7 @@ func TestRunsOfTheRealPump(t *testing.T) {
 		"elasticsearch-5": "before 7.17", "elasticsearch-6": "before 7.17",
 	}
 	for _, prefix := range []string{
-		"hybrid", "kinesis", "logzio", "moesif", "resurface", "sqs",
+		"kinesis", "logzio", "moesif", "resurface", "sqs",
 	} {
 		refused[prefix] = "otelcol-tyk has no exporter for"
 	}

@@ -39,6 +39,7 @@ const (
 
 	goodGraylog   = `"g": {"type": "graylog", "meta": {"host": "h"`
 	goodSyslog    = `"y": {"type": "syslog", "meta": {"network_addr": "y:514"`
+	goodHybrid    = `"h": {"type": "hybrid", "meta": {"connection_string": "mdcb:9091", "api_key": "k"`
 	goodDogStatsD = `"d": {"type": "dogstatsd", "meta": {"address": "d:8125"`
 )
 
@@ -165,8 +166,14 @@ func TestMessages(t *testing.T) {
 		{pumps(goodProm + `, "custom_metrics": [{"name": "tyk_latency", "metric_type": "counter"}]}}`), `"tyk_latency" is another metric's name, with which Tyk Pump ends`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "counter", "labels": ["mcp_error_code"]}]}}`), `"a": labels: "mcp_error_code" has no value: use some of`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1]}]}}`), `buckets of "a" have no effect in Tyk Pump, and none here`},
-		{pumps(`"x": {"type": "hybrid", "meta": {"connection_string": "x"}}`), `ERROR pumps.x: type hybrid: otelcol-tyk has no exporter for Tyk's MDCB, so its records would go nowhere and the start is refused. Leave data planes of MDCB with Tyk Pump`},
 		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key? It is left out`},
+		{pumps(`"x": {"type": "moesif", "meta": {"application_id": "x"}}`), `ERROR pumps.x: type moesif: otelcol-tyk has no exporter for Moesif, so its records would go nowhere and the start is refused.`},
+		// MDCB.
+		{pumps(`"h": {"type": "hybrid", "meta": {"api_key": "k"}}`), `ERROR pumps.h.meta.connection_string (variable TYK_PMP_PUMPS_HYBRID_META_CONNECTIONSTRING): nothing is no address, with which Tyk Pump ends: write one such as mdcb:9091`},
+		{pumps(`"h": {"type": "hybrid", "meta": {"connection_string": "mdcb", "api_key": "k"}}`), `"mdcb" is no address, with which Tyk Pump ends`},
+		{pumps(`"h": {"type": "hybrid", "meta": {"connection_string": "mdcb:9091"}}`), `ERROR pumps.h.meta.api_key (variable TYK_PMP_PUMPS_HYBRID_META_APIKEY): is missing, and MDCB refuses a login without`},
+		{pumps(goodHybrid + `, "call_timeout": 10000}}`), `WARN pumps.h.meta.call_timeout (variable TYK_PMP_PUMPS_HYBRID_META_CALLTIMEOUT): 10000 are seconds, in Tyk Pump too, although its README speaks of milliseconds`},
+		{pumps(goodHybrid + `, "rpc_key": "o"}}`), `INFO pumps.h.meta.rpc_key (variable TYK_PMP_PUMPS_HYBRID_META_RPCKEY): not needed: MDCB knows the organisation by api_key`},
 		// Secrets.
 		{pumps(goodMongo + `, "mongo_ssl_ca_file": "kv://v/x"}}`), `refers to a store that kv.stores does not have (it has none): Tyk Pump ends with this`},
 		{strings.Replace(pumps(goodMongo+`, "mongo_ssl_ca_file": "kv://v/x"}}`), "{", `{"kv": {"stores": {"v": {"type": "gcp_secret_manager"}}}, `, 1), `store "v": its type is none of env, inline, file, hashicorp_vault and hashicorp_consul, which are read here: let what your platform has write the secret to a file`},

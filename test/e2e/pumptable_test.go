@@ -32,22 +32,13 @@ func comparedRuns() []string {
 
 // refusedRuns are the others, by what the refusal says. Once there is an exporter, the run belongs to those above.
 var refusedRuns = map[string]string{
-	"csv":                                "no exporter for CSV files",
-	"csv-protobuf":                       "no exporter for CSV files",
-	"csv-tz-kolkata":                     "no exporter for CSV files",
-	"elasticsearch-5":                    "no exporter for Elasticsearch before 7.17",
-	"elasticsearch-6":                    "no exporter for Elasticsearch before 7.17",
-	"graylog":                            "no exporter for GELF",
-	"hybrid":                             "no exporter for Tyk's MDCB",
-	"hybrid-aggregated":                  "no exporter for Tyk's MDCB",
-	"hybrid-aggregated-no-mcp-track-all": "no exporter for Tyk's MDCB",
-	"kinesis":                            "no exporter for Kinesis in Tyk Pump's JSON",
-	"logzio":                             "no exporter for Logz.io's JSON",
-	"moesif":                             "no exporter for Moesif",
-	"resurface":                          "no exporter for Resurface",
-	"sqs":                                "no exporter for SQS",
-	"syslog-tcp":                         "no exporter for syslog",
-	"syslog-udp":                         "no exporter for syslog",
+	"elasticsearch-5": "no exporter for Elasticsearch before 7.17",
+	"elasticsearch-6": "no exporter for Elasticsearch before 7.17",
+	"kinesis":         "no exporter for Kinesis in Tyk Pump's JSON",
+	"logzio":          "no exporter for Logz.io's JSON",
+	"moesif":          "no exporter for Moesif",
+	"resurface":       "no exporter for Resurface",
+	"sqs":             "no exporter for SQS",
 }
 
 // TestEachRunOfTykPumpIsComparedOrRefused leaves none of them out in silence.

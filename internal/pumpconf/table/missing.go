@@ -51,22 +51,6 @@ var missingTypes = []*Type{
 		Key{Name: "queue", Kind: List, Pump: "for tests"})},
 	{Name: "segment", Family: "segment", Title: "Segment", Ends: true, Missing: otherwise, NoMeta: Panics, Keys: missing(
 		Key{Name: "segment_write_key", Secret: true, Var: "WRITEKEY", Pump: "the account", Needed: true})},
-	{
-		Name: "hybrid", Family: "hybrid", Title: "Tyk's MDCB", Missing: "Leave data planes of MDCB with Tyk Pump: it cannot run beside otelcol-tyk on the same Redis, as each record would go to one of them only",
-		NoMeta: Panics, Keys: missing(
-			Key{Name: "connection_string", Secret: true, Pump: "the server", Needed: true},
-			Key{Name: "rpc_key", Secret: true, Pump: "nothing: it is never sent"},
-			Key{Name: "api_key", Secret: true, Pump: "the account"},
-			Key{Name: "ignore_tag_prefix_list", Kind: List, Pump: "beginnings of tags that do not count"},
-			Key{Name: "call_timeout", Kind: Int, Default: "10", Pump: "seconds of a call"},
-			Key{Name: "rpc_pool_size", Kind: Int, Default: "5", Pump: "connections"},
-			Key{Name: "aggregated", Kind: Bool, Default: "false", Pump: "sends rollups"},
-			Key{Name: "track_all_paths", Kind: Bool, Default: "false", Pump: "counts all endpoints"},
-			Key{Name: "store_analytics_per_minute", Kind: Bool, Default: "false", Pump: "buckets of a minute"},
-			Key{Name: "enable_mcp_aggregation", Kind: Bool, Default: "false", Pump: "sends rollups of MCP too"},
-			Key{Name: "use_ssl", Kind: Bool, Default: "false", Pump: "connections are encrypted"},
-			Key{Name: "ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate"}),
-	},
 }
 
 // otherwise is what there is instead of an exporter of the same protocol.

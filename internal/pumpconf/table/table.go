@@ -221,4 +221,6 @@ func FindType(name string) *Type {
 // Types lists the types of Tyk Pump.
 func Types() []*Type { return types }
 
-var types = slices.Concat(mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, csvTypes, missingTypes)
+var types = slices.Concat(
+	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, missingTypes,
+)

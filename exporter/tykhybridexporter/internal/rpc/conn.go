@@ -74,7 +74,7 @@ func open(ctx context.Context, s *Settings) (*connection, error) {
 	preamble := append([]byte(version), byte(len(s.ID)))
 	preamble = append(append(preamble, s.ID...), compressed)
 	if _, err := c.write(ctx, preamble); err != nil {
-		_ = c.Conn.Close() // there is the first error
+		_ = c.Close() // there is the first error
 		return nil, fmt.Errorf("greet %s: %w", plain.RemoteAddr(), err)
 	}
 	in := c.streams(s.Compressed)
@@ -128,7 +128,7 @@ func (c *connection) alive() bool {
 }
 
 func (c *connection) close() {
-	_ = c.Conn.Close() // whatever it says, the connection is over
+	_ = c.Close() // whatever it says, the connection is over
 	<-c.gone
 }
 

@@ -170,8 +170,8 @@ func TestFaultsOfAnswers(t *testing.T) {
 			return []wireResponse{{ID: id, Response: &dispatcherResponse{Error: "unknown method [.F]"}}}
 		}, more: true, text: "new enough?"},
 		"panic": {answer: func(id uint64) []wireResponse {
-			return []wireResponse{{ID: id, Error: "Panic occured: x\nStack trace: y"}}
-		}, more: true, text: "the server answers to .F: Panic occured: x"},
+			return []wireResponse{{ID: id, Error: "Panic: x\nStack trace: y"}}
+		}, more: true, text: "the server answers to .F: Panic: x"},
 		"long":       {answer: func(id uint64) []wireResponse { return []wireResponse{{ID: id, Error: strings.Repeat("x", 9999)}} }, more: true, text: "xxx..."},
 		"nothing":    {answer: func(id uint64) []wireResponse { return []wireResponse{{ID: id}} }, more: true, text: "an answer of the unknown type <nil>"},
 		"another id": {answer: func(id uint64) []wireResponse { return []wireResponse{{ID: id + 7, Response: &dispatcherResponse{}}} }, more: true, unknown: true, text: "answers to call 9 instead of 2"},

@@ -1,0 +1,158 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+)
+
+// purges are the arguments of an MDCB's calls of a function.
+func purges[T any](tb testing.TB, calls []peers.MDCBCall, function string) []T {
+	tb.Helper()
+	var all []T
+	for _, call := range calls {
+		if call.Function == function {
+			var argument T
+			require.NoError(tb, json.Unmarshal([]byte(call.Argument), &argument))
+			all = append(all, argument)
+		}
+	}
+	return all
+}
+
+// pumpPurges are those of the real Tyk Pump.
+func pumpPurges(tb testing.TB, run string) []peers.MDCBCall {
+	tb.Helper()
+	var all []peers.MDCBCall
+	for line := range strings.Lines(string(reference(tb, "exporter", "tykhybridexporter", "testdata", "golden", run+".jsonl.gz"))) {
+		var call struct {
+			Function string
+			Argument json.RawMessage
+		}
+		require.NoError(tb, json.Unmarshal([]byte(line), &call))
+		all = append(all, peers.MDCBCall{Function: call.Function, Argument: string(call.Argument)})
+	}
+	return all
+}
+
+// hits adds up the requests of rollups by owner, dimension and value; it leaves out tags that stand for a request.
+func hits(tb testing.TB, calls []peers.MDCBCall, function string) map[string]float64 {
+	tb.Helper()
+	sums := map[string]float64{}
+	for _, call := range purges[map[string]map[string]any](tb, calls, function) {
+		for owner, members := range call {
+			for dimension, inner := range members {
+				values, _ := inner.(map[string]any)
+				for value, counter := range values {
+					fields, _ := counter.(map[string]any)
+					n, counts := fields["hits"].(float64)
+					if counts && !strings.HasPrefix(value, "trace-id-") {
+						sums[owner+" "+dimension+" "+value] += n
+					}
+				}
+			}
+			sums[owner] += members["Total"].(map[string]any)["hits"].(float64)
+		}
+	}
+	return sums
+}
+
+// identifying is what tells records apart, as text.
+func identifying(record map[string]any) string {
+	return fmt.Sprint(record["timestamp"], record["api_id"], record["path"], record["raw_request"], record["response_code"])
+}
+
+// TestRunsIntoMDCBSendWhatTykPumpSent runs the real pump's configurations against Tyk's own RPC server.
+func TestRunsIntoMDCBSendWhatTykPumpSent(t *testing.T) {
+	t.Parallel()
+	runs := []string{"hybrid", "hybrid-aggregated", "hybrid-aggregated-no-mcp-track-all"}
+	redis, servers := peers.StartRedis(t), map[string]*peers.MDCB{}
+	file := runsTogether(t, runs, func(name string, meta object) {
+		servers[name] = peers.StartMDCB(t, nil)
+		meta["connection_string"] = servers[name].Addr()
+	})
+	c := newPump(t, file, redis, nil)
+	golden{encoding: msgpack}.push(t, redis.Client())
+	c.start()
+	waitDrained(t, redis.Client(), 2*drainTimeout)
+	require.Empty(t, deadLetters(t, redis.Client()))
+	c.stop()
+	for _, name := range runs {
+		t.Run(name, func(t *testing.T) {
+			got, err := servers[name].Calls(t.Context(), false)
+			require.NoError(t, err)
+			want := pumpPurges(t, name)
+			if name == "hybrid" {
+				sent := slices.Concat(purges[[]map[string]any](t, got, "PurgeAnalyticsData")...)
+				pumps := slices.Concat(purges[[]map[string]any](t, want, "PurgeAnalyticsData")...)
+				require.Len(t, sent, len(pumps))
+				for _, all := range [][]map[string]any{sent, pumps} {
+					slices.SortFunc(all, func(a, b map[string]any) int { return strings.Compare(identifying(a), identifying(b)) })
+				}
+				for i := range pumps {
+					require.Equal(t, withoutEmpty(pumps[i]), withoutEmpty(sent[i]))
+				}
+				return
+			}
+			for _, function := range []string{"PurgeAnalyticsDataAggregated", "PurgeAnalyticsDataMCPAggregated"} {
+				sums := hits(t, got, function)
+				maps.DeleteFunc(sums, func(_ string, n float64) bool { return n == 0 })
+				reference := hits(t, want, function)
+				maps.DeleteFunc(reference, func(_ string, n float64) bool { return n == 0 })
+				assert.Equal(t, reference, sums, function)
+			}
+		})
+	}
+}
+
+// withoutEmpty makes null of lists and objects without elements, which mean the same.
+func withoutEmpty(v any) any {
+	switch v := v.(type) {
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+	case map[string]any:
+		if len(v) == 0 {
+			return nil
+		}
+		for key := range v {
+			v[key] = withoutEmpty(v[key])
+		}
+	}
+	return v
+}
+
+// TestTheExampleOfMDCBWaitsForIt sends rollups to a server that comes late.
+func TestTheExampleOfMDCBWaitsForIt(t *testing.T) {
+	t.Parallel()
+	redis, server := peers.StartRedis(t), peers.StartMDCB(t, nil)
+	server.Kill()
+	c := newExample(t, []string{"hybrid.yaml"}, object{"receivers": object{"tykredis": object{"poll_interval": "20ms"}}},
+		"TYK_REDIS_ADDRESS="+redis.Addr(), "MDCB_ADDRESS="+server.Addr(), "MDCB_INSECURE=true", "MDCB_API_KEY=key")
+	golden{encoding: msgpack}.push(t, redis.Client())
+	c.start()
+	c.waitLog("the database does not take records; they wait until it does")
+	require.NoError(t, server.Start(t.Context()))
+	waitDrained(t, redis.Client(), 2*drainTimeout)
+	require.Empty(t, deadLetters(t, redis.Client()))
+	c.stop()
+	got, err := server.Calls(t.Context(), false)
+	require.NoError(t, err)
+	want, sums := hits(t, pumpPurges(t, "hybrid-aggregated"), "PurgeAnalyticsDataAggregated"), hits(t, got, "PurgeAnalyticsDataAggregated")
+	require.NotEmpty(t, want)
+	for _, org := range []string{"acme-corp", "globex", "5e9d9544a1dcd60001d0ed20"} {
+		assert.Positive(t, want[org], org)
+		assert.Equal(t, want[org], sums[org], org)
+	}
+}
