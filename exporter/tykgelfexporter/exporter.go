@@ -115,7 +115,8 @@ func (e *gelfExporter) messages(logs plog.Logs) (messages []message, requests si
 // refused, everything else being sent, or it asks for another attempt with those that were not accepted.
 func (e *gelfExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	messages, requests := e.messages(logs)
-	sent, err := len(messages), error(nil)
+	sent := len(messages)
+	var err error
 	if e.sender != nil {
 		err = e.send(ctx, messages)
 	} else {
