@@ -115,16 +115,15 @@ func (e *gelfExporter) messages(logs plog.Logs) (messages []message, requests si
 // refused, everything else being sent, or it asks for another attempt with those that were not accepted.
 func (e *gelfExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	messages, requests := e.messages(logs)
-	sent, err := len(messages), error(nil)
+	var sent int
+	var err error
 	if e.sender != nil {
-		err = e.send(ctx, messages)
+		sent, err = e.send(ctx, messages)
 	} else {
 		sent, err = e.post(ctx, logs, messages, &requests)
 	}
 	e.health.Report(err)
-	if err == nil || e.poster != nil {
-		e.telemetry.ExporterTykgelfMessages.Add(ctx, int64(sent))
-	}
+	e.telemetry.ExporterTykgelfMessages.Add(ctx, int64(sent))
 	if err != nil {
 		return err
 	}
@@ -135,12 +134,15 @@ func (e *gelfExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 }
 
 // send sends messages, all of them or as if none of them.
-func (e *gelfExporter) send(ctx context.Context, messages []message) error {
+func (e *gelfExporter) send(ctx context.Context, messages []message) (sent int, err error) {
 	pieces := make([][]byte, 0, len(messages))
 	for i := range messages {
 		pieces = append(pieces, messages[i].pieces...)
 	}
-	return e.sender.Send(ctx, pieces...)
+	if err := e.sender.Send(ctx, pieces...); err != nil {
+		return 0, err
+	}
+	return len(messages), nil
 }
 
 // post posts messages. What was accepted by then is not asked for again after an error.

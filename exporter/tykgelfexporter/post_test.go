@@ -2,7 +2,6 @@ package tykgelfexporter
 
 import (
 	"compress/gzip"
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,17 +14,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exportertest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pipeline"
-	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykgelfexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -233,24 +224,7 @@ func TestAnswersOfOthersWait(t *testing.T) {
 	require.ErrorContains(t, start(t, sinktest.NewHost(), gone.to(asDefault)).ConsumeLogs(t.Context(), sinktest.LogsOf(numbered(50)...)), "ask Graylog: send the request: ")
 }
 
-// asRecords makes analytics records of the check's log records.
-type asRecords struct{ exporter.Logs }
-
-// ConsumeLogs hands records on.
-func (a asRecords) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
-	log := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
-	log.SetEventName(analytics.EventRequest)
-	log.SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(1_700_000_000, 0)))
-	return a.Logs.ConsumeLogs(ctx, logs)
-}
-
-// nothing is a receiver that only knows its consumer.
-type nothing struct {
-	component.StartFunc
-	component.ShutdownFunc
-}
-
-// The collector's own check: failures that can heal are tried again until they do, others are not.
+// Of the answers, 413 to a message is for good.
 func TestConsumeContract(t *testing.T) {
 	t.Parallel()
 	var decide func() error
@@ -265,19 +239,9 @@ func TestConsumeContract(t *testing.T) {
 	})
 	config := configured(input.to(asDefault))
 	config.Retry.InitialInterval, config.Retry.MaxInterval = time.Millisecond, 5*time.Millisecond
-	exportertest.CheckConsumeContract(exportertest.CheckConsumeContractParams{
-		T: t, NumberOfTestElements: 10, Signal: pipeline.SignalLogs, ExporterConfig: config, ReceiverConfig: &struct{}{},
-		ExporterFactory: exporter.NewFactory(metadata.Type, createDefaultConfig,
-			exporter.WithLogs(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-				e, err := createLogs(ctx, set, cfg)
-				return asRecords{e}, err
-			}, metadata.LogsStability)),
-		ReceiverFactory: receiver.NewFactory(metadata.Type, func() component.Config { return &struct{}{} },
-			receiver.WithLogs(func(ctx context.Context, _ receiver.Settings, _ component.Config, next consumer.Logs) (receiver.Logs, error) {
-				input.mu.Lock()
-				defer input.mu.Unlock()
-				decide = func() error { return next.ConsumeLogs(context.WithoutCancel(ctx), plog.NewLogs()) }
-				return &nothing{}, nil
-			}, metadata.LogsStability)),
+	sinktest.CheckContract(t, config, metadata.Type, createLogs, func(d func() error) {
+		input.mu.Lock()
+		defer input.mu.Unlock()
+		decide = d
 	})
 }

@@ -177,7 +177,7 @@ func (c *Config) framing() socket.Framing {
 	switch {
 	case c.Framing != auto:
 		return socket.Framing(c.Framing)
-	case c.TLS.HasValue():
+	case c.TLS.HasValue() && !c.TLS.Get().Insecure:
 		return socket.OctetCounting
 	}
 	return socket.Newline

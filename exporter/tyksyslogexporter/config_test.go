@@ -39,6 +39,7 @@ func TestConfigIsRead(t *testing.T) {
 	}
 	assert.Equal(t, socket.OctetCounting, encrypted.framing(), "as RFC 5425 wants")
 	assert.Equal(t, socket.Newline, local.framing())
+	assert.Equal(t, socket.Newline, configured(func(c *Config) { c.TLS.GetOrInsertDefault().Insecure = true }).framing(), "there is no TLS")
 	assert.Equal(t, socket.OctetCounting, pump.framing())
 	assert.Equal(t, 65536, encrypted.mostBytes())
 	assert.Equal(t, socket.MaxDatagram, pump.mostBytes())

@@ -93,7 +93,8 @@ func StartSyslogNG(tb testing.TB, settings SyslogNGSettings) *Syslog {
 	var more []string
 	if err != nil {
 		program = filepath.Join(syslogNGFolder, "usr", "sbin", "syslog-ng")
-		more = append(more, "--module-path="+filepath.Join(syslogNGFolder, "usr", "lib", "syslog-ng", "3.38"))
+		modules, _ := filepath.Glob(filepath.Join(syslogNGFolder, "usr", "lib", "syslog-ng", "[0-9]*")) // the pattern is right
+		more = append(more, "--module-path="+strings.Join(modules, ":"))
 	}
 	s := &Syslog{name: "syslog-ng", command: func(configuration string) *exec.Cmd {
 		args := append([]string{

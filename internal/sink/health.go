@@ -11,10 +11,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// Health tells the collector's status when the database starts to fail, when it
+// Health tells the collector's status when the destination starts to fail, when it
 // fails for another cause than before, and when it works again, once each. All
 // failures are reported as recoverable: each heals as soon as somebody makes the
-// database right again. Its zero value reports nothing until Start.
+// destination right again. Its zero value reports nothing until Start.
 type Health struct {
 	mu     sync.Mutex // guards the fields below
 	host   component.Host
@@ -36,10 +36,10 @@ func (h *Health) Stop() {
 	h.host = nil
 }
 
-// Report takes the outcome of the last use of the database.
+// Report takes the outcome of the last use of the destination.
 func (h *Health) Report(err error) {
 	if errors.Is(err, context.Canceled) {
-		return // says nothing about the database
+		return // says nothing about the destination
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,11 +48,11 @@ func (h *Health) Report(err error) {
 	}
 	h.cause = causeOf(err)
 	if err != nil {
-		h.logger.Warn("the database does not take records; they wait until it does", zap.Error(err))
+		h.logger.Warn("the destination does not take records; they wait until it does", zap.Error(err))
 		componentstatus.ReportStatus(h.host, componentstatus.NewRecoverableErrorEvent(err))
 		return
 	}
-	h.logger.Info("the database takes records again")
+	h.logger.Info("the destination takes records again")
 	componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
 }
 

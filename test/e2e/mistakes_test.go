@@ -197,7 +197,7 @@ func runningMistakes(t *testing.T, add func(mistake)) {
 		}, "Redis has no such database"},
 		"a PostgreSQL that is away": {func(t *testing.T) []string {
 			return []string{"TYK_REDIS_ADDRESS=" + peers.StartRedis(t).Addr(), "TYK_SQL_DRIVER=postgres", "TYK_SQL_DATASOURCE=host=127.0.0.1 port=1 user=tyk dbname=tyk sslmode=disable"}
-		}, "the database does not take records"},
+		}, "the destination does not take records"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

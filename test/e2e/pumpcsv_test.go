@@ -57,17 +57,20 @@ func csvRows(tb testing.TB, dir string) (header []string, rows [][]string) {
 	return header, rows
 }
 
+// csvRuns are those of CSV: in which zone, and what the gateway pushed.
+var csvRuns = map[string]struct {
+	zone     string
+	encoding encoding
+}{"csv": {"UTC", msgpack}, "csv-tz-kolkata": {"Asia/Kolkata", msgpack}, "csv-protobuf": {"UTC", protobuf}}
+
 // TestRunsIntoFilesWriteWhatTykPumpWrote compares rows in any order: files are of the records' hours here.
 func TestRunsIntoFilesWriteWhatTykPumpWrote(t *testing.T) {
 	t.Parallel()
-	for _, run := range []struct {
-		name, zone string
-		encoding   encoding
-	}{{"csv", "UTC", msgpack}, {"csv-tz-kolkata", "Asia/Kolkata", msgpack}, {"csv-protobuf", "UTC", protobuf}} {
-		t.Run(run.name, func(t *testing.T) {
+	for name, run := range csvRuns {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			redis, dir := peers.StartRedis(t), t.TempDir()
-			file := runsTogether(t, []string{run.name}, func(_ string, meta object) { meta["csv_dir"] = dir })
+			file := runsTogether(t, []string{name}, func(_ string, meta object) { meta["csv_dir"] = dir })
 			c := newPump(t, file, redis, nil)
 			c.env = append(c.env, "TZ="+run.zone)
 			golden{encoding: run.encoding}.push(t, redis.Client())
@@ -75,7 +78,7 @@ func TestRunsIntoFilesWriteWhatTykPumpWrote(t *testing.T) {
 			waitDrained(t, redis.Client(), 2*drainTimeout)
 			require.Empty(t, deadLetters(t, redis.Client()))
 			c.stop()
-			wantHeader, want := parseCSV(t, reference(t, "exporter", "tykcsvexporter", "testdata", "golden", run.name+".csv.gz"))
+			wantHeader, want := parseCSV(t, reference(t, "exporter", "tykcsvexporter", "testdata", "golden", name+".csv.gz"))
 			header, got := csvRows(t, dir)
 			require.Equal(t, wantHeader, header)
 			if run.encoding == protobuf {

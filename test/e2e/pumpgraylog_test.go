@@ -13,11 +13,13 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
+const graylogRun = "graylog"
+
 // TestARunIntoGraylogSendsWhatTykPumpSent compares messages, byte for byte and in any order, over TCP, which loses none.
 func TestARunIntoGraylogSendsWhatTykPumpSent(t *testing.T) {
 	t.Parallel()
 	redis, server := peers.StartRedis(t), startMute(t, "tcp", "\x00")
-	file := runsTogether(t, []string{"graylog"}, func(_ string, meta object) {
+	file := runsTogether(t, []string{graylogRun}, func(_ string, meta object) {
 		host, port, _ := strings.Cut(server.address, ":")
 		meta["host"], meta["port"] = host, json.Number(port)
 	})

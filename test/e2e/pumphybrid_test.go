@@ -72,12 +72,13 @@ func identifying(record map[string]any) string {
 	return fmt.Sprint(record["timestamp"], record["api_id"], record["path"], record["raw_request"], record["response_code"])
 }
 
+var hybridRuns = []string{"hybrid", "hybrid-aggregated", "hybrid-aggregated-no-mcp-track-all"}
+
 // TestRunsIntoMDCBSendWhatTykPumpSent runs the real pump's configurations against Tyk's own RPC server.
 func TestRunsIntoMDCBSendWhatTykPumpSent(t *testing.T) {
 	t.Parallel()
-	runs := []string{"hybrid", "hybrid-aggregated", "hybrid-aggregated-no-mcp-track-all"}
 	redis, servers := peers.StartRedis(t), map[string]*peers.MDCB{}
-	file := runsTogether(t, runs, func(name string, meta object) {
+	file := runsTogether(t, hybridRuns, func(name string, meta object) {
 		servers[name] = peers.StartMDCB(t, nil)
 		meta["connection_string"] = servers[name].Addr()
 	})
@@ -87,7 +88,7 @@ func TestRunsIntoMDCBSendWhatTykPumpSent(t *testing.T) {
 	waitDrained(t, redis.Client(), 2*drainTimeout)
 	require.Empty(t, deadLetters(t, redis.Client()))
 	c.stop()
-	for _, name := range runs {
+	for _, name := range hybridRuns {
 		t.Run(name, func(t *testing.T) {
 			got, err := servers[name].Calls(t.Context(), false)
 			require.NoError(t, err)

@@ -17,12 +17,14 @@ import (
 // pumpHeader is what differs from run to run in Tyk Pump's messages.
 var pumpHeader = regexp.MustCompile(`^(<\d+>)\S+ \S+ (\S+)\[\d+\]: `)
 
+var syslogRuns = []string{"syslog-tcp", "syslog-udp"}
+
 // TestRunsIntoSyslogSendWhatTykPumpSent compares messages, in any order, over TCP, which loses none. Other than there are
 // only line feeds within a message, which are two characters here.
 func TestRunsIntoSyslogSendWhatTykPumpSent(t *testing.T) {
 	t.Parallel()
 	redis, servers := peers.StartRedis(t), map[string]*mute{}
-	file := runsTogether(t, []string{"syslog-tcp", "syslog-udp"}, func(name string, meta object) {
+	file := runsTogether(t, syslogRuns, func(name string, meta object) {
 		servers[name] = startMute(t, "tcp", "\n")
 		meta["network_addr"] = servers[name].address
 	})

@@ -16,7 +16,7 @@ import (
 // comparedRuns are the runs of the real Tyk Pump whose results tests compare with what the built binary stores, end
 // to end.
 func comparedRuns() []string {
-	runs := slices.Concat([]string{globalRun}, storeRuns, pageRuns)
+	runs := slices.Concat([]string{globalRun, graylogRun}, storeRuns, pageRuns, hybridRuns, syslogRuns)
 	for _, together := range sqlRuns {
 		runs = append(runs, together.runs...)
 	}
@@ -27,6 +27,7 @@ func comparedRuns() []string {
 		runs = append(runs, some...)
 	}
 	runs = slices.AppendSeq(runs, maps.Keys(uptimeRuns))
+	runs = slices.AppendSeq(runs, maps.Keys(csvRuns))
 	return slices.AppendSeq(runs, maps.Keys(statsdRuns))
 }
 
