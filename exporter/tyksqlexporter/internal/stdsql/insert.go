@@ -91,6 +91,7 @@ func (w *inserter) close() error {
 // records inserts the portion's entries. Where the database refuses a record, it gives
 // the place in the list that the database names, or sink.Unplaced.
 func (w *inserter) records(ctx context.Context, p engine.Portion) (int, error) {
+	w.reserve(len(p.List))
 	for at, i := range p.List {
 		if !w.bind(p.Part, i) {
 			continue
@@ -109,6 +110,7 @@ func (w *inserter) records(ctx context.Context, p engine.Portion) (int, error) {
 
 // rollups inserts rows of rollups.
 func (w *inserter) rollups(ctx context.Context, rows []*layout.Row) error {
+	w.reserve(len(rows))
 	for at, row := range rows {
 		for column := range w.table.Layout.Rollups {
 			w.values = append(w.values, w.rollupValue(&w.table.Layout.Rollups[column], column, row))
@@ -118,6 +120,11 @@ func (w *inserter) rollups(ctx context.Context, rows []*layout.Row) error {
 		}
 	}
 	return w.send(ctx)
+}
+
+// reserve makes room for what a statement inserts of so many rows.
+func (w *inserter) reserve(rows int) {
+	w.values = make([]driver.Value, 0, min(rows, 2*w.dialect.Rows)*len(w.table.blanks))
 }
 
 // sendFull sends the rows that are in values if they are enough for a statement, and more

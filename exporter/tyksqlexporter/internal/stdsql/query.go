@@ -13,9 +13,8 @@ type Queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// each calls do for each row, and closes the rows.
+// each calls do for each row.
 func each(rows *sql.Rows, do func() error) error {
-	defer func() { _ = rows.Close() }() // Err tells what matters
 	for rows.Next() {
 		if err := do(); err != nil {
 			return err
@@ -30,6 +29,7 @@ func Texts(ctx context.Context, from Queryer, query string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
 	var texts []string
 	err = each(rows, func() error {
 		var text string
@@ -44,15 +44,17 @@ func Texts(ctx context.Context, from Queryer, query string) ([]string, error) {
 // database.
 func Columns(ctx context.Context, from Queryer, table string, scan func(*sql.Rows, *layout.FoundColumn) error, query string, args ...any) ([]layout.FoundColumn, error) {
 	rows, err := from.QueryContext(ctx, query, args...)
-	var found []layout.FoundColumn
-	if err == nil {
-		err = each(rows, func() error {
-			var f layout.FoundColumn
-			err := scan(rows, &f)
-			found = append(found, f)
-			return err
-		})
+	if err != nil {
+		return nil, fmt.Errorf("read the columns of table %q: %w", table, err)
 	}
+	defer func() { _ = rows.Close() }() // Err tells what matters
+	var found []layout.FoundColumn
+	err = each(rows, func() error {
+		var f layout.FoundColumn
+		err := scan(rows, &f)
+		found = append(found, f)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the columns of table %q: %w", table, err)
 	}

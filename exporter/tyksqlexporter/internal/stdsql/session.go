@@ -107,6 +107,7 @@ func (s *Session) Look(ctx context.Context, sinks []string, segments []push.Segm
 
 // scanSpans adds rows to those of their sinks.
 func scanSpans(rows *sql.Rows, sinks []string, spans [][]push.Span) error {
+	defer func() { _ = rows.Close() }() // Err tells what matters
 	return each(rows, func() error {
 		var sink string
 		var found push.Span
