@@ -56,6 +56,7 @@ func TestConfigurationsOfTykPumpAreValidHere(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(pumpConfigurations(t, "*", "*.*"))
 	require.NoError(t, err)
+	require.NotEmpty(t, files)
 	for _, file := range files {
 		ext := filepath.Ext(file)
 		env := environment(t, strings.TrimSuffix(file, ext)+".env")
