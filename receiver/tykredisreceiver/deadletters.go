@@ -103,5 +103,6 @@ func (d *deliverer) sayKept(ctx context.Context, src *source, kept int64, byClas
 		d.telemetry.TykredisRecordsDeadLettered.Add(ctx, n, metric.WithAttributes(attribute.String("reason", class)))
 	}
 	d.logger.Warn("Entries became dead letters",
-		zap.String("source", src.Key()), zap.Int64("entries", kept), zap.String("first_reason", first))
+		zap.String("source", src.Key()), zap.Int64("entries", kept), zap.String("first_reason", first),
+		zap.String("remedy", "tykctl dead list -source "+src.Key()+" shows them, tykctl dead replay delivers them again"))
 }
