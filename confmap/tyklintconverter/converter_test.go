@@ -118,6 +118,7 @@ func TestEveryExampleIsRight(t *testing.T) {
 				continue
 			}
 			looked++
+			assert.Contains(t, conf.Get("service::extensions"), "tykhealth", "%s: probes need an answer", path)
 			said := lint(t, conf)
 			require.NoError(t, said.err, path)
 			assert.Empty(t, said.warnings, path)

@@ -180,5 +180,5 @@ func TestRunsOfTheRealPump(t *testing.T) {
 		assert.Contains(t, result.Summary(), want, name)
 		assert.Contains(t, result.Summary(), "?skip=", name)
 	}
-	assert.Equal(t, 86, converted)
+	assert.Equal(t, 92, converted)
 }

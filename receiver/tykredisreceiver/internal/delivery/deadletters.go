@@ -104,5 +104,6 @@ func (d *Deliverer) sayKept(ctx context.Context, src *source.Source, kept int64,
 		d.Telemetry.TykredisRecordsDeadLettered.Add(ctx, n, metric.WithAttributes(attribute.String("reason", class)))
 	}
 	d.Logger.Warn("Entries became dead letters",
-		zap.String("source", src.Key()), zap.Int64("entries", kept), zap.String("first_reason", first))
+		zap.String("source", src.Key()), zap.Int64("entries", kept), zap.String("first_reason", first),
+		zap.String("remedy", "tykctl dead list -source "+src.Key()+" shows them, tykctl dead replay delivers them again"))
 }
