@@ -217,21 +217,27 @@ func TestTheExampleOfStatsDSendsEachRecord(t *testing.T) {
 	assert.Len(t, lines, 2*goldenRecords)
 }
 
-// TestEachNameThatTykPumpKnowsIsTakenHere asks the exporter about all fields and tags of both types.
+// TestEachNameThatTykPumpKnowsIsTakenHere asks the exporters about all fields and tags, and about all priorities of syslog.
 func TestEachNameThatTykPumpKnowsIsTakenHere(t *testing.T) {
 	t.Parallel()
 	times := []string{"request_time", "latency_total", "latency_upstream", "latency_gateway"}
 	common := []string{"path", "method", "response_code", "api_version", "api_name", "api_id", "org_id", "oauth_id"}
-	text, err := json.Marshal(object{
-		"purge_delay": 1, "dont_purge_uptime_data": true, "analytics_storage_config": object{},
-		"pumps": object{
-			"s": object{"type": "statsd", "meta": object{
-				"address": "localhost:8125", "separated_method": true, "fields": times,
-				"tags": slices.Concat(common, times, []string{"api_key", "time_stamp", "raw_request", "raw_response", "ip_address", "nope"}),
-			}},
-			"d": object{"type": "dogstatsd", "meta": object{"sample_rate": 0.5, "tags": append(common, "tracked")}},
-		},
-	})
+	raw := []string{"api_key", "raw_request", "raw_response", "ip_address"}
+	pumps := object{
+		"s": object{"type": "statsd", "meta": object{
+			"address": "localhost:8125", "separated_method": true, "fields": times,
+			"tags": slices.Concat(common, times, raw, []string{"time_stamp", "nope"}),
+		}},
+		"d": object{"type": "dogstatsd", "meta": object{"sample_rate": 0.5, "tags": append(common, "tracked")}},
+		"g": object{"type": "graylog", "meta": object{"port": 12201, "tags": slices.Concat(common, raw, []string{"request_time"})}},
+	}
+	const facilities, severities = 24, 8
+	for facility := range facilities {
+		pumps[fmt.Sprint("y", facility)] = object{"type": "syslog", "meta": object{
+			"network_addr": fmt.Sprint("localhost:", 5140+facility), "log_level": facility*severities + facility%severities,
+		}}
+	}
+	text, err := json.Marshal(object{"purge_delay": 1, "dont_purge_uptime_data": true, "analytics_storage_config": object{}, "pumps": pumps})
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "pump.conf")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
