@@ -100,6 +100,12 @@ bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, t
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./... | tee bin/micro-benchmarks.txt
 	go run ./cmd/tykbench -micro bin/micro-benchmarks.txt -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' $(BENCHFLAGS)
 
+.PHONY: pgo
+pgo: build ## profile the benchmark's jobs into cmd/otelcol-tyk/default.pgo, which the next build uses by itself
+	@mkdir -p bin/pgo
+	go run ./cmd/tykbench -only raw,tracked,nop -runs 1 -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' -profile-dir bin/pgo -output bin/pgo/benchmarks.md
+	go tool pprof -proto bin/pgo/*.cpu.pprof >$(DISTRIBUTION)/default.pgo
+
 .PHONY: soak
 soak: build ## a steady 5,000 records/s into PostgreSQL for SOAK: memory and the like stay flat; writes docs/soak.md
 	@scripts/install-test-peers.sh
@@ -113,7 +119,7 @@ fuzz: ## each fuzz target for FUZZ, such as every night
 clean: ## remove what was built
 	rm -rf bin .tools $(DISTRIBUTION)/*.go
 
-$(BINARY): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
+$(BINARY): $(SOURCES) go.mod go.sum $(wildcard $(DISTRIBUTION)/default.pgo) $(DISTRIBUTION)/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
 	@echo 'building $@ (from nothing this takes about five minutes and 5 GB of memory)'
 	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
 	@touch $@

@@ -101,6 +101,7 @@ func BenchmarkMsgpackToLog(b *testing.B) {
 func BenchmarkMsgpackToLogByTable(b *testing.B) {
 	benchmarkReceive(b, "records-msgpack", DecodeMsgpack)
 }
+
 func BenchmarkProtobufToLog(b *testing.B) { benchmarkReceive(b, "records-protobuf", DecodeProtobuf) }
 
 func benchmarkAppend(b *testing.B, encode func([]byte, *Record) []byte) {

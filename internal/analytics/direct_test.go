@@ -82,7 +82,7 @@ func TestOddEntriesBecomeTheSameLogRecords(t *testing.T) {
 	}
 }
 
-// What gateways write, and newer ones with more fields, takes the direct way: else it is twice as slow.
+// What gateways write, and newer ones with more fields, takes the direct way: reading by the table is slower.
 func TestEntriesOfGatewaysTakeTheDirectWay(t *testing.T) {
 	t.Parallel()
 	for _, capture := range msgpackCaptures {
