@@ -60,7 +60,7 @@ func (l ledger) forget(since int64) {
 	}
 }
 
-// identities are those of one segment, or of all.
+// identities are all that is known.
 func (l ledger) identities() identities {
 	ids := make(identities, len(l))
 	for name, s := range l {
