@@ -11,9 +11,11 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // The values of Config.Columns.
@@ -66,6 +68,9 @@ func createDefaultConfig() component.Config {
 		Timeout: timeout, Retry: retry, Queue: queue,
 	}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate checks everything that can be checked without the directory.
 func (c *Config) Validate() error {

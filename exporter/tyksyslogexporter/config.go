@@ -14,10 +14,12 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
+	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // The values of Config.Protocol.
@@ -99,6 +101,9 @@ func createDefaultConfig() component.Config {
 		Timeout: timeout, Retry: retry, Queue: queue,
 	}
 }
+
+// Unmarshal says which key is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
 // Validate checks everything that can be checked without a socket.
 func (c *Config) Validate() error {

@@ -41,6 +41,14 @@ type Decoder struct {
 // Take counts what an entry is and makes a log record of it. Uptime checks are no requests
 // and count nowhere.
 func (d *Decoder) Take(entry []byte, uid string) error {
+	if d.Form == MsgpackRequest && d.Tally == nil && d.To != nil {
+		lr, err := d.request.MsgpackToLog(d.Slab, *d.To, entry, uid, d.Ignored)
+		if err != nil {
+			return err
+		}
+		lr.SetObservedTimestamp(d.Claimed)
+		return nil
+	}
 	if err := d.decode(entry); err != nil {
 		return err
 	}
