@@ -29,10 +29,20 @@ var micros = []micro{
 	{"rollup: the whole processor", "processor/tykaggregateprocessor", "ConsumeLogs"},
 	{"measure, preset `tyk_pump`", "internal/measure", "Count/tyk_pump"},
 	{"measure, preset `gateway`", "internal/measure", "Count/gateway"},
-	{"write for PostgreSQL, as bytes of COPY", "exporter/tyksqlexporter", "CopySource"},
-	{"write for MySQL, as values for its driver", "exporter/tyksqlexporter", "MySQLInsert"},
-	{"write into SQLite, in memory", "exporter/tyksqlexporter", "SQLiteInsert"},
+	{"write for PostgreSQL, as bytes of COPY", "exporter/tyksqlexporter/internal/postgres", "CopySource"},
+	{"write for MySQL, as values for its driver", "exporter/tyksqlexporter/internal/stdsql", "Insert"},
+	{"write into SQLite, in memory", "exporter/tyksqlexporter/internal/sqlite", "SQLiteInsert"},
 	{"write for MongoDB, as bytes of commands", "exporter/tykmongoexporter", "Command"},
+	{"a document of Kafka, as JSON", "internal/analytics", "DocumentJSON"},
+	{"a row of CSV, `signed`", "exporter/tykcsvexporter", "Rows/signed"},
+	{"a row of CSV, `tyk`", "exporter/tykcsvexporter", "Rows/tyk"},
+	{"a message of GELF, `gelf`", "exporter/tykgelfexporter", "Encode/gelf"},
+	{"a message of GELF, `tyk`", "exporter/tykgelfexporter", "Encode/tyk"},
+	{"a message of syslog, `json`", "exporter/tyksyslogexporter", "Encode/json"},
+	{"a message of syslog, `tyk_map`", "exporter/tyksyslogexporter", "Encode/tyk_map"},
+	{"lines of StatsD", "exporter/tykstatsdexporter", "Lines/statsd"},
+	{"lines of DogStatsD", "exporter/tykstatsdexporter", "Lines/dogstatsd"},
+	{"MDCB's JSON", "internal/analytics", "AppendJSON"},
 }
 
 // figures are what `go test -bench` tells of one, by unit.
@@ -88,7 +98,7 @@ func microSection(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines := [][]string{{"a record's", "benchmark", "ns", "bytes allocated", "allocations"}, nil}
+	lines := [][]string{{"a record's", "benchmark", "ns", "records/s", "bytes allocated", "allocations"}, nil}
 	for _, m := range micros {
 		f, ok := found["github.com/otelcol-tyk/otelcol-tyk/"+m.pkg+" "+m.name]
 		if !ok {
@@ -97,7 +107,7 @@ func microSection(path string) (string, error) {
 		n := f.records()
 		lines = append(lines, []string{
 			m.what, "`" + m.pkg + "` `" + m.name + "`",
-			fmt.Sprintf("%.0f", f["ns/op"]/n), fmt.Sprintf("%.0f", f["B/op"]/n), fmt.Sprintf("%.2f", f["allocs/op"]/n),
+			fmt.Sprintf("%.0f", f["ns/op"]/n), fmt.Sprintf("%.0f", 1e9*n/f["ns/op"]), fmt.Sprintf("%.0f", f["B/op"]/n), fmt.Sprintf("%.2f", f["allocs/op"]/n),
 		})
 	}
 	if len(lines) == 2 {

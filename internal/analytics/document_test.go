@@ -177,3 +177,14 @@ func BenchmarkDocument(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDocumentJSON makes of a record what the stock exporter for Kafka sends.
+func BenchmarkDocumentJSON(b *testing.B) {
+	var r Record
+	require.NoError(b, DecodeMsgpack(captured(b, "records-msgpack")[0], &r))
+	d := newDocument(b, "kafka")
+	b.ReportAllocs()
+	for b.Loop() {
+		documentJSON(b, d, &r)
+	}
+}
