@@ -34,7 +34,7 @@ type store struct {
 	rollups []string
 	// plain are those of requests that are neither of GraphQL nor of MCP, the rollups first.
 	plain []string
-	both    bool // rollups are stored, too, without a key of theirs
+	both  bool // rollups are stored, too, without a key of theirs
 }
 
 // standard is the one table, or collection, that is on by default.

@@ -90,7 +90,7 @@ func TestAnErrorForEachRecordIsCut(t *testing.T) {
 	host := newStatusHost()
 	h := New(host, zap.NewNop(), asItIs)
 	h.Note(Destination, "a", errors.New(strings.Repeat("message too large; ", 2000)))
-	assert.EqualError(t, host.last().Err(), "message too large;  ... (38000 bytes)")
+	require.EqualError(t, host.last().Err(), "message too large;  ... (38000 bytes)")
 	h.Note(Claiming, nil, errors.Join(errors.New(strings.Repeat("note that the group lives: unknown command 'evalsha' ", 2000)), errors.New("what to do about it")))
 	assert.Less(t, len(host.last().Err().Error()), 2100)
 	assert.Contains(t, host.last().Err().Error(), "what to do about it")

@@ -55,7 +55,7 @@ func TestASlowDeliveryNamesWhatItsExporterComplainsOf(t *testing.T) {
 	w.Begin("a delivery")
 	w.now = func() time.Time { return time.Now().Add(slowDelivery + time.Second) }
 	w.check()
-	assert.EqualError(t, host.last().Err(), "a delivery to kafka, tyksql is under way for more than 30s")
+	require.EqualError(t, host.last().Err(), "a delivery to kafka, tyksql is under way for more than 30s")
 	complain("connection refused")
 	w.check()
 	assert.EqualError(t, host.last().Err(), "a delivery to kafka, tyksql is under way for more than 30s; kafka: connection refused")
