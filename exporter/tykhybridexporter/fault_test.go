@@ -128,14 +128,13 @@ func TestAnUnknownOutcome(t *testing.T) {
 					})
 					require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(analytics.Record{Path: "first"})))
 					before := len(callsOf(t, server))
-					r.silence(true)
+					r.silence()
 					pushed := make(chan error, 1)
 					go func() { pushed <- e.ConsumeLogs(context.WithoutCancel(t.Context()), logs) }()
 					require.Eventually(t, func() bool { return len(callsOf(t, server)) > before }, sinktest.Long, time.Millisecond)
 					if name == "reset" {
 						r.cut()
 					}
-					r.silence(false)
 					err := <-pushed
 					calls := callsOf(t, server)[before:]
 					if setting == unknownRetry {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -63,8 +64,8 @@ type relay struct {
 	address string
 
 	mu    sync.Mutex // guards the fields below
-	mute  bool       // answers are not handed on
 	conns []net.Conn // from the exporter
+	mute  []net.Conn // of these, those whose answers are not handed on
 }
 
 func startRelay(t *testing.T, to string) *relay {
@@ -112,10 +113,10 @@ type answers struct {
 	relay *relay
 }
 
-// Write drops them while the relay is mute.
+// Write drops them once the connection is mute.
 func (a answers) Write(b []byte) (int, error) {
 	a.relay.mu.Lock()
-	mute := a.relay.mute
+	mute := slices.Contains(a.relay.mute, a.Conn)
 	a.relay.mu.Unlock()
 	if mute {
 		return len(b), nil
@@ -123,10 +124,11 @@ func (a answers) Write(b []byte) (int, error) {
 	return a.Conn.Write(b)
 }
 
-func (r *relay) silence(mute bool) {
+// silence makes the connections that there are mute, for good.
+func (r *relay) silence() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mute = mute
+	r.mute = slices.Clone(r.conns)
 }
 
 // cut resets all connections.
