@@ -143,7 +143,7 @@ func TestTheExampleOfMDCBWaitsForIt(t *testing.T) {
 		"TYK_REDIS_ADDRESS="+redis.Addr(), "MDCB_ADDRESS="+server.Addr(), "MDCB_INSECURE=true", "MDCB_API_KEY=key")
 	golden{encoding: msgpack}.push(t, redis.Client())
 	c.start()
-	c.waitLog("the database does not take records; they wait until it does")
+	c.waitLog("the destination does not take records; they wait until it does")
 	require.NoError(t, server.Start(t.Context()))
 	waitDrained(t, redis.Client(), 2*drainTimeout)
 	require.Empty(t, deadLetters(t, redis.Client()))
