@@ -108,8 +108,20 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Unmarshal says which key is meant by one that does not exist.
-func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
+// transports are those that messages are sent over.
+var transports = socket.Transports{
+	confignet.TransportTypeTCP, confignet.TransportTypeTCP4, confignet.TransportTypeTCP6,
+	confignet.TransportTypeUDP, confignet.TransportTypeUDP4, confignet.TransportTypeUDP6,
+}
+
+// Unmarshal says which key, or which transport, is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	err := spelling.Keys(transports.Explain(conf.Unmarshal(c)), c)
+	if err != nil && conf.Get("transport") == "http" {
+		return fmt.Errorf("%w, or http::endpoint in the place of transport", err)
+	}
+	return err
+}
 
 // Validate checks everything that can be checked without a socket.
 func (c *Config) Validate() error {
@@ -135,9 +147,7 @@ func (c *Config) validateTarget() error {
 		if c.TLS.HasValue() && socket.IsDatagram(c.Address.Transport) {
 			return fmt.Errorf("tls: there is none over %s: use transport: tcp", c.Address.Transport)
 		}
-		return socket.ValidateTarget(c.Address,
-			confignet.TransportTypeUDP, confignet.TransportTypeUDP4, confignet.TransportTypeUDP6,
-			confignet.TransportTypeTCP, confignet.TransportTypeTCP4, confignet.TransportTypeTCP6)
+		return socket.ValidateTarget(c.Address, transports)
 	}
 	var errs []error
 	if c.Address != defaultAddress() || c.TLS.HasValue() {

@@ -48,7 +48,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		`tags: "latency" is unknown: use api_id, api_key`:                     func(c *Config) { c.Format, c.Tags = formatTyk, []string{"latency"} },
 		"max_datagram_bytes: 12 must be from 13 to 65507":                     func(c *Config) { c.MaxDatagramBytes = 12 },
 		"max_message_bytes: 0 must be above 0":                                func(c *Config) { c.MaxMessageBytes = 0 },
-		`transport: "unix" is not known here: use udp, udp4, udp6, tcp`:       func(c *Config) { c.Address.Transport = "unix" },
+		`transport: "unix" is not known here: use tcp, tcp4, tcp6, udp`:       func(c *Config) { c.Address.Transport = "unix" },
 		"tls: there is none over udp: use transport: tcp":                     func(c *Config) { c.TLS.GetOrInsertDefault(); c.Address.Transport = "udp" },
 		"endpoint, transport, dialer, tls: are not used with http: move":      func(c *Config) { c.HTTP.GetOrInsertDefault(); c.Address.Endpoint = "g:1" },
 		`http::endpoint: "graylog:12201" is no address: use one like http://`: func(c *Config) { c.HTTP.GetOrInsertDefault().Client.Endpoint = "graylog:12201" },

@@ -90,19 +90,23 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Unmarshal says which key is meant by one that does not exist.
-func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
+// transports are those that lines are sent over.
+var transports = socket.Transports{
+	confignet.TransportTypeUDP, confignet.TransportTypeUDP4, confignet.TransportTypeUDP6,
+	confignet.TransportTypeTCP, confignet.TransportTypeTCP4, confignet.TransportTypeTCP6, confignet.TransportTypeUnixgram,
+}
+
+// Unmarshal says which key, or which transport, is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	return spelling.Keys(transports.Explain(conf.Unmarshal(c)), c)
+}
 
 // Validate checks everything that can be checked without a socket.
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.validateNames()}
 	address := c.Address
 	address.Endpoint = c.endpoint()
-	transports := []confignet.TransportType{
-		confignet.TransportTypeUDP, confignet.TransportTypeUDP4, confignet.TransportTypeUDP6, confignet.TransportTypeTCP,
-		confignet.TransportTypeTCP4, confignet.TransportTypeTCP6, confignet.TransportTypeUnixgram,
-	}
-	errs = append(errs, socket.ValidateTarget(address, transports...))
+	errs = append(errs, socket.ValidateTarget(address, transports))
 	if !slices.Contains([]string{sanitizeTyk, sanitizeGraphite, sanitizeNone}, c.Sanitize) {
 		errs = append(errs, fmt.Errorf("sanitize: %q is unknown: use graphite, tyk or none", c.Sanitize))
 	}

@@ -102,15 +102,21 @@ func createDefaultConfig() component.Config {
 	}
 }
 
-// Unmarshal says which key is meant by one that does not exist.
-func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
+// transports are those that messages are sent over.
+var transports = socket.Transports{
+	confignet.TransportTypeTCP, confignet.TransportTypeTCP4, confignet.TransportTypeTCP6,
+	confignet.TransportTypeUDP, confignet.TransportTypeUDP4, confignet.TransportTypeUDP6,
+	confignet.TransportTypeUnix, confignet.TransportTypeUnixgram,
+}
+
+// Unmarshal says which key, or which transport, is meant by one that does not exist.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	return spelling.Keys(transports.Explain(conf.Unmarshal(c)), c)
+}
 
 // Validate checks everything that can be checked without a socket.
 func (c *Config) Validate() error {
-	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.validateHeader(), c.validateFields(), socket.ValidateTarget(c.Address,
-		confignet.TransportTypeTCP, confignet.TransportTypeTCP4, confignet.TransportTypeTCP6,
-		confignet.TransportTypeUDP, confignet.TransportTypeUDP4, confignet.TransportTypeUDP6,
-		confignet.TransportTypeUnix, confignet.TransportTypeUnixgram)}
+	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.validateHeader(), c.validateFields(), socket.ValidateTarget(c.Address, transports)}
 	if c.TLS.HasValue() && !strings.HasPrefix(string(c.Address.Transport), "tcp") {
 		errs = append(errs, fmt.Errorf("tls: there is none over %s: use transport: tcp", c.Address.Transport))
 	}

@@ -69,7 +69,7 @@ func TestPackLines(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	t.Parallel()
-	all := []confignet.TransportType{confignet.TransportTypeUDP, confignet.TransportTypeTCP, confignet.TransportTypeUnixgram}
+	all := Transports{confignet.TransportTypeUDP, confignet.TransportTypeTCP, confignet.TransportTypeUnixgram}
 	for endpoint, want := range map[string]string{
 		"udp localhost:1":     "",
 		"tcp [::1]:1":         "",
@@ -77,6 +77,7 @@ func TestTargets(t *testing.T) {
 		"unixgram s:1":        `endpoint: "s:1" is no path of a Unix socket`,
 		"tcp localhost":       `endpoint: "localhost" is no address: use one like host:port`,
 		"tcp :1":              `endpoint: ":1" is no address`,
+		"tcp localhost:99999": `endpoint: "localhost:99999" is no address: its port must be from 1 to 65535`,
 		"tcp ":                "endpoint: must be set",
 		"unix /run/s":         `transport: "unix" is not known here: use udp, tcp, unixgram`,
 		"udp http://host:123": `endpoint: "http://host:123" is no address`,
@@ -84,13 +85,16 @@ func TestTargets(t *testing.T) {
 		transport, address, _ := strings.Cut(endpoint, " ")
 		config := confignet.NewDefaultAddrConfig()
 		config.Endpoint, config.Transport = address, confignet.TransportType(transport)
-		err := ValidateTarget(config, all...)
+		err := ValidateTarget(config, all)
 		if want == "" {
 			require.NoError(t, err, endpoint)
 		} else {
 			require.ErrorContains(t, err, want, endpoint)
 		}
 	}
+	var transport confignet.TransportType
+	require.ErrorContains(t, all.Explain(transport.UnmarshalText([]byte("tpc"))), `"tpc": use udp, tcp, unixgram`)
+	require.NoError(t, all.Explain(nil))
 	assert.True(t, IsDatagram(confignet.TransportTypeUDP6))
 	assert.True(t, IsDatagram(confignet.TransportTypeUnixgram))
 	assert.False(t, IsDatagram(confignet.TransportTypeUnix))

@@ -18,14 +18,29 @@ func IsDatagram(transport confignet.TransportType) bool {
 	return transport == confignet.TransportTypeUnixgram || strings.HasPrefix(string(transport), string(confignet.TransportTypeUDP))
 }
 
+// Transports are those that an exporter knows.
+type Transports []confignet.TransportType
+
+func (known Transports) String() string {
+	names := make([]string, len(known))
+	for i, t := range known {
+		names[i] = string(t)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Explain adds the known transports to an error of confignet about one that there is not.
+func (known Transports) Explain(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "unsupported transport type") {
+		return err
+	}
+	return fmt.Errorf("%w: use %s", err, known)
+}
+
 // ValidateTarget refuses an address or a transport that cannot be sent to.
-func ValidateTarget(address confignet.AddrConfig, transports ...confignet.TransportType) error {
-	if !slices.Contains(transports, address.Transport) {
-		names := make([]string, len(transports))
-		for i, t := range transports {
-			names[i] = string(t)
-		}
-		return fmt.Errorf("transport: %q is not known here: use %s", address.Transport, strings.Join(names, ", "))
+func ValidateTarget(address confignet.AddrConfig, known Transports) error {
+	if !slices.Contains(known, address.Transport) {
+		return fmt.Errorf("transport: %q is not known here: use %s", address.Transport, known)
 	}
 	if address.Endpoint == "" {
 		return errors.New("endpoint: must be set")
@@ -39,6 +54,9 @@ func ValidateTarget(address confignet.AddrConfig, transports ...confignet.Transp
 	host, port, err := net.SplitHostPort(address.Endpoint)
 	if err != nil || host == "" || port == "" {
 		return fmt.Errorf("endpoint: %q is no address: use one like host:port", address.Endpoint)
+	}
+	if _, err := net.LookupPort(string(address.Transport), port); err != nil {
+		return fmt.Errorf("endpoint: %q is no address: its port must be from 1 to 65535", address.Endpoint)
 	}
 	return nil
 }
