@@ -115,17 +115,19 @@ func (e *gelfExporter) messages(logs plog.Logs) (messages []message, requests si
 // refused, everything else being sent, or it asks for another attempt with those that were not accepted.
 func (e *gelfExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	messages, requests := e.messages(logs)
-	var sent int
-	var err error
-	if e.sender != nil {
-		sent, err = e.send(ctx, messages)
-	} else {
-		sent, err = e.post(ctx, logs, messages, &requests)
-	}
-	e.health.Report(err)
-	e.telemetry.ExporterTykgelfMessages.Add(ctx, int64(sent))
-	if err != nil {
-		return err
+	if len(messages) > 0 { // else nothing is learned of the server
+		var sent int
+		var err error
+		if e.sender != nil {
+			sent, err = e.send(ctx, messages)
+		} else {
+			sent, err = e.post(ctx, logs, messages, &requests)
+		}
+		e.health.Report(err)
+		e.telemetry.ExporterTykgelfMessages.Add(ctx, int64(sent))
+		if err != nil {
+			return err
+		}
 	}
 	for reason, n := range requests.Refused() {
 		e.telemetry.ExporterTykgelfRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))

@@ -3,6 +3,7 @@ package tykstatsdexporter
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -170,7 +171,7 @@ func (c *Config) endpoint() string {
 	if port == "" {
 		port = "8125"
 	}
-	return host + ":" + port
+	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
 // datagramBytes is the most bytes of several lines in one datagram.

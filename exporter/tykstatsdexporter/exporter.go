@@ -75,10 +75,12 @@ func (e *statsdExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 			}
 		}
 	})
-	err := e.send(ctx, batch)
-	e.health.Report(err)
-	if err != nil {
-		return err
+	if len(batch) > 0 { // else nothing is learned of the server
+		err := e.send(ctx, batch)
+		e.health.Report(err)
+		if err != nil {
+			return err
+		}
 	}
 	e.telemetry.ExporterTykstatsdLines.Add(ctx, int64(bytes.Count(batch, []byte{'\n'})))
 	for reason, n := range requests.Refused() {
@@ -88,9 +90,6 @@ func (e *statsdExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 }
 
 func (e *statsdExporter) send(ctx context.Context, batch []byte) error {
-	if len(batch) == 0 {
-		return nil
-	}
 	if !e.sender.AsDatagrams() {
 		return e.sender.Send(ctx, batch)
 	}

@@ -74,10 +74,12 @@ func (e *syslogExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 		}
 		pieces = append(pieces, e.piece(message))
 	})
-	err := e.sender.Send(ctx, pieces...)
-	e.health.Report(err)
-	if err != nil {
-		return err
+	if len(pieces) > 0 { // else nothing is learned of the server
+		err := e.sender.Send(ctx, pieces...)
+		e.health.Report(err)
+		if err != nil {
+			return err
+		}
 	}
 	e.telemetry.ExporterTyksyslogMessages.Add(ctx, int64(len(pieces)))
 	for reason, n := range requests.Refused() {

@@ -16,12 +16,10 @@ const (
 	quiet = 50 * time.Second
 	// mostVariants of a line are told apart by their fields; more of them count as one.
 	mostVariants = 5
-	// changes is how often a line of our own is said meanwhile: they tell changes, such as the end of
-	// an outage, and the next may follow soon.
-	changes = 5
-	// places is how often a line of another receiver is said meanwhile: some name with its numbers what
-	// they leave out, such as an offset of Kafka.
-	places = 100
+	// facts is how often a line of our own, or of another receiver, is said meanwhile. They tell changes,
+	// such as the end of an outage, and with numbers what becomes of records: how many are dead letters, or
+	// which offset of Kafka is left out.
+	facts = 100
 	// ownCode is what the names of our own functions begin with.
 	ownCode = "github.com/otelcol-tyk/otelcol-tyk/"
 	// mostLines bounds what is remembered.
@@ -76,11 +74,8 @@ func newRepeats() *repeats { return &repeats{lines: map[line]*variants{}} }
 // say tells whether a line is to be said, and how often it was not since it last was.
 func (r *repeats) say(component string, entry zapcore.Entry, fields uint64) (repeated int, isSaid bool) {
 	burst := 1
-	switch {
-	case strings.HasPrefix(entry.Caller.Function, ownCode):
-		burst = changes
-	case strings.HasPrefix(component, "receiver "):
-		burst = places
+	if strings.HasPrefix(entry.Caller.Function, ownCode) || strings.HasPrefix(component, "receiver ") {
+		burst = facts
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,12 +1,14 @@
 package socket
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -91,8 +93,21 @@ func (s *Stream) open(ctx context.Context) (*connection, error) {
 	}
 	s.conn = conn
 	go conn.watch()
+	if secure, ok := conn.Conn.(*tls.Conn); ok && secure.ConnectionState().Version >= tls.VersionTLS13 {
+		select {
+		case <-conn.gone:
+			s.conn = nil
+			_ = plain.Close()
+			return nil, fmt.Errorf("TLS handshake with %s: %w", plain.RemoteAddr(), conn.cause)
+		case <-time.After(verdict):
+		}
+	}
 	return conn, nil
 }
+
+// verdict is how long the peer has to refuse this side's certificate, or that there is none: in TLS 1.3
+// the handshake is over before the peer has looked at it, and its kernel takes what is sent meanwhile.
+const verdict = 500 * time.Millisecond
 
 // watch waits for the peer to go away, so that this is known before the next batch.
 func (c *connection) watch() {
@@ -122,7 +137,9 @@ func (c *connection) send(ctx context.Context, batch []byte) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetWriteDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := c.Write(batch); err != nil {
+	if _, err := c.Write(batch); errors.Is(err, os.ErrDeadlineExceeded) {
+		return errors.Join(cmp.Or(ctx.Err(), context.DeadlineExceeded), err) // the connection's clock may be ahead of ctx
+	} else if err != nil {
 		return errors.Join(ctx.Err(), err)
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {

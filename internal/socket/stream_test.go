@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -114,16 +115,19 @@ func TestAPeerThatDiesHasNotGotTheBatch(t *testing.T) {
 
 func TestAPeerThatWentAwayIsKnownBeforeTheNextBatch(t *testing.T) {
 	t.Parallel()
-	got := make(chan []byte, 2)
+	got, leave := make(chan []byte, 2), make(chan struct{}, 2)
+	defer close(leave)
 	stream := peer(t, func(conn net.Conn) {
 		defer func() { _ = conn.Close() }()
 		content := make([]byte, 3)
 		_, err := io.ReadFull(conn, content)
 		assert.NoError(t, err)
 		got <- content
+		<-leave
 	})
 	require.NoError(t, stream.Send(within(t, long), []byte("one")))
 	assert.Equal(t, "one", string(<-got))
+	leave <- struct{}{}
 	stream.mu.Lock()
 	gone := stream.conn.gone
 	stream.mu.Unlock()
@@ -135,6 +139,7 @@ func TestAPeerThatWentAwayIsKnownBeforeTheNextBatch(t *testing.T) {
 func TestAPeerThatDoesNotReadIsGivenUp(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
+	defer close(release)
 	stream := peer(t, func(conn net.Conn) {
 		<-release
 		_ = conn.Close()
@@ -144,7 +149,6 @@ func TestAPeerThatDoesNotReadIsGivenUp(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	require.ErrorIs(t, stream.Send(cancelled, bytes.Repeat([]byte("x"), 64<<20)), context.Canceled)
-	close(release)
 }
 
 func TestNobodyListens(t *testing.T) {
@@ -188,6 +192,35 @@ func TestTLS(t *testing.T) {
 	config.CAFile = filepath.Join(folder, "none.pem")
 	_, err = TLS(t.Context(), &config, address)
 	require.ErrorContains(t, err, "tls: ")
+}
+
+// In TLS 1.3 a client's handshake is over before the server has looked at its certificate.
+func TestATLSServerThatRefusesTheClient(t *testing.T) {
+	t.Parallel()
+	certificates, err := peers.NewCertificates(t.TempDir(), "client")
+	require.NoError(t, err)
+	pair, err := tls.LoadX509KeyPair(certificates.ServerCertFile, certificates.ServerKeyFile)
+	require.NoError(t, err)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAnyClientCert,
+		VerifyConnection: func(tls.ConnectionState) error {
+			time.Sleep(100 * time.Millisecond) // in which the client has sent its batch
+			return errors.New("not this one")
+		},
+	})
+	require.NoError(t, err)
+	stream := listening(t, listener, func(conn net.Conn) {
+		_, _ = io.ReadAll(conn)
+		_ = conn.Close()
+	})
+	config := configtls.NewDefaultClientConfig()
+	config.CAFile = certificates.CAFile
+	for _, client := range []configtls.Config{{}, {CertFile: certificates.ClientCertFile, KeyFile: certificates.ClientKeyFile}} {
+		config.CertFile, config.KeyFile = client.CertFile, client.KeyFile
+		stream.TLS, err = TLS(t.Context(), &config, listener.Addr().String())
+		require.NoError(t, err)
+		require.ErrorContains(t, stream.Send(within(t, long), []byte("x")), "remote error: tls: ")
+	}
 }
 
 func TestUnixSocket(t *testing.T) {

@@ -20,7 +20,7 @@ func Keys(err error, settings any) error {
 	var meant []string
 	for _, list := range invalid.FindAllStringSubmatch(err.Error(), -1) {
 		for key := range strings.SplitSeq(list[1], ", ") {
-			if nearest := Nearest(key, known); nearest != "" {
+			if nearest := Nearest(key, known); nearest != "" && nearest != key {
 				meant = append(meant, nearest+" for "+key)
 			}
 		}

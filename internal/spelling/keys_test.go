@@ -48,7 +48,7 @@ func TestKeysThatAreMeantAreNamed(t *testing.T) {
 func TestOtherErrorsStay(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, Keys(nil, settings{}))
-	for _, text := range []string{"other", "has invalid keys: something_else_entirely"} {
+	for _, text := range []string{"other", "has invalid keys: something_else_entirely", "has invalid keys: storage"} {
 		err := errors.New(text)
 		assert.Equal(t, err, Keys(err, &settings{}))
 	}

@@ -322,6 +322,23 @@ func TestAListOfWhichNothingCanBeDecodedWaits(t *testing.T) {
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
 }
 
+func TestWhatWaitsForADecodableEntryHoldsNoShutdown(t *testing.T) {
+	r := newRedis(t)
+	for range 100 {
+		require.NoError(t, r.Client().RPush(t.Context(), list, "\xc1a new format").Err())
+	}
+	rec := start(t, r.Addr(), newDestination(), func(cfg *Config) { cfg.Lease, cfg.ShutdownTimeout = time.Hour, 30*time.Minute })
+	eventually(t, "a status", func() bool { return strings.Contains(rec.host.said(), "new format") })
+	ended := make(chan error)
+	go func() { ended <- rec.Shutdown(context.Background()) }()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		require.Fail(t, "the receiver does not end")
+	}
+}
+
 func TestTheStatusIsBadAsLongAsEntriesCannotBeRead(t *testing.T) {
 	r := newRedis(t)
 	acl := func(rule string) {

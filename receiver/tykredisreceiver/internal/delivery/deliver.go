@@ -65,6 +65,7 @@ type Deliverer struct {
 	slots    chan struct{} // a value for each delivery under way
 	evidence evidence
 	underWay sync.WaitGroup
+	ending   <-chan struct{} // closed once nothing is read any more
 }
 
 // New makes a deliverer.
@@ -87,6 +88,7 @@ var (
 // Run hands batches of a reader to deliveries until ctx is done; the next batch is read
 // while they work, until deliveries is done.
 func (d *Deliverer) Run(ctx, deliveries context.Context, in *held.Reader) {
+	d.ending = ctx.Done()
 	wait := pace.ForRedis()
 	for {
 		b, err := in.Next(ctx)
@@ -271,6 +273,10 @@ func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 		defer func() { d.slots <- struct{}{} }()
 		<-d.slots
 	}
+	var ending <-chan struct{}
+	if errors.Is(trouble, errIllegible) { // and nothing is read any more that could tell otherwise
+		ending = d.ending
+	}
 	timer := time.NewTimer(until.Advance())
 	defer timer.Stop()
 	for {
@@ -280,6 +286,8 @@ func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 		}
 		select {
 		case <-ctx.Done():
+			return false
+		case <-ending:
 			return false
 		case <-timer.C:
 			return true
