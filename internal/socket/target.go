@@ -55,7 +55,7 @@ func ValidateTarget(address confignet.AddrConfig, known Transports) error {
 	if err != nil || host == "" || port == "" {
 		return fmt.Errorf("endpoint: %q is no address: use one like host:port", address.Endpoint)
 	}
-	if _, err := net.LookupPort(string(address.Transport), port); err != nil {
+	if _, err := net.DefaultResolver.LookupPort(context.Background(), string(address.Transport), port); err != nil {
 		return fmt.Errorf("endpoint: %q is no address: its port must be from 1 to 65535", address.Endpoint)
 	}
 	return nil
