@@ -109,6 +109,11 @@ func TestEveryExampleIsRight(t *testing.T) {
 	look := func(path string) {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "0.0.0.0") {
+				assert.Contains(t, line, "# ", "%s: who listens on all addresses says why", path)
+			}
+		}
 		for part := range strings.SplitSeq("\n"+string(text), "\n---\n") {
 			conf := configured(t, part)
 			if manifest, ok := conf.Get("data::config.yaml").(string); ok {
