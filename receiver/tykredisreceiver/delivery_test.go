@@ -322,6 +322,41 @@ func TestAListOfWhichNothingCanBeDecodedWaits(t *testing.T) {
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
 }
 
+// Entries that were to blame themselves until Redis could keep them may be those of a new format
+// by then, as others show that came meanwhile.
+func TestDeadLettersThatWaitedMayTurnOutToBeOfANewFormat(t *testing.T) {
+	r := newRedis(t)
+	acl := func(rule string) {
+		require.NoError(t, r.Client().Do(t.Context(), "ACL", "SETUSER", "default", rule).Err())
+	}
+	undecodable := func(n int) {
+		for range n {
+			require.NoError(t, r.Client().RPush(t.Context(), list, "\xc1a new format").Err())
+		}
+	}
+	acl("-hstrlen")
+	gateway := r.Client().TxPipeline()
+	for i := range 20 {
+		gateway.RPush(t.Context(), list, analytics.AppendMsgpack(nil, numbered(i)))
+	}
+	for range 10 {
+		gateway.RPush(t.Context(), list, "\xc1a new format")
+	}
+	_, err := gateway.Exec(t.Context())
+	require.NoError(t, err)
+	d := newDestination()
+	rec := start(t, r.Addr(), d, big)
+	eventually(t, "a status", func() bool { return d.count() == 20 && strings.Contains(rec.host.said(), "lacks a right") })
+	undecodable(10)
+	eventually(t, "another status", func() bool { return strings.Contains(rec.host.said(), "new format") })
+	acl("+hstrlen")
+	eventually(t, "what is in front of them", func() bool { return rec.sum(t, "tykredis_records_delivered") == 20 })
+	assert.Empty(t, letters(t, r.Client(), list))
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 20, 21)
+	eventually(t, "an empty Redis", func() bool { return d.count() == 21 && len(leftover(t, r.Client())) == 0 })
+	assert.Len(t, letters(t, r.Client(), list), 20)
+}
+
 func TestWhatWaitsForADecodableEntryHoldsNoShutdown(t *testing.T) {
 	r := newRedis(t)
 	for range 100 {
