@@ -34,22 +34,19 @@ func (dl *delivery) undecodableTail(c *delivering, undecodables int) (n int) {
 	return n
 }
 
-// split parts a chunk in front of the undecodable entries at its end. One that has waited has
-// no entries.
+// split parts a chunk in front of the undecodable entries at its end.
 func (dl *delivery) split(i int) {
 	head := dl.chunks[i]
 	tail := head
 	n := head.Count - head.tail
 	head.Count, head.tail = n, 0
 	tail.Count, tail.From, tail.first, tail.tally = tail.tail, tail.From+int64(n), tail.first+n, nil
+	head.Entries, tail.Entries = head.Entries[:n], slices.Clone(head.Entries[n:])
 	tail.Bytes = 0
-	if head.Entries != nil {
-		head.Entries, tail.Entries = head.Entries[:n], slices.Clone(head.Entries[n:])
-		for _, entry := range tail.Entries {
-			tail.Bytes += len(entry)
-		}
-		head.Bytes -= tail.Bytes
+	for _, entry := range tail.Entries {
+		tail.Bytes += len(entry)
 	}
+	head.Bytes -= tail.Bytes
 	dl.chunks = slices.Replace(dl.chunks, i, i+1, head, tail)
 }
 

@@ -231,6 +231,10 @@ func (d *Deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
 				trouble = fmt.Errorf("%s: %w", c.Segment.Of.Key(), errIllegible)
 				continue
 			}
+			if err := c.ReadAgain(ctx, d.Store); err != nil { // it may have waited without its entries
+				trouble = d.Health.OfRedis(err)
+				continue
+			}
 			dl.split(i) // what is in front of these need not wait with them
 			c = &dl.chunks[i]
 		}
