@@ -3,7 +3,8 @@
 # redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus, InfluxDB 1, rsyslog and syslog-ng. The tests start them themselves, on free ports of the loopback interface;
 # of MariaDB only the programs are installed, without the service that would run them.
 # syslog-ng is unpacked beside, not installed: Debian lets it replace rsyslog only.
-# The server of MongoDB's protocol is none of Debian's: the Makefile builds it, bin/ferretdb.
+# The servers of MongoDB's protocol and of Tyk's RPC are none of Debian's: the Makefile builds them, bin/ferretdb and
+# bin/mdcb.
 set -euo pipefail
 
 has_postgres() {

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +18,9 @@ import (
 
 // mdcbTimeout is how long an MDCB may take to start and to end.
 const mdcbTimeout = time.Minute
+
+// ErrNoMDCB says that there is no server of Tyk's RPC to run, and how to get one.
+var ErrNoMDCB = errors.New("the test server MDCB is not built; build it with: make bin/mdcb")
 
 // MDCB is a running server of Tyk's RPC, with the functions of MDCB that Tyk Pump calls. Its logins end with its process.
 type MDCB struct {
@@ -62,9 +64,9 @@ type MDCBBehaviour struct {
 // StartMDCB starts an MDCB for a test and ends it with the test. With certificates it has TLS, and wants one of its clients.
 func StartMDCB(tb testing.TB, certificates *Certificates) *MDCB {
 	tb.Helper()
-	program, err := buildMDCB()
+	program, err := built("mdcb", ErrNoMDCB)
 	if err != nil {
-		tb.Fatalf("build an MDCB: %v", err)
+		tb.Fatalf("start an MDCB: %v", err)
 	}
 	m := &MDCB{program: program, server: server{startTimeout: mdcbTimeout, stopTimeout: mdcbTimeout}}
 	if certificates != nil {
@@ -77,18 +79,6 @@ func StartMDCB(tb testing.TB, certificates *Certificates) *MDCB {
 	tb.Cleanup(func() { m.Kill() })
 	return m
 }
-
-// buildMDCB builds bin/mdcb of the repository unless it is there already.
-var buildMDCB = sync.OnceValues(func() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	build := exec.Command("go", "build", "-o", filepath.Join("..", "..", "..", "bin", "mdcb"), ".")
-	build.Dir = filepath.Join(filepath.Dir(here), "mdcb")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return filepath.Join(filepath.Dir(here), "..", "..", "bin", "mdcb"), nil
-})
 
 func (m *MDCB) serve(ctx context.Context) (*Process, error) {
 	cmd := exec.Command(m.program, append(m.flags, "-listen", m.Addr())...) //nolint:gosec // the test server

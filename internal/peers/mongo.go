@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -78,23 +77,7 @@ func findMongo() (string, error) {
 	if path := os.Getenv(mongoProgram); path != "" {
 		return path, nil
 	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("look for FerretDB: %w", err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			return "", ErrNoMongo
-		}
-	}
-	path := filepath.Join(dir, "bin", "ferretdb")
-	if _, err := os.Stat(path); err != nil {
-		return "", ErrNoMongo
-	}
-	return path, nil
+	return built("ferretdb", ErrNoMongo)
 }
 
 // URI is that of a database, which need not exist.
