@@ -9,10 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
@@ -53,19 +50,14 @@ type Config struct {
 	Compression string `mapstructure:"compression"`
 	// Retention is for how long the identities of written records are remembered; 0 is for ever.
 	Retention time.Duration `mapstructure:"retention"`
-	// Timeout bounds one attempt to write one push.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many pushes are written at once and wait.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending bounds, repeats and queues pushes.
+	sink.Sending `mapstructure:",squash"`
 }
 
 func createDefaultConfig() component.Config {
-	timeout, retry, queue := sink.Defaults()
 	return &Config{
 		Timezone: "UTC", Columns: columnsSigned, FileMode: "0640", Compression: "none", Retention: 3 * 24 * time.Hour,
-		Timeout: timeout, Retry: retry, Queue: queue,
+		Sending: sink.Defaults(),
 	}
 }
 

@@ -11,10 +11,8 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
@@ -57,12 +55,8 @@ type Config struct {
 	MaxMessageBytes int `mapstructure:"max_message_bytes"`
 	// Truncate cuts recorded requests and responses of messages that are too large.
 	Truncate bool `mapstructure:"truncate"`
-	// Timeout bounds one attempt to send one push.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many pushes are sent at once and wait.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending bounds, repeats and queues pushes.
+	sink.Sending `mapstructure:",squash"`
 }
 
 // HTTPConfig says how messages are posted.
@@ -96,7 +90,6 @@ func defaultAddress() confignet.AddrConfig {
 }
 
 func createDefaultConfig() component.Config {
-	timeout, retry, queue := sink.Defaults()
 	client := confighttp.NewDefaultClientConfig()
 	client.Endpoint = "http://localhost:12201/gelf"
 	return &Config{
@@ -104,7 +97,7 @@ func createDefaultConfig() component.Config {
 		HTTP:   configoptional.Default(HTTPConfig{Client: client, MaxRequestBytes: graylogBodyBytes}),
 		Format: formatGELF, Source: "tyk-gateway", Compression: compressionZlib,
 		MaxDatagramBytes: wideAreaBytes, MaxMessageBytes: graylogBytes,
-		Timeout: timeout, Retry: retry, Queue: queue,
+		Sending: sink.Defaults(),
 	}
 }
 

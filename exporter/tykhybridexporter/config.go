@@ -8,11 +8,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
@@ -45,21 +42,16 @@ type Config struct {
 	EnableMCPAggregation bool `mapstructure:"enable_mcp_aggregation"`
 	// OnUnknown says what becomes of a call that was sent and not answered: retry or dead_letter.
 	OnUnknown string `mapstructure:"on_unknown"`
-	// Timeout bounds each call, and making a connection; not a whole push, since calls that were answered are not repeated.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many pushes are sent at once and wait.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending has a timeout that bounds each call, and making a connection; not a whole push, since calls that were answered are not repeated.
+	sink.Sending `mapstructure:",squash"`
 }
 
 func createDefaultConfig() component.Config {
-	timeout, retry, queue := sink.Defaults()
 	address := confignet.NewDefaultTCPAddrConfig()
 	address.Endpoint, address.DialerConfig.Timeout = "localhost:9091", 10*time.Second
 	return &Config{
 		Address: address, TLS: configtls.NewDefaultClientConfig(), Compression: true, RPCPoolSize: 2,
-		MaxRecords: 1000, MaxBytes: 4 << 20, OnUnknown: unknownRetry, Timeout: timeout, Retry: retry, Queue: queue,
+		MaxRecords: 1000, MaxBytes: 4 << 20, OnUnknown: unknownRetry, Sending: sink.Defaults(),
 	}
 }
 

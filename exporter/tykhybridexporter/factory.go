@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
@@ -31,12 +30,7 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // logs wraps the exporter into what bounds, repeats and queues its pushes.
 func (e *hybridExporter) logs(ctx context.Context, set exporter.Settings) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs,
-		exporterhelper.WithStart(e.start),
-		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // each call has one,
-		exporterhelper.WithRetry(e.config.Retry),
-		exporterhelper.WithQueue(e.config.Queue),
-		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-	)
+	sending := e.config.Sending
+	sending.Timeout.Timeout = 0 // each call has one
+	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs, sending.Options(e.start, e.shutdown)...)
 }

@@ -68,7 +68,7 @@ func createDefaultConfig() component.Config {
 	client := confighttp.NewDefaultClientConfig()
 	client.Endpoint = "http://localhost:8086"
 	client.Timeout = 30 * time.Second
-	_, retry, queue := sink.Defaults()
+	sending := sink.Defaults()
 	return &Config{
 		Client: client, Schema: schemaTyk,
 		Fields: []string{
@@ -76,7 +76,7 @@ func createDefaultConfig() component.Config {
 			"oauth_id", "raw_request", "request_time", "raw_response", "ip_address", "total_latency", "upstream_latency",
 		},
 		Tags:            []string{"response_code", "api_name", "org_id"},
-		MaxRequestBytes: defaultRequestBytes, Retry: retry, Queue: queue,
+		MaxRequestBytes: defaultRequestBytes, Retry: sending.Retry, Queue: sending.Queue,
 	}
 }
 

@@ -5,11 +5,11 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykinfluxexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // NewFactory makes exporters of the type tykinflux.
@@ -57,12 +57,5 @@ func create(set exporter.Settings, cfg component.Config, schema string) (*influx
 
 // options put queue and retries before the exporter; the client bounds an attempt.
 func (e *influxExporter) options() []exporterhelper.Option {
-	return []exporterhelper.Option{
-		exporterhelper.WithStart(e.start),
-		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
-		exporterhelper.WithRetry(e.config.Retry),
-		exporterhelper.WithQueue(e.config.Queue),
-		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-	}
+	return sink.Sending{Retry: e.config.Retry, Queue: e.config.Queue}.Options(e.start, e.shutdown)
 }

@@ -9,11 +9,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
@@ -59,12 +56,8 @@ type Config struct {
 	// Retention is for how long documents of rollups remember what they count after
 	// they were written last; 0 is for ever.
 	Retention time.Duration `mapstructure:"retention"`
-	// Timeout bounds each attempt to write; 0 is no bound.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed write is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many writes go on at once and wait.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending bounds, repeats and queues pushes.
+	sink.Sending `mapstructure:",squash"`
 }
 
 // CollectionsConfig says which collections are written.
@@ -135,7 +128,6 @@ const (
 func createDefaultConfig() component.Config {
 	tls := configtls.NewDefaultClientConfig()
 	tls.Insecure = true
-	timeout, retry, queue := sink.Defaults()
 	return &Config{
 		URI: "mongodb://localhost:27017/tyk_analytics",
 		TLS: tls,
@@ -149,9 +141,7 @@ func createDefaultConfig() component.Config {
 		MaxInsertBatchSizeBytes:   defaultBatchBytes,
 		MaxDocumentSizeBytes:      defaultBatchBytes,
 		Retention:                 defaultRetention,
-		Timeout:                   timeout,
-		Retry:                     retry,
-		Queue:                     queue,
+		Sending:                   sink.Defaults(),
 	}
 }
 

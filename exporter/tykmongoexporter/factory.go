@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
@@ -35,12 +34,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // wire puts queue, retries and timeout before the exporter, in this order.
 func wire(ctx context.Context, set exporter.Settings, config *Config, e *mongoExporter) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, config, e.push,
-		exporterhelper.WithStart(e.start),
-		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(config.Timeout),
-		exporterhelper.WithRetry(config.Retry),
-		exporterhelper.WithQueue(config.Queue),
-		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-	)
+	return exporterhelper.NewLogs(ctx, set, config, e.push, config.Sending.Options(e.start, e.shutdown)...)
 }

@@ -11,10 +11,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/mysql"
@@ -68,13 +66,8 @@ type Config struct {
 	MySQL MySQLConfig `mapstructure:"mysql"`
 	// Ledger is the memory of what was stored, against storing it twice.
 	Ledger LedgerConfig `mapstructure:"ledger"`
-	// Timeout bounds each attempt to write; 0 is no bound.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed write is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue puts a queue before the writes. There is none by default: whoever pushes
-	// several at once has them written at once, and a queue only costs.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending bounds, repeats and queues pushes.
+	sink.Sending `mapstructure:",squash"`
 }
 
 // TablesConfig says which tables are written.
@@ -128,7 +121,6 @@ type LedgerConfig struct {
 }
 
 func createDefaultConfig() component.Config {
-	timeout, retry, queue := sink.Defaults()
 	return &Config{
 		Driver:     driverSQLite,
 		Datasource: "tyk_analytics.db",
@@ -146,9 +138,7 @@ func createDefaultConfig() component.Config {
 		Timezone:     "UTC",
 		MaxOpenConns: 10,
 		Ledger:       LedgerConfig{Retention: 3 * 24 * time.Hour, PruneInterval: time.Hour},
-		Timeout:      timeout,
-		Retry:        retry,
-		Queue:        queue,
+		Sending:      sink.Defaults(),
 	}
 }
 

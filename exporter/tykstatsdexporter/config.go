@@ -11,10 +11,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confignet"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
@@ -65,12 +62,8 @@ type Config struct {
 	MaxDatagramBytes int `mapstructure:"max_datagram_bytes"`
 	// MaxDatagramLines is the most lines in one datagram; 0 is as many as fit.
 	MaxDatagramLines int `mapstructure:"max_datagram_lines"`
-	// Timeout bounds one attempt to send one push.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many pushes are sent at once and wait.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending bounds, repeats and queues pushes.
+	sink.Sending `mapstructure:",squash"`
 }
 
 // Bytes of a datagram that cross common networks in one packet, and that agents take from a Unix socket.
@@ -80,14 +73,13 @@ const (
 )
 
 func createDefaultConfig() component.Config {
-	timeout, retry, queue := sink.Defaults()
 	address := confignet.NewDefaultAddrConfig()
 	address.Endpoint, address.Transport = "localhost:8125", confignet.TransportTypeUDP
 	address.DialerConfig.Timeout = 10 * time.Second
 	return &Config{
 		Address: address, Dialect: dialectStatsD, Fields: []string{"request_time"},
 		GlobalTags: []string{"tyk-pump"}, TrimTrailingSlash: true, Sanitize: sanitizeGraphite, SampleRate: 1,
-		Timeout: timeout, Retry: retry, Queue: queue,
+		Sending: sink.Defaults(),
 	}
 }
 

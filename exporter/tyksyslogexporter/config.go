@@ -12,10 +12,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
@@ -78,19 +76,14 @@ type Config struct {
 	MaxMessageBytes int `mapstructure:"max_message_bytes"`
 	// Truncate cuts recorded requests and responses of messages that are too large.
 	Truncate bool `mapstructure:"truncate"`
-	// Timeout bounds one attempt to send one push.
-	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
-	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
-	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
-	// Queue says how many pushes are sent at once and wait.
-	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// Sending bounds, repeats and queues pushes.
+	sink.Sending `mapstructure:",squash"`
 }
 
 // rsyslogBytes is what rsyslog takes by default of a message, cutting what is longer.
 const rsyslogBytes = 8 << 10
 
 func createDefaultConfig() component.Config {
-	timeout, retry, queue := sink.Defaults()
 	address := confignet.NewDefaultAddrConfig()
 	address.Endpoint, address.Transport = "localhost:514", confignet.TransportTypeTCP
 	address.DialerConfig.Timeout = 10 * time.Second
@@ -98,7 +91,7 @@ func createDefaultConfig() component.Config {
 		Address: address, TLS: configoptional.Default(configtls.NewDefaultClientConfig()),
 		Protocol: protocolRFC5424, Message: messageJSON, Framing: auto, Facility: "local0", Severity: auto,
 		Tag: "tyk-gateway", StructuredDataID: "tyk@32473", MaxMessageBytes: rsyslogBytes,
-		Timeout: timeout, Retry: retry, Queue: queue,
+		Sending: sink.Defaults(),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
@@ -31,12 +30,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // logs wraps the exporter into what bounds, repeats and queues its pushes.
 func (e *syslogExporter) logs(ctx context.Context) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, e.set, e.config, e.pushLogs,
-		exporterhelper.WithStart(e.start),
-		exporterhelper.WithShutdown(e.shutdown),
-		exporterhelper.WithTimeout(e.config.Timeout),
-		exporterhelper.WithRetry(e.config.Retry),
-		exporterhelper.WithQueue(e.config.Queue),
-		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-	)
+	return exporterhelper.NewLogs(ctx, e.set, e.config, e.pushLogs, e.config.Sending.Options(e.start, e.shutdown)...)
 }

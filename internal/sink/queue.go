@@ -5,29 +5,53 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 )
+
+// Sending says how pushes are bounded, repeated and queued; it is part of an exporter's configuration.
+type Sending struct {
+	// Timeout bounds each attempt; 0 is no bound.
+	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
+	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
+	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
+	// Queue says how many pushes are worked on at once and wait. There is none by default: whoever pushes
+	// waits for the result, and sends in parallel.
+	Queue configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+}
 
 // Defaults are the settings of a store: an attempt takes at most 30 seconds, it is
 // tried again without end, and there is no queue, since the receiver already sends
 // in parallel. A queue that is turned on waits for the result.
-func Defaults() (exporterhelper.TimeoutConfig, configretry.BackOffConfig, configoptional.Optional[exporterhelper.QueueBatchConfig]) {
-	timeout := exporterhelper.NewDefaultTimeoutConfig()
-	timeout.Timeout = 30 * time.Second
-
-	retry := configretry.NewDefaultBackOffConfig()
-	retry.InitialInterval = 500 * time.Millisecond
-	retry.MaxInterval = 10 * time.Second
-	retry.MaxElapsedTime = 0
+func Defaults() Sending {
+	s := Sending{Timeout: exporterhelper.NewDefaultTimeoutConfig(), Retry: configretry.NewDefaultBackOffConfig()}
+	s.Timeout.Timeout = 30 * time.Second
+	s.Retry.InitialInterval = 500 * time.Millisecond
+	s.Retry.MaxInterval = 10 * time.Second
+	s.Retry.MaxElapsedTime = 0
 
 	queue := exporterhelper.NewDefaultQueueConfig()
 	queue.WaitForResult = true
 	queue.BlockOnOverflow = true
 	queue.QueueSize = 64
 	queue.NumConsumers = 4
-	return timeout, retry, configoptional.Default(queue)
+	s.Queue = configoptional.Default(queue)
+	return s
+}
+
+// Options put queue, retries and timeout before an exporter that changes nothing of what it is pushed.
+func (s Sending) Options(start component.StartFunc, shutdown component.ShutdownFunc) []exporterhelper.Option {
+	return []exporterhelper.Option{
+		exporterhelper.WithStart(start),
+		exporterhelper.WithShutdown(shutdown),
+		exporterhelper.WithTimeout(s.Timeout),
+		exporterhelper.WithRetry(s.Retry),
+		exporterhelper.WithQueue(s.Queue),
+		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
+	}
 }
 
 // ValidateQueue refuses what would cut or mix the receiver's chunks, or answer
