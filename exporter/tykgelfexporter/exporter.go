@@ -8,8 +8,6 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykgelfexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -129,9 +127,7 @@ func (e *gelfExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 			return err
 		}
 	}
-	for reason, n := range requests.Refused() {
-		e.telemetry.ExporterTykgelfRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
-	}
+	requests.CountRefused(ctx, e.telemetry.ExporterTykgelfRefusedRecords)
 	return requests.Err(e.set.ID.String())
 }
 

@@ -8,8 +8,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykstatsdexporter/internal/metadata"
@@ -83,9 +81,7 @@ func (e *statsdExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 		}
 	}
 	e.telemetry.ExporterTykstatsdLines.Add(ctx, int64(bytes.Count(batch, []byte{'\n'})))
-	for reason, n := range requests.Refused() {
-		e.telemetry.ExporterTykstatsdRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
-	}
+	requests.CountRefused(ctx, e.telemetry.ExporterTykstatsdRefusedRecords)
 	return requests.Err(e.id)
 }
 

@@ -8,8 +8,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksyslogexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -82,9 +80,7 @@ func (e *syslogExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 		}
 	}
 	e.telemetry.ExporterTyksyslogMessages.Add(ctx, int64(len(pieces)))
-	for reason, n := range requests.Refused() {
-		e.telemetry.ExporterTyksyslogRefusedRecords.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
-	}
+	requests.CountRefused(ctx, e.telemetry.ExporterTyksyslogRefusedRecords)
 	return requests.Err(e.set.ID.String())
 }
 

@@ -1,10 +1,13 @@
 package sink
 
 import (
+	"context"
 	"fmt"
 
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
@@ -50,6 +53,13 @@ func (p *Requests) Refuse(entry int32, reason Reason, text string) {
 
 // Refused counts what is refused, by reason.
 func (p *Requests) Refused() map[Reason]int64 { return CountReasons(p.refusals) }
+
+// CountRefused adds what is refused to a counter, by reason.
+func (p *Requests) CountRefused(ctx context.Context, counter metric.Int64Counter) {
+	for reason, n := range p.Refused() {
+		counter.Add(ctx, n, metric.WithAttributes(attribute.String("reason", string(reason))))
+	}
+}
 
 // Err names the refused records to the receiver, for good; it is nil where all were taken.
 // Everything else of the push must be stored by then.
