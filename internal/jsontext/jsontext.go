@@ -8,78 +8,46 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-const hexDigits = "0123456789abcdef"
+// What a byte of a text may be.
+const (
+	escaped = 1 << iota // does not stand for itself
+	partial             // of a letter beyond ASCII
+)
 
-// plain has the bytes that stand for themselves in a string.
-var plain = func() (plain [utf8.RuneSelf]bool) {
-	for c := byte(' '); c < utf8.RuneSelf; c++ {
-		plain[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+var kinds = func() (kinds [256]uint8) {
+	for c := range kinds {
+		switch {
+		case c >= utf8.RuneSelf:
+			kinds[c] = partial
+		case c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&':
+			kinds[c] = escaped
+		}
 	}
-	return plain
+	return kinds
 }()
 
 // AppendString writes s with quotes. Bytes that are not UTF-8 become \ufffd.
 func AppendString(b []byte, s string) []byte {
+	if !isPlain(s) {
+		text, _ := json.Marshal(s) // which takes any text
+		return append(b, text...)
+	}
 	b = append(b, '"')
-	first := 0
-	for first < len(s) && s[first] < utf8.RuneSelf && plain[s[first]] {
-		first++
-	}
-	if first == len(s) { // as nearly all
-		b = append(b, s...)
-		return append(b, '"')
-	}
-	start := 0
-	for i := first; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if plain[c] {
-				i++
-				continue
-			}
-			b = append(b, s[start:i]...)
-			b = appendEscape(b, c)
-			i++
-			start = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b = append(b, s[start:i]...)
-			b = append(b, `\ufffd`...)
-			start = i + size
-		case r == '\u2028' || r == '\u2029':
-			b = append(b, s[start:i]...)
-			b = append(b, `\u202`...)
-			b = append(b, hexDigits[r&0xf])
-			start = i + size
-		}
-		i += size
-	}
-	b = append(b, s[start:]...)
+	b = append(b, s...)
 	return append(b, '"')
 }
 
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '\\', '"':
-		return append(b, '\\', c)
-	case '\b':
-		return append(b, `\b`...)
-	case '\f':
-		return append(b, `\f`...)
-	case '\n':
-		return append(b, `\n`...)
-	case '\r':
-		return append(b, `\r`...)
-	case '\t':
-		return append(b, `\t`...)
+// isPlain tells whether a text stands for itself in a string, as nearly all do.
+func isPlain(s string) bool {
+	var found uint8
+	for i := range len(s) {
+		found |= kinds[s[i]]
 	}
-	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+	return found == 0 || found == partial && utf8.ValidString(s) && !strings.Contains(s, "\u2028") && !strings.Contains(s, "\u2029")
 }
 
 // AppendFloat writes a number. What JSON has no number for becomes 0.
