@@ -101,7 +101,7 @@ func TestRunsIntoMDCBSendWhatTykPumpSent(t *testing.T) {
 					slices.SortFunc(all, func(a, b map[string]any) int { return strings.Compare(identifying(a), identifying(b)) })
 				}
 				for i := range pumps {
-					require.Equal(t, withoutEmpty(pumps[i]), withoutEmpty(sent[i]))
+					require.Equal(t, nullForEmpty(pumps[i]), nullForEmpty(sent[i]))
 				}
 				return
 			}
@@ -114,24 +114,6 @@ func TestRunsIntoMDCBSendWhatTykPumpSent(t *testing.T) {
 			}
 		})
 	}
-}
-
-// withoutEmpty makes null of lists and objects without elements, which mean the same.
-func withoutEmpty(v any) any {
-	switch v := v.(type) {
-	case []any:
-		if len(v) == 0 {
-			return nil
-		}
-	case map[string]any:
-		if len(v) == 0 {
-			return nil
-		}
-		for key := range v {
-			v[key] = withoutEmpty(v[key])
-		}
-	}
-	return v
 }
 
 // TestTheExampleOfMDCBWaitsForIt sends rollups to a server that comes late.
