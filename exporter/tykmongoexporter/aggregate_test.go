@@ -22,6 +22,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // withAggregates enables nothing but rollups.
@@ -60,8 +61,8 @@ func aggregated(t testing.TB, to consumer.Logs, settings rollup.Settings, logs p
 
 // varied is a record of some hour, API, key, status and so on.
 func varied(i int) analytics.Record {
-	r := sample(i)
-	r.TimeStamp = testTime.Add(time.Duration(i%3-1) * 53 * time.Minute).Add(time.Duration(i) * 1_700_000)
+	r := sinktest.Sample(i)
+	r.TimeStamp = sinktest.Time.Add(time.Duration(i%3-1) * 53 * time.Minute).Add(time.Duration(i) * 1_700_000)
 	r.APIID = "api" + strconv.Itoa(i%2)
 	r.APIKey = []string{"key.with.dots", "$dollar", "k1", ""}[i%4]
 	r.OauthID = []string{"", "client", "a$b"}[i%3]
@@ -236,12 +237,12 @@ func testKeysAreEscaped(t *testing.T, server *peers.Mongo) {
 	d := withAggregates(freshTarget(t, server))
 	records := make([]analytics.Record, 6)
 	for i, key := range []string{"user@example.com", "$where", "a.$b.", ".", "nul\x00", "$"} {
-		records[i] = sample(i)
+		records[i] = sinktest.Sample(i)
 		records[i].APIKey, records[i].APIID, records[i].OauthID, records[i].TrackPath = key, key, key, true
 		records[i].Tags = []string{"$tag", "x\x00y"}
 		records[i].Geo.CountryISOCode = "$."
 	}
-	require.NoError(t, aggregated(t, d.start(t), hourly(), logsOf("seg", 0, records...)))
+	require.NoError(t, aggregated(t, d.start(t), hourly(), sinktest.Push("seg", 0, records...)))
 	documents := d.documents(t, "z_tyk_analyticz_aggregate_acme")
 	require.Len(t, documents, 1)
 	for _, dimension := range []string{"apikeys", "apiid", "oauthids", "keyendpoints", "oauthendpoints"} {
@@ -276,13 +277,13 @@ func testLargeDocumentsFold(t *testing.T, server *peers.Mongo) {
 		}
 		records := make([]analytics.Record, size)
 		for i := range records {
-			records[i] = sample(i)
+			records[i] = sinktest.Sample(i)
 			records[i].APIKey = strconv.Itoa(chunk) + "-" + strconv.Itoa(i) + strings.Repeat("k", 1000)
 			records[i].Tags = nil
 		}
 		// A busy server may not answer in time, which the pipeline would try again.
 		require.Eventually(t, func() bool {
-			return aggregated(t, e, settings, logsOf("seg", int64(chunk*size), records...)) == nil
+			return aggregated(t, e, settings, sinktest.Push("seg", int64(chunk*size), records...)) == nil
 		}, 5*time.Minute, 100*time.Millisecond)
 	}
 	documents := d.documents(t, "z_tyk_analyticz_aggregate_acme")
@@ -307,7 +308,7 @@ func testLargeDocumentsFold(t *testing.T, server *peers.Mongo) {
 func testDocumentOfTykPumpGoesOn(t *testing.T, server *peers.Mongo) {
 	d := withAggregates(freshTarget(t, server))
 	const collection = "z_tyk_analyticz_aggregate_acme"
-	bucket := testTime.Truncate(time.Hour)
+	bucket := sinktest.Time.Truncate(time.Hour)
 	pump := func(update bson.D) {
 		_, err := d.db.Collection(collection).UpdateOne(t.Context(), bson.D{{Key: "orgid", Value: "acme"}, {Key: "timestamp", Value: bucket}}, update)
 		require.NoError(t, err)
@@ -332,11 +333,11 @@ func testDocumentOfTykPumpGoesOn(t *testing.T, server *peers.Mongo) {
 	})
 	require.NoError(t, err)
 	e := d.start(t)
-	r := sample(0)
+	r := sinktest.Sample(0)
 	r.APIKey = "k1"
-	require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", 0, r)))
+	require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("seg", 0, r)))
 	pump(bson.D{{Key: "$inc", Value: bson.D{{Key: "total.hits", Value: int32(5)}, {Key: "apikeys.k1.hits", Value: int32(5)}}}})
-	require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", 1, r)))
+	require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("seg", 1, r)))
 	documents := d.documents(t, collection)
 	require.Len(t, documents, 1)
 	assert.EqualValues(t, 3+1+5+1, documents[0].Lookup("total", "hits").Int32())
@@ -356,7 +357,7 @@ func testUpdateCommand(t *testing.T, server *peers.Mongo) {
 	d.config.Collections.Aggregates.UseMixedCollection = false
 	e := d.start(t)
 	for i := range 2 {
-		require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", int64(i), sample(i))))
+		require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("seg", int64(i), sinktest.Sample(i))))
 	}
 	inserts, updates, finds := d.seen.of(t, "insert"), d.seen.of(t, "update"), d.seen.of(t, "find")
 	require.Len(t, inserts, 1)
@@ -367,7 +368,7 @@ func testUpdateCommand(t *testing.T, server *peers.Mongo) {
 	assert.Equal(t, majority, field(inserts[0], "writeConcern").Value)
 	assert.Equal(t, majority, field(updates[0], "writeConcern").Value)
 	update := updates[0][1].Value.(bson.A)[0].(bson.D)
-	id := bucketKey{org: "acme", bucket: testTime.Truncate(time.Hour).Unix()}.id()
+	id := bucketKey{org: "acme", bucket: sinktest.Time.Truncate(time.Hour).Unix()}.id()
 	assert.Equal(t, id, field(inserts[0][1].Value.(bson.A)[0].(bson.D), "_id").Value)
 	assert.Equal(t, bson.D{{Key: "_id", Value: id}, {Key: revisionField, Value: int64(1)}, {Key: "total.hits", Value: int64(1)}}, field(update, "q").Value)
 	assert.Nil(t, field(update, "upsert"))
@@ -396,9 +397,9 @@ func testRollupsWithoutACollection(t *testing.T, server *peers.Mongo) {
 
 func testOrganisationsThatCannotBeNamed(t *testing.T, server *peers.Mongo) {
 	d := withAggregates(freshTarget(t, server))
-	records := []analytics.Record{sample(0), sample(1), sample(2)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2)}
 	records[1].OrgID = "with$dollar"
-	reasons := refusedOf(t, aggregated(t, d.start(t), hourly(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, aggregated(t, d.start(t), hourly(), sinktest.Push("seg", 0, records...)))
 	assert.Equal(t, map[int64]string{1: `name: the organisation's id "with$dollar" cannot be in the name of a collection`}, reasons)
 	assert.EqualValues(t, 2, number(d.documents(t, "z_tyk_analyticz_aggregate_acme")[0].Lookup("total", "hits")))
 }
@@ -442,7 +443,7 @@ func TestRollupsThatTheDatabaseRefuses(t *testing.T) {
 				n++
 				return c.answer(n)
 			})
-			err := aggregated(t, e, hourly(), logsOf("seg", 0, sample(0), sample(1)))
+			err := aggregated(t, e, hourly(), sinktest.Push("seg", 0, sinktest.Sample(0), sinktest.Sample(1)))
 			switch {
 			case c.refused != "":
 				reasons := refusedOf(t, err)
@@ -452,7 +453,7 @@ func TestRollupsThatTheDatabaseRefuses(t *testing.T) {
 			case c.retried != "":
 				require.ErrorContains(t, err, c.retried)
 				assert.False(t, consumererror.IsPermanent(err))
-				require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", 0, sample(0), sample(1))))
+				require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("seg", 0, sinktest.Sample(0), sinktest.Sample(1))))
 			default:
 				require.NoError(t, err)
 			}
@@ -481,12 +482,12 @@ func TestTriesEndWhateverTheLastOneWas(t *testing.T) {
 		}
 		return &verdict{answer: bson.D{{Key: "n", Value: int32(0)}, {Key: "ok", Value: 1.0}}} // somebody else wrote
 	})
-	err := aggregated(t, e, hourly(), logsOf("seg", 0, sample(0)))
+	err := aggregated(t, e, hourly(), sinktest.Push("seg", 0, sinktest.Sample(0)))
 	require.ErrorContains(t, err, "others write the document all the time")
 	assert.False(t, consumererror.IsPermanent(err))
 	l.on(nil)
 	assert.Equal(t, maxWrites+1, tries)
-	require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", 0, sample(0))))
+	require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("seg", 0, sinktest.Sample(0))))
 }
 
 // first answers the first commands so.
@@ -524,20 +525,22 @@ func TestRollupsAreRefusedByEvidence(t *testing.T) {
 	d.config.Collections.Aggregates.UseMixedCollection = false
 	e := d.start(t)
 	l.on(func(command bson.Raw) *verdict {
-		if !named(command, "insert") || command.Lookup("documents", "0", "timestamp").Time().After(testTime) {
+		if !named(command, "insert") || command.Lookup("documents", "0", "timestamp").Time().After(sinktest.Time) {
 			return nil
 		}
 		return &verdict{answer: faulty(0, fault(0, 28, "Cannot create field"))}
 	})
-	push := func() error { return aggregated(t, e, hourly(), logsOf("seg", 0, sample(0), sample(1))) }
+	push := func() error {
+		return aggregated(t, e, hourly(), sinktest.Push("seg", 0, sinktest.Sample(0), sinktest.Sample(1)))
+	}
 	for range 2 * sink.EqualFailures {
 		err := push()
 		require.ErrorContains(t, err, "Cannot create field")
 		require.False(t, consumererror.IsPermanent(err), "nothing else was taken")
 	}
-	other := sample(2)
-	other.TimeStamp = testTime.Add(time.Hour)
-	require.NoError(t, aggregated(t, e, hourly(), logsOf("another", 0, other)))
+	other := sinktest.Sample(2)
+	other.TimeStamp = sinktest.Time.Add(time.Hour)
+	require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("another", 0, other)))
 	reasons := refusedOf(t, push())
 	assert.Len(t, reasons, 2)
 	assert.Contains(t, reasons[1], "other: ")
@@ -554,12 +557,12 @@ func testDocumentsOfOthersAreTakenOver(t *testing.T, server *peers.Mongo) {
 	} {
 		d := withAggregates(freshTarget(t, server))
 		d.config.Collections.Aggregates.UseMixedCollection = false
-		stub = append(stub, bson.E{Key: "orgid", Value: "acme"}, bson.E{Key: "timestamp", Value: bson.NewDateTimeFromTime(testTime.Truncate(time.Hour))})
+		stub = append(stub, bson.E{Key: "orgid", Value: "acme"}, bson.E{Key: "timestamp", Value: bson.NewDateTimeFromTime(sinktest.Time.Truncate(time.Hour))})
 		_, err := d.db.Collection(rollupPrefix+"acme").InsertOne(t.Context(), stub)
 		require.NoError(t, err)
 		e := d.start(t)
 		for i := range int64(2) {
-			require.NoError(t, aggregated(t, e, hourly(), logsOf("seg", i, sample(int(i)))), name)
+			require.NoError(t, aggregated(t, e, hourly(), sinktest.Push("seg", i, sinktest.Sample(int(i)))), name)
 		}
 		documents := d.documents(t, rollupPrefix+"acme")
 		require.Len(t, documents, 1, name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
@@ -38,12 +39,12 @@ func BenchmarkMongoRollups(b *testing.B) {
 		b.StopTimer()
 		records := make([]analytics.Record, benchmarkChunk)
 		for i := range records {
-			records[i] = *generator.Next(testTime.Add(time.Duration(n) * time.Second))
+			records[i] = *generator.Next(sinktest.Time.Add(time.Duration(n) * time.Second))
 			if r := &records[i]; r.OrgID != "" && !r.GraphQL.IsGraphQL && r.ResponseCode > 0 {
 				counted++
 			}
 		}
-		chunk := logsOf(fmt.Sprintf("segment%d", n), 0, records...)
+		chunk := sinktest.Push(fmt.Sprintf("segment%d", n), 0, records...)
 		n++
 		b.StartTimer()
 		pushes.of(b, func() error { return aggregated(b, e, hourly(), chunk) })

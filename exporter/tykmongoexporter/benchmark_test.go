@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // benchmarkChunk is the receiver's default chunk.
@@ -25,7 +26,7 @@ const benchmarkChunk = 2500
 
 // BenchmarkAppendRecord is the document encoder alone.
 func BenchmarkAppendRecord(b *testing.B) {
-	record := sample(1)
+	record := sinktest.Sample(1)
 	id := bson.NewObjectID()
 	var buf []byte
 	b.ReportAllocs()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func testChunkAgain(t *testing.T, server *peers.Mongo) {
@@ -66,7 +67,7 @@ func testForeignIdentities(t *testing.T, server *peers.Mongo) {
 		logs := plog.NewLogs()
 		slice := analytics.AppendScope(logs)
 		for i, uid := range uids {
-			record := sample(i)
+			record := sinktest.Sample(i)
 			record.ToLog(slice.AppendEmpty(), uid)
 		}
 		return logs
@@ -114,7 +115,7 @@ func testAnySubsets(t *testing.T, server *peers.Mongo) {
 			logs := plog.NewLogs()
 			slice := analytics.AppendScope(logs)
 			for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, 40), 0, 20, rapid.ID).Draw(rt, "indices") {
-				record := sample(i)
+				record := sinktest.Sample(i)
 				union[record.Path] = true
 				record.ToLog(slice.AppendEmpty(), uidOf(segment, int64(i)))
 			}
@@ -146,11 +147,11 @@ func testEmpty(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), plog.NewLogs()))
-	record := sample(0)
+	record := sinktest.Sample(0)
 	record.MCP.IsMCP = true
-	network := sample(1)
+	network := sinktest.Sample(1)
 	network.ResponseCode = networkCode
-	require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, record, network)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record, network)))
 	assert.Zero(t, d.count(t, "tyk_analytics"))
 	assert.Empty(t, d.seen.of(t, "insert"))
 }
@@ -196,21 +197,21 @@ func TestIdentitiesAreSpreadAndOrdered(t *testing.T) {
 		previous := bson.NilObjectID
 		for index := range int64(200) {
 			uid := uidOf(fmt.Sprintf("9f86d081.%d.a1b2c3", segment), index)
-			id := ids.of(uid, testTime)
-			require.Equal(t, id, again.of(uid, testTime.Add(time.Millisecond)), "the part of a second does not count")
+			id := ids.of(uid, sinktest.Time)
+			require.Equal(t, id, again.of(uid, sinktest.Time.Add(time.Millisecond)), "the part of a second does not count")
 			require.Empty(t, seen[id])
-			require.Equal(t, testTime.Unix(), id.Timestamp().Unix())
+			require.Equal(t, sinktest.Time.Unix(), id.Timestamp().Unix())
 			if index > 0 {
 				require.Greater(t, id.Hex(), previous.Hex(), "neighbours stay neighbours in the index")
 			}
 			seen[id], previous = uid, id
 		}
 	}
-	fresh := ids.of("", testTime)
-	assert.NotEqual(t, fresh, ids.of("", testTime))
-	assert.NotEqual(t, ids.of("a-0", testTime), ids.of("a", testTime))
-	assert.NotEqual(t, ids.of("a-0", testTime), ids.of("b-0", testTime))
-	assert.NotEqual(t, ids.of("a-0", testTime), ids.of("a-0", testTime.Add(time.Second)))
+	fresh := ids.of("", sinktest.Time)
+	assert.NotEqual(t, fresh, ids.of("", sinktest.Time))
+	assert.NotEqual(t, ids.of("a-0", sinktest.Time), ids.of("a", sinktest.Time))
+	assert.NotEqual(t, ids.of("a-0", sinktest.Time), ids.of("b-0", sinktest.Time))
+	assert.NotEqual(t, ids.of("a-0", sinktest.Time), ids.of("a-0", sinktest.Time.Add(time.Second)))
 	// The same for ever: another derivation would store again what is redelivered to a new version.
-	assert.Equal(t, "6a86d2c0ab4f14b97a9488df", ids.of("9f86d081.1.a1b2c3-1", testTime).Hex())
+	assert.Equal(t, "6a86d2c0ab4f14b97a9488df", ids.of("9f86d081.1.a1b2c3-1", sinktest.Time).Hex())
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // pumpSettings count as Tyk Pump does by default.
@@ -117,7 +118,7 @@ func (r *goldenRun) count(t testing.TB, server *peers.Mongo, asBooked bool, only
 		}
 		records = append(records, record)
 	}
-	require.NoError(t, aggregated(t, d.start(t), settings, logsOf("seg", 0, records...)))
+	require.NoError(t, aggregated(t, d.start(t), settings, sinktest.Push("seg", 0, records...)))
 
 	names, err := d.db.ListCollectionNames(t.Context(), bson.D{})
 	require.NoError(t, err)

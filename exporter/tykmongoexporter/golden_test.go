@@ -14,6 +14,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 var wires = []string{"msgpack", "protobuf"}
@@ -123,7 +124,7 @@ func testDocumentsAreThoseOfTykPump(t *testing.T, server *peers.Mongo) {
 		t.Run(wire, func(t *testing.T) {
 			t.Parallel()
 			d := withAll(freshTarget(t, server))
-			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, wire)...)))
+			require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, goldenRecords(t, wire)...)))
 			var change func(bson.D)
 			if wire == "protobuf" {
 				change = protobufChange(t)
@@ -157,7 +158,7 @@ func goldenChoice(t testing.TB, configuration string) map[string][]string {
 
 func testOrganisationsAreThoseOfTykPump(t *testing.T, server *peers.Mongo) {
 	d := withAll(freshTarget(t, server))
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, goldenRecords(t, "msgpack")...)))
 	for collection, lines := range goldenChoice(t, "mongo-pump-selective") {
 		requireSame(t, wanted(t, lines, nil), d.stored(t, collection))
 	}
@@ -170,7 +171,7 @@ func testLimitsAreThoseOfTykPump(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
 	d.config.Collections.Organisations.Enabled = true
 	d.config.MaxDocumentSizeBytes, d.config.MaxInsertBatchSizeBytes = 2500, 20000
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, goldenRecords(t, "msgpack")...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, goldenRecords(t, "msgpack")...)))
 	limited := goldenLines(t, "requests-limited.jsonl.gz")
 	want := append(goldenChoice(t, "mongo-limits")["tyk_analytics"], limited...)
 	requireSame(t, wanted(t, want, nil), d.stored(t, "tyk_analytics"))
@@ -231,11 +232,11 @@ func goldenCollections(t testing.TB) map[string]struct {
 func testFieldsComeInTheOrderOfTykPump(t *testing.T, server *peers.Mongo) {
 	d := withAll(freshTarget(t, server))
 	e := d.start(t)
-	record := sample(0)
+	record := sinktest.Sample(0)
 	record.GraphQL.IsGraphQL = true
-	require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, record)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record)))
 	record.GraphQL.IsGraphQL, record.MCP.IsMCP = false, true
-	require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 1, record)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 1, record)))
 	require.NoError(t, e.ConsumeLogs(t.Context(), checksOf("seg", analytics.Uptime{URL: "http://a"})))
 	for collection, want := range goldenCollections(t) {
 		if collection == organisationPrefix {

@@ -30,6 +30,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // target is an empty database for one test: the exporter's configuration for it, a
@@ -217,38 +218,6 @@ func (h *statusHost) statuses() []componentstatus.Status {
 	return statuses
 }
 
-var testTime = time.Date(2026, 8, 20, 10, 11, 12, 123_456_789, time.UTC)
-
-// sample is a record like many; its path ends in its number.
-func sample(i int) analytics.Record {
-	at := testTime.Add(time.Duration(i) * time.Millisecond)
-	return analytics.Record{
-		Method: "GET", Host: "upstream.example:8080", Path: fmt.Sprintf("/items/%d", i), RawPath: fmt.Sprintf("/items/%d", i),
-		ContentLength: -1, UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
-		Day: int64(at.Day()), Month: int64(at.Month()), Year: int64(at.Year()), Hour: int64(at.Hour()),
-		ResponseCode: 200, APIKey: "5e9d9544a1dcd60001d0ed20a1b2c3d4", TimeStamp: at, APIVersion: "Non Versioned",
-		APIName: "Items", APIID: "items-api", OrgID: "acme", OauthID: "client-7", RequestTime: 23, IPAddress: "192.0.2.7",
-		Geo: analytics.Geo{
-			CountryISOCode: "DE", CityGeoNameID: 2950159, CityNames: map[string]string{"en": "Berlin"},
-			Latitude: 52.5244, Longitude: 13.4105, TimeZone: "Europe/Berlin",
-		},
-		Latency: analytics.Latency{Total: 23, Upstream: 21, Gateway: 2},
-		Tags:    []string{"pol-gold", "env-prod", "key-5e9d9544a1dcd60001d0ed20a1b2c3d4", "org-acme", "api-items-api"},
-		Alias:   "mobile", ExpireAt: at.Add(24 * time.Hour), OriginalPath: fmt.Sprintf("/v1/items/%d", i), ListenPath: "/v1/",
-	}
-}
-
-// logsOf makes one push of records with uids of a segment, numbered from first.
-func logsOf(segment string, first int64, records ...analytics.Record) plog.Logs {
-	logs := plog.NewLogs()
-	slice := analytics.AppendScope(logs)
-	slice.EnsureCapacity(len(records))
-	for i := range records {
-		records[i].ToLog(slice.AppendEmpty(), uidOf(segment, first+int64(i)))
-	}
-	return logs
-}
-
 func uidOf(segment string, index int64) string {
 	if segment == "" {
 		return ""
@@ -270,9 +239,9 @@ func checksOf(segment string, checks ...analytics.Uptime) plog.Logs {
 func samples(segment string, first, last int) plog.Logs {
 	records := make([]analytics.Record, 0, last-first+1)
 	for i := first; i <= last; i++ {
-		records = append(records, sample(i))
+		records = append(records, sinktest.Sample(i))
 	}
-	return logsOf(segment, int64(first), records...)
+	return sinktest.Push(segment, int64(first), records...)
 }
 
 // refusedOf reads which records of the segment seg an error names, and why.

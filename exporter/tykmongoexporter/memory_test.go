@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func TestWhatIsAppliedIsReadBack(t *testing.T) {
@@ -87,11 +88,11 @@ func TestSetsTakeTheShorterForm(t *testing.T) {
 
 // groupOf is a group that counts every other of a chunk's records, and nothing but a total.
 func groupOf(segment string) rollup.Group {
-	g := rollup.Group{Family: rollup.Requests, Org: "acme", Bucket: testTime.Truncate(time.Hour), Minutes: 60, Segment: segment}
+	g := rollup.Group{Family: rollup.Requests, Org: "acme", Bucket: sinktest.Time.Truncate(time.Hour), Minutes: 60, Segment: segment}
 	for i := range int64(1250) {
 		g.Records.Add(2 * i)
 	}
-	g.Rollups = []rollup.Rollup{{Dimension: rollup.Total, Value: "total", Counter: rollup.Counter{Hits: 1250, Success: 1250, LastTime: testTime}}}
+	g.Rollups = []rollup.Rollup{{Dimension: rollup.Total, Value: "total", Counter: rollup.Counter{Hits: 1250, Success: 1250, LastTime: sinktest.Time}}}
 	return g
 }
 
@@ -274,7 +275,7 @@ func testForgottenReplay(t *testing.T, server *peers.Mongo) {
 func TestLateWritesAreLookedAtOnceTheyAreOld(t *testing.T) {
 	t.Parallel()
 	const retention = 72 * time.Hour
-	start := testTime
+	start := sinktest.Time
 	var a aging
 	at := func(hours int) time.Time { return start.Add(time.Duration(hours) * time.Hour) }
 	assert.Zero(t, a.since(at(0)), "all at the start")

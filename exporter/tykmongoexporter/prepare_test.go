@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // takesEveryIndex lets the server, which knows no TTL, get all commands but those
@@ -226,7 +227,7 @@ func testInsertCommand(t *testing.T, server *peers.Mongo) {
 		"?w=tag&retryWrites=true": {{Key: "w", Value: "tag"}},
 	} {
 		d := targetOf(t, server.FreshDatabase()+options)
-		err := d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, sample(0)))
+		err := d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.Sample(0)))
 		require.NoError(t, err)
 		inserts := d.seen.of(t, "insert")
 		require.Len(t, inserts, 1)
@@ -241,9 +242,9 @@ func testBatches(t *testing.T, server *peers.Mongo) {
 	d.config.MaxInsertBatchSizeBytes = 100_000
 	var records []analytics.Record
 	for i := range 500 {
-		records = append(records, sample(i))
+		records = append(records, sinktest.Sample(i))
 	}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	d.assertPaths(t, 0, 499)
 	inserts := d.seen.of(t, "insert")
 	assert.Greater(t, len(inserts), 3)

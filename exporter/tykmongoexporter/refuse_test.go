@@ -21,6 +21,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func testForeignRecords(t *testing.T, server *peers.Mongo) {
@@ -64,12 +65,12 @@ func testDocumentsThatAreNotTaken(t *testing.T, server *peers.Mongo) {
 	d := withAll(freshTarget(t, server))
 	records := make([]analytics.Record, 100)
 	for i := range records {
-		records[i] = sample(i)
+		records[i] = sinktest.Sample(i)
 	}
 	for _, i := range []int{0, 50, 99} {
 		records[i].Geo.CityNames = map[string]string{"$en": "x"}
 	}
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Len(t, reasons, 3)
 	for _, i := range []int64{0, 50, 99} {
 		assert.Equal(t, 2, strings.Count(reasons[i], "other: "), "%s: of both collections", reasons[i])
@@ -80,10 +81,10 @@ func testDocumentsThatAreNotTaken(t *testing.T, server *peers.Mongo) {
 
 func testTooLarge(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2), sinktest.Sample(3)}
 	records[1].UserAgent = strings.Repeat("x", maxBSONBytes)
 	records[2].RawRequest = strings.Repeat("x", maxBSONBytes)
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Len(t, reasons, 1)
 	assert.Regexp(t, `^too_large: a document of \d+ bytes; at most 16777216 are taken$`, reasons[1])
 	assert.Equal(t, []string{"/items/0", "/items/2", "/items/3"}, d.texts(t, "tyk_analytics", "path"))
@@ -91,12 +92,12 @@ func testTooLarge(t *testing.T, server *peers.Mongo) {
 
 func testNumbersAndTimesBeyond(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2), sinktest.Sample(3)}
 	records[1].Geo.CityGeoNameID = math.MaxUint64
 	records[2].ExpireAt = time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	records[2].Day, records[2].ResponseCode = math.MaxInt32+1, math.MinInt64
 	records[3].TimeStamp = time.Time{}
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Equal(t, map[int64]string{1: "range: geo.city.geonameid: 18446744073709551615: number is out of range"}, reasons)
 	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
 	for _, document := range d.documents(t, "tyk_analytics") {
@@ -112,12 +113,12 @@ func testNumbersAndTimesBeyond(t *testing.T, server *peers.Mongo) {
 
 func testCleaning(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
-	dirty := sample(1)
+	dirty := sinktest.Sample(1)
 	dirty.Path = "/nul\x00and\x00nul"
 	dirty.RawPath = "/bad\xff\xfeutf8"
 	dirty.Tags = []string{"nul\x00", "bad\xff", ""}
 	dirty.Geo.CityNames = map[string]string{"k\x00": "v\xff"}
-	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, sample(0), dirty)))
+	require.NoError(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.Sample(0), dirty)))
 	document := d.documents(t, "tyk_analytics")[1]
 	assert.Equal(t, "/nul\x00and\x00nul", document.Lookup("path").StringValue(), "NUL is text to BSON")
 	assert.Equal(t, "/bad\uFFFDutf8", document.Lookup("rawpath").StringValue())
@@ -126,12 +127,12 @@ func testCleaning(t *testing.T, server *peers.Mongo) {
 
 func testOrganisationsWithOddNames(t *testing.T, server *peers.Mongo) {
 	d := withAll(freshTarget(t, server))
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3), sample(4)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2), sinktest.Sample(3), sinktest.Sample(4)}
 	records[0].OrgID = "with space and ünïcode"
 	records[1].OrgID = "with$dollar"
 	records[2].OrgID = strings.Repeat("x", 300)
 	records[3].OrgID = ""
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Len(t, reasons, 2)
 	assert.Equal(t, `name: the organisation's id "with$dollar" cannot be in the name of a collection`, reasons[1])
 	assert.Contains(t, reasons[2], "name: ")
@@ -313,9 +314,9 @@ func TestNothingIsRefusedWhereNothingIsTaken(t *testing.T) {
 func testRequestsNeverMeetRollups(t *testing.T, server *peers.Mongo) {
 	d := freshTarget(t, server)
 	d.config.Collections.Organisations.Enabled = true
-	records := []analytics.Record{sample(0), sample(1)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1)}
 	records[1].OrgID = "aggregate_acme"
-	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	reasons := refusedOf(t, d.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Equal(t, map[int64]string{1: `name: the collection z_tyk_analyticz_aggregate_acme of the organisation "aggregate_acme" would be that of the rollups of the organisation "acme": ` +
 		`give one of them another id, or set collections::organisations::enabled to false`}, reasons)
 	d.assertPaths(t, 0, 1)
@@ -404,15 +405,15 @@ func TestOneCollectionThatFailsDoesNotHoldUpTheOthers(t *testing.T) {
 		}
 		return &verdict{answer: failed(14031, "OutOfDiskSpace", "disk is full")}
 	})
-	records := []analytics.Record{sample(0), sample(1), sample(2)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2)}
 	records[2].OrgID = "other"
-	err := e.ConsumeLogs(t.Context(), logsOf("seg", 0, records...))
+	err := e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...))
 	require.ErrorContains(t, err, "z_tyk_analyticz_acme: (OutOfDiskSpace) disk is full")
 	assert.False(t, consumererror.IsPermanent(err))
 	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
 	assert.Equal(t, 1, d.count(t, organisationPrefix+"other"))
 	l.on(nil)
-	require.NoError(t, e.ConsumeLogs(t.Context(), logsOf("seg", 0, records...)))
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	assert.Equal(t, 3, d.count(t, "tyk_analytics"))
 	assert.Equal(t, 2, d.count(t, organisationPrefix+"acme"))
 }

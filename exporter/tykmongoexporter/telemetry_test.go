@@ -24,6 +24,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykmongoexporter/internal/metadatatest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 func nopSettings() exporter.Settings { return exportertest.NewNopSettings(metadata.Type) }
@@ -35,13 +36,13 @@ func testRecordsAreCounted(t *testing.T, server *peers.Mongo) {
 	d.config.Collections.Organisations.Enabled = true
 	e := d.startWith(t, metadatatest.NewSettings(reader), componenttest.NewNopHost())
 
-	records := []analytics.Record{sample(0), sample(1), sample(2), sample(3), sample(4)}
+	records := []analytics.Record{sinktest.Sample(0), sinktest.Sample(1), sinktest.Sample(2), sinktest.Sample(3), sinktest.Sample(4)}
 	records[1].MCP.IsMCP = true
 	records[2].Geo.CityGeoNameID = 1 << 63
 	records[3].OrgID = ""
 	records[4].RawRequest = string(make([]byte, d.config.MaxDocumentSizeBytes))
 	push := func() plog.Logs {
-		logs := logsOf("seg", 0, records...)
+		logs := sinktest.Push("seg", 0, records...)
 		logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().AppendEmpty().SetEventName("other")
 		return logs
 	}
