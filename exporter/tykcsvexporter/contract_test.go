@@ -14,14 +14,10 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exportertest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pipeline"
-	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykcsvexporter/internal/metadata"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // disk fails as the check decides: it has a file in the place of the directory meanwhile.
@@ -32,14 +28,12 @@ type disk struct {
 	stored int
 }
 
-// push writes into the directory what the check pushes, as analytics records.
+// push writes into the directory what the check pushes.
 func (d *disk) push(e *csvExporter) consumer.ConsumeLogsFunc {
 	return func(ctx context.Context, logs plog.Logs) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		log := logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
-		log.SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(1_700_000_000, 0)))
-		log.SetEventName(analytics.EventRequest)
 		err := d.decide()
 		switch {
 		case err == nil:
@@ -61,37 +55,24 @@ func (d *disk) push(e *csvExporter) consumer.ConsumeLogsFunc {
 	}
 }
 
-// nothing is a receiver that only knows its consumer.
-type nothing struct {
-	component.StartFunc
-	component.ShutdownFunc
-}
-
-// The collector's own check: failures that can heal are tried again until they do, others are not.
 func TestConsumeContract(t *testing.T) {
 	t.Parallel()
 	d := &disk{dir: filepath.Join(t.TempDir(), "csv")}
 	config := createDefaultConfig().(*Config)
 	config.Dir, config.Columns = d.dir, columnsTyk
 	config.Retry.InitialInterval, config.Retry.MaxInterval = time.Millisecond, 5*time.Millisecond
-	exportertest.CheckConsumeContract(exportertest.CheckConsumeContractParams{
-		T: t, NumberOfTestElements: 10, Signal: pipeline.SignalLogs, ExporterConfig: config, ReceiverConfig: &struct{}{},
-		ExporterFactory: exporter.NewFactory(metadata.Type, createDefaultConfig,
-			exporter.WithLogs(func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
-				e, err := newCSVExporter(cfg.(*Config), set)
-				if err != nil {
-					return nil, err
-				}
-				return e.logs(ctx, set, d.push(e))
-			}, metadata.LogsStability)),
-		ReceiverFactory: receiver.NewFactory(metadata.Type, func() component.Config { return &struct{}{} },
-			receiver.WithLogs(func(ctx context.Context, _ receiver.Settings, _ component.Config, next consumer.Logs) (receiver.Logs, error) {
-				d.mu.Lock()
-				defer d.mu.Unlock()
-				d.decide = func() error { return next.ConsumeLogs(context.WithoutCancel(ctx), plog.NewLogs()) }
-				return &nothing{}, nil
-			}, metadata.LogsStability)),
-	})
+	sinktest.CheckContract(t, config, metadata.Type,
+		func(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+			e, err := newCSVExporter(cfg.(*Config), set)
+			if err != nil {
+				return nil, err
+			}
+			return e.logs(ctx, set, d.push(e))
+		}, func(decide func() error) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.decide = decide
+		})
 	content, err := os.ReadFile(filepath.Join(d.dir, "2023-November-14-22.csv"))
 	require.NoError(t, err)
 	assert.Len(t, rawRows(t, content), d.stored+1, "each row once, and the header")
