@@ -6,19 +6,19 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
@@ -106,48 +106,12 @@ func TestMessagesOverTCP(t *testing.T) {
 // status says so, and the push arrives as a whole later.
 func TestNothingIsLostOverTCP(t *testing.T) {
 	t.Parallel()
-	records := make([]analytics.Record, 2_000) // more than kernels hold
-	for i := range records {
-		records[i] = record("/" + strconv.Itoa(i) + strings.Repeat("x", 5000))
-	}
-	release := make(chan struct{})
-	for name, first := range map[string]func(*net.TCPConn){
-		"reset in the midst": func(c *net.TCPConn) {
-			_, err := c.Read(make([]byte, 1000))
-			assert.NoError(t, err)
-			assert.NoError(t, c.SetLinger(0))
-			_ = c.Close()
-		},
-		"closed in the midst": func(c *net.TCPConn) { _ = c.Close() },
-		"not reading": func(c *net.TCPConn) {
-			<-release
-			_ = c.Close()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			input := listenTCP(t, asItIs, first)
-			host := sinktest.NewHost()
-			e := start(t, host, func(c *Config) {
-				input.to(c)
-				c.Retry.Enabled = true
-				if name == "not reading" {
-					c.Timeout.Timeout = 10 * time.Second
-				}
-			})
-			result := make(chan error, 1)
-			go func() { result <- e.ConsumeLogs(t.Context(), sinktest.LogsOf(slices.Clone(records)...)) }() // which writing uses
-			assert.Equal(t, componentstatus.StatusRecoverableError, <-host.Statuses)
-			if name == "not reading" {
-				close(release)
-			}
-			require.NoError(t, <-result)
-			seen := map[string]bool{}
-			for len(seen) < len(records) {
-				seen[input.taken(t, 1)[0]] = true
-			}
+	sinktest.CheckNothingIsLostOverTCP(t, 0, func(t *testing.T, address string, host component.Host, timeout time.Duration) exporter.Logs {
+		t.Helper()
+		return start(t, host, func(c *Config) {
+			c.Address.Endpoint, c.Retry.Enabled, c.Timeout.Timeout = address, true, timeout
 		})
-	}
+	})
 }
 
 func TestAnInputThatIsAwayIsWaitedFor(t *testing.T) {

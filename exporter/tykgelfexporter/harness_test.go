@@ -103,8 +103,8 @@ type tcpInput struct {
 	messages chan string
 }
 
-// listenTCP serves each connection with take, and at last with one that takes all messages.
-func listenTCP(t *testing.T, wrap func(net.Listener) net.Listener, first ...func(*net.TCPConn)) *tcpInput {
+// listenTCP takes all messages of each connection.
+func listenTCP(t *testing.T, wrap func(net.Listener) net.Listener) *tcpInput {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -116,11 +116,6 @@ func listenTCP(t *testing.T, wrap func(net.Listener) net.Listener, first ...func
 			conn, err := input.Accept()
 			if err != nil {
 				return
-			}
-			if len(first) > 0 {
-				first[0](conn.(*net.TCPConn))
-				first = first[1:]
-				continue
 			}
 			input.take(conn)
 		}

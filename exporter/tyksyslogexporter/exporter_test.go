@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -200,47 +199,12 @@ func TestAServerThatRestartsGetsEachRecord(t *testing.T) {
 // Connections that are reset, closed and not read: each time the status says so, and the push arrives as a whole later.
 func TestNothingIsLostOverTCP(t *testing.T) {
 	t.Parallel()
-	records := make([]analytics.Record, 4_000) // more than kernels hold
-	for i := range records {
-		records[i] = analytics.Record{Path: "/" + strconv.Itoa(i) + strings.Repeat("x", 5000)}
-	}
-	release := make(chan struct{})
-	for name, first := range map[string]func(*net.TCPConn){
-		"reset": func(c *net.TCPConn) {
-			_, err := c.Read(make([]byte, 1000))
-			assert.NoError(t, err)
-			assert.NoError(t, c.SetLinger(0))
-			_ = c.Close()
-		},
-		"closed": func(c *net.TCPConn) { _ = c.Close() },
-		"not reading": func(c *net.TCPConn) {
-			<-release
-			_ = c.Close()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			defer func() { require.NoError(t, listener.Close()) }()
-			lines := newLines(listener, first)
-			host := sinktest.NewHost()
-			e := start(t, host, func(c *Config) {
-				c.Address.Endpoint, c.Retry.Enabled = listener.Addr().String(), true
-				if name == "not reading" {
-					c.Timeout.Timeout = 10 * time.Second
-				}
-			})
-			result := make(chan error, 1)
-			go func() { result <- e.ConsumeLogs(t.Context(), sinktest.LogsOf(slices.Clone(records)...)) }() // which writing uses
-			assert.Equal(t, componentstatus.StatusRecoverableError, <-host.Statuses)
-			if name == "not reading" {
-				close(release)
-			}
-			require.NoError(t, <-result)
-			require.Eventually(t, func() bool { return lines.different() == len(records) }, sinktest.Long, 20*time.Millisecond)
+	sinktest.CheckNothingIsLostOverTCP(t, '\n', func(t *testing.T, address string, host component.Host, timeout time.Duration) exporter.Logs {
+		t.Helper()
+		return start(t, host, func(c *Config) {
+			c.Address.Endpoint, c.Retry.Enabled, c.Timeout.Timeout = address, true, timeout
 		})
-	}
+	})
 }
 
 func TestWhatIsTooLargeIsRefusedOrCut(t *testing.T) {

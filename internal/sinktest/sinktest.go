@@ -31,14 +31,7 @@ import (
 const Long = time.Minute
 
 // LogsOf is a push of records as the receiver makes it, of the segment seg, numbered from 0.
-func LogsOf(records ...analytics.Record) plog.Logs {
-	logs := plog.NewLogs()
-	list := analytics.AppendScope(logs)
-	for i := range records {
-		records[i].ToLog(list.AppendEmpty(), analytics.UID{Segment: "seg", Index: int64(i)}.String())
-	}
-	return logs
-}
+func LogsOf(records ...analytics.Record) plog.Logs { return Push("seg", 0, records...) }
 
 // Unzip reads a file of a package's folder.
 func Unzip(tb testing.TB, path ...string) []byte {
