@@ -31,5 +31,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // logs wraps pushes into what bounds, repeats and queues them.
 func (e *csvExporter) logs(ctx context.Context, set exporter.Settings, push consumer.ConsumeLogsFunc) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, e.config, push, e.config.Sending.Options(e.start, e.shutdown)...)
+	return exporterhelper.NewLogs(ctx, set, e.config, push, e.config.Options(e.start, e.shutdown)...)
 }

@@ -25,5 +25,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, fmt.Errorf("create the tykgelf exporter: %w", err)
 	}
-	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs, config.Sending.Options(e.start, e.shutdown)...)
+	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs, config.Options(e.start, e.shutdown)...)
 }

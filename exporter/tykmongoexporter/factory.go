@@ -34,5 +34,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // wire puts queue, retries and timeout before the exporter, in this order.
 func wire(ctx context.Context, set exporter.Settings, config *Config, e *mongoExporter) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, config, e.push, config.Sending.Options(e.start, e.shutdown)...)
+	return exporterhelper.NewLogs(ctx, set, config, e.push, config.Options(e.start, e.shutdown)...)
 }

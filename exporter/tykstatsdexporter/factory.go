@@ -30,5 +30,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // logs wraps the exporter into what bounds, repeats and queues its pushes.
 func (e *statsdExporter) logs(ctx context.Context, set exporter.Settings) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs, e.config.Sending.Options(e.start, e.shutdown)...)
+	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs, e.config.Options(e.start, e.shutdown)...)
 }

@@ -44,7 +44,7 @@ func CheckNothingIsLostOverTCP(t *testing.T, end byte, start func(t *testing.T, 
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 			require.NoError(t, err)
 			defer func() { require.NoError(t, listener.Close()) }()
 			arrived := &messages{end: end, seen: map[string]bool{}}
