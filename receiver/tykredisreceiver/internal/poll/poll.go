@@ -174,7 +174,9 @@ func (p *Poller) hangs(err error) {
 // whether any could be reached: where a server is away, the sources of others go on.
 func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 	beat := p.beating.do(p.Member.Lease/3, func() error { return p.beat(ctx) })
-	due, registry := p.due(ctx)
+	now := time.Now() // one moment for all, so that a source is either visited or remembered to be in trouble
+	due, registry := p.due(ctx, now)
+	left := slices.ContainsFunc(p.states, func(s state) bool { return now.Before(s.retry) }) // alone by this look
 	groups := make([][]string, len(due))
 	for at, i := range due {
 		groups[at] = p.groups[p.Sources[i].Registry]
@@ -209,8 +211,8 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 		}
 	}
 	p.full.Store(full)
-	if err == nil && slices.ContainsFunc(p.states, func(s state) bool { return time.Now().Before(s.retry) }) {
-		err = p.visiting // of those that this look has left alone
+	if err == nil && left {
+		err = p.visiting
 	}
 	p.visiting = err
 	return reached, errors.Join(beat, registry, err,
@@ -220,7 +222,7 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 
 // due finds the sources to visit, and which groups live where a source may be new.
 // Where that is unknown, such a source waits.
-func (p *Poller) due(ctx context.Context) (due []int, err error) {
+func (p *Poller) due(ctx context.Context, now time.Time) (due []int, err error) {
 	others := p.having(func(s *state) bool { return !s.busy })
 	some := make([]bool, len(p.states))
 	found, err := p.Store.Look(ctx, pick(p.plain, others))
@@ -245,7 +247,7 @@ func (p *Poller) due(ctx context.Context) (due []int, err error) {
 		err = errors.Join(err, unknown)
 	}
 	for i, s := range p.states {
-		if some[i] && s.entitled && time.Now().After(s.retry) && (s.used || p.groups[p.Sources[i].Registry] != nil) {
+		if some[i] && s.entitled && !now.Before(s.retry) && (s.used || p.groups[p.Sources[i].Registry] != nil) {
 			due = append(due, i)
 		}
 	}
