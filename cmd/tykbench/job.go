@@ -23,7 +23,8 @@ type job interface {
 func allJobs(o options) []job {
 	return []job{
 		rawJob(o), rollupsJob(o), trackedJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o), mongoJob(o),
-		&memoryJob{backlogs: o.memory}, &latencyJob{rate: o.rate, duration: o.duration},
+		&memoryJob{backlogs: o.memory}, &latencyJob{name: "latency", rate: o.rate, duration: o.duration, p99: atMost(200)},
+		&latencyJob{name: "trickle", rate: o.rate / 50, duration: o.duration, p50: atMost(50)},
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
 		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
 		largeJob(o), smallJob(o), idleOf(o.idle),

@@ -45,7 +45,7 @@ type Config struct {
 	// MaxInFlight is how many deliveries are under way at once, from 1; with
 	// ChunkBytes it bounds the receiver's memory.
 	MaxInFlight int `mapstructure:"max_in_flight"`
-	// PollInterval is how often the lists are looked at, above 0.
+	// PollInterval is how often the lists are looked at, above 0; five times as often while records come.
 	PollInterval time.Duration `mapstructure:"poll_interval"`
 	// Lease is how long what a dead process held stays out of reach for its peers,
 	// at least 1s.

@@ -23,6 +23,9 @@ import (
 // is beyond stays free for its peers.
 const MaxHeld = 16
 
+// quicker is how many times as often lists are looked at while records come.
+const quicker = 5
+
 // again is after how long what failed is tried again.
 const again = 2 * time.Second
 
@@ -38,7 +41,7 @@ type Settings struct {
 	Watch     *health.Watch
 	// Member is this process, as others see it.
 	Member claim.Member
-	// Interval is between two looks.
+	// Interval is the longest time between two looks.
 	Interval time.Duration
 	// Together are all receivers of the process, and Arrive tells them of this one.
 	Together *Gathering
@@ -57,6 +60,8 @@ type Poller struct {
 	// more has a value when there is more to lease than was held.
 	more chan struct{}
 	full atomic.Bool // a source has as many segments as may be held
+
+	growing bool // the last look found something that somebody had claimed since the one before
 
 	states []state
 	// How the last of each went holds until the next.
@@ -117,7 +122,7 @@ func New(set Settings) *Poller {
 func (p *Poller) Run(ctx context.Context) {
 	p.sweeps.next = time.Now().Add(p.grace())
 	p.gather(ctx)
-	wait := pace.ForRedis()
+	wait, pause := pace.ForRedis(), p.Interval
 	for ctx.Err() == nil {
 		reached, err := p.look(ctx)
 		if ctx.Err() != nil {
@@ -131,7 +136,8 @@ func (p *Poller) Run(ctx context.Context) {
 			continue
 		}
 		wait = pace.ForRedis()
-		timer := time.NewTimer(p.Interval)
+		pause = p.next(pause)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -139,6 +145,16 @@ func (p *Poller) Run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+}
+
+// next is how long to wait for the next look after a pause before the last one: a list that had
+// something soon has more, so that records are seen sooner while they come, for no more looks at lists
+// without any.
+func (p *Poller) next(pause time.Duration) time.Duration {
+	if p.growing {
+		return p.Interval / quicker
+	}
+	return min(2*pause, p.Interval)
 }
 
 // Worked notes that held segments are done with: where there were more of them, it
@@ -184,6 +200,7 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 	visits, err := p.Store.Visit(ctx, pick(p.plain, due), groups)
 	p.hangs(err)
 	full := false
+	p.growing = false
 	reached = len(due) == 0
 	for at, v := range visits {
 		i := due[at]
@@ -200,6 +217,7 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 		}
 		reached, state.used = true, true
 		full = full || len(v.Held) >= MaxHeld
+		p.growing = p.growing || v.Total > state.total
 		p.notice(ctx, i, v.Total)
 		if v.Unknown > 0 {
 			p.RolledBack() // what lies in them is found again

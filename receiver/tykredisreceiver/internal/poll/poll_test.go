@@ -22,3 +22,15 @@ func TestTroubleOfATaskLastsUntilTheNext(t *testing.T) {
 	require.NoError(t, beat.do(time.Hour, func() error { return assert.AnError }))
 	assert.Greater(t, time.Until(beat.next), again)
 }
+
+func TestLooksAreMoreFrequentWhileRecordsCome(t *testing.T) {
+	t.Parallel()
+	p := &Poller{Settings: Settings{Interval: 250 * time.Millisecond}}
+	pause, pauses := p.Interval, []time.Duration{}
+	for _, growing := range []bool{false, true, true, false, false, false, false, true} {
+		p.growing = growing
+		pause = p.next(pause)
+		pauses = append(pauses, pause/time.Millisecond)
+	}
+	assert.Equal(t, []time.Duration{250, 50, 50, 100, 200, 250, 250, 50}, pauses)
+}
