@@ -59,10 +59,19 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Exec(binary, append([]string{binary}, translated...), os.Environ()); err != nil { //nolint:gosec // the collector, with arguments of whoever started this
+	if err := syscall.Exec(binary, append([]string{binary}, translated...), environment(os.Environ())); err != nil { //nolint:gosec // the collector, with arguments of whoever started this
 		return fmt.Errorf("cannot start %s: %w", binary, err)
 	}
 	return nil
+}
+
+// environment is that of the collector. Nobody sets memory for a pump, and Go's own defaults collect garbage several
+// times as often as a stream of records needs.
+func environment(own []string) []string {
+	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
+		own = append(own, "GOMEMLIMIT=400MiB", "GOGC=400")
+	}
+	return own
 }
 
 // collector finds the program to become.

@@ -65,3 +65,11 @@ func TestTheCollectorIsFound(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "/other", found)
 }
+
+func TestGarbageIsCollectedAsOftenAsRecordsNeed(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "")
+	t.Setenv("GOGC", "")
+	assert.Equal(t, []string{"A=b", "GOMEMLIMIT=400MiB", "GOGC=400"}, environment([]string{"A=b"}))
+	t.Setenv("GOGC", "100")
+	assert.Equal(t, []string{"A=b"}, environment([]string{"A=b"}), "what is set holds")
+}

@@ -67,7 +67,7 @@ func tryCollector(ctx context.Context, l launch) (*collector, error) {
 		"TYK_OTLP_GRPC_ENDPOINT="+peers.Address(ports[0]), "TYK_OTLP_HTTP_ENDPOINT="+peers.Address(ports[1]),
 		"TYK_HEALTH_ENDPOINT="+health,
 		"TYK_METRICS_HOST="+peers.Loopback, "TYK_METRICS_PORT="+strconv.Itoa(ports[3]),
-		"TYK_MEMORY_LIMIT_MIB=512",
+		"TYK_MEMORY_LIMIT_MIB=512", "GOMEMLIMIT=400MiB", "GOGC=400",
 	)
 	process, err := peers.StartProcess(cmd)
 	if err != nil {

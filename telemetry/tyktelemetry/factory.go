@@ -2,6 +2,7 @@ package tyktelemetry
 
 import (
 	"context"
+	"os"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/service/telemetry"
@@ -28,9 +29,20 @@ func NewFactory() telemetry.Factory {
 			if err != nil {
 				return nil, nil, err
 			}
-			return logging.Wrap(logger), shutdown, nil
+			logger = logging.Wrap(logger)
+			warnOfDefaults(logger)
+			return logger, shutdown, nil
 		}),
 		telemetry.WithCreateMeterProvider(usual.CreateMeterProvider),
 		telemetry.WithCreateTracerProvider(usual.CreateTracerProvider),
 	)
+}
+
+// warnOfDefaults tells who starts the collector by hand what all shipped ways of starting it set: Go's own
+// defaults collect garbage several times as often as a stream of records needs, and know no bound.
+func warnOfDefaults(logger *zap.Logger) {
+	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
+		logger.Warn("Neither GOMEMLIMIT nor GOGC is set in the environment, so that collecting garbage takes more of the processor than it needs to",
+			zap.String("remedy", "set both, such as GOMEMLIMIT=400MiB GOGC=400; GOMEMLIMIT is to be below what the process may take"))
+	}
 }

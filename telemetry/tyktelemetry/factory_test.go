@@ -42,8 +42,25 @@ func said(t *testing.T, settings map[string]any, log func(*zap.Logger)) []string
 	return strings.Split(strings.TrimSpace(string(text)), "\n")
 }
 
+func TestGosOwnDefaultsAreWarnedOf(t *testing.T) {
+	for _, test := range []struct {
+		limit, percent string
+		warns          bool
+	}{{"", "", true}, {"400MiB", "", false}, {"", "400", false}} {
+		t.Setenv("GOMEMLIMIT", test.limit)
+		t.Setenv("GOGC", test.percent)
+		lines := said(t, nil, func(logger *zap.Logger) { logger.Warn("end") })
+		if test.warns {
+			require.Len(t, lines, 2)
+			assert.Contains(t, lines[0], "GOMEMLIMIT=400MiB GOGC=400")
+		} else {
+			require.Len(t, lines, 1)
+		}
+	}
+}
+
 func TestTheLogIsReadableWithoutAnySetting(t *testing.T) {
-	t.Parallel()
+	t.Setenv("GOGC", "400")
 	lines := said(t, nil, func(logger *zap.Logger) {
 		assert.NotNil(t, logging.CausesOf(logger))
 		logger = logger.WithOptions(zap.WithCaller(false))
@@ -57,7 +74,7 @@ func TestTheLogIsReadableWithoutAnySetting(t *testing.T) {
 }
 
 func TestWhatIsSetHolds(t *testing.T) {
-	t.Parallel()
+	t.Setenv("GOGC", "400")
 	lines := said(t, map[string]any{"level": "debug", "encoding": "json", "disable_stacktrace": false, "sampling": map[string]any{"enabled": false}}, func(logger *zap.Logger) {
 		for range 20 {
 			logger.Debug("seen")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,7 +103,7 @@ func writeConfig(tb testing.TB, config object) string {
 // it may be called from any goroutine.
 func (c *collector) launch() error {
 	cmd := exec.Command(c.path, c.args...) //nolint:gosec // the program under test
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd.Env = slices.Concat([]string{"GOMEMLIMIT=400MiB", "GOGC=400"}, os.Environ(), c.env) // as shipped, unless set otherwise
 	cmd.Dir = c.dir
 	process, err := peers.StartProcess(cmd)
 	if err != nil {
