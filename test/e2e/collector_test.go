@@ -102,7 +102,7 @@ func writeConfig(tb testing.TB, config object) string {
 // launch starts the process without waiting for anything. Unlike the other methods
 // it may be called from any goroutine.
 func (c *collector) launch() error {
-	cmd := exec.Command(c.path, c.args...) //nolint:gosec // the program under test
+	cmd := exec.Command(c.path, c.args...)                                                  //nolint:gosec // the program under test
 	cmd.Env = slices.Concat([]string{"GOMEMLIMIT=400MiB", "GOGC=400"}, os.Environ(), c.env) // as shipped, unless set otherwise
 	cmd.Dir = c.dir
 	process, err := peers.StartProcess(cmd)
