@@ -27,7 +27,7 @@ func allJobs(o options) []job {
 		&latencyJob{name: "trickle", rate: o.rate / 50, duration: o.duration, p50: atMost(50)},
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
 		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
-		largeJob(o), smallJob(o), idleOf(o.idle),
+		largeJob(o), smallJob(o), &startJob{}, idleOf(o.idle),
 	}
 }
 
