@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,7 +127,8 @@ func testUnreachable(t *testing.T, server databasePeer, fresh newTarget) {
 	require.NoError(t, server.Start(t.Context()))
 	require.NoError(t, <-pushed)
 	assertPaths(t, d, 0, 9)
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
+	// A server that starts up has other words for it than one that is not there.
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, slices.Compact(host.statuses()))
 }
 
 // A table that is wrong while the server was away is no reason to drop records.
