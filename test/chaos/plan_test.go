@@ -32,6 +32,7 @@ type plan struct {
 	late     bool // a collector of groupLate comes and goes
 	away     bool // groupAway is registered, and has no collector
 	refusing bool // a collector of groupRefusing
+	files    bool // a collector of groupFiles
 	schemas  bool // the tables of groupPostgres are found along a search path of two schemas
 	mongo    keeping
 	writers  int // collectors of groupMongo
@@ -67,6 +68,7 @@ func newPlan(seed uint64, length time.Duration) plan {
 	p.away = d.chance(0.7) && p.topology == alone
 	p.refusing = d.chance(0.5)
 	p.schemas = d.chance(0.4)
+	p.files = d.chance(0.5)
 	return p
 }
 
@@ -84,6 +86,9 @@ func (p plan) groups() []string {
 	}
 	if p.refusing {
 		groups = append(groups, groupRefusing)
+	}
+	if p.files {
+		groups = append(groups, groupFiles)
 	}
 	return groups
 }

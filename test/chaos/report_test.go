@@ -143,7 +143,7 @@ func (r *report) totals() totals {
 // page is docs/chaos.md.
 const page = `# Chaos
 
-What ` + "`{{.Command}}`" + ` found. Each seed runs the built binary with a Redis and a PostgreSQL of its own, and many with SQLite files
+What ` + "`{{.Command}}`" + ` found. Each seed runs the built binary with a Redis and a PostgreSQL of its own, and many with SQLite files, CSV files
 and a MongoDB (FerretDB, which speaks its protocol) for groups of their own. Two gateways push msgpack and protobuf records
 to several lists, with poison among them: entries that do not decode, records with a number that no store can hold, records
 that a rule of PostgreSQL's table forbids, and records of an organisation after which MongoDB cannot name a collection.

@@ -38,6 +38,7 @@ type world struct {
 	late      *collector   // of groupLate, nil without
 	refusing  *collector   // of groupRefusing, nil without
 	refuser   *refuser     // its store
+	files     *collector   // of groupFiles, nil without
 	known     []*collector // all that there are, also those that faults add
 	journal   *journal
 	chronicle *chronicle
@@ -87,6 +88,10 @@ func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err err
 		w.refuser = newRefuser()
 		w.groups = append(w.groups, &group{name: groupRefusing, store: w.refuser})
 		w.refusing = w.newCollector("refusing", groupRefusing)
+	}
+	if p.files {
+		w.groups = append(w.groups, &group{name: groupFiles, store: &folder{filepath.Join(w.data, "csv")}})
+		w.files = w.newCollector("files", groupFiles)
 	}
 	if p.late {
 		w.addFile(groupLate)
@@ -155,11 +160,10 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 // collectors are those that run for the whole time, but for faults.
 func (w *world) collectors() []*collector {
 	all := slices.Concat(w.replicas, w.writers)
-	if w.single != nil {
-		all = append(all, w.single)
-	}
-	if w.refusing != nil {
-		all = append(all, w.refusing)
+	for _, c := range []*collector{w.single, w.refusing, w.files} {
+		if c != nil {
+			all = append(all, c)
+		}
 	}
 	return all
 }
