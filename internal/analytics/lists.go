@@ -7,12 +7,13 @@ const UptimePrefix = "host-checker:"
 
 // UptimeList is the Redis list of uptime checks, always msgpack (contract:
 // records and raw stores, section 1.1).
-const UptimeList = UptimePrefix + uptimeName
+const UptimeList = UptimePrefix + UptimeName
 
-const uptimeName = "tyk-uptime-analytics"
+// UptimeName is the name of that list without a prefix.
+const UptimeName = "tyk-uptime-analytics"
 
 // UptimeListBehind is that list behind another prefix.
-func UptimeListBehind(prefix string) string { return prefix + uptimeName }
+func UptimeListBehind(prefix string) string { return prefix + UptimeName }
 
 // ListName is what the name of each list of request records contains, behind the gateway's prefix.
 const ListName = "tyk-system-analytics"

@@ -251,7 +251,7 @@ func TestRightsForFeaturesThatAreOffAreNotNeeded(t *testing.T) {
 
 func TestAMissingRightIsSaid(t *testing.T) {
 	t.Parallel()
-	const remedy = "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"
+	const remedy = "the ACL user lacks a right: ACL LOG on the server names it, the component's README lists all"
 	rules := documentedRules(t, 0)
 	for missing, message := range map[string]string{
 		"+evalsha":       "note at " + list + " that the group lives: NOPERM this user has no permissions to run the 'evalsha' command",
