@@ -18,6 +18,9 @@ func UptimeListBehind(prefix string) string { return prefix + UptimeName }
 // ListName is what the name of each list of request records contains, behind the gateway's prefix.
 const ListName = "tyk-system-analytics"
 
+// ProtobufSuffix ends the names of lists whose entries are protobuf.
+const ProtobufSuffix = "_protobuf"
+
 // List is a Redis list that gateways push request records to.
 type List struct {
 	// Key is its name.
@@ -36,7 +39,7 @@ func RequestLists(prefix string) []List {
 		if i >= 0 {
 			key += "_" + strconv.Itoa(i)
 		}
-		lists = append(lists, List{Key: key}, List{Key: key + "_protobuf", Protobuf: true})
+		lists = append(lists, List{Key: key}, List{Key: key + ProtobufSuffix, Protobuf: true})
 	}
 	return lists
 }

@@ -145,7 +145,7 @@ func TestMarksOfOldSegmentsAreDropped(t *testing.T) {
 	keys, err := r.Client().Keys(t.Context(), "otelcol-tyk:*pushed:*").Result()
 	require.NoError(t, err)
 	assert.InDelta(t, leastMarked, len(keys), 10)
-	pushed, err := store.Push(t.Context(), target, []Run{runOf(segment(101), 0), runOf(segment(0), 0)})
+	pushed, err := store.Push(t.Context(), target, []Run{runOf(segment(leastMarked/2), 0), runOf(segment(0), 0)})
 	require.NoError(t, err)
 	assert.Equal(t, Pushed{New: 1, Known: 1}, pushed)
 	for _, key := range append(keys, "otelcol-tyk:{"+pushedTo+"}:pushed") {
