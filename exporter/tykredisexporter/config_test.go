@@ -20,7 +20,7 @@ func configured(change func(*Config)) *Config {
 func TestConfigIsRead(t *testing.T) {
 	t.Parallel()
 	shadow := configured(func(c *Config) {
-		c.Addresses, c.KeyPrefix, c.Uptime.KeyPrefix = []string{"redis:6379"}, "pump-", "pump-host-checker:"
+		c.Addresses, c.KeyPrefix, c.Uptime.KeyPrefix = []string{"redis:6379"}, "pump-", "pump-"
 	})
 	site := configured(func(c *Config) {
 		c.Addresses, c.Cluster = []string{"redis-0.eu:6379", "redis-1.eu:6379"}, true

@@ -26,11 +26,16 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, fmt.Errorf("create the tykredis exporter: %w", err)
 	}
-	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs,
+	return e.logs(ctx, set)
+}
+
+// logs puts retries before the exporter.
+func (e *redisExporter) logs(ctx context.Context, set exporter.Settings) (exporter.Logs, error) {
+	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs,
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),
 		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}), // the client bounds each command
-		exporterhelper.WithRetry(config.Retry),
+		exporterhelper.WithRetry(e.config.Retry),
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
 	)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -94,16 +93,23 @@ func (s *Store) Push(ctx context.Context, t *Target, runs []Run) (Pushed, error)
 
 // pushPage makes one call, and returns for how many entries.
 func (t *Target) pushPage(ctx context.Context, conn *redis.Conn, run Run, from int, pushed *Pushed) (n int, err error) {
-	args := []any{
-		t.base + "pushed:", run.Segment, int64(t.expiry.Seconds()), t.settings.MaxEntries,
-		t.settings.Remember.Milliseconds(), leastMarked, markedIdle.Milliseconds(),
-	}
-	for bytes := 0; from+n < len(run.Indices) && n < pushPage; n++ {
-		if bytes += len(run.Entries[from+n]); n > 0 && bytes > pushBytes {
+	var runs, entries []any
+	for bytes, count := 0, 0; from+n < len(run.Indices) && n < pushPage; n++ {
+		at := from + n
+		if bytes += len(run.Entries[at]); n > 0 && bytes > pushBytes {
 			break
 		}
-		args = append(args, strconv.FormatInt(run.Indices[from+n], 10), run.Entries[from+n])
+		if count++; n == 0 || run.Indices[at] != run.Indices[at-1]+1 {
+			runs, count = append(runs, run.Indices[at], 0), 1
+		}
+		runs[len(runs)-1] = count
+		entries = append(entries, run.Entries[at])
 	}
+	args := []any{
+		t.base + "pushed:", run.Segment, int64(t.expiry.Seconds()), t.settings.MaxEntries,
+		t.settings.Remember.Milliseconds(), leastMarked, markedIdle.Milliseconds(), len(runs) / 2,
+	}
+	args = append(append(args, runs...), entries...)
 	c := &call{cmd: pushScript.Run(ctx, conn, []string{t.list, t.base + "pushed", t.base + "segments"}, args...)}
 	reply, err := c.numbers(3)
 	switch {

@@ -158,7 +158,7 @@ func TestMarksOfOldSegmentsAreDropped(t *testing.T) {
 // Where a right is missing, or memory, nothing is appended, so that another attempt repeats nothing.
 func TestAPushThatCannotEndIsNotBegun(t *testing.T) {
 	t.Parallel()
-	for _, missing := range strings.Fields("zrangebyscore strlen getbit llen time setbit pexpire zadd zcard ttl expire rpush") {
+	for _, missing := range strings.Fields("zrangebyscore strlen getbit llen time setbit pexpire zadd zcard ttl expire rpush setrange") {
 		t.Run(missing, func(t *testing.T) {
 			t.Parallel()
 			r := peers.StartRedis(t, peers.RedisUser("narrow", "p", "~* +@all -"+missing))
