@@ -86,16 +86,15 @@ func (e *redisExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 func (e *redisExporter) push(ctx context.Context, logs plog.Logs, entries analytics.Entries) error {
 	sorted, refusals, err := sortEntries(logs, entries)
 	for _, to := range sorted {
-		if err != nil {
-			break
-		}
-		var pushed claim.Pushed
-		pushed, err = e.lists.Push(ctx, e.target(to.list), to.runs)
+		pushed, fault := e.lists.Push(ctx, e.target(to.list), to.runs)
 		e.telemetry.ExporterTykredisPushedEntries.Add(ctx, pushed.New)
 		e.telemetry.ExporterTykredisKnownEntries.Add(ctx, pushed.Known)
-	}
-	if err != nil {
-		err = e.explain(err)
+		if fault != nil {
+			err = errors.Join(err, e.explain(fault))
+		}
+		if fault != nil && !errors.Is(fault, claim.ErrListFull) { // which says nothing of the others
+			break
+		}
 	}
 	switch {
 	case errors.Is(err, errNoEntries):

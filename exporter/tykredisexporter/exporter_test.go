@@ -185,6 +185,22 @@ func TestAListThatNobodyReads(t *testing.T) {
 	assert.Equal(t, numbers(5, 14), content(t, r.Client(), list))
 }
 
+// A full list holds up no other one of its delivery.
+func TestAFullListBesideOthers(t *testing.T) {
+	t.Parallel()
+	r := peers.StartRedis(t)
+	e := start(t, r.Addr(), sinktest.NewHost(), func(c *Config) { c.MaxListEntries = 2 })
+	d := numbered("00aa.1.x", 0, 1)
+	require.NoError(t, d.to(t.Context(), e))
+	d.add(listName, "00aa.1.x", 2, "2").add(listName+"_protobuf", "00aa.2.x", 0, "other")
+	require.ErrorIs(t, d.to(t.Context(), e), claim.ErrListFull)
+	assert.Equal(t, []string{"other"}, content(t, r.Client(), list+"_protobuf"))
+	require.NoError(t, r.Client().Del(t.Context(), list).Err())
+	require.NoError(t, d.to(t.Context(), e))
+	assert.Equal(t, []string{"2"}, content(t, r.Client(), list))
+	assert.Equal(t, []string{"other"}, content(t, r.Client(), list+"_protobuf"))
+}
+
 // Entries of many lists and segments, in any mixture, each get where they belong.
 func TestSortingOfEntries(t *testing.T) {
 	t.Parallel()

@@ -124,11 +124,28 @@ func TestACluster(t *testing.T) {
 	for range 2 {
 		require.NoError(t, d.to(t.Context(), e))
 	}
+	moved := fmt.Sprintf("%s_%d", list, 3)
+	move, err := cluster.MoveSlotOf(t.Context(), moved)
+	require.NoError(t, err)
+	more := newDelivery()
+	for i := range int64(1000) {
+		more.add(listName+"_3", "00aa.3.x", 1000+i, fmt.Sprint(1000+i))
+	}
+	pushed := make(chan error, 1)
+	go func() { pushed <- more.to(t.Context(), e) }()
+	for left := 1; left > 0; {
+		left, err = move.Keys(t.Context(), 1)
+		require.NoError(t, err)
+	}
+	require.NoError(t, move.Finish(t.Context()))
+	require.NoError(t, <-pushed)
+	require.NoError(t, more.to(t.Context(), e))
+
 	var all []string
 	for i := range 10 {
 		all = append(all, content(t, cluster.Client(), fmt.Sprintf("%s_%d", list, i))...)
 	}
-	assert.ElementsMatch(t, numbers(0, 999), all)
+	assert.ElementsMatch(t, numbers(0, 1999), all)
 }
 
 // What counts as pushed survives the loss of the master.

@@ -260,3 +260,119 @@ func TestARelayHasEachEntryOnce(t *testing.T) {
 		assert.Equal(t, list == msgpackList || list == msgpackList+"_4", ttl > 0, "%s expires in %s", list, ttl)
 	}
 }
+
+// Entries get through everything that may be between a receiver and the exporter, and only those of records that do.
+func TestEntriesPassProcessorsAndConnectors(t *testing.T) {
+	t.Parallel()
+	r := peers.StartRedis(t)
+	c := newCollector(t, object{
+		"receivers": object{"tykredis": object{"addresses": []string{r.Addr()}, "poll_interval": "20ms", "chunk_size": 37}},
+		"processors": object{
+			"memory_limiter": object{"check_interval": "1s", "limit_mib": 4000},
+			"tykfilter":      object{"skip_response_codes": []int{404}},
+			"transform":      object{"log_statements": []string{`set(log.attributes["tyk.api.name"], "changed")`}},
+			"filter":         object{"logs": object{"log_record": []string{`attributes["http.request.method"] == "POST"`}}},
+			"attributes":     object{"actions": []object{{"key": "tyk.api.id", "action": "delete"}}},
+			"redaction":      object{"allow_all_keys": true},
+		},
+		"connectors": object{"routing": object{
+			"default_pipelines": []string{"logs/rest"},
+			"table":             []object{{"context": "log", "condition": `attributes["http.response.status_code"] == 200`, "pipelines": []string{"logs/good"}}},
+		}},
+		"exporters": object{
+			"tykredis/good": object{"addresses": []string{r.Addr()}, "key_prefix": "pump-"},
+			"tykredis/rest": object{"addresses": []string{r.Addr()}, "key_prefix": "rest-", "database": 1},
+		},
+		"service": object{
+			"telemetry": object{"metrics": object{"level": "none"}},
+			"pipelines": object{
+				"logs": object{
+					"receivers": []string{"tykredis"}, "exporters": []string{"routing"},
+					"processors": []string{"memory_limiter", "tykfilter", "filter", "transform", "attributes", "redaction"},
+				},
+				"logs/good": object{"receivers": []string{"routing"}, "exporters": []string{"tykredis/good"}},
+				"logs/rest": object{"receivers": []string{"routing"}, "exporters": []string{"tykredis/rest"}},
+			},
+		},
+	})
+	good, rest := map[string]int{}, map[string]int{}
+	for _, entry := range entries(t, "pump/records-msgpack.bin.gz") {
+		var record analytics.Record
+		require.NoError(t, analytics.DecodeMsgpack(entry, &record))
+		switch {
+		case record.ResponseCode == 404 || record.Method == "POST":
+		case record.ResponseCode == 200:
+			good[string(entry)]++
+		default:
+			rest[string(entry)]++
+		}
+	}
+	require.NotEmpty(t, good)
+	require.NotEmpty(t, rest)
+	golden{encoding: msgpack}.push(t, r.Client())
+	c.start()
+	eventually(t, 2*drainTimeout, func() string {
+		if n := receipts(t, r.Client())["default|acked"]; n != goldenRecords {
+			return fmt.Sprintf("%d records are acknowledged", n)
+		}
+		return ""
+	})
+	c.stop()
+	require.Empty(t, deadLetters(t, r.Client()))
+	options, err := r.Options()
+	require.NoError(t, err)
+	options.DB = 1
+	other := redis.NewClient(options)
+	t.Cleanup(func() { assert.NoError(t, other.Close()) })
+	assert.Equal(t, good, listed(t, r.Client(), "pump-*analytics*"))
+	assert.Equal(t, rest, listed(t, other, "rest-*analytics*"))
+}
+
+// listed counts the entries of lists.
+func listed(t *testing.T, rdb *redis.Client, pattern string) map[string]int {
+	t.Helper()
+	keys, err := rdb.Keys(t.Context(), pattern).Result()
+	require.NoError(t, err)
+	all := map[string]int{}
+	for _, key := range keys {
+		entries, err := rdb.LRange(t.Context(), key, 0, -1).Result()
+		require.NoError(t, err)
+		for _, entry := range entries {
+			all[entry]++
+		}
+	}
+	return all
+}
+
+// TestTheExampleOfAShadow reads what comes of an example: rows here, and entries that a Tyk Pump finds.
+func TestTheExampleOfAShadow(t *testing.T) {
+	t.Parallel()
+	r, postgres := peers.StartRedis(t), peers.StartPostgres(t)
+	dsn := postgres.FreshDatabase(t)
+	fast := object{"poll_interval": "20ms"}
+	c := newExample(t, []string{"shadow.yaml"}, object{"receivers": object{"tykredis/store": fast, "tykredis/pump": fast}},
+		"TYK_REDIS_ADDRESS="+r.Addr(), "TYK_SHADOW_DATASOURCE="+dsn)
+	golden{encoding: msgpack}.push(t, r.Client())
+	want := map[string]int{}
+	for _, entry := range entries(t, "pump/records-msgpack.bin.gz") {
+		want[string(entry)]++
+	}
+	checks := []string{"no uptime check", "another"}
+	for _, check := range checks {
+		want[check]++
+		require.NoError(t, r.Client().RPush(t.Context(), uptimeList, check).Err())
+	}
+	c.start()
+	eventually(t, 2*drainTimeout, func() string {
+		if all := receipts(t, r.Client()); all["shadow-pump|delivered"] != goldenRecords+2 || all["shadow-store|acked"] != goldenRecords+2 {
+			return fmt.Sprint(all)
+		}
+		return ""
+	})
+	c.stop()
+	assert.Equal(t, want, listed(t, r.Client(), "pump-*analytics*"))
+	n, err := r.Client().LLen(t.Context(), "pump-tyk-uptime-analytics").Result()
+	require.NoError(t, err)
+	assert.EqualValues(t, len(checks), n)
+	assert.Len(t, postgresRows(t, dsn, table), len(golden{pump: "sql-postgres", encoding: msgpack}.wantRows(t)))
+}
