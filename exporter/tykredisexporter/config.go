@@ -53,7 +53,7 @@ func createDefaultConfig() component.Config {
 			Addresses: []string{"localhost:6379"}, TLS: configtls.ClientConfig{Insecure: true}, Timeout: 5 * time.Second,
 		},
 		KeyPrefix: keyPrefix, Uptime: UptimeConfig{KeyPrefix: analytics.UptimePrefix},
-		Expiry: time.Minute, MaxListEntries: 500_000, Remember: 6 * time.Hour, WaitForReplicas: 1,
+		Expiry: time.Minute, MaxListEntries: 500_000, Remember: time.Hour, WaitForReplicas: 1,
 		Retry: sink.Defaults().Retry,
 	}
 }

@@ -136,7 +136,7 @@ func TestRecordsWithoutTheirEntriesWait(t *testing.T) {
 func TestDeadLettersThatComeTooLate(t *testing.T) {
 	t.Parallel()
 	r := peers.StartRedis(t)
-	e := start(t, r.Addr(), sinktest.NewHost(), asIs)
+	e := start(t, r.Addr(), sinktest.NewHost(), func(c *Config) { c.Remember = 6 * time.Hour })
 	for age, want := range map[time.Duration]string{5 * time.Hour: "", 7 * time.Hour: "forgotten: a dead letter of"} {
 		d := numbered(fmt.Sprintf("00aa.%d.x", age), 1, 1)
 		analytics.StampGivenUp(d.logs.ResourceLogs().At(0).ScopeLogs().At(0).Scope(), time.Now().Add(-age))
