@@ -3,6 +3,7 @@ package tykredisexporter
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -206,7 +207,7 @@ func TestSortingOfEntries(t *testing.T) {
 	t.Parallel()
 	d := newDelivery()
 	for i := range int64(20) {
-		d.add(fmt.Sprintf("list-%d", i%2), fmt.Sprintf("segment-%d", i/4), i, fmt.Sprint(i))
+		d.add(fmt.Sprintf("list-%d", i%2), fmt.Sprintf("segment-%d", i/4), i, strconv.FormatInt(i, 10))
 	}
 	sorted, refusals, err := sortEntries(d.logs, d)
 	require.NoError(t, err)

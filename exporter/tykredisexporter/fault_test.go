@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -119,7 +120,7 @@ func TestACluster(t *testing.T) {
 	})
 	d := newDelivery()
 	for i := range int64(1000) {
-		d.add(fmt.Sprintf("%s_%d", listName, i%10), fmt.Sprintf("00aa.%d.x", i%10), i, fmt.Sprint(i))
+		d.add(fmt.Sprintf("%s_%d", listName, i%10), fmt.Sprintf("00aa.%d.x", i%10), i, strconv.FormatInt(i, 10))
 	}
 	for range 2 {
 		require.NoError(t, d.to(t.Context(), e))
@@ -129,7 +130,7 @@ func TestACluster(t *testing.T) {
 	require.NoError(t, err)
 	more := newDelivery()
 	for i := range int64(1000) {
-		more.add(listName+"_3", "00aa.3.x", 1000+i, fmt.Sprint(1000+i))
+		more.add(listName+"_3", "00aa.3.x", 1000+i, strconv.FormatInt(1000+i, 10))
 	}
 	pushed := make(chan error, 1)
 	go func() { pushed <- more.to(t.Context(), e) }()

@@ -2,7 +2,7 @@ package tykredisexporter
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -70,7 +70,7 @@ func (d *delivery) add(from, segment string, index int64, entry string) *deliver
 func numbered(segment string, first, last int64) *delivery {
 	d := newDelivery()
 	for i := first; i <= last; i++ {
-		d.add(listName, segment, i, fmt.Sprint(i))
+		d.add(listName, segment, i, strconv.FormatInt(i, 10))
 	}
 	return d
 }
@@ -83,7 +83,7 @@ func (d *delivery) to(ctx context.Context, e exporter.Logs) error {
 func numbers(first, last int) []string {
 	all := []string{}
 	for i := first; i <= last; i++ {
-		all = append(all, fmt.Sprint(i))
+		all = append(all, strconv.Itoa(i))
 	}
 	return all
 }

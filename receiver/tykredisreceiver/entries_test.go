@@ -3,7 +3,7 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -90,12 +90,12 @@ func TestEntriesAreHandedOnAsTheyCame(t *testing.T) {
 		want[name] = append(want[name], entry)
 	}
 	for i := range 25 {
-		record := analytics.Record{APIKey: fmt.Sprint(i), TimeStamp: time.Unix(1_700_000_000, 0)}
+		record := analytics.Record{APIKey: strconv.Itoa(i), TimeStamp: time.Unix(1_700_000_000, 0)}
 		pushEntry("analytics-", "tyk-system-analytics", string(analytics.AppendMsgpack(nil, &record)))
 		pushEntry("analytics-", "tyk-system-analytics_3_protobuf", string(analytics.AppendProtobuf(nil, &record)))
-		pushEntry("analytics-", "tyk-system-analytics", "odd "+fmt.Sprint(i))
-		pushEntry("analytics-", "tyk-system-analytics_3_protobuf", "\xff odd "+fmt.Sprint(i))
-		pushEntry("host-checker:", "tyk-uptime-analytics", "odd check "+fmt.Sprint(i))
+		pushEntry("analytics-", "tyk-system-analytics", "odd "+strconv.Itoa(i))
+		pushEntry("analytics-", "tyk-system-analytics_3_protobuf", "\xff odd "+strconv.Itoa(i))
+		pushEntry("host-checker:", "tyk-uptime-analytics", "odd check "+strconv.Itoa(i))
 	}
 	to := newRelay()
 	r := start(t, redis.Addr(), to, func(c *Config) { c.Undecodable, c.Uptime.Enabled = undecodableDelivered, true })
