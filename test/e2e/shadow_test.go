@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -300,7 +301,7 @@ func TestEntriesPassProcessorsAndConnectors(t *testing.T) {
 		var record analytics.Record
 		require.NoError(t, analytics.DecodeMsgpack(entry, &record))
 		switch {
-		case record.ResponseCode == 404 || record.Method == "POST":
+		case record.ResponseCode == 404 || record.Method == http.MethodPost:
 		case record.ResponseCode == 200:
 			good[string(entry)]++
 		default:
@@ -375,4 +376,30 @@ func TestTheExampleOfAShadow(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, len(checks), n)
 	assert.Len(t, postgresRows(t, dsn, table), len(golden{pump: "sql-postgres", encoding: msgpack}.wantRows(t)))
+}
+
+// A configuration that does not show that source and target are one is found with the first push: everything waits.
+func TestEntriesAreNotPushedToTheirOwnList(t *testing.T) {
+	t.Parallel()
+	r := peers.StartRedis(t)
+	c := newCollector(t, object{
+		"receivers": object{"tykredis": object{"addresses": []string{r.Addr()}, "poll_interval": "20ms", "shutdown_timeout": "1s"}},
+		"exporters": object{"tykredis": object{"addresses": []string{r.Addr()}}},
+		"service": object{
+			"telemetry": object{"metrics": object{"level": "none"}},
+			"pipelines": object{"logs": object{"receivers": []string{"tykredis"}, "exporters": []string{"tykredis"}}},
+		},
+		"x_otelcol_tyk": object{"allow": []string{"own-source"}}, // as two names for a server would
+	})
+	golden{encoding: msgpack}.push(t, r.Client())
+	c.start()
+	c.waitLog("the entries were claimed from this very list, and would come again and again: choose another key_prefix, or another Redis")
+	c.stop()
+	assert.Empty(t, listed(t, r.Client(), "analytics-*"), "nothing was pushed")
+	claimed := 0
+	for _, n := range listed(t, r.Client(), "otelcol-tyk:*:seg:*") {
+		claimed += n
+	}
+	assert.Equal(t, goldenRecords, claimed, "nothing is lost")
+	require.Empty(t, deadLetters(t, r.Client()))
 }
