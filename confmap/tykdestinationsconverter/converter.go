@@ -14,6 +14,8 @@ import (
 const (
 	receiverType = "tykredis"
 	setting      = "destinations"
+	// entriesType is the exporter that pushes entries as they came.
+	entriesType = "tykredis"
 )
 
 // NewFactory makes the converter.
@@ -23,23 +25,34 @@ func NewFactory() confmap.ConverterFactory {
 
 type converter struct{}
 
-// Convert sets destinations where nobody has.
+// Convert sets destinations where nobody has, and has entries that cannot be decoded delivered where
+// nothing but their bytes is wanted.
 func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 	w := wiring.Of(conf)
 	found := map[string]any{}
 	for id, settings := range w.Components("receivers") {
-		if _, set := settings[setting]; set || wiring.Type(id) != receiverType {
+		if wiring.Type(id) != receiverType {
 			continue
 		}
+		derived := map[string]any{}
 		if all := destinations(w, id); all != "" {
-			found[id] = map[string]any{setting: all}
+			derived[setting] = all
+		}
+		if onlyEntries(w, id) {
+			derived["undecodable"] = "deliver"
+		}
+		for key := range settings {
+			delete(derived, key)
+		}
+		if len(derived) > 0 {
+			found[id] = derived
 		}
 	}
 	if len(found) == 0 {
 		return nil
 	}
 	if err := conf.Merge(confmap.NewFromStringMap(map[string]any{"receivers": found})); err != nil {
-		return fmt.Errorf("set %s of %s: %w", setting, receiverType, err)
+		return fmt.Errorf("set what follows for %s: %w", receiverType, err)
 	}
 	return nil
 }
@@ -63,4 +76,34 @@ func destinations(w *wiring.Wiring, receiver string) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, ",")
+}
+
+// onlyEntries tells whether all log records of a receiver get to exporters of entries, whatever they say.
+func onlyEntries(w *wiring.Wiring, receiver string) bool {
+	processors, some := w.Components("processors"), false
+	for _, way := range w.Ways(receiver) {
+		if wiring.Type(way.Pipelines[0]) != "logs" {
+			continue
+		}
+		some = true
+		if wiring.Type(way.Exporter) != entriesType || len(way.Connectors) > 0 {
+			return false
+		}
+		for _, id := range way.Processors {
+			if wiring.Type(id) != "tykfilter" || hasConditions(processors[id]) {
+				return false
+			}
+		}
+	}
+	return some
+}
+
+// hasConditions tells whether a tykfilter lets only some records through, or makes something else of them.
+func hasConditions(settings map[string]any) bool {
+	for key, value := range settings {
+		if key != "fields" && value != nil {
+			return true
+		}
+	}
+	return false
 }

@@ -158,3 +158,37 @@ func TestTheFingerprintIsOfWhereAndOfWhat(t *testing.T) {
 	assert.NotEqual(t, filtered, behind(t, "tyksql", base, "tykfilter", object{"org_ids": []any{"b"}}))
 	assert.NotEqual(t, want, behind(t, "tyksql", base, "tykaggregate", nil), "rollups are not records")
 }
+
+// Only who takes entries as they came is given those that cannot be decoded.
+func TestUndecodableEntriesAreDeliveredWhereOnlyEntriesAreWanted(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings, processor object
+		processors          []any
+		exporters           []any
+		want                any
+	}{
+		"alone":                       {exporters: []any{"tykredis"}, want: "deliver"},
+		"two":                         {exporters: []any{"tykredis", "tykredis/b"}, want: "deliver"},
+		"beside a store":              {exporters: []any{"tykredis", "tyksql"}},
+		"a store":                     {exporters: []any{"tyksql"}},
+		"fields":                      {processors: []any{"tykfilter"}, processor: object{"fields": object{}}, exporters: []any{"tykredis"}, want: "deliver"},
+		"conditions":                  {processors: []any{"tykfilter"}, processor: object{"org_ids": []any{"a"}}, exporters: []any{"tykredis"}},
+		"another processor":           {processors: []any{"filter"}, exporters: []any{"tykredis"}},
+		"set by hand":                 {settings: object{"undecodable": "dead_letter"}, exporters: []any{"tykredis"}, want: "dead_letter"},
+		"destinations set, too":       {settings: object{"destinations": "x"}, exporters: []any{"tykredis"}, want: "deliver"},
+		"nothing behind the pipeline": {exporters: []any{}},
+	} {
+		if c.settings == nil {
+			c.settings = object{}
+		}
+		conf := confmap.NewFromStringMap(object{
+			"receivers": object{"tykredis": c.settings}, "processors": object{"tykfilter": c.processor},
+			"service": object{"pipelines": object{
+				"logs":    object{"receivers": []any{"tykredis"}, "processors": c.processors, "exporters": c.exporters},
+				"metrics": object{"receivers": []any{"tykredis"}, "exporters": []any{"prometheus"}},
+			}},
+		})
+		convert(t, conf)
+		assert.Equal(t, c.want, conf.Get("receivers::tykredis::undecodable"), name)
+	}
+}

@@ -23,6 +23,7 @@ const (
 	csvStore      = "tykcsv"
 	syslogStore   = "tyksyslog"
 	hybridStore   = "tykhybrid"
+	redisStore    = "tykredis"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -35,6 +36,8 @@ type store struct {
 	// plain are those of requests that are neither of GraphQL nor of MCP, the rollups first.
 	plain []string
 	both  bool // rollups are stored, too, without a key of theirs
+	// entries are stored as they came: requests and uptime checks, and nothing that is made of them.
+	entries bool
 }
 
 // standard is the one table, or collection, that is on by default.
@@ -59,6 +62,7 @@ var stores = map[string]store{
 	csvStore:    {},
 	syslogStore: {},
 	hybridStore: {both: true},
+	redisStore:  {entries: true},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

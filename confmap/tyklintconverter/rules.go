@@ -39,6 +39,9 @@ var rules = []rule{
 	{"early-answer", false, earlyAnswers},
 	{"credentials", false, storedCredentials},
 	{"debug-only", false, debugOnly},
+	{"entries-missing", true, missingEntries},
+	{"entries-whole", false, wholeEntries},
+	{"own-source", true, ownSources},
 	{"routing-drops", false, routingDrops},
 }
 
@@ -265,6 +268,7 @@ func unstoredUptime(c *configuration) (found []finding) {
 		key := "receivers::" + w.receiver + "::uptime::enabled"
 		switch made := c.document(w); {
 		case w.parted(): // perhaps from requests
+		case s.entries:
 		case known && (s.section == "" || !c.on(w.Exporter, "uptime")):
 			found = append(found, finding{key, "uptime checks arrive at " + w.Exporter + ", which has no table for them on: everything waits behind the first", "switch on its table uptime, or " + apart})
 		case made >= 0:
@@ -371,7 +375,7 @@ func storedCredentials(c *configuration) (found []finding) {
 func (c *configuration) bodiless(w way) bool {
 	settings := c.exporters[w.Exporter]
 	switch wiring.Type(w.Exporter) {
-	case "nop":
+	case "nop", redisStore: // which has entries as the gateway's Redis has them
 		return true
 	case "debug":
 		return settings["verbosity"] != "detailed"

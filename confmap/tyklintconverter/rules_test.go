@@ -141,6 +141,17 @@ receivers: [1]
 processors: {tykfilter: 7}
 exporters: {tyksql: x}
 service: {pipelines: {logs: {receivers: tykredis}}}`,
+		"a shadow, with uptime checks": `
+receivers: {tykredis: {uptime: {enabled: true}}, tykredis/raw: {group: raw}}
+exporters: {tykredis: {key_prefix: pump-, uptime: {key_prefix: "pump-host-checker:"}}}
+service: {pipelines: {logs: {receivers: [tykredis], exporters: [tykredis]}, logs/raw: {receivers: [tykredis/raw], processors: [tykfilter], exporters: [tykredis]}}}`,
+		"a relay to the same lists elsewhere": `
+exporters: {tykredis: {addresses: ["elsewhere:6379"]}, tykredis/database: {database: 1}, tykredis/port: {addresses: "localhost:6380"}}
+service: {pipelines: {logs: {receivers: [tykredis], exporters: [tykredis, tykredis/database, tykredis/port]}}}`,
+		"a chain of two hops": `
+receivers: {tykredis: , tykredis/b: {addresses: "b:6379"}}
+exporters: {tykredis: {addresses: "b:6379"}, tykredis/c: {addresses: "c:6379"}}
+service: {pipelines: {logs: {receivers: [tykredis], exporters: [tykredis]}, logs/b: {receivers: [tykredis/b], exporters: [tykredis/c]}}}`,
 		"nothing": ``,
 	} {
 		said := lint(t, configured(t, base, config))

@@ -14,6 +14,8 @@ const (
 	EventRequest = "tyk.request"
 	EventUptime  = "tyk.uptime"
 	EventRollup  = "tyk.rollup"
+	// EventEntry is an entry that cannot be decoded, of which only its identity is known.
+	EventEntry = "tyk.entry"
 	// EventDocument is a request that has become a Document: no store of records can use it.
 	EventDocument = "tyk.document"
 )

@@ -7,15 +7,19 @@ const UptimePrefix = "host-checker:"
 
 // UptimeList is the Redis list of uptime checks, always msgpack (contract:
 // records and raw stores, section 1.1).
-const UptimeList = UptimePrefix + uptimeName
+const UptimeList = UptimePrefix + UptimeName
 
-const uptimeName = "tyk-uptime-analytics"
+// UptimeName is the name of that list without a prefix.
+const UptimeName = "tyk-uptime-analytics"
 
 // UptimeListBehind is that list behind another prefix.
-func UptimeListBehind(prefix string) string { return prefix + uptimeName }
+func UptimeListBehind(prefix string) string { return prefix + UptimeName }
 
 // ListName is what the name of each list of request records contains, behind the gateway's prefix.
 const ListName = "tyk-system-analytics"
+
+// ProtobufSuffix ends the names of lists whose entries are protobuf.
+const ProtobufSuffix = "_protobuf"
 
 // List is a Redis list that gateways push request records to.
 type List struct {
@@ -35,7 +39,7 @@ func RequestLists(prefix string) []List {
 		if i >= 0 {
 			key += "_" + strconv.Itoa(i)
 		}
-		lists = append(lists, List{Key: key}, List{Key: key + "_protobuf", Protobuf: true})
+		lists = append(lists, List{Key: key}, List{Key: key + ProtobufSuffix, Protobuf: true})
 	}
 	return lists
 }

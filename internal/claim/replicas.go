@@ -119,6 +119,14 @@ func waitForReplicas(ctx context.Context, server *redis.Client, src *Source) err
 	if err := lease.script.Run(ctx, conn, lease.keys, lease.args...).Err(); err != nil {
 		return fmt.Errorf("renew the leases of %s: %w", src.key, err)
 	}
+	return awaitReplicas(ctx, conn, want)
+}
+
+// awaitReplicas waits until so many replicas have what a connection has written.
+func awaitReplicas(ctx context.Context, conn *redis.Conn, want int) error {
+	if want == 0 {
+		return nil
+	}
 	got, err := conn.Wait(ctx, want, replicasTimeout).Result()
 	if err != nil {
 		return fmt.Errorf("wait for replicas: %w", err)

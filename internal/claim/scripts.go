@@ -32,6 +32,7 @@ var (
 	adoptScript   = ofSource("adopt")
 	restoreScript = ofSource("restore")
 
+	pushScript      = redis.NewScript(lua("push"))
 	heartbeatScript = redis.NewScript(lua("heartbeat"))
 )
 

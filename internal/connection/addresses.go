@@ -43,7 +43,7 @@ func (cfg *Config) takeURL(conf *confmap.Conf, text string) (string, error) {
 	case u.Scheme != "redis" && u.Scheme != "rediss":
 		return "", fmt.Errorf("begins with %s: use redis:// or rediss://, or write host:port", u.Scheme)
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", errors.New("has parameters: set them as keys of the receiver")
+		return "", errors.New("has parameters: set them as keys beside it")
 	}
 	if user := u.User; user != nil {
 		password, _ := user.Password()

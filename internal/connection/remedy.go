@@ -15,8 +15,8 @@ type remedy struct{ sign, text string }
 
 // misconfigurations do not pass by themselves.
 var misconfigurations = []remedy{
-	{"NOPERM", "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"},
-	{"can't run this command", "the ACL user lacks a right: ACL LOG on the server names it, the receiver's README lists all"},
+	{"NOPERM", "the ACL user lacks a right: ACL LOG on the server names it, the component's README lists all"},
+	{"can't run this command", "the ACL user lacks a right: ACL LOG on the server names it, the component's README lists all"},
 	{"WRONGPASS", "check username and password"},
 	{"invalid password", "check password"},
 	{"NOAUTH", "Redis wants a password: set password, and username for an ACL user"},

@@ -58,6 +58,8 @@ type Config struct {
 	Redelivery delivery.RedeliveryConfig `mapstructure:"redelivery"`
 	// Requests are the 22 lists of request records.
 	Requests RequestsConfig `mapstructure:"requests"`
+	// Undecodable is what becomes of entries that cannot be decoded: dead_letter or deliver.
+	Undecodable string `mapstructure:"undecodable"`
 	// Uptime is the list of uptime checks.
 	Uptime UptimeConfig `mapstructure:"uptime"`
 	// Backlog bounds what waits in Redis.
@@ -67,6 +69,14 @@ type Config struct {
 	// Metrics are made of the records where the receiver is in a metrics pipeline.
 	Metrics metrics.Config `mapstructure:"metrics"`
 }
+
+// The values of Config.Undecodable.
+const (
+	// undecodableKept makes dead letters of them.
+	undecodableKept = "dead_letter"
+	// undecodableDelivered is for destinations that want entries as they are.
+	undecodableDelivered = "deliver"
+)
 
 // RequestsConfig switches the lists of request records.
 type RequestsConfig struct {
@@ -180,6 +190,9 @@ func (cfg *Config) Validate() error {
 		}
 	}
 	cfg.checkTimes(fault)
+	if cfg.Undecodable != undecodableKept && cfg.Undecodable != undecodableDelivered {
+		fault("undecodable: %q: use %s, or %s where only tykredis exporters are behind the receiver", cfg.Undecodable, undecodableKept, undecodableDelivered)
+	}
 	cfg.Requests.faults(fault)
 	cfg.Backlog.Faults(fault)
 	if cfg.DeadLetters.MaxBytes < 1 {
@@ -236,11 +249,11 @@ func (cfg *Config) sources(settings claim.Settings) (all []*source.Source) {
 		if len(cfg.Requests.Lists) > 0 {
 			in = source.Registry(list.Key)
 		}
-		all = append(all, source.New(list.Key, form, in, settings)...)
+		all = append(all, source.New(cfg.KeyPrefix, strings.TrimPrefix(list.Key, cfg.KeyPrefix), form, in, settings)...)
 	}
 	if cfg.Uptime.Enabled {
-		list := analytics.UptimeListBehind(cfg.Uptime.KeyPrefix)
-		all = append(all, source.New(list, source.MsgpackUptime, source.Registry(list), settings)...)
+		in := source.Registry(analytics.UptimeListBehind(cfg.Uptime.KeyPrefix))
+		all = append(all, source.New(cfg.Uptime.KeyPrefix, analytics.UptimeName, source.MsgpackUptime, in, settings)...)
 	}
 	return all
 }

@@ -54,6 +54,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		ShutdownTimeout: 3 * time.Second,
 		Redelivery:      delivery.RedeliveryConfig{InitialInterval: time.Second, MaxInterval: 2 * time.Second},
 		Requests:        RequestsConfig{Enabled: true, Lists: []string{"tyk-system-analytics_3_protobuf"}, IgnoreFields: []string{"raw_request", "geo.city"}},
+		Undecodable:     "deliver",
 		Uptime:          UptimeConfig{Enabled: true, KeyPrefix: "mine-"},
 		Backlog:         backlog.Config{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, Shed: []string{"successes"}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 9, MaxBytes: 1000},
@@ -94,6 +95,7 @@ poll_interval: 0s: use at least 1ms
 lease: 500ms: use at least 1s
 shutdown_timeout: -1s: use at least 0s
 redelivery::max_interval: 1s: use at least 2s
+undecodable: "drop": use dead_letter, or deliver where only tykredis exporters are behind the receiver
 requests::ignore_fields: "user-agent" is not a field of a record; did you mean user_agent?
 backlog::max_bytes: -1: use a number of bytes from 65536, or 0 for no bound
 backlog::max_memory_share: 1.5: use a number from 0 to 1

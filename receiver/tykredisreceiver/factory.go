@@ -44,6 +44,7 @@ func createDefaultConfig() component.Config {
 		ShutdownTimeout: 10 * time.Second,
 		Redelivery:      delivery.RedeliveryConfig{InitialInterval: 100 * time.Millisecond, MaxInterval: 10 * time.Second},
 		Requests:        RequestsConfig{Enabled: true},
+		Undecodable:     undecodableKept,
 		Uptime:          UptimeConfig{KeyPrefix: analytics.UptimePrefix},
 		Backlog:         backlog.Config{MaxMemoryShare: 0.5, Shed: []string{backlog.Bodies, backlog.Oldest}},
 		DeadLetters:     DeadLettersConfig{MaxEntries: 100_000, MaxBytes: 64 << 20},

@@ -150,7 +150,8 @@ func (r *redisReceiver) begin() error {
 	deliveries := delivery.Settings{
 		Next: r.logs, Store: r.store, Obsrep: obsrep, Telemetry: r.telemetry, Logger: r.set.Logger, Health: state, Watch: watch,
 		Version: r.set.BuildInfo.Version, Group: r.cfg.Group, Redelivery: r.cfg.Redelivery,
-		InFlight: r.cfg.MaxInFlight, WaitRecords: r.cfg.ChunkSize, WaitBytes: r.cfg.ChunkBytes, Acknowledge: r.acknowledged,
+		Undecodable: r.cfg.Undecodable == undecodableDelivered,
+		InFlight:    r.cfg.MaxInFlight, WaitRecords: r.cfg.ChunkSize, WaitBytes: r.cfg.ChunkBytes, Acknowledge: r.acknowledged,
 	}
 	deliveries.Ignored, _ = analytics.ParseFields(r.cfg.Requests.IgnoreFields) // which Validate has read
 	if r.metrics != nil {

@@ -41,7 +41,7 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		},
 		"exporters": {
 			"awskinesis", "awss3", "datadog", "debug", "elasticsearch", "file", "influxdb", "kafka", "logzio", "nop",
-			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykhybrid", "tykinflux", "tyksql",
+			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykhybrid", "tykinflux", "tykredis", "tyksql",
 			"tykstatsd", "tyksyslog",
 		},
 		"connectors": {"count", "routing", "span_metrics"},

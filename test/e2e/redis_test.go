@@ -77,8 +77,8 @@ func push(tb testing.TB, rdb *redis.Client, list string, entries [][]byte) {
 // What the protocol keeps for each list in an empty Redis, and for replays to it:
 // the last segment's number, who reads, how far each has come, and what became of
 // the entries. None of it grows.
-var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{(analytics-tyk-system-analytics(_[0-9])?(_protobuf)?|host-checker:tyk-uptime-analytics)\}:` +
-	`(replay:[A-Za-z0-9_.-]+:)?(seq|groups|progress|receipts)$|^otelcol-tyk:\{registry:[^}]*\}:(groups|workers)$`)
+var bookkeeping = regexp.MustCompile(`^otelcol-tyk:\{((analytics|pump)-tyk-system-analytics(_[0-9])?(_protobuf)?|host-checker:tyk-uptime-analytics)\}:` +
+	`(replay:[A-Za-z0-9_.-]+:)?(seq|groups|progress|receipts|pushed|pushed:[^:]+)$|^otelcol-tyk:\{registry:[^}]*\}:(groups|workers)$`)
 
 // deadLetterKey matches the keys in which a list's dead letters lie.
 var deadLetterKey = regexp.MustCompile(`^otelcol-tyk:\{(.*)\}:dead(:order|:causes|:bytes)?$`)

@@ -66,3 +66,31 @@ func BenchmarkDecodeBatchAbridged(b *testing.B) {
 		analytics.FieldGeoCity, analytics.FieldGeoLocation, analytics.FieldRawRequest, analytics.FieldRawResponse,
 		analytics.FieldOriginalPath, analytics.FieldListenPath, analytics.FieldExpireAt)
 }
+
+// BenchmarkEntries makes what gives the entries of a delivery, which every delivery pays for, and asks it for each.
+func BenchmarkEntries(b *testing.B) {
+	const records = 4000
+	src := &source.Source{Form: source.MsgpackRequest}
+	batch := held.Batch{}
+	c := held.Chunk{Segment: &held.Segment{Segment: claim.Segment{ID: "0f1e2d3c.123.a1b2c3d4"}, Of: src}, Count: records}
+	for range records {
+		c.Entries = append(c.Entries, "entry")
+	}
+	batch.Add(c)
+	dl := newDelivery(batch)
+	b.Run("made", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = analytics.WithEntries(b.Context(), newEntries(dl))
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		entries := analytics.EntriesOf(analytics.WithEntries(b.Context(), newEntries(dl)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if entry, ok := entries.Entry(analytics.UID{Segment: "0f1e2d3c.123.a1b2c3d4", Index: records - 1}); !ok || len(entry.Bytes) == 0 {
+				b.Fatal("there is no entry")
+			}
+		}
+	})
+}

@@ -72,6 +72,10 @@ func (d *Deliverer) decodeChunk(dl *delivery, c *delivering, places []int, logs 
 		}
 		if err == nil {
 			err = entries.Take(bytes, uid)
+			if err != nil && d.Undecodable && d.Next != nil {
+				entries.TakeUnread(uid)
+				err = nil
+			}
 		}
 		if err != nil {
 			dl.fates[place], dl.why[place] = undecodable, reason{text: err.Error()}

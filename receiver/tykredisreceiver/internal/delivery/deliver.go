@@ -47,6 +47,8 @@ type Settings struct {
 	Version, Group string
 	// Ignored fields are left out of log records.
 	Ignored analytics.FieldSet
+	// Undecodable entries are delivered, too, for destinations that want entries as they are.
+	Undecodable bool
 	// Redelivery is the rhythm of attempts.
 	Redelivery RedeliveryConfig
 	// InFlight is how many deliveries are under way at once; beside them, others may wait
@@ -199,7 +201,7 @@ func (d *Deliverer) send(ctx context.Context, dl *delivery, places []int) answer
 	var passed analytics.Passed
 	at := d.evidence.send()
 	if len(sent) > 0 && d.Next != nil {
-		a = judge(d.consume(passed.Context(ctx), logs))
+		a = judge(d.consume(analytics.WithEntries(passed.Context(ctx), newEntries(dl)), logs))
 	}
 	if a.err != nil && !a.retry && dl.since == 0 {
 		dl.since = at

@@ -69,6 +69,14 @@ func (d *Decoder) Take(entry []byte, uid string) error {
 	return nil
 }
 
+// TakeUnread makes a log record of an entry that cannot be decoded. It tells nothing but the identity.
+func (d *Decoder) TakeUnread(uid string) {
+	lr := d.To.AppendEmpty()
+	lr.SetEventName(analytics.EventEntry)
+	lr.Attributes().PutStr(analytics.AttrUID, uid)
+	lr.SetObservedTimestamp(d.Claimed)
+}
+
 // Request decodes an entry that is a request's record; it holds until the next entry.
 func (d *Decoder) Request(entry []byte) (*analytics.Record, error) {
 	return &d.request, d.decode(entry)

@@ -28,6 +28,8 @@ const (
 // Source is a list, how its entries are written, and where its dead letters lie.
 type Source struct {
 	*claim.Source
+	// Name is the list's, without its prefix.
+	Name string
 	// Form is how the entries are written.
 	Form Form
 	// Registry names the groups that read it.
@@ -44,12 +46,12 @@ type Source struct {
 // one for all lists of requests, or one a list where the receiver reads chosen ones.
 type Registry string
 
-// New gives a list, and what is replayed of it.
-func New(key string, form Form, in Registry, settings claim.Settings) []*Source {
-	plain := claim.NewSource(key, settings)
+// New gives the list that has a name behind a prefix, and what is replayed of it.
+func New(prefix, name string, form Form, in Registry, settings claim.Settings) []*Source {
+	plain := claim.NewSource(prefix+name, settings)
 	return []*Source{
-		{Source: plain, Form: form, Registry: in},
-		{Source: plain.Replay(), Form: form, Registry: in, Replay: true},
+		{Source: plain, Name: name, Form: form, Registry: in},
+		{Source: plain.Replay(), Name: name, Form: form, Registry: in, Replay: true},
 	}
 }
 

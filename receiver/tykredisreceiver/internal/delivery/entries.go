@@ -1,0 +1,39 @@
+package delivery
+
+import (
+	"slices"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+)
+
+// entries are those of a delivery, for destinations that want them as they came. They share the memory
+// of the delivery, which has it anyway.
+type entries struct {
+	chunks   []delivering
+	replayed map[string]int // places of replayed records, by identity
+}
+
+func newEntries(dl *delivery) *entries {
+	return &entries{chunks: slices.Clone(dl.chunks), replayed: dl.replayed}
+}
+
+// Entry finds an entry by its identity.
+func (e *entries) Entry(uid analytics.UID) (analytics.Entry, bool) {
+	place, isReplayed := 0, false
+	if len(e.replayed) > 0 {
+		place, isReplayed = e.replayed[uid.String()]
+	}
+	for i := range e.chunks {
+		c := &e.chunks[i]
+		at := int64(place - c.first)
+		if !isReplayed {
+			at = uid.Index - c.From
+		}
+		if c.Segment.Of.Replay != isReplayed || !isReplayed && c.Segment.ID != uid.Segment || at < 0 || at >= int64(len(c.Entries)) {
+			continue
+		}
+		_, bytes, err := c.Segment.Of.Unframe(c.Entries[at])
+		return analytics.Entry{List: c.Segment.Of.Name, Bytes: bytes}, err == nil
+	}
+	return analytics.Entry{}, false
+}
