@@ -2,6 +2,7 @@
 package batchhttp
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,8 @@ type Answer struct {
 	Code int
 	// Body is its text, or the beginning of a long one.
 	Body []byte
+	// Header has what the server said beside.
+	Header http.Header
 
 	status   string
 	location string
@@ -49,7 +52,7 @@ func Post(client *http.Client, request *http.Request) (*Answer, error) {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	return &Answer{
-		Code: response.StatusCode, Body: body, status: response.Status, location: response.Header.Get("Location"),
+		Code: response.StatusCode, Body: body, Header: response.Header, status: response.Status, location: response.Header.Get("Location"),
 		delay: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}, nil
 }
@@ -69,6 +72,10 @@ func (a *Answer) Err(server, text, remedy string) error {
 	}
 	return err
 }
+
+// IsPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing
+// about records.
+func (a *Answer) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<")) }
 
 // Verdicts is the answer as a Sender takes it: one verdict on all items of the request. remedies say what people
 // can do about a status, and may lack most.

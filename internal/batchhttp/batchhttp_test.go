@@ -51,6 +51,10 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 	assert.Equal(t, http.StatusFound, moved.Code)
 	require.EqualError(t, moved.Err("Server", "text", ""), "Server answered 302 Found: text: it leads to /login: set endpoint to Server itself")
 
+	assert.Equal(t, "/login", moved.Header.Get("Location"))
+	assert.False(t, moved.IsPage())
+	assert.True(t, (&Answer{Body: []byte("\n<!DOCTYPE html>")}).IsPage())
+
 	busy := post("/elsewhere")
 	assert.Equal(t, http.StatusServiceUnavailable, busy.Code)
 	assert.Len(t, busy.Body, answerBytes)
