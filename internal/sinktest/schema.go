@@ -42,7 +42,7 @@ func plain(value reflect.Value) any {
 		return value.String()
 	case reflect.Bool:
 		return value.Bool()
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return int(value.Int())
 	case reflect.Slice:
 		var list []any
