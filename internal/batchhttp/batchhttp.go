@@ -74,9 +74,9 @@ func (a *Answer) Err(server, text, remedy string) error {
 // can do about a status, and may lack most.
 func (a *Answer) Verdicts(outcome Outcome, server string, remedies map[int]string) []Verdict {
 	if outcome == Accepted {
-		return []Verdict{{Outcome: Accepted}}
+		return Whole(Accepted, nil)
 	}
-	return []Verdict{{Outcome: outcome, Err: a.Err(server, Shortened(string(a.Body)), remedies[a.Code])}}
+	return Whole(outcome, a.Err(server, Shortened(string(a.Body)), remedies[a.Code]))
 }
 
 // maxDelay bounds what is believed of a server's wish.
