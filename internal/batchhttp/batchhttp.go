@@ -34,7 +34,6 @@ type Answer struct {
 	// Body is its text, or the beginning of a long one.
 	Body []byte
 
-	status   string
 	location string
 	delay    time.Duration
 }
@@ -60,7 +59,7 @@ func PostAndRead(client *http.Client, request *http.Request, most int64) (*Answe
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	return &Answer{
-		Code: response.StatusCode, Body: body, status: response.Status, location: withoutQuery(response.Header.Get("Location")),
+		Code: response.StatusCode, Body: body, location: withoutQuery(response.Header.Get("Location")),
 		delay: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}, nil
 }
@@ -73,7 +72,7 @@ func withoutQuery(address string) string {
 // Err is the error of an answer after which the same records may be taken later, with the delay
 // that the server asks for. remedy says what people can do about it, and may be empty.
 func (a *Answer) Err(server, text, remedy string) error {
-	err := fmt.Errorf("%s answered %s: %s", server, a.status, text)
+	err := fmt.Errorf("%s answered %d %s: %s", server, a.Code, http.StatusText(a.Code), text)
 	switch {
 	case remedy != "":
 		err = fmt.Errorf("%w: %s", err, remedy)
