@@ -53,7 +53,5 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 
 func TestSchemaDescribesTheConfig(t *testing.T) {
 	t.Parallel()
-	sinktest.RequireOwnSchema(t, createDefaultConfig(), map[string]any{
-		"endpoint": "https://api.moesif.net", "timeout": "30s", "compression": "gzip",
-	})
+	sinktest.RequireHTTPSchema(t, NewFactory())
 }

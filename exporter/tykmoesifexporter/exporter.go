@@ -176,17 +176,12 @@ func (e *moesifExporter) fetch(ctx context.Context) (settings []byte, etag strin
 		return nil, "", err
 	}
 	request.Header.Set("Content-Encoding", "identity") // else the client compresses nothing to something
-	response, err := e.client.Do(request)
+	answer, err := batchhttp.PostAndRead(e.client, request, maxSettings)
 	if err != nil {
 		return nil, "", fmt.Errorf("ask Moesif: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }() // after it was read
-	settings, err = io.ReadAll(io.LimitReader(response.Body, maxSettings))
-	if err != nil {
-		return nil, "", fmt.Errorf("read Moesif's answer: %w", err)
+	if answer.Code != http.StatusOK {
+		return nil, "", answer.Err("Moesif", batchhttp.Shortened(string(answer.Body)), remedies[answer.Code])
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, "", fmt.Errorf("Moesif answered %s: %s", response.Status, batchhttp.Shortened(string(settings)))
-	}
-	return settings, response.Header.Get(etagHeader), nil
+	return answer.Body, answer.Header.Get(etagHeader), nil
 }

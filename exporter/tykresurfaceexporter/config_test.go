@@ -51,5 +51,5 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 
 func TestSchemaDescribesTheConfig(t *testing.T) {
 	t.Parallel()
-	sinktest.RequireOwnSchema(t, createDefaultConfig(), map[string]any{"endpoint": "", "timeout": "30s"})
+	sinktest.RequireHTTPSchema(t, NewFactory())
 }

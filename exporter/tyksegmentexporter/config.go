@@ -45,7 +45,7 @@ type Config struct {
 	UserID string `mapstructure:"user_id"`
 	// IgnoreFields are the fields of records that events do not tell.
 	IgnoreFields []string `mapstructure:"ignore_fields"`
-	// Truncate cuts recorded requests and responses of events that are too large.
+	// Truncate leaves the schema of events that are too large out, and cuts recorded requests and responses.
 	Truncate bool `mapstructure:"truncate"`
 	// MaxEventBytes is the most bytes of an event.
 	MaxEventBytes int `mapstructure:"max_event_bytes"`

@@ -81,11 +81,14 @@ func (e *segmentExporter) events(logs plog.Logs) (items []batchhttp.Item, reques
 			requests.Refuse(entry, batchhttp.ReasonInvalid, err.Error())
 			return
 		}
+		fits := func() bool {
+			event, _ = appendEvent(nil, r, rest) // for which there is a form
+			return len(event) <= e.config.MaxEventBytes
+		}
 		if len(event) > e.config.MaxEventBytes && e.config.Truncate {
-			sink.Shorten(r, func() bool {
-				event, _ = appendEvent(nil, r, rest) // for which there is a form
-				return len(event) <= e.config.MaxEventBytes
-			})
+			if r.APISchema = ""; !fits() {
+				sink.Shorten(r, fits)
+			}
 		}
 		if len(event) > e.config.MaxEventBytes {
 			requests.Refuse(entry, batchhttp.ReasonTooLarge, fmt.Sprintf("an event of %d bytes is longer than max_event_bytes, %d, and Segment refuses it: "+

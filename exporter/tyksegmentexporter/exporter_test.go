@@ -101,6 +101,13 @@ func TestAnEventThatIsTooLargeIsRefusedAlone(t *testing.T) {
 	require.NoError(t, err)
 	assert.Greater(t, len(left), 10_000)
 	assert.Len(t, b.Batch[0].Properties["api_key"], 64, "hashed once")
+	schema := sinktest.Sample(4)
+	schema.APISchema, schema.RawRequest = strings.Repeat("x", 30_000), strings.Repeat("x", 10_000)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(schema)))
+	requests = server.Accepted()
+	require.NoError(t, json.Unmarshal([]byte(requests[len(requests)-1].Body), &b))
+	assert.Empty(t, b.Batch[0].Properties["api_schema"])
+	assert.Len(t, b.Batch[0].Properties["raw_request"], 10_000, "the schema goes first")
 
 	require.NoError(t, start(t, server.URL, sinktest.NewHost(), asDefault).ConsumeLogs(t.Context(), sinktest.LogsOf(records[1])), "by default it has no response")
 }

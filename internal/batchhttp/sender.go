@@ -58,6 +58,9 @@ type Verdict struct {
 	Err error
 }
 
+// Whole is one verdict on all items of a request.
+func Whole(outcome Outcome, err error) []Verdict { return []Verdict{{Outcome: outcome, Err: err}} }
+
 // Item is what is sent of one record.
 type Item struct {
 	// Entry is the record's place in the push; no other item has it.
@@ -227,7 +230,7 @@ func (s *Sender) all(ctx context.Context, requests [][]Item) [][]Verdict {
 				answers[i] = s.Request(ctx, requests[i])
 				if verdict, whole := wholeOf(answers[i], requests[i]); whole && verdict.Outcome == Later {
 					mu.Lock()
-					stopped = []Verdict{verdict}
+					stopped = Whole(verdict.Outcome, verdict.Err)
 					mu.Unlock()
 				}
 			}

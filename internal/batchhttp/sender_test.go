@@ -56,7 +56,7 @@ func (d *destination) request(_ context.Context, items []Item) []Verdict {
 }
 
 func all(outcome Outcome) []Verdict {
-	return []Verdict{{Outcome: outcome, Err: errors.New("it says " + strconv.Itoa(int(outcome)))}}
+	return Whole(outcome, errors.New("it says "+strconv.Itoa(int(outcome))))
 }
 
 func has(items []Item, body string) bool {
@@ -68,17 +68,17 @@ func TestRequestsAreCutByItemsAndBytes(t *testing.T) {
 	long := numbered(7)
 	long[3].Body = []byte("a longer one")
 	for name, c := range map[string]struct {
-		sender Sender
+		sender *Sender
 		items  []Item
 		want   []int
 	}{
-		"unbounded":            {Sender{}, numbered(7), []int{7}},
-		"by items":             {Sender{MaxItems: 3}, numbered(7), []int{3, 3, 1}},
-		"by bytes":             {Sender{MaxBytes: 6}, numbered(7), []int{2, 2, 2, 1}},
-		"with bytes between":   {Sender{MaxBytes: 6, Between: 1}, numbered(7), []int{1, 1, 1, 1, 1, 1, 1}},
-		"a longer one alone":   {Sender{MaxBytes: 7, Between: 1}, long, []int{2, 1, 1, 2, 1}},
-		"by what is met first": {Sender{MaxBytes: 9, MaxItems: 2}, numbered(5), []int{2, 2, 1}},
-		"nothing":              {Sender{MaxItems: 3}, nil, nil},
+		"unbounded":            {&Sender{}, numbered(7), []int{7}},
+		"by items":             {&Sender{MaxItems: 3}, numbered(7), []int{3, 3, 1}},
+		"by bytes":             {&Sender{MaxBytes: 6}, numbered(7), []int{2, 2, 2, 1}},
+		"with bytes between":   {&Sender{MaxBytes: 6, Between: 1}, numbered(7), []int{1, 1, 1, 1, 1, 1, 1}},
+		"a longer one alone":   {&Sender{MaxBytes: 7, Between: 1}, long, []int{2, 1, 1, 2, 1}},
+		"by what is met first": {&Sender{MaxBytes: 9, MaxItems: 2}, numbered(5), []int{2, 2, 1}},
+		"nothing":              {&Sender{MaxItems: 3}, nil, nil},
 	} {
 		var lengths []int
 		for _, request := range c.sender.cut(c.items) {
