@@ -195,6 +195,9 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"csv":                  (*converter).csv,
 	"syslog":               (*converter).syslog,
 	"hybrid":               (*converter).hybrid,
+	"moesif":               (*converter).moesif,
+	"resurfaceio":          (*converter).resurface,
+	"segment":              (*converter).segment,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

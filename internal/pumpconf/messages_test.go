@@ -167,7 +167,15 @@ func TestMessages(t *testing.T) {
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "counter", "labels": ["mcp_error_code"]}]}}`), `"a": labels: "mcp_error_code" has no value: use some of`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1]}]}}`), `buckets of "a" have no effect in Tyk Pump, and none here`},
 		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key? It is left out`},
-		{pumps(`"x": {"type": "moesif", "meta": {"application_id": "x"}}`), `ERROR pumps.x: type moesif: otelcol-tyk has no exporter for Moesif, so its records would go nowhere and the start is refused.`},
+		{pumps(`"x": {"type": "timestream", "meta": {"timestream_table_name": "x"}}`), `ERROR pumps.x: type timestream: otelcol-tyk has no exporter for Timestream, so its records would go nowhere and the start is refused.`},
+		// Services on the web.
+		{pumps(`"m": {"type": "moesif", "meta": {"application_id": ""}}`), `ERROR pumps.m.meta.application_id (variable TYK_PMP_PUMPS_MOESIF_META_APPLICATIONID): is missing, and Moesif refuses events without`},
+		{pumps(`"m": {"type": "moesif", "meta": {"application_id": "x", "bulk_config": {"batch_size": 5}}}`), `WARN pumps.m.meta.enable_bulk (variable TYK_PMP_PUMPS_MOESIF_META_ENABLEBULK): is not set, so that Tyk Pump does not read bulk_config`},
+		{pumps(`"m": {"type": "moesif", "meta": {"application_id": "x", "enable_bulk": true, "bulk_config": {"api_endpoint": "moesif"}}}`), `ERROR pumps.m.meta.bulk_config.api_endpoint: the value (not shown, it may hold credentials) is not a URL`},
+		{pumps(`"r": {"type": "resurfaceio", "meta": {}}`), `is missing, with which Tyk Pump leaves the pump out: write one such as https://resurface:7701/message`},
+		{pumps(`"r": {"type": "resurfaceio", "meta": {"capture_url": "http://r/message"}}`), `is http without the rule allow_http_url, with which Tyk Pump leaves the pump out: use https, or add the rule to rules`},
+		{pumps(`"r": {"type": "resurfaceio", "meta": {"capture_url": "https://r/message", "queue": ["a"]}}`), `WARN pumps.r.meta.queue (variable TYK_PMP_PUMPS_RESURFACEIO_META_QUEUE): not taken over: messages are sent`},
+		{pumps(`"s": {"type": "segment", "meta": {}}`), `ERROR pumps.s.meta.segment_write_key (variable TYK_PMP_PUMPS_SEGMENT_META_WRITEKEY): is missing, and Segment takes no events without`},
 		// MDCB.
 		{pumps(`"h": {"type": "hybrid", "meta": {"api_key": "k"}}`), `ERROR pumps.h.meta.connection_string (variable TYK_PMP_PUMPS_HYBRID_META_CONNECTIONSTRING): nothing is no address, with which Tyk Pump ends: write one such as mdcb:9091`},
 		{pumps(`"h": {"type": "hybrid", "meta": {"connection_string": "mdcb", "api_key": "k"}}`), `"mdcb" is no address, with which Tyk Pump ends`},

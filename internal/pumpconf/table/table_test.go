@@ -86,7 +86,7 @@ func TestExplainAnswersInThreeLines(t *testing.T) {
 	}
 	several, err := Explain("batch_size", env)
 	require.NoError(t, err)
-	assert.Len(t, several, 3, "uptime, SQL and kinesis")
+	assert.Len(t, several, 4, "uptime, SQL, moesif and kinesis")
 	for _, one := range append(several, explained(t, "PMP_MONGOAGG_MONGOURL", env)...) {
 		assert.Equal(t, 3, strings.Count(one, "\n"))
 	}
