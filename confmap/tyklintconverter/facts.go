@@ -23,6 +23,9 @@ const (
 	csvStore      = "tykcsv"
 	syslogStore   = "tyksyslog"
 	hybridStore   = "tykhybrid"
+	moesifStore   = "tykmoesif"
+	resurface     = "tykresurface"
+	segmentStore  = "tyksegment"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -59,6 +62,7 @@ var stores = map[string]store{
 	csvStore:    {},
 	syslogStore: {},
 	hybridStore: {both: true},
+	moesifStore: {}, resurface: {}, segmentStore: {},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.
