@@ -71,7 +71,7 @@ func TestEventsAreThoseOfTykPump(t *testing.T) {
 }
 
 // event makes the event of a record that was recorded as it is told.
-func event(t *testing.T, change func(*Config), r analytics.Record, request, response string) (text string, requestBody, responseBody string) {
+func event(t *testing.T, change func(*Config), r analytics.Record, request, response string) (text, requestBody, responseBody string) {
 	t.Helper()
 	r.RawRequest = base64.StdEncoding.EncodeToString([]byte(request))
 	r.RawResponse = base64.StdEncoding.EncodeToString([]byte(response))
@@ -95,11 +95,12 @@ func TestAnEvent(t *testing.T) {
 	}
 	const request = "POST /a/7?b=<c> HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a: 2\r\n\r\nbody"
 	text, _, _ := event(t, func(*Config) {}, record(), request, "HTTP/1.1 201 Created\r\n\r\n")
-	assert.Equal(t, `{"request":{"time":"2026-01-02T02:04:05.000000006Z","uri":"/a/7?b=\u003cc\u003e","verb":"POST","headers":{"host":"h","x-a":"1, 2"},`+
-		`"api_version":"v1","ip_address":"1.2.3.4","body":"Ym9keQ==","transfer_encoding":"base64"},`+
-		`"response":{"time":"2026-01-02T02:04:06.500000006Z","status":201,"headers":{},"body":"","transfer_encoding":"base64"},`+
-		`"session_token":"key","user_id":"","company_id":"","metadata":{"tyk":{"api_name":"An API","tags":["key-key","org-o"],"uid":"seg:1"}},`+
-		`"direction":"Incoming","weight":1}`, text)
+	whole := `{"request":{"time":"2026-01-02T02:04:05.000000006Z","uri":"/a/7?b=\u003cc\u003e","verb":"POST","headers":{"host":"h","x-a":"1, 2"},` +
+		`"api_version":"v1","ip_address":"1.2.3.4","body":"Ym9keQ==","transfer_encoding":"base64"},` +
+		`"response":{"time":"2026-01-02T02:04:06.500000006Z","status":201,"headers":{},"body":"","transfer_encoding":"base64"},` +
+		`"session_token":"key","user_id":"","company_id":"","metadata":{"tyk":{"api_name":"An API","tags":["key-key","org-o"],"uid":"seg:1"}},` +
+		`"direction":"Incoming","weight":1}`
+	assert.Equal(t, whole, text)
 
 	const hashed = "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"
 	text, _, _ = event(t, func(c *Config) {

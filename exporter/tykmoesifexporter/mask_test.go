@@ -66,7 +66,8 @@ func TestMasksReachIntoCompressedBodies(t *testing.T) {
 	m := rawhttp.Message{Headers: []rawhttp.Header{{Name: "Content-Encoding", Value: "gzip"}}, Body: packed.Bytes(), HasBody: true}
 	got, found := n.content(&m)
 	assert.True(t, found)
-	assert.Equal(t, `{"token":"*****"}`, string(got))
+	want := `{"token":"*****"}`
+	assert.Equal(t, want, string(got))
 	got, _ = newNames(nil).content(&m)
 	assert.Equal(t, packed.Bytes(), got, "without masks it goes as it was recorded")
 	m.Headers[0].Value = "compress"

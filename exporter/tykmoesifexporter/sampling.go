@@ -142,13 +142,12 @@ func (s *sampler) run(ctx context.Context) {
 	known, err := s.ask(ctx)
 	close(s.asked)
 	for {
-		if err == nil {
-			for seen := known; seen == known; {
-				select {
-				case seen = <-s.changed:
-				case <-ctx.Done():
-					return
-				}
+		seen := known
+		for err == nil && seen == known {
+			select {
+			case seen = <-s.changed:
+			case <-ctx.Done():
+				return
 			}
 		}
 		select {
@@ -156,7 +155,9 @@ func (s *sampler) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		known, err = s.ask(ctx)
+		if known, err = s.ask(ctx); known == "" { // the settings came without one
+			known = seen
+		}
 	}
 }
 

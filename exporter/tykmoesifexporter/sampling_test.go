@@ -138,6 +138,11 @@ func TestSamplingFollowsTheSettings(t *testing.T) {
 
 	s.set(`{"sample_rate":50}`, "three", http.StatusOK)
 	require.Eventually(t, func() bool { push(); return e.sampler.rates.Load().all == 50 }, sinktest.Long, time.Millisecond, "an answer shows that they changed")
+	asked := s.questions()
+	for range 20 {
+		push()
+	}
+	assert.LessOrEqual(t, s.questions(), asked+1, "what is known is not asked for")
 }
 
 func TestWithoutSamplingAllAreSent(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
@@ -44,7 +45,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"sending_queue::wait_for_result: false loses":                                         func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 	} {
 		err := configured(change).Validate()
-		assert.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), "secret")
 	}
 }

@@ -265,7 +265,10 @@ func (r rules) apply(message []pair, identity string) []pair {
 		goes func(rule *rule, value string) bool
 	}{
 		{verbRemove, func(*rule, string) bool { return true }},
-		{verbRemoveUnlessFound, isNot}, {verbRemoveIfFound, is}, {verbRemoveUnless, isNot}, {verbRemoveIf, is},
+		{verbRemoveUnlessFound, isNot},
+		{verbRemoveIfFound, is},
+		{verbRemoveUnless, isNot},
+		{verbRemoveIf, is},
 	} {
 		for i := range r[remove.verb] {
 			rule := &r[remove.verb][i]

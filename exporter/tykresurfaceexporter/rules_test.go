@@ -70,12 +70,10 @@ func TestRulesAreParsed(t *testing.T) {
 	} {
 		verb, parsed, err := parseRule(line)
 		if want == "" {
-			assert.Error(t, err, line)
+			require.Error(t, err, line)
 			continue
 		}
-		if !assert.NoError(t, err, line) {
-			continue
-		}
+		require.NoError(t, err, line)
 		got := verb
 		if parsed.scope != nil {
 			got = parsed.scope.String() + " " + got
@@ -137,10 +135,19 @@ func TestRulesAreApplied(t *testing.T) {
 	t.Parallel()
 	whole := func() []pair {
 		return []pair{
-			{"request_method", "GET"}, {"request_url", "http://h/a?b;c"}, {"request_body", `{"mail":"me@example.com","card":"1234-5678-9012"}`},
-			{"request_header:cookie", "a=b"}, {"request_header:user-agent", "curl"}, {"request_param:mail", "you@example.com"}, {"request_param:x", "1"},
-			{"response_header:content-type", "text/html"}, {"response_header:content-length", "5"}, {"response_header:set-cookie", "c=d"},
-			{"response_body", "<html>SKIP</html>"}, {"interval", "5"}, {"empty", ""},
+			{"request_method", "GET"},
+			{"request_url", "http://h/a?b;c"},
+			{"request_body", `{"mail":"me@example.com","card":"1234-5678-9012"}`},
+			{"request_header:cookie", "a=b"},
+			{"request_header:user-agent", "curl"},
+			{"request_param:mail", "you@example.com"},
+			{"request_param:x", "1"},
+			{"response_header:content-type", "text/html"},
+			{"response_header:content-length", "5"},
+			{"response_header:set-cookie", "c=d"},
+			{"response_body", "<html>SKIP</html>"},
+			{"interval", "5"},
+			{"empty", ""},
 		}
 	}
 	all := []string{
@@ -208,7 +215,8 @@ func TestRulesAreApplied(t *testing.T) {
 		return ""
 	}
 	assert.Equal(t, "http://h/a", value("", "request_url"))
-	assert.Equal(t, `{"mail":"x@y.com","card":"xyxy"}`, value("include standard", "request_body"))
+	body := `{"mail":"x@y.com","card":"xyxy"}`
+	assert.Equal(t, body, value("include standard", "request_body"))
 	assert.Equal(t, "x@y.com", value("include standard", "request_param:mail"))
 	assert.Equal(t, "<html>[SKIP]</html>", value("/response_body/ replace /(SK..)/, /[$1]/", "response_body"))
 }

@@ -56,7 +56,7 @@ func TestChunksAreJoined(t *testing.T) {
 
 func TestContentIsDecoded(t *testing.T) {
 	t.Parallel()
-	const plain = `{"secret":"x"}`
+	const plain = `secret: "x"`
 	write := func(open func(io.Writer) io.WriteCloser) string {
 		var b bytes.Buffer
 		w := open(&b)
@@ -70,8 +70,15 @@ func TestContentIsDecoded(t *testing.T) {
 	deflated := write(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) })
 	twice := write(func(w io.Writer) io.WriteCloser { return nested{gzip.NewWriter(w)} })
 	for _, c := range []struct{ coding, body string }{
-		{"", plain}, {"identity", plain}, {"gzip", zipped}, {"X-Gzip", zipped}, {"deflate", deflated}, {"deflate", raw}, {"zlib", deflated},
-		{"br", write(func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) })}, {"deflate, gzip", twice},
+		{"", plain},
+		{"identity", plain},
+		{"gzip", zipped},
+		{"X-Gzip", zipped},
+		{"deflate", deflated},
+		{"deflate", raw},
+		{"zlib", deflated},
+		{"br", write(func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) })},
+		{"deflate, gzip", twice},
 	} {
 		m := Message{Headers: []Header{{"Content-Encoding", c.coding}}, Body: []byte(c.body)}
 		got, err := m.Content(1 << 20)
