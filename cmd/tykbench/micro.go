@@ -42,6 +42,9 @@ var micros = []micro{
 	{"a message of syslog, `tyk_map`", "exporter/tyksyslogexporter", "Encode/tyk_map"},
 	{"lines of StatsD", "exporter/tykstatsdexporter", "Lines/statsd"},
 	{"lines of DogStatsD", "exporter/tykstatsdexporter", "Lines/dogstatsd"},
+	{"a document of OpenSearch", "exporter/tykopensearchexporter", "Encode/standard"},
+	{"a document of OpenSearch, `extended_stats`", "exporter/tykopensearchexporter", "Encode/extended"},
+	{"a line of Logz.io", "exporter/tyklogzioexporter", "Encode"},
 	{"MDCB's JSON", "internal/analytics", "AppendJSON"},
 }
 

@@ -23,6 +23,8 @@ const (
 	csvStore      = "tykcsv"
 	syslogStore   = "tyksyslog"
 	hybridStore   = "tykhybrid"
+	searchStore   = "tykopensearch"
+	logzioStore   = "tyklogzio"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -58,6 +60,8 @@ var stores = map[string]store{
 	statsdStore: {},
 	csvStore:    {},
 	syslogStore: {},
+	searchStore: {},
+	logzioStore: {},
 	hybridStore: {both: true},
 }
 
