@@ -23,6 +23,8 @@ const (
 	csvStore      = "tykcsv"
 	syslogStore   = "tyksyslog"
 	hybridStore   = "tykhybrid"
+	searchStore   = "tykopensearch"
+	logzioStore   = "tyklogzio"
 	moesifStore   = "tykmoesif"
 	resurface     = "tykresurface"
 	segmentStore  = "tyksegment"
@@ -56,13 +58,17 @@ var stores = map[string]store{
 		rollups: []string{"aggregates", "mcp_aggregates"},
 		plain:   []string{"aggregates", "organisations", standard},
 	},
-	gelfStore:   {},
-	influxStore: {},
-	statsdStore: {},
-	csvStore:    {},
-	syslogStore: {},
-	hybridStore: {both: true},
-	moesifStore: {}, resurface: {}, segmentStore: {},
+	gelfStore:    {},
+	influxStore:  {},
+	statsdStore:  {},
+	csvStore:     {},
+	syslogStore:  {},
+	searchStore:  {},
+	logzioStore:  {},
+	hybridStore:  {both: true},
+	moesifStore:  {},
+	resurface:    {},
+	segmentStore: {},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

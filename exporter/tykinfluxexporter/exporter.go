@@ -97,7 +97,7 @@ func (e *influxExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	lines, requests := encoder.recordLines(logs)
 	began := time.Now()
 	stored, err := e.writer.Push(ctx, logs, requests, lines)
-	if err = e.tell(ctx, began, len(lines), stored, err); err != nil {
+	if err := e.tell(ctx, began, len(lines), stored, err); err != nil {
 		return err
 	}
 	for reason, n := range requests.Refused() {
@@ -116,7 +116,7 @@ func (e *influxExporter) pushMetrics(ctx context.Context, metrics pmetric.Metric
 	lines, foreign := krakendLines(metrics)
 	began := time.Now()
 	sent, err := e.writer.Send(ctx, lines)
-	if err = e.tell(ctx, began, len(lines), sent.Accepted, err); err != nil {
+	if err := e.tell(ctx, began, len(lines), sent.Accepted, err); err != nil {
 		return err
 	}
 	if foreign > 0 {

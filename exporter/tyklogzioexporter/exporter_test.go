@@ -275,7 +275,7 @@ func TestOtherAnswersWait(t *testing.T) {
 	require.ErrorContains(t, err, notListener)
 }
 
-// Exactly what was not accepted is sent again after an outage, and after an answer that never came.
+// Exactly what was not accepted is sent again after an outage, and after an answer that was cut off.
 func TestWhatWasNotAcceptedIsSentAgain(t *testing.T) {
 	t.Parallel()
 	l := listen(t)
@@ -286,9 +286,6 @@ func TestWhatWasNotAcceptedIsSentAgain(t *testing.T) {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)
 		case 4:
-			_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection does not show
-			<-r.Context().Done()
-		case 5:
 			panic(http.ErrAbortHandler)
 		default:
 			l.ServeHTTP(w, r)
@@ -301,13 +298,35 @@ func TestWhatWasNotAcceptedIsSentAgain(t *testing.T) {
 	}
 	began := time.Now()
 	require.NoError(t, start(t, sinktest.NewHost(), func(c *Config) {
-		c.Client.Endpoint, c.Client.Timeout, c.MaxRequestBytes, c.Retry.Enabled = between.URL, 500*time.Millisecond, 500_000, true
+		c.Client.Endpoint, c.Client.Timeout, c.MaxRequestBytes, c.Retry.Enabled = between.URL, sinktest.Long, 500_000, true
 	}).ConsumeLogs(t.Context(), sinktest.LogsOf(records...)))
 	assert.GreaterOrEqual(t, time.Since(began), time.Second, "as Retry-After says")
 	assert.Len(t, l.kept(), 1000)
 	for line, times := range l.kept() {
 		assert.Equal(t, 1, times, line)
 	}
+}
+
+// A listener that does not answer is not waited for without end.
+func TestAnAnswerThatNeverComesIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	l := listen(t)
+	var calls atomic.Int32
+	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection does not show
+			<-r.Context().Done()
+			return
+		}
+		l.ServeHTTP(w, r)
+	}))
+	defer between.Close()
+	host := sinktest.NewHost()
+	require.NoError(t, start(t, host, func(c *Config) {
+		c.Client.Endpoint, c.Client.Timeout, c.Retry.Enabled = between.URL, time.Second, true
+	}).ConsumeLogs(t.Context(), sinktest.LogsOf(numbered(3)...)))
+	assert.Len(t, l.kept(), 3)
+	assert.Equal(t, componentstatus.StatusRecoverableError, <-host.Statuses)
 }
 
 // The token stands in the address. Neither an error nor the log nor a span shows it, and no other server gets it.

@@ -236,7 +236,7 @@ func TestAnAnswerThatIsLostIsAskedForAgain(t *testing.T) {
 	}))
 	defer between.Close()
 	e := start(t, sinktest.NewHost(), func(c *Config) {
-		c.Client.Endpoint, c.Client.Timeout, c.Retry.Enabled = between.URL, 100*time.Millisecond, true
+		c.Client.Endpoint, c.Client.Timeout, c.Retry.Enabled = between.URL, time.Second, true
 	})
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(numbered(3)...)))
 	assert.Len(t, s.stored("tyk_analytics"), 3)

@@ -47,7 +47,7 @@ func TestAnswersToADocument(t *testing.T) {
 		verdict := item.verdict("i")
 		assert.Equal(t, c.outcome, verdict.Outcome, text)
 		if c.says == "" {
-			assert.NoError(t, verdict.Err)
+			require.NoError(t, verdict.Err)
 			continue
 		}
 		assert.ErrorContains(t, verdict.Err, c.says)
