@@ -42,6 +42,13 @@ var micros = []micro{
 	{"a message of syslog, `tyk_map`", "exporter/tyksyslogexporter", "Encode/tyk_map"},
 	{"lines of StatsD", "exporter/tykstatsdexporter", "Lines/statsd"},
 	{"lines of DogStatsD", "exporter/tykstatsdexporter", "Lines/dogstatsd"},
+	{"a document of OpenSearch", "exporter/tykopensearchexporter", "Encode/standard"},
+	{"a document of OpenSearch, `extended_stats`", "exporter/tykopensearchexporter", "Encode/extended"},
+	{"a line of Logz.io", "exporter/tyklogzioexporter", "Encode"},
+	{"an event of Moesif", "exporter/tykmoesifexporter", "Encode"},
+	{"a message of Resurface, `strict`", "exporter/tykresurfaceexporter", "Encode/strict"},
+	{"a message of Resurface, `debug`", "exporter/tykresurfaceexporter", "Encode/debug"},
+	{"an event of Segment", "exporter/tyksegmentexporter", "Encode"},
 	{"MDCB's JSON", "internal/analytics", "AppendJSON"},
 }
 

@@ -24,6 +24,11 @@ const (
 	syslogStore   = "tyksyslog"
 	hybridStore   = "tykhybrid"
 	redisStore    = "tykredis"
+	searchStore   = "tykopensearch"
+	logzioStore   = "tyklogzio"
+	moesifStore   = "tykmoesif"
+	resurface     = "tykresurface"
+	segmentStore  = "tyksegment"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -56,13 +61,18 @@ var stores = map[string]store{
 		rollups: []string{"aggregates", "mcp_aggregates"},
 		plain:   []string{"aggregates", "organisations", standard},
 	},
-	gelfStore:   {},
-	influxStore: {},
-	statsdStore: {},
-	csvStore:    {},
-	syslogStore: {},
-	hybridStore: {both: true},
-	redisStore:  {entries: true},
+	gelfStore:    {},
+	influxStore:  {},
+	statsdStore:  {},
+	csvStore:     {},
+	syslogStore:  {},
+	searchStore:  {},
+	logzioStore:  {},
+	hybridStore:  {both: true},
+	moesifStore:  {},
+	resurface:    {},
+	segmentStore: {},
+	redisStore:   {entries: true},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

@@ -379,6 +379,9 @@ func (c *configuration) bodiless(w way) bool {
 		return true
 	case "debug":
 		return settings["verbosity"] != "detailed"
+	case searchStore:
+		extended, _ := settings["extended_stats"].(bool)
+		return !extended
 	case influxStore:
 		fields, ok := settings["fields"].([]any)
 		return ok && !slices.Contains(fields, any("raw_request")) && !slices.Contains(fields, any("raw_response"))

@@ -1,10 +1,13 @@
-// Package batchhttp posts to servers whose answers say what became of the records.
+// Package batchhttp sends records in batches to servers whose answers say what became of them.
 package batchhttp
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +15,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 )
 
-// answerBytes bounds what is read of an answer.
+// answerBytes bounds what is read of an answer that is only told.
 const answerBytes = 64 << 10
 
 // OnlyPosts is for clients' CheckRedirect: it follows redirections that post elsewhere. Others would
@@ -31,33 +34,48 @@ type Answer struct {
 	Code int
 	// Body is its text, or the beginning of a long one.
 	Body []byte
+	// Header has what the server said beside.
+	Header http.Header
 
-	status   string
 	location string
 	delay    time.Duration
 }
 
-// Post sends a request and reads the answer.
+// Post sends a request and reads the answer, or the beginning of a long one. An error does not show the
+// address's query, which may hold a token.
 func Post(client *http.Client, request *http.Request) (*Answer, error) {
+	return PostAndRead(client, request, answerBytes)
+}
+
+// PostAndRead is Post for an answer of which up to most bytes are needed.
+func PostAndRead(client *http.Client, request *http.Request, most int64) (*Answer, error) {
 	response, err := client.Do(request)
 	if err != nil {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			failed.URL = withoutQuery(failed.URL)
+		}
 		return nil, fmt.Errorf("send the request: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }() // after it was read
-	body, err := io.ReadAll(io.LimitReader(response.Body, answerBytes))
+	body, err := io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	return &Answer{
-		Code: response.StatusCode, Body: body, status: response.Status, location: response.Header.Get("Location"),
+		Code: response.StatusCode, Body: body, Header: response.Header, location: withoutQuery(response.Header.Get("Location")),
 		delay: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}, nil
+}
+
+func withoutQuery(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	return address
 }
 
 // Err is the error of an answer after which the same records may be taken later, with the delay
 // that the server asks for. remedy says what people can do about it, and may be empty.
 func (a *Answer) Err(server, text, remedy string) error {
-	err := fmt.Errorf("%s answered %s: %s", server, a.status, text)
+	err := fmt.Errorf("%s answered %d %s: %s", server, a.Code, http.StatusText(a.Code), text)
 	switch {
 	case remedy != "":
 		err = fmt.Errorf("%w: %s", err, remedy)
@@ -68,6 +86,19 @@ func (a *Answer) Err(server, text, remedy string) error {
 		return exporterhelper.NewThrottleRetry(err, a.delay)
 	}
 	return err
+}
+
+// IsPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing
+// about records.
+func (a *Answer) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<")) }
+
+// Verdicts is the answer as a Sender takes it: one verdict on all items of the request. remedies say what people
+// can do about a status, and may lack most.
+func (a *Answer) Verdicts(outcome Outcome, server string, remedies map[int]string) []Verdict {
+	if outcome == Accepted {
+		return Whole(Accepted, nil)
+	}
+	return Whole(outcome, a.Err(server, Shortened(string(a.Body)), remedies[a.Code]))
 }
 
 // maxDelay bounds what is believed of a server's wish.

@@ -28,7 +28,7 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/moved":
-			http.Redirect(w, r, "/login", http.StatusFound)
+			http.Redirect(w, r, "/login?"+r.URL.RawQuery, http.StatusFound)
 		case "/elsewhere":
 			http.Redirect(w, r, "/busy", http.StatusTemporaryRedirect)
 		default:
@@ -47,9 +47,13 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 		require.NoError(t, err)
 		return answer
 	}
-	moved := post("/moved")
+	moved := post("/moved?token=secret")
 	assert.Equal(t, http.StatusFound, moved.Code)
 	require.EqualError(t, moved.Err("Server", "text", ""), "Server answered 302 Found: text: it leads to /login: set endpoint to Server itself")
+
+	assert.Equal(t, "/login?token=secret", moved.Header.Get("Location"))
+	assert.False(t, moved.IsPage())
+	assert.True(t, (&Answer{Body: []byte("\n<!DOCTYPE html>")}).IsPage())
 
 	busy := post("/elsewhere")
 	assert.Equal(t, http.StatusServiceUnavailable, busy.Code)
@@ -63,8 +67,8 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "7s", "the delay")
 
 	server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, http.NoBody)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/a?token=secret", http.NoBody)
 	require.NoError(t, err)
 	_, err = Post(client, request)
-	require.ErrorContains(t, err, "send the request: ")
+	require.ErrorContains(t, err, `send the request: Post "`+server.URL+`/a": dial tcp`)
 }

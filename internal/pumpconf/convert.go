@@ -2,7 +2,6 @@ package pumpconf
 
 import (
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
@@ -117,7 +116,7 @@ func (c *converter) pump(p *settings.Pump) {
 		c.Warn(place, "exists only because %s is set: Tyk Pump makes a pump of each name between %s and the next underscore; unset it if none is meant", p.ByChance, table.PumpPrefix)
 	}
 	c.tellRows(p.Common)
-	if p.Type.Missing != "" && (p.Type.Accept == "" || !slices.Contains(c.s.Own.List("accept"), p.Type.Accept)) {
+	if p.Type.Missing != "" {
 		c.refuse(p, place, "type %s: otelcol-tyk has no exporter for %s, so its records would go nowhere and the start is refused. %s", p.Type.Name, p.Type.Title, p.Type.Missing)
 		return
 	}
@@ -195,6 +194,9 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"csv":                  (*converter).csv,
 	"syslog":               (*converter).syslog,
 	"hybrid":               (*converter).hybrid,
+	"moesif":               (*converter).moesif,
+	"resurfaceio":          (*converter).resurface,
+	"segment":              (*converter).segment,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

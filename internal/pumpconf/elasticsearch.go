@@ -2,53 +2,50 @@ package pumpconf
 
 import (
 	"encoding/base64"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
 
-const defaultIndex = "tyk_analytics"
+const (
+	defaultIndex        = "tyk_analytics"
+	defaultDocumentType = "tyk_analytics"
+)
 
 // elasticsearch makes the unit of an elasticsearch pump.
 func (c *converter) elasticsearch(p *settings.Pump) *unit {
 	g := p.Meta
-	switch version := g.Text("version"); version {
-	case "7":
-	case "", "3", "5", "6":
-		c.refuse(p, g.Place("version"), "otelcol-tyk has no exporter for Elasticsearch before 7.17, which version %s means. If the server is newer, set version to \"7\"", orDefault(version, "3, the default,"))
-		return nil
-	default:
-		c.Error(g.Place("version"), "%s ends Tyk Pump: write \"7\" if the server is 7.17 or newer", g.Shown("version"))
+	version := g.Text("version")
+	if !slices.Contains([]string{"", "3", "5", "6", "7"}, version) {
+		c.Error(g.Place("version"), "%s ends Tyk Pump: write \"7\" if the server is 7 or newer, or OpenSearch", g.Shown("version"))
 		return nil
 	}
 	endpoints, hosts, credentials := c.elasticEndpoints(g)
 	if len(hosts) == 0 {
 		return nil
 	}
-	u := newUnit(p, httpDestination("elasticsearch", "elasticsearch", hosts), "elasticsearch")
-	format := "elasticsearch"
-	if g.Bool("extended_stats") {
-		format = "elasticsearch_extended"
-	}
-	u.filter = c.filter(p, tree.New().Note("format", format, from(g, "extended_stats")))
+	u := newUnit(p, httpDestination("elasticsearch", "elasticsearch", hosts), "tykopensearch")
+	u.filter = c.filter(p, nil)
 	if g.Bool("decode_base64") {
 		u.filter.Sub("fields").Note("decode_raw_request", true, from(g, "decode_base64")).Set("decode_raw_response", true)
 	}
 	m := u.store.config
-	list := make([]any, len(endpoints))
-	for i := range endpoints {
-		list[i] = endpoints[i]
-		if credentials {
-			list[i] = c.secret(g, "elasticsearch_url", endpoints[i])
-		}
+	c.elasticServers(g, m, endpoints, credentials)
+	m.Note("index_name", orDefault(g.Text("index_name"), defaultIndex), from(g, "index_name"))
+	c.elasticType(g, m, version)
+	switch mcp := g.Text("mcp_index_name"); {
+	case mcp == "":
+	case g.Bool("disable_bulk"):
+		c.Info(g.Place("mcp_index_name"), "not taken over: Tyk Pump ignores it with disable_bulk")
+	default:
+		m.Note("mcp_index_name", mcp, from(g, "mcp_index_name"))
 	}
-	m.Note("endpoints", list, from(g, "elasticsearch_url"))
-	c.elasticIndex(g, u)
 	copyRows(g, "exporter", m)
+	if g.Bool("use_sniffing") {
+		c.Warn(g.Place("use_sniffing"), "is not taken over: name all servers that may be asked in elasticsearch_url")
+	}
 	c.elasticLogin(g, m)
 	if g.Bool("use_ssl") {
 		tls := tree.New()
@@ -57,13 +54,7 @@ func (c *converter) elasticsearch(p *settings.Pump) *unit {
 			m.Set("tls", tls)
 		}
 	}
-	m.Path("logs_dynamic_id.enabled", true, "a record that is delivered again is not stored again")
-	m.Set("suppress_conflict_errors", true)
-	m.Note("timeout", "1h", "it gives documents up once its own retries are used up, so there is no end to them")
-	retry := m.Sub("retry")
-	retry.Set("max_retries", int64(1_000_000)).Set("max_interval", "30s")
-	retry.Set("retry_on_status", []any{int64(403), int64(404), int64(408), int64(429), int64(500), int64(502), int64(503), int64(504), int64(507)})
-	m.Path("sending_queue.enabled", false, "records leave Redis when they are stored")
+	c.longerTimeout(p, m, ownTimeout)
 	return u
 }
 
@@ -93,20 +84,34 @@ func (c *converter) elasticEndpoints(g *settings.Group) (endpoints, hosts []stri
 	return endpoints, slices.Compact(hosts), credentials
 }
 
-// elasticIndex says which index a document goes to.
-func (c *converter) elasticIndex(g *settings.Group, u *unit) {
-	index, mcp := orDefault(g.Text("index_name"), defaultIndex), g.Text("mcp_index_name")
-	if mcp == "" || g.Bool("disable_bulk") {
-		if mcp != "" {
-			c.Info(g.Place("mcp_index_name"), "not taken over: Tyk Pump ignores it with disable_bulk")
-		}
-		u.store.config.Note("logs_index", index, from(g, "index_name"))
+// elasticServers says where the servers are.
+func (c *converter) elasticServers(g *settings.Group, m *tree.Map, endpoints []string, credentials bool) {
+	if len(endpoints) == 1 {
+		m.Note("endpoint", c.hidden(g, "elasticsearch_url", endpoints[0], credentials), from(g, "elasticsearch_url"))
 		return
 	}
-	u.after = append(u.after, transform([]any{
-		fmt.Sprintf(`set(attributes["elasticsearch.index"], %s)`, strconv.Quote(index)),
-		fmt.Sprintf(`set(attributes["elasticsearch.index"], %s) where body["mcp_method"] != nil`, strconv.Quote(mcp)),
-	}, from(g, "mcp_index_name")))
+	list := make([]any, len(endpoints))
+	for i := range endpoints {
+		list[i] = endpoints[i]
+		if credentials {
+			list[i] = c.secret(g, "elasticsearch_url", endpoints[i])
+		}
+	}
+	m.Note("endpoints", list, from(g, "elasticsearch_url"))
+}
+
+// elasticType gives documents a type where the version's servers need one.
+func (c *converter) elasticType(g *settings.Group, m *tree.Map, version string) {
+	if version == "7" {
+		if g.Set("document_type") {
+			c.Info(g.Place("document_type"), "not needed: servers from 7 on have none")
+		}
+		return
+	}
+	m.Note("document_type", orDefault(g.Text("document_type"), defaultDocumentType), from(g, "document_type"))
+	if version != "5" && version != "6" {
+		c.Warn(g.Place("version"), "%s is for Elasticsearch 2, which is not tested: set version to \"5\", \"6\" or \"7\", as the server is; \"7\" is for all from 7 on and for OpenSearch", orDefault(version, "3, the default,"))
+	}
 }
 
 // elasticLogin takes credentials over, of which an API key wins.
@@ -123,7 +128,7 @@ func (c *converter) elasticLogin(g *settings.Group, m *tree.Map) {
 			c.Info(g.Place("auth_api_key"), "is sent here; with use_ssl Tyk Pump sends no credentials")
 		}
 	case user != "" && password != "":
-		m.Note("user", user, from(g, "auth_basic_username"))
+		m.Note("username", user, from(g, "auth_basic_username"))
 		m.Note("password", c.secret(g, "auth_basic_password", password), from(g, "auth_basic_password"))
 	}
 }

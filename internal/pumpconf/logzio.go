@@ -4,10 +4,9 @@ import (
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
 
-// logzio makes the unit of a logzio pump over OTLP, which the file has to accept.
+// logzio makes the unit of a logzio pump.
 func (c *converter) logzio(p *settings.Pump) *unit {
 	g := p.Meta
 	token := g.Text("token")
@@ -15,31 +14,17 @@ func (c *converter) logzio(p *settings.Pump) *unit {
 		c.Error(g.Place("token"), "is missing, with which Tyk Pump leaves the pump out: set it")
 		return nil
 	}
-	region, ok := logzioRegion(orDefault(g.Text("url"), "https://listener.logz.io:8071"))
-	if !ok {
-		c.Error(g.Place("url"), "the value (not shown, it may hold credentials) has no region's host, such as https://listener-eu.logz.io:8071, and OTLP goes to a region")
+	address := orDefault(g.Text("url"), "https://listener.logz.io:8071")
+	url, host, err := readURL(address)
+	if err != nil {
+		c.Error(g.Place("url"), "%v", err)
 		return nil
 	}
-	u := newUnit(p, destination{family: "logzio", identity: "logzio " + region, group: "logzio." + region, label: "Logz.io, region " + region}, "logzio")
-	u.filter = c.filter(p, tree.New().Set("format", "logzio").Set("place", "attributes"))
+	u := newUnit(p, httpDestination("logzio", "Logz.io", []string{url.Scheme + "://" + host}), "tyklogzio")
+	u.filter = c.filter(p, nil)
 	m := u.store.config
-	m.Note("account_token", c.secret(g, "token", token), from(g, "token"))
-	m.Note("region", region, from(g, "url"))
-	stored(m)
-	c.Warn(u.place, "records go over OTLP, as x_otelcol_tyk.accept allows: Logz.io indexes them otherwise than Tyk Pump's JSON")
+	m.Note("endpoint", c.hidden(g, "url", strings.TrimSpace(address), strings.ContainsAny(address, "@?#")), from(g, "url"))
+	m.Note("token", c.secret(g, "token", token), from(g, "token"))
+	c.longerTimeout(p, m, ownTimeout)
 	return u
-}
-
-// logzioRegion reads the region of a listener's host.
-func logzioRegion(address string) (string, bool) {
-	url, _, err := readURL(address)
-	if err != nil {
-		return "", false
-	}
-	name, ok := strings.CutSuffix(strings.ToLower(url.Hostname()), ".logz.io")
-	region, ok2 := strings.CutPrefix(name, "listener")
-	if !ok || !ok2 {
-		return "", false
-	}
-	return orDefault(strings.TrimPrefix(region, "-"), "us"), true
 }

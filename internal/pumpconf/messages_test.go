@@ -14,11 +14,6 @@ func pumps(text string) string {
 	return `{"dont_purge_uptime_data": true, "purge_delay": 1, "pumps": {` + text + `}}`
 }
 
-// accepting is pumps with what the file accepts instead of exporters that there are not.
-func accepting(text string) string {
-	return strings.Replace(pumps(text), "{", `{"x_otelcol_tyk": {"accept": ["otlp"]}, `, 1)
-}
-
 // told gives all findings, a line each.
 func told(r *Result) string {
 	var b strings.Builder
@@ -144,15 +139,17 @@ func TestMessages(t *testing.T) {
 		{pumps(goodSyslog + `, "tag": "a\tb"}}`), `ERROR pumps.y.meta.tag (variable TYK_PMP_PUMPS_SYSLOG_META_TAG): "a\tb" has control characters: leave them out`},
 		{pumps(`"y": {"type": "syslog", "meta": {"network_addr": "host"}}`), `ERROR pumps.y.meta.network_addr (variable TYK_PMP_PUMPS_SYSLOG_META_NETWORKADDR): "host" is no address: write one such as localhost:5140`},
 		// Logz.io.
-		{pumps(goodLogzio + `}}`), `so its records would go nowhere and the start is refused. There are the same fields over OTLP, which Logz.io indexes otherwise: "x_otelcol_tyk": {"accept": ["otlp"]} in the file takes them. --config 'tykpump:pump.conf?skip=l' starts without it`},
-		{accepting(goodLogzio + `, "url": "https://logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) has no region's host`},
-		{accepting(goodLogzio + `, "queue_dir": "/q"}}`), `INFO pumps.l.meta.queue_dir (variable TYK_PMP_PUMPS_LOGZIO_META_QUEUEDIR): not needed: records wait in Redis`},
-		{accepting(goodLogzio + `}}`), `WARN pumps.l: records go over OTLP, as x_otelcol_tyk.accept allows`},
-		{accepting(`"l": {"type": "logzio", "meta": {}}`), `ERROR pumps.l.meta.token (variable TYK_PMP_PUMPS_LOGZIO_META_TOKEN): is missing`},
+		{pumps(goodLogzio + `, "url": "logs.example"}}`), `ERROR pumps.l.meta.url (variable TYK_PMP_PUMPS_LOGZIO_META_URL): the value (not shown, it may hold credentials) is not a URL`},
+		{pumps(goodLogzio + `, "queue_dir": "/q"}}`), `INFO pumps.l.meta.queue_dir (variable TYK_PMP_PUMPS_LOGZIO_META_QUEUEDIR): not needed: records wait in Redis`},
+		{pumps(`"l": {"type": "logzio", "meta": {}}`), `ERROR pumps.l.meta.token (variable TYK_PMP_PUMPS_LOGZIO_META_TOKEN): is missing`},
+		// Elasticsearch.
+		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `WARN pumps.e.meta.version (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_VERSION): 3, the default, is for Elasticsearch 2, which is not tested: set version to "5", "6" or "7"`},
+		{pumps(`"e": {"type": "elasticsearch", "meta": {"version": "8"}}`), `ERROR pumps.e.meta.version (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_VERSION): "8" ends Tyk Pump: write "7" if the server is 7 or newer, or OpenSearch`},
+		{pumps(goodES + `, "use_sniffing": true}}`), `WARN pumps.e.meta.use_sniffing (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_ENABLESNIFFING): is not taken over: name all servers that may be asked in elasticsearch_url`},
+		{pumps(goodES + `, "document_type": "d"}}`), `INFO pumps.e.meta.document_type (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_DOCUMENTTYPE): not needed: servers from 7 on have none`},
 		// Others.
 		{pumps(goodKafka + `, "sasl_mechanism": "gssapi"}}`), `"gssapi" is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out`},
 		{pumps(`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "splunk:8088"}}`), `is not a URL: write one such as https://host:8088`},
-		{pumps(`"e": {"type": "elasticsearch", "meta": {}}`), `otelcol-tyk has no exporter for Elasticsearch before 7.17, which version 3, the default, means. If the server is newer, set version to "7". --config 'tykpump:pump.conf?skip=e' starts without it`},
 		{pumps(goodES + `, "generate_id": true}}`), `WARN pumps.e.meta.generate_id (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_GENERATEID): not needed: ids are the records' identities`},
 		{pumps(goodProm + `, "path": "/custom"}}`), `WARN pumps.p: go_*, process_* and promhttp_* are not on 0.0.0.0:9090/custom`},
 		{pumps(`"p": {"type": "prometheus", "meta": {"listen_address": "http://h/x"}}`), `the value is not an address: write :9090 or host:9090`},
@@ -167,7 +164,15 @@ func TestMessages(t *testing.T) {
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "counter", "labels": ["mcp_error_code"]}]}}`), `"a": labels: "mcp_error_code" has no value: use some of`},
 		{pumps(goodProm + `, "custom_metrics": [{"name": "a", "metric_type": "histogram", "buckets": [1]}]}}`), `buckets of "a" have no effect in Tyk Pump, and none here`},
 		{pumps(`"d": {"type": "sql", "ignore_fields": ["api-key"], "meta": {"type": "mysql", "connection_string": "/db"}}`), `WARN pumps.d.ignore_fields (variable TYK_PMP_PUMPS_D_IGNOREFIELDS): "api-key" is not a field of a record; did you mean api_key? It is left out`},
-		{pumps(`"x": {"type": "moesif", "meta": {"application_id": "x"}}`), `ERROR pumps.x: type moesif: otelcol-tyk has no exporter for Moesif, so its records would go nowhere and the start is refused.`},
+		{pumps(`"x": {"type": "timestream", "meta": {"timestream_table_name": "x"}}`), `ERROR pumps.x: type timestream: otelcol-tyk has no exporter for Timestream, so its records would go nowhere and the start is refused.`},
+		// Services on the web.
+		{pumps(`"m": {"type": "moesif", "meta": {"application_id": ""}}`), `ERROR pumps.m.meta.application_id (variable TYK_PMP_PUMPS_MOESIF_META_APPLICATIONID): is missing, and Moesif refuses events without`},
+		{pumps(`"m": {"type": "moesif", "meta": {"application_id": "x", "bulk_config": {"batch_size": 5}}}`), `WARN pumps.m.meta.enable_bulk (variable TYK_PMP_PUMPS_MOESIF_META_ENABLEBULK): is not set, so that Tyk Pump does not read bulk_config`},
+		{pumps(`"m": {"type": "moesif", "meta": {"application_id": "x", "enable_bulk": true, "bulk_config": {"api_endpoint": "moesif"}}}`), `ERROR pumps.m.meta.bulk_config.api_endpoint: the value (not shown, it may hold credentials) is not a URL`},
+		{pumps(`"r": {"type": "resurfaceio", "meta": {}}`), `is missing, with which Tyk Pump leaves the pump out: write one such as https://resurface:7701/message`},
+		{pumps(`"r": {"type": "resurfaceio", "meta": {"capture_url": "http://r/message"}}`), `is http without the rule allow_http_url, with which Tyk Pump leaves the pump out: use https, or add the rule to rules`},
+		{pumps(`"r": {"type": "resurfaceio", "meta": {"capture_url": "https://r/message", "queue": ["a"]}}`), `WARN pumps.r.meta.queue (variable TYK_PMP_PUMPS_RESURFACEIO_META_QUEUE): not taken over: messages are sent`},
+		{pumps(`"s": {"type": "segment", "meta": {}}`), `ERROR pumps.s.meta.segment_write_key (variable TYK_PMP_PUMPS_SEGMENT_META_WRITEKEY): is missing, and Segment takes no events without`},
 		// MDCB.
 		{pumps(`"h": {"type": "hybrid", "meta": {"api_key": "k"}}`), `ERROR pumps.h.meta.connection_string (variable TYK_PMP_PUMPS_HYBRID_META_CONNECTIONSTRING): nothing is no address, with which Tyk Pump ends: write one such as mdcb:9091`},
 		{pumps(`"h": {"type": "hybrid", "meta": {"connection_string": "mdcb", "api_key": "k"}}`), `"mdcb" is no address, with which Tyk Pump ends`},

@@ -242,13 +242,12 @@ func TestStockExporters(t *testing.T) {
 		"extended_stats": true, "decode_base64": true, "auth_api_key_id": "id", "auth_api_key": "key", "use_ssl": true, "ssl_insecure_skip_verify": true}, "max_record_size": 5}, `+
 		goodKafka+`, "use_ssl": true, "ssl_ca_file": "ca", "sasl_mechanism": "scram", "sasl_username": "u", "sasl_password": "p", "sasl_algorithm": "sha-512", "meta_data": {"a\"b": "c$\"\\"}}}, `+
 		`"s": {"type": "splunk", "meta": {"collector_token": "x", "collector_url": "https://s:8088/any", "enable_batch": true, "batch_max_content_length": 9, "fields": ["path", "nope"], "obfuscate_api_keys": true}}`))
-	assert.Equal(t, "aWQ6a2V5", at(t, r, "exporters::elasticsearch/e::api_key"))
-	assert.Equal(t, []any{"http://a:9200", "http://b:9200"}, at(t, r, "exporters::elasticsearch/e::endpoints"))
-	assert.Equal(t, true, at(t, r, "exporters::elasticsearch/e::logstash_format::enabled"))
-	assert.Equal(t, true, at(t, r, "exporters::elasticsearch/e::discover::on_start"))
-	assert.Equal(t, "elasticsearch_extended", at(t, r, "processors::tykfilter/elasticsearch::document::format"))
+	assert.Equal(t, map[string]any{
+		"endpoints": []any{"http://a:9200", "http://b:9200"}, "index_name": "i", "mcp_index_name": "m", "rolling_index": true, "extended_stats": true,
+		"api_key": "aWQ6a2V5", "tls": map[string]any{"insecure_skip_verify": true},
+	}, at(t, r, "exporters::tykopensearch/e"))
 	assert.Equal(t, true, at(t, r, "processors::tykfilter/elasticsearch::fields::decode_raw_response"))
-	assert.Contains(t, r.YAML(), `set(attributes[\"elasticsearch.index\"], \"m\") where body[\"mcp_method\"] != nil`)
+	assert.Nil(t, at(t, r, "processors::tykfilter/elasticsearch::document"), "the exporter reads records")
 	assert.Equal(t, "SCRAM-SHA-512", at(t, r, "exporters::kafka/k::auth::sasl::mechanism"))
 	assert.Equal(t, "ca", at(t, r, "exporters::kafka/k::tls::ca_file"))
 	assert.Contains(t, r.YAML(), `set(body[\"a\\\"b\"], \"${env:TYKPUMP_PUMPS_K_META_META_DATA_A_B}\")`)
@@ -348,11 +347,33 @@ func TestInfluxDB(t *testing.T) {
 	assert.Nil(t, at(t, r, "processors::tykfilter/influx::document"), "the exporter reads records")
 }
 
-func TestLogzioOverOTLP(t *testing.T) {
+func TestLogzio(t *testing.T) {
 	t.Parallel()
-	r := converted(t, accepting(goodLogzio+`, "url": "https://listener-eu.logz.io:8071"}}`))
-	assert.Equal(t, "t", at(t, r, "exporters::logzio/l::account_token"))
-	assert.Equal(t, "eu", at(t, r, "exporters::logzio/l::region"))
-	assert.Equal(t, map[string]any{"format": "logzio", "place": "attributes"}, at(t, r, "processors::tykfilter/logzio::document"))
-	assert.Equal(t, "us", at(t, converted(t, accepting(goodLogzio+`}}`)), "exporters::logzio/l::region"))
+	r := converted(t, pumps(goodLogzio+`, "url": "https://Listener-eu.logz.io:8071"}, "timeout": 60}`))
+	assert.Equal(t, map[string]any{"endpoint": "https://Listener-eu.logz.io:8071", "token": "t", "timeout": "60s"}, at(t, r, "exporters::tyklogzio/l"))
+	assert.Equal(t, "pump-logzio.listener-eu.logz.io_8071.https", at(t, r, "receivers::tykredis/logzio::group"))
+	assert.NotContains(t, r.YAML(), `token: "t"`)
+	r = converted(t, pumps(goodLogzio+`, "url": "http://u:secret@l:1"}}`))
+	assert.Equal(t, "http://u:secret@l:1", at(t, r, "exporters::tyklogzio/l::endpoint"))
+	assert.NotContains(t, r.YAML(), "secret@")
+	assert.Equal(t, "https://listener.logz.io:8071", at(t, converted(t, pumps(goodLogzio+`}}`)), "exporters::tyklogzio/l::endpoint"))
+}
+
+func TestElasticsearch(t *testing.T) {
+	t.Parallel()
+	of := func(meta string) map[string]any {
+		r := converted(t, pumps(`"e": {"type": "elasticsearch", "meta": {`+meta+`}}`))
+		return at(t, r, "exporters::tykopensearch/e").(map[string]any)
+	}
+	for meta, want := range map[string]map[string]any{
+		`"version": "7", "document_type": "d"`: {"endpoint": "http://localhost:9200", "index_name": "tyk_analytics"},
+		`"version": "6", "document_type": "d"`: {"endpoint": "http://localhost:9200", "index_name": "tyk_analytics", "document_type": "d"},
+		`"version": "5", "index_name": "i"`:    {"endpoint": "http://localhost:9200", "index_name": "i", "document_type": "tyk_analytics"},
+		`"elasticsearch_url": "http://e:9200"`: {"endpoint": "http://e:9200", "index_name": "tyk_analytics", "document_type": "tyk_analytics"},
+		`"version": "7", "mcp_index_name": "m", "disable_bulk": true, "auth_basic_username": "u", "auth_basic_password": "p"`: {
+			"endpoint": "http://localhost:9200", "index_name": "tyk_analytics", "username": "u", "password": "p",
+		},
+	} {
+		assert.Equal(t, want, of(meta), meta)
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/exporter"
@@ -137,6 +138,20 @@ func ReadConfig(tb testing.TB, factory exporter.Factory, name string) component.
 // RequireSchema requires that config.schema.yaml describes every key of the default settings, and no other.
 func RequireSchema(tb testing.TB, factory exporter.Factory) {
 	tb.Helper()
+	requireSchema(tb, factory, nil)
+}
+
+// RequireHTTPSchema is RequireSchema for settings that include those of the collector's HTTP client, of which the
+// schema describes what it wants to.
+func RequireHTTPSchema(tb testing.TB, factory exporter.Factory) {
+	tb.Helper()
+	client := confmap.New()
+	require.NoError(tb, client.Marshal(confighttp.NewDefaultClientConfig()))
+	requireSchema(tb, factory, client.ToStringMap())
+}
+
+func requireSchema(tb testing.TB, factory exporter.Factory, others map[string]any) {
+	tb.Helper()
 	schema, err := confmaptest.LoadConf("config.schema.yaml")
 	require.NoError(tb, err)
 	described, err := schema.Sub("properties")
@@ -146,6 +161,9 @@ func RequireSchema(tb testing.TB, factory exporter.Factory) {
 	properties := described.ToStringMap()
 	for key := range content.ToStringMap() {
 		property, ok := properties[key].(map[string]any)
+		if _, other := others[key]; other && !ok {
+			continue
+		}
 		require.True(tb, ok, "config.schema.yaml does not describe %s", key)
 		require.NotEmpty(tb, property["description"], key)
 	}
@@ -156,7 +174,7 @@ func RequireSchema(tb testing.TB, factory exporter.Factory) {
 
 // optional adds the keys that marshalling leaves out where they are not set.
 func optional(content map[string]any) map[string]any {
-	for _, key := range []string{"sending_queue", "tls", "dialer", "http"} {
+	for _, key := range []string{"sending_queue", "tls", "dialer", "http", "endpoint"} {
 		if _, ok := content[key]; !ok {
 			content[key] = nil
 		}

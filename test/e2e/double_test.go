@@ -89,7 +89,7 @@ func unpack(compression string, body io.Reader) ([]byte, error) {
 		}
 		defer reader.Close()
 		return io.ReadAll(reader)
-	case "deflate":
+	case "deflate", "deflated": // the second is what Resurface calls it
 		reader, err := zlib.NewReader(body)
 		if err != nil {
 			return nil, err

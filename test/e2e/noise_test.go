@@ -38,10 +38,21 @@ func isReadable(t *testing.T, log string, most int) {
 func TestAnOutageOfAStockExporterIsNamedAndQuiet(t *testing.T) {
 	t.Parallel()
 	const nobody = peers.Loopback + ":1"
-	for example, of := range map[string]struct{ env, cause string }{
-		"kafka":         {"KAFKA_BROKER=" + nobody, `kafka: .*connection refused`},
-		"splunk":        {"SPLUNK_HEC_URL=http://" + nobody, `splunk_hec: .*connection refused`},
-		"elasticsearch": {"ELASTICSEARCH_URL=http://" + nobody, `"id":"elasticsearch".*"error":".*connection refused"`},
+	stock := object{ // in the place of tykopensearch
+		"processors": object{"tykfilter/elasticsearch": object{"document": object{"format": "elasticsearch"}}},
+		"exporters": object{"elasticsearch": object{
+			"endpoints": []string{"http://" + nobody}, "logs_dynamic_id": object{"enabled": true}, "suppress_conflict_errors": true,
+			"sending_queue": object{"enabled": false}, "timeout": "1h", "retry": object{"max_retries": 1_000_000, "max_interval": "30s"},
+		}},
+		"service": object{"pipelines": object{"logs/elasticsearch": object{"exporters": []string{"elasticsearch"}}}},
+	}
+	for example, of := range map[string]struct {
+		env, cause string
+		changes    object
+	}{
+		"kafka":         {"KAFKA_BROKER=" + nobody, `kafka: .*connection refused`, object{}},
+		"splunk":        {"SPLUNK_HEC_URL=http://" + nobody, `splunk_hec: .*connection refused`, object{}},
+		"elasticsearch": {"ELASTICSEARCH_URL=http://" + nobody, `"id":"elasticsearch".*"error":".*connection refused"`, stock},
 	} {
 		t.Run(example, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +61,7 @@ func TestAnOutageOfAStockExporterIsNamedAndQuiet(t *testing.T) {
 			ports, err := peers.FreePorts(1)
 			require.NoError(t, err)
 			address := peers.Address(ports[0])
-			c := newExample(t, []string{example + ".yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "TYK_HEALTH_ENDPOINT="+address, of.env)
+			c := newExample(t, []string{example + ".yaml"}, of.changes, "TYK_REDIS_ADDRESS="+redis.Addr(), "TYK_HEALTH_ENDPOINT="+address, of.env)
 			c.start()
 			cause := regexp.MustCompile(of.cause)
 			eventually(t, causeTimeout, func() string {

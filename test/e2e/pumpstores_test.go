@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,10 +22,11 @@ import (
 // storeRuns are the runs into stores that take documents.
 var storeRuns = []string{
 	"kafka", "kafka-compressed-metadata", "splunk", "splunk-batch", "splunk-fields",
-	"elasticsearch-7", "elasticsearch-7-extended", "elasticsearch-7-no-bulk", "influx", "influx2",
+	"elasticsearch-5", "elasticsearch-6", "elasticsearch-7", "elasticsearch-7-extended", "elasticsearch-7-no-bulk", "logzio",
+	"influx", "influx2",
 }
 
-// TestRunsIntoOtherStoresSendWhatTykPumpSent runs those of Kafka, Splunk, Elasticsearch and
+// TestRunsIntoOtherStoresSendWhatTykPumpSent runs those of Kafka, Splunk, Elasticsearch, Logz.io and
 // InfluxDB side by side, each with a store of its own, from one list of records.
 func TestRunsIntoOtherStoresSendWhatTykPumpSent(t *testing.T) {
 	t.Parallel()
@@ -44,6 +44,9 @@ func TestRunsIntoOtherStoresSendWhatTykPumpSent(t *testing.T) {
 		case "splunk":
 			doubles[run] = startDouble(t, nil)
 			meta["collector_url"] = doubles[run].URL + "/services/collector/event"
+		case "logzio":
+			doubles[run] = startDouble(t, nil)
+			meta["url"] = doubles[run].URL
 		default:
 			doubles[run] = startDouble(t, likeInflux)
 			meta["address"] = doubles[run].URL
@@ -65,6 +68,13 @@ func TestRunsIntoOtherStoresSendWhatTykPumpSent(t *testing.T) {
 				requireSameEvents(t, run, sent["splunk"], doubles[run])
 			case "elasticsearch":
 				requireSameIndex(t, run, sent["elasticsearch"], elastics[run])
+			case "logzio":
+				var got []document
+				for _, r := range doubles[run].requests() {
+					assert.Equal(t, "/?token=tok", r.path+"?"+r.query)
+					got = append(got, parseLines(t, r.body)...)
+				}
+				requireSameDocuments(t, sent["logzio"], once(t, got))
 			default:
 				want := sent["influx"]
 				for _, d := range want {
@@ -129,17 +139,25 @@ var replaced = regexp.MustCompile("\uFFFD+")
 func requireSameIndex(t *testing.T, run string, want []document, store *elastic) {
 	t.Helper()
 	got := slices.Collect(maps.Values(store.stored()))
-	today := time.Now().UTC().Format("2006.01.02")
-	if run != "elasticsearch-7" {
+	switch run {
+	case "elasticsearch-7-extended", "elasticsearch-7-no-bulk":
 		want = nil
 		for _, line := range parseLines(t, testdata(t, "pump/elasticsearch-7-extended.jsonl.gz")) {
 			d := line["doc"].(document)
-			d["_index"] = strings.Replace(line["index"].(string), "<today>", today, 1)
+			// Tyk Pump's day is that of writing.
+			day := strings.ReplaceAll(d["@timestamp"].(string)[:len("2006-01-02")], "-", ".")
+			d["_index"] = strings.Replace(line["index"].(string), "<today>", day, 1)
 			want = append(want, d)
 		}
-	} else {
+	default:
 		for _, d := range want {
 			d["_index"] = "tyk_analytics"
+			switch run { // which Elasticsearch 7 has not
+			case "elasticsearch-5":
+				d["_type"] = "tyk_analytics"
+			case "elasticsearch-6":
+				d["_type"] = "doc"
+			}
 		}
 	}
 	for _, documents := range [][]document{want, got} {
@@ -161,7 +179,7 @@ func requireSameIndex(t *testing.T, run string, want []document, store *elastic)
 			for _, d := range documents {
 				delete(d, "raw_request")
 				delete(d, "raw_response")
-				d["_index"] = strings.TrimSuffix(strings.Replace(d["_index"].(string), "tyk_mcp", "tyk_analytics", 1), "-"+today)
+				d["_index"], _, _ = strings.Cut(strings.Replace(d["_index"].(string), "tyk_mcp", "tyk_analytics", 1), "-")
 			}
 		}
 	}

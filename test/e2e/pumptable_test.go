@@ -16,7 +16,7 @@ import (
 // comparedRuns are the runs of the real Tyk Pump whose results tests compare with what the built binary stores, end
 // to end.
 func comparedRuns() []string {
-	runs := slices.Concat([]string{globalRun, graylogRun}, storeRuns, pageRuns, hybridRuns, syslogRuns)
+	runs := slices.Concat([]string{globalRun, graylogRun}, storeRuns, pageRuns, hybridRuns, syslogRuns, webRuns)
 	for _, together := range sqlRuns {
 		runs = append(runs, together.runs...)
 	}
@@ -33,13 +33,8 @@ func comparedRuns() []string {
 
 // refusedRuns are the others, by what the refusal says. Once there is an exporter, the run belongs to those above.
 var refusedRuns = map[string]string{
-	"elasticsearch-5": "no exporter for Elasticsearch before 7.17",
-	"elasticsearch-6": "no exporter for Elasticsearch before 7.17",
-	"kinesis":         "no exporter for Kinesis in Tyk Pump's JSON",
-	"logzio":          "no exporter for Logz.io's JSON",
-	"moesif":          "no exporter for Moesif",
-	"resurface":       "no exporter for Resurface",
-	"sqs":             "no exporter for SQS",
+	"kinesis": "no exporter for Kinesis in Tyk Pump's JSON",
+	"sqs":     "no exporter for SQS",
 }
 
 // TestEachRunOfTykPumpIsComparedOrRefused leaves none of them out in silence.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,8 @@ type elastic struct {
 	*double
 	documents map[string]document // guarded by the double's lock
 	busy      int                 // documents that were refused for that
-	anyIndex  bool                // documents say in _index where they are
+	anyIndex  bool                // documents say in _index and _type where they are
+	poison    string              // what a document has that will never be taken
 }
 
 // healing are what Elasticsearch refuses documents with and takes them later: it has too
@@ -120,6 +122,9 @@ func (e *elastic) answer(w http.ResponseWriter, r received) {
 		action := lines[i]["create"].(document)
 		if e.anyIndex {
 			lines[i+1]["_index"] = action["_index"]
+			if kind, ok := action["_type"]; ok {
+				lines[i+1]["_type"] = kind
+			}
 		} else {
 			assert.Equal(e.tb, "tyk_analytics", action["_index"])
 		}
@@ -131,6 +136,8 @@ func (e *elastic) answer(w http.ResponseWriter, r received) {
 			e.busy++
 		case stored:
 			status, fault = http.StatusConflict, "version_conflict_engine_exception"
+		case e.poison != "" && strings.Contains(lines[i+1]["request_uri"].(string), e.poison):
+			status, fault = http.StatusBadRequest, "document_parsing_exception"
 		default:
 			e.documents[id] = lines[i+1]
 		}
@@ -174,7 +181,7 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 		"TYK_REDIS_ADDRESS="+redis.Addr(), "KAFKA_BROKER="+broker, "TYK_JSON_FILE="+file,
 		"SPLUNK_HEC_URL="+splunk.URL, "SPLUNK_HEC_TOKEN=tok",
 		"ELASTICSEARCH_URL="+elastic.URL, "ELASTICSEARCH_USER=u", "ELASTICSEARCH_PASSWORD=p",
-		"LOGZIO_ENDPOINT="+logzio.URL+"/v1/logs", "LOGZIO_TOKEN=tok",
+		"LOGZIO_ENDPOINT="+logzio.URL, "LOGZIO_TOKEN=tok",
 		"INFLUXDB_URL="+influx.URL, "INFLUXDB_TOKEN=t", "INFLUXDB_ORG=myorg",
 		"INFLUXDB_V1_URL="+influx1.URL, "INFLUXDB_V1_USER=root", "INFLUXDB_V1_PASSWORD=root",
 		"S3_ENDPOINT="+s3.URL, "S3_PATH_STYLE=true", "AWS_ACCESS_KEY_ID=k", "AWS_SECRET_ACCESS_KEY=s",
@@ -221,7 +228,6 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 		all := elastic.requests()
 		assert.Equal(t, "POST /_bulk", same(t, all, func(r received) string { return r.method + " " + r.path }))
 		assert.Equal(t, "Basic dTpw", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
-		assert.Equal(t, "gzip", same(t, all, func(r received) string { return r.compression }))
 		requireSameDocuments(t, sent["elasticsearch"], slices.Collect(maps.Values(elastic.stored())))
 	})
 	t.Run("files", func(t *testing.T) {
@@ -241,26 +247,11 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 	})
 	t.Run("Logz.io", func(t *testing.T) {
 		all := logzio.requests()
-		assert.Equal(t, "POST /v1/logs", same(t, all, func(r received) string { return r.method + " " + r.path }))
-		assert.Equal(t, "Bearer tok", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
+		assert.Equal(t, "POST /?token=tok", same(t, all, func(r received) string { return r.method + " " + r.path + "?" + r.query }))
+		assert.Equal(t, "text/plain", same(t, all, func(r received) string { return r.header.Get("Content-Type") }))
 		var got []document
 		for _, r := range all {
-			request := plogotlp.NewExportRequest()
-			require.NoError(t, request.UnmarshalProto(r.body))
-			for _, rl := range request.Logs().ResourceLogs().All() {
-				for _, sl := range rl.ScopeLogs().All() {
-					for _, lr := range sl.LogRecords().All() {
-						text, err := json.Marshal(lr.Attributes().AsRaw())
-						require.NoError(t, err)
-						d := parseDocument(t, text)
-						at, err := time.Parse(time.RFC3339Nano, d["@timestamp"].(string))
-						require.NoError(t, err)
-						assert.True(t, at.Equal(lr.Timestamp().AsTime()))
-						delete(d, "log.record.uid")
-						got = append(got, d)
-					}
-				}
-			}
+			got = append(got, parseLines(t, r.body)...)
 		}
 		requireSameDocuments(t, sent["logzio"], once(t, got))
 	})
@@ -286,6 +277,75 @@ func TestTheExamplesSendWhatTykPumpSends(t *testing.T) {
 		assert.Equal(t, "Basic cm9vdDpyb290", same(t, all, func(r received) string { return r.header.Get("Authorization") }))
 		requireSameDocuments(t, sent["influx"], once(t, points(t, all)))
 	})
+}
+
+// poisoned are n entries, of which those of some numbers have a path that a store refuses.
+func poisoned(n int, bad ...int) [][]byte {
+	entries := make([][]byte, n)
+	for i := range entries {
+		r := analytics.Record{Method: "GET", Path: "/" + strconv.Itoa(i), OrgID: "acme", APIID: "orders", TimeStamp: time.Unix(1774749599, 0)}
+		if slices.Contains(bad, i) {
+			r.Path = "/poison"
+		}
+		entries[i] = analytics.AppendMsgpack(nil, &r)
+	}
+	return entries
+}
+
+// TestADocumentThatElasticsearchRefusesStandsAside has one among others, with a status of its own.
+func TestADocumentThatElasticsearchRefusesStandsAside(t *testing.T) {
+	t.Parallel()
+	redis, elastic := peers.StartRedis(t), startElastic(t)
+	elastic.poison = "/poison"
+	c := newExample(t, []string{"elasticsearch.yaml"}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), "ELASTICSEARCH_URL="+elastic.URL)
+	push(t, redis.Client(), msgpackList, poisoned(16, 10))
+	c.start()
+	waitDrained(t, redis.Client(), drainTimeout)
+	c.stop()
+	letters := deadLetters(t, redis.Client())[msgpackList]
+	require.Len(t, letters, 1)
+	assert.Contains(t, letters[0].Reason, "OpenSearch answered 400 to a document")
+	assert.Len(t, elastic.stored(), 15)
+}
+
+// TestARunOfRefusedRecordsStandsAside has four among thousands, for whose sake whole requests are refused.
+func TestARunOfRefusedRecordsStandsAside(t *testing.T) {
+	t.Parallel()
+	for example, variable := range map[string]string{"elasticsearch.yaml": "ELASTICSEARCH_URL=", "logzio.yaml": "LOGZIO_ENDPOINT="} {
+		t.Run(example, func(t *testing.T) {
+			t.Parallel()
+			paths := map[any]int{}
+			redis := peers.StartRedis(t)
+			store := startDouble(t, func(w http.ResponseWriter, r received) {
+				if bytes.Contains(r.body, []byte("/poison")) {
+					w.WriteHeader(http.StatusBadRequest)
+					return
+				}
+				var items []string
+				for _, line := range parseLines(t, r.body) {
+					if path, ok := line["request_uri"]; ok {
+						paths[path]++
+						items = append(items, `{"create":{"status":201}}`)
+					}
+				}
+				_, _ = io.WriteString(w, `{"errors":false,"items":[`+strings.Join(items, ",")+`]}`)
+			})
+			c := newExample(t, []string{example}, object{}, "TYK_REDIS_ADDRESS="+redis.Addr(), variable+store.URL)
+			push(t, redis.Client(), msgpackList, poisoned(4000, 1, 2, 2500, 3999))
+			c.start()
+			waitDrained(t, redis.Client(), drainTimeout)
+			c.stop()
+			letters := deadLetters(t, redis.Client())[msgpackList]
+			assert.Len(t, letters, 4)
+			for _, letter := range letters {
+				assert.Contains(t, letter.Reason, "answered 400 Bad Request")
+			}
+			assert.Len(t, paths, 3996)
+			for path, times := range paths {
+				assert.Equal(t, 1, times, path)
+			}
+		})
+	}
 }
 
 // TestARecordThatIsTooBigForKafkaStandsAside sends one among others.

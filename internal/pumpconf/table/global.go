@@ -67,7 +67,6 @@ func Own() *Section { return own }
 
 var own = &Section{Path: OwnKey, Prefix: Unset, Keys: []Key{
 	{Name: "skip", Kind: List, Var: Unset, Pump: "nothing", Here: "names of pumps to start without", Why: "records of their destinations are then stored nowhere"},
-	{Name: "accept", Kind: List, Var: Unset, Pump: "nothing", Here: "what is taken in the place of an exporter that there is not, such as otlp for logzio", Why: "it stores something else, so the start is refused without"},
 	{Name: "redact_headers", Kind: List, Var: Unset, Pump: "nothing", Here: "fields::redact_headers of each tykfilter; [default] for tykfilter's own list", Why: "Tyk Pump stores credentials in recorded requests"},
 	{Name: "poll_interval", Var: Unset, Pump: "nothing", Here: "poll_interval of each receiver, such as 2s", Why: "for those who want larger batches"},
 	{Name: "lists", Kind: List, Var: Unset, Pump: "nothing", Here: "requests::lists of each receiver, such as tyk-system-analytics_9", Why: "a tenth of the records for otelcol-tyk, and the other lists for Tyk Pump"},

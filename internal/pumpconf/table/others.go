@@ -29,7 +29,7 @@ var others = []Key{
 	{Var: "DD_ENV", Pump: "a tag of all metrics of dogstatsd pumps", Here: "as the type dogstatsd says", Why: "the variable belongs to that type"},
 	{Var: "DD_SERVICE", Pump: "a tag of all metrics of dogstatsd pumps", Here: "as the type dogstatsd says", Why: "the variable belongs to that type"},
 	{Var: "DD_VERSION", Pump: "a tag of all metrics of dogstatsd pumps", Here: "as the type dogstatsd says", Why: "the variable belongs to that type"},
-	{Var: "USAGE_LOGGERS_*", Pump: "settings of resurfaceio pumps, also from a file .env in the working directory", Here: "as the type resurfaceio says", Why: "the variables belong to that type"},
+	{Var: "USAGE_LOGGERS_*", Pump: "settings of resurfaceio pumps, also from a file .env in the working directory", Here: "USAGE_LOGGERS_URL and USAGE_LOGGERS_DISABLE as there, but not from .env; the others are not needed", Why: "the variables belong to that type"},
 	{Var: "AWS_*", Pump: "credentials and region of sqs, kinesis and timestream pumps", Here: "as these types say", Why: "the variables belong to those types"},
 	{Var: "REDIGOCLUSTER_SHARDCOUNT", Pump: "nothing, for years", Here: "not needed", Why: "nothing reads it", Level: Info},
 }

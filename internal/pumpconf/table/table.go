@@ -167,8 +167,6 @@ type Type struct {
 	Title string
 	// Missing is why there is no exporter for it, and what else there is; empty where there is one.
 	Missing string
-	// Accept is the word of x_otelcol_tyk.accept that takes what else there is; empty where nothing does.
-	Accept string
 	// Ends says that a wrong value in meta ends Tyk Pump; otherwise it leaves the pump out.
 	Ends bool
 	// NoMeta is what Tyk Pump does with a pump of this type that has no meta.
@@ -222,5 +220,5 @@ func FindType(name string) *Type {
 func Types() []*Type { return types }
 
 var types = slices.Concat(
-	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, missingTypes,
+	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, webTypes, missingTypes,
 )

@@ -78,7 +78,7 @@ func TestExplainAnswersInThreeLines(t *testing.T) {
 		"TYK_PMP_TEMPORAL_STORAGE_HOST": "Tyk Pump: the server, if port is set too; without port it is ignored (analytics_storage_config.host; " +
 			"TYK_PMP_ANALYTICSSTORAGECONFIG_HOST; text)\nhere: receiver's addresses\nwhy: it is the same thing under its name here\n",
 		"pumps.elasticsearch.meta.use_sniffing": "Tyk Pump: asks the servers for others (pumps.<name>.meta.use_sniffing; TYK_PMP_PUMPS_<NAME>_META_ENABLESNIFFING; " +
-			"boolean, default false; type elasticsearch)\nhere: elasticsearch's discover::on_start\nwhy: it means the same there\n",
+			"boolean, default false; type elasticsearch)\nhere: not taken over\nwhy: what servers say of themselves is often no address from here: name them all\n",
 	} {
 		got, err := Explain(name, env)
 		require.NoError(t, err, name)
@@ -86,7 +86,7 @@ func TestExplainAnswersInThreeLines(t *testing.T) {
 	}
 	several, err := Explain("batch_size", env)
 	require.NoError(t, err)
-	assert.Len(t, several, 3, "uptime, SQL and kinesis")
+	assert.Len(t, several, 4, "uptime, SQL, moesif and kinesis")
 	for _, one := range append(several, explained(t, "PMP_MONGOAGG_MONGOURL", env)...) {
 		assert.Equal(t, 3, strings.Count(one, "\n"))
 	}

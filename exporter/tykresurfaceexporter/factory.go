@@ -1,0 +1,31 @@
+package tykresurfaceexporter
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykresurfaceexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
+)
+
+// NewFactory makes exporters of the type tykresurface.
+func NewFactory() exporter.Factory {
+	return exporter.NewFactory(metadata.Type, createDefaultConfig, exporter.WithLogs(createLogs, metadata.LogsStability))
+}
+
+func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Logs, error) {
+	config, ok := cfg.(*Config)
+	if !ok {
+		return nil, fmt.Errorf("create the tykresurface exporter: unexpected configuration %T", cfg)
+	}
+	e, err := newResurfaceExporter(config, set)
+	if err != nil {
+		return nil, fmt.Errorf("create the tykresurface exporter: %w", err)
+	}
+	sending := sink.Sending{Retry: config.Retry, Queue: config.Queue} // the client bounds an attempt
+	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs, sending.Options(e.start, e.shutdown)...)
+}

@@ -1,0 +1,32 @@
+package analytics
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+)
+
+// keyTag is what the gateway's tag with the API key begins with.
+const keyTag = "key-"
+
+// HashKey puts a hash in the place of the API key, also in the tag that has it. Equal keys have equal hashes.
+func (r *Record) HashKey() {
+	if r.APIKey == "" {
+		return
+	}
+	sum := sha256.Sum256([]byte(r.APIKey))
+	hashed := hex.EncodeToString(sum[:])
+	if at := slices.Index(r.Tags, keyTag+r.APIKey); at >= 0 {
+		r.Tags[at] = keyTag + hashed
+	}
+	r.APIKey = hashed
+}
+
+// DropKey empties the API key, and takes away the tag that has it.
+func (r *Record) DropKey() {
+	if r.APIKey == "" {
+		return
+	}
+	r.Tags = slices.DeleteFunc(r.Tags, func(tag string) bool { return tag == keyTag+r.APIKey })
+	r.APIKey = ""
+}
