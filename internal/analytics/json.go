@@ -11,15 +11,43 @@ import (
 // their order. Lists and maps without elements are null, as in a Document, and coordinates that are no numbers
 // are 0. It fails for a time that JSON has no form for, and gives dst as it was.
 func AppendJSON(dst []byte, r *Record) ([]byte, error) {
-	for _, t := range []struct {
-		key string
-		at  time.Time
-	}{{"timestamp", r.TimeStamp}, {"expireAt", r.ExpireAt}} {
-		if year := t.at.Year(); year < 0 || year > 9999 {
-			return dst, fmt.Errorf("%s is in the year %d: JSON has times of the years 0 to 9999", t.key, year)
-		}
+	if err := hasJSON("timestamp", r.TimeStamp); err != nil {
+		return dst, err
+	}
+	if err := hasJSON("expireAt", r.ExpireAt); err != nil {
+		return dst, err
 	}
 	return record.appendJSON(dst, r), nil
+}
+
+// AppendJSON appends r's document as a JSON object with its keys in order. Like the function of that name it fails
+// for a time that JSON has no form for, and gives dst as it was.
+func (d *Document) AppendJSON(dst []byte, r *Record) ([]byte, error) {
+	if err := hasJSON("timestamp", r.TimeStamp); err != nil {
+		return dst, err
+	}
+	separator := byte('{')
+	for i := range d.members {
+		m := &d.members[i]
+		if !m.has(r) {
+			continue
+		}
+		dst = append(jsontext.AppendString(append(dst, separator), m.key), ':')
+		dst = m.value.appendJSON(dst, r)
+		separator = ','
+	}
+	if separator == '{' {
+		dst = append(dst, separator)
+	}
+	return append(dst, '}'), nil
+}
+
+// hasJSON tells whether JSON has a form for a time.
+func hasJSON(key string, t time.Time) error {
+	if year := t.Year(); year < 0 || year > 9999 {
+		return fmt.Errorf("%s is in the year %d: JSON has times of the years 0 to 9999", key, year)
+	}
+	return nil
 }
 
 // appendJSONStrings writes null where there is none.

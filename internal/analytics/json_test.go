@@ -38,6 +38,45 @@ func TestJSONIsTheWholeDocument(t *testing.T) {
 	})
 }
 
+// TestJSONOfADocument holds for any record and any format: it is what encoding/json writes of the document.
+func TestJSONOfADocument(t *testing.T) {
+	t.Parallel()
+	documents := make([]*Document, len(DocumentFormats()))
+	for i, format := range DocumentFormats() {
+		documents[i] = newDocument(t, format)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		drawn := drawRecord(t)
+		r := throughLog(&drawn)
+		for _, degrees := range []*float64{&r.Geo.Latitude, &r.Geo.Longitude} {
+			if math.IsNaN(*degrees) || math.IsInf(*degrees, 0) {
+				*degrees = 0
+			}
+		}
+		r.Geo.CityGeoNameID &= math.MaxInt64 // a document has a signed number
+		r.ExpireAt = time.Time{}
+		for _, d := range documents {
+			text, err := d.AppendJSON([]byte("x"), r)
+			if err != nil {
+				require.True(t, r.TimeStamp.Year() > 9999 || r.TimeStamp.Year() < 0)
+				require.Equal(t, "x", string(text))
+				continue
+			}
+			require.JSONEq(t, string(documentJSON(t, d, r)), string(text[1:]))
+		}
+	})
+	var sorted map[string]json.RawMessage
+	text, err := newDocument(t, "kafka").AppendJSON(nil, &Record{})
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &sorted))
+	again, err := json.Marshal(sorted)
+	require.NoError(t, err)
+	assert.Equal(t, string(again), string(text), "keys are in order")
+	text, err = (&Document{}).AppendJSON(nil, &Record{})
+	require.NoError(t, err)
+	assert.Equal(t, "{}", string(text))
+}
+
 func TestTimesThatJSONHasNotAreRefused(t *testing.T) {
 	t.Parallel()
 	_, err := AppendJSON(nil, &Record{TimeStamp: time.Unix(1<<40, 0)})
