@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -14,12 +13,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
-)
-
-// Why records are refused.
-const (
-	reasonInvalid  sink.Reason = "invalid"
-	reasonTooLarge sink.Reason = "too_large"
 )
 
 // gelfExporter sends messages to one GELF input.
@@ -41,7 +34,7 @@ func newGELFExporter(config *Config, set exporter.Settings) (*gelfExporter, erro
 	}
 	e := &gelfExporter{config: config, set: set, telemetry: builder, encoder: newEncoder(config)}
 	if config.HTTP.HasValue() {
-		e.poster = &poster{config: config.HTTP.Get()}
+		e.poster = newPoster(config.HTTP.Get())
 	} else {
 		e.sender = socket.NewSender(config.Address)
 	}
@@ -101,7 +94,7 @@ func (e *gelfExporter) messages(logs plog.Logs) (messages []message, requests si
 			})
 		}
 		if err != nil {
-			requests.Refuse(entry, reasonTooLarge, err.Error())
+			requests.Refuse(entry, batchhttp.ReasonTooLarge, err.Error())
 			return
 		}
 		messages = append(messages, message{entry: entry, pieces: pieces})
@@ -119,7 +112,7 @@ func (e *gelfExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 		if e.sender != nil {
 			sent, err = e.send(ctx, messages)
 		} else {
-			sent, err = e.post(ctx, logs, messages, &requests)
+			sent, err = e.poster.Push(ctx, logs, &requests, items(messages))
 		}
 		e.health.Report(err)
 		e.telemetry.ExporterTykgelfMessages.Add(ctx, int64(sent))
@@ -143,18 +136,11 @@ func (e *gelfExporter) send(ctx context.Context, messages []message) (sent int, 
 	return len(messages), nil
 }
 
-// post posts messages. What was accepted by then is not asked for again after an error.
-func (e *gelfExporter) post(ctx context.Context, logs plog.Logs, messages []message, requests *sink.Requests) (accepted int, err error) {
-	result, err := e.poster.post(ctx, messages)
-	accepted = len(result.accepted)
-	if err != nil {
-		if accepted > 0 {
-			err = consumererror.NewLogs(err, sink.Rest(logs, func(entry int32) bool { return result.accepted[entry] }))
-		}
-		return accepted, err
+// items are messages over HTTP, which has each in one piece.
+func items(messages []message) []batchhttp.Item {
+	items := make([]batchhttp.Item, len(messages))
+	for i := range messages {
+		items[i] = batchhttp.Item{Entry: messages[i].entry, Body: messages[i].pieces[0]}
 	}
-	for _, r := range result.refused {
-		requests.Refuse(r.Entry, r.Reason, r.Text)
-	}
-	return accepted, nil
+	return items
 }

@@ -29,6 +29,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykinfluxexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/krakend"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
@@ -130,24 +131,24 @@ func TestConsumeContract(t *testing.T) {
 func TestInfluxDBsOwnAnswersAreUnderstood(t *testing.T) {
 	t.Parallel()
 	lines := bufio.NewScanner(bytes.NewReader(sinktest.Unzip(t, "testdata", "golden", "answers.jsonl.gz")))
-	seen := map[outcome]int{}
+	seen := map[batchhttp.Outcome]int{}
 	for lines.Scan() {
 		var a struct {
 			Note, Answer string
 			Status       int
 		}
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &a))
-		want := waits
+		want := batchhttp.Later
 		switch {
 		case a.Status == http.StatusNoContent:
-			want = stored
+			want = batchhttp.Accepted
 		case a.Status == http.StatusBadRequest && a.Note != "no database":
-			want = refusedSome
+			want = batchhttp.Refused
 		}
 		assert.Equal(t, want, classify(a.Status, a.Answer), "%s: %s", a.Note, a.Answer)
 		seen[want]++
 	}
-	assert.Equal(t, map[outcome]int{stored: 15, refusedSome: 8, waits: 6}, seen)
+	assert.Equal(t, map[batchhttp.Outcome]int{batchhttp.Accepted: 15, batchhttp.Refused: 8, batchhttp.Later: 6}, seen)
 }
 
 // TestAPageInBetweenStoresNothing: a proxy that asks for a login answers a write with a page, or leads to one.

@@ -27,7 +27,7 @@ type influxExporter struct {
 	schema    string // the signal's
 	set       exporter.Settings
 	telemetry *metadata.TelemetryBuilder
-	writer    writer
+	writer    *writer
 	health    sink.Health
 	firsts    sink.Firsts
 }
@@ -43,10 +43,7 @@ func newInfluxExporter(config *Config, schema string, set exporter.Settings) (*i
 	}
 	return &influxExporter{
 		id: set.ID.String(), config: config, schema: schema, set: set, telemetry: builder,
-		writer: writer{
-			address: address, maxBytes: config.MaxRequestBytes,
-			user: config.Username, password: config.Password, token: config.Token,
-		},
+		writer: newWriter(config, address),
 	}, nil
 }
 
@@ -75,22 +72,19 @@ func (e *influxExporter) shutdown(context.Context) error {
 	return nil
 }
 
-// write stores lines, and tells how that went.
-func (e *influxExporter) write(ctx context.Context, lines []line) ([]refusedLine, error) {
-	if len(lines) == 0 {
-		return nil, nil
+// tell tells how a write of lines went, of which some were stored.
+func (e *influxExporter) tell(ctx context.Context, began time.Time, lines, stored int, err error) error {
+	if lines == 0 { // nothing is learned of InfluxDB
+		return err
 	}
-	began := time.Now()
-	refused, err := e.writer.write(ctx, lines)
 	e.telemetry.ExporterTykinfluxWriteDuration.Record(ctx, time.Since(began).Seconds())
 	e.health.Report(err)
+	e.telemetry.ExporterTykinfluxPoints.Add(ctx, int64(stored))
+	e.firsts.Stored(e.config.DatabaseName+e.config.Bucket, int64(stored)) // one of them is set
 	if err != nil {
-		return nil, fmt.Errorf("store %d points: %w", len(lines), err)
+		return fmt.Errorf("store %d points: %w", lines-stored, err)
 	}
-	stored := int64(len(lines) - len(refused))
-	e.telemetry.ExporterTykinfluxPoints.Add(ctx, stored)
-	e.firsts.Stored(e.config.DatabaseName+e.config.Bucket, stored) // one of them is set
-	return refused, nil
+	return nil
 }
 
 // pushLogs stores records. Its error is either permanent and names the records that are
@@ -101,24 +95,15 @@ func (e *influxExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 		return consumererror.NewPermanent(err)
 	}
 	lines, requests := encoder.recordLines(logs)
-	refused, err := e.write(ctx, lines)
-	if err != nil {
+	began := time.Now()
+	stored, err := e.writer.Push(ctx, logs, requests, lines)
+	if err = e.tell(ctx, began, len(lines), stored, err); err != nil {
 		return err
-	}
-	for i := range refused {
-		requests.Refuse(refused[i].entry, reasonOf(&refused[i]), refused[i].text)
 	}
 	for reason, n := range requests.Refused() {
 		e.refused(ctx, reason, n)
 	}
 	return requests.Err(e.id)
-}
-
-func reasonOf(r *refusedLine) sink.Reason {
-	if r.tooLarge {
-		return reasonTooLarge
-	}
-	return reasonInvalid
 }
 
 func (e *influxExporter) refused(ctx context.Context, reason sink.Reason, n int64) {
@@ -129,23 +114,24 @@ func (e *influxExporter) refused(ctx context.Context, reason sink.Reason, n int6
 // lines that are refused, everything else being stored, or it asks for another attempt.
 func (e *influxExporter) pushMetrics(ctx context.Context, metrics pmetric.Metrics) error {
 	lines, foreign := krakendLines(metrics)
-	refused, err := e.write(ctx, lines)
-	if err != nil {
+	began := time.Now()
+	sent, err := e.writer.Send(ctx, lines)
+	if err = e.tell(ctx, began, len(lines), sent.Accepted, err); err != nil {
 		return err
 	}
 	if foreign > 0 {
 		e.refused(ctx, sink.ReasonForeign, foreign)
 		e.set.Logger.Debug("points of other metrics than a KrakenD's were left out", zap.Int64("points", foreign))
 	}
-	if len(refused) == 0 {
+	if len(sent.Refused) == 0 {
 		return nil
 	}
 	const shown = 3
-	errs := []error{fmt.Errorf("InfluxDB refused %d of %d points for good", len(refused), len(lines))}
-	for i := range refused {
-		e.refused(ctx, reasonOf(&refused[i]), 1)
+	errs := []error{fmt.Errorf("InfluxDB refused %d of %d points for good", len(sent.Refused), len(lines))}
+	for i, r := range sent.Refused {
+		e.refused(ctx, r.Reason, 1)
 		if i < shown {
-			errs = append(errs, fmt.Errorf("%s: %s", refused[i].line.text, refused[i].text))
+			errs = append(errs, fmt.Errorf("%s: %s", lines[r.Entry].Body, r.Text))
 		}
 	}
 	return consumererror.NewPermanent(errors.Join(errs...))

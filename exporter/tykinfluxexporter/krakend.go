@@ -1,6 +1,7 @@
 package tykinfluxexporter
 
 import (
+	"bytes"
 	"maps"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/krakend"
 )
 
@@ -53,7 +55,7 @@ type placeKey struct {
 }
 
 // krakendLines makes the lines of metrics, each point of KrakenD's with all of its fields.
-func krakendLines(metrics pmetric.Metrics) (lines []line, foreign int64) {
+func krakendLines(metrics pmetric.Metrics) (lines []batchhttp.Item, foreign int64) {
 	p := &points{byPlace: map[placeKey]*point{}}
 	for _, resource := range metrics.ResourceMetrics().All() {
 		p.host = textOf(resource.Resource().Attributes(), krakend.AttrHost)
@@ -75,10 +77,13 @@ func krakendLines(metrics pmetric.Metrics) (lines []line, foreign int64) {
 			e.field(key, one.fields[key])
 		}
 		if text, err := e.end(timeOf(one.at)); err == nil {
-			lines = append(lines, line{text: text})
+			lines = append(lines, batchhttp.Item{Body: text})
 		}
 	}
-	slices.SortFunc(lines, func(x, y line) int { return strings.Compare(string(x.text), string(y.text)) })
+	slices.SortFunc(lines, func(x, y batchhttp.Item) int { return bytes.Compare(x.Body, y.Body) })
+	for i := range lines {
+		lines[i].Entry = int32(i) //nolint:gosec // a KrakenD has fewer points
+	}
 	return lines, p.foreign
 }
 

@@ -50,7 +50,7 @@ func noted(c *countingExporter, metrics pmetric.Metrics) string {
 	lines, _ := krakendLines(metrics)
 	texts := make([]string, len(lines))
 	for i := range lines {
-		texts[i] = strings.TrimPrefix(withoutTime(string(lines[i].text)), "responses,host=gw1,")
+		texts[i] = strings.TrimPrefix(withoutTime(string(lines[i].Body)), "responses,host=gw1,")
 	}
 	return strings.Join(texts, "; ")
 }

@@ -11,13 +11,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// line is one point, encoded.
-type line struct {
-	text []byte // ends in a newline
-	// entry is the place of its record in the push.
-	entry int32
-}
-
 var errNoField = errors.New("the point has no field")
 
 // What has a meaning in line protocol, and how it is written. Line protocol has no way to write

@@ -9,20 +9,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 )
 
-// outcome is what an answer of InfluxDB means.
-type outcome int
-
-const (
-	// stored: all lines are.
-	stored outcome = iota
-	// refusedSome: one line or more can never be stored, and the others may not be.
-	refusedSome
-	// tooLarge: fewer lines may be taken.
-	tooLarge
-	// waits: the same lines may be taken later.
-	waits
-)
-
 // aboutLines are InfluxDB's words where lines are at fault, not the request, the database
 // or what is between it and here.
 var aboutLines = regexp.MustCompile(`partial write|unable to parse|failed to parse|field type conflict|retention policy dropped|outside range|unprocessable`)
@@ -32,18 +18,18 @@ var aboutLines = regexp.MustCompile(`partial write|unable to parse|failed to par
 var limitReached = regexp.MustCompile(`max-(series-per-database|values-per-tag) limit exceeded`)
 
 // classify reads an answer. What is not known waits: nothing is given up that can heal.
-func classify(status int, text string) outcome {
+func classify(status int, text string) batchhttp.Outcome {
 	switch {
 	case status == http.StatusNoContent: // a page of something between answers 200
-		return stored
+		return batchhttp.Accepted
 	case status == http.StatusRequestEntityTooLarge:
-		return tooLarge
+		return batchhttp.TooLarge
 	case limitReached.MatchString(text):
-		return waits
+		return batchhttp.Later
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && aboutLines.MatchString(text):
-		return refusedSome
+		return batchhttp.Refused
 	}
-	return waits
+	return batchhttp.Later
 }
 
 // remedies say what to do about an answer that only people can change.

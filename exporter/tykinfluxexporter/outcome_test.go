@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
@@ -40,27 +41,27 @@ func TestAnswersMeanWhatTheyMean(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		text   string
-		want   outcome
+		want   batchhttp.Outcome
 	}{
-		{204, "", stored},
-		{200, "<html>Sign in</html>", waits},
-		{400, `partial write: field type conflict: input field "gauge" on measurement "router" is type float, already exists as type integer dropped=1`, refusedSome},
-		{400, `partial write: max-series-per-database limit exceeded: (300) dropped=1`, waits},
-		{400, `partial write: max-values-per-tag limit exceeded (1/1): measurement="analytics" tag="path" value="/a" dropped=1`, waits},
-		{400, `unable to parse 'a,b= c=1i 1': missing tag value`, refusedSome},
-		{400, `partial write: points beyond retention policy dropped=1`, refusedSome},
-		{422, `failure writing points to database: partial write: points beyond retention policy dropped=1`, refusedSome},
-		{422, `schema conflict: unprocessable entity`, refusedSome},
-		{400, "database is required", waits},
-		{400, "<html>Bad Request</html>", waits},
-		{413, "", tooLarge},
-		{401, "authorization failed", waits},
-		{403, "forbidden", waits},
-		{404, `database not found: "tyk"`, waits},
-		{429, "", waits},
-		{500, "retention policy not found: nope", waits},
-		{503, "", waits},
-		{302, "", waits},
+		{204, "", batchhttp.Accepted},
+		{200, "<html>Sign in</html>", batchhttp.Later},
+		{400, `partial write: field type conflict: input field "gauge" on measurement "router" is type float, already exists as type integer dropped=1`, batchhttp.Refused},
+		{400, `partial write: max-series-per-database limit exceeded: (300) dropped=1`, batchhttp.Later},
+		{400, `partial write: max-values-per-tag limit exceeded (1/1): measurement="analytics" tag="path" value="/a" dropped=1`, batchhttp.Later},
+		{400, `unable to parse 'a,b= c=1i 1': missing tag value`, batchhttp.Refused},
+		{400, `partial write: points beyond retention policy dropped=1`, batchhttp.Refused},
+		{422, `failure writing points to database: partial write: points beyond retention policy dropped=1`, batchhttp.Refused},
+		{422, `schema conflict: unprocessable entity`, batchhttp.Refused},
+		{400, "database is required", batchhttp.Later},
+		{400, "<html>Bad Request</html>", batchhttp.Later},
+		{413, "", batchhttp.TooLarge},
+		{401, "authorization failed", batchhttp.Later},
+		{403, "forbidden", batchhttp.Later},
+		{404, `database not found: "tyk"`, batchhttp.Later},
+		{429, "", batchhttp.Later},
+		{500, "retention policy not found: nope", batchhttp.Later},
+		{503, "", batchhttp.Later},
+		{302, "", batchhttp.Later},
 	} {
 		assert.Equal(t, c.want, classify(c.status, c.text), "%d %s", c.status, c.text)
 	}

@@ -10,18 +10,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // measurement is Tyk Pump's.
 const measurement = "analytics"
 
-// Reasons for which records are refused.
-const (
-	reasonRange    sink.Reason = "range"
-	reasonTooLarge sink.Reason = "too_large"
-	reasonInvalid  sink.Reason = "invalid"
-)
+// reasonRange is of records whose time InfluxDB does not have.
+const reasonRange sink.Reason = "range"
 
 // textTime is how Tyk Pump writes the field time_stamp to InfluxDB 1.
 const textTime = "2006-01-02 15:04:05.999999999 -0700 MST"
@@ -99,7 +96,7 @@ func (e *recordEncoder) fieldValue(r *analytics.Record, name string) any {
 }
 
 // recordLines makes lines of all records, and refuses what is none.
-func (e *recordEncoder) recordLines(logs plog.Logs) (lines []line, requests *sink.Requests) {
+func (e *recordEncoder) recordLines(logs plog.Logs) (lines []batchhttp.Item, requests *sink.Requests) {
 	requests = new(sink.Requests)
 	requests.Each(logs, func(entry int32, r *analytics.Record, _ string) {
 		text, err := e.encode(r)
@@ -107,7 +104,7 @@ func (e *recordEncoder) recordLines(logs plog.Logs) (lines []line, requests *sin
 			requests.Refuse(entry, reasonRange, strings.TrimSpace(err.Error()))
 			return
 		}
-		lines = append(lines, line{text: text, entry: entry})
+		lines = append(lines, batchhttp.Item{Entry: entry, Body: text})
 	})
 	return lines, requests
 }

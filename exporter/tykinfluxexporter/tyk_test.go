@@ -66,7 +66,7 @@ func TestLinesAreThoseOfTykPump(t *testing.T) {
 			}
 			repaired := 0
 			for i := range lines {
-				got := strings.TrimSuffix(string(lines[i].text), "\n")
+				got := strings.TrimSuffix(string(lines[i].Body), "\n")
 				assert.True(t, strings.HasSuffix(got, " "+formatInt(records[i].TimeStamp.UnixNano())), "the time is the record's")
 				got = withoutTime(got)
 				if missing[got] == 0 {
@@ -102,9 +102,9 @@ func TestEveryRecordOfTheGoldenSetIsStoredOnce(t *testing.T) {
 	require.NoError(t, err)
 	lines, _ := encoder.recordLines(sinktest.LogsOf(records...))
 	for _, l := range lines {
-		decoder := lineprotocol.NewDecoderWithBytes(l.text)
-		require.True(t, decoder.Next(), string(l.text))
-		text := string(l.text)
+		decoder := lineprotocol.NewDecoderWithBytes(l.Body)
+		require.True(t, decoder.Next(), string(l.Body))
+		text := string(l.Body)
 		series, _, found := strings.Cut(text, " api_id=")
 		require.True(t, found)
 		places[series+text[strings.LastIndexByte(text, ' '):]] = true
@@ -171,14 +171,14 @@ func FuzzLines(f *testing.F) {
 		r.ToLog(analytics.AppendScope(logs).AppendEmpty(), "seg-0")
 		lines, _ := e.recordLines(logs)
 		for _, l := range lines {
-			decoder := lineprotocol.NewDecoderWithBytes(l.text)
+			decoder := lineprotocol.NewDecoderWithBytes(l.Body)
 			require.True(t, decoder.Next())
 			_, err := decoder.Measurement()
 			require.NoError(t, err)
 			tags := 0
 			for {
 				key, value, err := decoder.NextTag()
-				require.NoError(t, err, string(l.text))
+				require.NoError(t, err, string(l.Body))
 				if key == nil {
 					break
 				}
@@ -188,7 +188,7 @@ func FuzzLines(f *testing.F) {
 			require.LessOrEqual(t, tags, 2)
 			for {
 				key, value, err := decoder.NextField()
-				require.NoError(t, err, string(l.text))
+				require.NoError(t, err, string(l.Body))
 				if key == nil {
 					break
 				}

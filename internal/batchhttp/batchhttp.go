@@ -1,4 +1,4 @@
-// Package batchhttp posts to servers whose answers say what became of the records.
+// Package batchhttp sends records in batches to servers whose answers say what became of them.
 package batchhttp
 
 import (
@@ -68,6 +68,15 @@ func (a *Answer) Err(server, text, remedy string) error {
 		return exporterhelper.NewThrottleRetry(err, a.delay)
 	}
 	return err
+}
+
+// Verdicts is the answer as a Sender takes it: one verdict on all items of the request. remedies say what people
+// can do about a status, and may lack most.
+func (a *Answer) Verdicts(outcome Outcome, server string, remedies map[int]string) []Verdict {
+	if outcome == Accepted {
+		return Whole(Accepted, nil)
+	}
+	return Whole(outcome, a.Err(server, Shortened(string(a.Body)), remedies[a.Code]))
 }
 
 // maxDelay bounds what is believed of a server's wish.
