@@ -64,9 +64,6 @@ func createDefaultConfig() component.Config {
 // Unmarshal says which key is meant by one that does not exist.
 func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf.Unmarshal(c), c) }
 
-// place names the stream.
-func (c *Config) place() string { return c.StreamARN + c.StreamName }
-
 // Validate checks everything that can be checked without asking anybody.
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.Client.Check()}

@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -17,6 +15,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykkinesisexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/awsclient"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -29,8 +28,6 @@ const (
 	parallel = 2
 )
 
-type item = awsclient.Item[types.PutRecordsRequestEntry]
-
 // kinesisExporter sends records to one stream.
 type kinesisExporter struct {
 	config    *Config
@@ -39,7 +36,7 @@ type kinesisExporter struct {
 	encoder   *encoder
 	health    sink.Health
 	client    *kinesis.Client
-	sender    awsclient.Sender[types.PutRecordsRequestEntry]
+	sender    *batchhttp.Sender
 }
 
 func newKinesisExporter(config *Config, set exporter.Settings) (*kinesisExporter, error) {
@@ -47,11 +44,8 @@ func newKinesisExporter(config *Config, set exporter.Settings) (*kinesisExporter
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	e := &kinesisExporter{config: config, set: set, telemetry: builder, sender: awsclient.Sender[types.PutRecordsRequestEntry]{
-		Service: service, Place: config.place(), MaxItems: maxEntries, MaxBytes: config.MaxBytes, Parallel: parallel,
-		Timeout: config.Timeout.Timeout,
-	}}
-	e.sender.Call = e.call
+	e := &kinesisExporter{config: config, set: set, telemetry: builder}
+	e.sender = &batchhttp.Sender{Request: e.request, MaxItems: maxEntries, MaxBytes: config.MaxBytes, Parallel: parallel}
 	e.encoder, err = newEncoder(config)
 	return e, err
 }
@@ -76,7 +70,7 @@ func (e *kinesisExporter) shutdown(context.Context) error {
 }
 
 // items are the records of a push as Kinesis gets them, and what is refused of it.
-func (e *kinesisExporter) items(logs plog.Logs) (items []item, requests sink.Requests) {
+func (e *kinesisExporter) items(logs plog.Logs) (items []batchhttp.Item, requests sink.Requests) {
 	requests.Each(logs, func(entry int32, r *analytics.Record, uid string) {
 		data, err := e.encoder.append(nil, r)
 		if err != nil {
@@ -92,15 +86,11 @@ func (e *kinesisExporter) items(logs plog.Logs) (items []item, requests sink.Req
 			})
 		}
 		if !fits() {
-			requests.Refuse(entry, awsclient.ReasonTooLarge, fmt.Sprintf("%d bytes are more than max_record_bytes, %d: %s", len(data)+len(key), e.config.MaxRecordBytes,
+			requests.Refuse(entry, batchhttp.ReasonTooLarge, fmt.Sprintf("%d bytes are more than max_record_bytes, %d: %s", len(data)+len(key), e.config.MaxRecordBytes,
 				"raise it as far as the stream allows, record less, or set truncate"))
 			return
 		}
-		name := uid
-		if name == "" {
-			name = strconv.FormatUint(xxhash.Sum64(data), 16)
-		}
-		items = append(items, item{Entry: entry, Name: name, Size: len(data) + len(key), Data: types.PutRecordsRequestEntry{Data: data, PartitionKey: &key}})
+		items = append(items, batchhttp.Item{Entry: entry, Key: key, Body: data, More: len(key)})
 	})
 	return items, requests
 }
@@ -110,7 +100,7 @@ func (e *kinesisExporter) items(logs plog.Logs) (items []item, requests sink.Req
 func (e *kinesisExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	items, requests := e.items(logs)
 	if len(items) > 0 { // else nothing is learned of the stream
-		sent, err := e.sender.Push(ctx, logs, items, &requests)
+		sent, err := e.sender.Push(ctx, logs, &requests, items)
 		e.health.Report(err)
 		e.telemetry.ExporterTykkinesisRecords.Add(ctx, int64(sent))
 		if err != nil {
@@ -121,8 +111,10 @@ func (e *kinesisExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	return requests.Err(e.set.ID.String())
 }
 
-// call sends records of one request.
-func (e *kinesisExporter) call(ctx context.Context, items []item) ([]awsclient.Answer, error) {
+// request makes one request.
+func (e *kinesisExporter) request(ctx context.Context, items []batchhttp.Item) []batchhttp.Verdict {
+	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout.Timeout)
+	defer cancel()
 	in := &kinesis.PutRecordsInput{Records: make([]types.PutRecordsRequestEntry, len(items))}
 	if e.config.StreamARN != "" {
 		in.StreamARN = &e.config.StreamARN
@@ -130,20 +122,24 @@ func (e *kinesisExporter) call(ctx context.Context, items []item) ([]awsclient.A
 		in.StreamName = &e.config.StreamName
 	}
 	for i := range items {
-		in.Records[i] = items[i].Data
+		in.Records[i] = types.PutRecordsRequestEntry{Data: items[i].Body, PartitionKey: &items[i].Key}
 	}
 	out, err := e.client.PutRecords(ctx, in)
 	if err != nil {
-		return nil, err
+		return []batchhttp.Verdict{awsclient.Failed(service, err)}
 	}
-	answers := make([]awsclient.Answer, len(out.Records))
-	for i := range out.Records {
-		switch r := &out.Records[i]; {
-		case aws.ToString(r.ErrorCode) != "":
-			answers[i] = awsclient.AnswerOf(service, *r.ErrorCode, aws.ToString(r.ErrorMessage), false)
-		case aws.ToString(r.SequenceNumber) == "":
-			answers[i] = awsclient.NoResult(service)
+	verdicts := make([]batchhttp.Verdict, len(items))
+	for i := range verdicts {
+		switch {
+		case i >= len(out.Records):
+			verdicts[i] = awsclient.NoResult(service)
+		case aws.ToString(out.Records[i].ErrorCode) != "":
+			verdicts[i] = awsclient.Verdict(service, *out.Records[i].ErrorCode, aws.ToString(out.Records[i].ErrorMessage), false)
+		case aws.ToString(out.Records[i].SequenceNumber) == "":
+			verdicts[i] = awsclient.NoResult(service)
+		default:
+			verdicts[i].Outcome = batchhttp.Accepted
 		}
 	}
-	return answers, nil
+	return verdicts
 }

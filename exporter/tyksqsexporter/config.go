@@ -63,9 +63,6 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 // isFIFO tells the kind of the queue, which its name says.
 func (c *Config) isFIFO() bool { return strings.HasSuffix(c.QueueName+c.QueueURL, ".fifo") }
 
-// place names the queue.
-func (c *Config) place() string { return c.QueueURL + c.QueueName }
-
 // Validate checks everything that can be checked without asking anybody.
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.Client.Check(), c.validateGroups()}

@@ -60,33 +60,29 @@ func token(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// message makes what is sent of a record, without its place in the request, and tells how much it counts.
-func (c *Config) message(body string, r *analytics.Record, uid string) (m types.SendMessageBatchRequestEntry, size int) {
-	m = types.SendMessageBatchRequestEntry{MessageBody: &body, DelaySeconds: c.DelaySeconds}
-	size = len(body)
+// attributes are what a message tells beside its body, and how much they count.
+func (c *Config) attributes(r *analytics.Record, uid string) (attributes map[string]types.MessageAttributeValue, size int) {
 	for _, field := range c.Attributes {
 		text := allowed(value(field, r, uid))
 		if text == "" {
 			continue // which SQS refuses
 		}
-		if m.MessageAttributes == nil {
-			m.MessageAttributes = make(map[string]types.MessageAttributeValue, len(c.Attributes))
+		if attributes == nil {
+			attributes = make(map[string]types.MessageAttributeValue, len(c.Attributes))
 		}
 		const kind = "String"
-		m.MessageAttributes[field] = types.MessageAttributeValue{DataType: aws.String(kind), StringValue: &text}
+		attributes[field] = types.MessageAttributeValue{DataType: aws.String(kind), StringValue: &text}
 		size += len(field) + len(kind) + len(text)
 	}
-	if group := c.group(r); group != "" {
-		m.MessageGroupId = &group
+	return attributes, size
+}
+
+// identity is by which a FIFO queue recognises a record. One without an identity is not to be taken for another.
+func identity(uid string) string {
+	if uid == "" {
+		return uuid.NewString()
 	}
-	if c.isFIFO() {
-		id := uuid.NewString // of records without an identity, of which none is to be taken for another
-		if uid != "" {
-			id = func() string { return token(uid) }
-		}
-		m.MessageDeduplicationId = aws.String(id())
-	}
-	return m, size
+	return token(uid)
 }
 
 // group is the id of a record's group, empty where there are none.

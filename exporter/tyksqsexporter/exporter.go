@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/cespare/xxhash/v2"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -18,6 +17,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqsexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/awsclient"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -26,11 +26,9 @@ const reasonRange sink.Reason = "out_of_range"
 
 const (
 	service = "SQS"
-	// parallel is how many requests of a push are under way at once: one has few messages.
+	// parallel is how many requests of a push are under way at once to a standard queue: one has few messages.
 	parallel = 8
 )
-
-type item = awsclient.Item[types.SendMessageBatchRequestEntry]
 
 // sqsExporter sends messages to one queue.
 type sqsExporter struct {
@@ -39,7 +37,7 @@ type sqsExporter struct {
 	telemetry *metadata.TelemetryBuilder
 	health    sink.Health
 	client    *sqs.Client
-	sender    awsclient.Sender[types.SendMessageBatchRequestEntry]
+	sender    *batchhttp.Sender
 	url       atomic.Pointer[string] // of the queue, once it is known
 }
 
@@ -48,13 +46,10 @@ func newSQSExporter(config *Config, set exporter.Settings) (*sqsExporter, error)
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	e := &sqsExporter{config: config, set: set, telemetry: builder, sender: awsclient.Sender[types.SendMessageBatchRequestEntry]{
-		Service: service, Place: config.place(), MaxItems: maxEntries, MaxBytes: config.MaxBytes, Parallel: parallel,
-		Ordered: config.isFIFO(), Timeout: config.Timeout.Timeout,
-	}}
-	e.sender.Prepare, e.sender.Call = e.lookUp, e.call
-	if config.QueueURL != "" {
-		e.url.Store(&config.QueueURL)
+	e := &sqsExporter{config: config, set: set, telemetry: builder}
+	e.sender = &batchhttp.Sender{Request: e.request, MaxItems: maxEntries, MaxBytes: config.MaxBytes, Parallel: parallel}
+	if config.isFIFO() {
+		e.sender.Parallel = 1 // which keeps the order
 	}
 	return e, nil
 }
@@ -79,36 +74,34 @@ func (e *sqsExporter) shutdown(context.Context) error {
 }
 
 // items are the messages of a push, and what is refused of it.
-func (e *sqsExporter) items(logs plog.Logs) (items []item, requests sink.Requests) {
-	var memory []byte
+func (e *sqsExporter) items(logs plog.Logs) (items []batchhttp.Item, requests sink.Requests) {
 	requests.Each(logs, func(entry int32, r *analytics.Record, uid string) {
-		var made item
-		encode := func() error {
-			var err error
-			if memory, err = appendBody(memory[:0], r); err == nil {
-				made = item{Entry: entry, Name: uid}
-				made.Data, made.Size = e.config.message(string(memory), r, uid)
-			}
-			return err
-		}
-		if err := encode(); err != nil {
+		body, err := appendBody(nil, r)
+		if err != nil {
 			requests.Refuse(entry, reasonRange, err.Error())
 			return
 		}
-		fits := func() bool { return made.Size <= e.config.MaxBytes }
+		attributes, more := e.config.attributes(r, uid)
+		fits := func() bool { return len(body)+more <= e.config.MaxBytes }
 		if !fits() && e.config.Truncate {
-			sink.Shorten(r, func() bool { return encode() == nil && fits() })
+			sink.Shorten(r, func() bool {
+				body, err = appendBody(nil, r)
+				return err == nil && fits()
+			})
 		}
 		if !fits() {
-			requests.Refuse(entry, awsclient.ReasonTooLarge, fmt.Sprintf("a message of %d bytes is longer than max_bytes, %d: %s", made.Size, e.config.MaxBytes,
+			requests.Refuse(entry, batchhttp.ReasonTooLarge, fmt.Sprintf("a message of %d bytes is longer than max_bytes, %d: %s", len(body)+more, e.config.MaxBytes,
 				"raise it as far as the queue allows, record less, or set truncate"))
 			return
 		}
-		made.Group = aws.ToString(made.Data.MessageGroupId)
-		if made.Name == "" {
-			made.Name = strconv.FormatUint(xxhash.Sum64(memory), 16)
+		message := types.SendMessageBatchRequestEntry{MessageAttributes: attributes, DelaySeconds: e.config.DelaySeconds}
+		if group := e.config.group(r); group != "" {
+			message.MessageGroupId = &group
 		}
-		items = append(items, made)
+		if e.config.isFIFO() {
+			message.MessageDeduplicationId = aws.String(identity(uid))
+		}
+		items = append(items, batchhttp.Item{Entry: entry, Body: body, Data: message, More: more})
 	})
 	return items, requests
 }
@@ -118,7 +111,11 @@ func (e *sqsExporter) items(logs plog.Logs) (items []item, requests sink.Request
 func (e *sqsExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	items, requests := e.items(logs)
 	if len(items) > 0 { // else nothing is learned of the queue
-		sent, err := e.sender.Push(ctx, logs, items, &requests)
+		sent := 0
+		err := e.lookUp(ctx)
+		if err == nil {
+			sent, err = e.sender.Push(ctx, logs, &requests, items)
+		}
 		e.health.Report(err)
 		e.telemetry.ExporterTyksqsMessages.Add(ctx, int64(sent))
 		if err != nil {
@@ -129,44 +126,52 @@ func (e *sqsExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 	return requests.Err(e.set.ID.String())
 }
 
-// call sends messages of one request.
-func (e *sqsExporter) call(ctx context.Context, items []item) ([]awsclient.Answer, error) {
-	entries := make([]types.SendMessageBatchRequestEntry, len(items))
-	answers := make([]awsclient.Answer, len(items))
-	for i := range items {
-		entries[i], answers[i] = items[i].Data, awsclient.NoResult(service)
-		entries[i].Id = aws.String(strconv.Itoa(i))
-	}
-	out, err := e.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: e.url.Load(), Entries: entries})
-	if err != nil {
-		return nil, err
-	}
-	place := func(id *string) (int, bool) {
-		i, err := strconv.Atoi(aws.ToString(id))
-		return i, err == nil && i >= 0 && i < len(answers)
-	}
-	for i := range out.Successful {
-		if at, ok := place(out.Successful[i].Id); ok {
-			answers[at] = awsclient.Answer{}
-		}
-	}
-	for i := range out.Failed {
-		f := &out.Failed[i]
-		if at, ok := place(f.Id); ok {
-			answers[at] = awsclient.AnswerOf(service, aws.ToString(f.Code), aws.ToString(f.Message), f.SenderFault)
-		}
-	}
-	return answers, nil
-}
-
 // lookUp asks for the queue's URL, once.
 func (e *sqsExporter) lookUp(ctx context.Context) error {
 	if e.url.Load() != nil {
 		return nil
 	}
-	out, err := e.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &e.config.QueueName})
-	if err == nil {
-		e.url.Store(out.QueueUrl)
+	if e.config.QueueURL != "" {
+		e.url.Store(&e.config.QueueURL)
+		return nil
 	}
-	return err
+	bounded, cancel := context.WithTimeout(ctx, e.config.Timeout.Timeout)
+	defer cancel()
+	out, err := e.client.GetQueueUrl(bounded, &sqs.GetQueueUrlInput{QueueName: &e.config.QueueName})
+	if err != nil {
+		return awsclient.Failed(service, err).Err
+	}
+	e.url.Store(out.QueueUrl)
+	return nil
+}
+
+// request sends messages in one request.
+func (e *sqsExporter) request(ctx context.Context, items []batchhttp.Item) []batchhttp.Verdict {
+	ctx, cancel := context.WithTimeout(ctx, e.config.Timeout.Timeout)
+	defer cancel()
+	entries := make([]types.SendMessageBatchRequestEntry, len(items))
+	verdicts := make([]batchhttp.Verdict, len(items))
+	for i := range items {
+		entries[i] = items[i].Data.(types.SendMessageBatchRequestEntry) //nolint:forcetypeassert // which items have
+		entries[i].Id, entries[i].MessageBody = aws.String(strconv.Itoa(i)), aws.String(string(items[i].Body))
+		verdicts[i] = awsclient.NoResult(service)
+	}
+	out, err := e.client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: e.url.Load(), Entries: entries})
+	if err != nil {
+		return []batchhttp.Verdict{awsclient.Failed(service, err)}
+	}
+	of := func(id *string) *batchhttp.Verdict {
+		if i, err := strconv.Atoi(aws.ToString(id)); err == nil && i >= 0 && i < len(verdicts) {
+			return &verdicts[i]
+		}
+		return new(batchhttp.Verdict) // of something that was not sent
+	}
+	for i := range out.Successful {
+		*of(out.Successful[i].Id) = batchhttp.Verdict{Outcome: batchhttp.Accepted}
+	}
+	for i := range out.Failed {
+		f := &out.Failed[i]
+		*of(f.Id) = awsclient.Verdict(service, aws.ToString(f.Code), aws.ToString(f.Message), f.SenderFault)
+	}
+	return verdicts
 }

@@ -12,47 +12,20 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
 )
 
-// Outcome is what an answer means for a record, or for all of a request.
-type Outcome uint8
-
-// Outcomes.
-const (
-	// Accepted: the service has it.
-	Accepted Outcome = iota
-	// Later: the same may be taken later, or once somebody has made something right.
-	Later
-	// TooLarge: fewer records may be taken.
-	TooLarge
-	// Invalid: it will never be taken.
-	Invalid
-	// Unclear: one record may be at fault, or everything that is sent is.
-	Unclear
-)
-
-// Answer is what a service said of a record.
-type Answer struct {
-	// Outcome is what it means.
-	Outcome Outcome
-	// Code is the service's, and Text what people read; both are empty where the record was accepted.
-	Code string
-	Text string
-}
-
 // outcomes are those of codes, without their packages and the word Exception. What is not known waits: nothing is
 // given up that can heal.
-var outcomes = map[string]Outcome{
-	"BatchRequestTooLong":         TooLarge,
-	"RequestEntityTooLarge":       TooLarge,
-	"InvalidMessageContents":      Invalid,
-	"InvalidArgument":             Unclear,
-	"InvalidAttributeName":        Unclear,
-	"InvalidAttributeValue":       Unclear,
-	"InvalidParameterCombination": Unclear,
-	"InvalidParameterValue":       Unclear,
-	"MissingParameter":            Unclear,
-	"Serialization":               Unclear,
-	"UnsupportedOperation":        Unclear,
-	"Validation":                  Unclear,
+var outcomes = map[string]batchhttp.Outcome{
+	"BatchRequestTooLong":         batchhttp.TooLarge,
+	"InvalidMessageContents":      batchhttp.Refused,
+	"InvalidArgument":             batchhttp.Unclear,
+	"InvalidAttributeName":        batchhttp.Unclear,
+	"InvalidAttributeValue":       batchhttp.Unclear,
+	"InvalidParameterCombination": batchhttp.Unclear,
+	"InvalidParameterValue":       batchhttp.Unclear,
+	"MissingParameter":            batchhttp.Unclear,
+	"Serialization":               batchhttp.Unclear,
+	"UnsupportedOperation":        batchhttp.Unclear,
+	"Validation":                  batchhttp.Unclear,
 }
 
 // What people can do about codes.
@@ -78,59 +51,58 @@ func plainCode(code string) string {
 	return strings.TrimSuffix(code[strings.LastIndexAny(code, ".#")+1:], "Exception")
 }
 
-// AnswerOf reads what a service says of one record. Where it blames the sender for a reason that is not known, the
+// Verdict reads what a service says of one record. Where it blames the sender for a reason that is not known, the
 // record may be at fault.
-func AnswerOf(service, code, message string, sender bool) Answer {
+func Verdict(service, code, message string, sender bool) batchhttp.Verdict {
 	plain := plainCode(code)
 	outcome, known := outcomes[plain]
-	if !known {
-		outcome = Later
-		if _, curable := remedies[plain]; sender && !curable && !strings.Contains(plain, "Thrott") && !strings.HasPrefix(strings.ToUpper(plain), "KMS") {
-			outcome = Unclear
-		}
+	if !known && sender && remedyOf(plain) == "" && !strings.Contains(plain, "Thrott") {
+		outcome = batchhttp.Unclear
 	}
-	return Answer{Outcome: outcome, Code: plain, Text: textOf(service, plain, message)}
+	return batchhttp.Verdict{Outcome: outcome, Err: said(service, plain, message)}
 }
 
-// textOf is what people read of a code.
-func textOf(service, plain, message string) string {
-	remedy := remedies[plain]
-	if remedy == "" && strings.HasPrefix(strings.ToUpper(plain), "KMS") {
-		remedy = encryptionRemedy
+// remedyOf is what people can do about a code, empty where waiting helps or nothing is known.
+func remedyOf(plain string) string {
+	if remedy := remedies[plain]; remedy != "" || !strings.HasPrefix(strings.ToUpper(plain), "KMS") {
+		return remedy
 	}
+	return encryptionRemedy
+}
+
+// said is a code as people read it.
+func said(service, plain, message string) error {
 	text := service + " answered " + plain
 	if message != "" && !telling[plain] {
 		text += ": " + batchhttp.Shortened(message)
 	}
-	if remedy != "" {
+	if remedy := remedyOf(plain); remedy != "" {
 		text += ": " + remedy
 	}
-	return text
+	return errors.New(text)
 }
 
-// AnswerOfError reads an error of a call. It leaves out what differs each time, such as a request's id, so that equal
-// failures read alike.
-func AnswerOfError(service string, err error) Answer {
+// Failed reads an error of a call, which is about all of its records. It leaves out what differs each time, such as a
+// request's id, so that equal failures read alike.
+func Failed(service string, err error) batchhttp.Verdict {
 	status := 0
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.Response != nil && response.Response.Response != nil {
 		status = response.HTTPStatusCode()
 	}
 	if status == http.StatusRequestEntityTooLarge {
-		return Answer{Outcome: TooLarge, Code: "RequestEntityTooLarge", Text: service + " answered 413 Request Entity Too Large"}
+		return batchhttp.Verdict{Outcome: batchhttp.TooLarge, Err: fmt.Errorf("%s answered 413 Request Entity Too Large", service)}
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() != "UnknownError" {
-		if other := credentialsService(err); other != "" {
-			a := AnswerOf(other, api.ErrorCode(), api.ErrorMessage(), false)
-			a.Outcome = Later // the records were not sent
-			return a
+		if other := credentialsService(err); other != "" { // the records were not sent
+			return batchhttp.Verdict{Err: Verdict(other, api.ErrorCode(), api.ErrorMessage(), false).Err}
 		}
-		return AnswerOf(service, api.ErrorCode(), api.ErrorMessage(), false)
+		return Verdict(service, api.ErrorCode(), api.ErrorMessage(), false)
 	}
 	if status != 0 {
-		return Answer{Outcome: Later, Code: http.StatusText(status), Text: fmt.Sprintf(
-			"%s answered %d %s, without a code of Amazon's: is endpoint another server's, or a proxy's page?", service, status, http.StatusText(status))}
+		return batchhttp.Verdict{Err: fmt.Errorf("%s answered %d %s, without a code of Amazon's: is endpoint another server's, or a proxy's page?",
+			service, status, http.StatusText(status))}
 	}
-	return Answer{Outcome: Later, Code: "unanswered", Text: "ask " + service + ": " + cause(err).Error()}
+	return batchhttp.Verdict{Err: fmt.Errorf("ask %s: %w", service, cause(err))}
 }
 
 // credentialsService is the service that was asked for credentials, where that failed.
@@ -160,7 +132,7 @@ func cause(err error) error {
 	return err
 }
 
-// NoResult is the answer of a record that the service has said nothing of.
-func NoResult(service string) Answer {
-	return Answer{Outcome: Later, Code: "no result", Text: service + " answered without a result for each record: is endpoint another server's?"}
+// NoResult is the verdict on a record that the service has said nothing of.
+func NoResult(service string) batchhttp.Verdict {
+	return batchhttp.Verdict{Err: fmt.Errorf("%s answered without a result for each record: is endpoint another server's?", service)}
 }
