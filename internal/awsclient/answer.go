@@ -48,6 +48,7 @@ var telling = map[string]bool{"IncompleteSignature": true, "InvalidSignature": t
 
 // plainCode is a code without what differs between protocols.
 func plainCode(code string) string {
+	code = strings.Replace(code, "KMS.", "KMS", 1)
 	return strings.TrimSuffix(code[strings.LastIndexAny(code, ".#")+1:], "Exception")
 }
 
