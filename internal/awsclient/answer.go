@@ -39,7 +39,7 @@ const (
 var remedies = map[string]string{
 	"AccessDenied": rightsRemedy, "InvalidSecurity": rightsRemedy, "KmsAccessDenied": rightsRemedy, "KMSAccessDenied": rightsRemedy,
 	"ExpiredToken": identityRemedy, "IncompleteSignature": identityRemedy, "InvalidClientTokenId": identityRemedy, "InvalidSignature": identityRemedy,
-	"MissingAuthenticationToken": identityRemedy, "RequestExpired": identityRemedy, "SignatureDoesNotMatch": identityRemedy, "UnrecognizedClient": identityRemedy,
+	"MissingAuthenticationToken": identityRemedy, "RequestExpired": identityRemedy, "RequestTimeTooSkewed": identityRemedy, "SignatureDoesNotMatch": identityRemedy, "UnrecognizedClient": identityRemedy,
 	"NonExistentQueue": resourceRemedy, "QueueDoesNotExist": resourceRemedy, "ResourceNotFound": resourceRemedy,
 }
 
@@ -57,10 +57,15 @@ func plainCode(code string) string {
 func Verdict(service, code, message string, sender bool) batchhttp.Verdict {
 	plain := plainCode(code)
 	outcome, known := outcomes[plain]
-	if !known && sender && remedyOf(plain) == "" && !strings.Contains(plain, "Thrott") {
+	if !known && sender && remedyOf(plain) == "" && !isLimit(plain) {
 		outcome = batchhttp.Unclear
 	}
 	return batchhttp.Verdict{Outcome: outcome, Err: said(service, plain, message)}
+}
+
+// isLimit tells of a code that waiting helps against.
+func isLimit(plain string) bool {
+	return strings.Contains(plain, "Throttl") || strings.Contains(plain, "Limit") || strings.Contains(plain, "Exceeded")
 }
 
 // remedyOf is what people can do about a code, empty where waiting helps or nothing is known.
