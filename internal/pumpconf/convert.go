@@ -195,6 +195,8 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"csv":                  (*converter).csv,
 	"syslog":               (*converter).syslog,
 	"hybrid":               (*converter).hybrid,
+	"sqs":                  (*converter).sqs,
+	"kinesis":              (*converter).kinesis,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

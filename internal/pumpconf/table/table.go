@@ -222,5 +222,5 @@ func FindType(name string) *Type {
 func Types() []*Type { return types }
 
 var types = slices.Concat(
-	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, missingTypes,
+	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, awsTypes, missingTypes,
 )
