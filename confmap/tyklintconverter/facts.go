@@ -23,6 +23,8 @@ const (
 	csvStore      = "tykcsv"
 	syslogStore   = "tyksyslog"
 	hybridStore   = "tykhybrid"
+	sqsStore      = "tyksqs"
+	kinesisStore  = "tykkinesis"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -53,12 +55,14 @@ var stores = map[string]store{
 		rollups: []string{"aggregates", "mcp_aggregates"},
 		plain:   []string{"aggregates", "organisations", standard},
 	},
-	gelfStore:   {},
-	influxStore: {},
-	statsdStore: {},
-	csvStore:    {},
-	syslogStore: {},
-	hybridStore: {both: true},
+	gelfStore:    {},
+	influxStore:  {},
+	statsdStore:  {},
+	csvStore:     {},
+	syslogStore:  {},
+	sqsStore:     {},
+	kinesisStore: {},
+	hybridStore:  {both: true},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

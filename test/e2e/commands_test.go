@@ -41,7 +41,7 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		},
 		"exporters": {
 			"awskinesis", "awss3", "datadog", "debug", "elasticsearch", "file", "influxdb", "kafka", "logzio", "nop",
-			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykhybrid", "tykinflux", "tyksql",
+			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykhybrid", "tykinflux", "tykkinesis", "tyksql", "tyksqs",
 			"tykstatsd", "tyksyslog",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
@@ -51,7 +51,7 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		assert.Subset(t, got[kind], names, kind)
 	}
 	for _, ours := range []string{
-		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql",
+		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykkinesis", "tykopentracing", "tykpath", "tykredis", "tyksql", "tyksqs",
 		"tykstatsd", "tyksyslog",
 	} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)

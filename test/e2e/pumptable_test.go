@@ -16,7 +16,7 @@ import (
 // comparedRuns are the runs of the real Tyk Pump whose results tests compare with what the built binary stores, end
 // to end.
 func comparedRuns() []string {
-	runs := slices.Concat([]string{globalRun, graylogRun}, storeRuns, pageRuns, hybridRuns, syslogRuns)
+	runs := slices.Concat([]string{globalRun, graylogRun}, storeRuns, pageRuns, hybridRuns, syslogRuns, awsRuns)
 	for _, together := range sqlRuns {
 		runs = append(runs, together.runs...)
 	}
@@ -35,11 +35,9 @@ func comparedRuns() []string {
 var refusedRuns = map[string]string{
 	"elasticsearch-5": "no exporter for Elasticsearch before 7.17",
 	"elasticsearch-6": "no exporter for Elasticsearch before 7.17",
-	"kinesis":         "no exporter for Kinesis in Tyk Pump's JSON",
 	"logzio":          "no exporter for Logz.io's JSON",
 	"moesif":          "no exporter for Moesif",
 	"resurface":       "no exporter for Resurface",
-	"sqs":             "no exporter for SQS",
 }
 
 // TestEachRunOfTykPumpIsComparedOrRefused leaves none of them out in silence.
