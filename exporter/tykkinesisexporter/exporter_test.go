@@ -2,7 +2,6 @@ package tykkinesisexporter
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -104,12 +103,12 @@ func (s *stream) answer(operation string, body []byte) awstest.Answer {
 		Records               []put
 		StreamName, StreamARN string
 	}
-	assert.NoError(s.tb, json.Unmarshal(body, &in))
+	awstest.Read(s.tb, body, &in)
 	assert.Contains(s.tb, []string{"records", "arn:aws:kinesis:us-east-1:1:stream/records"}, in.StreamName+in.StreamARN)
 	paths, size := make([]string, len(in.Records)), 0
 	for i, r := range in.Records {
 		var record struct{ Path string }
-		assert.NoError(s.tb, json.Unmarshal(r.Data, &record))
+		awstest.Read(s.tb, r.Data, &record)
 		paths[i] = record.Path
 		s.keys[record.Path] = r.PartitionKey
 		size += len(r.Data) + len(r.PartitionKey)

@@ -54,7 +54,8 @@ func TestMessagesAreThoseOfTykPump(t *testing.T) {
 // isAllowed is the rule of the documentation of SQS.
 func isAllowed(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool {
-		return !(c == 0x9 || c == 0xA || c == 0xD || c >= 0x20 && c <= 0xD7FF || c >= 0xE000 && c <= 0xFFFD || c >= 0x10000 && c <= 0x10FFFF)
+		listed := c == 0x9 || c == 0xA || c == 0xD || c >= 0x20 && c <= 0xD7FF || c >= 0xE000 && c <= 0xFFFD || c >= 0x10000 && c <= 0x10FFFF
+		return !listed
 	})
 }
 
@@ -92,7 +93,8 @@ func TestIdentities(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "seg-7", identity("seg-7"))
 	assert.Len(t, identity(strings.Repeat("x", 129)), 64)
-	assert.NotEqual(t, identity(""), identity(""), "records without an identity are not taken for each other")
+	one, other := identity(""), identity("")
+	assert.NotEqual(t, one, other, "records without an identity are not taken for each other")
 	by := configured(func(c *Config) { c.MessageGroupBy = fieldAPIID })
 	assert.Equal(t, "api", by.group(&analytics.Record{APIID: "api"}))
 	assert.Len(t, by.group(&analytics.Record{}), 64, "a group must have a name")

@@ -2,7 +2,6 @@ package tyksqsexporter
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -16,9 +15,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqsexporter/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqsexporter/internal/metadatatest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/awsclient"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/awsclient/awstest"
@@ -62,7 +67,7 @@ func (q *queue) answer(operation string, body []byte) awstest.Answer {
 		return awstest.Answer{Body: map[string]string{"QueueUrl": "https://queue.example/1/records"}}
 	}
 	var in struct{ Entries []entry }
-	assert.NoError(q.tb, json.Unmarshal(body, &in))
+	awstest.Read(q.tb, body, &in)
 	paths := make([]string, len(in.Entries))
 	for i, e := range in.Entries {
 		paths[i] = pathOf(q.tb, e.Body)
@@ -285,6 +290,30 @@ func TestShutdownEndsAPush(t *testing.T) {
 	err := <-result
 	require.Error(t, err)
 	assert.False(t, consumererror.IsPermanent(err))
+}
+
+func TestMessagesAreCounted(t *testing.T) {
+	t.Parallel()
+	telemetry := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.WithoutCancel(t.Context()))) })
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = telemetry.NewTelemetrySettings()
+	server := awstest.Start(t, newQueue(t).answer)
+	e, err := createLogs(t.Context(), set, configured(func(c *Config) {
+		c.Client = awsclient.Config{Region: "us-east-1", Endpoint: server.URL, AccessKeyID: "id", SecretAccessKey: "hush"}
+		c.QueueName = "records"
+	}))
+	require.NoError(t, err)
+	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+	logs := sinktest.LogsOf(numbered(25)...)
+	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(2).SetEventName("other")
+	require.ErrorContains(t, e.ConsumeLogs(t.Context(), logs), `foreign: not an analytics record: its event name is "other"`)
+	metadatatest.AssertEqualExporterTyksqsMessages(t, telemetry, []metricdata.DataPoint[int64]{{Value: 24}},
+		metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	metadatatest.AssertEqualExporterTyksqsRefusedRecords(t, telemetry, []metricdata.DataPoint[int64]{
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "foreign"))},
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	require.NoError(t, e.Shutdown(t.Context()))
 }
 
 func TestConsumeContract(t *testing.T) {

@@ -71,6 +71,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(a.Body) // the caller may be gone
 }
 
+// Read reads what JSON says.
+func Read(tb testing.TB, text []byte, into any) {
+	tb.Helper()
+	if err := json.Unmarshal(text, into); err != nil {
+		tb.Errorf("read %q: %v", text, err)
+	}
+}
+
 // Calls is how often an operation was asked for.
 func (s *Server) Calls(operation string) int {
 	s.mu.Lock()
