@@ -43,6 +43,8 @@ var micros = []micro{
 	{"lines of StatsD", "exporter/tykstatsdexporter", "Lines/statsd"},
 	{"lines of DogStatsD", "exporter/tykstatsdexporter", "Lines/dogstatsd"},
 	{"MDCB's JSON", "internal/analytics", "AppendJSON"},
+	{"a message of SQS", "exporter/tyksqsexporter", "Encode"},
+	{"a record of Kinesis", "exporter/tykkinesisexporter", "Encode"},
 }
 
 // figures are what `go test -bench` tells of one, by unit.
