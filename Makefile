@@ -35,6 +35,7 @@ COMMAND := bin/tykctl
 PUMP := bin/tyk-pump
 FERRETDB := bin/ferretdb
 MDCB := bin/mdcb
+GOAWS := bin/goaws
 DISTRIBUTION := cmd/otelcol-tyk
 VERSION := $(shell awk '$$1 == "version:" {print $$2}' builder-config.yaml)
 LINTER := .tools/golangci-lint
@@ -65,7 +66,7 @@ run: build ## run the collector with otelcol-config.yaml; REDIS=host:port names 
 build: $(BINARY) $(COMMAND) $(PUMP) ## build bin/otelcol-tyk (the first time about five minutes), bin/tykctl and bin/tyk-pump
 
 .PHONY: test
-test: build $(FERRETDB) $(MDCB) ## all tests with the race detector, then end to end with the built binary
+test: build $(FERRETDB) $(MDCB) $(GOAWS) ## all tests with the race detector, then end to end with the built binary
 	@scripts/install-test-peers.sh
 	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
 	scripts/fuzz.sh 1000x
@@ -142,6 +143,12 @@ $(FERRETDB): $(wildcard internal/peers/ferretdb/*)
 $(MDCB): $(wildcard internal/peers/mdcb/*)
 	@echo 'building $@'
 	@cd internal/peers/mdcb && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
+	@touch $@
+
+# A server of Amazon SQS for tests, of a module of its own, since its libraries are no part of the product.
+$(GOAWS): $(wildcard internal/peers/goaws/*)
+	@echo 'building $@'
+	@cd internal/peers/goaws && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
 	@touch $@
 
 $(DISTRIBUTION)/components.go: builder-config.yaml tools.mod tools.sum scripts/distribution.sh

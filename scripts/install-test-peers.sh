@@ -3,8 +3,8 @@
 # redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus, InfluxDB 1, rsyslog and syslog-ng. The tests start them themselves, on free ports of the loopback interface;
 # of MariaDB only the programs are installed, without the service that would run them.
 # syslog-ng is unpacked beside, not installed: Debian lets it replace rsyslog only.
-# The servers of MongoDB's protocol and of Tyk's RPC are none of Debian's: the Makefile builds them, bin/ferretdb and
-# bin/mdcb.
+# The servers of MongoDB's protocol, of Tyk's RPC and of SQS are none of Debian's: the Makefile builds them, bin/ferretdb,
+# bin/mdcb and bin/goaws.
 set -euo pipefail
 
 has_postgres() {

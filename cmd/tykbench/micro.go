@@ -50,6 +50,8 @@ var micros = []micro{
 	{"a message of Resurface, `debug`", "exporter/tykresurfaceexporter", "Encode/debug"},
 	{"an event of Segment", "exporter/tyksegmentexporter", "Encode"},
 	{"MDCB's JSON", "internal/analytics", "AppendJSON"},
+	{"a message of SQS", "exporter/tyksqsexporter", "Encode"},
+	{"a record of Kinesis", "exporter/tykkinesisexporter", "Encode"},
 }
 
 // figures are what `go test -bench` tells of one, by unit.

@@ -29,6 +29,8 @@ const (
 	moesifStore   = "tykmoesif"
 	resurface     = "tykresurface"
 	segmentStore  = "tyksegment"
+	sqsStore      = "tyksqs"
+	kinesisStore  = "tykkinesis"
 	routing       = "routing"
 	elasticsearch = "elasticsearch"
 )
@@ -73,6 +75,8 @@ var stores = map[string]store{
 	resurface:    {},
 	segmentStore: {},
 	redisStore:   {entries: true},
+	sqsStore:     {},
+	kinesisStore: {},
 }
 
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.

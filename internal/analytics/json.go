@@ -45,6 +45,9 @@ func (d *Document) AppendJSON(dst []byte, r *Record) ([]byte, error) {
 		dst = m.value.appendJSON(dst, r)
 		separator = ','
 	}
+	if separator == '{' {
+		dst = append(dst, separator)
+	}
 	return append(dst, '}'), nil
 }
 

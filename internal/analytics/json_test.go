@@ -63,6 +63,9 @@ func TestJSONOfADocumentIsTheDocument(t *testing.T) {
 			require.JSONEq(t, string(documentJSON(t, d, r)), string(text[1:]))
 		}
 	})
+	text, err := (&Document{}).AppendJSON(nil, &Record{})
+	require.NoError(t, err)
+	assert.Equal(t, "{}", string(text))
 }
 
 func TestTimesThatJSONHasNotAreRefused(t *testing.T) {

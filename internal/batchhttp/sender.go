@@ -72,7 +72,12 @@ type Item struct {
 	Key string
 	// Body is its encoded form.
 	Body []byte
+	// Data is what else the request has of it, and More how many bytes that counts for MaxBytes.
+	Data any
+	More int
 }
+
+func (i *Item) size() int { return len(i.Body) + i.More }
 
 // Sender sends items to one destination, in requests of many.
 type Sender struct {
@@ -190,9 +195,9 @@ func extremes(requests [][]Item) (two, others [][]Item) {
 func (s *Sender) cut(items []Item) [][]Item {
 	var requests [][]Item
 	for first := 0; first < len(items); {
-		size, end := len(items[first].Body), first+1
+		size, end := items[first].size(), first+1
 		for end < len(items) && (s.MaxItems == 0 || end-first < s.MaxItems) {
-			size += s.Between + len(items[end].Body)
+			size += s.Between + items[end].size()
 			if s.MaxBytes > 0 && size > s.MaxBytes {
 				break
 			}

@@ -197,6 +197,8 @@ var makers = map[string]func(*converter, *settings.Pump) *unit{
 	"moesif":               (*converter).moesif,
 	"resurfaceio":          (*converter).resurface,
 	"segment":              (*converter).segment,
+	"sqs":                  (*converter).sqs,
+	"kinesis":              (*converter).kinesis,
 	"stdout":               (*converter).stdout,
 	"dummy":                (*converter).dummy,
 }

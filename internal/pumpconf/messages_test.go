@@ -35,6 +35,8 @@ const (
 	goodGraylog   = `"g": {"type": "graylog", "meta": {"host": "h"`
 	goodSyslog    = `"y": {"type": "syslog", "meta": {"network_addr": "y:514"`
 	goodHybrid    = `"h": {"type": "hybrid", "meta": {"connection_string": "mdcb:9091", "api_key": "k"`
+	goodSQS       = `"q": {"type": "sqs", "meta": {"aws_queue_name": "q"`
+	goodKinesis   = `"k": {"type": "kinesis", "meta": {"stream_name": "s"`
 	goodDogStatsD = `"d": {"type": "dogstatsd", "meta": {"address": "d:8125"`
 )
 
@@ -110,6 +112,16 @@ func TestMessages(t *testing.T) {
 		{pumps(goodInflux + `, "database_name": "d", "fields": ["nope", "path"]}}`), `"nope" is not a field of these documents: it is left out`},
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086", "create_missing_bucket": true}}`), `WARN pumps.i.meta.create_missing_bucket (variable TYK_PMP_PUMPS_INFLUX2_META_CREATEMISSINGBUCKET): not taken over: create the bucket`},
 		{pumps(`"i": {"type": "influx2", "meta": {"address": "http://i:8086"}}`), `is missing, with which Tyk Pump ends: name the organization`},
+		// AWS.
+		{pumps(`"q": {"type": "sqs", "meta": {"aws_queue_name": "https://sqs/1/q"}}`), `ERROR pumps.q.meta.aws_queue_name (variable TYK_PMP_PUMPS_SQS_META_QUEUENAME): the value is no name of a queue, with which Tyk Pump ends: write one such as tyk-analytics`},
+		{pumps(goodSQS + `, "aws_endpoint": "localhost:4566"}}`), `ERROR pumps.q.meta.aws_endpoint (variable TYK_PMP_PUMPS_SQS_META_AWSENDPOINT): the value (not shown, it may hold credentials) is not a URL`},
+		{pumps(goodSQS + `, "aws_key": "k"}}`), `WARN pumps.q.meta.aws_key (variable TYK_PMP_PUMPS_SQS_META_AWSKEY): is ignored, as in Tyk Pump, unless aws_key and aws_secret are both set`},
+		{pumps(goodSQS + `, "aws_sqs_batch_limit": 7}}`), `INFO pumps.q.meta.aws_sqs_batch_limit (variable TYK_PMP_PUMPS_SQS_META_AWSSQSBATCHLIMIT): not needed: a request has as many as SQS takes, which is 10`},
+		{pumps(`"q": {"type": "sqs", "meta": {"aws_queue_name": "q.fifo", "aws_delay_seconds": 5}}`), `WARN pumps.q.meta.aws_message_group_id (variable TYK_PMP_PUMPS_SQS_META_AWSMESSAGEGROUPID): is missing, without which a FIFO queue refuses all that Tyk Pump sends: here each organisation is a group`},
+		{pumps(`"q": {"type": "sqs", "meta": {"aws_queue_name": "q.fifo", "aws_delay_seconds": 5}}`), `WARN pumps.q.meta.aws_delay_seconds (variable TYK_PMP_PUMPS_SQS_META_AWSDELAYSECONDS): 5 is left out, since FIFO queues refuse it: set the delay of the queue`},
+		{pumps(`"k": {"type": "kinesis", "meta": {"stream_name": "arn:aws:s"}}`), `ERROR pumps.k.meta.stream_name (variable TYK_PMP_PUMPS_KINESIS_META_STREAMNAME): "arn:aws:s" is no name of a stream: write one such as tyk-analytics`},
+		{pumps(goodKinesis + `, "kms_key_id": "k"}}`), `WARN pumps.k.meta.kms_key_id (variable TYK_PMP_PUMPS_KINESIS_META_KMSKEYID): not taken over: have the stream encrypted once, with aws kinesis start-stream-encryption`},
+		{pumps(`"timestream": {"meta": {"timestream_table_name": "t", "timestream_database_name": "d"}}`), `ERROR pumps.timestream: type timestream: otelcol-tyk has no exporter for Timestream, so its records would go nowhere and the start is refused. It is closed to new customers. There are Amazon S3, for Athena and the like, and OTLP instead`},
 		// StatsD.
 		{pumps(`"s": {"type": "statsd", "meta": {"fields": ["request_time"]}}`), `ERROR pumps.s.meta.address (variable TYK_PMP_PUMPS_STATSD_META_ADDRESS): is missing, with which Tyk Pump tries for ever: write one such as statsd:8125`},
 		{pumps(`"s": {"type": "statsd", "meta": {"address": "unix:///s", "fields": ["request_time"]}}`), `the value is no address that Tyk Pump can send to: write one such as statsd:8125`},

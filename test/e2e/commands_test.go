@@ -41,8 +41,8 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		},
 		"exporters": {
 			"awskinesis", "awss3", "datadog", "debug", "elasticsearch", "file", "influxdb", "kafka", "logzio", "nop",
-			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykhybrid", "tykinflux",
-			"tyklogzio", "tykmoesif", "tykopensearch", "tykredis", "tykresurface", "tyksegment", "tyksql", "tykstatsd", "tyksyslog",
+			"otlp_grpc", "otlp_http", "prometheus", "prometheusremotewrite", "splunk_hec", "tykcsv", "tykgelf", "tykhybrid", "tykinflux", "tykkinesis",
+			"tyklogzio", "tykmoesif", "tykopensearch", "tykredis", "tykresurface", "tyksegment", "tyksql", "tyksqs", "tykstatsd", "tyksyslog",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
 		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykhealth", "tykpath"},
@@ -51,8 +51,8 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 		assert.Subset(t, got[kind], names, kind)
 	}
 	for _, ours := range []string{
-		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tyklogzio", "tykmoesif", "tykopensearch",
-		"tykopentracing", "tykpath", "tykredis", "tykresurface", "tyksegment", "tyksql", "tykstatsd", "tyksyslog",
+		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykkinesis", "tyklogzio", "tykmoesif", "tykopensearch",
+		"tykopentracing", "tykpath", "tykredis", "tykresurface", "tyksegment", "tyksql", "tyksqs", "tykstatsd", "tyksyslog",
 	} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)
 	}

@@ -220,5 +220,5 @@ func FindType(name string) *Type {
 func Types() []*Type { return types }
 
 var types = slices.Concat(
-	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, webTypes, missingTypes,
+	mongoTypes, sqlTypes, stockTypes, influxTypes, graylogTypes, logzioTypes, statsdTypes, syslogTypes, hybridTypes, csvTypes, webTypes, awsTypes,
 )
