@@ -51,7 +51,7 @@ export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## generate traffic, run it through the collector into SQLite, show what happened
@@ -152,3 +152,5 @@ $(LINTER): golangci-lint.mod golangci-lint.sum
 	@CGO_ENABLED=0 go build -modfile=golangci-lint.mod -trimpath -buildvcs=false -ldflags '-s -w' -o $@ \
 		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
+
+include packaging/packaging.mk
