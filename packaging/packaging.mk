@@ -38,3 +38,20 @@ bin/THIRD-PARTY.txt: $(PROGRAMS) packaging/third-party.sh
 .PHONY: packages
 packages: .tools/nfpm $(PROGRAMS) bin/THIRD-PARTY.txt ## .deb, .rpm and .apk for amd64 and arm64, in bin/packages
 	@packaging/packages.sh '$(VERSION)' $(PACKAGES) $(ARCHITECTURES)
+
+# The tool is a module of its own, and runs where the repository is.
+.tools/image: $(wildcard packaging/image/*)
+	@echo 'building $@'
+	@cd packaging/image && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' .
+	@touch $@
+
+.PHONY: image
+image: .tools/image $(PROGRAMS) bin/THIRD-PARTY.txt ## OCI images for amd64 and arm64, as a layout in bin/image
+	@.tools/image -version '$(VERSION)' -output bin/image -zoneinfo "$$(go env GOROOT)/lib/time/zoneinfo.zip" \
+		$(foreach architecture,$(ARCHITECTURES),$(architecture)=bin/$(architecture))
+
+.PHONY: test-packages
+test-packages: packages image ## install, run, upgrade and remove the packages, and run the image (as root)
+	@scripts/install-test-peers.sh
+	@scripts/install-package-peers.sh
+	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 30m ./test/packages

@@ -211,7 +211,7 @@ func TestTheServiceRunsAPumpConf(t *testing.T) {
 	m.run("mkdir --parents /opt/tyk-pump")
 	m.run("touch /opt/tyk-pump/pump.conf")
 	m.write("/opt/tyk-pump/pump.conf", `{"analytics_storage_type": "redis", "analytics_storage_config": {"type": "redis", "host": "localhost", "port": 6379},
-		"purge_delay": 1, "pumps": {"csv": {"type": "csv", "meta": {"csv_dir": "/var/lib/otelcol-tyk/csv"}}}}`)
+		"purge_delay": 1, "dont_purge_uptime_data": true, "pumps": {"csv": {"type": "csv", "meta": {"csv_dir": "/var/lib/otelcol-tyk/csv"}}}}`)
 	m.run("chmod 644 /opt/tyk-pump/pump.conf")
 	m.run("echo OTELCOL_TYK_CONFIG=tykpump:/opt/tyk-pump/pump.conf >>/etc/otelcol-tyk/environment")
 	m.push(300)
