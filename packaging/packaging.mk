@@ -51,7 +51,11 @@ image: .tools/image $(PROGRAMS) bin/THIRD-PARTY.txt ## OCI images for amd64 and 
 		$(foreach architecture,$(ARCHITECTURES),$(architecture)=bin/$(architecture))
 
 .PHONY: test-packages
-test-packages: packages image ## install, run, upgrade and remove the packages, and run the image (as root)
+test-packages: packages image .tools/helm .tools/kubeconform ## install, run, upgrade and remove the packages, run the image, check the chart (as root)
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
 	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 30m ./test/packages
+
+.PHONY: chart
+chart: .tools/helm ## the Helm chart as an archive, in bin/packages
+	@.tools/helm package charts/otelcol-tyk --destination $(PACKAGES)
