@@ -216,7 +216,24 @@ func TestTheServiceRunsAPumpConf(t *testing.T) {
 	m.run("echo OTELCOL_TYK_CONFIG=tykpump:/opt/tyk-pump/pump.conf >>/etc/otelcol-tyk/environment")
 	m.push(300)
 	m.run("systemctl enable --now otelcol-tyk")
-	waitFor(t, 300, func() (string, error) {
-		return m.try("cat /var/lib/otelcol-tyk/csv/*.csv | grep --count --extended-regexp '^(GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS),'")
+	m.rows("/var/lib/otelcol-tyk/csv", 300)
+}
+
+// TestTykPumpStartsFromVariablesAlone as a pod of Tyk's own chart does: without arguments and without a file.
+func TestTykPumpStartsFromVariablesAlone(t *testing.T) {
+	m := upgradeable(t, "deb")
+	m.run("dpkg --install %s/new", share)
+	m.push(300)
+	m.run("systemd-run --unit pump --working-directory=/opt --setenv=TYK_PMP_OMITCONFIGFILE=true --setenv=TYK_PMP_ANALYTICSSTORAGETYPE=redis " +
+		"--setenv=TYK_PMP_ANALYTICSSTORAGECONFIG_ADDRS=localhost:6379 --setenv=TYK_PMP_PURGEDELAY=2 --setenv=TYK_PMP_DONTPURGEUPTIMEDATA=true " +
+		"--setenv=TYK_PMP_PUMPS_CSV_TYPE=csv --setenv=TYK_PMP_PUMPS_CSV_META_CSVDIR=/srv/csv tyk-pump")
+	m.rows("/srv/csv", 300)
+}
+
+// rows waits until the CSV files of a folder hold so many records.
+func (m *machine) rows(dir string, want int) {
+	m.tb.Helper()
+	waitFor(m.tb, want, func() (string, error) {
+		return m.try("cat " + dir + "/*.csv | grep --count --extended-regexp '^(GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS),'")
 	})
 }
