@@ -118,7 +118,7 @@ fuzz: ## each fuzz target for FUZZ, such as every night
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin .tools $(DISTRIBUTION)/*.go
+	rm -rf bin .tools $(DISTRIBUTION)/*.go $(DISTRIBUTION)/slim
 
 $(BINARY): $(SOURCES) go.mod go.sum $(wildcard $(DISTRIBUTION)/default.pgo) $(DISTRIBUTION)/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
 	@echo 'building $@ (from nothing this takes about five minutes and 5 GB of memory)'

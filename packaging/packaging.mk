@@ -51,7 +51,7 @@ image: .tools/image $(PROGRAMS) bin/THIRD-PARTY.txt ## OCI images for amd64 and 
 		$(foreach architecture,$(ARCHITECTURES),$(architecture)=bin/$(architecture))
 
 .PHONY: test-packages
-test-packages: packages image .tools/helm .tools/kubeconform ## install, run, upgrade and remove the packages, run the image, check the chart (as root)
+test-packages: packages image $(SLIM) .tools/helm .tools/kubeconform ## install, run, upgrade and remove the packages, run the image, check the chart (as root)
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
 	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 30m ./test/packages
@@ -59,3 +59,16 @@ test-packages: packages image .tools/helm .tools/kubeconform ## install, run, up
 .PHONY: chart
 chart: .tools/helm ## the Helm chart as an archive, in bin/packages
 	@.tools/helm package charts/otelcol-tyk --destination $(PACKAGES)
+
+SLIM := bin/otelcol-tyk-slim
+
+.PHONY: slim
+slim: $(SLIM) ## build bin/otelcol-tyk-slim, with few stock components
+
+$(SLIM): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/slim/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
+	@echo 'building $@'
+	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' ./slim
+	@touch $@
+
+$(DISTRIBUTION)/slim/components.go: builder-config.slim.yaml tools.mod tools.sum scripts/distribution.sh
+	@scripts/distribution.sh slim
