@@ -51,7 +51,7 @@ image: .tools/image $(PROGRAMS) bin/THIRD-PARTY.txt ## OCI images for amd64 and 
 		$(foreach architecture,$(ARCHITECTURES),$(architecture)=bin/$(architecture))
 
 .PHONY: test-packages
-test-packages: packages image $(SLIM) .tools/helm .tools/kubeconform ## install, run, upgrade and remove the packages, run the image, check the chart (as root)
+test-packages: packages image $(SLIM) .tools/helm .tools/kubeconform .tools/compose .tools/actionlint ## install, run, upgrade and remove the packages, run the image, check the chart (as root)
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
 	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 30m ./test/packages
