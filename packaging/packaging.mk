@@ -2,6 +2,7 @@
 
 ARCHITECTURES := amd64 arm64
 PACKAGES := bin/packages
+SLIM := bin/otelcol-tyk-slim
 PACKAGE_TOOLS := packaging/tools
 HOST_ARCHITECTURE := $(shell go env GOARCH)
 
@@ -37,6 +38,7 @@ bin/THIRD-PARTY.txt: $(PROGRAMS) packaging/third-party.sh
 
 .PHONY: packages
 packages: .tools/nfpm $(PROGRAMS) bin/THIRD-PARTY.txt ## .deb, .rpm and .apk for amd64 and arm64, in bin/packages
+	@rm -f $(PACKAGES)/*.deb $(PACKAGES)/*.rpm $(PACKAGES)/*.apk
 	@packaging/packages.sh '$(VERSION)' $(PACKAGES) $(ARCHITECTURES)
 
 # The tool is a module of its own, and runs where the repository is.
@@ -50,17 +52,31 @@ image: .tools/image $(PROGRAMS) bin/THIRD-PARTY.txt ## OCI images for amd64 and 
 	@.tools/image -version '$(VERSION)' -output bin/image -zoneinfo "$$(go env GOROOT)/lib/time/zoneinfo.zip" \
 		$(foreach architecture,$(ARCHITECTURES),$(architecture)=bin/$(architecture))
 
+# Which tests of packages run.
+PACKAGE_TESTS ?= .
+export PACKAGE_ARCHITECTURES := $(ARCHITECTURES)
+
 .PHONY: test-packages
-test-packages: packages image $(SLIM) .tools/helm .tools/kubeconform .tools/compose .tools/actionlint ## install, run, upgrade and remove the packages, run the image, check the chart (as root)
+test-packages: packages image sbom $(SLIM) .tools/helm .tools/kubeconform .tools/compose .tools/actionlint .tools/crane ## install, run, upgrade and remove the packages, run the image, check the chart and the rest (as root)
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
-	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 30m ./test/packages
+	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 40m -run '$(PACKAGE_TESTS)' ./test/packages
+
+.PHONY: check-goreleaser
+check-goreleaser: .tools/goreleaser ## whether .goreleaser.yaml is valid; the tool takes many minutes to build
+	.tools/goreleaser check
+
+# What does without the large tools and without a second architecture, which take long to build.
+.PHONY: check-packages
+check-packages: ## test-packages for this architecture, without the chart and the release
+	@$(MAKE) --no-print-directory packages image $(SLIM) .tools/compose .tools/actionlint ARCHITECTURES=$(HOST_ARCHITECTURE)
+	@scripts/install-test-peers.sh
+	@scripts/install-package-peers.sh
+	PACKAGE_ARCHITECTURES=$(HOST_ARCHITECTURE) CGO_ENABLED=0 go test -tags packages -count=1 -timeout 40m -skip 'Chart|ChangedConfiguration|Release|Licence' ./test/packages
 
 .PHONY: chart
 chart: .tools/helm ## the Helm chart as an archive, in bin/packages
 	@.tools/helm package charts/otelcol-tyk --destination $(PACKAGES)
-
-SLIM := bin/otelcol-tyk-slim
 
 .PHONY: slim
 slim: $(SLIM) ## build bin/otelcol-tyk-slim, with few stock components
@@ -72,3 +88,24 @@ $(SLIM): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/slim/components.go $(DISTRIBUT
 
 $(DISTRIBUTION)/slim/components.go: builder-config.slim.yaml tools.mod tools.sum scripts/distribution.sh
 	@scripts/distribution.sh slim
+
+# Licences are found in the module cache, which takes a minute or two for the collector.
+define lists
+$(PACKAGES)/%_$(VERSION)_$(1).cdx.json: bin/$(1)/% .tools/cyclonedx-gomod
+	@mkdir -p $$(@D)
+	@.tools/cyclonedx-gomod bin -json -noserial -notimestamp -std -licenses -version 'v$(VERSION)' -output '$$@' '$$<'
+endef
+$(foreach architecture,$(ARCHITECTURES),$(eval $(call lists,$(architecture))))
+LISTS := $(foreach architecture,$(ARCHITECTURES),$(foreach program,otelcol-tyk tykctl tyk-pump,$(PACKAGES)/$(program)_$(VERSION)_$(architecture).cdx.json))
+
+.PHONY: sbom
+sbom: $(LISTS) ## a CycloneDX list of the modules in each program and of their licences, in bin/packages
+
+.PHONY: release
+release: packages image chart slim sbom ## all that a release publishes, with archives and SHA256SUMS, in bin/packages
+	@for architecture in $(ARCHITECTURES); do \
+		tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$$SOURCE_DATE_EPOCH" --directory "bin/$$architecture" otelcol-tyk tykctl tyk-pump \
+			| gzip -9n >"$(PACKAGES)/otelcol-tyk_$(VERSION)_linux_$$architecture.tar.gz"; \
+	done
+	@cp bin/THIRD-PARTY.txt $(PACKAGES)/
+	@cd $(PACKAGES) && rm -f SHA256SUMS && sha256sum -- * >SHA256SUMS

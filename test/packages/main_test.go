@@ -3,6 +3,7 @@
 package packages
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -49,6 +50,11 @@ func version(tb testing.TB) string {
 	return ""
 }
 
+// architectures are those that packages and images were made for.
+func architectures() []string {
+	return strings.Fields(cmp.Or(os.Getenv("PACKAGE_ARCHITECTURES"), "amd64 arm64"))
+}
+
 // program is a program of the distribution for this machine.
 func program(tb testing.TB, name string) string {
 	tb.Helper()
@@ -58,10 +64,9 @@ func program(tb testing.TB, name string) string {
 // tool is a program that the Makefile builds, or one of the system's.
 func tool(tb testing.TB, name string) string {
 	tb.Helper()
-	if path := filepath.Join(repository(tb), ".tools", name); exec.Command(path).Path != "" {
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
+	path := filepath.Join(repository(tb), ".tools", name)
+	if _, err := os.Stat(path); err == nil {
+		return path
 	}
 	path, err := exec.LookPath(name)
 	require.NoError(tb, err, "run `make test-packages`, which builds or installs it")
