@@ -22,7 +22,7 @@ func readyCommand(f *flag.FlagSet) action {
 		ctx, cancel := context.WithTimeout(ctx, *timeout)
 		defer cancel()
 		target := cmp.Or(*url, "http://"+cmp.Or(c.env("TYK_HEALTH_ENDPOINT"), "localhost:13133")+"/ready")
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
 		if err != nil {
 			return exitFailed, fmt.Errorf("-url %q is no URL: write http://localhost:13133/ready: %w", target, err)
 		}

@@ -44,7 +44,7 @@ func TestTheCompositionIsValid(t *testing.T) {
 		for _, volume := range service.Volumes {
 			if volume.Type == "bind" {
 				_, err := os.Stat(volume.Source)
-				assert.NoError(t, err, name)
+				require.NoError(t, err, name)
 				mounted[name+":"+volume.Target] = volume.Source
 			}
 		}

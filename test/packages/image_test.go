@@ -116,7 +116,7 @@ func freePort(tb testing.TB) int {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	defer listener.Close() //nolint:errcheck // nothing was accepted
+	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
@@ -149,7 +149,7 @@ func (c *container) stored(want int) {
 		if err != nil {
 			return "", err
 		}
-		defer db.Close() //nolint:errcheck // nothing was written
+		defer db.Close()
 		var n int
 		err = db.QueryRowContext(c.tb.Context(), "SELECT count(*) FROM tyk_analytics").Scan(&n)
 		return strconv.Itoa(n), err
@@ -308,7 +308,7 @@ func TestProgramsAreForTheirArchitecture(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, machines[architecture], file.Machine, "%s for %s", name, architecture)
 			libraries, err := file.ImportedLibraries()
-			assert.NoError(t, err)
+			require.NoError(t, err)
 			assert.Empty(t, libraries, "it needs no libraries")
 			require.NoError(t, file.Close())
 		}

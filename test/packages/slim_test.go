@@ -17,7 +17,7 @@ func TestTheSlimDistributionTakesWhatItIsFor(t *testing.T) {
 	assert.Equal(t, "otelcol-tyk-slim version "+version(t)+"\n", command(t, slim, "--version"))
 	for _, config := range []string{"otelcol-config.yaml", "examples/kafka.yaml", "examples/csv.yaml", "examples/dashboard-mongo.yaml", "examples/otlp.yaml", "examples/file.yaml"} {
 		out, err := try(t, exampleVariables, slim, "validate", "--config", inRepository(t, config))
-		assert.NoError(t, err, "%s: %s", config, out)
+		require.NoError(t, err, "%s: %s", config, out)
 	}
 	file := filepath.Join(t.TempDir(), "pump.conf")
 	require.NoError(t, os.WriteFile(file, []byte(`{"analytics_storage_type": "redis", "dont_purge_uptime_data": true, "pumps": {
