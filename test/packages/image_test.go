@@ -32,6 +32,15 @@ const nonroot = 65532
 // podmanRoot is where images and containers of these tests are.
 var podmanRoot = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "podman") })
 
+// TestMain removes what podman keeps.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if root, err := podmanRoot(); err == nil {
+		_ = os.RemoveAll(root) // a folder of temporary files
+	}
+	os.Exit(code)
+}
+
 // podmanCommand is podman as a machine without systemd needs it.
 func podmanCommand(ctx context.Context, args ...string) *exec.Cmd {
 	root, err := podmanRoot()
