@@ -52,7 +52,7 @@ export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## generate traffic, run it through the collector into SQLite, show what happened
@@ -119,7 +119,7 @@ fuzz: ## each fuzz target for FUZZ, such as every night
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin .tools $(DISTRIBUTION)/*.go
+	rm -rf bin .tools $(DISTRIBUTION)/*.go $(DISTRIBUTION)/slim
 
 $(BINARY): $(SOURCES) go.mod go.sum $(wildcard $(DISTRIBUTION)/default.pgo) $(DISTRIBUTION)/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
 	@echo 'building $@ (from nothing this takes about five minutes and 5 GB of memory)'
@@ -159,3 +159,5 @@ $(LINTER): golangci-lint.mod golangci-lint.sum
 	@CGO_ENABLED=0 go build -modfile=golangci-lint.mod -trimpath -buildvcs=false -ldflags '-s -w' -o $@ \
 		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
+
+include packaging/packaging.mk

@@ -54,6 +54,7 @@ func commands() []command {
 		{name: "receipts", summary: "account for every entry that was ever claimed", setup: receiptsCommand},
 		{name: "convert", args: "[pump.conf]", summary: "print the configuration that a pump.conf and the environment become", offline: true, setup: convertCommand},
 		{name: "explain", args: "KEY|VARIABLE", summary: "say what becomes of one setting of Tyk Pump", offline: true, setup: explainCommand},
+		{name: "ready", summary: "ask the collector on this host whether it is ready; for health checks", offline: true, setup: readyCommand},
 	}
 }
 

@@ -1,0 +1,100 @@
+//go:build packages
+
+package packages
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// inEach are the files of every package; the formats have more.
+var inEach = []string{
+	"/etc/otelcol-tyk/config.yaml",
+	"/etc/otelcol-tyk/environment",
+	"/usr/bin/otelcol-tyk",
+	"/usr/bin/tyk-pump",
+	"/usr/bin/tykctl",
+	"/usr/share/doc/otelcol-tyk/NOTICE",
+	"/usr/share/doc/otelcol-tyk/THIRD-PARTY.txt.gz",
+	"/usr/share/doc/otelcol-tyk/copyright",
+	"/usr/share/man/man1/tyk-pump.1.gz",
+	"/usr/share/man/man1/tykctl.1.gz",
+	"/usr/share/man/man8/otelcol-tyk.8.gz",
+}
+
+// published gives the packages of make packages with the given ending.
+func published(tb testing.TB, ending string) []string {
+	tb.Helper()
+	found, err := filepath.Glob(filepath.Join(inRepository(tb, "bin", "packages"), "*"+ending))
+	require.NoError(tb, err)
+	require.Len(tb, found, len(architectures()), "%s: one for each architecture", ending)
+	return found
+}
+
+// TestPackagesHoldTheirFiles lists each package with its format's own program; an .apk is a few archives in a row.
+func TestPackagesHoldTheirFiles(t *testing.T) {
+	for _, format := range []struct {
+		ending, list string
+		more         []string
+	}{
+		{".deb", `dpkg-deb --fsys-tarfile "$1" | tar --list`, []string{"/lib/systemd/system/otelcol-tyk.service", "/usr/share/doc/otelcol-tyk/changelog.Debian.gz"}},
+		{".rpm", `rpm -qlp "$1"`, []string{"/usr/lib/systemd/system/otelcol-tyk.service", "/usr/share/licenses/otelcol-tyk/LICENSE"}},
+		{".apk", `tar --list --gzip --ignore-zeros --file "$1"`, []string{"/etc/init.d/otelcol-tyk", "/usr/share/licenses/otelcol-tyk/LICENSE"}},
+	} {
+		for _, file := range published(t, format.ending) {
+			names := map[string]bool{}
+			for name := range strings.Lines(command(t, "sh", "-c", format.list, "sh", file)) {
+				names["/"+strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(name), "."), "/")] = true
+			}
+			for _, name := range append(slices.Clone(inEach), format.more...) {
+				assert.True(t, names[name], "%s in %s", name, filepath.Base(file))
+			}
+		}
+	}
+}
+
+// TestRPMsSayWhatAnUpgradeKeeps reads the flags of the files.
+func TestRPMsSayWhatAnUpgradeKeeps(t *testing.T) {
+	for _, file := range published(t, ".rpm") {
+		assert.Equal(t, "/etc/otelcol-tyk/config.yaml\n/etc/otelcol-tyk/environment\n", command(t, "rpm", "-qp", "--configfiles", file))
+		flags := command(t, "rpm", "-qp", "--queryformat", `[%{FILENAMES} %{FILEFLAGS:fflags}\n]`, file)
+		assert.Contains(t, flags, "/etc/otelcol-tyk/config.yaml cn\n", "noreplace")
+	}
+}
+
+// TestLintianFindsNoErrors in either architecture's package.
+func TestLintianFindsNoErrors(t *testing.T) {
+	out := command(t, tool(t, "lintian"), append([]string{"--allow-root", "--fail-on", "error", "--tag-display-limit", "0"}, published(t, ".deb")...)...)
+	t.Log(out)
+}
+
+// TestTheManualNamesAllCommands compares it with what tykctl says of itself.
+func TestTheManualNamesAllCommands(t *testing.T) {
+	help := command(t, program(t, "tykctl"), "help")
+	page, err := os.ReadFile(inRepository(t, "packaging", "man", "tykctl.1"))
+	require.NoError(t, err)
+	manual := regexp.MustCompile(`\\f[IRB]`).ReplaceAllString(string(page), "")
+	commands := regexp.MustCompile(`(?m)^  (\S+( \S+)?( [A-Z[]\S*)?)  +(.*)$|^  (explain KEY\|VARIABLE) (.*)$`).FindAllStringSubmatch(help, -1)
+	require.GreaterOrEqual(t, len(commands), 11, help)
+	for _, found := range commands {
+		name, summary := found[1]+found[5], found[4]+found[6]
+		assert.Contains(t, manual, ".B "+name+"\n"+summary, "the manual page")
+	}
+}
+
+// TestPackagesAreTheSameBytesTwice packs again, and compares.
+func TestPackagesAreTheSameBytesTwice(t *testing.T) {
+	dir := t.TempDir()
+	out, err := try(t, []string{"PACKAGE_FORMATS=deb"}, inRepository(t, "packaging", "packages.sh"), version(t), dir, runtime.GOARCH)
+	require.NoError(t, err, out)
+	name := "otelcol-tyk_" + version(t) + "-1_" + runtime.GOARCH + ".deb"
+	command(t, "cmp", filepath.Join(dir, name), inRepository(t, "bin", "packages", name))
+}
