@@ -41,3 +41,6 @@ var (
 	// UptimeIndex are the columns of the index of uptime checks.
 	UptimeIndex = []string{"timestamp", "org_id", "dimension", "dimension_value"}
 )
+
+// LatencyIndex are the columns of an index of latencies that answers without reading the table.
+var LatencyIndex = []string{"dimension", "timestamp", "org_id", "dimension_value", "bin", "hits"}

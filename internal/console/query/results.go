@@ -14,7 +14,8 @@ type Counts struct {
 	Other        int64 `json:"other"`   // 1xx, 3xx, none
 	ClientErrors int64 `json:"client_errors"`
 	ServerErrors int64 `json:"server_errors"`
-	// GraphErrors are GraphQL's answers with errors and a status below 400.
+	// GraphErrors are GraphQL's answers with errors and a status below 400, where types, fields and
+	// operations are counted; elsewhere the status alone tells.
 	GraphErrors int64 `json:"graph_errors,omitempty"`
 	// LatencySum and UpstreamSum are in milliseconds; MaxLatency is the greatest.
 	LatencySum  int64 `json:"latency_sum_ms"`

@@ -115,7 +115,7 @@ type ListOptions struct {
 	Search string
 	// Limit is how many are wanted, 0 for all up to 100,000; Offset how many are left out before.
 	Limit, Offset int
-	// Courses wants the requests of each value by bucket.
+	// Courses wants the requests by bucket of each value that is given, of 200 at most.
 	Courses bool
 	// Percentiles wants p50, p95 and p99 of each value that is given, as far as they are known.
 	Percentiles bool
