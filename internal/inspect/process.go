@@ -1,10 +1,10 @@
 package inspect
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,6 +34,8 @@ type Process struct {
 	Destinations []Destination    `json:"destinations"`
 	// SQL is what tyksql exporters did, all together; absent where there are none.
 	SQL *SQL `json:"tyksql,omitempty"`
+
+	details []Destination
 }
 
 // Destination is what the collector counts for any exporter of logs.
@@ -42,6 +44,21 @@ type Destination struct {
 	Sent     int64  `json:"sent"`
 	// Failed counts every attempt; those were repeated.
 	Failed int64 `json:"send_failed"`
+
+	// Stored, Known, NotTaken and Refused are what the exporter itself counted of records and rollups: stored
+	// now, stored before, of no table, and refused for good. They are -1 where it does not count them, or where
+	// several exporters of its type count together.
+	Stored   int64 `json:"-"`
+	Known    int64 `json:"-"`
+	NotTaken int64 `json:"-"`
+	Refused  int64 `json:"-"`
+	// Writes is how many there were, P99 how long the slowest of a hundred took at most, as far as buckets
+	// tell; -1 and 0 where that is not measured.
+	Writes int64         `json:"-"`
+	P99    time.Duration `json:"-"`
+	// Spans and Points were sent to it; of logs Sent tells.
+	Spans  int64 `json:"-"`
+	Points int64 `json:"-"`
 }
 
 // SQL is what became of the records that reached tyksql exporters.
@@ -88,6 +105,7 @@ func ReadProcess(ctx context.Context, url string, timeout time.Duration) (*Proce
 		Redelivered:  families.sum("otelcol_tykredis_chunks_redelivered"),
 		Filtered:     families.by("otelcol_tykfilter_dropped_records", "reason"),
 		Destinations: families.destinations(),
+		details:      families.details(),
 	}
 	p.Acknowledged = families.sum("otelcol_tykredis_records_delivered") + Sum(p.DeadLettered) + p.Shed
 
@@ -209,17 +227,90 @@ func labelOf(m *dto.Metric, name string) string {
 }
 
 func (f metricFamilies) destinations() []Destination {
-	sent, failed := f.by("otelcol_exporter_sent_log_records", "exporter"), f.by("otelcol_exporter_send_failed_log_records", "exporter")
+	all := map[string]*Destination{}
+	add := func(metric string, to func(*Destination) *int64) {
+		for name, n := range f.by(metric, "exporter") {
+			if all[name] == nil {
+				all[name] = &Destination{Exporter: name}
+			}
+			*to(all[name]) += n
+		}
+	}
+	add("otelcol_exporter_sent_log_records", func(d *Destination) *int64 { return &d.Sent })
+	add("otelcol_exporter_send_failed_log_records", func(d *Destination) *int64 { return &d.Failed })
 	views := []Destination{}
-	for name := range maps.Keys(sent) {
-		views = append(views, Destination{Exporter: name, Sent: sent[name], Failed: failed[name]})
-		delete(failed, name)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		views = append(views, *all[name])
 	}
-	for name, n := range failed {
-		views = append(views, Destination{Exporter: name, Failed: n})
-	}
-	slices.SortFunc(views, func(a, b Destination) int { return cmp.Compare(a.Exporter, b.Exporter) })
 	return views
+}
+
+// Details are all exporters that the process has, also those of traces and metrics, with what they count
+// themselves.
+func (p *Process) Details() []Destination { return p.details }
+
+// details tells of all exporters.
+func (f metricFamilies) details() []Destination {
+	all := map[string]*Destination{}
+	for metric, to := range map[string]func(*Destination) *int64{
+		"otelcol_exporter_sent_log_records": func(d *Destination) *int64 { return &d.Sent }, "otelcol_exporter_send_failed_log_records": func(d *Destination) *int64 { return &d.Failed },
+		"otelcol_exporter_sent_spans": func(d *Destination) *int64 { return &d.Spans }, "otelcol_exporter_send_failed_spans": func(d *Destination) *int64 { return &d.Failed },
+		"otelcol_exporter_sent_metric_points": func(d *Destination) *int64 { return &d.Points }, "otelcol_exporter_send_failed_metric_points": func(d *Destination) *int64 { return &d.Failed },
+	} {
+		for name, n := range f.by(metric, "exporter") {
+			if all[name] == nil {
+				all[name] = &Destination{Exporter: name, Stored: -1, Known: -1, NotTaken: -1, Refused: -1, Writes: -1}
+			}
+			*to(all[name]) += n
+		}
+	}
+	types := map[string]int{}
+	for name := range all {
+		types[typeOf(name)]++
+	}
+	views := []Destination{}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if types[typeOf(name)] == 1 {
+			f.detail(all[name])
+		}
+		views = append(views, *all[name])
+	}
+	return views
+}
+
+// typeOf is the type in a component's id.
+func typeOf(exporter string) string {
+	kind, _, _ := strings.Cut(exporter, "/")
+	return kind
+}
+
+// detail adds what the exporter itself counts.
+func (f metricFamilies) detail(d *Destination) {
+	own := "otelcol_exporter_" + typeOf(d.Exporter)
+	if len(f[own+"_records"]) > 0 {
+		outcomes := f.by(own+"_records", "outcome")
+		d.Stored, d.Known, d.NotTaken = outcomes["stored"], outcomes["already_applied"], outcomes["not_taken"]
+		d.Refused = f.sum(own + "_refused_records")
+	}
+	for _, m := range f[own+"_write_duration"] {
+		h := m.GetHistogram()
+		d.Writes, d.P99 = max(d.Writes, 0)+int64(h.GetSampleCount()), max(d.P99, quantile(h, 0.99)) //nolint:gosec // a count
+	}
+}
+
+// quantile is the bound of the bucket below which the part q of all lie.
+func quantile(h *dto.Histogram, q float64) time.Duration {
+	wanted := q * float64(h.GetSampleCount())
+	bound := 0.0
+	for _, b := range h.GetBucket() {
+		if !math.IsInf(b.GetUpperBound(), 1) {
+			bound = b.GetUpperBound()
+		}
+		if float64(b.GetCumulativeCount()) >= wanted {
+			break
+		}
+	}
+	return time.Duration(bound * float64(time.Second))
 }
 
 // Sum adds counts up.
