@@ -220,7 +220,7 @@ func (k *known) findRecords(ctx context.Context, q *session) error {
 		}
 		return at.Time, err
 	}
-	if k.timed || k.small || !k.indexed["orgid"] {
+	if k.timed || !k.indexed["orgid"] {
 		if !k.timed && !k.small {
 			return nil // that would read the whole table
 		}

@@ -59,7 +59,8 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 	if err != nil {
 		return query.List{}, err
 	}
-	all, err := s.items(ctx, k, scope, o.By)
+	lean := o.Limit > 0 && o.Limit <= mostCourses && o.Search == "" && slices.Contains([]string{"", "requests", "errors", "error_share"}, o.Sort)
+	all, err := s.items(ctx, k, scope, o.By, lean)
 	if err != nil {
 		return query.List{}, err
 	}
@@ -83,6 +84,11 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 		list = list[:min(len(list), o.Limit)]
 	}
 	result.Items = list
+	if lean && all.sel != nil {
+		if err := s.setDetails(ctx, k, scope, all, list); err != nil {
+			return result, err
+		}
+	}
 	if o.Percentiles && !byLatency {
 		if result.Percentiles, err = s.setLatencies(ctx, k, scope, all, list[:min(len(list), rankedByLatency)]); err != nil {
 			return result, err
@@ -95,17 +101,17 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 }
 
 // items counts by a dimension. Its values must not be changed.
-func (s *Store) items(ctx context.Context, k *known, scope query.Scope, by query.Dimension) (*items, error) {
+func (s *Store) items(ctx context.Context, k *known, scope query.Scope, by query.Dimension, lean bool) (*items, error) {
 	if s.useRollups(k, scope.Range) {
 		if sel, ok := selectRollups(scope.Filter, by); ok {
-			return s.itemsOfRollups(ctx, k, scope, &sel)
+			return s.itemsOfRollups(ctx, k, scope, &sel, lean)
 		}
 	}
 	return s.itemsOfRecords(ctx, k, scope, by)
 }
 
-func (s *Store) itemsOfRollups(ctx context.Context, k *known, scope query.Scope, sel *selection) (*items, error) {
-	rows, err := s.rollups(ctx, k, scope.Range, sel, group{value: true})
+func (s *Store) itemsOfRollups(ctx context.Context, k *known, scope query.Scope, sel *selection, lean bool) (*items, error) {
+	rows, err := s.rollups(ctx, k, scope.Range, sel, group{value: true, lean: lean})
 	if err != nil {
 		return nil, err
 	}
@@ -341,6 +347,30 @@ func (l *items) windowLatencies(list []query.Item) query.Answer {
 	answer := l.answer
 	answer.RelativeError = rollup.SketchAccuracy
 	return answer
+}
+
+// setDetails gives items of lean rows all that rollups have of them.
+func (s *Store) setDetails(ctx context.Context, k *known, scope query.Scope, all *items, list []query.Item) error {
+	if len(list) == 0 {
+		return nil
+	}
+	sel := *all.sel
+	sel.keep, sel.prefixes = nil, nil
+	if sel.dimension != "" {
+		sel.values = all.rawValues(list)
+	}
+	full, err := s.itemsOfRollups(ctx, k, scope, &sel, false)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if at, ok := full.places[keyOf(&list[i])]; ok {
+			name := list[i].APIName
+			list[i] = full.list[at]
+			list[i].APIName = name
+		}
+	}
+	return nil
 }
 
 // setCourses gives items their requests by bucket.

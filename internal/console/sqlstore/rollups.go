@@ -122,8 +122,11 @@ func (s *Store) thin(ctx context.Context, q *session, k *known, f family, sel *s
 // cacheKey tells statements apart.
 func cacheKey(st *statement) string { return st.text.String() + fmt.Sprintf(" %q", st.args) }
 
-// The columns that are counted.
-func countColumns() string {
+// leanColumns are counted where many values are looked at of which few are shown: an index can have them.
+const leanColumns = "sum(counter_hits), sum(counter_success), sum(counter_error), 0, 0, 0, 0, 0"
+
+// countColumns are all that are counted. Only GraphQL's dimensions have errors that are of no status.
+func countColumns(dimension string) string {
 	class := func(digit string) string {
 		var columns []string
 		for _, code := range tyktables.StatusCodes {
@@ -133,8 +136,12 @@ func countColumns() string {
 		}
 		return strings.Join(columns, " + ")
 	}
-	return "sum(counter_hits), sum(counter_success), sum(counter_error), sum(" + class("4") + "), sum(" + class("5") +
-		"), sum(counter_total_latency), sum(counter_total_upstream_latency), max(counter_max_latency)"
+	server := "0"
+	if slices.Contains(graphDimensions, dimension) {
+		server = "sum(" + class("5") + ")"
+	}
+	return "sum(counter_hits), sum(counter_success), sum(counter_error), sum(" + class("4") + "), " + server +
+		", sum(counter_total_latency), sum(counter_total_upstream_latency), max(counter_max_latency)"
 }
 
 // rawCounts is what countColumns gives.
@@ -195,8 +202,9 @@ type rollupRows struct {
 	every  int
 }
 
-// group is by what rows of rollups are added up.
-type group struct{ bucket, value bool }
+// group is by what rows of rollups are added up. Lean ones have requests, successes and errors only, the latter
+// as errors of servers.
+type group struct{ bucket, value, lean bool }
 
 // rollups reads a selection, added up by a group.
 func (s *Store) rollups(ctx context.Context, k *known, r query.Range, sel *selection, by group) (*rollupRows, error) {
@@ -232,25 +240,24 @@ func (s *Store) rollups(ctx context.Context, k *known, r query.Range, sel *selec
 // readFamily reads one table.
 func (s *Store) readFamily(ctx context.Context, q *session, k *known, f family, sel *selection, sp span, by group, to *rollupRows) error {
 	timestamp, org, value := s.column("timestamp"), s.dialect.exact("org_id"), s.dialect.exact("dimension_value")
-	columns := []string{"0", "''", "''", "''", "''"}
+	columns := []string{"0", "''", "''", "''", "null"}
 	var groups []string
 	if by.bucket || sp.cut != 1 {
 		columns[0] = timestamp
 		groups = append(groups, timestamp)
 	}
 	if by.value {
-		columns[1], columns[2], columns[3], columns[4] = org, value, "max(counter_human_identifier)", "max(counter_last_time)"
-		if s.config.Driver == sqliteDriver {
-			columns[4] = "max(" + s.dialect.instant("counter_last_time") + ")"
-		}
-		if s.config.Driver == postgresDriver {
-			columns[4] = "max(counter_last_time)"
-		}
+		columns[1], columns[2] = org, value
 		groups = append(groups, org, value)
-	} else {
-		columns[4] = "null"
+		if !by.lean {
+			columns[3], columns[4] = "max(counter_human_identifier)", "max("+s.dialect.instant("counter_last_time")+")"
+		}
 	}
-	st := newStatement("select " + strings.Join(columns, ", ") + ", " + countColumns() + " from " + s.dialect.quote(f.table))
+	counts := leanColumns
+	if !by.lean {
+		counts = countColumns(sel.dimension)
+	}
+	st := newStatement("select " + strings.Join(columns, ", ") + ", " + counts + " from " + s.dialect.quote(f.table))
 	s.where(st, f, sel, sp, k.Bucket)
 	if len(groups) > 0 {
 		st.add(" group by " + strings.Join(groups, ", "))

@@ -43,11 +43,8 @@ type Store struct {
 
 var _ query.Store = (*Store)(nil)
 
-// How statements wait for their turn.
-const (
-	queueLength = 16
-	patience    = 2 * time.Second
-)
+// queueLength is how many questions wait for their turn. A page asks some ten at once.
+const queueLength = 64
 
 // Open makes a store that connects when it is first asked.
 func Open(c Config) (*Store, error) {
@@ -150,7 +147,7 @@ func (s *Store) enter(ctx context.Context) (func(), error) {
 	default:
 		return busy()
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(s.config.StatementTimeout)
 	defer timer.Stop()
 	select {
 	case s.places <- struct{}{}:

@@ -54,13 +54,11 @@ func (s *Store) segments(k *known, f query.Filter, from, to time.Time) ([]segmen
 		}
 		unindexed = append(unindexed, driving.column)
 	}
-	switch {
-	case k.timed, k.small:
-		return []segment{{{relation: table}}}, nil
+	switch few := len(k.Organisations) <= maxOrganisations; {
+	case k.timed, k.small && !(k.indexed["orgid"] && few), len(k.Organisations) == 0 && k.indexed["orgid"]:
+		return []segment{{{relation: table}}}, nil // in the last case there are no records
 	case !k.indexed["orgid"]:
 		return nil, s.unindexed(append(unindexed, "orgid"))
-	case len(k.Organisations) == 0:
-		return []segment{{{relation: table}}}, nil // there are no records
 	}
 	return branches(table, "orgid", k.Organisations)
 }
