@@ -134,7 +134,7 @@ func Millis(ms float64) string {
 	if math.IsNaN(ms) {
 		return Unknown
 	}
-	if ms > 0 && ms < 10 && ms != math.Trunc(ms) {
+	if ms > 0 && ms < 9.95 && ms != math.Trunc(ms) {
 		return strconv.FormatFloat(ms, 'f', 1, 64)
 	}
 	return Full(int64(math.Round(ms)))
@@ -159,6 +159,14 @@ func LatencyText(ms float64) string {
 		return figure
 	}
 	return figure + narrow + unit
+}
+
+// LatencyTick is a round latency for an axis.
+func LatencyTick(ms float64) string {
+	if ms < 1000 {
+		return digits(ms) + narrow + "ms"
+	}
+	return digits(ms/1000) + narrow + "s"
 }
 
 // Rate is how often something happens.

@@ -339,7 +339,7 @@ func (s *Site) logScale(c *view.Chart, of [][]float64) view.Scale {
 	c.YTick(0, "")
 	for _, t := range view.LogTicks(least, top) {
 		if share := scale(t); share > 0.02 {
-			c.YTick(share, view.LatencyText(t))
+			c.YTick(share, view.LatencyTick(t))
 		}
 	}
 	return scale
@@ -413,7 +413,7 @@ func (s *Site) splitChart(b *base, now query.Traffic) *chart {
 	scale := view.Linear(ymax)
 	c.Chart.YTick(0, "")
 	for _, t := range view.NiceTicks(ymax / 1.05) {
-		c.Chart.YTick(scale(t), view.LatencyText(t))
+		c.Chart.YTick(scale(t), view.LatencyTick(t))
 	}
 	c.Chart.Band(scale, "f-upstream", gateway, both)
 	c.Chart.Band(scale, "f-gateway", make([]float64, count), gateway)
@@ -454,7 +454,7 @@ func (s *Site) distributionChart(now query.Latency) *chart {
 		values[min(columns-1, int(scale(math.Max(bin.Milliseconds, 0.5))*columns))] += float64(bin.Requests)
 	}
 	for _, t := range view.LogTicks(least*0.9, top*1.1) {
-		c.Chart.XTick(scale(t)*columns, view.PlotShare, view.LatencyText(t))
+		c.Chart.XTick(scale(t)*columns, view.PlotShare, view.LatencyTick(t))
 	}
 	high := greatest(values) * 1.1
 	for _, t := range view.NiceTicks(high / 1.05) {

@@ -1,8 +1,10 @@
 package pages
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -287,7 +289,7 @@ func (q *request) letterRow(l Letter, chosen bool) letterRow {
 
 // shortList is a list's name without what all have.
 func shortList(name string) string {
-	if at := strings.Index(name, "analytics"); at > 0 {
+	if at := strings.LastIndex(name, "analytics"); at > 0 {
 		return "…" + name[at:]
 	}
 	return name
@@ -312,11 +314,10 @@ func (q *request) letterBlock(l Letter) *letterBlock {
 		b.Tokens = s.letterTokens(l.Record)
 	}
 	b.DecodeError = view.Visible(l.DecodeError)
-	// Bytes would show what is hidden of a record that decodes.
-	if l.Record == nil || s.Keys == "shown" {
-		shown := l.Entry[:min(len(l.Entry), mostHex)]
+	if entry := s.entryBytes(l); entry != nil {
+		shown := entry[:min(len(entry), mostHex)]
 		if q.values.Get("bytes") == "all" {
-			shown = l.Entry[:min(len(l.Entry), mostBody)]
+			shown = entry[:min(len(entry), mostBody)]
 		}
 		b.Hex, b.HexTitle = hex.Dump(shown), "The entry’s bytes, of "+view.Count(int64(l.Bytes))
 		if len(shown) < l.Bytes {
@@ -438,4 +439,59 @@ func positiveInt(text string) int64 {
 		return -1
 	}
 	return n
+}
+
+// secretFields are those of entries whose values are overwritten where bytes are shown.
+var secretFields = []string{"APIKey", "OauthID", "RawRequest", "RawResponse"}
+
+// entryBytes is an entry with its secrets overwritten; nil where they cannot be found in it.
+func (s *Site) entryBytes(l Letter) []byte {
+	switch {
+	case s.Keys == "shown" && s.Bodies == "redacted":
+		return l.Entry
+	case l.Form == "protobuf" || l.Record != nil:
+		return nil // it names no fields; a record that decodes is shown as one
+	}
+	entry := slices.Clone(l.Entry)
+	for _, name := range secretFields {
+		for from := 0; ; {
+			at := bytes.Index(entry[from:], []byte(name))
+			if at < 0 {
+				break
+			}
+			from += at + len(name)
+			value := msgpackText(entry[from:])
+			secret := slices.Clone(value)
+			for i := range value {
+				value[i] = '*'
+			}
+			const least = 6 // a shorter one stands anywhere by chance
+			if len(secret) < least || hasNoKey(string(secret)) {
+				continue
+			}
+			for i := bytes.Index(entry, secret); i >= 0; i = bytes.Index(entry, secret) {
+				copy(entry[i:], bytes.Repeat([]byte{'*'}, len(secret)))
+			}
+		}
+	}
+	return entry
+}
+
+// msgpackText is the content of the text that some bytes begin with, as far as it is there.
+func msgpackText(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	head, size := 1, 0
+	switch {
+	case b[0]&0xe0 == 0xa0:
+		size = int(b[0] & 0x1f)
+	case b[0] == 0xd9 && len(b) > 1:
+		head, size = 2, int(b[1])
+	case b[0] == 0xda && len(b) > 2:
+		head, size = 3, int(binary.BigEndian.Uint16(b[1:]))
+	case b[0] == 0xdb && len(b) > 4:
+		head, size = 5, int(binary.BigEndian.Uint32(b[1:]))
+	}
+	return b[min(head, len(b)):min(head+size, len(b))]
 }

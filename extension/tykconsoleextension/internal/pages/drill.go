@@ -138,7 +138,7 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 	lists := map[query.Dimension]*future[query.List]{}
 	for _, by := range append([]query.Dimension{query.ByCode}, d.parts...) {
 		if q.wants(blockOf(by)) {
-			lists[by] = q.askList(b, b.scope, query.ListOptions{By: by, Limit: 12, Percentiles: by == query.ByEndpoint || by == query.ByKey || by == query.ByAPI})
+			lists[by] = q.askList(b, b.scope, query.ListOptions{By: by, Limit: limits[by], Percentiles: by == query.ByEndpoint || by == query.ByKey || by == query.ByAPI})
 		}
 	}
 	var samples *future[query.Samples]
@@ -187,6 +187,11 @@ func without(values url.Values, names ...string) url.Values {
 		all.Del(name)
 	}
 	return all
+}
+
+// limits are how many values are asked of each dimension.
+var limits = map[query.Dimension]int{
+	query.ByEndpoint: blockRows, query.ByKey: 2 * blockRows, query.ByVersion: countryRows, query.ByMethod: countryRows, query.ByCountry: askedRows, query.ByAPI: countryRows, query.ByCode: askedRows,
 }
 
 var headings = map[query.Dimension]string{
@@ -239,8 +244,8 @@ func (q *request) partTable(b *base, by query.Dimension, list query.List, logs u
 		}
 	}
 	for i := range t.Rows {
-		if by == query.ByCountry && list.Items[i].Value != "" {
-			t.Rows[i].Href = addQuery(q.site.Base+"logs", with(logs, "country", list.Items[i].Value))
+		if code := t.Rows[i].value; by == query.ByCountry && code != "" {
+			t.Rows[i].Href = addQuery(q.site.Base+"logs", with(logs, "country", code))
 		}
 	}
 	t.All = nil

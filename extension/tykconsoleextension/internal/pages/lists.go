@@ -96,6 +96,10 @@ func (s *Site) list(q *request) (*page, error) {
 	if q.form == formCSV {
 		options.Limit, options.Offset, options.Courses = 0, 0, false
 	}
+	together := kind.by == query.ByCode || kind.by == query.ByCountry
+	if together {
+		options.Limit, options.Offset, options.Percentiles = 0, 0, false
+	}
 	now := q.askList(b, b.scope, options)
 	var old *future[query.List]
 	if b.compared {
@@ -111,6 +115,13 @@ func (s *Site) list(q *request) (*page, error) {
 		_, _ = old.must(q)
 	}
 	before := optional(old)
+	if together {
+		list = merged(list, 0)
+		if before != nil {
+			sum := merged(*before, 0)
+			before = &sum
+		}
+	}
 	l.Count, l.Answer = view.Count(int64(list.Values)), s.answer(list.Answer, b.info.Bucket)
 	if list.Matching < list.Values {
 		l.Count = view.Count(int64(list.Matching)) + " of " + l.Count
@@ -124,6 +135,15 @@ func (s *Site) list(q *request) (*page, error) {
 func (q *request) fillList(b *base, l *listPage, kind listKind, options query.ListOptions, list query.List, before *query.List) {
 	open := b.scope.To.After(q.now.Add(-b.scope.Width))
 	was := byKey(before)
+	if kind.by == query.ByCode || kind.by == query.ByCountry {
+		for _, item := range list.Items { // an organisation may have had the value in one of the periods only
+			for _, old := range was {
+				if old.Value == item.Value {
+					was[itemKey(item)] = old
+				}
+			}
+		}
+	}
 	if kind.by == query.ByAPI {
 		l.APIs = &apiTable{Columns: q.apiColumns(options.Sort, options.Rising)}
 	} else {

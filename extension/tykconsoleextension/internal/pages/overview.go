@@ -124,14 +124,14 @@ func (s *Site) overview(q *request) (*page, error) {
 	}
 	apiOptions := query.ListOptions{By: query.ByAPI, Courses: true, Percentiles: true, Limit: 200}
 	apis := list("apis", b.scope, apiOptions)
-	codes := list("codes", b.scope, query.ListOptions{By: query.ByCode, Limit: 50})
-	keys := list("keys", b.scope, query.ListOptions{By: query.ByKey, Limit: 8, Percentiles: true})
+	codes := list("codes", b.scope, query.ListOptions{By: query.ByCode, Limit: askedRows})
+	keys := list("keys", b.scope, query.ListOptions{By: query.ByKey, Limit: 2 * blockRows, Percentiles: true})
 	endpoints := list("endpoints", b.scope, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true})
-	countries := list("countries", b.scope, query.ListOptions{By: query.ByCountry, Limit: 11})
+	countries := list("countries", b.scope, query.ListOptions{By: query.ByCountry, Limit: askedRows})
 	var apisBefore, codesBefore *future[query.List]
 	if b.compared {
 		apisBefore = list("apis", b.before, apiOptions)
-		codesBefore = list("codes", b.before, query.ListOptions{By: query.ByCode, Limit: 50})
+		codesBefore = list("codes", b.before, query.ListOptions{By: query.ByCode, Limit: askedRows})
 	}
 	o.Requests, o.Errors, o.Latency = q.chartBlocks(b, f)
 	apisReady := apis.ready(q) && (apisBefore == nil || apisBefore.ready(q))

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -419,7 +420,7 @@ func (s *Site) pipelineLists(q *request) (*page, error) {
 }
 
 func (q *request) redisBlock(look *Look) *redisBlock {
-	b := &redisBlock{Address: q.site.looks.address(), Answers: "looked in " + view.Age(look.Took)}
+	b := &redisBlock{Address: q.site.looks.address(), Answers: "looked in " + view.LatencyText(math.Max(1, math.Round(float64(look.Took.Microseconds())/1000)))}
 	type part struct {
 		name           string
 		entries, bytes int64

@@ -132,6 +132,6 @@ func (sp *settingsPage) stats(s *Site, stats query.Stats) {
 		{Name: "Keys", Value: s.Keys, Quiet: "bodies: " + s.Bodies}, {Name: "Actions", Value: map[bool]string{true: "on", false: "off"}[s.Actions]},
 	}
 	for _, slow := range stats.Slowest {
-		sp.Slowest = append(sp.Slowest, slowRow{view.Visible(slow.Text), view.LatencyText(float64(slow.Took.Microseconds()) / 1000), s.clock(slow.At)})
+		sp.Slowest = append(sp.Slowest, slowRow{view.Visible(view.Middle(slow.Text, 150, 60)), view.LatencyText(float64(slow.Took.Microseconds()) / 1000), s.clock(slow.At)})
 	}
 }

@@ -1,9 +1,11 @@
 package pages
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +59,7 @@ type shareRow struct {
 	Href, Name, Title, Own, Sub string
 	Code                        bool
 	Cells                       []cell
+	value                       string
 }
 
 type share struct{ Class, Width string }
@@ -86,6 +89,13 @@ func plainAge(d time.Duration) string {
 // short is what a page of many shows of a name.
 const longName = 48
 
+// blockRows and countryRows are the lengths of blocks; more is asked, since some of it is added up.
+const (
+	blockRows   = 8
+	countryRows = 11
+	askedRows   = 500
+)
+
 func itemKey(i query.Item) string {
 	return i.Family + "\x00" + i.Org + "\x00" + i.API + "\x00" + i.Version + "\x00" + i.Value
 }
@@ -111,6 +121,75 @@ func courseOf(item query.Item, of func(query.Counts) float64, open bool) []float
 	return values
 }
 
+// orgText is an organisation beside a name: the ids that Tyk makes are cut.
+func orgText(org string) string {
+	const longest = 16
+	if len(org) > longest {
+		return view.Visible(view.Middle(org, 6, 4))
+	}
+	return view.Visible(org)
+}
+
+// merged adds up what organisations count of the same value, the most frequent first; limit bounds it, 0 for all.
+func merged(list query.List, limit int) query.List {
+	at := map[string]int{}
+	var items []query.Item
+	for _, item := range list.Items {
+		key := item.Value
+		if hasNoKey(key) && key != "" {
+			key = noKey
+		}
+		i, ok := at[key]
+		if !ok {
+			at[key] = len(items)
+			items = append(items, item)
+			continue
+		}
+		to := &items[i]
+		to.Add(item.Counts)
+		to.Org, to.Latency = "", nil
+		if item.LastSeen.After(to.LastSeen) {
+			to.LastSeen = item.LastSeen
+		}
+		if len(to.Course) == len(item.Course) {
+			course := slices.Clone(to.Course)
+			for k := range course {
+				course[k].Add(item.Course[k])
+			}
+			to.Course = course
+		}
+	}
+	slices.SortStableFunc(items, func(a, b query.Item) int { return cmp.Compare(b.Requests, a.Requests) })
+	list.Values -= len(list.Items) - len(items)
+	list.Matching -= len(list.Items) - len(items)
+	if limit > 0 && len(items) > limit {
+		items = items[:limit]
+	}
+	list.Items = items
+	return list
+}
+
+// mergedKeys are keys with all that came without one as one.
+func mergedKeys(list query.List, limit int) query.List {
+	var with, without []query.Item
+	for _, item := range list.Items {
+		if hasNoKey(item.Value) {
+			item.Value = noKey
+			without = append(without, item)
+		} else {
+			with = append(with, item)
+		}
+	}
+	if len(without) > 1 {
+		one := merged(query.List{Items: without}, 1).Items
+		list.Values -= len(without) - 1
+		list.Items = append(one, with...)
+		slices.SortStableFunc(list.Items, func(a, b query.Item) int { return cmp.Compare(b.Requests, a.Requests) })
+	}
+	list.Items = list.Items[:min(len(list.Items), limit)]
+	return list
+}
+
 // tagOf is the kind of an API where it is not the usual one.
 func tagOf(family string) string {
 	return map[string]string{"graph": "GraphQL", "mcp": "MCP"}[family]
@@ -126,7 +205,7 @@ func percentiles(l *query.Percentiles) (p50, p95, p99 string) {
 func (q *request) apiRow(b *base, item query.Item, old query.Item, was bool, open bool) apiRow {
 	name := named(item.Name, item.Value)
 	row := apiRow{
-		Href: q.link("apis/"+escape(item.Org)+"/"+escape(item.Value), "range", "from", "to", "compare"), Name: view.Visible(view.Middle(name, longName-12, 10)), Tag: tagOf(item.Family), Own: view.Visible(item.Org),
+		Href: q.link("apis/"+escape(item.Org)+"/"+escape(item.Value), "range", "from", "to", "compare"), Name: view.Visible(view.Middle(name, longName-12, 10)), Tag: tagOf(item.Family), Own: orgText(item.Org),
 		Requests: view.Count(item.Requests), Client: view.Share(item.ClientErrors, item.Requests), Server: view.Share(item.ServerErrors, item.Requests),
 		ServerHigh: shareOf(item.ServerErrors, item.Requests) >= highErrors, Change: view.Unknown, P95Change: view.Unknown,
 	}
@@ -226,6 +305,7 @@ func mostRequests(items []query.Item) float64 {
 
 // keysTable is the block of who calls.
 func (q *request) keysTable(b *base, list query.List) *shareTable {
+	list = mergedKeys(list, blockRows)
 	t := &shareTable{
 		Count: view.Count(int64(list.Values)), Answer: q.site.answer(list.Answer, 0), Two: true, None: "No caller in this time.",
 		Heads: []column{{Text: "Caller"}, {Text: "Requests", Class: "num"}, {Text: "Errors, %", Class: "num pc"}, {Text: "p95, ms", Class: "num pc"}},
@@ -282,6 +362,7 @@ func (q *request) endpointsTable(list query.List) *shareTable {
 
 // countriesTable is the block of where calls come from.
 func (q *request) countriesTable(list query.List) *shareTable {
+	list = merged(list, countryRows)
 	t := &shareTable{
 		Count: view.Count(int64(list.Values)), Answer: q.site.answer(list.Answer, 0), None: "No country in this time. Gateways find it with a GeoIP database (enable_geo_ip).",
 		Heads: []column{{Text: "Country"}, {Text: "Requests", Class: "num"}, {Text: "%", Class: "num pc"}},
@@ -293,7 +374,7 @@ func (q *request) countriesTable(list query.List) *shareTable {
 			name, own = "Unknown", "no GeoIP match"
 		}
 		t.Rows = append(t.Rows, shareRow{
-			Share: share{Width: view.Width(float64(item.Requests), top)}, Name: name, Own: own,
+			Share: share{Width: view.Width(float64(item.Requests), top)}, Name: name, Own: own, value: item.Value,
 			Href:  q.linkWith("logs", map[string]string{"country": item.Value}, "range", "from", "to", "org", "api"),
 			Cells: []cell{{"num", view.Count(item.Requests)}, {"num", view.Share(item.Requests, list.Totals.Requests)}},
 		})
@@ -319,9 +400,19 @@ func (q *request) codesTable(now query.Traffic, before *query.Traffic, list quer
 		Answer: q.site.answer(list.Answer, 0), None: "No request in this time.",
 		Heads: []column{{Text: "Status"}, {Text: "Requests", Class: "num"}, {Text: "%", Class: "num pc"}, {Text: q.than(), Class: "num pc"}},
 	}
-	was := byKey(old)
-	shown, top := list.Items, 0.0
-	for _, item := range shown {
+	list = merged(list, 0)
+	if old != nil {
+		before := merged(*old, 0)
+		old = &before
+	}
+	was := map[string]query.Item{}
+	if old != nil {
+		for _, item := range old.Items {
+			was[item.Value] = item
+		}
+	}
+	top := 0.0
+	for _, item := range list.Items {
 		if item.Value >= "4" {
 			top = math.Max(top, float64(item.Requests))
 		}
@@ -351,7 +442,6 @@ func (q *request) codesTable(now query.Traffic, before *query.Traffic, list quer
 	}
 	rest := 0
 	for _, item := range list.Items {
-		class, _, _ := strings.Cut(item.Value, "0")
 		if item.Value < "4" {
 			continue
 		}
@@ -359,11 +449,11 @@ func (q *request) codesTable(now query.Traffic, before *query.Traffic, list quer
 			rest++
 			continue
 		}
-		class = "b4"
+		class := "b4"
 		if item.Value >= "5" {
 			class = "b5"
 		}
-		line(view.Visible(item.Value), codeName(item.Value), class, item.Value, item.Requests, was[itemKey(item)].Requests, view.Width(float64(item.Requests), top))
+		line(view.Visible(item.Value), codeName(item.Value), class, item.Value, item.Requests, was[item.Value].Requests, view.Width(float64(item.Requests), top))
 	}
 	if rest > 0 {
 		t.All = &Link{view.Count(int64(rest)) + " more", q.link("codes", "range", "from", "to", "compare", "org", "api")}
