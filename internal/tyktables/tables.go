@@ -42,5 +42,9 @@ var (
 	UptimeIndex = []string{"timestamp", "org_id", "dimension", "dimension_value"}
 )
 
-// LatencyIndex are the columns of an index of latencies that answers without reading the table.
-var LatencyIndex = []string{"dimension", "timestamp", "org_id", "dimension_value", "bin", "hits"}
+var (
+	// LatencyIndex and HitsIndex are the columns of indexes that answer the console without reading the tables.
+	// Counters change with each write, and so do these indexes: nobody makes them unless asked.
+	LatencyIndex = []string{"dimension", "timestamp", "org_id", "dimension_value", "bin", "hits"}
+	HitsIndex    = []string{"dimension", "timestamp", "org_id", "dimension_value", "counter_hits", "counter_success", "counter_error"}
+)
