@@ -5,8 +5,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http/httputil"
 	"net/url"
@@ -65,7 +65,7 @@ func (s *Site) wireOf(recorded string, secrets []string) *wire {
 			}
 		}
 		if err != nil {
-			w.Hex = hex.Dump([]byte(recorded[:min(len(recorded), mostHex)]))
+			w.Hex = dump([]byte(recorded[:min(len(recorded), mostHex)]))
 			w.Notes = []string{"This is no base64."}
 			return w
 		}
@@ -195,7 +195,7 @@ func (s *Site) showBody(w *wire, body []byte, heads map[string]string, secrets [
 	case utf8.Valid(body) && !bytes.ContainsRune(body, 0):
 		w.Tokens = s.textTokens(string(body), secrets)
 	default:
-		w.Hex = hex.Dump(body[:min(len(body), mostHex)])
+		w.Hex = dump(body[:min(len(body), mostHex)])
 		if len(body) > mostHex {
 			w.Notes = append(w.Notes, "its first "+view.Size(mostHex))
 		}
@@ -334,4 +334,30 @@ func (p *jsonPrinter) group(begin json.Delim, indent string, hidden bool) error 
 	p.put("", end)
 	_, err := p.decoder.Token()
 	return err
+}
+
+// dump shows bytes, eight in a line, so that a line fits beside others.
+func dump(b []byte) string {
+	const each = 8
+	var out strings.Builder
+	for at := 0; at < len(b); at += each {
+		line := b[at:min(at+each, len(b))]
+		fmt.Fprintf(&out, "%08x ", at)
+		for i := range each {
+			if i < len(line) {
+				fmt.Fprintf(&out, " %02x", line[i])
+			} else {
+				out.WriteString("   ")
+			}
+		}
+		out.WriteString("  ")
+		for _, c := range line {
+			if c < ' ' || c > '~' {
+				c = '.'
+			}
+			out.WriteByte(c)
+		}
+		out.WriteByte('\n')
+	}
+	return out.String()
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -319,7 +318,7 @@ func (q *request) letterBlock(l Letter) *letterBlock {
 		if q.values.Get("bytes") == "all" {
 			shown = entry[:min(len(entry), mostBody)]
 		}
-		b.Hex, b.HexTitle = hex.Dump(shown), "The entry’s bytes, of "+view.Count(int64(l.Bytes))
+		b.Hex, b.HexTitle = dump(shown), "The entry’s bytes, of "+view.Count(int64(l.Bytes))
 		if len(shown) < l.Bytes {
 			b.HexTitle, b.More = "The entry’s first bytes, of "+view.Count(int64(l.Bytes)), b.Bytes
 		}

@@ -419,7 +419,7 @@ func (q *request) codesTable(now query.Traffic, before *query.Traffic, list quer
 	}
 	line := func(name, own, class, status string, requests, then int64, width string) {
 		change := view.Unknown
-		if before != nil {
+		if before != nil && (old != nil || class != "b4" && class != "b5") {
 			change = view.Change(float64(requests), float64(then))
 		}
 		t.Rows = append(t.Rows, shareRow{
