@@ -86,7 +86,7 @@ func (k *known) find(ctx context.Context, q *session) error {
 	if k.tables, err = s.dialect.catalogue(ctx, q, names, prefix); err != nil {
 		return err
 	}
-	k.findTables(&s.config)
+	k.findTables(s)
 	if err := k.findRollups(ctx, q); err != nil {
 		return err
 	}
@@ -100,7 +100,8 @@ func (k *known) find(ctx context.Context, q *session) error {
 }
 
 // findTables says which tables can be read, and how those of records.
-func (k *known) findTables(c *Config) {
+func (k *known) findTables(s *Store) {
+	c := &s.config
 	for _, f := range []family{{"requests", c.Tables.Aggregated, false}, {"graph", c.Tables.GraphAggregated, true}, {"mcp", c.Tables.MCPAggregated, true}} {
 		if f.table != "" && k.tables[f.table] != nil {
 			k.families = append(k.families, f)
@@ -133,7 +134,7 @@ func (k *known) findTables(c *Config) {
 		k.indexed[column] = t.leads(column, "timestamp")
 	}
 	k.timed = t.leads("timestamp")
-	k.small = t.rows >= 0 && t.rows <= smallTable
+	k.small = t.rows >= 0 && t.rows <= s.smallTable
 }
 
 // smallTable is how many records may be read without an index.

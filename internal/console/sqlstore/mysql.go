@@ -76,9 +76,9 @@ func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
 	}
-	_, err = execer.ExecContext(ctx, "set session time_zone = '+00:00', sql_mode = '', lock_wait_timeout = 1, wait_timeout = 60, transaction_isolation = 'READ-COMMITTED'", nil)
-	if err != nil { // servers before MariaDB 11 know the last one by its older name
-		_, err = execer.ExecContext(ctx, "set session time_zone = '+00:00', sql_mode = '', lock_wait_timeout = 1, wait_timeout = 60, tx_isolation = 'READ-COMMITTED'", nil)
+	const settings = "set session time_zone = '+00:00', sql_mode = '', lock_wait_timeout = 1, wait_timeout = 60, %[1]s_isolation = 'READ-COMMITTED', %[1]s_read_only = 1"
+	if _, err = execer.ExecContext(ctx, fmt.Sprintf(settings, "transaction"), nil); err != nil { // servers before MariaDB 11 have older names
+		_, err = execer.ExecContext(ctx, fmt.Sprintf(settings, "tx"), nil)
 	}
 	if err == nil {
 		if _, err = execer.ExecContext(ctx, fmt.Sprintf("set session max_statement_time = %f", c.timeout.Seconds()), nil); err != nil {

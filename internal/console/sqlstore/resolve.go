@@ -37,10 +37,7 @@ func (s *Store) Resolve(ctx context.Context, from, to time.Time, filter query.Fi
 	if err != nil {
 		return query.Range{}, err
 	}
-	to = to.Truncate(time.Second)
-	if !from.Before(to) {
-		from = to.Add(-time.Minute)
-	}
+	from, to = s.sensible(from, to)
 	records := s.snap(from, to, widthFor(to.Sub(from), 0), query.FromRecords)
 	_, ok := selectRollups(filter, "")
 	if !ok || !k.Rollups || k.OldestRollup.IsZero() || k.Bucket <= 0 {
@@ -59,6 +56,27 @@ func (s *Store) Resolve(ctx context.Context, from, to time.Time, filter query.Fi
 		return rollups, nil //nolint:nilerr // rollups answer it too
 	}
 	return records, nil
+}
+
+// longest is the longest stretch of time that is looked at.
+const longest = 10 * 365 * 24 * time.Hour
+
+// sensible keeps a stretch of time within what a store can have: not long after now, and not for ever.
+func (s *Store) sensible(from, to time.Time) (time.Time, time.Time) {
+	if latest := s.now().Add(24 * time.Hour); to.IsZero() || to.After(latest) {
+		to = latest
+	}
+	if earliest := s.now().Add(-longest); to.Before(earliest) {
+		to = earliest
+	}
+	to = to.Truncate(time.Second)
+	if earliest := to.Add(-longest); from.Before(earliest) {
+		from = earliest
+	}
+	if !from.Before(to) {
+		from = to.Add(-time.Minute)
+	}
+	return from, to
 }
 
 // snap has a range begin with a bucket, and end with one that is over.

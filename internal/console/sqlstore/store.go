@@ -30,6 +30,8 @@ type Store struct {
 	cache   *cache
 	keys    *keyRefs
 	now     func() time.Time
+	// smallTable is how many records may be read without an index.
+	smallTable int64
 
 	mu      sync.Mutex // guards what follows
 	asked   int64
@@ -56,7 +58,7 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{
 		config: c, places: make(chan struct{}, c.MaxQueries), waiting: make(chan struct{}, queueLength),
-		cache: newCache(), now: time.Now,
+		cache: newCache(), now: time.Now, smallTable: smallTable,
 	}
 	switch c.Driver {
 	case postgresDriver:
