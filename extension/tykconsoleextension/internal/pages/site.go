@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -120,7 +121,18 @@ func (s *Site) Close() {
 }
 
 // ServeHTTP answers below Base, of which the path is already rid.
-func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for _, form := range []string{formJSON, formCSV} {
+		plain, ok := strings.CutSuffix(r.URL.Path, "."+form)
+		if !ok {
+			continue
+		}
+		r = r.Clone(context.WithValue(r.Context(), formKey{}, form))
+		r.URL.Path, r.URL.RawPath = plain, strings.TrimSuffix(r.URL.RawPath, "."+form)
+		break
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 func (s *Site) routes() {
 	s.mux = http.NewServeMux()
