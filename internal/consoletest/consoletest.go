@@ -253,3 +253,14 @@ func (w *World) refuse(ctx context.Context, e exporter.Logs, logs plog.Logs) err
 	}
 	return consumererror.NewPermanent(refused)
 }
+
+// Push has a gateway push one request more.
+func (w *World) Push(t *testing.T, path string, at time.Time) {
+	t.Helper()
+	r := sinktest.Sample(5)
+	r.TimeStamp, r.OrgID, r.APIID, r.APIName, r.APIKey = at, "acme", "pushed", "Pushed", Key
+	r.Path, r.OriginalPath, r.RawPath = path, path, path
+	if err := w.Redis.Client().RPush(context.Background(), traffic.Key, analytics.AppendMsgpack(nil, &r)).Err(); err != nil && t.Context().Err() == nil {
+		t.Errorf("push a request: %v", err)
+	}
+}

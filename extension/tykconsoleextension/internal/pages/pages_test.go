@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
@@ -319,9 +320,13 @@ func FuzzParameters(f *testing.F) {
 	for _, seed := range []string{"range=1h&status=5xx", "from=0&to=1", "org=" + traffic.Key + "&path=*", "record=a/b/c&before=1.0123456789", "since=1d&uid=x&same=%00", "sort=-p95&after=50&by=oauth", "wait=30s&block=latency&table=x&theme=dark&keys=off"} {
 		f.Add(seed, "0123456789")
 	}
-	s := full()
+	site, err := NewSite(Options{
+		Base: "/", Zone: time.UTC, Keys: "masked", Bodies: "redacted", Log: zap.NewNop(), Now: func() time.Time { return testNow }, Secret: []byte("secret"), Actions: true,
+		MayAct: func(string) bool { return true }, User: func(*http.Request) string { return "ops" },
+	}, full())
+	require.NoError(f, err)
+	f.Cleanup(site.Close)
 	f.Fuzz(func(t *testing.T, parameters, segment string) {
-		site, _ := newSite(t, s, on)
 		values, err := url.ParseQuery(parameters)
 		if err != nil {
 			return
