@@ -54,7 +54,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: build ## generate traffic, run it through the collector into SQLite, show what happened
+demo: build ## generate traffic, run it through the collector into SQLite, show what happened, and keep the console until Ctrl-C (DEMO_SECONDS)
 	@CGO_ENABLED=0 go run -trimpath ./cmd/tykdemo
 
 .PHONY: run
