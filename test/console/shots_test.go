@@ -80,7 +80,7 @@ func watch(ctx context.Context, url string) *errors {
 
 // settled waits until no block is missing any more.
 func settled() chromedp.Action {
-	return chromedp.Poll(`document.readyState === "complete" && !document.querySelector("[data-block]")`, nil)
+	return until(`document.readyState === "complete" && !document.querySelector("[data-block]")`)
 }
 
 func look(theme string, width, height int64) chromedp.Action {

@@ -2,7 +2,9 @@ package console
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"testing"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // served is a console in front of a world, and its address.
@@ -67,4 +70,30 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Run(ctx))
 	return ctx
+}
+
+// long is for what comes at once unless something hangs.
+const (
+	long = sinktest.Long
+	tick = 100 * time.Millisecond
+)
+
+func now() time.Time { return time.Now() }
+
+func fetch(t *testing.T, address string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	require.NoError(t, err)
+	for {
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") == "1" {
+			time.Sleep(tick) // a hundred requests a second are as many as the console takes
+			continue
+		}
+		return response.StatusCode, string(body)
+	}
 }
