@@ -67,6 +67,8 @@ type Settings struct {
 	Rollups bool
 	// Redis starts one, with a receiver and dead letters.
 	Redis bool
+	// Calm leaves the records with markup out, for pictures.
+	Calm bool
 	// Now is the end of the day; the clock's where it is zero.
 	Now time.Time
 }
@@ -82,7 +84,9 @@ func New(t *testing.T, s Settings) *World {
 	var all []analytics.Record
 	if s.Records > 0 {
 		all = append(day(t, s.Now.Add(-7*24*time.Hour), s.Records*4/5, 1), day(t, s.Now, s.Records, 2)...)
-		all = append(all, Hostile(s.Now)...)
+		if !s.Calm {
+			all = append(all, Hostile(s.Now)...)
+		}
 	}
 	w.Records = len(all)
 	w.store(t, e, s, all)

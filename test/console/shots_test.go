@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -134,3 +135,33 @@ func TestEveryPageInEveryLook(t *testing.T) {
 }
 
 func quote(text string) string { return fmt.Sprintf("%q", text) }
+
+// TestPicturesOfTheDocumentation makes those of docs/console.md, where CONSOLE_PICTURES names a folder for them; it always
+// makes them, so that they can be made.
+func TestPicturesOfTheDocumentation(t *testing.T) {
+	records := 3000
+	dir := os.Getenv("CONSOLE_PICTURES")
+	if dir != "" {
+		records = 30_000
+	} else {
+		dir = t.TempDir()
+	}
+	w := consoletest.New(t, consoletest.Settings{Records: records, Rollups: true, Redis: true, Calm: true})
+	at := served(t, w, true, acting)
+	ctx := browser(t)
+	for _, p := range []struct{ name, path, theme, click string }{
+		{"overview", "?range=24h", "light", ""}, {"logs", "logs?range=24h&status=4xx,5xx", "dark", ".records tbody tr:nth-child(4) a"}, {"pipeline", "pipeline?pause=1", "light", ""}, {"dead-letters", "pipeline/dead?reason=too_large", "light", ""},
+	} {
+		actions := chromedp.Tasks{look(p.theme, 1280, 800), chromedp.Navigate(at + p.path), settled()}
+		if p.click != "" {
+			actions = append(actions, chromedp.Click(p.click), until(`!!document.querySelector("#record")`), settled())
+		}
+		require.NoError(t, chromedp.Run(ctx, actions, chromedp.ActionFunc(func(ctx context.Context) error {
+			picture, err := page.CaptureScreenshot().WithFormat(page.CaptureScreenshotFormatWebp).WithQuality(82).Do(ctx)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, p.name+".webp"), picture, 0o600)
+		})))
+	}
+}
