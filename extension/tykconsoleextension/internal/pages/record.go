@@ -12,6 +12,9 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/view"
 )
 
+// longestKept is for how many years a record may be kept to be worth saying; gateways write a century for "for ever".
+const longestKept = 50
+
 // recordPage is one request in full.
 type recordPage struct {
 	Ref, Alone            string
@@ -130,7 +133,7 @@ func (q *request) recordPage(store query.Store, r *query.Record) *recordPage {
 			add("Error", view.Visible(e.Message), "", "", false)
 		}
 	}
-	if !r.ExpireAt.IsZero() && r.ExpireAt.Year() > 2000 && r.ExpireAt.Year() < 2200 {
+	if !r.ExpireAt.IsZero() && r.ExpireAt.Year() > 2000 && r.ExpireAt.Before(q.now.AddDate(longestKept, 0, 0)) {
 		add("Kept until", s.moment(r.ExpireAt), "", "", false)
 	}
 	secrets := []string{r.APIKey, r.OauthID}
