@@ -70,6 +70,7 @@ test: build $(FERRETDB) $(MDCB) ## all tests with the race detector, then end to
 	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
 	scripts/fuzz.sh 1000x
 	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 ./test/...
+	cd test/console && CGO_ENABLED=0 go test -count=1 -timeout $(E2E_TIMEOUT) -artifacts -outputdir "$(abspath bin)" .
 
 # Each seed also starts servers, drains and checks, and has time to fail.
 chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 600)) + 1800 ))s

@@ -45,13 +45,13 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 			"tykstatsd", "tyksyslog",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
-		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykhealth", "tykpath"},
+		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykconsole", "tykhealth", "tykpath"},
 	}
 	for kind, names := range want {
 		assert.Subset(t, got[kind], names, kind)
 	}
 	for _, ours := range []string{
-		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql",
+		"krakend", "tykconsole", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykopentracing", "tykpath", "tykredis", "tyksql",
 		"tykstatsd", "tyksyslog",
 	} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)
