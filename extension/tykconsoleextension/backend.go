@@ -35,7 +35,7 @@ type backend struct {
 	health *health
 
 	mu       sync.Mutex
-	read1    bool // the configuration is known
+	known    bool // the configuration was read
 	store    query.Store
 	storeErr error
 	redis    *redisBackend
@@ -65,7 +65,7 @@ func (b *backend) Store() (query.Store, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case !b.read1 || b.closed:
+	case !b.known || b.closed:
 		return nil, pages.ErrStarting
 	case b.storeErr != nil:
 		return nil, b.storeErr
@@ -122,16 +122,16 @@ func (b *backend) read(conf *confmap.Conf) error {
 	w := wiring.Of(conf)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.readProcess(w, conf)
+	b.readProcess(w)
 	exporter, err := b.chooseStore(w)
 	if err != nil {
 		return err
 	}
-	b.readStore(w, conf, exporter)
+	b.readStore(w, exporter)
 	if err := b.readRedis(w, conf, exporter); err != nil {
 		return err
 	}
-	b.read1 = true
+	b.known = true
 	return nil
 }
 
@@ -168,7 +168,7 @@ func (b *backend) chooseStore(w *wiring.Wiring) (string, error) {
 	return "", nil
 }
 
-func (b *backend) readStore(w *wiring.Wiring, conf *confmap.Conf, exporter string) {
+func (b *backend) readStore(w *wiring.Wiring, exporter string) {
 	if exporter == "" {
 		none := &pages.NoStoreError{Mongo: len(used(w, "tykmongo", exportersOf)) > 0}
 		for _, p := range w.Pipelines {
@@ -229,7 +229,7 @@ func bucketOf(w *wiring.Wiring, exporter string) time.Duration {
 	return 0
 }
 
-func (b *backend) readProcess(w *wiring.Wiring, conf *confmap.Conf) {
+func (b *backend) readProcess(w *wiring.Wiring) {
 	p := &b.process
 	seen := map[[2]string]bool{}
 	add := func(kind string, ids []string) {

@@ -99,7 +99,7 @@ func TestStoresAndReceiversThatAreNotThere(t *testing.T) {
 		if config.Store.Exporter == "tyksql/a" {
 			conf = confmap.NewFromStringMap(map[string]any{"exporters": map[string]any{"tyksql/a": map[string]any{"datasource": t.TempDir() + "/a.db"}}, "receivers": two["receivers"], "service": two["service"]})
 		}
-		assert.ErrorContains(t, e.NotifyConfig(t.Context(), conf), want)
+		require.ErrorContains(t, e.NotifyConfig(t.Context(), conf), want)
 		assert.NoError(t, e.Shutdown(t.Context()))
 	}
 }

@@ -103,7 +103,13 @@ func serving(t *testing.T, w *consoletest.World, change func(*Config), h compone
 	return "http://" + address
 }
 
-func fetch(t *testing.T, method, address string, change func(*http.Request)) (*http.Response, string) {
+// reply is an answer without its body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func fetch(t *testing.T, method, address string, change func(*http.Request)) (reply, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, address, http.NoBody)
 	require.NoError(t, err)
@@ -116,7 +122,7 @@ func fetch(t *testing.T, method, address string, change func(*http.Request)) (*h
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return response, string(body)
+	return reply{response.StatusCode, response.Header}, string(body)
 }
 
 func TestPagesOfARealStoreAndARealRedis(t *testing.T) {
@@ -315,6 +321,6 @@ func TestAPortInUseIsSaid(t *testing.T) {
 	config := createDefaultConfig().(*Config)
 	config.Server.NetAddr.Endpoint = strings.TrimPrefix(at, "http://")
 	second := newExtension(config, extensiontest.NewNopSettings(metadata.Type))
-	assert.ErrorContains(t, second.Start(t.Context(), componenttest.NewNopHost()), "start the tykconsole extension: endpoint:")
+	require.ErrorContains(t, second.Start(t.Context(), componenttest.NewNopHost()), "start the tykconsole extension: endpoint:")
 	assert.NoError(t, second.Shutdown(t.Context()))
 }

@@ -145,7 +145,7 @@ func (q *request) beginAction(action, command string) (user, id string, form url
 	}
 	q.Body = http.MaxBytesReader(q.w, q.Body, mostForm)
 	if err := q.ParseForm(); err != nil {
-		return refuse("a form that cannot be read", badRequest("bad_parameter", "The form could not be read", "Nothing was done."))
+		return refuse("a form that cannot be read", badRequest("The form could not be read", "Nothing was done."))
 	}
 	if !q.mayAct() {
 		return refuse("actions are off for this user", s.actionsOff(command))
@@ -173,11 +173,11 @@ func (s *Site) actDead(q *request) (*page, error) {
 	}
 	filter := q.letterFilter(form)
 	if len(q.faults) > 0 {
-		return nil, badRequest("bad_parameter", "Nothing was done: the filter could not be read", sortedFaults(q.faults)...)
+		return nil, badRequest("Nothing was done: the filter could not be read", sortedFaults(q.faults)...)
 	}
 	matched := positiveInt(form.Get("matched"))
 	if !replay && positiveInt(form.Get("typed")) != matched {
-		return nil, badRequest("bad_parameter", "Nothing was dropped: the number was not typed", "Go back and type the number of letters.")
+		return nil, badRequest("Nothing was dropped: the number was not typed", "Go back and type the number of letters.")
 	}
 	q.audit(action, user, id, filter.command(strings.ToLower(word)), matched, 0, "begins")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
@@ -270,7 +270,7 @@ func (s *Site) actGroup(q *request) (*page, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(form.Get("typed")) != name {
-		return nil, badRequest("bad_parameter", "Nothing was removed: the name was not typed", "Go back and type the name of the group.")
+		return nil, badRequest("Nothing was removed: the name was not typed", "Go back and type the name of the group.")
 	}
 	q.audit(actRemove, user, id, name, g.Waiting, 0, "begins")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)

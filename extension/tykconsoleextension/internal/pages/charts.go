@@ -143,7 +143,8 @@ func (s *Site) requestsChart(b *base, now query.Traffic, before *query.Traffic) 
 		ID: "requests", Title: "Requests", BigFields: "ok+c4+c5", Big: view.Count(now.Totals.Requests),
 		Keys: []key{
 			{"box k-ok", "2xx, 3xx", "ok", view.Count(now.Totals.Requests - now.Totals.ClientErrors - now.Totals.ServerErrors)},
-			{"box k-c4", "4xx", "c4", view.Count(now.Totals.ClientErrors)}, {"box k-c5", "5xx", "c5", view.Count(now.Totals.ServerErrors)},
+			{"box k-c4", "4xx", "c4", view.Count(now.Totals.ClientErrors)},
+			{"box k-c5", "5xx", "c5", view.Count(now.Totals.ServerErrors)},
 		},
 		Data: chartData{From: r.From.Unix(), Step: r.Width.Seconds(), Format: "n", Values: values},
 	}

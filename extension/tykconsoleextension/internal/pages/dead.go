@@ -94,20 +94,20 @@ func (q *request) letterFilter(values url.Values) LetterFilter {
 
 // command is what does the same with tykctl.
 func (f LetterFilter) command(verb string) string {
-	text := "tykctl dead " + verb
+	words := []string{"tykctl dead " + verb}
 	for _, part := range []struct{ flag, value string }{{"source", f.Source}, {"group", f.Group}, {"destination", f.Destination}, {"reason", cmp.Or(f.Reason, before(f.Same, "#"))}} {
 		if part.value != "" {
 			value := part.value
 			if strings.ContainsAny(value, " \"'$#&;|<>()*\\") {
 				value = shell(value)
 			}
-			text += " -" + part.flag + " " + value
+			words = append(words, "-"+part.flag, value)
 		}
 	}
 	if !f.Since.IsZero() {
-		text += " -since " + f.Since.Format(time.RFC3339)
+		words = append(words, "-since", f.Since.Format(time.RFC3339))
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 func before(text, mark string) string {

@@ -94,7 +94,7 @@ func (s *Site) oneKey(q *request) (*page, error) {
 
 func (s *Site) oneEndpoint(q *request) (*page, error) {
 	if len(q.paths) == 0 {
-		return nil, badRequest("bad_parameter", "No endpoint was named", "path says which.")
+		return nil, badRequest("No endpoint was named", "path says which.")
 	}
 	path := q.paths[0]
 	d := drilled{

@@ -116,7 +116,10 @@ func (q *request) frame(p *page) *frame {
 		f.NoKeys = false
 		http.SetCookie(q.w, &http.Cookie{Name: "keys", Path: s.Base, MaxAge: -1, SameSite: http.SameSiteStrictMode, HttpOnly: true})
 	}
-	f.Trouble, f.Stored = s.looks.glance(q)
+	f.Trouble, f.Stored = s.looks.glance()
+	if p.bar != nil || p.fields != nil {
+		f.Strips = append(f.Strips, q.behindStrips()...)
+	}
 	for _, item := range []struct{ name, path string }{
 		{"Overview", ""}, {"APIs", "apis"}, {"Keys", "keys"}, {"Endpoints", "endpoints"}, {"Logs", "logs"}, {"Live", "live"}, {"Pipeline", "pipeline"}, {"Settings", "settings"},
 	} {
@@ -309,7 +312,10 @@ func (s *Site) failed(q *request, err error) *page {
 	state.First = true
 	p.data = state
 	p.title = state.Title
-	var trouble *query.Error
+	var (
+		trouble *query.Error
+		given   *statusError
+	)
 	switch {
 	case errors.Is(err, errNotFound):
 		p.status = http.StatusNotFound
@@ -327,11 +333,8 @@ func (s *Site) failed(q *request, err error) *page {
 		p.status = http.StatusServiceUnavailable
 		p.refresh = 5
 	case errors.As(err, &trouble):
-	case errors.As(err, new(*statusError)):
-		errors.As(err, new(*statusError))
-		var e *statusError
-		errors.As(err, &e)
-		p.status = e.status
+	case errors.As(err, &given):
+		p.status = given.status
 	case errors.As(err, new(*NoStoreError)):
 	default:
 		p.status = http.StatusInternalServerError
@@ -361,12 +364,6 @@ func navOf(path string) string {
 		}
 	}
 	return ""
-}
-
-// message is a page that says one thing.
-func (s *Site) message(status int, title string, state *State) *page {
-	state.First = true
-	return &page{template: "message", title: title, status: status, data: state}
 }
 
 // base is what a page of figures begins with.

@@ -46,7 +46,7 @@ type itemJSON struct {
 	Buckets []int64       `json:"buckets,omitempty"`
 }
 
-func (q *request) itemsJSON(b *base, by query.Dimension, list *query.List, before *query.List) []itemJSON {
+func (q *request) itemsJSON(b *base, by query.Dimension, list, before *query.List) []itemJSON {
 	was := byKey(before)
 	all := []itemJSON{}
 	if list == nil {
@@ -227,7 +227,7 @@ func (q *request) chartTable(p *page, name string, b *base, f *figures) (*page, 
 	t := f.table(q.site.Zone)
 	keep := map[string][]int{"requests": {0, 1, 2, 3, 4, 5}, "errors": {0, 1, 4, 5}, "latency": {0, 6, 7, 8}}[name]
 	if keep == nil {
-		return nil, badRequest("bad_parameter", "There is no such table", "table is requests, errors or latency.")
+		return nil, badRequest("There is no such table", "table is requests, errors or latency.")
 	}
 	pick := func(row []string) []string {
 		var some []string

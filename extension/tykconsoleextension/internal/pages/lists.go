@@ -148,14 +148,22 @@ func (q *request) fillList(b *base, l *listPage, kind listKind, options query.Li
 		l.APIs = &apiTable{Columns: q.apiColumns(options.Sort, options.Rising)}
 	} else {
 		l.Columns = q.sortable([]column{
-			{Text: kind.head, Href: "name"}, {Text: "Course"}, {Text: "Requests", Class: "num", Href: "requests"}, {Text: q.than(), Class: "num"}, {Text: "4xx, %", Class: "num", Href: "client_error_share"}, {Text: "5xx, %", Class: "num", Href: "server_error_share"},
-			{Text: "p50, ms", Class: "num", Href: "p50"}, {Text: "p95, ms", Class: "num", Href: "p95"}, {Text: "p99, ms", Class: "num", Href: "p99"}, {Text: "Last seen", Class: "num", Href: "last_seen"},
+			{Text: kind.head, Href: "name"},
+			{Text: "Course"},
+			{Text: "Requests", Class: "num", Href: "requests"},
+			{Text: q.than(), Class: "num"},
+			{Text: "4xx, %", Class: "num", Href: "client_error_share"},
+			{Text: "5xx, %", Class: "num", Href: "server_error_share"},
+			{Text: "p50, ms", Class: "num", Href: "p50"},
+			{Text: "p95, ms", Class: "num", Href: "p95"},
+			{Text: "p99, ms", Class: "num", Href: "p99"},
+			{Text: "Last seen", Class: "num", Href: "last_seen"},
 		}, kind.path, options.Sort, options.Rising)
 	}
 	for _, item := range list.Items {
-		old, found := was[itemKey(item)]
+		old := was[itemKey(item)]
 		if l.APIs != nil {
-			l.APIs.Rows = append(l.APIs.Rows, q.apiRow(b, item, old, found, open))
+			l.APIs.Rows = append(l.APIs.Rows, q.apiRow(b, item, old, open))
 			continue
 		}
 		l.Rows = append(l.Rows, q.listRow(b, kind, item, old, before != nil, open))
@@ -275,7 +283,7 @@ func (s *Site) findKey(q *request) (*page, error) {
 		return nil, err
 	}
 	if key == "" {
-		return nil, badRequest("bad_parameter", "No key was given", "Write the key, or its hash, as the gateway stores it.")
+		return nil, badRequest("No key was given", "Write the key, or its hash, as the gateway stores it.")
 	}
 	ref := store.KeyRef(key)
 	if _, err := ask(q, func(ctx context.Context) (string, error) { return store.FindKey(ctx, ref) }).must(q); err != nil {

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -248,7 +247,7 @@ const (
 )
 
 // glance is what every page shows of the pipeline.
-func (l *looks) glance(q *request) (int, *freshness) {
+func (l *looks) glance() (int, *freshness) {
 	l.want()
 	s := l.snapshot()
 	if s.look == nil {
@@ -302,7 +301,6 @@ func (q *request) mayAct() bool {
 	return q.site.Actions && q.site.MayAct(q.site.User(q.Request))
 }
 
-var errForbidden = errors.New("it may not be done")
 
 // checkOrigin refuses what another site has sent.
 func (s *Site) checkOrigin(q *request) error {

@@ -192,8 +192,8 @@ func (q *request) overviewAPIs(b *base, list query.List, before *query.List) *ap
 		if i == overviewRows {
 			break
 		}
-		old, found := was[itemKey(item)]
-		t.Rows = append(t.Rows, q.apiRow(b, item, old, found, open))
+		old := was[itemKey(item)]
+		t.Rows = append(t.Rows, q.apiRow(b, item, old, open))
 	}
 	t.Columns = q.apiColumns("requests", false)
 	if list.Values > len(t.Rows) {
@@ -204,8 +204,16 @@ func (q *request) overviewAPIs(b *base, list query.List, before *query.List) *ap
 
 func (q *request) apiColumns(key string, rising bool) []column {
 	return q.sortable([]column{
-		{Text: "API", Href: "name"}, {Text: "Course"}, {Text: "Requests", Class: "num", Href: "requests"}, {Text: q.than(), Class: "num"}, {Text: "4xx, %", Class: "num", Href: "client_error_share"},
-		{Text: "5xx, %", Class: "num", Href: "server_error_share"}, {Text: "p50, ms", Class: "num p50", Href: "p50"}, {Text: "p95, ms", Class: "num", Href: "p95"}, {Text: "p99, ms", Class: "num", Href: "p99"}, {Text: "p95 ±", Class: "num chg95"},
+		{Text: "API", Href: "name"},
+		{Text: "Course"},
+		{Text: "Requests", Class: "num", Href: "requests"},
+		{Text: q.than(), Class: "num"},
+		{Text: "4xx, %", Class: "num", Href: "client_error_share"},
+		{Text: "5xx, %", Class: "num", Href: "server_error_share"},
+		{Text: "p50, ms", Class: "num p50", Href: "p50"},
+		{Text: "p95, ms", Class: "num", Href: "p95"},
+		{Text: "p99, ms", Class: "num", Href: "p99"},
+		{Text: "p95 ±", Class: "num chg95"},
 	}, "apis", key, rising)
 }
 

@@ -62,7 +62,7 @@ func TestEveryPageAnswersInEveryForm(t *testing.T) {
 		assert.Equal(t, http.StatusOK, answer.Code, path)
 		assert.Equal(t, "application/json", answer.Header().Get("Content-Type"), path)
 		var value any
-		assert.NoError(t, json.Unmarshal(answer.Body.Bytes(), &value), path)
+		require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &value), path)
 		asked := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
 		asked.Header.Set("Accept", "application/json")
 		assert.Equal(t, "application/json", ask2(t, site, asked).Header().Get("Content-Type"), path)
@@ -71,7 +71,7 @@ func TestEveryPageAnswersInEveryForm(t *testing.T) {
 		answer := get(t, site, path)
 		assert.Equal(t, "text/csv; charset=utf-8", answer.Header().Get("Content-Type"), path)
 		rows, err := csv.NewReader(answer.Body).ReadAll()
-		assert.NoError(t, err, path)
+		require.NoError(t, err, path)
 		assert.Greater(t, len(rows), 1, path)
 	}
 	assert.Zero(t, logs.FilterMessageSnippet("failed").Len())

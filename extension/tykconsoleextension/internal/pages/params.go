@@ -50,7 +50,7 @@ const (
 )
 
 var (
-	spanForm  = regexp.MustCompile(`^([0-9]{1,5})(m|h|d)$`)
+	spanForm  = regexp.MustCompile(`^(\d{1,5})([mhd])$`)
 	traceForm = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
 )
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -203,7 +204,7 @@ func (q *request) fillFindings(pp *pipelinePage, look *Look) {
 
 func (q *request) fillFlow(pp *pipelinePage, look *Look, process Process) {
 	var unclaimed, flight, dead int64
-	pushed, stored := 0.0, 0.0
+	stored := 0.0
 	lists, forms, ttl := 0, []string{}, time.Duration(-1)
 	for _, l := range look.Lists {
 		if l.ReplayTo == "" {
@@ -230,8 +231,7 @@ func (q *request) fillFlow(pp *pipelinePage, look *Look, process Process) {
 		group, flight, oldest, stored = g.Name, g.Waiting, g.Oldest, g.PerSecond
 	}
 	figure, unit := view.Unknown, ""
-	if before, ok := q.site.looks.pushRate(look); ok {
-		pushed = before
+	if pushed, ok := pushRate(look); ok {
 		figure, unit = view.RateParts(pushed, time.Second)
 	}
 	sub := "nothing waits"
@@ -259,7 +259,7 @@ func (q *request) fillFlow(pp *pipelinePage, look *Look, process Process) {
 }
 
 // pushRate is how many entries gateways pushed a second, from two looks.
-func (l *looks) pushRate(look *Look) (float64, bool) {
+func pushRate(look *Look) (float64, bool) {
 	rate, known := 0.0, false
 	if s, ok := look.State.(interface{ PushRate() (float64, bool) }); ok {
 		rate, known = s.PushRate()
@@ -412,7 +412,7 @@ func (s *Site) pipelineLists(q *request) (*page, error) {
 			}
 			pp.Receipts = append(pp.Receipts, receiptRowOf(name, "group "+g.Name, l.Receipts))
 			r := l.Receipts
-			t.Rows = append(t.Rows, []string{g.Name, name, fmt.Sprint(r.Claimed), fmt.Sprint(r.Delivered), fmt.Sprint(r.Shed), fmt.Sprint(r.Dead), fmt.Sprint(r.Lost), fmt.Sprint(r.InFlight), fmt.Sprint(r.Missing())})
+			t.Rows = append(t.Rows, append([]string{g.Name, name}, digits(r.Claimed, r.Delivered, r.Shed, r.Dead, r.Lost, r.InFlight, r.Missing())...))
 		}
 	}
 	p.json, p.csv = snap.look.JSON, t.csv
@@ -581,4 +581,13 @@ func mergeReasons(all []Reason) []Reason {
 	}
 	slices.SortStableFunc(merged, func(a, b Reason) int { return int(b.Count - a.Count) })
 	return merged
+}
+
+// digits are numbers as programs read them.
+func digits(numbers ...int64) []string {
+	var all []string
+	for _, n := range numbers {
+		all = append(all, strconv.FormatInt(n, 10))
+	}
+	return all
 }

@@ -176,22 +176,26 @@ func curl(w *wire) string {
 			args = append(args, "-H "+shell(h.Name+": "+h.Value))
 		}
 	}
-	text := ""
+	var text strings.Builder
 	if len(hidden) > 0 {
-		text = "# without " + strings.Join(hidden, ", ") + "\n"
+		text.WriteString("# without " + strings.Join(hidden, ", ") + "\n")
 	}
-	text += "curl -X " + shell(parts[0]) + " " + shell("https://"+host+parts[1])
+	text.WriteString("curl -X " + shell(parts[0]) + " " + shell("https://"+host+parts[1]))
+	if body := textOfTokens(w.Tokens); body != "" {
+		args = append(args, "--data-raw "+shell(body))
+	}
 	for _, a := range args {
-		text += " \\\n  " + a
+		text.WriteString(" \\\n  " + a)
 	}
-	body := ""
-	for _, t := range w.Tokens {
-		body += t.Text
+	return text.String()
+}
+
+func textOfTokens(tokens []token) string {
+	var text strings.Builder
+	for _, t := range tokens {
+		text.WriteString(t.Text)
 	}
-	if body != "" {
-		text += " \\\n  --data-raw " + shell(body)
-	}
-	return text
+	return text.String()
 }
 
 func shell(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
@@ -266,10 +270,7 @@ func wireJSON(w *wire) map[string]any {
 	}
 	heads = append(heads, lines(w.Heads)...)
 	out := map[string]any{"line": w.Line, "headers": heads, "notes": w.Notes}
-	body := ""
-	for _, t := range w.Tokens {
-		body += t.Text
-	}
+	body := textOfTokens(w.Tokens)
 	switch {
 	case w.Hidden != "":
 		out["hidden"] = w.Hidden

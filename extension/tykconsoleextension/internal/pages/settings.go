@@ -41,11 +41,8 @@ func (s *Site) settings(q *request) (*page, error) {
 	p := &page{template: "settings", title: "Settings", nav: "Settings", data: sp}
 	sp.Facts = []fact{{Name: "Process", Value: process.Name}, {Name: "Version", Value: strings.TrimSpace("otelcol-tyk " + process.Version)}, {Name: "Collector", Value: process.Collector}, {Name: "Go", Value: process.Go}, {Name: "Started", Value: s.moment(process.Started), Quiet: view.Age(q.now.Sub(process.Started)) + " ago"}, {Name: "Time zone", Value: s.Zone.String()}}
 	for _, pl := range process.Pipelines {
-		way := strings.Join(pl.Receivers, ", ")
-		for _, name := range pl.Processors {
-			way += " → " + name
-		}
-		way += " → " + strings.Join(pl.Exporters, ", ")
+		steps := append([]string{strings.Join(pl.Receivers, ", ")}, pl.Processors...)
+		way := strings.Join(append(steps, strings.Join(pl.Exporters, ", ")), " → ")
 		sp.Pipelines = append(sp.Pipelines, fact{Name: pl.ID, Value: way})
 	}
 	for _, c := range process.Settings {
@@ -129,7 +126,8 @@ func (sp *settingsPage) stats(s *Site, stats query.Stats) {
 		{Name: "From its cache", Value: view.Count(stats.CacheHits), Quiet: view.Size(stats.CacheBytes)},
 		{Name: "Refused", Value: view.Count(stats.Refused), Quiet: "as too many waited"},
 		{Name: "Reads at most", Value: view.Plural(int64(stats.ScanRows), "record", "records") + " a statement", Quiet: view.Plural(int64(stats.SearchRows), "record", "records") + " a page of Logs"},
-		{Name: "Keys", Value: s.Keys, Quiet: "bodies: " + s.Bodies}, {Name: "Actions", Value: map[bool]string{true: "on", false: "off"}[s.Actions]},
+		{Name: "Keys", Value: s.Keys, Quiet: "bodies: " + s.Bodies},
+		{Name: "Actions", Value: map[bool]string{true: "on", false: "off"}[s.Actions]},
 	}
 	for _, slow := range stats.Slowest {
 		sp.Slowest = append(sp.Slowest, slowRow{view.Visible(view.Middle(slow.Text, 150, 60)), view.LatencyText(float64(slow.Took.Microseconds()) / 1000), s.clock(slow.At)})

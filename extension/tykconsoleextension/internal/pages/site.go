@@ -136,7 +136,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Site) routes() {
 	s.mux = http.NewServeMux()
-	for pattern, make := range map[string]func(*request) (*page, error){
+	for pattern, answer := range map[string]func(*request) (*page, error){
 		"GET /{$}":  s.overview,
 		"GET /apis": s.list, "GET /keys": s.list, "GET /endpoints": s.list, "GET /codes": s.list, "GET /countries": s.list, "GET /organisations": s.list,
 		"GET /apis/{org}/{api}": s.oneAPI, "GET /keys/{ref}": s.oneKey, "GET /endpoint": s.oneEndpoint,
@@ -150,7 +150,7 @@ func (s *Site) routes() {
 		"GET /settings":   s.settings,
 		"GET /":           s.notFound,
 	} {
-		s.mux.Handle(pattern, s.handler(make))
+		s.mux.Handle(pattern, s.handler(answer))
 	}
 	s.mux.HandleFunc("GET /live/events", s.liveEvents)
 }
@@ -196,10 +196,10 @@ const (
 	mostWait = 30 * time.Second
 )
 
-func (s *Site) handler(make func(*request) (*page, error)) http.Handler {
+func (s *Site) handler(answer func(*request) (*page, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := s.newRequest(w, r)
-		p, err := make(q)
+		p, err := answer(q)
 		if err != nil {
 			p = s.failed(q, err)
 		}

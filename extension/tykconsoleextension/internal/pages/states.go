@@ -142,8 +142,8 @@ func sentenceStart(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-func badRequest(code, title string, text ...string) error {
-	return &statusError{http.StatusBadRequest, code, State{Kind: "notice", Title: title, Text: text}}
+func badRequest(title string, text ...string) error {
+	return &statusError{http.StatusBadRequest, "bad_parameter", State{Kind: "notice", Title: title, Text: text}}
 }
 
 // empty is the state of a store that has no rows at all.

@@ -202,7 +202,7 @@ func percentiles(l *query.Percentiles) (p50, p95, p99 string) {
 	return view.Millis(l.P50), view.Millis(l.P95), view.Millis(l.P99)
 }
 
-func (q *request) apiRow(b *base, item query.Item, old query.Item, was bool, open bool) apiRow {
+func (q *request) apiRow(b *base, item, old query.Item, open bool) apiRow {
 	name := named(item.Name, item.Value)
 	row := apiRow{
 		Href: q.link("apis/"+escape(item.Org)+"/"+escape(item.Value), "range", "from", "to", "compare"), Name: view.Visible(view.Middle(name, longName-12, 10)), Tag: tagOf(item.Family), Own: orgText(item.Org),
