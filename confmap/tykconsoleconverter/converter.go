@@ -5,9 +5,11 @@ package tykconsoleconverter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/collector/confmap"
 
@@ -30,9 +32,13 @@ func NewFactory() confmap.ConverterFactory {
 
 type converter struct{}
 
-// Convert sets store::datasource and redis::connection of consoles where nobody has.
+// Convert sets store::datasource and redis::connection of consoles where nobody has. It refuses a console that cannot
+// tell which store is meant, before anything starts.
 func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 	w := wiring.Of(conf)
+	if err := check(w, conf); err != nil {
+		return err
+	}
 	found := map[string]any{}
 	for id, settings := range w.Components("extensions") {
 		if wiring.Type(id) != consoleType {
@@ -56,6 +62,42 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 		return fmt.Errorf("give %s the way to its store: %w", consoleType, err)
 	}
 	return nil
+}
+
+// check finds consoles in use whose store or lists are not named, or not there.
+func check(w *wiring.Wiring, conf *confmap.Conf) error {
+	var errs []error
+	in := func(kind string, of func(wiring.Pipeline) []string) []string {
+		var all []string
+		for _, p := range w.Pipelines {
+			for _, id := range of(p) {
+				if wiring.Type(id) == kind && !slices.Contains(all, id) {
+					all = append(all, id)
+				}
+			}
+		}
+		return all
+	}
+	services, _ := conf.Get("service::extensions").([]any)
+	for _, service := range services {
+		id, _ := service.(string)
+		if wiring.Type(id) != consoleType {
+			continue
+		}
+		settings := w.Components("extensions")[id]
+		stores := in(exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
+		switch name, _ := sub(settings, "store")["exporter"].(string); {
+		case name == "" && len(stores) > 1:
+			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: is empty, and there are %s: name the one whose tables the console reads", id, strings.Join(stores, ", ")))
+		case name != "" && w.Components("exporters")[name] == nil:
+			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %q: name one of exporters, such as tyksql", id, name))
+		}
+		receivers := in(receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
+		if name, _ := sub(settings, "redis")["receiver"].(string); name != "" && len(receivers) > 0 && !slices.Contains(receivers, name) {
+			errs = append(errs, fmt.Errorf("extensions::%s::redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func sub(settings map[string]any, key string) map[string]any {

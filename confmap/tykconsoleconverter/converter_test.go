@@ -50,3 +50,19 @@ func TestOddConfigurationsAreLeftAlone(t *testing.T) {
 		assert.NotPanics(t, func() { convert(t, of) })
 	}
 }
+
+func TestConsolesThatCannotTellTheirStoreAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, console := range map[string]any{
+		"extensions::tykconsole::store::exporter: is empty, and there are tyksql, tyksql/b": nil,
+		`extensions::tykconsole::store::exporter: there is no exporter "tyksql/c"`:          map[string]any{"store": map[string]any{"exporter": "tyksql/c"}},
+		`extensions::tykconsole::redis::receiver: there is no receiver "tykredis/x"`:        map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"receiver": "tykredis/x"}},
+	} {
+		of := configuration(console)
+		of["service"] = map[string]any{"extensions": []any{"tykconsole"}, "pipelines": map[string]any{"logs": map[string]any{"receivers": []any{"tykredis"}, "exporters": []any{"tyksql", "tyksql/b"}}}}
+		conf := confmap.NewFromStringMap(of)
+		require.ErrorContains(t, NewFactory().Create(confmap.ConverterSettings{}).Convert(t.Context(), conf), want)
+		delete(of["service"].(map[string]any), "extensions")
+		assert.NoError(t, NewFactory().Create(confmap.ConverterSettings{}).Convert(t.Context(), confmap.NewFromStringMap(of)), "one that is not in use is left alone")
+	}
+}
