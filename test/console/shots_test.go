@@ -15,18 +15,32 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // paths are the pages, by the names of their pictures.
 var paths = []struct{ name, path string }{
-	{"overview", ""}, {"apis", "apis"}, {"keys", "keys"}, {"endpoints", "endpoints"}, {"codes", "codes"}, {"countries", "countries"}, {"organisations", "organisations"},
-	{"logs", "logs?range=24h&status=4xx,5xx"}, {"live", "live"}, {"pipeline", "pipeline?pause=1"}, {"lists", "pipeline/lists"}, {"dead", "pipeline/dead"}, {"settings", "settings"},
-	{"table", "?table=requests"}, {"nothing", "logs?range=24h&q=zzz"}, {"missing", "no/such/page"}, {"replay", "pipeline/dead/replay"}, {"drop", "pipeline/dead/drop"},
+	{"overview", ""},
+	{"apis", "apis"},
+	{"keys", "keys"},
+	{"endpoints", "endpoints"},
+	{"codes", "codes"},
+	{"countries", "countries"},
+	{"organisations", "organisations"},
+	{"logs", "logs?range=24h&status=4xx,5xx"},
+	{"live", "live"},
+	{"pipeline", "pipeline?pause=1"},
+	{"lists", "pipeline/lists"},
+	{"dead", "pipeline/dead"},
+	{"settings", "settings"},
+	{"table", "?table=requests"},
+	{"nothing", "logs?range=24h&q=zzz"},
+	{"missing", "no/such/page"},
+	{"replay", "pipeline/dead/replay"},
+	{"drop", "pipeline/dead/drop"},
 }
 
 // looks are how each page is looked at.

@@ -11,15 +11,14 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensiontest"
-
-	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // served is a console in front of a world, and its address.
@@ -60,9 +59,9 @@ func browser(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("force-color-profile", "srgb"),
 	)
 	allocator, end := chromedp.NewExecAllocator(t.Context(), options...)
-	ctx, close := chromedp.NewContext(allocator)
+	ctx, end2 := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
-		close()
+		end2()
 		end()
 		_ = os.RemoveAll(profile)
 	})

@@ -301,7 +301,6 @@ func (q *request) mayAct() bool {
 	return q.site.Actions && q.site.MayAct(q.site.User(q.Request))
 }
 
-
 // checkOrigin refuses what another site has sent.
 func (s *Site) checkOrigin(q *request) error {
 	protection := http.NewCrossOriginProtection()
