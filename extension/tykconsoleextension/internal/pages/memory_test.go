@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,9 +28,9 @@ type memory struct {
 	records []query.Record
 	absent  bool
 	err     error
-	late    time.Duration
+	late    atomic.Int64 // nanoseconds
 	// asked is the last search.
-	asked query.Search
+	asked atomic.Pointer[query.Search]
 }
 
 func newMemory() *memory {
@@ -43,9 +44,9 @@ func newMemory() *memory {
 }
 
 func (m *memory) wait(ctx context.Context) error {
-	if m.late > 0 {
+	if late := m.late.Load(); late > 0 {
 		select {
-		case <-time.After(m.late):
+		case <-time.After(time.Duration(late)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -108,7 +109,7 @@ func (m *memory) Samples(ctx context.Context, _ query.Scope, _ int) (query.Sampl
 }
 
 func (m *memory) Logs(ctx context.Context, search query.Search) (query.Page, error) {
-	m.asked = search
+	m.asked.Store(&search)
 	p := query.Page{Answer: query.Answer{Source: query.FromRecords, Exactness: query.Exact}, Searched: int64(len(m.records)), SearchedTo: search.From}
 	for i := range m.records {
 		if search.Matches(&m.records[i]) {

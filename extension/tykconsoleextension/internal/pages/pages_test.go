@@ -195,14 +195,14 @@ func TestRedisThatIsAwayIsSaid(t *testing.T) {
 func TestABlockThatIsLateDoesNotHoldThePage(t *testing.T) {
 	t.Parallel()
 	s := full()
-	s.store.(*memory).late = time.Second
+	s.store.(*memory).late.Store(int64(time.Second))
 	clock := time.Now()
 	site, _ := newSite(t, s, func(o *Options) { o.Now = time.Now })
 	body := get(t, site, "/").Body.String()
 	assert.Contains(t, body, `data-block="latency"`)
 	assert.Contains(t, body, "Show it, which takes some seconds")
 	assert.Less(t, time.Since(clock), time.Second)
-	s.store.(*memory).late = 0
+	s.store.(*memory).late.Store(0)
 	fragment := get(t, site, "/?block=latency").Body.String()
 	assert.Contains(t, fragment, "Latency, p95")
 	assert.NotContains(t, fragment, "<html")
@@ -230,13 +230,13 @@ func TestFiltersReachTheStore(t *testing.T) {
 	s := full()
 	site, _ := newSite(t, s, nil)
 	get(t, site, "/logs?range=6h&org=acme&api=payments&status=429,5xx&path=/orders/*&method=POST&country=DE&slower=2s&q=text&key=0123456789&trace=4BF92F3577B34DA6A3CE929D0E0E4736")
-	got := s.store.(*memory).asked
+	got := *s.store.(*memory).asked.Load()
 	assert.Equal(t, query.Search{
 		From: testNow.Add(-6 * time.Hour), To: testNow, Text: "text", Trace: "4bf92f3577b34da6a3ce929d0e0e4736", Slower: 2 * time.Second, Limit: 50,
 		Filter: query.Filter{Orgs: []string{"acme"}, APIs: []string{"payments"}, Keys: []string{testKey}, Paths: []string{"/orders/*"}, Methods: []string{"POST"}, Countries: []string{"DE"}, Status: []query.StatusRange{{First: 429, Last: 429}, {First: 500, Last: 599}}},
 	}, got)
 	get(t, site, "/logs?key=partner")
-	assert.Equal(t, []string{testKey}, s.store.(*memory).asked.Keys, "an alias stands for its keys")
+	assert.Equal(t, []string{testKey}, s.store.(*memory).asked.Load().Keys, "an alias stands for its keys")
 }
 
 func post(t *testing.T, site *Site, path string, form url.Values, change func(*http.Request)) *httptest.ResponseRecorder {
