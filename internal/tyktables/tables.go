@@ -42,9 +42,9 @@ var (
 	UptimeIndex = []string{"timestamp", "org_id", "dimension", "dimension_value"}
 )
 
-var (
-	// LatencyIndex and HitsIndex are the columns of indexes that answer the console without reading the tables.
-	// Counters change with each write, and so do these indexes: nobody makes them unless asked.
-	LatencyIndex = []string{"dimension", "timestamp", "org_id", "dimension_value", "bin", "hits"}
-	HitsIndex    = []string{"dimension", "timestamp", "org_id", "dimension_value", "counter_hits", "counter_success", "counter_error"}
-)
+// LatencyIndex are the columns of an index that answers the console without reading the table of latencies.
+// Counters change with each write, and so does this index: nobody makes it unless asked.
+var LatencyIndex = []string{"dimension", "timestamp", "org_id", "dimension_value", "bin", "hits"}
+
+// HitsIndex is the same of rollups.
+var HitsIndex = []string{"dimension", "timestamp", "org_id", "dimension_value", "counter_hits", "counter_success", "counter_error"}

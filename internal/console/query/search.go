@@ -137,7 +137,7 @@ func (s *Search) Matches(r *Record) bool {
 	case s.Text != "" && !s.InBodies && !s.textIn(r):
 		return false
 	}
-	return s.Filter.matches(r, s.TCP)
+	return s.matches(r, s.TCP)
 }
 
 func (s *Search) textIn(r *Record) bool {

@@ -70,7 +70,7 @@ func compareWrites(b *testing.B, one, other database, rows int, prepare func()) 
 		var took [2]time.Duration
 		logs := plog.NewLogs()
 		scope := analytics.AppendScope(logs)
-		for i := 0; i < chunk; i++ {
+		for i := range chunk {
 			made++ // a thousand requests a second
 			g.Next(benchEnd.Add(time.Duration(made)*time.Millisecond)).ToLog(scope.AppendEmpty(), analytics.UID{Segment: "bench" + strconv.Itoa(n), Index: int64(i)}.String())
 		}

@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
-	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -19,7 +18,6 @@ import (
 type keyRefs struct {
 	secret []byte
 
-	mu    sync.Mutex // guards what follows
 	known *lru.Cache[string, string]
 }
 

@@ -150,7 +150,7 @@ func (s *Store) Latency(ctx context.Context, scope query.Scope) (query.Latency, 
 		return query.Latency{}, err
 	}
 	result := query.Latency{}
-	starts := scope.Range.Buckets()
+	starts := scope.Buckets()
 	result.Buckets = make([]query.LatencyBucket, len(starts))
 	for i, at := range starts {
 		result.Buckets[i] = query.LatencyBucket{At: at, Open: s.open(scope.Range, at)}
@@ -200,7 +200,7 @@ func (s *Store) binsOf(ctx context.Context, k *known, scope query.Scope) ([]bins
 	if err != nil {
 		return nil, query.Answer{}, err
 	}
-	all := make([]bins, len(scope.Range.Buckets()))
+	all := make([]bins, len(scope.Buckets()))
 	for i := range w.rows {
 		if at := scope.Bucket(w.rows[i].at); at >= 0 {
 			if all[at] == nil {

@@ -130,7 +130,7 @@ func (s *Store) itemsOfRollups(ctx context.Context, k *known, scope query.Scope,
 		key := itemKey{item.Org, item.API, item.Version, item.Value}
 		all.raw[key] = valueKey{row.org, row.value}
 		to := all.at(key, func() query.Item { return item })
-		to.Counts.Add(row.counts)
+		to.Add(row.counts)
 		if row.seen.After(to.LastSeen) || to.Name == "" {
 			to.Name = row.name
 		}
@@ -197,7 +197,7 @@ func (s *Store) itemsOfRecords(ctx context.Context, k *known, scope query.Scope,
 			item.Family = "graph"
 		}
 		to := all.at(itemKey{item.Org, item.API, item.Version, item.Value}, func() query.Item { return item })
-		to.Counts.Add(r.counts())
+		to.Add(r.counts())
 		if r.at.After(to.LastSeen) {
 			to.LastSeen = r.at
 			if item.Name != "" {
@@ -377,7 +377,7 @@ func (s *Store) setDetails(ctx context.Context, k *known, scope query.Scope, all
 func (s *Store) setCourses(ctx context.Context, k *known, scope query.Scope, all *items, list []query.Item) error {
 	list = list[:min(len(list), mostCourses)]
 	places := make(map[itemKey]int, len(list))
-	n := len(scope.Range.Buckets())
+	n := len(scope.Buckets())
 	for i := range list {
 		places[keyOf(&list[i])] = i
 		list[i].Course = make([]query.Counts, n)

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,8 +90,13 @@ func scanRecord(rows *sql.Rows, more ...any) (query.Record, error) {
 	var track, operation, failed, graph int64
 	values := make([]string, len(fields))
 	places := []any{
-		&at, &expires, number{&track}, number{&operation}, number{&failed}, number{&graph},
-		number{&r.RequestBytes}, number{&r.ResponseBytes},
+		&at, &expires,
+		number{&track},
+		number{&operation},
+		number{&failed},
+		number{&graph},
+		number{&r.RequestBytes},
+		number{&r.ResponseBytes},
 	}
 	for i := range fields {
 		if fields[i].number != nil {
@@ -110,7 +116,7 @@ func scanRecord(rows *sql.Rows, more ...any) (query.Record, error) {
 		case f.json != nil:
 			_ = json.Unmarshal([]byte(values[i]), f.json(&r)) // what is none stays empty
 		default:
-			values[i] = fmt.Sprint(*f.number(&r))
+			values[i] = strconv.FormatInt(*f.number(&r), 10)
 		}
 		hash.Write(binary.AppendUvarint(nil, uint64(len(values[i])))) //nolint:gosec // not negative
 		hash.Write([]byte(values[i]))
@@ -419,9 +425,7 @@ func (s *Store) Course(ctx context.Context, search query.Search, width time.Dura
 	if width <= 0 || search.To.Sub(search.From)/width > 10*mostBuckets {
 		return query.Traffic{}, fmt.Errorf("the width %s gives too many buckets: use a wider one", width)
 	}
-	bare := search
-	bare.Filter = query.Filter{}
-	plain := bare.Text == "" && bare.Trace == "" && bare.Slower == 0 && !bare.TCP
+	plain := search.Text == "" && search.Trace == "" && search.Slower == 0 && !search.TCP
 	if sel, ok := selectRollups(search.Filter, ""); plain && ok && k.Rollups && k.Bucket > 0 && width%k.Bucket == 0 && sel.keep == nil && !k.OldestRollup.After(search.From) &&
 		search.From.Unix()%int64(k.Bucket/time.Second) == 0 {
 		r.Source = query.FromRollups

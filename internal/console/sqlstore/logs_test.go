@@ -124,7 +124,7 @@ func TestRecordsAreFoundByTheirReference(t *testing.T) {
 				require.Equal(t, int(counted(records, nil).Requests), len(listed)) //nolint:testifylint // a list of all would not help
 				for i := range listed {
 					l := &listed[i]
-					ref, err := query.ParseRef(l.Ref.Org, l.Ref.API, l.Ref.Cursor.String())
+					ref, err := query.ParseRef(l.Ref.Org, l.Ref.API, l.Ref.String())
 					require.NoError(t, err)
 					r, err := s.Record(t.Context(), ref)
 					require.NoError(t, err)

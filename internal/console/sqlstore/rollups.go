@@ -149,8 +149,14 @@ type rawCounts struct{ hits, success, errors, client, server, latency, upstream,
 
 func (c *rawCounts) places() []any {
 	return []any{
-		number{&c.hits}, number{&c.success}, number{&c.errors}, number{&c.client}, number{&c.server},
-		number{&c.latency}, number{&c.upstream}, number{&c.most},
+		number{&c.hits},
+		number{&c.success},
+		number{&c.errors},
+		number{&c.client},
+		number{&c.server},
+		number{&c.latency},
+		number{&c.upstream},
+		number{&c.most},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -413,7 +414,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newCache()
 	for i := range 100 {
-		_, err := cached(t.Context(), c, fmt.Sprint(i), func(context.Context) (answered[int], error) {
+		_, err := cached(t.Context(), c, strconv.Itoa(i), func(context.Context) (answered[int], error) {
 			return answered[int]{i, maxCacheBytes / 10, time.Hour}, nil
 		})
 		require.NoError(t, err)
@@ -438,8 +439,12 @@ func TestTheExportersSettingsAreRead(t *testing.T) {
 	assert.Equal(t, []any{"sqlite", "tyk_analytics", ""}, []any{config.Driver, config.Tables.Requests, config.Tables.Latency})
 	_, err = FromExporter(confmap.NewFromStringMap(map[string]any{"timezone": "nowhere"}))
 	require.ErrorContains(t, err, "timezone")
-	for _, wrong := range []Config{{Driver: "oracle", Datasource: "x", Limits: DefaultLimits()}, {Driver: "sqlite", Limits: DefaultLimits()}, {Driver: "sqlite", Datasource: "x"},
-		{Driver: "sqlite", Datasource: "x", Limits: DefaultLimits(), Tables: Tables{Requests: `x"; drop table y; --`}}} {
+	for _, wrong := range []Config{
+		{Driver: "oracle", Datasource: "x", Limits: DefaultLimits()},
+		{Driver: "sqlite", Limits: DefaultLimits()},
+		{Driver: "sqlite", Datasource: "x"},
+		{Driver: "sqlite", Datasource: "x", Limits: DefaultLimits(), Tables: Tables{Requests: `x"; drop table y; --`}},
+	} {
 		_, err := Open(wrong)
 		require.Error(t, err)
 	}

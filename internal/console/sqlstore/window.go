@@ -3,9 +3,9 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,7 +55,7 @@ func (s *Store) segments(k *known, f query.Filter, from, to time.Time) ([]segmen
 		unindexed = append(unindexed, driving.column)
 	}
 	switch few := len(k.Organisations) <= maxOrganisations; {
-	case k.timed, k.small && !(k.indexed["orgid"] && few), len(k.Organisations) == 0 && k.indexed["orgid"]:
+	case k.timed, k.small && (!k.indexed["orgid"] || !few), len(k.Organisations) == 0 && k.indexed["orgid"]:
 		return []segment{{{relation: table}}}, nil // in the last case there are no records
 	case !k.indexed["orgid"]:
 		return nil, s.unindexed(append(unindexed, "orgid"))
@@ -139,10 +139,10 @@ func (s *Store) count(ctx context.Context, q *session, b branch, from, to time.T
 
 // record is what figures are made of.
 type record struct {
-	at                                                                      time.Time
-	code, latency, upstream                                                 int64
-	org, api, name, version, key, alias, path, method, country, oauth, tags string
-	graph                                                                   bool
+	at                                                                time.Time
+	code, latency, upstream                                           int64
+	org, api, name, version, key, alias, path, method, country, oauth string
+	graph                                                             bool
 }
 
 // counts is what the record counts for.
@@ -304,8 +304,13 @@ func (s *Store) conditions(st *statement, f query.Filter, b branch, bothPaths bo
 		column string
 		values []string
 	}{
-		{"orgid", f.Orgs}, {"apiid", f.APIs}, {"apikey", f.Keys}, {"method", f.Methods}, {"geo_country_iso_code", f.Countries},
-		{"oauthid", f.OAuth}, {"apiversion", f.Versions},
+		{"orgid", f.Orgs},
+		{"apiid", f.APIs},
+		{"apikey", f.Keys},
+		{"method", f.Methods},
+		{"geo_country_iso_code", f.Countries},
+		{"oauthid", f.OAuth},
+		{"apiversion", f.Versions},
 	} {
 		if c.column != b.column || len(c.values) == 0 {
 			st.in(s.dialect.exact(c.column), c.values)
@@ -370,7 +375,7 @@ func (s *Store) Samples(ctx context.Context, scope query.Scope, limit int) (quer
 					st := newStatement("select " + s.listColumns())
 					s.from(st, b, floor, to).add(" and responsecode <> -1" + more)
 					s.conditions(st, scope.Filter, b, false)
-					return s.records(ctx, q, st.add(" order by "+order+" desc limit "+fmt.Sprint(limit)))
+					return s.records(ctx, q, st.add(" order by "+order+" desc limit "+strconv.Itoa(limit)))
 				}
 				slow, err := of("", "latency_total")
 				if err != nil {
@@ -393,6 +398,3 @@ func (s *Store) Samples(ctx context.Context, scope query.Scope, limit int) (quer
 	result.Failed = result.Failed[:min(len(result.Failed), limit)]
 	return result, err
 }
-
-// errNoRows is of a question that found nothing.
-func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
