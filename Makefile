@@ -55,7 +55,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## generate traffic, run it through the collector into SQLite, show what happened
+demo: build ## generate traffic, run it through the collector into SQLite, show what happened, and keep the console until Ctrl-C (DEMO_SECONDS)
 	@CGO_ENABLED=0 go run -trimpath ./cmd/tykdemo
 
 .PHONY: run
@@ -71,6 +71,7 @@ test: build $(FERRETDB) $(MDCB) $(GOAWS) ## all tests with the race detector, th
 	CGO_ENABLED=1 go test -race -timeout $(UNIT_TIMEOUT) ./...
 	scripts/fuzz.sh 1000x
 	CGO_ENABLED=1 go test -race -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 ./test/...
+	cd test/console && CGO_ENABLED=0 go test -count=1 -timeout $(E2E_TIMEOUT) -artifacts -outputdir "$(abspath bin)" .
 
 # Each seed also starts servers, drains and checks, and has time to fail.
 chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 600)) + 1800 ))s

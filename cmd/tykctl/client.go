@@ -16,7 +16,9 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	redisconn "github.com/otelcol-tyk/otelcol-tyk/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 // connection is how to reach the Redis that the receiver reads.
@@ -103,6 +105,33 @@ func (c *connection) validate() error {
 }
 
 func (c *connection) list() []string { return strings.Split(c.addresses, ",") }
+
+// view is what the commands look at, without a connection.
+func (c *connection) view() *inspect.Redis {
+	return &inspect.Redis{Addresses: c.addresses, Cluster: c.cluster, KeyPrefix: c.keyPrefix, UptimePrefix: c.uptimePrefix, Explain: c.explain}
+}
+
+// look connects to what the commands look at. The function ends the connection.
+func (c *connection) look(ctx context.Context) (*inspect.Redis, func(), error) {
+	rdb, end, err := c.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := c.view()
+	r.Client, r.Store = rdb, claim.NewStore(rdb)
+	return r, end, nil
+}
+
+// chooseLists finds a list by its key; an empty key is for all of them.
+func (c *connection) chooseLists(key string) ([]inspect.List, error) {
+	r := c.view()
+	if chosen := r.Choose(key); len(chosen) > 0 {
+		return chosen, nil
+	}
+	all := r.Lists()
+	return nil, fmt.Errorf("-source: no list %q: those with -key-prefix %q are %s, the same with _0 to _9, each of these with _protobuf, and %s",
+		key, c.keyPrefix, all[0].Key, all[len(all)-1].Key)
+}
 
 // open connects and makes sure that Redis answers. The function ends the connection.
 func (c *connection) open(ctx context.Context) (redis.UniversalClient, func(), error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 // withLetters makes a Redis with letters of two groups and three lists: see the table
@@ -43,7 +44,7 @@ func (o *operator) letters(args ...string) []string {
 	o.t.Helper()
 	var all []string
 	for line := range strings.Lines(o.ok("dead list", append(args, "-json")...)) {
-		var v letterView
+		var v inspect.Letter
 		require.NoError(o.t, json.Unmarshal([]byte(line), &v))
 		all = append(all, v.Group+"/"+v.UID[strings.LastIndex(v.UID, "-")+1:])
 	}

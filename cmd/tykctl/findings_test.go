@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 func stateKey(name string) string { return "otelcol-tyk:{" + msgpackList + "}:" + name }
@@ -170,7 +171,7 @@ func TestEachKindOfTroubleIsSaid(t *testing.T) {
 			o := onRedis(t)
 			state.make(o)
 			a := o.run("status", "-json", "-check", "-sample", "5ms")
-			var view statusView
+			var view inspect.Status
 			require.NoError(t, json.Unmarshal([]byte(a.stdout), &view), a.stderr)
 			var codes []string
 			for _, f := range view.Findings {
@@ -181,16 +182,4 @@ func TestEachKindOfTroubleIsSaid(t *testing.T) {
 			assert.Equal(t, state.status, a.status)
 		})
 	}
-}
-
-func TestARedisThatIsFullOrEvictsIsSaid(t *testing.T) {
-	t.Parallel()
-	info := "# Memory\r\nused_memory:950\r\nused_memory_human:1K\r\nmaxmemory:1000\r\nmaxmemory_policy:allkeys-lru\r\n"
-	node := parseMemory(info)
-	assert.Equal(t, nodeMemory{Used: 950, Max: 1000, Policy: "allkeys-lru"}, node)
-	var codes []string
-	for _, f := range examineMemory([]nodeMemory{node, {Used: 1000}, {Used: 2000}, {Used: 10, Max: 1000, Policy: "noeviction"}}) {
-		codes = append(codes, f.Code)
-	}
-	assert.Equal(t, []string{"evicts", "full", "unbounded"}, codes, "once for all nodes")
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 func groupsList(f *flag.FlagSet) action {
@@ -20,33 +20,34 @@ func groupsList(f *flag.FlagSet) action {
 			return exitFailed, conn.explain(err)
 		}
 		defer in.end()
-		groups := in.groups
+		groups := in.Groups
 		if *asJSON {
 			view := map[string]any{"groups": groups}
-			if in.unreadable != nil {
-				view["unreadable"] = in.unreadable
+			if in.Unreadable != nil {
+				view["unreadable"] = in.Unreadable
 			}
-			return exitOK, errors.Join(writeJSON(c.stdout, view), in.unreadable.err())
+			return exitOK, errors.Join(writeJSON(c.stdout, view), in.Unreadable.Err())
 		}
 		if len(groups) == 0 {
 			fmt.Fprintln(c.stdout, "There are no groups: no collector has read these lists.")
-			return exitOK, in.unreadable.err()
+			return exitOK, in.Unreadable.Err()
 		}
 		t := newTable(c.stdout, "GROUP", "LAST SEEN", "EXPIRES IN", "LISTS", "WAITING", "KEEPS ALONE", "SIZE")
 		for _, g := range groups {
-			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), g.knownOn, g.Waiting,
-				fmt.Sprintf("%s of %s", count(g.Keeps.Entries, "entry"), count(int64(g.Keeps.Segments), "segment")), size(g.Keeps.Bytes))
+			t.row(g.Name, inspect.Span(g.Ago)+" ago", expiresText(g), g.KnownOn, g.Waiting,
+				fmt.Sprintf("%s of %s", inspect.Count(g.Keeps.Entries, "entry"), inspect.Count(int64(g.Keeps.Segments), "segment")), inspect.Size(g.Keeps.Bytes))
 		}
-		return exitOK, errors.Join(t.end(), in.unreadable.err())
+		return exitOK, errors.Join(t.end(), in.Unreadable.Err())
 	}
 }
 
 // groupSurvey is what groups there are, on a connection to do something about them.
 type groupSurvey struct {
-	groups     []groupView
-	unreadable unreadable
-	store      *claim.Store
-	end        func() // ends the connection
+	*inspect.GroupSurvey
+
+	redis  *inspect.Redis
+	wanted []inspect.List
+	end    func() // ends the connection
 }
 
 // groupsIn surveys one list, or all for an empty source.
@@ -55,17 +56,16 @@ func groupsIn(ctx context.Context, conn *connection, source string) (*groupSurve
 	if err != nil {
 		return nil, err
 	}
-	rdb, end, err := conn.open(ctx)
+	r, end, err := conn.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	store := claim.NewStore(rdb)
-	all, skipped, err := survey(ctx, store, conn, wanted)
+	in, err := r.GroupsIn(ctx, wanted)
 	if err != nil {
 		end()
 		return nil, err
 	}
-	return &groupSurvey{groupViews(all, nil, weigh(ctx, store, all)), skipped, store, end}, nil
+	return &groupSurvey{in, r, wanted, end}, nil
 }
 
 func groupsRemove(f *flag.FlagSet) action {
@@ -74,7 +74,7 @@ func groupsRemove(f *flag.FlagSet) action {
 	dryRun := f.Bool("dry-run", false, "only say what would be removed")
 	return func(ctx context.Context, c console, conn *connection, args []string) (int, error) {
 		if len(args) != 1 {
-			return exitFailed, fmt.Errorf("got %s: name the group to remove: see tykctl groups list", count(int64(len(args)), "argument"))
+			return exitFailed, fmt.Errorf("got %s: name the group to remove: see tykctl groups list", inspect.Count(int64(len(args)), "argument"))
 		}
 		r := removal{group: args[0], source: *source, force: *force, dryRun: *dryRun}
 		if err := r.run(ctx, c, conn); err != nil {
@@ -96,72 +96,42 @@ func (r removal) run(ctx context.Context, c console, conn *connection) error {
 		return err
 	}
 	defer in.end()
-	groups := in.groups
-	i := slices.IndexFunc(groups, func(g groupView) bool { return g.Name == r.group })
+	groups := in.Groups
+	i := slices.IndexFunc(groups, func(g inspect.Group) bool { return g.Name == r.group })
 	if i < 0 {
 		return fmt.Errorf("there is no group %q: there %s", r.group, groupNames(groups))
 	}
 	g := groups[i]
-	if !g.away() && !r.force {
-		return fmt.Errorf("group %s was seen %s ago: stop its collectors first, else they start it anew; -force removes it all the same", g.Name, span(g.ago))
+	if !g.Away() && !r.force {
+		return fmt.Errorf("group %s was seen %s ago: stop its collectors first, else they start it anew; -force removes it all the same", g.Name, inspect.Span(g.Ago))
 	}
 	if r.dryRun {
-		fmt.Fprintf(c.stdout, "would remove group %s from %s\n", g.Name, count(int64(g.knownOn), "list"))
+		fmt.Fprintf(c.stdout, "would remove group %s from %s\n", g.Name, inspect.Count(int64(g.KnownOn), "list"))
 	} else {
-		removed, err := r.forget(ctx, in, conn)
-		fmt.Fprintf(c.stdout, "removed group %s from %s\n", g.Name, count(removed, "list"))
+		removed, err := in.redis.Forget(ctx, in.GroupSurvey, r.group, in.wanted, r.source == "")
+		fmt.Fprintf(c.stdout, "removed group %s from %s\n", g.Name, inspect.Count(removed, "list"))
 		if err != nil {
 			return err
 		}
 	}
 	r.explain(c, g, len(groups) == 1)
-	return in.unreadable.err()
-}
-
-// forget takes the group out of one list after the other, and returns of how many.
-func (r removal) forget(ctx context.Context, in *groupSurvey, conn *connection) (int64, error) {
-	wanted, err := conn.chooseLists(r.source)
-	if err != nil {
-		return 0, err
-	}
-	if r.source == "" {
-		// First of all, so that no list that is new from here on waits for it.
-		for _, registry := range conn.registries(conn.lists()) {
-			if err := in.store.Registry(registry).Forget(ctx, r.group); err != nil {
-				return 0, err
-			}
-		}
-	}
-	removed := int64(0)
-	for _, l := range wanted {
-		if slices.ContainsFunc(in.unreadable, func(u unread) bool { return u.Source == l.key }) {
-			continue
-		}
-		ok, err := in.store.Forget(ctx, l.source(""), r.group)
-		if err != nil {
-			return removed, err
-		}
-		if ok {
-			removed++
-		}
-	}
-	return removed, nil
+	return in.Unreadable.Err()
 }
 
 // explain says what is given back, and what is not.
-func (r removal) explain(c console, g groupView, last bool) {
+func (r removal) explain(c console, g inspect.Group, last bool) {
 	gives := "gave back"
 	if r.dryRun {
 		gives = "would give back"
 	}
-	fmt.Fprintf(c.stdout, "%s %s of %s (about %s) that only it kept\n", gives, count(g.Keeps.Entries, "entry"), count(int64(g.Keeps.Segments), "segment"), size(g.Keeps.Bytes))
+	fmt.Fprintf(c.stdout, "%s %s of %s (about %s) that only it kept\n", gives, inspect.Count(g.Keeps.Entries, "entry"), inspect.Count(int64(g.Keeps.Segments), "segment"), inspect.Size(g.Keeps.Bytes))
 	if last && g.Waiting > 0 {
 		fmt.Fprintf(c.stdout, "it is the last group: what waited for it stays in Redis for the next one\n")
 	}
 	fmt.Fprintf(c.stdout, "its dead letters, if there are any, stay: tykctl dead drop -group %s\n", g.Name)
 }
 
-func groupNames(groups []groupView) string {
+func groupNames(groups []inspect.Group) string {
 	if len(groups) == 0 {
 		return "are none"
 	}

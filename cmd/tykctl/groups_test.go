@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 // away makes a Redis where group kafka is away and keeps two segments that
@@ -97,7 +98,7 @@ func TestRemoveTakesOneName(t *testing.T) {
 
 func TestGroupsAreJSON(t *testing.T) {
 	t.Parallel()
-	var document struct{ Groups []groupView }
+	var document struct{ Groups []inspect.Group }
 	require.NoError(t, json.Unmarshal([]byte(away(t).ok("groups", "-json")), &document))
 	require.Len(t, document.Groups, 2)
 	kafka := document.Groups[1]
@@ -108,6 +109,6 @@ func TestGroupsAreJSON(t *testing.T) {
 
 func TestALetterThatIsNotYetAcknowledgedIsNoNegativeDelivery(t *testing.T) {
 	t.Parallel()
-	r := receiptsOf(claim.GroupReport{Waiting: 3, Receipts: claim.Receipts{Seen: 3, Outcome: claim.Outcome{Delivered: -1, Dead: 1}}})
-	assert.Equal(t, receipts{Claimed: 3, DeadLettered: 1, InFlight: 2, AddsUp: true}, r)
+	r := inspect.ReceiptsOf(claim.GroupReport{Waiting: 3, Receipts: claim.Receipts{Seen: 3, Outcome: claim.Outcome{Delivered: -1, Dead: 1}}})
+	assert.Equal(t, inspect.Receipts{Claimed: 3, DeadLettered: 1, InFlight: 2, AddsUp: true}, r)
 }

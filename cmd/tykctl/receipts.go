@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 // receiptsView is all that tykctl receipts says.
@@ -19,10 +19,10 @@ type receiptsView struct {
 	// over all processes.
 	Groups []receiptsGroup `json:"since_group_start"`
 	// Process is what one collector counted since it started.
-	Process *processView `json:"since_process_start,omitempty"`
+	Process *inspect.Process `json:"since_process_start,omitempty"`
 	// Unreadable are lists that nothing else here is about.
-	Unreadable unreadable `json:"unreadable,omitempty"`
-	Findings   []finding  `json:"findings"`
+	Unreadable inspect.Unreadable `json:"unreadable,omitempty"`
+	Findings   []inspect.Finding  `json:"findings"`
 }
 
 // receiptsGroup is one group's receipts.
@@ -33,8 +33,8 @@ type receiptsGroup struct {
 
 // receiptsList is what became of one list's entries.
 type receiptsList struct {
-	place
-	receipts
+	inspect.Place
+	inspect.Receipts
 }
 
 func receiptsCommand(f *flag.FlagSet) action {
@@ -52,54 +52,44 @@ func receiptsCommand(f *flag.FlagSet) action {
 		} else {
 			err = view.print(c.stdout, groups)
 		}
-		return exitStatus(*check, view.Findings), errors.Join(err, view.Unreadable.err())
+		return exitStatus(*check, view.Findings), errors.Join(err, view.Unreadable.Err())
 	}
 }
 
 // account reads the receipts, and one collector's metrics where there is a URL.
-func account(ctx context.Context, conn *connection, source, metrics string) (*receiptsView, []groupView, error) {
+func account(ctx context.Context, conn *connection, source, metrics string) (*receiptsView, []inspect.Group, error) {
 	wanted, err := conn.chooseLists(source)
 	if err != nil {
 		return nil, nil, err
 	}
-	rdb, end, err := conn.open(ctx)
+	r, end, err := conn.look(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer end()
-	all, skipped, err := survey(ctx, claim.NewStore(rdb), conn, wanted)
+	all, skipped, err := r.Survey(ctx, wanted)
 	if err != nil {
 		return nil, nil, err
 	}
-	groups := groupViews(all, nil, nil)
-	e := &examiner{findings: skipped.findings()}
-	view := &receiptsView{Redis: conn.addresses, At: clock(all), Groups: []receiptsGroup{}, Unreadable: skipped}
+	groups := inspect.Groups(all, nil, nil)
+	view := &receiptsView{Redis: conn.addresses, At: inspect.Clock(all), Groups: []receiptsGroup{}, Unreadable: skipped}
 	for _, g := range groups {
 		lines := receiptsGroup{Name: g.Name, Lists: []receiptsList{}}
 		for _, l := range g.Lists {
-			e.receipts(g, l)
-			lines.Lists = append(lines.Lists, receiptsList{l.place, l.Receipts})
+			lines.Lists = append(lines.Lists, receiptsList{l.Place, l.Receipts})
 		}
 		view.Groups = append(view.Groups, lines)
 	}
 	if metrics != "" {
-		if view.Process, err = readProcess(ctx, metrics, conn.timeout); err != nil {
-			return nil, nil, err
+		if view.Process, err = inspect.ReadProcess(ctx, metrics, conn.timeout); err != nil {
+			return nil, nil, fmt.Errorf("-metrics: %w", err)
 		}
-		e.process(view.Process)
 	}
-	view.Findings = e.findings
+	view.Findings = inspect.CheckReceipts(groups, skipped, view.Process)
 	return view, groups, nil
 }
 
-// process looks for entries that a destination does not account for.
-func (e *examiner) process(p *processView) {
-	if p.SQL != nil && p.SQL.Missing > 0 {
-		e.find(trouble, "unaccounted", place{}, "", "%s acknowledged by this collector are not accounted for by tyksql and tykfilter: were there other exporters or filters that dropped them?", count(p.SQL.Missing, "entry"))
-	}
-}
-
-func (v *receiptsView) print(w io.Writer, groups []groupView) error {
+func (v *receiptsView) print(w io.Writer, groups []inspect.Group) error {
 	fmt.Fprintf(w, "Redis %s, %s by its clock\n\nSince each group began, over all its processes:\n\n", v.Redis, v.At.Format(time.DateTime))
 	if len(groups) == 0 {
 		fmt.Fprintln(w, "There are no groups: no collector has read these lists.")
@@ -109,7 +99,7 @@ func (v *receiptsView) print(w io.Writer, groups []groupView) error {
 		return err
 	}
 	if v.Process != nil {
-		if err := v.Process.print(w); err != nil {
+		if err := printProcess(w, v.Process); err != nil {
 			return err
 		}
 	}

@@ -6,62 +6,64 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
-func (v *statusView) printLists(w io.Writer) error {
+func (v statusView) printLists(w io.Writer) error {
 	if len(v.Lists) == 0 {
 		return nil
 	}
 	t := newTable(w, "LIST", "UNCLAIMED", "DROPPED IN", "SEGMENTS", "ENTRIES", "SIZE", "DEAD LETTERS")
 	for _, l := range v.Lists {
 		ttl := "-"
-		if l.ttl >= 0 {
-			ttl = span(l.ttl)
+		if l.Life >= 0 {
+			ttl = inspect.Span(l.Life)
 		}
-		t.row(l.place, l.Unclaimed, ttl, l.Segments, l.Kept, size(l.Bytes), l.DeadLetters)
+		t.row(l.Place, l.Unclaimed, ttl, l.Segments, l.Kept, inspect.Size(l.Bytes), l.DeadLetters)
 	}
 	return endTable(w, t)
 }
 
-func (v *statusView) printGroups(w io.Writer) error {
+func (v statusView) printGroups(w io.Writer) error {
 	if len(v.Groups) == 0 {
 		return nil
 	}
 	t := newTable(w, "GROUP", "LAST SEEN", "EXPIRES IN", "LIST", "WAITING", "OLDEST", "MOVEMENT")
 	for _, g := range v.Groups {
 		if len(g.Lists) == 0 {
-			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), "-", 0, "-", idle)
+			t.row(g.Name, inspect.Span(g.Ago)+" ago", expiresText(g), "-", 0, "-", inspect.Idle)
 		}
 		for _, l := range g.Lists {
 			oldest := "-"
 			if l.Waiting > 0 {
-				oldest = span(time.Duration(l.OldestAge * float64(time.Second)))
+				oldest = inspect.Span(time.Duration(l.OldestAge * float64(time.Second)))
 			}
 			movement := string(l.Movement)
-			if l.Movement == moving {
+			if l.Movement == inspect.Moving {
 				movement = fmt.Sprintf("moving, %.0f/s", l.PerSecond)
 			}
-			t.row(g.Name, span(g.ago)+" ago", g.expiresText(), l.place, l.Waiting, oldest, movement)
+			t.row(g.Name, inspect.Span(g.Ago)+" ago", expiresText(g), l.Place, l.Waiting, oldest, movement)
 		}
 	}
 	return endTable(w, t)
 }
 
 // expiresText is when a group that is away is removed.
-func (g groupView) expiresText() string {
-	left, ok := g.expiresIn()
+func expiresText(g inspect.Group) string {
+	left, ok := g.Left()
 	if !ok {
 		return "never"
 	}
-	return span(left)
+	return inspect.Span(left)
 }
 
-func (v *statusView) printReceipts(w io.Writer) error {
+func (v statusView) printReceipts(w io.Writer) error {
 	return printReceipts(w, v.Groups)
 }
 
 // printReceipts shows what became of everything claimed.
-func printReceipts(w io.Writer, groups []groupView) error {
+func printReceipts(w io.Writer, groups []inspect.Group) error {
 	t := newTable(w, "GROUP", "LIST", "CLAIMED", "= DELIVERED", "+ SHED", "+ DEAD", "+ LOST", "+ IN FLIGHT", "", "REPLAYED", "DROPPED")
 	rows := 0
 	for _, g := range groups {
@@ -69,9 +71,9 @@ func printReceipts(w io.Writer, groups []groupView) error {
 			r := l.Receipts
 			balance := "adds up"
 			if !r.AddsUp {
-				balance = fmt.Sprintf("OFF BY %d", r.missing())
+				balance = fmt.Sprintf("OFF BY %d", r.Missing())
 			}
-			t.row(g.Name, l.place, r.Claimed, r.Delivered, r.Shed, r.DeadLettered, r.Lost, r.InFlight, balance, r.Replayed, r.Dropped)
+			t.row(g.Name, l.Place, r.Claimed, r.Delivered, r.Shed, r.DeadLettered, r.Lost, r.InFlight, balance, r.Replayed, r.Dropped)
 			rows++
 		}
 	}
@@ -81,22 +83,22 @@ func printReceipts(w io.Writer, groups []groupView) error {
 	return endTable(w, t)
 }
 
-func (v *statusView) printLeases(w io.Writer) error {
+func (v statusView) printLeases(w io.Writer) error {
 	if len(v.Leases) == 0 {
 		return nil
 	}
 	t := newTable(w, "WORKER", "GROUP", "LIST", "SEGMENTS", "LEASE")
 	for _, l := range v.Leases {
-		lease := "expires in " + span(l.in)
+		lease := "expires in " + inspect.Span(l.In)
 		if l.Expired {
-			lease = "EXPIRED " + span(-l.in) + " ago"
+			lease = "EXPIRED " + inspect.Span(-l.In) + " ago"
 		}
-		t.row(l.Worker, l.Group, l.place, l.Segments, lease)
+		t.row(l.Worker, l.Group, l.Place, l.Segments, lease)
 	}
 	return endTable(w, t)
 }
 
-func (v *statusView) printReasons(w io.Writer) error {
+func (v statusView) printReasons(w io.Writer) error {
 	if len(v.DeadLetters) == 0 {
 		return nil
 	}
@@ -121,13 +123,13 @@ func endTable(w io.Writer, t *table) error {
 }
 
 // printFindings says what is wrong, or well where nothing is.
-func printFindings(w io.Writer, findings []finding, well string) {
-	if exitStatus(true, findings) == exitOK {
+func printFindings(w io.Writer, findings []inspect.Finding, well string) {
+	if !inspect.Troubled(findings) {
 		fmt.Fprintln(w, well)
 	}
 	for _, f := range findings {
 		head := "note:    "
-		if f.Severity == trouble {
+		if f.Severity == inspect.Trouble {
 			head = "TROUBLE: "
 		}
 		fmt.Fprintln(w, head+printable(f.Text))

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 )
 
 func TestStatusOfATroubledRedis(t *testing.T) {
@@ -59,13 +60,13 @@ func TestStatusTellsWhatMoves(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	var view statusView
+	var view inspect.Status
 	out := o.ok("status", "-json", "-check", "-sample", "100ms", "-stuck-after", "1ms")
 	stop()
 	<-acked
 	require.NoError(t, json.Unmarshal([]byte(out), &view))
 	list := view.Groups[0].Lists[0]
-	assert.Equal(t, moving, list.Movement)
+	assert.Equal(t, inspect.Moving, list.Movement)
 	assert.Positive(t, list.PerSecond)
 	require.Len(t, view.Findings, 1)
 	assert.Equal(t, "behind", view.Findings[0].Code)
@@ -97,7 +98,7 @@ func TestWatchShowsPageAfterPageUntilInterrupted(t *testing.T) {
 	page := watch(false)
 	assert.Greater(t, strings.Count(page, "WORKER"), 1)
 	assert.NotContains(t, page, "\x1b")
-	assert.Contains(t, page, string(stalled), "the page before is the first look")
+	assert.Contains(t, page, string(inspect.Stalled), "the page before is the first look")
 	assert.Contains(t, watch(true), "\x1b[2J")
 	for line := range strings.Lines(watch(false, "-json")) {
 		assert.True(t, json.Valid([]byte(line)), line)
@@ -111,16 +112,16 @@ func TestReasonsAreCountedUpToALimit(t *testing.T) {
 	for i := range 30 {
 		o.keep(src, letter("default", i, fmt.Sprintf("refused: row %d is odd", i), nil))
 	}
-	reasons := func(limit string) []reasonView {
-		var view statusView
+	reasons := func(limit string) []inspect.Reason {
+		var view inspect.Status
 		require.NoError(t, json.Unmarshal([]byte(o.ok("status", "-json", "-letters", limit)), &view))
 		return view.DeadLetters
 	}
-	all := reasonView{Source: msgpackList, Group: "default", Reason: "refused: row # is odd", Count: 30}
-	assert.Equal(t, []reasonView{all}, reasons("30"))
+	all := inspect.Reason{Source: msgpackList, Group: "default", Reason: "refused: row # is odd", Count: 30}
+	assert.Equal(t, []inspect.Reason{all}, reasons("30"))
 	some := all
 	some.Count, some.More = 20, true
-	assert.Equal(t, []reasonView{some}, reasons("20"))
+	assert.Equal(t, []inspect.Reason{some}, reasons("20"))
 	assert.Empty(t, reasons("0"))
 }
 

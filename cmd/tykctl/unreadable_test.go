@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
 
@@ -50,7 +51,7 @@ func requireTheRest(t *testing.T, o *operator, spoiled string, commands map[stri
 		assert.NotContains(t, a.stderr, msgpackList+",", command)
 		assert.NotContains(t, a.stderr, "check -redis", command)
 	}
-	var view statusView
+	var view inspect.Status
 	require.NoError(t, json.Unmarshal([]byte(o.run("status -sample 0 -json").stdout), &view))
 	require.NotEmpty(t, view.Unreadable)
 	codes := map[string]string{}
@@ -115,14 +116,14 @@ func TestANodeOfAClusterThatIsDownHidesNoOther(t *testing.T) {
 	require.NoError(t, err)
 	o := newOperator(t, c.Client(), "-redis", stays.Addr(), "-cluster", "-timeout", "5s")
 	o.used(msgpackList)
-	all := (&connection{keyPrefix: "analytics-", uptimePrefix: analytics.UptimePrefix}).lists()
-	elsewhere := slices.IndexFunc(all, func(l list) bool {
-		master, err := c.MasterOf(t.Context(), l.key)
+	all := (&connection{keyPrefix: "analytics-", uptimePrefix: analytics.UptimePrefix}).view().Lists()
+	elsewhere := slices.IndexFunc(all, func(l inspect.List) bool {
+		master, err := c.MasterOf(t.Context(), l.Key)
 		require.NoError(t, err)
 		return master != stays
 	})
 	require.Positive(t, elsewhere)
-	spoiled := all[elsewhere].key
+	spoiled := all[elsewhere].Key
 	_, err = c.KillMasterOf(t.Context(), spoiled)
 	require.NoError(t, err)
 	requireTheRest(t, o, spoiled, ofLists, "down?")

@@ -24,6 +24,7 @@ type collector struct {
 	process *peers.Process
 	log     *os.File
 	traces  string // where it takes OTLP traces over HTTP
+	console string // its web page
 }
 
 // launch says what to run.
@@ -48,7 +49,7 @@ func startCollector(ctx context.Context, l launch) (*collector, error) {
 }
 
 func tryCollector(ctx context.Context, l launch) (*collector, error) {
-	ports, err := peers.FreePorts(4)
+	ports, err := peers.FreePorts(5)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func tryCollector(ctx context.Context, l launch) (*collector, error) {
 		"TYK_REDIS_ADDRESS="+l.redis, "TYK_REDIS_USERNAME=", "TYK_REDIS_PASSWORD=", "TYK_REDIS_DATABASE=0",
 		"TYK_SQL_DRIVER=sqlite", "TYK_SQL_DATASOURCE="+l.database,
 		"TYK_OTLP_GRPC_ENDPOINT="+peers.Address(ports[0]), "TYK_OTLP_HTTP_ENDPOINT="+peers.Address(ports[1]),
-		"TYK_HEALTH_ENDPOINT="+health,
+		"TYK_HEALTH_ENDPOINT="+health, "TYK_CONSOLE_ENDPOINT="+peers.Address(ports[4]),
 		"TYK_METRICS_HOST="+peers.Loopback, "TYK_METRICS_PORT="+strconv.Itoa(ports[3]),
 		"TYK_MEMORY_LIMIT_MIB=512", "GOMEMLIMIT=400MiB", "GOGC=400",
 	)
@@ -73,7 +74,7 @@ func tryCollector(ctx context.Context, l launch) (*collector, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	c := &collector{process: process, log: log, traces: "http://" + peers.Address(ports[1]) + "/v1/traces"}
+	c := &collector{process: process, log: log, traces: "http://" + peers.Address(ports[1]) + "/v1/traces", console: "http://" + peers.Address(ports[4]) + "/"}
 	if err := c.waitReady(ctx, "http://"+health+"/ready"); err != nil {
 		c.kill()
 		return nil, err

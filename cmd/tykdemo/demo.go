@@ -42,14 +42,40 @@ func demo(ctx context.Context, o *options, out io.Writer) error {
 	if err := errors.Join(err, interrupted(ctx)); err != nil {
 		return err
 	}
+	if o.serve != 0 {
+		return serve(ctx, o, c, database, log, moved, spans, out)
+	}
 	if err := c.stop(ctx); err != nil {
 		return err
 	}
-	if err := summarise(ctx, database, moved, out); err != nil {
+	if err := summarise(ctx, database, true, moved, out); err != nil {
 		return err
 	}
 	farewell(out, database, log, spans)
 	return nil
+}
+
+// serve leaves the collector running for whoever looks at its console, until they end the demo or its time is over.
+func serve(ctx context.Context, o *options, c *collector, database, log string, moved int64, spans int, out io.Writer) error {
+	if err := summarise(ctx, database, false, moved, out); err != nil {
+		return err
+	}
+	farewell(out, database, log, spans)
+	fmt.Fprintf(out, "The console  %s shows all of this in a browser", c.console)
+	wait := make(<-chan time.Time)
+	if o.serve > 0 {
+		wait = time.After(o.serve)
+		fmt.Fprintf(out, ", for %v\n", o.serve)
+	} else {
+		fmt.Fprint(out, "; Ctrl-C ends the demo\n")
+	}
+	select {
+	case <-ctx.Done():
+	case <-wait:
+	case <-c.process.Done():
+		return c.failure("the collector ended")
+	}
+	return c.stop(context.WithoutCancel(ctx))
 }
 
 // freshData makes the directory and removes what an earlier demo left in it, by name.
@@ -68,8 +94,8 @@ func freshData(dir string) (database, log string, err error) {
 }
 
 // summarise prints the store's own account, after it has counted every row.
-func summarise(ctx context.Context, database string, want int64, out io.Writer) error {
-	s, err := openStore(database, true)
+func summarise(ctx context.Context, database string, final bool, want int64, out io.Writer) error {
+	s, err := openStore(database, final)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,29 @@ func TestDemoMovesRecordsAndSummarisesThem(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(dir, "tyk-analytics.db-wal"), "the store is one tidy file")
 }
 
+func TestTheConsoleStaysForAsLongAsIsSaid(t *testing.T) {
+	t.Setenv(fakeVariable, "honest")
+	self, err := os.Executable()
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, demo(t.Context(), &options{
+		binary: self, config: "pipeline.yaml", data: t.TempDir(), duration: time.Second, rate: 100, patience: 10 * time.Second, serve: 10 * time.Millisecond,
+	}, &out))
+	assert.Contains(t, out.String(), "100 requests to")
+	assert.Regexp(t, `The console  http://127\.0\.0\.1:\d+/ shows all of this in a browser, for 10ms`, out.String())
+	for _, c := range []struct {
+		seconds  string
+		terminal bool
+		want     time.Duration
+	}{{"", false, 0}, {"", true, -1}, {"0", true, 0}, {"30", false, 30 * time.Second}} {
+		got, err := serving(c.seconds, c.terminal)
+		require.NoError(t, err)
+		assert.Equal(t, c.want, got)
+	}
+	_, err = serving("soon", true)
+	assert.ErrorContains(t, err, `DEMO_SECONDS is "soon": use a number of seconds`)
+}
+
 func TestDemoNeedsNoRedisServer(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	out, _, err := play(t, t.Context(), "honest")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -18,6 +19,33 @@ import (
 // binaryVariable names the built collector.
 const binaryVariable = "OTELCOL_TYK_BINARY"
 
+// secondsVariable says for how many seconds the console stays.
+const secondsVariable = "DEMO_SECONDS"
+
+// serving is for how long the console stays: as long as somebody is at a terminal, or as the variable says.
+func serving(seconds string, terminal bool) (time.Duration, error) {
+	if seconds != "" {
+		n, err := strconv.Atoi(seconds)
+		if err != nil || n < 0 || n > 86400 {
+			return 0, fmt.Errorf("%s is %q: use a number of seconds from 0 to 86400", secondsVariable, seconds)
+		}
+		return time.Duration(n) * time.Second, nil
+	}
+	if terminal {
+		return -1, nil
+	}
+	return 0, nil
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
 // options have defaults with which the demo runs as it is.
 type options struct {
 	binary   string
@@ -26,6 +54,7 @@ type options struct {
 	duration time.Duration
 	rate     float64
 	patience time.Duration // how long the store may stand still once all is pushed
+	serve    time.Duration // how long the console stays afterwards; below 0 until somebody ends the demo
 }
 
 func main() {
@@ -42,6 +71,9 @@ func run(ctx context.Context, args []string, out, stderr io.Writer) error {
 	redis.SetLogger(silence{}) // what matters comes back as an error
 	o, err := parse(args, stderr)
 	if err != nil {
+		return err
+	}
+	if o.serve, err = serving(os.Getenv(secondsVariable), isTerminal(out)); err != nil {
 		return err
 	}
 	return demo(ctx, o, out)

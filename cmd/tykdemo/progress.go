@@ -21,12 +21,7 @@ type progress struct {
 const linePeriod = 5 * time.Second
 
 func newProgress(out io.Writer) *progress {
-	p := &progress{out: out, start: time.Now()}
-	if file, ok := out.(*os.File); ok && os.Getenv("TERM") != "dumb" {
-		info, err := file.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return p
+	return &progress{out: out, start: time.Now(), terminal: isTerminal(out) && os.Getenv("TERM") != "dumb"}
 }
 
 // show draws the state; expected is the number of records once all are pushed.

@@ -21,6 +21,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqlite"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
 // The values of Config.Driver.
@@ -125,15 +126,15 @@ func createDefaultConfig() component.Config {
 		Driver:     driverSQLite,
 		Datasource: "tyk_analytics.db",
 		Tables: TablesConfig{
-			Requests: TableConfig{Enabled: true, Name: "tyk_analytics"},
-			Graph:    TableConfig{Name: "tyk_analytics_graph"},
-			MCP:      TableConfig{Name: "tyk_analytics_mcp"},
-			Uptime:   TableConfig{Name: "tyk_uptime_analytics"},
+			Requests: TableConfig{Enabled: true, Name: tyktables.Requests},
+			Graph:    TableConfig{Name: tyktables.Graph},
+			MCP:      TableConfig{Name: tyktables.MCP},
+			Uptime:   TableConfig{Name: tyktables.Uptime},
 
-			Aggregated:      TableConfig{Name: "tyk_aggregated"},
-			GraphAggregated: TableConfig{Name: "tyk_graph_aggregated"},
-			MCPAggregated:   TableConfig{Name: "tyk_mcp_aggregated"},
-			Latency:         TableConfig{Name: "otelcol_tyk_latency"},
+			Aggregated:      TableConfig{Name: tyktables.Aggregated},
+			GraphAggregated: TableConfig{Name: tyktables.GraphAggregated},
+			MCPAggregated:   TableConfig{Name: tyktables.MCPAggregated},
+			Latency:         TableConfig{Name: tyktables.Latency},
 		},
 		Timezone:     "UTC",
 		MaxOpenConns: 10,

@@ -116,3 +116,11 @@ func decodeSketch(buf []byte) (*Sketch, error) {
 	}
 	return s, nil
 }
+
+// Bin is that of a latency.
+func Bin(milliseconds int64) int {
+	if milliseconds <= 0 {
+		return ZeroBin
+	}
+	return sketchMapping.Index(float64(milliseconds))
+}

@@ -79,7 +79,7 @@ func newCollectorWith(tb testing.TB, file string, env ...string) *collector {
 	tb.Helper()
 	c := &collector{
 		tb: tb, path: program(tb), args: []string{"--config", file}, dir: tb.TempDir(),
-		env: append([]string{"TYK_HEALTH_ENDPOINT=" + peers.Loopback + ":0"}, env...),
+		env: append([]string{"TYK_HEALTH_ENDPOINT=" + peers.Loopback + ":0", "TYK_CONSOLE_ENDPOINT=" + peers.Loopback + ":0"}, env...),
 	} // any free port, as several run beside each other
 	tb.Cleanup(func() {
 		c.kill()

@@ -45,13 +45,13 @@ func TestComponentsListsOursBesideStockOnes(t *testing.T) {
 			"tyklogzio", "tykmoesif", "tykopensearch", "tykredis", "tykresurface", "tyksegment", "tyksql", "tyksqs", "tykstatsd", "tyksyslog",
 		},
 		"connectors": {"count", "routing", "span_metrics"},
-		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykhealth", "tykpath"},
+		"extensions": {"basicauth", "file_storage", "health_check", "pprof", "tykconsole", "tykhealth", "tykpath"},
 	}
 	for kind, names := range want {
 		assert.Subset(t, got[kind], names, kind)
 	}
 	for _, ours := range []string{
-		"krakend", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykkinesis", "tyklogzio", "tykmoesif", "tykopensearch",
+		"krakend", "tykconsole", "tykcsv", "tykfilter", "tykgelf", "tykhealth", "tykhybrid", "tykinflux", "tykkinesis", "tyklogzio", "tykmoesif", "tykopensearch",
 		"tykopentracing", "tykpath", "tykredis", "tykresurface", "tyksegment", "tyksql", "tyksqs", "tykstatsd", "tyksyslog",
 	} {
 		assert.Regexp(t, `- name: `+ours+`\n\s+module: github.com/otelcol-tyk/otelcol-tyk `, out)

@@ -3,14 +3,13 @@ package layout
 import (
 	"slices"
 	"strconv"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
 // StatusCodes are the columns of the status codes: those of one code, and those of
 // what has none, by its first digit.
-var StatusCodes = []string{
-	"1x", "200", "201", "2x", "301", "302", "303", "304", "3x", "400", "401", "403", "404", "429", "4x",
-	"500", "501", "502", "503", "504", "5x",
-}
+var StatusCodes = tyktables.StatusCodes
 
 // codePlaces has what findCodeColumn finds for each status that HTTP knows.
 var codePlaces = func() (places [600]int8) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
 // OldShards are those of the relations that hold a day of one of the tables and are
@@ -18,7 +20,7 @@ func (c Calendar) OldShards(tables []Table, relations []string, now time.Time, d
 			if !found || !dayForm.MatchString(day) || day >= oldest {
 				continue
 			}
-			if _, err := time.Parse("20060102", day); err == nil {
+			if _, err := time.Parse(tyktables.DayForm, day); err == nil {
 				old = append(old, Shard{Table: t, Day: day})
 			}
 		}
@@ -66,7 +68,7 @@ func (c Calendar) Day(at time.Time) string {
 	case year > LatestCheck.Year():
 		local = LatestCheck
 	}
-	return local.Format("20060102")
+	return local.Format(tyktables.DayForm)
 }
 
 // Current are the shards that must be there now: of today, and of tomorrow before

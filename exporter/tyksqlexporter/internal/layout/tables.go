@@ -6,6 +6,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
 // Kind is a set of the tables that hold a record; empty while nobody has looked.
@@ -59,14 +60,14 @@ func (l *Layout) Indexes(s Shard, wanted bool) []Index {
 	case l == GraphAggregatedLayout, l == MCPAggregatedLayout && s.Day != "": // as Tyk Pump
 		return nil
 	case l.Kind == KindRollup:
-		return []Index{{relation + "_idx_dimension", rollupIndex}}
+		return []Index{{relation + "_idx_dimension", tyktables.RollupIndex}}
 	case l.Kind == KindUptime && s.Day == "":
 		return []Index{{"dimension", UptimeIndex}}
 	case l.Kind == KindUptime:
 		return []Index{{relation + "_dimension", UptimeIndex}}
 	case l.Kind == KindRequest && s.Day != "":
-		list := make([]Index, 0, len(dayIndexes))
-		for _, column := range dayIndexes {
+		list := make([]Index, 0, len(tyktables.DayIndexes))
+		for _, column := range tyktables.DayIndexes {
 			list = append(list, Index{relation + "_idx_" + column, []string{column}})
 		}
 		return list
@@ -77,23 +78,15 @@ func (l *Layout) Indexes(s Shard, wanted bool) []Index {
 	if l.Kind == KindRequest {
 		prefix = ""
 	}
-	list := make([]Index, 0, len(wantedIndexes))
-	for _, column := range wantedIndexes {
+	list := make([]Index, 0, len(tyktables.RequestIndexes))
+	for _, column := range tyktables.RequestIndexes {
 		list = append(list, Index{relation + "_idx_" + column + "_ts", []string{prefix + column, prefix + "timestamp"}})
 	}
 	return list
 }
 
-var (
-	// dayIndexes are the columns that Tyk Pump indexes in tables of a day.
-	dayIndexes = []string{"responsecode", "apikey", "timestamp", "apiid", "orgid", "oauthid"}
-	// wantedIndexes are the columns by which Tyk Dashboard looks for requests, always
-	// together with a span of time, the newest first.
-	wantedIndexes = []string{"orgid", "apiid", "apikey"}
-	rollupIndex   = []string{"dimension", "timestamp", "org_id", "dimension_value"}
-	// UptimeIndex are the columns of the index of uptime checks.
-	UptimeIndex = []string{"timestamp", "org_id", "dimension", "dimension_value"}
-)
+// UptimeIndex are the columns of the index of uptime checks.
+var UptimeIndex = tyktables.UptimeIndex
 
 // The layouts (contract: records and raw stores, sections 2.3 and 4.8).
 var (

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
 // LockKeys names the segments of sinks for locks: the same keys in the same order in
@@ -23,7 +25,7 @@ func LockKeys(sinks []string, segments []Segment) []int64 {
 
 // LedgerTable remembers which records are stored, in the same schema as the
 // table of the records.
-const LedgerTable = "otelcol_tyk_ledger"
+const LedgerTable = tyktables.Ledger
 
 // MaxSpan bounds how many indices one ledger row covers. It bounds the bitmap
 // (8 KiB), and lets a look-up start at a known distance before the first index.

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // examineMembers looks for live processes of one group that deliver to different places.
-func examineMembers(members []claim.Member) []finding {
+func examineMembers(members []claim.Member) []Finding {
 	e := &examiner{}
 	told := map[string]bool{}
 	for _, m := range members {
@@ -23,7 +23,7 @@ func examineMembers(members []claim.Member) []finding {
 				all = append(all, fmt.Sprintf("%s to %s", of.Worker, of.Destinations))
 			}
 		}
-		e.find(trouble, "destinations", place{}, m.Group, "processes of group %s deliver to different places, and each record reaches one of them only: %s: "+
+		e.find(Trouble, "destinations", Place{}, m.Group, "processes of group %s deliver to different places, and each record reaches one of them only: %s: "+
 			"give each set of destinations a group of its own, unless this is a change of the configuration that is under way", m.Group, strings.Join(all, ", "))
 	}
 	return e.findings

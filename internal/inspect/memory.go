@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// nodeMemory is how full one Redis server is.
-type nodeMemory struct {
+// NodeMemory is how full one Redis server is.
+type NodeMemory struct {
 	Used int64 `json:"used_bytes"`
 	// Max is its limit, 0 without one.
 	Max int64 `json:"max_bytes"`
@@ -23,8 +23,8 @@ type nodeMemory struct {
 const nearlyFull = 0.9
 
 // memory asks every master. Where the user may not ask, it knows nothing.
-func memory(ctx context.Context, rdb redis.UniversalClient) []nodeMemory {
-	nodes := []nodeMemory{}
+func memory(ctx context.Context, rdb redis.UniversalClient) []NodeMemory {
+	nodes := []NodeMemory{}
 	var mu sync.Mutex // guards nodes: masters are asked at once
 	ask := func(ctx context.Context, node *redis.Client) error {
 		if text, err := node.Info(ctx, "memory").Result(); err == nil {
@@ -43,8 +43,8 @@ func memory(ctx context.Context, rdb redis.UniversalClient) []nodeMemory {
 	return nodes
 }
 
-func parseMemory(info string) nodeMemory {
-	var m nodeMemory
+func parseMemory(info string) NodeMemory {
+	var m NodeMemory
 	for line := range strings.Lines(info) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		switch name {
@@ -60,7 +60,7 @@ func parseMemory(info string) nodeMemory {
 }
 
 // examineMemory says where Redis itself endangers what lies in it.
-func examineMemory(nodes []nodeMemory) []finding {
+func examineMemory(nodes []NodeMemory) []Finding {
 	e := &examiner{}
 	unbounded := false
 	for _, m := range nodes {
@@ -70,14 +70,14 @@ func examineMemory(nodes []nodeMemory) []finding {
 		}
 		// Claimed entries have no time to live, so policies that take only what has one leave them alone.
 		if strings.HasPrefix(m.Policy, "allkeys-") {
-			e.find(notice, "evicts", place{}, "", "Redis may delete claimed entries when it is full (maxmemory-policy %s): set it to noeviction or volatile-lru, which leave them alone", m.Policy)
+			e.find(Notice, "evicts", Place{}, "", "Redis may delete claimed entries when it is full (maxmemory-policy %s): set it to noeviction or volatile-lru, which leave them alone", m.Policy)
 		}
 		if float64(m.Used) >= nearlyFull*float64(m.Max) {
-			e.find(trouble, "full", place{}, "", "Redis is full: it uses %s of %s, and at its limit refuses what gateways push", size(m.Used), size(m.Max))
+			e.find(Trouble, "full", Place{}, "", "Redis is full: it uses %s of %s, and at its limit refuses what gateways push", Size(m.Used), Size(m.Max))
 		}
 	}
 	if unbounded {
-		e.find(notice, "unbounded", place{}, "", "Redis has no maxmemory: what waits while a destination is down may take all memory of its host, as backlog::max_memory_share is a share of maxmemory: set maxmemory, or backlog::max_bytes")
+		e.find(Notice, "unbounded", Place{}, "", "Redis has no maxmemory: what waits while a destination is down may take all memory of its host, as backlog::max_memory_share is a share of maxmemory: set maxmemory, or backlog::max_bytes")
 	}
 	return e.findings
 }

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"cmp"
@@ -9,12 +9,12 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 )
 
-// awayAfter is when a group that is not heard of counts as away. Receivers that
+// AwayAfter is when a group that is not heard of counts as away. Receivers that
 // live are heard of every few hundred milliseconds.
-const awayAfter = time.Minute
+const AwayAfter = time.Minute
 
-// groupView is a group over all lists.
-type groupView struct {
+// Group is a group over all lists.
+type Group struct {
 	Name string `json:"name"`
 	// Seen is when a worker of it was last heard of, by Redis' clock.
 	Seen time.Time `json:"seen"`
@@ -26,59 +26,63 @@ type groupView struct {
 	Waiting   int64   `json:"waiting"`
 	OldestAge float64 `json:"oldest_age_seconds"`
 	// Keeps is what the group alone holds back.
-	Keeps keeps `json:"keeps"`
+	Keeps Keeps `json:"keeps"`
 	// Lists are those where something was ever claimed.
-	Lists []groupList `json:"lists"`
+	Lists []GroupList `json:"lists"`
 
-	ago, expiry time.Duration
-	knownOn     int // lists that it reads, also those where nothing ever was
+	// Ago is SeenAgo.
+	Ago time.Duration `json:"-"`
+	// KnownOn counts the lists that it reads, also those where nothing ever was.
+	KnownOn int `json:"-"`
+
+	expiry time.Duration
 }
 
-// keeps is what would be given back if a group were removed.
-type keeps struct {
+// Keeps is what would be given back if a group were removed.
+type Keeps struct {
 	Segments int   `json:"segments"`
 	Entries  int64 `json:"entries"`
 	// Bytes are estimated.
 	Bytes int64 `json:"bytes"`
 }
 
-func (k *keeps) add(other keeps) {
+func (k *Keeps) add(other Keeps) {
 	k.Segments += other.Segments
 	k.Entries += other.Entries
 	k.Bytes += other.Bytes
 }
 
-// groupList is a group's state at one list, or at what is replayed to it.
-type groupList struct {
-	place
+// GroupList is a group's state at one list, or at what is replayed to it.
+type GroupList struct {
+	Place
 	Waiting   int64   `json:"waiting"`
 	OldestAge float64 `json:"oldest_age_seconds"`
 	// Movement says whether acknowledgements come.
-	Movement movement `json:"movement"`
+	Movement Movement `json:"movement"`
 	// PerSecond is how many entries are acknowledged in a second; 0 where Movement is not "moving".
 	PerSecond float64  `json:"per_second"`
-	Receipts  receipts `json:"receipts"`
-	Keeps     keeps    `json:"keeps"`
+	Receipts  Receipts `json:"receipts"`
+	Keeps     Keeps    `json:"keeps"`
 }
 
-// away is true for a group that no worker works for.
-func (g groupView) away() bool { return g.ago > awayAfter }
+// Away is true for a group that no worker works for.
+func (g Group) Away() bool { return g.Ago > AwayAfter }
 
-// expiresIn is the time left before it is removed; false for never.
-func (g groupView) expiresIn() (time.Duration, bool) { return g.expiry - g.ago, g.expiry > 0 }
+// Left is the time left before it is removed; false for never.
+func (g Group) Left() (time.Duration, bool) { return g.expiry - g.Ago, g.expiry > 0 }
 
 // weights are the bytes of segments by their key in Redis.
 type weights map[string]int64
 
 // weigh asks Redis how big the segments at all places are. Where the user may
 // not ask, the answer is nothing at all.
-func weigh(ctx context.Context, store *claim.Store, all []found) weights {
+func (r *Redis) weigh(ctx context.Context, all []Found) weights {
 	w := weights{}
 	for _, f := range all {
 		if len(f.Segments) == 0 {
 			continue
 		}
-		footprints, err := store.Footprints(ctx, f.source)
+		footprints, err := r.Store.Footprints(ctx, f.source)
 		if err != nil {
 			continue
 		}
@@ -90,7 +94,7 @@ func weigh(ctx context.Context, store *claim.Store, all []found) weights {
 }
 
 // total is what a place's segments take.
-func (w weights) total(f found) int64 {
+func (w weights) total(f Found) int64 {
 	sum := int64(0)
 	for _, segment := range f.Segments {
 		sum += w[segment.Key()]
@@ -99,16 +103,16 @@ func (w weights) total(f found) int64 {
 }
 
 // keptBy tells what at a place would be given back without the group.
-func (w weights) keptBy(f found, group string) keeps {
+func (w weights) keptBy(f Found, group string) Keeps {
 	if f.ReplayTo == group {
 		// Nobody else reads it: it goes as a whole.
-		k := keeps{Segments: len(f.Segments), Entries: f.Unclaimed, Bytes: w.total(f)}
+		k := Keeps{Segments: len(f.Segments), Entries: f.Unclaimed, Bytes: w.total(f)}
 		for _, segment := range f.Segments {
 			k.Entries += segment.Kept
 		}
 		return k
 	}
-	var k keeps
+	var k Keeps
 	if len(f.Groups) < 2 {
 		return k // what the last group leaves waits for the next one
 	}
@@ -128,21 +132,21 @@ func (w weights) keptBy(f found, group string) keeps {
 	return k
 }
 
-// groupViews sums up groups over all places. Movement is what happened since before.
-func groupViews(now, before []found, w weights) []groupView {
-	byName := map[string]*groupView{}
+// Groups sums up groups over all places. Movement is what happened since before.
+func Groups(now, before []Found, w weights) []Group {
+	byName := map[string]*Group{}
 	for _, f := range now {
 		for _, g := range f.Groups {
 			view := byName[g.Name]
 			if view == nil {
-				view = &groupView{Name: g.Name, Lists: []groupList{}}
+				view = &Group{Name: g.Name, Lists: []GroupList{}}
 				byName[g.Name] = view
 			}
 			if g.Seen.After(view.Seen) {
-				view.Seen, view.ago, view.expiry = g.Seen, f.At.Sub(g.Seen), g.Expiry
+				view.Seen, view.Ago, view.expiry = g.Seen, f.At.Sub(g.Seen), g.Expiry
 			}
 			if f.ReplayTo == "" {
-				view.knownOn++
+				view.KnownOn++
 			}
 			view.Waiting += g.Waiting
 			view.OldestAge = max(view.OldestAge, seconds(g.OldestAge))
@@ -151,37 +155,38 @@ func groupViews(now, before []found, w weights) []groupView {
 			if !f.used() {
 				continue
 			}
-			l := groupList{place: f.place, Waiting: g.Waiting, OldestAge: seconds(g.OldestAge), Keeps: kept, Receipts: receiptsOf(g)}
+			l := GroupList{Place: f.Place, Waiting: g.Waiting, OldestAge: seconds(g.OldestAge), Keeps: kept, Receipts: ReceiptsOf(g)}
 			l.Movement, l.PerSecond = moved(f, g, before)
 			view.Lists = append(view.Lists, l)
 		}
 	}
-	views := make([]groupView, 0, len(byName))
+	views := make([]Group, 0, len(byName))
 	for _, view := range byName {
-		view.SeenAgo = seconds(view.ago)
-		if left, ok := view.expiresIn(); ok {
+		view.SeenAgo = seconds(view.Ago)
+		if left, ok := view.Left(); ok {
 			s := seconds(left)
 			view.ExpiresIn = &s
 		}
 		views = append(views, *view)
 	}
-	slices.SortFunc(views, func(a, b groupView) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(views, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
 	return views
 }
 
-// movement is whether a group gets on.
-type movement string
+// Movement is whether a group gets on.
+type Movement string
 
+// How a group gets on.
 const (
-	idle    movement = "idle"    // nothing waits
-	moving  movement = "moving"  // acknowledgements came between two looks
-	stalled movement = "stalled" // none came, though entries waited at both
-	unknown movement = "unknown" // there was only one look, or entries have just come
+	Idle    Movement = "idle"    // nothing waits
+	Moving  Movement = "moving"  // acknowledgements came between two looks
+	Stalled Movement = "stalled" // none came, though entries waited at both
+	Unknown Movement = "unknown" // there was only one look, or entries have just come
 )
 
-func moved(f found, g claim.GroupReport, before []found) (movement, float64) {
+func moved(f Found, g claim.GroupReport, before []Found) (Movement, float64) {
 	for _, old := range before {
-		if old.place != f.place {
+		if old.Place != f.Place {
 			continue
 		}
 		was, ok := old.group(g.Name)
@@ -191,17 +196,17 @@ func moved(f found, g claim.GroupReport, before []found) (movement, float64) {
 		}
 		switch n := done(g) - done(was); {
 		case n > 0:
-			return moving, float64(n) / took.Seconds()
+			return Moving, float64(n) / took.Seconds()
 		case g.Waiting == 0:
-			return idle, 0
+			return Idle, 0
 		case n == 0 && was.Waiting > 0:
-			return stalled, 0
+			return Stalled, 0
 		}
 	}
 	if g.Waiting == 0 {
-		return idle, 0
+		return Idle, 0
 	}
-	return unknown, 0
+	return Unknown, 0
 }
 
 // done is how many entries the group has acknowledged.
@@ -209,8 +214,8 @@ func done(g claim.GroupReport) int64 {
 	return g.Receipts.Delivered + g.Receipts.Shed + g.Receipts.Dead + g.Receipts.Lost
 }
 
-// receipts tell what became of the entries that a group was to see.
-type receipts struct {
+// Receipts tell what became of the entries that a group was to see.
+type Receipts struct {
 	Claimed      int64 `json:"claimed"`
 	Delivered    int64 `json:"delivered"`
 	Shed         int64 `json:"shed"`
@@ -224,8 +229,9 @@ type receipts struct {
 	Dropped  int64 `json:"dropped"`
 }
 
-func receiptsOf(g claim.GroupReport) receipts {
-	r := receipts{
+// ReceiptsOf are a group's.
+func ReceiptsOf(g claim.GroupReport) Receipts {
+	r := Receipts{
 		Claimed: g.Receipts.Seen, Delivered: g.Receipts.Delivered, Shed: g.Receipts.Shed,
 		DeadLettered: g.Receipts.Dead, Lost: g.Receipts.Lost, InFlight: g.Waiting,
 		Replayed: g.Replayed, Dropped: g.Dropped,
@@ -235,12 +241,12 @@ func receiptsOf(g claim.GroupReport) receipts {
 		r.Delivered += early
 		r.InFlight -= early
 	}
-	r.AddsUp = r.missing() == 0
+	r.AddsUp = r.Missing() == 0
 	return r
 }
 
-// missing is how many claimed entries nothing accounts for; below 0 where more
+// Missing is how many claimed entries nothing accounts for; below 0 where more
 // are accounted for than were claimed.
-func (r receipts) missing() int64 {
+func (r Receipts) Missing() int64 {
 	return r.Claimed - r.Delivered - r.Shed - r.DeadLettered - r.Lost - r.InFlight
 }

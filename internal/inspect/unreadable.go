@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -9,17 +9,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// unread is a place that could not be looked at.
-type unread struct {
-	place
+// Unread is a place that could not be looked at.
+type Unread struct {
+	Place
 	// Error is why, with what can be done.
 	Error string `json:"error"`
 
 	err error
 }
 
-// unreadable is all that could not be looked at.
-type unreadable []unread
+// Unreadable is all that could not be looked at.
+type Unreadable []Unread
 
 // unreadRemedies tell what to do about one list, where the others can be read.
 var unreadRemedies = []struct{ sign, remedy string }{
@@ -32,28 +32,28 @@ var unreadRemedies = []struct{ sign, remedy string }{
 }
 
 // add notes that a place could not be looked at. It returns an error where it is of no use to look at others.
-func (all *unreadable) add(ctx context.Context, conn *connection, p place, err error) error {
+func (all *Unreadable) add(ctx context.Context, r *Redis, p Place, err error) error {
 	answered := redis.Error(nil)
-	if ctx.Err() != nil || !conn.cluster && (!errors.As(err, &answered) || strings.Contains(err.Error(), "MOVED ")) {
+	if ctx.Err() != nil || !r.Cluster && (!errors.As(err, &answered) || strings.Contains(err.Error(), "MOVED ")) {
 		return err // Redis is gone as a whole, or is not what it was said to be
 	}
-	err = conn.explainOne(err)
-	*all = append(*all, unread{p, err.Error(), err})
+	err = r.explainOne(err)
+	*all = append(*all, Unread{p, err.Error(), err})
 	return nil
 }
 
 // explainOne adds a remedy to what is wrong with one list.
-func (c *connection) explainOne(err error) error {
-	for _, r := range unreadRemedies {
-		if strings.Contains(err.Error(), r.sign) {
-			return fmt.Errorf("%w: %s", err, r.remedy)
+func (r *Redis) explainOne(err error) error {
+	for _, known := range unreadRemedies {
+		if strings.Contains(err.Error(), known.sign) {
+			return fmt.Errorf("%w: %s", err, known.remedy)
 		}
 	}
-	return c.explain(err)
+	return r.explain(err)
 }
 
-// err says it once for all places with the same reason; nil where everything could be read.
-func (all unreadable) err() error {
+// Err says it once for all places with the same reason; nil where everything could be read.
+func (all Unreadable) Err() error {
 	var errs []error
 	told := map[string]bool{}
 	for _, u := range all {
@@ -73,13 +73,13 @@ func (all unreadable) err() error {
 }
 
 // reason is the error without the place, which messages name in their middle.
-func (u unread) reason() string { return strings.ReplaceAll(u.Error, u.Source, "") }
+func (u Unread) reason() string { return strings.ReplaceAll(u.Error, u.Source, "") }
 
-// findings are for those who read the page and not the error.
-func (all unreadable) findings() []finding {
-	e := &examiner{findings: []finding{}}
+// Findings are for those who read the page and not the error.
+func (all Unreadable) Findings() []Finding {
+	e := &examiner{findings: []Finding{}}
 	for _, u := range all {
-		e.find(trouble, "unreadable", u.place, u.ReplayTo, "%s cannot be read, the rest of this page is without it: %s", u.place, u.Error)
+		e.find(Trouble, "unreadable", u.Place, u.ReplayTo, "%s cannot be read, the rest of this page is without it: %s", u.Place, u.Error)
 	}
 	return e.findings
 }

@@ -1,0 +1,151 @@
+// Package tykconsoleconverter is a configuration converter that lets the console into the store and the Redis that
+// the configuration already names. The collector shows its configuration to extensions with every secret left out, so
+// that an extension alone would need each password a second time.
+package tykconsoleconverter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/wiring"
+)
+
+const (
+	consoleType  = "tykconsole"
+	exporterType = "tyksql"
+	receiverType = "tykredis"
+)
+
+// connectionKeys are those of a receiver's settings that say how to reach its Redis.
+var connectionKeys = []string{"addresses", "cluster", "sentinel", "username", "password", "database", "tls", "timeout"}
+
+// NewFactory makes the converter.
+func NewFactory() confmap.ConverterFactory {
+	return confmap.NewConverterFactory(func(confmap.ConverterSettings) confmap.Converter { return converter{} })
+}
+
+type converter struct{}
+
+// Convert sets store::datasource and redis::connection of consoles where nobody has. It refuses a console that cannot
+// tell which store is meant, before anything starts.
+func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
+	w := wiring.Of(conf)
+	if err := check(w, conf); err != nil {
+		return err
+	}
+	found := map[string]any{}
+	for id, settings := range w.Components("extensions") {
+		if wiring.Type(id) != consoleType {
+			continue
+		}
+		set := map[string]any{}
+		if store := storeOf(w, sub(settings, "store")); len(store) > 0 {
+			set["store"] = store
+		}
+		if redis := redisOf(w, sub(settings, "redis")); len(redis) > 0 {
+			set["redis"] = redis
+		}
+		if len(set) > 0 {
+			found[id] = set
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	if err := conf.Merge(confmap.NewFromStringMap(map[string]any{"extensions": found})); err != nil {
+		return fmt.Errorf("give %s the way to its store: %w", consoleType, err)
+	}
+	return nil
+}
+
+// check finds consoles in use whose store or lists are not named, or not there.
+func check(w *wiring.Wiring, conf *confmap.Conf) error {
+	var errs []error
+	in := func(kind string, of func(wiring.Pipeline) []string) []string {
+		var all []string
+		for _, p := range w.Pipelines {
+			for _, id := range of(p) {
+				if wiring.Type(id) == kind && !slices.Contains(all, id) {
+					all = append(all, id)
+				}
+			}
+		}
+		return all
+	}
+	services, _ := conf.Get("service::extensions").([]any)
+	for _, service := range services {
+		id, _ := service.(string)
+		if wiring.Type(id) != consoleType {
+			continue
+		}
+		settings := w.Components("extensions")[id]
+		stores := in(exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
+		switch name, _ := sub(settings, "store")["exporter"].(string); {
+		case name == "" && len(stores) > 1:
+			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: is empty, and there are %s: name the one whose tables the console reads", id, strings.Join(stores, ", ")))
+		case name != "" && w.Components("exporters")[name] == nil:
+			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %q: name one of exporters, such as tyksql", id, name))
+		}
+		receivers := in(receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
+		if name, _ := sub(settings, "redis")["receiver"].(string); name != "" && len(receivers) > 0 && !slices.Contains(receivers, name) {
+			errs = append(errs, fmt.Errorf("extensions::%s::redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func sub(settings map[string]any, key string) map[string]any {
+	value, _ := settings[key].(map[string]any)
+	return value
+}
+
+// chosen is the one that is named, or the first of a type in a pipeline.
+func chosen(w *wiring.Wiring, name any, kind string, of func(wiring.Pipeline) []string) string {
+	if id, ok := name.(string); ok && id != "" {
+		return id
+	}
+	for _, p := range w.Pipelines {
+		for _, id := range of(p) {
+			if wiring.Type(id) == kind {
+				return id
+			}
+		}
+	}
+	return ""
+}
+
+func storeOf(w *wiring.Wiring, own map[string]any) map[string]any {
+	id := chosen(w, own["exporter"], exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
+	settings := w.Components("exporters")[id]
+	set := map[string]any{}
+	if datasource, ok := settings["datasource"]; ok && own["datasource"] == nil {
+		set["datasource"] = datasource
+		if mysql := sub(settings, "mysql"); own["mysql"] == nil && mysql["tls"] != nil {
+			set["mysql"] = map[string]any{"tls": maps.Clone(sub(mysql, "tls"))}
+		}
+	}
+	return set
+}
+
+func redisOf(w *wiring.Wiring, own map[string]any) map[string]any {
+	if own["connection"] != nil {
+		return nil
+	}
+	id := chosen(w, own["receiver"], receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
+	connection := map[string]any{}
+	for key, value := range w.Components("receivers")[id] {
+		if slices.Contains(connectionKeys, key) {
+			connection[key] = value
+		}
+	}
+	if len(connection) == 0 {
+		return nil
+	}
+	return map[string]any{"connection": connection}
+}

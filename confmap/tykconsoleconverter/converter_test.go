@@ -1,0 +1,68 @@
+package tykconsoleconverter
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+func convert(t *testing.T, of map[string]any) map[string]any {
+	t.Helper()
+	conf := confmap.NewFromStringMap(of)
+	require.NoError(t, NewFactory().Create(confmap.ConverterSettings{}).Convert(t.Context(), conf))
+	extensions, _ := conf.Get("extensions").(map[string]any)
+	return extensions
+}
+
+func configuration(console any) map[string]any {
+	return map[string]any{
+		"receivers":  map[string]any{"tykredis": map[string]any{"addresses": []any{"redis:6379"}, "password": "secret", "group": "a"}, "tykredis/unused": map[string]any{"password": "other"}},
+		"exporters":  map[string]any{"tyksql": map[string]any{"driver": "mysql", "datasource": "user:secret@tcp(db)/tyk", "mysql": map[string]any{"tls": map[string]any{"key_pem": "key"}}}, "tyksql/b": map[string]any{"datasource": "b"}},
+		"extensions": map[string]any{"tykconsole": console, "tykhealth": nil},
+		"service":    map[string]any{"pipelines": map[string]any{"logs": map[string]any{"receivers": []any{"tykredis"}, "exporters": []any{"tyksql"}}}},
+	}
+}
+
+func TestConsolesAreLetIn(t *testing.T) {
+	t.Parallel()
+	got := convert(t, configuration(nil))
+	assert.Equal(t, map[string]any{
+		"store": map[string]any{"datasource": "user:secret@tcp(db)/tyk", "mysql": map[string]any{"tls": map[string]any{"key_pem": "key"}}},
+		"redis": map[string]any{"connection": map[string]any{"addresses": []any{"redis:6379"}, "password": "secret"}},
+	}, got["tykconsole"])
+	assert.Nil(t, got["tykhealth"])
+}
+
+func TestWhatIsSetStays(t *testing.T) {
+	t.Parallel()
+	console := map[string]any{"store": map[string]any{"datasource": "replica"}, "redis": map[string]any{"connection": map[string]any{"username": "looker"}}}
+	assert.Equal(t, console, convert(t, configuration(console))["tykconsole"])
+	named := convert(t, configuration(map[string]any{"store": map[string]any{"exporter": "tyksql/b"}, "redis": map[string]any{"receiver": "tykredis/unused"}}))["tykconsole"].(map[string]any)
+	assert.Equal(t, map[string]any{"exporter": "tyksql/b", "datasource": "b"}, named["store"])
+	assert.Equal(t, map[string]any{"receiver": "tykredis/unused", "connection": map[string]any{"password": "other"}}, named["redis"])
+}
+
+func TestOddConfigurationsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, of := range []map[string]any{{}, {"extensions": map[string]any{"tykconsole": "x"}}, {"extensions": []any{"tykconsole"}}, {"extensions": map[string]any{"tykconsole": map[string]any{"store": 3}}, "service": 4}} {
+		assert.NotPanics(t, func() { convert(t, of) })
+	}
+}
+
+func TestConsolesThatCannotTellTheirStoreAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, console := range map[string]any{
+		"extensions::tykconsole::store::exporter: is empty, and there are tyksql, tyksql/b": nil,
+		`extensions::tykconsole::store::exporter: there is no exporter "tyksql/c"`:          map[string]any{"store": map[string]any{"exporter": "tyksql/c"}},
+		`extensions::tykconsole::redis::receiver: there is no receiver "tykredis/x"`:        map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"receiver": "tykredis/x"}},
+	} {
+		of := configuration(console)
+		of["service"] = map[string]any{"extensions": []any{"tykconsole"}, "pipelines": map[string]any{"logs": map[string]any{"receivers": []any{"tykredis"}, "exporters": []any{"tyksql", "tyksql/b"}}}}
+		conf := confmap.NewFromStringMap(of)
+		require.ErrorContains(t, NewFactory().Create(confmap.ConverterSettings{}).Convert(t.Context(), conf), want)
+		delete(of["service"].(map[string]any), "extensions")
+		assert.NoError(t, NewFactory().Create(confmap.ConverterSettings{}).Convert(t.Context(), confmap.NewFromStringMap(of)), "one that is not in use is left alone")
+	}
+}

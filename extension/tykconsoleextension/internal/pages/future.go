@@ -1,0 +1,79 @@
+package pages
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// future is what a store is asked while others are asked, too.
+type future[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
+}
+
+// lasting is how long a question goes on after its page was sent, so that asking for the block finds it answered.
+const lasting = 15 * time.Second
+
+// ask begins a question. It outlives a page that does not wait for it, for a time; that of one block ends with its request.
+func ask[T any](q *request, question func(context.Context) (T, error)) *future[T] {
+	f := &future[T]{done: make(chan struct{})}
+	ctx, cancel := q.Context(), context.CancelFunc(func() {})
+	if q.block == "" && q.form == formHTML {
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), max(lasting, q.wait))
+	}
+	go func() {
+		defer close(f.done)
+		defer cancel()
+		defer func() {
+			if r := recover(); r != nil {
+				q.site.Log.Error("A block of the console failed", zap.Any("panic", r), zap.Stack("stack"))
+				f.err = fmt.Errorf("the console failed; the collector's log says why")
+			}
+		}()
+		f.value, f.err = question(ctx)
+	}()
+	return f
+}
+
+// ready waits for an answer as long as the page does. A question that was not asked is never answered.
+func (f *future[T]) ready(q *request) bool {
+	if f == nil {
+		return false
+	}
+	select {
+	case <-f.done:
+		return true
+	default:
+	}
+	left := q.wait - q.site.Now().Sub(q.asked)
+	if left <= 0 {
+		return false
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return true
+	case <-timer.C:
+	case <-q.Context().Done():
+	}
+	return false
+}
+
+// must waits for what a page cannot be made without, as long as a statement may take.
+func (f *future[T]) must(q *request) (T, error) {
+	timer := time.NewTimer(lasting)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return f.value, f.err
+	case <-timer.C:
+		return f.value, context.DeadlineExceeded
+	case <-q.Context().Done():
+		return f.value, q.Context().Err()
+	}
+}

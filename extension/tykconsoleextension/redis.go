@@ -1,0 +1,301 @@
+package tykconsoleextension
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension/internal/pages"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/wiring"
+)
+
+const (
+	// stuckAfter is when what is stalled is trouble, as with tykctl status.
+	stuckAfter = time.Minute
+	// sortedLetters is how many dead letters of each list are sorted by reason, and walked for a page.
+	sortedLetters = 10_000
+	metricsTime   = time.Second
+)
+
+// redisBackend looks at the Redis of a receiver.
+type redisBackend struct {
+	config    *connection.Config
+	prefix    string
+	uptime    string
+	metrics   string
+	retention time.Duration
+
+	mu       sync.Mutex // guards what follows
+	observer *inspect.Observer
+	counts   map[string]pages.Destination
+	countErr string
+}
+
+var _ pages.Redis = (*redisBackend)(nil)
+
+// readRedis finds the receiver whose lists are shown, and which exporters stand behind which group.
+func (b *backend) readRedis(w *wiring.Wiring, conf *confmap.Conf, exporter string) error {
+	ids := used(w, "tykredis", receiversOf)
+	groups := map[string][]string{}
+	for _, id := range ids {
+		group, _ := w.Components("receivers")[id]["group"].(string)
+		for _, way := range w.Ways(id) {
+			if !slices.Contains(groups[group], way.Exporter) {
+				groups[group] = append(groups[group], way.Exporter)
+			}
+			if way.Exporter == exporter {
+				b.process.StoreGroup = group
+			}
+		}
+		slices.Sort(groups[group])
+	}
+	b.process.Groups = groups
+	if len(ids) == 0 {
+		return nil
+	}
+	id := ids[0]
+	if b.config.Redis.Receiver != "" {
+		if id = b.config.Redis.Receiver; !slices.Contains(ids, id) {
+			return fmt.Errorf("redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, strings.Join(ids, ", "))
+		}
+	}
+	settings := w.Components("receivers")[id]
+	way := defaultConnection()
+	if b.config.Redis.Connection.HasValue() {
+		way = *b.config.Redis.Connection.Get()
+	} else if err := confmap.NewFromStringMap(withoutSecrets(settings)).Unmarshal(&way, confmap.WithIgnoreUnused()); err != nil {
+		return fmt.Errorf("read the connection of %s: %w", id, err)
+	}
+	prefix, _ := settings["key_prefix"].(string)
+	uptime, _ := settings["uptime"].(map[string]any)
+	uptimePrefix, _ := uptime["key_prefix"].(string)
+	metrics := b.config.Metrics
+	if metrics == "" {
+		metrics = metricsOf(conf)
+	}
+	b.redis = &redisBackend{config: &way, prefix: prefix, uptime: uptimePrefix, metrics: metrics, retention: retentionOf(w)}
+	return nil
+}
+
+// withoutSecrets leaves out what the collector has hidden.
+func withoutSecrets(settings map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		switch v := settings[key].(type) {
+		case string:
+			if v != redacted {
+				out[key] = v
+			}
+		case map[string]any:
+			out[key] = withoutSecrets(v)
+		default:
+			out[key] = v
+		}
+	}
+	return out
+}
+
+// Address is where it is.
+func (r *redisBackend) Address() string { return strings.Join(r.config.Addresses, ", ") }
+
+// observe gives what looks, and connects with the first look.
+func (r *redisBackend) observe(ctx context.Context) (*inspect.Observer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.observer != nil {
+		return r.observer, nil
+	}
+	client, err := r.config.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.observer = &inspect.Observer{
+		Redis:      &inspect.Redis{Client: client, Store: claim.NewStore(client), Addresses: r.Address(), Cluster: r.config.Cluster, KeyPrefix: r.prefix, UptimePrefix: r.uptime},
+		StuckAfter: stuckAfter, Letters: sortedLetters,
+	}
+	return r.observer, nil
+}
+
+func (r *redisBackend) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.observer == nil {
+		return nil
+	}
+	return r.observer.Client.Close()
+}
+
+// looked is what the next look compares with.
+type looked struct {
+	found  []inspect.Found
+	rate   float64
+	known  bool
+	pushed int64
+	at     time.Time
+}
+
+// PushRate is how many entries gateways pushed a second.
+func (l *looked) PushRate() (float64, bool) { return l.rate, l.known }
+
+// Look surveys it once.
+func (r *redisBackend) Look(ctx context.Context, before *pages.Look) (*pages.Look, error) {
+	o, err := r.observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var last *looked
+	var was []inspect.Found
+	if before != nil {
+		last, _ = before.State.(*looked)
+	}
+	if last != nil {
+		was = last.found
+	}
+	began := time.Now()
+	status, found, err := o.Look(ctx, was)
+	if err != nil {
+		return nil, err
+	}
+	look := lookOf(status)
+	look.Took = time.Since(began)
+	state := &looked{found: found, at: status.At}
+	for _, l := range look.Lists {
+		if l.ReplayTo == "" {
+			state.pushed += l.Claimed + l.Unclaimed
+		}
+	}
+	if last != nil && state.at.After(last.at) && state.pushed >= last.pushed {
+		state.rate, state.known = float64(state.pushed-last.pushed)/state.at.Sub(last.at).Seconds(), true
+	}
+	look.State = state
+	r.scrape(ctx)
+	return look, nil
+}
+
+// lookOf puts a status in the words of pages.
+func lookOf(s *inspect.Status) *pages.Look {
+	look := &pages.Look{At: s.At, JSON: s}
+	for _, m := range s.Memory {
+		look.Memory = append(look.Memory, pages.Memory(m))
+	}
+	for _, l := range s.Lists {
+		ttl := time.Duration(-1)
+		if l.TTL != nil {
+			ttl = seconds(*l.TTL)
+		}
+		look.Lists = append(look.Lists, pages.ListLook{
+			Name: l.Source, ReplayTo: l.ReplayTo, Form: string(l.Form), Unclaimed: l.Unclaimed, Claimed: l.Claimed, Kept: l.Kept, Bytes: l.Bytes, Segments: l.Segments, Dead: l.DeadLetters, TTL: ttl,
+		})
+	}
+	for _, g := range s.Groups {
+		look.Groups = append(look.Groups, groupOf(g, s.Leases))
+	}
+	for _, reason := range s.DeadLetters {
+		look.Reasons = append(look.Reasons, pages.Reason{Source: reason.Source, Group: reason.Group, Destination: reason.Destination, Text: reason.Reason, Count: reason.Count, More: reason.More})
+	}
+	for _, f := range s.Findings {
+		look.Findings = append(look.Findings, findingOf(f))
+	}
+	return look
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func groupOf(g inspect.Group, leases []inspect.Lease) pages.GroupLook {
+	out := pages.GroupLook{
+		Name: g.Name, Waiting: g.Waiting, Oldest: seconds(g.OldestAge), Ago: g.Ago, Away: g.Away(), Movement: string(inspect.Idle),
+		Keeps: pages.Keeps{Segments: g.Keeps.Segments, Entries: g.Keeps.Entries, Bytes: g.Keeps.Bytes},
+	}
+	// Of several lists, one that stands still is what matters, then one that moves.
+	rank := map[inspect.Movement]int{inspect.Idle: 0, inspect.Unknown: 1, inspect.Moving: 2, inspect.Stalled: 3}
+	for _, l := range g.Lists {
+		if rank[l.Movement] > rank[inspect.Movement(out.Movement)] {
+			out.Movement = string(l.Movement)
+		}
+		out.PerSecond += l.PerSecond
+		r := l.Receipts
+		out.Lists = append(out.Lists, pages.GroupList{Name: l.Source, ReplayTo: l.ReplayTo, Receipts: pages.Receipts{
+			Claimed: r.Claimed, Delivered: r.Delivered, Shed: r.Shed, Dead: r.DeadLettered, Lost: r.Lost, InFlight: r.InFlight, Replayed: r.Replayed, Dropped: r.Dropped,
+		}})
+	}
+	for _, l := range leases {
+		if l.Group == g.Name {
+			out.Leases = append(out.Leases, pages.Lease{Worker: l.Worker, Segments: l.Segments, Expired: l.Expired, In: l.In})
+		}
+	}
+	return out
+}
+
+// findingOf parts what is from what to do, and from the command that does it.
+func findingOf(f inspect.Finding) pages.Finding {
+	out := pages.Finding{Trouble: f.Severity == inspect.Trouble, Code: f.Code, Source: f.Source, Group: f.Group}
+	text := f.Text
+	if at := strings.Index(text, "tykctl "); at >= 0 {
+		text, out.Command = strings.TrimRight(text[:at], " :,"), text[at:]
+	}
+	out.Title = text
+	if first, rest, ok := strings.Cut(text, ": "); ok {
+		out.Title, out.Text = first, upper(rest)
+	}
+	out.Title = upper(strings.TrimSuffix(out.Title, ".")) + "."
+	if out.Text != "" && !strings.HasSuffix(out.Text, "?") && !strings.HasSuffix(out.Text, ".") {
+		out.Text += "."
+	}
+	return out
+}
+
+func upper(text string) string {
+	if text == "" || text[0] < 'a' || text[0] > 'z' {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// scrape reads this process' own counts.
+func (r *redisBackend) scrape(ctx context.Context) {
+	if r.metrics == "" {
+		return
+	}
+	process, err := inspect.ReadProcess(ctx, r.metrics, metricsTime)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.countErr = err.Error()
+		return
+	}
+	r.countErr, r.counts = "", map[string]pages.Destination{}
+	sql := ""
+	for _, d := range process.Destinations {
+		r.counts[d.Exporter] = pages.Destination{Stored: float64(d.Sent), Refused: 0}
+		if wiring.Type(d.Exporter) == "tyksql" {
+			if sql = d.Exporter; r.counts["tyksql"].Stored != 0 && sql != "tyksql" {
+				sql = ""
+			}
+		}
+	}
+	if sql == "" || process.SQL == nil {
+		return
+	}
+	total, refused := process.SQL.Total(), int64(0)
+	for _, n := range process.SQL.Refused {
+		refused += n
+	}
+	r.counts[sql] = pages.Destination{
+		Stored: float64(total.Stored), Had: float64(total.AlreadyApplied), HadKnown: true, NotTaken: float64(process.SQL.NotTaken), NotTakenKnown: true, Refused: float64(refused), RefusedKnown: true,
+	}
+}
+
+func (r *redisBackend) destinations() (map[string]pages.Destination, string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.counts), r.countErr
+}

@@ -1,0 +1,243 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
+)
+
+// bins count requests by the bin of their latency.
+type bins map[int]int64
+
+func (b bins) add(o bins) {
+	for bin, n := range o {
+		b[bin] += n
+	}
+}
+
+// percentiles are those of the sketch that has these bins.
+func (b bins) percentiles() query.Percentiles {
+	order := slices.Sorted(maps.Keys(b))
+	var p query.Percentiles
+	for _, n := range b {
+		p.Requests += n
+	}
+	if p.Requests == 0 {
+		return p
+	}
+	at := func(q float64) float64 {
+		rank, sum := q*float64(p.Requests-1), int64(0)
+		for _, bin := range order {
+			if sum += b[bin]; float64(sum) > rank {
+				return rollup.BinValue(bin)
+			}
+		}
+		return rollup.BinValue(order[len(order)-1])
+	}
+	p.P50, p.P95, p.P99 = at(0.50), at(0.95), at(0.99)
+	return p
+}
+
+// valueKey names a value of a dimension.
+type valueKey struct{ org, value string }
+
+// latencies are bins by bucket of the chart and by value.
+type latencies struct {
+	answer  query.Answer
+	buckets []bins
+	values  map[valueKey]bins
+}
+
+// sketched are the dimensions of which latencies are kept.
+var sketched = map[string]bool{"apiid": true, "apikeys": true, "apiendpoints": true}
+
+// latencyRows reads latencies of a dimension; of all values that a selection has, or of some.
+func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *selection) (*latencies, error) {
+	sp := s.spanOf(k, r)
+	key := fmt.Sprintf("latencies %q %d %d %v", []any{sel.dimension, sel.values, sel.prefixes, sel.families, sel.orgs, sel.apis}, sp.from, sp.to, r.Width)
+	table := family{table: s.config.Tables.Latency, byAPI: true}
+	return cached(ctx, s.cache, key, func(ctx context.Context) (answered[*latencies], error) {
+		l := &latencies{
+			answer: query.Answer{Source: query.FromRollups, Exactness: query.Exact, RelativeError: rollup.SketchAccuracy},
+			values: map[valueKey]bins{}, buckets: make([]bins, len(r.Buckets())),
+		}
+		err := s.read(ctx, func(q *session) error {
+			defer func() { l.answer.Statements, l.answer.Took, l.answer.Rows = q.statements, q.took, q.rowsRead }()
+			thinned, err := s.thin(ctx, q, k, table, sel, sp)
+			if err != nil {
+				return err
+			}
+			if thinned.every > 1 {
+				l.answer.Exactness, l.answer.Every = query.Approximate, thinned.every
+				l.answer.Reason = fmt.Sprintf("there are more than %d rows in this time, so that every %d buckets one was read", mostRollups, thinned.every)
+			}
+			columns, groups := "bin, hits", ""
+			if s.config.Driver == sqliteDriver { // whose driver takes longer for a row than the database for ten
+				columns, groups = "0, group_concat(bin || ':' || hits)", fmt.Sprintf(" group by %s, org_id, dimension_value", s.column("timestamp"))
+			}
+			st := newStatement(fmt.Sprintf("select %s, org_id, dimension_value, %s from %s", s.column("timestamp"), columns, s.dialect.quote(table.table)))
+			s.where(st, table, sel, thinned, k.Bucket).add(groups + fmt.Sprintf(" limit %d", mostRollups))
+			return l.read(ctx, q, st, r)
+		})
+		size := int64(0)
+		for _, b := range l.values {
+			size += int64(len(b)) + 8
+		}
+		for _, b := range l.buckets {
+			size += int64(len(b)) + 8
+		}
+		const bin = 48
+		return answered[*latencies]{l, size * bin, s.ttl(sp)}, err
+	})
+}
+
+// read reads rows of one bin each, or of pairs of bins and hits with commas between them.
+func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range) error {
+	var org, value, hits sql.RawBytes
+	var last valueKey
+	var of bins
+	return q.rows(ctx, st, func(rows *sql.Rows) error {
+		var at, bin int64
+		if err := rows.Scan(&at, &org, &value, &bin, &hits); err != nil {
+			return err
+		}
+		if of == nil || string(org) != last.org || string(value) != last.value {
+			last = valueKey{string(org), string(value)}
+			if of = l.values[last]; of == nil {
+				of = bins{}
+				l.values[last] = of
+			}
+		}
+		bucket := bins{}
+		if i := r.Bucket(time.Unix(at, 0)); i >= 0 {
+			if l.buckets[i] == nil {
+				l.buckets[i] = bucket
+			}
+			bucket = l.buckets[i]
+		}
+		for pair := range strings.SplitSeq(string(hits), ",") {
+			place, count, isPair := strings.Cut(pair, ":")
+			if !isPair {
+				place, count = strconv.FormatInt(bin, 10), pair
+			}
+			in, err := strconv.Atoi(place)
+			if err != nil {
+				return fmt.Errorf("a bin of latencies is %q: %w", pair, err)
+			}
+			n, err := strconv.ParseInt(count, 10, 64)
+			if err != nil {
+				return fmt.Errorf("the hits of a bin of latencies are %q: %w", pair, err)
+			}
+			of[in] += n
+			bucket[in] += n
+		}
+		return nil
+	})
+}
+
+// Latency gives percentiles by bucket.
+func (s *Store) Latency(ctx context.Context, scope query.Scope) (query.Latency, error) {
+	k, err := s.know(ctx)
+	if err != nil {
+		return query.Latency{}, err
+	}
+	result := query.Latency{}
+	starts := scope.Buckets()
+	result.Buckets = make([]query.LatencyBucket, len(starts))
+	for i, at := range starts {
+		result.Buckets[i] = query.LatencyBucket{At: at, Open: s.open(scope.Range, at)}
+	}
+	buckets, answer, err := s.binsOf(ctx, k, scope)
+	result.Answer = answer
+	if err != nil || answer.Exactness == query.Absent {
+		return result, err
+	}
+	all := bins{}
+	for i, b := range buckets {
+		result.Buckets[i].Percentiles = b.percentiles()
+		all.add(b)
+	}
+	result.Totals = all.percentiles()
+	for _, bin := range slices.Sorted(maps.Keys(all)) {
+		result.Bins = append(result.Bins, query.LatencyBin{Milliseconds: rollup.BinValue(bin), Requests: all[bin]})
+	}
+	return result, nil
+}
+
+// binsOf gives the bins of each bucket of a scope.
+func (s *Store) binsOf(ctx context.Context, k *known, scope query.Scope) ([]bins, query.Answer, error) {
+	if s.useRollups(k, scope.Range) {
+		sel, ok := selectRollups(scope.Filter, "")
+		if ok && sel.dimension == "" {
+			sel.dimension = "apiid"
+		}
+		switch {
+		case ok && k.latency && sketched[sel.dimension]:
+			l, err := s.latencyRows(ctx, k, scope.Range, &sel)
+			if err != nil {
+				return nil, query.Answer{}, err
+			}
+			if sel.keep == nil {
+				return l.buckets, l.answer, nil
+			}
+			return s.keptBins(ctx, k, scope.Range, sel, l)
+		case ok:
+			return nil, query.Answer{
+				Source: query.FromNowhere, Exactness: query.Absent,
+				Reason: "percentiles are not kept: set latencies: true in tykaggregate and enable latency in the exporter",
+			}, nil
+		}
+	}
+	w, err := s.window(ctx, k, scope)
+	if err != nil {
+		return nil, query.Answer{}, err
+	}
+	all := make([]bins, len(scope.Buckets()))
+	for i := range w.rows {
+		if at := scope.Bucket(w.rows[i].at); at >= 0 {
+			if all[at] == nil {
+				all[at] = bins{}
+			}
+			all[at][rollup.Bin(w.rows[i].latency)]++
+		}
+	}
+	answer := w.answer
+	answer.RelativeError = rollup.SketchAccuracy
+	return all, answer, nil
+}
+
+// keptBins reads the values that a selection keeps by themselves.
+func (s *Store) keptBins(ctx context.Context, k *known, r query.Range, sel selection, l *latencies) ([]bins, query.Answer, error) {
+	var values []string
+	for key := range l.values {
+		item := itemOf(sel.dimension, key.org, key.value)
+		if sel.keep(&item) {
+			values = append(values, key.value)
+		}
+	}
+	if len(values) == 0 {
+		return make([]bins, len(l.buckets)), l.answer, nil
+	}
+	slices.Sort(values)
+	values = slices.Compact(values)
+	const most = 200
+	sel.keep, sel.prefixes, sel.values = nil, nil, values[:min(len(values), most)]
+	kept, err := s.latencyRows(ctx, k, r, &sel)
+	if err != nil {
+		return nil, query.Answer{}, err
+	}
+	return kept.buckets, kept.answer, nil
+}
+
+// quoteJSON is a text as JSON has it in a list.
+func quoteJSON(of string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(of) + `"`
+}

@@ -1,0 +1,2 @@
+// Package console drives the console in headless Chromium.
+package console
