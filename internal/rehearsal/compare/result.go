@@ -1,0 +1,183 @@
+package compare
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
+)
+
+// Kind is what is different.
+type Kind string
+
+// The kinds. "There" is Tyk Pump's store, "here" is ours.
+const (
+	MissingHere   Kind = "missing here"
+	MissingThere  Kind = "missing there"
+	RepeatedHere  Kind = "repeated here"
+	RepeatedThere Kind = "repeated there"
+	Changed       Kind = "changed"
+	Shifted       Kind = "in another bucket"
+	OtherType     Kind = "of another type"
+	ColumnHere    Kind = "column missing here"
+	ColumnThere   Kind = "column missing there"
+)
+
+// Kinds are all of them, in the order of reports.
+var Kinds = []Kind{MissingHere, MissingThere, RepeatedHere, RepeatedThere, Changed, Shifted, OtherType, ColumnHere, ColumnThere}
+
+// Difference is one that was found. Its values are covered where they may be secret.
+type Difference struct {
+	Kind Kind `json:"kind"`
+	// At is the record's time, or the rollup's bucket.
+	At *time.Time `json:"at,omitempty"`
+	// Row names the row by what tells it from others.
+	Row string `json:"row,omitempty"`
+	// Columns are those that differ.
+	Columns []Column `json:"columns,omitempty"`
+	// Explained are the deviations that explain it; empty where nothing does.
+	Explained []string `json:"explained,omitempty"`
+}
+
+// Column is a column that differs.
+type Column struct {
+	Name  string `json:"name"`
+	There string `json:"there"`
+	Here  string `json:"here"`
+}
+
+// Table is what was found of a table.
+type Table struct {
+	Name  string `json:"name"`
+	Kind  string `json:"kind"`
+	There int64  `json:"rows_there"`
+	Here  int64  `json:"rows_here"`
+	Same  int64  `json:"same"`
+	// Unexplained counts what differs, by kind.
+	Unexplained map[Kind]int64 `json:"unexplained,omitempty"`
+	// Explained counts rows that differ as a deviation says, by its id.
+	Explained map[string]int64 `json:"explained,omitempty"`
+	// Changes counts the columns of rows that changed without an explanation.
+	Changes map[string]int64 `json:"changed_columns,omitempty"`
+	// Samples are the first of each kind, and of each explanation.
+	Samples []Difference `json:"samples,omitempty"`
+	// Windows are those that differ, the first of them.
+	Windows []WindowCount `json:"windows,omitempty"`
+
+	samples int
+	shown   map[string]int
+}
+
+// WindowCount is how many rows a window that differs has on either side.
+type WindowCount struct {
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+	There int64     `json:"there"`
+	Here  int64     `json:"here"`
+}
+
+func newTable(t *rows.Table, samples int) *Table {
+	return &Table{
+		Name: t.Name, Kind: t.Kind.String(), samples: samples, shown: map[string]int{},
+		Unexplained: map[Kind]int64{}, Explained: map[string]int64{}, Changes: map[string]int64{},
+	}
+}
+
+// add counts a difference, and keeps it if it is one of the first.
+func (t *Table) add(n int64, d Difference) {
+	of := string(d.Kind)
+	if len(d.Explained) == 0 {
+		t.Unexplained[d.Kind] += n
+		for _, c := range d.Columns {
+			t.Changes[c.Name] += n
+		}
+	} else {
+		for _, id := range d.Explained {
+			t.Explained[id] += n
+		}
+		of += " " + d.Explained[0]
+	}
+	if t.shown[of] < t.samples {
+		t.shown[of]++
+		t.Samples = append(t.Samples, d)
+	}
+}
+
+// wants tells whether a difference of the kind would be kept, so that it need not be described otherwise.
+func (t *Table) wants(kind Kind) bool { return t.shown[string(kind)] < t.samples }
+
+// Result is what a comparison found.
+type Result struct {
+	There  string   `json:"there"`
+	Here   string   `json:"here"`
+	Tables []*Table `json:"tables"`
+	// Skipped says what was not compared, and why.
+	Skipped []string `json:"not_compared,omitempty"`
+	// Doubts are reasons for which nothing can be said.
+	Doubts []string `json:"doubts,omitempty"`
+	// Explanations are the deviations that were met, by id.
+	Explanations map[string]string `json:"explanations,omitempty"`
+}
+
+// Verdict is a comparison in a word.
+type Verdict string
+
+// The verdicts.
+const (
+	Identical    Verdict = "IDENTICAL"
+	Equivalent   Verdict = "EQUIVALENT"
+	Lost         Verdict = "TYK PUMP LOST"
+	Different    Verdict = "DIFFERENT"
+	Inconclusive Verdict = "INCONCLUSIVE"
+)
+
+// Verdict is the result's, and for Lost the number of rows that Tyk Pump does not have.
+func (r *Result) Verdict() (Verdict, int64) {
+	verdict, lost := Identical, int64(0)
+	for _, t := range r.Tables {
+		for kind, n := range t.Unexplained {
+			if n == 0 {
+				continue
+			}
+			if kind != MissingThere {
+				verdict = Different
+				continue
+			}
+			lost += n
+		}
+		if len(t.Explained) > 0 && verdict == Identical {
+			verdict = Equivalent
+		}
+	}
+	switch {
+	case verdict == Different: // which no doubt takes back
+		return Different, lost
+	case len(r.Doubts) > 0:
+		return Inconclusive, lost
+	case lost > 0:
+		return Lost, lost
+	}
+	return verdict, 0
+}
+
+// Records is how many rows of records, or hits of rollups where there are none, were looked at.
+func (r *Result) Records() int64 {
+	var n int64
+	for _, t := range r.Tables {
+		n = max(n, t.There, t.Here)
+	}
+	return n
+}
+
+// IDs are the deviations that were met.
+func (r *Result) IDs() []string {
+	ids := map[string]bool{}
+	for _, t := range r.Tables {
+		for id := range t.Explained {
+			ids[id] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(ids), cmp.Compare[string])
+}
