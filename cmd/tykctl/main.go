@@ -53,6 +53,7 @@ func commands() []command {
 		{name: "groups remove", args: "NAME", summary: "remove a group that is gone for good, and what only it keeps", setup: groupsRemove},
 		{name: "receipts", summary: "account for every entry that was ever claimed", setup: receiptsCommand},
 		{name: "convert", args: "[pump.conf]", summary: "print the configuration that a pump.conf and the environment become", offline: true, setup: convertCommand},
+		{name: "compare", summary: "compare what Tyk Pump stored with what otelcol-tyk did, and say what differs and why", offline: true, setup: compareCommand},
 		{name: "explain", args: "KEY|VARIABLE", summary: "say what becomes of one setting of Tyk Pump", offline: true, setup: explainCommand},
 	}
 }
