@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,61 +14,84 @@ import (
 // recordRule explains a column that differs between two versions of a record.
 type recordRule struct {
 	id     string
-	column string // the only one, without the prefix of GraphQL and MCP tables; empty for any
-	holds  func(value func(name string) (there, here rows.Value), there, here rows.Value) bool
+	column string   // the only one, without the prefix of GraphQL and MCP tables; empty for any
+	with   []string // others that it looks at
+	holds  func(there, here rows.Value, with []rows.Value) bool
 }
 
-var recordRules = []recordRule{
-	{deviation.LatencyGateway, "latency_gateway", gatewayLatency("latency_total", "latency_upstream")},
-	{deviation.CityNames, "geo_city_names", func(_ func(string) (rows.Value, rows.Value), there, here rows.Value) bool {
+// knownRecordRules are about values; with is what our row has in the other columns.
+var knownRecordRules = []recordRule{
+	{deviation.LatencyGateway, "latency_gateway", []string{"latency_total", "latency_upstream"}, gatewayLatency},
+	{deviation.CityNames, "geo_city_names", nil, func(there, here rows.Value, _ []rows.Value) bool {
 		return string(there) == "{}" && len(here) > len("{}") && here[0] == '{'
 	}},
-	{deviation.SimpleProtocol, "", func(_ func(string) (rows.Value, rows.Value), there, here rows.Value) bool {
+	{deviation.SimpleProtocol, "", nil, func(there, here rows.Value, _ []rows.Value) bool {
 		text, found := bytes.CutPrefix(there, []byte(`\x`))
-		decoded := make([]byte, hex.DecodedLen(len(text)))
+		if !found || hex.DecodedLen(len(text)) != len(here) || len(here) == 0 {
+			return false
+		}
+		decoded := make([]byte, len(here))
 		_, err := hex.Decode(decoded, text)
-		return found && err == nil && len(here) > 0 && bytes.Equal(decoded, here)
+		return err == nil && bytes.Equal(decoded, here)
 	}},
-	{deviation.NotUTF8, "", func(_ func(string) (rows.Value, rows.Value), there, here rows.Value) bool {
+	{deviation.NotUTF8, "", nil, func(there, here rows.Value, _ []rows.Value) bool {
 		return !utf8.Valid(there) && string(here) == strings.ToValidUTF8(string(there), "\ufffd")
 	}},
 }
 
 // gatewayLatency holds where Tyk Pump has 0 for what protobuf does not carry.
-func gatewayLatency(total, upstream string) func(func(string) (rows.Value, rows.Value), rows.Value, rows.Value) bool {
-	return func(value func(string) (rows.Value, rows.Value), there, here rows.Value) bool {
-		_, t := value(total)
-		_, u := value(upstream)
-		whole, ok1 := rows.ParseInt(t)
-		part, ok2 := rows.ParseInt(u)
-		own, ok3 := rows.ParseInt(here)
-		return string(there) == "0" && ok1 && ok2 && ok3 && own == whole-part
-	}
+func gatewayLatency(there, here rows.Value, with []rows.Value) bool {
+	whole, ok1 := rows.ParseInt(with[0])
+	part, ok2 := rows.ParseInt(with[1])
+	own, ok3 := rows.ParseInt(here)
+	return string(there) == "0" && ok1 && ok2 && ok3 && own == whole-part
 }
 
-// deviates tells whether a deviation is known of just this column.
-func deviates(column string) bool {
-	for _, r := range recordRules {
-		if r.column == column {
-			return true
-		}
-	}
-	return false
+// recordRules are the rules for the columns of a table.
+type recordRules struct {
+	of   [][]placedRule // by column
+	with []rows.Value
 }
 
-// explainRecord is the deviation that explains a column, or nothing.
-func explainRecord(columns []rows.Column, there, here []rows.Value, at int) string {
-	value := func(name string) (a, b rows.Value) {
-		for i, c := range columns {
-			if rows.Bare(c.Name) == name {
-				return there[i], here[i]
+// placedRule is a rule that knows where its other columns are.
+type placedRule struct {
+	recordRule
+	places []int
+}
+
+func newRecordRules(columns []rows.Column) *recordRules {
+	r := &recordRules{of: make([][]placedRule, len(columns))}
+	for i, c := range columns {
+		for _, rule := range knownRecordRules {
+			if rule.column != "" && rule.column != rows.Bare(c.Name) {
+				continue
+			}
+			places := make([]int, len(rule.with))
+			for j, name := range rule.with {
+				places[j] = slices.IndexFunc(columns, func(c rows.Column) bool { return rows.Bare(c.Name) == name })
+			}
+			if !slices.Contains(places, -1) {
+				r.of[i] = append(r.of[i], placedRule{rule, places})
 			}
 		}
-		return nil, nil
 	}
-	for _, r := range recordRules {
-		if (r.column == "" || r.column == rows.Bare(columns[at].Name)) && r.holds(value, there[at], here[at]) {
-			return r.id
+	return r
+}
+
+// govern tells whether a deviation is known of just this column.
+func (r *recordRules) govern(column int) bool {
+	return slices.ContainsFunc(r.of[column], func(rule placedRule) bool { return rule.column != "" })
+}
+
+// explain is the deviation that explains a column, or nothing.
+func (r *recordRules) explain(there, here []rows.Value, column int) string {
+	for _, rule := range r.of[column] {
+		r.with = r.with[:0]
+		for _, at := range rule.places {
+			r.with = append(r.with, here[at])
+		}
+		if rule.holds(there[column], here[column], r.with) {
+			return rule.id
 		}
 	}
 	return ""

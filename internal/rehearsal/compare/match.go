@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -22,8 +23,11 @@ type matcher struct {
 	moment   []int // the time alone
 	timeless []int // columns that do not follow from the time
 
+	rules       *recordRules
 	scratch     []byte
 	left, right []rows.Value
+	differing   []Column
+	ids         []string
 	// what no row of its second fits, up to a bound: its time may be what changed
 	orphans [2][][]byte
 }
@@ -37,10 +41,10 @@ var (
 )
 
 func newMatcher(p *pair, at int) *matcher {
-	m := &matcher{p: p, at: at, moment: []int{at}}
+	m := &matcher{p: p, at: at, moment: []int{at}, rules: newRecordRules(p.columns)}
 	for i, c := range p.columns {
 		bare := rows.Bare(c.Name)
-		if !deviates(bare) {
+		if !m.rules.govern(i) {
 			m.skeleton = append(m.skeleton, i)
 		}
 		if slices.Contains(keyColumns, bare) {
@@ -170,22 +174,32 @@ func (m *matcher) join(a, b [][]byte, columns []int, pairUp func(a, b []byte)) (
 func (m *matcher) changed(a, b []byte) {
 	m.left, m.right = unpack(a, m.left[:0]), unpack(b, m.right[:0])
 	d := Difference{Kind: Changed}
-	ids, all := []string(nil), true
-	for i, c := range m.p.columns {
-		if slices.Equal(m.left[i], m.right[i]) && (m.left[i] == nil) == (m.right[i] == nil) {
+	ids, all := m.ids[:0], true
+	m.differing = m.differing[:0]
+	for i := range m.p.columns {
+		if bytes.Equal(m.left[i], m.right[i]) && (m.left[i] == nil) == (m.right[i] == nil) {
 			continue
 		}
-		d.Columns = append(d.Columns, Column{Name: c.Name, There: rows.Shown(c.Name, m.left[i]), Here: rows.Shown(c.Name, m.right[i])})
-		id := explainRecord(m.p.columns, m.left, m.right, i)
+		id := m.rules.explain(m.left, m.right, i)
+		m.differing = append(m.differing, Column{Name: m.p.columns[i].Name, Explained: id})
 		all = all && id != ""
 		if id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
+	m.ids = ids
 	if all {
 		d.Explained = ids
 	}
-	d.At, d.Row = m.describe(m.left)
+	d.Columns = m.differing
+	if m.p.out.wants(Changed, d.Explained) {
+		d.Columns, d.Explained = slices.Clone(d.Columns), slices.Clone(d.Explained)
+		for i := range d.Columns {
+			at := m.p.place(d.Columns[i].Name)
+			d.Columns[i].There, d.Columns[i].Here = rows.Shown(d.Columns[i].Name, m.left[at]), rows.Shown(d.Columns[i].Name, m.right[at])
+		}
+		d.At, d.Row = m.describe(m.left)
+	}
 	m.p.out.add(1, d)
 }
 
@@ -196,7 +210,7 @@ func (m *matcher) lone(of side, row []byte, there, here Kind) {
 		kind = here
 	}
 	d := Difference{Kind: kind}
-	if m.p.out.wants(kind) {
+	if m.p.out.wants(kind, nil) {
 		m.left = unpack(row, m.left[:0])
 		d.At, d.Row = m.describe(m.left)
 	}

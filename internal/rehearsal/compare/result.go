@@ -46,6 +46,8 @@ type Column struct {
 	Name  string `json:"name"`
 	There string `json:"there"`
 	Here  string `json:"here"`
+	// Explained is the deviation that explains this column, where not all of them are explained.
+	Explained string `json:"explained,omitempty"`
 }
 
 // Table is what was found of a table.
@@ -87,26 +89,35 @@ func newTable(t *rows.Table, samples int) *Table {
 
 // add counts a difference, and keeps it if it is one of the first.
 func (t *Table) add(n int64, d Difference) {
-	of := string(d.Kind)
 	if len(d.Explained) == 0 {
 		t.Unexplained[d.Kind] += n
 		for _, c := range d.Columns {
-			t.Changes[c.Name] += n
+			if c.Explained == "" {
+				t.Changes[c.Name] += n
+			}
 		}
-	} else {
-		for _, id := range d.Explained {
-			t.Explained[id] += n
-		}
-		of += " " + d.Explained[0]
 	}
-	if t.shown[of] < t.samples {
-		t.shown[of]++
+	for _, id := range d.Explained {
+		t.Explained[id] += n
+	}
+	if t.wants(d.Kind, d.Explained) {
+		t.shown[label(d.Kind, d.Explained)]++
 		t.Samples = append(t.Samples, d)
 	}
 }
 
-// wants tells whether a difference of the kind would be kept, so that it need not be described otherwise.
-func (t *Table) wants(kind Kind) bool { return t.shown[string(kind)] < t.samples }
+// label is what samples are bounded by.
+func label(kind Kind, explained []string) string {
+	if len(explained) == 0 {
+		return string(kind)
+	}
+	return string(kind) + " " + explained[0]
+}
+
+// wants tells whether a difference would be kept, so that it need not be described otherwise.
+func (t *Table) wants(kind Kind, explained []string) bool {
+	return t.shown[label(kind, explained)] < t.samples
+}
 
 // Result is what a comparison found.
 type Result struct {

@@ -238,8 +238,8 @@ func (s *seriesComparison) columns(b bucketPair) (d Difference, ids []string, al
 		if bytes.Equal(s.left[i], s.right[i]) {
 			continue
 		}
-		d.Columns = append(d.Columns, Column{Name: c.Name, There: rows.Shown(c.Name, s.left[i]), Here: rows.Shown(c.Name, s.right[i])})
 		id := s.explain(s.left, s.right, i)
+		d.Columns = append(d.Columns, Column{Name: c.Name, There: rows.Shown(c.Name, s.left[i]), Here: rows.Shown(c.Name, s.right[i]), Explained: id})
 		all = all && id != ""
 		if id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)

@@ -90,7 +90,11 @@ func lines(d compare.Difference) [][]string {
 	}
 	var all [][]string
 	for _, c := range d.Columns {
-		all = append(all, []string{what, when, cell(d.Row), cell(c.Name), cell(c.There), cell(c.Here)})
+		name := cell(c.Name)
+		if c.Explained != "" && len(d.Explained) == 0 {
+			name += " (" + c.Explained + ")"
+		}
+		all = append(all, []string{what, when, cell(d.Row), name, cell(c.There), cell(c.Here)})
 	}
 	return all
 }
