@@ -55,7 +55,7 @@ func LoadPostgres(tb testing.TB, dsn, table, like string, lines []string) {
 		column := pgx.Identifier{c.Name}.Sanitize()
 		columns = append(columns, column+" "+c.Type)
 		value := "r." + column
-		if otherwise := constant(c.Name, c.Type); otherwise != "" && strings.Contains(like, "aggregated") {
+		if otherwise := constant(like, c.Name, c.Type); otherwise != "" && strings.Contains(like, "aggregated") {
 			value = "coalesce(" + value + ", " + otherwise + ")"
 		}
 		values = append(values, value)
@@ -67,10 +67,16 @@ func LoadPostgres(tb testing.TB, dsn, table, like string, lines []string) {
 }
 
 // constant is what a column of rollups has where a row is kept without it.
-func constant(column, kind string) string {
+func constant(like, column, kind string) string {
 	switch column {
 	case "counter_error_map":
 		return "'{}'"
+	case "id": // Tyk Pump's own form
+		owner := "r.api_id"
+		if like == "tyk_aggregated" {
+			owner = "r.org_id"
+		}
+		return "encode(convert_to(r.timestamp::text || " + owner + " || r.dimension || r.dimension_value, 'UTF8'), 'hex')"
 	case "counter_error_list":
 		return "'[]'"
 	case "counter_request_time", "counter_latency", "counter_upstream_latency":
