@@ -25,6 +25,8 @@ type comparison struct {
 	lag          time.Duration
 	pumpLog, out string
 	json         bool
+	// complete makes rows that one side lacks a difference, too.
+	complete bool
 }
 
 func newComparison(f *flag.FlagSet) *comparison {
@@ -105,10 +107,14 @@ func (c *comparison) tell(at console, result *compare.Result, configSum string) 
 			return exitFailed, fmt.Errorf("-report: %w", err)
 		}
 	}
-	if c.json {
-		return r.Status(), r.JSON(at.stdout)
+	status := r.Status()
+	if c.complete && r.Verdict == compare.Lost {
+		status = exitTrouble
 	}
-	return r.Status(), r.Markdown(at.stdout)
+	if c.json {
+		return status, r.JSON(at.stdout)
+	}
+	return status, r.Markdown(at.stdout)
 }
 
 func writeReport(name string, r *report.Report) (err error) {
@@ -128,30 +134,36 @@ func writeReport(name string, r *report.Report) (err error) {
 // storeHelp says how a store is named.
 const storeHelp = "`store`: postgres:DSN, mysql:DSN, sqlite:FILE, or env:VARIABLE that holds one of these, since arguments show in the list of processes"
 
-// openStore opens what a flag names.
-func openStore(ctx context.Context, c console, name, value string) (rows.Store, error) {
+// datasourceOf takes apart what a flag names.
+func datasourceOf(c console, name, value string) (driver, datasource string, err error) {
 	if variable, ok := strings.CutPrefix(value, "env:"); ok {
 		value = c.env(variable)
 		if value == "" {
-			return nil, fmt.Errorf("-%s: the variable %s is not set", name, variable)
+			return "", "", fmt.Errorf("-%s: the variable %s is not set", name, variable)
 		}
 	}
-	driver, datasource, _ := strings.Cut(value, ":")
-	var store rows.Store
-	var err error
+	driver, datasource, _ = strings.Cut(value, ":")
 	switch driver {
 	case sqlrows.MySQL, sqlrows.SQLite:
-		store, err = sqlrows.Open(ctx, driver, datasource)
+		return driver, datasource, nil
 	case sqlrows.Postgres, "postgresql":
 		if strings.HasPrefix(datasource, "//") {
 			datasource = value
 		}
-		store, err = sqlrows.Open(ctx, sqlrows.Postgres, datasource)
+		return sqlrows.Postgres, datasource, nil
 	case "":
-		return nil, fmt.Errorf("-%s: is missing: name a store, such as postgres://tyk@localhost/tyk_analytics", name)
-	default:
-		return nil, fmt.Errorf("-%s: the value (not shown, it may hold a password) begins with none of postgres:, mysql:, sqlite: and env:", name)
+		return "", "", fmt.Errorf("-%s: is missing: name a store, such as postgres://tyk@localhost/tyk_analytics", name)
 	}
+	return "", "", fmt.Errorf("-%s: the value (not shown, it may hold a password) begins with none of postgres:, mysql:, sqlite: and env:", name)
+}
+
+// openStore opens what a flag names.
+func openStore(ctx context.Context, c console, name, value string) (rows.Store, error) {
+	driver, datasource, err := datasourceOf(c, name, value)
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlrows.Open(ctx, driver, datasource)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", name, err)
 	}
