@@ -29,12 +29,15 @@ type comparison struct {
 	complete bool
 }
 
-func newComparison(f *flag.FlagSet) *comparison {
+// newComparison declares the flags. What is captured is compared as a whole, everything else by time.
+func newComparison(f *flag.FlagSet, byTime bool) *comparison {
 	c := &comparison{options: compare.Defaults()}
 	f.StringVar(&c.tables, "tables", "", "only these `tables`, with commas between")
-	f.Var(&c.from, "from", "only what is of this `time` or later: RFC 3339, or an age such as 90m or 2d")
-	f.Var(&c.to, "to", "only what is before this `time`, written the same way")
-	f.DurationVar(&c.lag, "lag", 0, "leave out what is younger, since one side may not have stored it yet: at least twice purge_delay, and what tykctl status shows")
+	if byTime {
+		f.Var(&c.from, "from", "only what is of this `time` or later: RFC 3339, or an age such as 90m or 2d")
+		f.Var(&c.to, "to", "only what is before this `time`, written the same way")
+		f.DurationVar(&c.lag, "lag", 0, "leave out what is younger, since one side may not have stored it yet: at least twice purge_delay, and what tykctl status shows")
+	}
 	f.DurationVar(&c.options.Step, "window", c.options.Step, "how long the windows are that are compared as a whole first")
 	f.DurationVar(&c.options.Shift, "shift", c.options.Shift, "how far Tyk Pump may have booked requests from their bucket: the longest span of time within one of its purges")
 	f.IntVar(&c.options.Samples, "samples", c.options.Samples, "how many differences of each kind to show")
@@ -163,18 +166,23 @@ func openStore(ctx context.Context, c console, name, value string) (rows.Store, 
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlrows.Open(ctx, driver, datasource)
+	store, err := openDriver(ctx, driver, datasource)
 	if err != nil {
 		return nil, fmt.Errorf("-%s: %w", name, err)
 	}
 	return store, nil
 }
 
+// openDriver opens a store whose kind is known.
+func openDriver(ctx context.Context, driver, datasource string) (rows.Store, error) {
+	return sqlrows.Open(ctx, driver, datasource)
+}
+
 // compareCommand compares what Tyk Pump stored with what we did.
 func compareCommand(f *flag.FlagSet) action {
 	pump := f.String("pump", "", "Tyk Pump's "+storeHelp)
 	ours := f.String("ours", "", "otelcol-tyk's store, named the same way")
-	c := newComparison(f)
+	c := newComparison(f, true)
 	return func(ctx context.Context, at console, _ *connection, _ []string) (status int, err error) {
 		if err := c.prepare(); err != nil {
 			return exitFailed, err

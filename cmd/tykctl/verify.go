@@ -40,7 +40,7 @@ type verification struct {
 
 // verifyCommand makes rollups anew, compares, and repairs.
 func verifyCommand(f *flag.FlagSet) action {
-	v := &verification{cmp: newComparison(f)}
+	v := &verification{cmp: newComparison(f, true)}
 	v.cmp.complete, v.cmp.options.MinRecords = true, 1
 	f.StringVar(&v.db, "db", "", "the database, a "+storeHelp)
 	f.DurationVar(&v.minutes, "aggregation-time", time.Hour, "how long buckets are")

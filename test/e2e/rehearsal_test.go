@@ -4,9 +4,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -113,4 +118,94 @@ func storeUptime(t *testing.T, dsn string) {
 	c.start()
 	waitDrained(t, redis.Client(), drainTimeout)
 	c.stop()
+}
+
+// TestARehearsalFromTheCaptureToTheReport runs the commands as an operator does. Tyk Pump's part is played: when its lists are there, they are
+// taken, and what the real one stored of them is put where its configuration says.
+func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
+	t.Parallel()
+	production, box, dsn := peers.StartRedis(t), peers.StartRedis(t), peers.StartPostgres(t).FreshDatabase(t)
+	golden{encoding: msgpack}.push(t, production.Client())
+	push(t, production.Client(), uptimeList, entries(t, "pump/uptime-msgpack.bin.gz"))
+	file := filepath.Join(t.TempDir(), "hour.capture")
+	_, status := tykctl(t, nil, "capture", "-redis", production.Addr(), "-unredacted", "-out", file)
+	require.Zero(t, status)
+
+	conf := filepath.Join(t.TempDir(), "pump.conf")
+	runs := rehearsalRuns[msgpack]
+	text, err := os.ReadFile(runsTogether(t, runs, func(_ string, meta object) { meta["connection_string"] = dsn }))
+	require.NoError(t, err)
+	var config object
+	require.NoError(t, json.Unmarshal(text, &config))
+	delete(config, "dont_purge_uptime_data")
+	config["uptime_pump_config"] = object{"uptime_type": "sql", "type": "postgres", "connection_string": dsn}
+	config["pumps"].(object)["csv"] = object{"type": "csv", "meta": object{"csv_dir": "/nowhere"}}
+	config["analytics_storage_config"] = object{"type": "redis", "host": "localhost", "port": 1}
+	text, err = json.Marshal(config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(conf, text, 0o600))
+
+	dir := filepath.Join(t.TempDir(), "rehearsal")
+	pump := make(chan error, 1)
+	go func() { pump <- playTykPump(t, dir, box.Addr()) }()
+	out, status := tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t),
+		"-settle", "2s", "-wait", "2m", "-min-records", "500", "-shift", "8760h", "-json", "-report", filepath.Join(t.TempDir(), "report.html"))
+	require.NoError(t, <-pump)
+	var r report.Report
+	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
+	assert.Zero(t, status)
+	assert.Equal(t, compare.Equivalent, r.Verdict, out)
+	assert.Len(t, r.Tables, len(rehearsals[msgpack]))
+	for _, table := range r.Tables {
+		assert.NotZero(t, table.There, table.Name)
+		assert.NotZero(t, table.Here, table.Name)
+	}
+	require.Len(t, r.Skipped, 1)
+	assert.Contains(t, r.Skipped[0], "csv")
+	assert.Len(t, r.Config, 64)
+	conn := connect(t, dsn)
+	var real int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'public'").Scan(&real))
+	assert.Zero(t, real, "nothing real is touched")
+	assert.EqualValues(t, 90, production.Client().LLen(t.Context(), uptimeList).Val(), "nothing is taken away")
+
+	_, status = tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t))
+	assert.Equal(t, 2, status, "what is there already is not mixed with a new rehearsal")
+	_, status = tykctl(t, nil, "rehearse", "-redis", "localhost:1", "-conf", conf, "-from", file, "-dir", dir)
+	assert.Equal(t, 2, status, "the real Redis is refused")
+}
+
+// playTykPump takes what there is once the last list has come, and stores what the real one did, where its configuration says.
+func playTykPump(t *testing.T, dir, address string) error {
+	rdb := redis.NewClient(&redis.Options{Addr: address, DB: 1})
+	defer rdb.Close()
+	for deadline := time.Now().Add(drainTimeout); ; time.Sleep(20 * time.Millisecond) {
+		if n, err := rdb.Exists(t.Context(), uptimeList).Result(); err != nil || n == 1 {
+			if err != nil {
+				return err
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			return errors.New("no list came")
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "tyk-pump.conf"))
+	if err != nil {
+		return err
+	}
+	var config struct {
+		Pumps map[string]struct {
+			Meta struct {
+				Address string `json:"connection_string"`
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	for table, file := range rehearsals[msgpack] {
+		rehearsaltest.LoadPostgres(t, config.Pumps["sql-postgres"].Meta.Address, table, table, rehearsaltest.Lines(t, rehearsaltest.Repository(t, file...)))
+	}
+	return rdb.FlushDB(t.Context()).Err()
 }

@@ -60,11 +60,7 @@ func Stores(ctx context.Context, there, here rows.Store, o Options) (*Result, er
 		}
 		r.Tables = append(r.Tables, t)
 	}
-	if len(r.Tables) == 0 {
-		r.Doubts = append(r.Doubts, "neither store has a table that looks like Tyk's")
-	} else if n := r.Records(); n < o.MinRecords {
-		r.Doubts = append(r.Doubts, fmt.Sprintf("the largest table has %d rows, which is fewer than the %d that a verdict takes", n, o.MinRecords))
-	}
+	r.Weigh(o.MinRecords)
 	return r, nil
 }
 

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -128,8 +129,21 @@ type Result struct {
 	Skipped []string `json:"not_compared,omitempty"`
 	// Doubts are reasons for which nothing can be said.
 	Doubts []string `json:"doubts,omitempty"`
-	// Explanations are the deviations that were met, by id.
-	Explanations map[string]string `json:"explanations,omitempty"`
+}
+
+// Add adds what another comparison found.
+func (r *Result) Add(o *Result) {
+	join := func(to *string, text string) {
+		if *to != "" {
+			*to += "; "
+		}
+		*to += text
+	}
+	join(&r.There, o.There)
+	join(&r.Here, o.Here)
+	r.Tables = append(r.Tables, o.Tables...)
+	r.Skipped = append(r.Skipped, o.Skipped...)
+	r.Doubts = append(r.Doubts, o.Doubts...)
 }
 
 // Verdict is a comparison in a word.
@@ -180,6 +194,18 @@ func (r *Result) Records() int64 {
 		n = max(n, t.There, t.Here)
 	}
 	return n
+}
+
+// Weigh doubts what is too little for a verdict.
+func (r *Result) Weigh(least int64) {
+	if least == 0 {
+		return
+	}
+	if len(r.Tables) == 0 {
+		r.Doubts = append(r.Doubts, "neither store has a table that looks like Tyk's")
+	} else if n := r.Records(); n < least {
+		r.Doubts = append(r.Doubts, fmt.Sprintf("the largest table has %d rows, which is fewer than the %d that a verdict takes", n, least))
+	}
 }
 
 // IDs are the deviations that were met.

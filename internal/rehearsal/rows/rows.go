@@ -104,6 +104,8 @@ type Store interface {
 	Tables(ctx context.Context) ([]Table, error)
 	// Scan calls visit for each row; its values are valid during the call only.
 	Scan(ctx context.Context, scan Scan, visit func(row []Value) error) error
+	// Count is how many rows a table has.
+	Count(ctx context.Context, table *Table) (int64, error)
 	// Describe names the store without its credentials.
 	Describe() string
 	Close() error

@@ -32,11 +32,10 @@ func Open(ctx context.Context, driver, datasource string) (rows.Store, error) {
 
 // dialect is how a database wants its statements.
 type dialect struct {
-	quote       func(name string) string
-	parameter   func(n int) string
-	column      func(c rows.Column) string // how a value is selected
-	instant     func(at time.Time, c rows.Column) any
-	binaryOrder string // what follows a text for which bytes decide the order
+	quote     func(name string) string
+	parameter func(n int) string
+	column    func(c rows.Column) string // how a value is selected
+	instant   func(at time.Time, c rows.Column) any
 }
 
 // statement reads what a scan asks for, of all relations together, so that one order spans them.
@@ -81,6 +80,15 @@ func (d *dialect) statement(scan rows.Scan) (string, []any, error) {
 		text += " order by sorted_by"
 	}
 	return text, args, nil
+}
+
+// count counts the rows of all relations.
+func (d *dialect) count(table *rows.Table) string {
+	parts := make([]string, len(table.Relations))
+	for i, relation := range table.Relations {
+		parts[i] = "(select count(*) from " + d.quote(relation) + ")"
+	}
+	return "select " + strings.Join(parts, " + ")
 }
 
 // seconds is an instant where rollups have their bucket: in Unix seconds.

@@ -97,3 +97,11 @@ func (p *postgres) Scan(ctx context.Context, scan rows.Scan, visit func([]rows.V
 	}
 	return nil
 }
+
+// Count counts the rows.
+func (p *postgres) Count(ctx context.Context, table *rows.Table) (n int64, err error) {
+	if err := p.conn.QueryRow(ctx, postgresDialect.count(table)).Scan(&n); err != nil {
+		return 0, fmt.Errorf("%s: count %s: %w", p.place, table.Name, err)
+	}
+	return n, nil
+}

@@ -166,3 +166,11 @@ func (s *standard) Scan(ctx context.Context, scan rows.Scan, visit func([]rows.V
 	}
 	return found.Err()
 }
+
+// Count counts the rows.
+func (s *standard) Count(ctx context.Context, table *rows.Table) (n int64, err error) {
+	if err := s.db.QueryRowContext(ctx, s.dialect.count(table)).Scan(&n); err != nil {
+		return 0, fmt.Errorf("%s: count %s: %w", s.place, table.Name, err)
+	}
+	return n, nil
+}
