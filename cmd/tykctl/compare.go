@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/compare"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/mongorows"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/report"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/sqlrows"
@@ -135,7 +136,7 @@ func writeReport(name string, r *report.Report) (err error) {
 }
 
 // storeHelp says how a store is named.
-const storeHelp = "`store`: postgres:DSN, mysql:DSN, sqlite:FILE, or env:VARIABLE that holds one of these, since arguments show in the list of processes"
+const storeHelp = "`store`: postgres:DSN, mysql:DSN, sqlite:FILE, mongodb://..., or env:VARIABLE that holds one of these, since arguments show in the list of processes"
 
 // datasourceOf takes apart what a flag names.
 func datasourceOf(c console, name, value string) (driver, datasource string, err error) {
@@ -149,6 +150,8 @@ func datasourceOf(c console, name, value string) (driver, datasource string, err
 	switch driver {
 	case sqlrows.MySQL, sqlrows.SQLite:
 		return driver, datasource, nil
+	case "mongodb", "mongodb+srv":
+		return "mongo", value, nil
 	case sqlrows.Postgres, "postgresql":
 		if strings.HasPrefix(datasource, "//") {
 			datasource = value
@@ -157,7 +160,7 @@ func datasourceOf(c console, name, value string) (driver, datasource string, err
 	case "":
 		return "", "", fmt.Errorf("-%s: is missing: name a store, such as postgres://tyk@localhost/tyk_analytics", name)
 	}
-	return "", "", fmt.Errorf("-%s: the value (not shown, it may hold a password) begins with none of postgres:, mysql:, sqlite: and env:", name)
+	return "", "", fmt.Errorf("-%s: the value (not shown, it may hold a password) begins with none of postgres:, mysql:, sqlite:, mongodb:// and env:", name)
 }
 
 // openStore opens what a flag names.
@@ -175,6 +178,9 @@ func openStore(ctx context.Context, c console, name, value string) (rows.Store, 
 
 // openDriver opens a store whose kind is known.
 func openDriver(ctx context.Context, driver, datasource string) (rows.Store, error) {
+	if driver == "mongo" {
+		return mongorows.Open(ctx, datasource)
+	}
 	return sqlrows.Open(ctx, driver, datasource)
 }
 

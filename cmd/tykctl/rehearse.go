@@ -339,7 +339,7 @@ func (r *rehearsal) collect(ctx context.Context, ended chan<- error) error {
 	if err != nil {
 		return fmt.Errorf("-dir: %w", err)
 	}
-	const grace = 20 * time.Second // shutdown_timeout and some time for the rest
+	const grace = 20 * time.Second                                                                                                                      // shutdown_timeout and some time for the rest
 	cmd := exec.CommandContext(ctx, r.program, "--config", "tykpump:"+filepath.Join(r.dir, ourConfig), "--set=service::telemetry::metrics::level=none") //nolint:gosec // the operator's own program
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = grace

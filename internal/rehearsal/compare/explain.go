@@ -23,7 +23,11 @@ type recordRule struct {
 var knownRecordRules = []recordRule{
 	{deviation.LatencyGateway, "latency_gateway", []string{"latency_total", "latency_upstream"}, gatewayLatency},
 	{deviation.CityNames, "geo_city_names", nil, func(there, here rows.Value, _ []rows.Value) bool {
-		return string(there) == "{}" && len(here) > len("{}") && here[0] == '{'
+		return isEmptyObject(there) && !isEmptyObject(here) && len(here) > 0 && here[0] == '{'
+	}},
+	{deviation.MongoGateway, "latency.gateway", []string{"latency.total", "latency.upstream"}, gatewayLatency},
+	{deviation.MongoCityNames, "geo.city.names", nil, func(there, here rows.Value, _ []rows.Value) bool {
+		return isEmptyObject(there) && !isEmptyObject(here) && len(here) > 0 && here[0] == '{'
 	}},
 	{deviation.SimpleProtocol, "", nil, func(there, here rows.Value, _ []rows.Value) bool {
 		text, found := bytes.CutPrefix(there, []byte(`\x`))
@@ -44,7 +48,12 @@ func gatewayLatency(there, here rows.Value, with []rows.Value) bool {
 	whole, ok1 := rows.ParseInt(with[0])
 	part, ok2 := rows.ParseInt(with[1])
 	own, ok3 := rows.ParseInt(here)
-	return string(there) == "0" && ok1 && ok2 && ok3 && own == whole-part
+	none, ok4 := rows.ParseInt(there)
+	return ok1 && ok2 && ok3 && ok4 && none == 0 && own == whole-part
+}
+
+func isEmptyObject(v rows.Value) bool {
+	return len(v) > 1 && v[0] == '{' && v[len(v)-1] == '}' && len(bytes.TrimSpace(v[1:len(v)-1])) == 0
 }
 
 // recordRules are the rules for the columns of a table.

@@ -21,7 +21,7 @@ func deviationOfBuckets(kind rows.Kind) string {
 }
 
 func parseFloat(v rows.Value) float64 {
-	n, err := strconv.ParseFloat(string(v), 64)
+	n, err := strconv.ParseFloat(string(rows.Plain(v)), 64)
 	if err != nil {
 		return 0
 	}
@@ -46,27 +46,40 @@ func (s *seriesComparison) explain(there, here []rows.Value, at int) string {
 	}
 	name := s.p.columns[at].Name
 	uptime := s.kind == rows.Uptime
+	either := func(inSQL, inMongo string) string {
+		if s.documents {
+			return inMongo
+		}
+		return inSQL
+	}
 	switch name {
 	case "counter_last_time":
 		if uptime {
 			return deviation.UptimeLastTime
 		}
-		return deviation.LastTime
+		return either(deviation.LastTime, deviation.MongoLastTime)
 	case "counter_identifier", "counter_human_identifier":
-		return deviation.Identifier
+		return either(deviation.Identifier, deviation.MongoLastTime)
 	case "counter_min_latency", "counter_min_upstream_latency":
 		// Only where a request failed, or there are network records, is there a choice.
-		plain := string(column(here, "counter_hits")) == string(column(here, "counter_success"))
-		if !plain || string(column(here, "counter_bytes_in")) != "0" || string(column(here, "counter_open_connections")) != "0" {
-			return deviation.Minimum
+		plain := number(column(here, "counter_hits")) == number(column(here, "counter_success"))
+		if !plain || number(column(here, "counter_bytes_in")) != 0 || number(column(here, "counter_open_connections")) != 0 {
+			return either(deviation.Minimum, deviation.MongoMinimum)
+		}
+	case "counter_open_connections", "counter_closed_connections", "counter_bytes_in", "counter_bytes_out":
+		if s.documents && number(there[at]) <= number(here[at]) { // of the last purge alone
+			return deviation.MongoOverwrite
 		}
 	case "id":
 		if s.mysqlID(there[at], here[at]) {
 			return deviation.MySQLID
 		}
 	}
+	if _, mean := meanOf[name]; mean && s.documents && there[at] == nil && strings.Contains(string(column(here, "dimension_value")), ".") {
+		return deviation.MongoKeys // written a level too high
+	}
 	of, mean := meanOf[name]
-	if !mean || string(column(there, of)) != string(column(here, of)) || string(column(there, "counter_hits")) != string(column(here, "counter_hits")) {
+	if !mean || number(column(there, of)) != number(column(here, of)) || number(column(there, "counter_hits")) != number(column(here, "counter_hits")) {
 		return ""
 	}
 	a, b := parseFloat(there[at]), parseFloat(here[at])

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -117,8 +118,15 @@ const timeForm = "2006-01-02T15:04:05.000000Z"
 // AppendTime writes an instant in canonical form.
 func AppendTime(to []byte, at time.Time) []byte { return at.UTC().AppendFormat(to, timeForm) }
 
+// Plain is a number or an instant without the name of its type, which documents have behind it.
+func Plain(v Value) Value {
+	plain, _, _ := bytes.Cut(v, []byte{' '})
+	return plain
+}
+
 // ParseTime reads an instant in canonical form; a number is Unix seconds.
 func ParseTime(v Value) (time.Time, bool) {
+	v = Plain(v)
 	if len(v) != len(timeForm) {
 		seconds, ok := ParseInt(v)
 		return time.Unix(seconds, 0).UTC(), ok
@@ -145,6 +153,7 @@ func digits(text []byte) int64 {
 
 // ParseInt reads a whole number in canonical form.
 func ParseInt(v Value) (int64, bool) {
+	v = Plain(v)
 	rest := v
 	negative := len(v) > 0 && v[0] == '-'
 	if negative {
