@@ -57,6 +57,7 @@ func commands() []command {
 		{name: "replay-file", args: "FILE", summary: "push the entries of a captured file to the lists of another Redis, or of another key prefix", setup: replayFileCommand},
 		{name: "rehearse", summary: "let Tyk Pump and otelcol-tyk store a captured file side by side, and compare", setup: rehearseCommand},
 		{name: "compare", summary: "compare what Tyk Pump stored with what otelcol-tyk did, and say what differs and why", offline: true, setup: compareCommand},
+		{name: "compare-metrics", summary: "compare two pages of Prometheus metrics, or what they grew by", offline: true, setup: compareMetricsCommand},
 		{name: "verify-rollups", summary: "make rollups anew from the records of a database, compare, and write what is missing", offline: true, setup: verifyCommand},
 		{name: "explain", args: "KEY|VARIABLE", summary: "say what becomes of one setting of Tyk Pump", offline: true, setup: explainCommand},
 	}
