@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -85,12 +84,12 @@ func captureCommand(f *flag.FlagSet) action {
 }
 
 func captureTo(ctx context.Context, c console, out string, h capture.Header, peek *capture.Peek, during, every time.Duration) (w *capture.Writer, err error) {
-	var to io.Writer = c.stdout
+	to := c.stdout
 	if out != "-" {
 		const private = 0o600
-		file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private) //nolint:gosec // the operator's own file
-		if err != nil {
-			return nil, fmt.Errorf("-out: %w", err)
+		file, openErr := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private) //nolint:gosec // the operator's own file
+		if openErr != nil {
+			return nil, fmt.Errorf("-out: %w", openErr)
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		to = file

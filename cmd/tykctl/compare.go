@@ -160,7 +160,7 @@ func datasourceOf(c console, name, value string) (driver, datasource string, err
 	case "":
 		return "", "", fmt.Errorf("-%s: is missing: name a store, such as postgres://tyk@localhost/tyk_analytics", name)
 	}
-	return "", "", fmt.Errorf("-%s: the value (not shown, it may hold a password) begins with none of postgres:, mysql:, sqlite:, mongodb:// and env:", name)
+	return "", "", fmt.Errorf("-%s: the value (not shown, it may hold a password) is no store: begin it with postgres:, mysql:, sqlite:, mongodb:// or env: as the help says", name)
 }
 
 // openStore opens what a flag names.

@@ -76,12 +76,9 @@ func (r *rehearsal) run(ctx context.Context, c console, conn *connection, _ []st
 		return exitFailed, err
 	}
 	there, here := sides[0], sides[1]
-	for _, s := range sides {
-		end, err := s.open(ctx, c)
-		defer end()
-		if err != nil {
-			return exitFailed, err
-		}
+	defer func() { there.close(); here.close() }()
+	if err := errors.Join(there.open(ctx, c), here.open(ctx, c)); err != nil {
+		return exitFailed, err
 	}
 	for _, s := range sides {
 		n, err := r.push(ctx, s)
@@ -132,8 +129,8 @@ func (r *rehearsal) apart(s *settings.Settings, conn *connection) error {
 	if port == 0 {
 		port = 6379
 	}
-	real := append([]string{net.JoinHostPort(host, strconv.FormatInt(port, 10))}, s.Redis.List("addrs")...)
-	if slices.Contains(real, conn.addresses) {
+	theirs := append([]string{net.JoinHostPort(host, strconv.FormatInt(port, 10))}, s.Redis.List("addrs")...)
+	if slices.Contains(theirs, conn.addresses) {
 		return fmt.Errorf("-redis: %s is the Redis of pump.conf: start another one for the rehearsal, such as redis-server --port 6390 --save ''", conn.addresses)
 	}
 	return nil
@@ -147,6 +144,14 @@ type part struct {
 	box    *sandbox.Sandbox
 	rdb    redis.UniversalClient
 	stores []rows.Store
+	ends   []func()
+}
+
+// close ends the connections.
+func (p *part) close() {
+	for _, end := range slices.Backward(p.ends) {
+		end()
+	}
 }
 
 // derive writes both configurations.
@@ -195,50 +200,44 @@ func freePort() (port int, err error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// open connects to a side's Redis and stores, which must be empty. The function ends the connections.
-func (p *part) open(ctx context.Context, c console) (end func(), err error) {
-	var ends []func()
-	end = func() {
-		for _, f := range slices.Backward(ends) {
-			f()
-		}
-	}
+// open connects to a side's Redis and stores, which must be empty.
+func (p *part) open(ctx context.Context, c console) error {
 	rdb, endRedis, err := p.conn.open(ctx)
 	if err != nil {
-		return end, err
+		return err
 	}
-	ends = append(ends, endRedis)
+	p.ends = append(p.ends, endRedis)
 	p.rdb = rdb
 	keys, err := rdb.DBSize(ctx).Result()
 	if err != nil {
-		return end, p.conn.explain(err)
+		return p.conn.explain(err)
 	}
 	if keys > 0 {
-		return end, fmt.Errorf("database %d of %s is not empty: use another one, or FLUSHDB if nobody needs what is in it", p.conn.database, p.conn.addresses)
+		return fmt.Errorf("database %d of %s is not empty: use another one, or FLUSHDB if nobody needs what is in it", p.conn.database, p.conn.addresses)
 	}
 	for _, s := range p.box.Stores {
 		if err := s.Create(ctx); err != nil {
-			return end, err
+			return err
 		}
 		if s.Driver == "sqlite" {
 			continue // which is there once it is written
 		}
 		store, err := openDriver(ctx, s.Driver, s.Address)
 		if err != nil {
-			return end, err
+			return err
 		}
-		ends = append(ends, func() { _ = store.Close() }) // it is only read
+		p.ends = append(p.ends, func() { _ = store.Close() }) // it is only read
 		p.stores = append(p.stores, store)
 		n, err := sandbox.Rows(ctx, store)
 		if err != nil {
-			return end, err
+			return err
 		}
 		if n > 0 {
-			return end, fmt.Errorf("%s has %s already: drop it, or use another -suffix", s.Label, count(n, "row"))
+			return fmt.Errorf("%s has %s already: drop it, or use another -suffix", s.Label, count(n, "row"))
 		}
 		fmt.Fprintf(c.stderr, "%s stores into %s\n", p.name, s.Label)
 	}
-	return end, nil
+	return nil
 }
 
 // push gives a side the records.
@@ -328,7 +327,7 @@ func (r *rehearsal) store(ctx context.Context, c console, s *settings.Settings, 
 	err := waits.Wait()
 	end()
 	err = errors.Join(err, g.Wait())
-	<-ended
+	_ = <-ended // whatever it says: it was told to end
 	return err
 }
 

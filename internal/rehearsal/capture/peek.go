@@ -51,7 +51,7 @@ func (p *Peek) Run(ctx context.Context, w *Writer, every time.Duration) error {
 		for i, l := range p.Lists {
 			if err := p.look(ctx, w, l, &positions[i]); err != nil {
 				if ctx.Err() != nil {
-					return nil //nolint:nilerr // the time is over
+					return nil // the time is over
 				}
 				return fmt.Errorf("read %s: %w", l.Key, err)
 			}

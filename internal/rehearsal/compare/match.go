@@ -100,11 +100,12 @@ func (m *matcher) unit(a, b [][]byte) {
 	}
 	for i, rest := range [2][][]byte{a, b} {
 		for _, row := range rest {
-			if matched[xxhash.Sum64(row)] {
+			switch {
+			case matched[xxhash.Sum64(row)]:
 				m.lone(side(i), row, RepeatedThere, RepeatedHere)
-			} else if len(m.orphans[i]) < maxOrphans {
+			case len(m.orphans[i]) < maxOrphans:
 				m.orphans[i] = append(m.orphans[i], row)
-			} else {
+			default:
 				m.lone(side(i), row, MissingHere, MissingThere)
 			}
 		}

@@ -83,7 +83,6 @@ type seriesComparison struct {
 
 // series is one on both sides.
 type series struct {
-	name   []rows.Value
 	packed [2][][]byte
 }
 

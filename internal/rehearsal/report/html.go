@@ -10,7 +10,7 @@ import (
 var pageText string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"sum":   func(counts map[string]int64) int64 { return total(counts) },
+	"sum":   total[string],
 	"lines": lines,
 }).Parse(pageText))
 

@@ -62,12 +62,12 @@ func postgresStore(dsn, suffix string) (Store, error) {
 	if err != nil {
 		return Store{}, errors.New("connection_string: the value (not shown, it may hold a password) is not a PostgreSQL DSN nor a URL")
 	}
-	real, _, _ := strings.Cut(config.RuntimeParams["search_path"], ",")
-	real = strings.Trim(strings.TrimSpace(real), `"`)
-	if real == "" {
-		real = "public"
+	current, _, _ := strings.Cut(config.RuntimeParams["search_path"], ",")
+	current = strings.Trim(strings.TrimSpace(current), `"`)
+	if current == "" {
+		current = "public"
 	}
-	schema, err := withSuffix(real, suffix)
+	schema, err := withSuffix(current, suffix)
 	if err != nil {
 		return Store{}, err
 	}
