@@ -46,7 +46,7 @@ COMPONENTS := receiver processor exporter extension confmap telemetry internal
 sources = $(shell find $(1) -name testdata -prune -o -name '*_test.go' -prune \
 	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
 SOURCES := $(call sources,$(COMPONENTS))
-COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup internal/spelling)
+COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump docs exporter/tyksqlexporter processor internal/rehearsal internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup internal/spelling)
 
 export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 

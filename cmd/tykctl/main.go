@@ -53,6 +53,12 @@ func commands() []command {
 		{name: "groups remove", args: "NAME", summary: "remove a group that is gone for good, and what only it keeps", setup: groupsRemove},
 		{name: "receipts", summary: "account for every entry that was ever claimed", setup: receiptsCommand},
 		{name: "convert", args: "[pump.conf]", summary: "print the configuration that a pump.conf and the environment become", offline: true, setup: convertCommand},
+		{name: "capture", summary: "copy entries of gateways to a file, without taking them away", setup: captureCommand},
+		{name: "replay-file", args: "FILE", summary: "push the entries of a captured file to the lists of another Redis, or of another key prefix", setup: replayFileCommand},
+		{name: "rehearse", summary: "let Tyk Pump and otelcol-tyk store a captured file side by side, and compare", setup: rehearseCommand},
+		{name: "compare", summary: "compare what Tyk Pump stored with what otelcol-tyk did, and say what differs and why", offline: true, setup: compareCommand},
+		{name: "compare-metrics", summary: "compare two pages of Prometheus metrics, or what they grew by", offline: true, setup: compareMetricsCommand},
+		{name: "verify-rollups", summary: "make rollups anew from the records of a database, compare, and write what is missing", offline: true, setup: verifyCommand},
 		{name: "explain", args: "KEY|VARIABLE", summary: "say what becomes of one setting of Tyk Pump", offline: true, setup: explainCommand},
 		{name: "ready", summary: "ask the collector on this host whether it is ready; for health checks", offline: true, setup: readyCommand},
 	}

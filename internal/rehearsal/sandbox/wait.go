@@ -1,0 +1,94 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
+)
+
+// lists are the keys that hold records, or what was claimed of them, in a Redis without key prefixes of its own.
+func lists() []string {
+	var keys []string
+	for _, l := range analytics.RequestLists("analytics-") {
+		keys = append(keys, l.Key)
+	}
+	keys = append(keys, analytics.UptimeList)
+	for _, key := range keys[:len(keys):len(keys)] {
+		keys = append(keys, "otelcol-tyk:{"+key+"}:segments")
+	}
+	return keys
+}
+
+// Waiting is how many lists, and claims of lists, there still are in the Redis of a side.
+func Waiting(ctx context.Context, rdb redis.Cmdable) (int64, error) {
+	var n int64
+	for _, key := range lists() {
+		found, err := rdb.Exists(ctx, key).Result()
+		if err != nil {
+			return 0, fmt.Errorf("look at %s: %w", key, err)
+		}
+		n += found
+	}
+	return n, nil
+}
+
+// Rows is how many rows a store has in all tables.
+func Rows(ctx context.Context, store rows.Store) (int64, error) {
+	tables, err := store.Tables(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	for i := range tables {
+		rows, err := store.Count(ctx, &tables[i])
+		if err != nil {
+			return 0, err
+		}
+		n += rows
+	}
+	return n, nil
+}
+
+// Wait waits until all of a side is taken and nothing has been stored any more for a time.
+func Wait(ctx context.Context, rdb redis.Cmdable, stores []rows.Store, settle time.Duration) error {
+	const every = 200 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	last, since := int64(-1), time.Now()
+	for {
+		waiting, err := Waiting(ctx, rdb)
+		if err != nil {
+			return err
+		}
+		n := -waiting - 1 // changes with each list that is taken
+		if waiting == 0 {
+			n = 0
+			for _, s := range stores {
+				stored, err := Rows(ctx, s)
+				if err != nil {
+					return err
+				}
+				n += stored
+			}
+		}
+		if n != last {
+			last, since = n, time.Now()
+		}
+		if waiting == 0 && time.Since(since) >= settle {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if waiting > 0 {
+				return fmt.Errorf("%d lists were not taken in time: does the process run, and read this Redis and database? -wait gives it longer: %w", waiting, ctx.Err())
+			}
+			return fmt.Errorf("rows are still being stored: -wait gives it longer: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,211 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/compare"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rehearsaltest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/report"
+)
+
+// tykctl runs the built command, and gives what it printed and its exit status.
+func tykctl(tb testing.TB, env []string, args ...string) (string, int) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), repository(tb, "bin", "tykctl"), args...) //nolint:gosec // the program under test
+	cmd.Env = append(cmd.Environ(), env...)
+	cmd.Stderr = testWriter{tb}
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil {
+		require.ErrorAs(tb, err, &exit)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// testWriter shows what a command complains of.
+type testWriter struct{ tb testing.TB }
+
+func (w testWriter) Write(text []byte) (int, error) {
+	w.tb.Logf("%s", text)
+	return len(text), nil
+}
+
+// rehearsals are what Tyk Pump stored of the same entries, by table.
+var rehearsals = map[encoding]map[string][]string{
+	msgpack: {
+		"tyk_analytics":        {"test", "e2e", "testdata", "pump", "sql-postgres.jsonl.gz"},
+		"tyk_analytics_graph":  {"test", "e2e", "testdata", "pump", "sql-graph-postgres.jsonl.gz"},
+		"tyk_analytics_mcp":    {"test", "e2e", "testdata", "pump", "sql-mcp-postgres.jsonl.gz"},
+		"tyk_aggregated":       {"internal", "rollup", "testdata", "golden", "sql", "sql_aggregate-postgres-by-hour.jsonl.gz"},
+		"tyk_graph_aggregated": {"internal", "rollup", "testdata", "golden", "sql", "sql-graph-aggregate-postgres.jsonl.gz"},
+		"tyk_mcp_aggregated":   {"internal", "rollup", "testdata", "golden", "sql", "sql-mcp-aggregate-postgres.jsonl.gz"},
+		"tyk_uptime_analytics": {"test", "e2e", "testdata", "pump", "uptime-sql-postgres.jsonl.gz"},
+	},
+	protobuf: {
+		"tyk_analytics":       {"test", "e2e", "testdata", "pump", "sql-postgres-protobuf.jsonl.gz"},
+		"tyk_analytics_graph": {"exporter", "tyksqlexporter", "testdata", "golden", "rows-graph-protobuf.jsonl.gz"},
+		"tyk_analytics_mcp":   {"exporter", "tyksqlexporter", "testdata", "golden", "rows-mcp-protobuf.jsonl.gz"},
+		"tyk_aggregated":      {"internal", "rollup", "testdata", "golden", "sql", "sql_aggregate-postgres-protobuf.jsonl.gz"},
+	},
+}
+
+// rehearsalRuns are the pumps that filled them.
+var rehearsalRuns = map[encoding][]string{
+	msgpack:  {"sql-postgres", "sql-graph-postgres", "sql-mcp-postgres", "sql_aggregate-postgres-by-hour", "sql-graph-aggregate-postgres", "sql-mcp-aggregate-postgres"},
+	protobuf: {"sql-postgres-protobuf", "sql-graph-postgres-protobuf", "sql-mcp-postgres-protobuf", "sql_aggregate-postgres-protobuf"},
+}
+
+// TestARehearsalIsEquivalent stores with the built binary what the real Tyk Pump stored, and lets tykctl compare the two. That
+// one cannot be run here: its side is what it wrote when it was.
+func TestARehearsalIsEquivalent(t *testing.T) {
+	t.Parallel()
+	postgres := peers.StartPostgres(t)
+	for _, of := range []encoding{msgpack, protobuf} {
+		t.Run(string(of), func(t *testing.T) {
+			there, here := postgres.FreshDatabase(t), postgres.FreshDatabase(t)
+			for table, file := range rehearsals[of] {
+				rehearsaltest.LoadPostgres(t, there, table, table, rehearsaltest.Lines(t, rehearsaltest.Repository(t, file...)))
+			}
+			redis := peers.StartRedis(t)
+			file := runsTogether(t, rehearsalRuns[of], func(_ string, meta object) { meta["connection_string"] = here })
+			c := newPump(t, file, redis, nil)
+			golden{encoding: of}.push(t, redis.Client())
+			c.start()
+			waitDrained(t, redis.Client(), drainTimeout)
+			c.stop()
+			if of == msgpack {
+				storeUptime(t, here)
+			}
+			// The purges of the rollups mixed hours, except in those of requests.
+			out, status := tykctl(t, nil, "compare", "-pump", "postgres:"+there, "-ours", "postgres:"+here, "-min-records", "500", "-shift", "8760h", "-json")
+			var r report.Report
+			require.NoError(t, json.Unmarshal([]byte(out), &r))
+			assert.Zero(t, status)
+			assert.Equal(t, compare.Equivalent, r.Verdict, out)
+			assert.Len(t, r.Tables, len(rehearsals[of]))
+			for _, table := range r.Tables {
+				assert.NotZero(t, table.There, table.Name)
+				assert.Empty(t, table.Unexplained, table.Name)
+			}
+			assert.NotEmpty(t, r.Deviations)
+			if of == msgpack {
+				_, status = tykctl(t, nil, "compare", "-pump", "postgres:"+there, "-ours", "postgres:"+here, "-min-records", "500", "-tables", "tyk_aggregated", "-shift", "0s")
+				assert.Zero(t, status, "these purges did not mix hours")
+			}
+		})
+	}
+}
+
+// storeUptime stores the uptime checks.
+func storeUptime(t *testing.T, dsn string) {
+	t.Helper()
+	redis := peers.StartRedis(t)
+	c := newPump(t, pumpConfigurations(t, "runs", "uptime-sql-postgres.json"), redis, []string{"tykredis/uptime"}, "TYK_PMP_UPTIMEPUMPCONFIG_CONNECTIONSTRING="+dsn)
+	push(t, redis.Client(), uptimeList, entries(t, "pump/uptime-msgpack.bin.gz"))
+	c.start()
+	waitDrained(t, redis.Client(), drainTimeout)
+	c.stop()
+}
+
+// TestARehearsalFromTheCaptureToTheReport runs the commands as an operator does. Tyk Pump's part is played: when its lists are there, they are
+// taken, and what the real one stored of them is put where its configuration says.
+func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
+	t.Parallel()
+	production, box, dsn := peers.StartRedis(t), peers.StartRedis(t), peers.StartPostgres(t).FreshDatabase(t)
+	golden{encoding: msgpack}.push(t, production.Client())
+	push(t, production.Client(), uptimeList, entries(t, "pump/uptime-msgpack.bin.gz"))
+	file := filepath.Join(t.TempDir(), "hour.capture")
+	_, status := tykctl(t, nil, "capture", "-redis", production.Addr(), "-unredacted", "-out", file)
+	require.Zero(t, status)
+
+	conf := filepath.Join(t.TempDir(), "pump.conf")
+	runs := rehearsalRuns[msgpack]
+	text, err := os.ReadFile(runsTogether(t, runs, func(_ string, meta object) { meta["connection_string"] = dsn }))
+	require.NoError(t, err)
+	var config object
+	require.NoError(t, json.Unmarshal(text, &config))
+	delete(config, "dont_purge_uptime_data")
+	config["uptime_pump_config"] = object{"uptime_type": "sql", "type": "postgres", "connection_string": dsn}
+	config["pumps"].(object)["csv"] = object{"type": "csv", "meta": object{"csv_dir": "/nowhere"}}
+	config["analytics_storage_config"] = object{"type": "redis", "host": "localhost", "port": 1}
+	text, err = json.Marshal(config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(conf, text, 0o600))
+
+	dir := filepath.Join(t.TempDir(), "rehearsal")
+	pump := make(chan error, 1)
+	go func() { pump <- playTykPump(t, dir, box.Addr()) }()
+	out, status := tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t),
+		"-settle", "2s", "-wait", "2m", "-min-records", "500", "-shift", "8760h", "-json", "-report", filepath.Join(t.TempDir(), "report.html"))
+	require.NoError(t, <-pump)
+	var r report.Report
+	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
+	assert.Zero(t, status)
+	assert.Equal(t, compare.Equivalent, r.Verdict, out)
+	assert.Len(t, r.Tables, len(rehearsals[msgpack]))
+	for _, table := range r.Tables {
+		assert.NotZero(t, table.There, table.Name)
+		assert.NotZero(t, table.Here, table.Name)
+	}
+	require.Len(t, r.Skipped, 1)
+	assert.Contains(t, r.Skipped[0], "csv")
+	assert.Len(t, r.Config, 64)
+	conn := connect(t, dsn)
+	var real int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'public'").Scan(&real))
+	assert.Zero(t, real, "nothing real is touched")
+	assert.EqualValues(t, 90, production.Client().LLen(t.Context(), uptimeList).Val(), "nothing is taken away")
+
+	_, status = tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t))
+	assert.Equal(t, 2, status, "what is there already is not mixed with a new rehearsal")
+	_, status = tykctl(t, nil, "rehearse", "-redis", "localhost:1", "-conf", conf, "-from", file, "-dir", dir)
+	assert.Equal(t, 2, status, "the real Redis is refused")
+}
+
+// playTykPump takes what there is once the last list has come, and stores what the real one did, where its configuration says.
+func playTykPump(t *testing.T, dir, address string) error {
+	rdb := redis.NewClient(&redis.Options{Addr: address, DB: 1})
+	defer rdb.Close()
+	for deadline := time.Now().Add(drainTimeout); ; time.Sleep(20 * time.Millisecond) {
+		if n, err := rdb.Exists(t.Context(), uptimeList).Result(); err != nil || n == 1 {
+			if err != nil {
+				return err
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			return errors.New("no list came")
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "tyk-pump.conf"))
+	if err != nil {
+		return err
+	}
+	var config struct {
+		Pumps map[string]struct {
+			Meta struct {
+				Address string `json:"connection_string"`
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	for table, file := range rehearsals[msgpack] {
+		rehearsaltest.LoadPostgres(t, config.Pumps["sql-postgres"].Meta.Address, table, table, rehearsaltest.Lines(t, rehearsaltest.Repository(t, file...)))
+	}
+	return rdb.FlushDB(t.Context()).Err()
+}
