@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/capture"
 )
 
@@ -72,12 +73,12 @@ func captureCommand(f *flag.FlagSet) action {
 		if err != nil {
 			return exitFailed, conn.explain(err)
 		}
-		fmt.Fprintf(c.stderr, "%s, %s, in %s\n", count(w.Entries, "entry"), size(w.Bytes), *out)
+		fmt.Fprintf(c.stderr, "%s, %s, in %s\n", inspect.Count(w.Entries, "entry"), inspect.Size(w.Bytes), *out)
 		if peek.Taken > 0 {
 			fmt.Fprintf(c.stderr, "lists were taken away %d times meanwhile: what was pushed between the last look and that is missing. Look more often (-every) to miss less.\n", peek.Taken)
 		}
 		if peek.LeftOut > 0 {
-			fmt.Fprintf(c.stderr, "%s could not be decoded, and so not redacted, and are left out\n", count(peek.LeftOut, "entry"))
+			fmt.Fprintf(c.stderr, "%s could not be decoded, and so not redacted, and are left out\n", inspect.Count(peek.LeftOut, "entry"))
 		}
 		return exitOK, nil
 	}
@@ -158,9 +159,9 @@ func replayFileCommand(f *flag.FlagSet) action {
 		replay := &capture.Replay{Redis: rdb, Key: conn.keyOf, Speed: *speed, Expire: *expire, Batch: *batch}
 		n, err := replay.Run(ctx, r)
 		if err != nil {
-			return exitFailed, conn.explain(fmt.Errorf("%s: %s pushed: %w", args[0], count(n, "entry"), err))
+			return exitFailed, conn.explain(fmt.Errorf("%s: %s pushed: %w", args[0], inspect.Count(n, "entry"), err))
 		}
-		_, err = fmt.Fprintf(c.stdout, "%s pushed\n", count(n, "entry"))
+		_, err = fmt.Fprintf(c.stdout, "%s pushed\n", inspect.Count(n, "entry"))
 		return exitOK, err
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/capture"
@@ -85,7 +86,7 @@ func (r *rehearsal) run(ctx context.Context, c console, conn *connection, _ []st
 		if err != nil {
 			return exitFailed, err
 		}
-		fmt.Fprintf(c.stderr, "%s pushed to database %d of %s\n", count(n, "entry"), s.conn.database, s.conn.addresses)
+		fmt.Fprintf(c.stderr, "%s pushed to database %d of %s\n", inspect.Count(n, "entry"), s.conn.database, s.conn.addresses)
 	}
 	r.instruct(c)
 	if err := r.store(ctx, c, converted.Settings, there, here); err != nil {
@@ -233,7 +234,7 @@ func (p *part) open(ctx context.Context, c console) error {
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("%s has %s already: drop it, or use another -suffix", s.Label, count(n, "row"))
+			return fmt.Errorf("%s has %s already: drop it, or use another -suffix", s.Label, inspect.Count(n, "row"))
 		}
 		fmt.Fprintf(c.stderr, "%s stores into %s\n", p.name, s.Label)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/recompute"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/sqlrows"
@@ -166,7 +167,7 @@ func (v *verification) rebuild(ctx context.Context, c console, there rows.Store,
 		if err != nil {
 			return nil, fmt.Errorf("count the records of %s: %w", f.Table.Name, err)
 		}
-		fmt.Fprintf(c.stderr, "%s of %s counted anew\n", count(n, "record"), f.Table.Name)
+		fmt.Fprintf(c.stderr, "%s of %s counted anew\n", inspect.Count(n, "record"), f.Table.Name)
 	}
 	return wanted, nil
 }
@@ -238,9 +239,9 @@ func (v *verification) mendTable(ctx context.Context, c console, there rows.Stor
 	defer func() { err = errors.Join(err, w.Close()) }()
 	repair := &recompute.Repair{There: there, Anew: anew, ThereTable: table, AnewTable: fresh, Window: v.cmp.options.Window, Writer: w, Overwrite: v.overwrite}
 	done, err := repair.Run(ctx)
-	fmt.Fprintf(c.stderr, "%s: %s written and %s set anew, in %s\n", table.Name, count(done.Inserted, "row"), count(done.Updated, "row"), count(done.Buckets, "bucket"))
+	fmt.Fprintf(c.stderr, "%s: %s written and %s set anew, in %s\n", table.Name, inspect.Count(done.Inserted, "row"), inspect.Count(done.Updated, "row"), inspect.Count(done.Buckets, "bucket"))
 	if done.Left > 0 {
-		fmt.Fprintf(c.stderr, "%s: %s left as they are, since their series has more than the records say, such as requests that Tyk Pump booked to another bucket; -overwrite sets those that the records have\n", table.Name, count(done.Left, "row"))
+		fmt.Fprintf(c.stderr, "%s: %s left as they are, since their series has more than the records say, such as requests that Tyk Pump booked to another bucket; -overwrite sets those that the records have\n", table.Name, inspect.Count(done.Left, "row"))
 	}
 	return err
 }
