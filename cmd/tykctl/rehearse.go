@@ -328,7 +328,7 @@ func (r *rehearsal) store(ctx context.Context, c console, s *settings.Settings, 
 	err := waits.Wait()
 	end()
 	err = errors.Join(err, g.Wait())
-	_ = <-ended // whatever it says: it was told to end
+	<-ended // whatever it says: it was told to end
 	return err
 }
 

@@ -164,9 +164,9 @@ func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
 	assert.Contains(t, r.Skipped[0], "csv")
 	assert.Len(t, r.Config, 64)
 	conn := connect(t, dsn)
-	var real int
-	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'public'").Scan(&real))
-	assert.Zero(t, real, "nothing real is touched")
+	var others int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = 'public'").Scan(&others))
+	assert.Zero(t, others, "nothing real is touched")
 	assert.EqualValues(t, 90, production.Client().LLen(t.Context(), uptimeList).Val(), "nothing is taken away")
 
 	_, status = tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t))
