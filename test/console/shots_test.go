@@ -15,10 +15,11 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
 )
 
 // paths are the pages, by the names of their pictures.

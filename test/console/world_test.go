@@ -11,14 +11,15 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
-	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensiontest"
+
+	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
 // served is a console in front of a world, and its address.

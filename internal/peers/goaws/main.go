@@ -184,8 +184,10 @@ func (s *server) send(w http.ResponseWriter, in *batch) {
 		form.Set(prefix+"MessageDeduplicationId", e.DeduplicationID)
 	}
 	if size > most {
-		refuse(w, fault{Type: "BatchRequestTooLong", query: "AWS.SimpleQueueService.BatchRequestTooLong",
-			Message: fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", most, size)})
+		refuse(w, fault{
+			Type: "BatchRequestTooLong", query: "AWS.SimpleQueueService.BatchRequestTooLong",
+			Message: fmt.Sprintf("Batch requests cannot be longer than %d bytes. You have sent %d bytes.", most, size),
+		})
 		return
 	}
 	type result struct {
