@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Go, where it is missing: a C compiler for the race detector,
-# redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus, InfluxDB 1, Chromium, rsyslog and syslog-ng. The tests start them themselves, on free ports of the loopback interface;
+# redis-server, PostgreSQL, PgBouncer, MariaDB, Prometheus, InfluxDB 1, Chromium, npm, rsyslog and syslog-ng. The tests start them themselves, on free ports of the loopback interface;
 # of MariaDB only the programs are installed, without the service that would run them.
 # syslog-ng is unpacked beside, not installed: Debian lets it replace rsyslog only.
 # The servers of MongoDB's protocol, of Tyk's RPC and of SQS are none of Debian's: the Makefile builds them, bin/ferretdb,
@@ -36,6 +36,7 @@ missing() {
   command -v prometheus >/dev/null && command -v promtool >/dev/null || echo prometheus
   command -v influxd >/dev/null || echo influxdb
   command -v chromium >/dev/null || echo chromium
+  command -v npm >/dev/null || echo npm
   command -v rsyslogd >/dev/null || [[ -x /usr/sbin/rsyslogd ]] || echo rsyslog
   has_mariadb || echo mariadb-server-core mariadb-client-core
 }
