@@ -83,3 +83,21 @@ func TestAnswersToARequest(t *testing.T) {
 		assert.ErrorContains(t, got[0].Err, c.says)
 	}
 }
+
+// FuzzAnswers: whatever a server says, each document has an outcome, and a reason unless it is stored.
+func FuzzAnswers(f *testing.F) {
+	f.Add(200, `{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":400,"error":{"type":"a","reason":"b","caused_by":{"type":"c"}}}}]}`)
+	f.Add(200, `{"items":[{"index":{"status":200}},{"create":null}]}`)
+	f.Add(400, `{"error":"_type"}`)
+	f.Fuzz(func(t *testing.T, code int, body string) {
+		items := make([]batchhttp.Item, 2)
+		all := verdicts(&batchhttp.Answer{Code: code, Body: []byte(body)}, items)
+		require.Contains(t, []int{1, 2}, len(all))
+		for _, v := range all {
+			assert.Equal(t, v.Outcome == batchhttp.Accepted, v.Err == nil)
+			if code != 200 {
+				assert.NotEqual(t, batchhttp.Accepted, v.Outcome)
+			}
+		}
+	})
+}
