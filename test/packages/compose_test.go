@@ -18,6 +18,7 @@ import (
 type composition struct {
 	Services map[string]struct {
 		Image       string
+		Command     []string
 		Environment map[string]string
 		Ports       []struct {
 			HostIP string `json:"host_ip"`
@@ -56,9 +57,21 @@ func TestTheCompositionIsValid(t *testing.T) {
 
 	var env []string
 	for name, value := range c.Services["otelcol-tyk"].Environment {
+		if strings.HasPrefix(value, "${") {
+			value = "from .env"
+		}
 		env = append(env, name+"="+value)
 	}
-	out, err = try(t, env, program(t, "otelcol-tyk"), "validate", "--config", mounted["otelcol-tyk:/etc/otelcol-tyk/config.yaml"])
+	assert.Contains(t, c.Services["otelcol-tyk"].Environment["CONSOLE_PASSWORD"], "${CONSOLE_PASSWORD:?")
+	arguments := []string{"validate"}
+	for _, argument := range c.Services["otelcol-tyk"].Command {
+		if file, isFile := mounted["otelcol-tyk:"+argument]; isFile {
+			argument = file
+		}
+		arguments = append(arguments, argument)
+	}
+	require.Len(t, arguments, 5)
+	out, err = try(t, env, program(t, "otelcol-tyk"), arguments...)
 	require.NoError(t, err, out)
 
 	prometheus := t.TempDir()
