@@ -99,14 +99,13 @@ func overview(ctx context.Context, s *Store, last time.Duration) error {
 func BenchmarkPages(b *testing.B) {
 	rows := benchRows(b)
 	for _, driver := range []string{sqliteDriver, postgresDriver, mysqlDriver} {
-		for _, c := range []contents{{rollups: true}, {}} {
-			source := "records"
-			if c.rollups {
-				source = "rollups"
-			}
+		for source, c := range map[string]contents{"rollups": {rollups: true}, "rollups with the indexes of Settings": {rollups: true, covering: true}, "records": {}} {
 			b.Run(driver+"/"+source, func(b *testing.B) {
 				d := databases[driver](b)
 				d.generate(b, rows, c)
+				if c.covering {
+					d.cover(b)
+				}
 				s := d.open(b, c, benchEnd.Add(time.Second), func(c *Config) { c.StatementTimeout = time.Minute })
 				slow := func(b *testing.B) {
 					b.Helper()

@@ -64,11 +64,12 @@ func onEach(t *testing.T, do func(*testing.T, database)) {
 
 // contents says what a test's database holds.
 type contents struct {
-	records []analytics.Record
-	rollups bool
-	minutes int // of a bucket; 60 where it is 0
-	sharded bool
-	plain   bool // without indexes
+	records  []analytics.Record
+	rollups  bool
+	minutes  int // of a bucket; 60 where it is 0
+	sharded  bool
+	plain    bool // without indexes
+	covering bool // with those that cover what pages ask, too
 }
 
 // fill stores records by the exporter.
