@@ -83,9 +83,27 @@ func (a *Answer) Err(server, text, remedy string) error {
 		err = fmt.Errorf("%w: it leads to %s: set endpoint to %s itself", err, a.location, server)
 	}
 	if a.delay > 0 {
-		return exporterhelper.NewThrottleRetry(err, a.delay)
+		return &throttled{error: exporterhelper.NewThrottleRetry(err, a.delay), delay: a.delay}
 	}
 	return err
+}
+
+// throttled is a throttle's error, with the delay that the collector keeps to itself.
+type throttled struct {
+	error
+
+	delay time.Duration
+}
+
+// Unwrap gives the error that the collector's retries look for.
+func (t *throttled) Unwrap() error { return t.error }
+
+// delayOf is the delay that an error asks for, or 0.
+func delayOf(err error) time.Duration {
+	if t, ok := errors.AsType[*throttled](err); ok {
+		return t.delay
+	}
+	return 0
 }
 
 // IsPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing

@@ -309,8 +309,10 @@ func (s *Sent) refuse(item *Item, reason sink.Reason, err error) {
 	s.Refused = append(s.Refused, sink.Refusal{Entry: item.Entry, Reason: reason, Text: said(err).Error()})
 }
 
+// wait keeps the first error, unless another names a longer delay: requests of a wave fail at once, and the
+// server's wish must not get lost among them.
 func (s *Sent) wait(err error) {
-	if s.later == nil {
+	if s.later == nil || delayOf(err) > delayOf(s.later) {
 		s.later = said(err)
 	}
 }
@@ -330,8 +332,8 @@ func (s *Sender) settle(sent *Sent) {
 	}
 	for i := range sent.doubtful {
 		d := &sent.doubtful[i]
-		finding := s.evidence.Failed(sink.Failure{
-			Place: d.item.Place, Item: strconv.FormatUint(xxhash.Sum64(d.item.Body), 16), Fault: said(d.err).Error(),
+		finding := s.evidence.Failed(sink.Failure{ // all of one fault: what is said may have an incident's number
+			Place: d.item.Place, Item: strconv.FormatUint(xxhash.Sum64(d.item.Body), 16),
 			Beside: sent.places[d.item.Place], Enough: 1,
 		})
 		if finding == sink.Blamed {
