@@ -82,8 +82,17 @@ func (a *Answer) Err(server, text, remedy string) error {
 	case a.location != "":
 		err = fmt.Errorf("%w: it leads to %s: set endpoint to %s itself", err, a.location, server)
 	}
-	if a.delay > 0 {
-		return &throttled{error: exporterhelper.NewThrottleRetry(err, a.delay), delay: a.delay}
+	return after(err, a.delay)
+}
+
+// Throttled is an error with the delay that an answer's header asks for, if it does.
+func Throttled(err error, header http.Header) error {
+	return after(err, retryAfter(header.Get("Retry-After"), time.Now()))
+}
+
+func after(err error, delay time.Duration) error {
+	if delay > 0 {
+		return &throttled{error: exporterhelper.NewThrottleRetry(err, delay), delay: delay}
 	}
 	return err
 }
