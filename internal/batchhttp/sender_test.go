@@ -277,6 +277,42 @@ func TestTheLongestDelayCounts(t *testing.T) {
 	}
 }
 
+// An outage that is answered like bad items, and ends while they are looked for, is no item's fault: neither where the
+// push itself shows the end, nor where another does.
+func TestAnOutageThatEndsMeanwhileBlamesNobody(t *testing.T) {
+	t.Parallel()
+	for until := 1; until < patience+4; until++ {
+		d := &destination{}
+		d.judge = func([]Item) []Verdict {
+			if d.requests <= until {
+				return all(Unclear)
+			}
+			return all(Accepted)
+		}
+		sender := Sender{Request: d.request, MaxItems: 40, Parallel: 4}
+		sent, err := sender.Send(t.Context(), numbered(200))
+		assert.Empty(t, sent.Refused, until)
+		if err != nil {
+			sent, err = sender.Send(t.Context(), numbered(200))
+		}
+		require.NoError(t, err, until)
+		assert.Empty(t, sent.Refused, until)
+	}
+
+	d := &destination{judge: func([]Item) []Verdict { return all(Unclear) }}
+	sender := Sender{Request: d.request}
+	_, err := sender.Send(t.Context(), numbered(1))
+	require.Error(t, err)
+	d.judge = func([]Item) []Verdict { // the outage ends with this failure, and another push sees it first
+		sender.evidence.Accepted("")
+		d.judge = func([]Item) []Verdict { return all(Accepted) }
+		return all(Unclear)
+	}
+	sent, err := sender.Send(t.Context(), numbered(1))
+	require.NoError(t, err)
+	assert.Equal(t, 1, sent.Accepted)
+}
+
 // An item that is in doubt in other words each time, as with the number of an incident in them, is still known again.
 func TestWhatIsSaidOfDoubtMayDiffer(t *testing.T) {
 	t.Parallel()
