@@ -3,6 +3,8 @@ package awsclient
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 
@@ -91,10 +93,16 @@ func said(service, plain, message string) error {
 // Failed reads an error of a call, which is about all of its records. It leaves out what differs each time, such as a
 // request's id, so that equal failures read alike.
 func Failed(service string, err error) batchhttp.Verdict {
-	status := 0
+	status, header := 0, http.Header{}
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.Response != nil && response.Response.Response != nil {
-		status = response.HTTPStatusCode()
+		status, header = response.HTTPStatusCode(), response.Response.Header
 	}
+	verdict := failed(service, status, err)
+	verdict.Err = batchhttp.Throttled(verdict.Err, header)
+	return verdict
+}
+
+func failed(service string, status int, err error) batchhttp.Verdict {
 	if status == http.StatusRequestEntityTooLarge {
 		return batchhttp.Verdict{Outcome: batchhttp.TooLarge, Err: fmt.Errorf("%s answered 413 Request Entity Too Large", service)}
 	}
@@ -104,11 +112,25 @@ func Failed(service string, err error) batchhttp.Verdict {
 		}
 		return Verdict(service, api.ErrorCode(), api.ErrorMessage(), false)
 	}
+	if read := cut(err); status != 0 && read != nil {
+		return batchhttp.Verdict{Err: fmt.Errorf("read the answer of %s: %w", service, read)}
+	}
 	if status != 0 {
 		return batchhttp.Verdict{Err: fmt.Errorf("%s answered %d %s, without a code of Amazon's: is endpoint another server's, or a proxy's page?",
 			service, status, http.StatusText(status))}
 	}
 	return batchhttp.Verdict{Err: fmt.Errorf("ask %s: %w", service, cause(err))}
+}
+
+// cut is why an answer was not read to its end, or nil.
+func cut(err error) error {
+	if network, ok := errors.AsType[net.Error](err); ok {
+		return network
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
 }
 
 // credentialsService is the service that was asked for credentials, where that failed.

@@ -3,10 +3,12 @@ package awsclient_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -177,6 +179,61 @@ func TestAWrongClockIsCorrected(t *testing.T) {
 	}
 	assert.NotContains(t, dates[0], "2050")
 	assert.Contains(t, dates[1], "20500101T")
+}
+
+// endless is a body as the SDK's: its second way of being read fails where the first is at its end.
+type endless struct{ *strings.Reader }
+
+func (endless) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
+
+func (endless) Close() error { return nil }
+
+// A body that was sent is not asked for more, or the connection is closed before the answer is read.
+func TestAnAnswerThatComesQuicklyIsRead(t *testing.T) {
+	isolated(t, nil)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(server.Close)
+	found, err := (&awsclient.Config{Region: "us-east-1"}).Load(t.Context())
+	require.NoError(t, err)
+	const text = "ten bytes."
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, endless{strings.NewReader(text)})
+	require.NoError(t, err)
+	request.ContentLength = int64(len(text))
+	response, err := found.HTTPClient.Do(request)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, response.Body.Close()) }()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	assert.Equal(t, text, string(body))
+}
+
+// An answer that was cut is no other server's.
+func TestAnAnswerThatWasCutIsNamed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, `{"QueueUrl":`)
+	}))
+	t.Cleanup(server.Close)
+	verdict := ask(t, awsclient.Config{Region: "us-east-1", Endpoint: server.URL, AccessKeyID: "a", SecretAccessKey: "b"})
+	assert.Equal(t, batchhttp.Later, verdict.Outcome)
+	require.EqualError(t, verdict.Err, "read the answer of SQS: unexpected EOF")
+}
+
+// What a server or a proxy asks for is waited for.
+func TestADelayThatIsAskedForIsKept(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(server.Close)
+	verdict := ask(t, awsclient.Config{Region: "us-east-1", Endpoint: server.URL, AccessKeyID: "a", SecretAccessKey: "b"})
+	require.ErrorContains(t, verdict.Err, "Throttle (7s), error: SQS answered 429")
 }
 
 func TestVerdicts(t *testing.T) {

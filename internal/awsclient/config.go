@@ -78,6 +78,7 @@ func (c *Config) Load(ctx context.Context) (aws.Config, error) {
 	if found.Region == "" {
 		return aws.Config{}, errors.New("region: is not set, and neither AWS_REGION nor a shared file names one: set it")
 	}
+	found.HTTPClient = withPlainBodies(found.HTTPClient)
 	if c.RoleARN != "" {
 		found.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(found), c.RoleARN,
 			func(o *stscreds.AssumeRoleOptions) {

@@ -82,10 +82,37 @@ func (a *Answer) Err(server, text, remedy string) error {
 	case a.location != "":
 		err = fmt.Errorf("%w: it leads to %s: set endpoint to %s itself", err, a.location, server)
 	}
-	if a.delay > 0 {
-		return exporterhelper.NewThrottleRetry(err, a.delay)
+	return after(err, a.delay)
+}
+
+// Throttled is an error with the delay that an answer's header asks for, if it does.
+func Throttled(err error, header http.Header) error {
+	return after(err, retryAfter(header.Get("Retry-After"), time.Now()))
+}
+
+func after(err error, delay time.Duration) error {
+	if delay > 0 {
+		return &throttled{error: exporterhelper.NewThrottleRetry(err, delay), delay: delay}
 	}
 	return err
+}
+
+// throttled is a throttle's error, with the delay that the collector keeps to itself.
+type throttled struct {
+	error
+
+	delay time.Duration
+}
+
+// Unwrap gives the error that the collector's retries look for.
+func (t *throttled) Unwrap() error { return t.error }
+
+// delayOf is the delay that an error asks for, or 0.
+func delayOf(err error) time.Duration {
+	if t, ok := errors.AsType[*throttled](err); ok {
+		return t.delay
+	}
+	return 0
 }
 
 // IsPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing

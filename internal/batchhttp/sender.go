@@ -100,8 +100,9 @@ type Sent struct {
 	// Refused are those that it will never take.
 	Refused []sink.Refusal
 
-	accepted []bool          // by entry
-	places   map[string]bool // that accepted something
+	accepted []bool         // by entry
+	wave     int            // how many waves of requests there were
+	places   map[string]int // that accepted something, and in which wave first
 	doubtful []doubt
 	unclear  int   // requests of which all was in doubt
 	inDoubt  error // why, of the last one
@@ -113,6 +114,7 @@ type Sent struct {
 type doubt struct {
 	item Item
 	err  error
+	sure bool // its place had accepted something before it was asked
 }
 
 // Has tells whether the destination has a record.
@@ -140,7 +142,7 @@ const patience = 64
 // Send sends items, each until it is accepted. Those of requests that are not taken go in halves, down to single
 // ones. An error asks for another attempt with all that were not accepted.
 func (s *Sender) Send(ctx context.Context, items []Item) (*Sent, error) {
-	sent := &Sent{places: map[string]bool{}}
+	sent := &Sent{places: map[string]int{}}
 	for i := range items {
 		if missing := int(items[i].Entry) + 1 - len(sent.accepted); missing > 0 {
 			sent.accepted = append(sent.accepted, make([]bool, missing)...)
@@ -153,19 +155,20 @@ func (s *Sender) Send(ctx context.Context, items []Item) (*Sent, error) {
 		if sent.unclear > 0 && !sent.others {
 			wave, pending = extremes(wave)
 		}
+		sent.wave++
 		for i, verdicts := range s.all(ctx, wave) {
 			again, over := sent.take(wave[i], verdicts)
 			pending = append(pending, again...)
 			stopped = stopped || over
 		}
 		if sent.unclear >= patience && !sent.others {
-			s.settle(sent)
+			s.settle(ctx, sent)
 			if stopped = stopped || !sent.others; stopped {
 				sent.wait(sent.inDoubt)
 			}
 		}
 	}
-	s.settle(sent)
+	s.settle(ctx, sent)
 	return sent, sent.later
 }
 
@@ -293,13 +296,17 @@ func (s *Sent) takeOne(item *Item, verdict Verdict) {
 	case Accepted:
 		s.accepted[item.Entry] = true
 		s.Accepted++
-		s.places[item.Place], s.others = true, true
+		s.others = true
+		if _, before := s.places[item.Place]; !before {
+			s.places[item.Place] = s.wave
+		}
 	case TooLarge:
 		s.refuse(item, ReasonTooLarge, verdict.Err)
 	case Refused:
 		s.refuse(item, ReasonInvalid, verdict.Err)
 	case Unclear:
-		s.doubtful = append(s.doubtful, doubt{item: *item, err: verdict.Err})
+		first, before := s.places[item.Place]
+		s.doubtful = append(s.doubtful, doubt{item: *item, err: verdict.Err, sure: before && first < s.wave})
 	default:
 		s.wait(verdict.Err)
 	}
@@ -309,8 +316,10 @@ func (s *Sent) refuse(item *Item, reason sink.Reason, err error) {
 	s.Refused = append(s.Refused, sink.Refusal{Entry: item.Entry, Reason: reason, Text: said(err).Error()})
 }
 
+// wait keeps the first error, unless another names a longer delay: requests of a wave fail at once, and the
+// server's wish must not get lost among them.
 func (s *Sent) wait(err error) {
-	if s.later == nil {
+	if s.later == nil || delayOf(err) > delayOf(s.later) {
 		s.later = said(err)
 	}
 }
@@ -323,23 +332,41 @@ func said(err error) error {
 	return err
 }
 
-// settle refuses what is in doubt, if others were accepted beside it or between its failures.
-func (s *Sender) settle(sent *Sent) {
+// settle refuses what is in doubt, if others were accepted beside it or between its failures. What failed before
+// others were accepted is asked once more: with them, an outage may have ended.
+func (s *Sender) settle(ctx context.Context, sent *Sent) {
 	for place := range sent.places {
 		s.evidence.Accepted(place)
 	}
+	var unsure [][]Item
 	for i := range sent.doubtful {
 		d := &sent.doubtful[i]
-		finding := s.evidence.Failed(sink.Failure{
-			Place: d.item.Place, Item: strconv.FormatUint(xxhash.Sum64(d.item.Body), 16), Fault: said(d.err).Error(),
-			Beside: sent.places[d.item.Place], Enough: 1,
+		_, beside := sent.places[d.item.Place]
+		finding := s.evidence.Failed(sink.Failure{ // all of one fault: what is said may have an incident's number
+			Place: d.item.Place, Item: strconv.FormatUint(xxhash.Sum64(d.item.Body), 16), Beside: beside, Enough: 1,
 		})
-		if finding == sink.Blamed {
-			sent.refuse(&d.item, ReasonInvalid, d.err)
-			sent.others = true
-		} else {
+		switch {
+		case finding != sink.Blamed:
 			sent.wait(d.err)
+		case d.sure:
+			sent.blame(&d.item, d.err)
+		default:
+			unsure = append(unsure, []Item{d.item})
 		}
 	}
 	sent.doubtful = nil
+	for i, verdicts := range s.all(ctx, unsure) {
+		item := &unsure[i][0]
+		if verdict, _ := wholeOf(verdicts, unsure[i]); verdict.Outcome == Unclear {
+			sent.blame(item, verdict.Err)
+		} else {
+			sent.takeOne(item, verdict)
+		}
+	}
+}
+
+// blame refuses an item that others show to be at fault.
+func (s *Sent) blame(item *Item, err error) {
+	s.refuse(item, ReasonInvalid, err)
+	s.others = true
 }

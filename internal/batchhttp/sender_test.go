@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
 	"pgregory.net/rapid"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
@@ -243,6 +246,92 @@ func TestAfterARequestThatWaitsNoneIsSent(t *testing.T) {
 	require.ErrorContains(t, err, "it says 0")
 	assert.Equal(t, 3, sent.Accepted)
 	assert.Equal(t, 4, d.requests)
+}
+
+// The delay that a server asks for is kept, whichever of the requests that fail at once is the first.
+func TestTheLongestDelayCounts(t *testing.T) {
+	t.Parallel()
+	throttle := func(seconds string) error {
+		a := Answer{Code: http.StatusTooManyRequests, delay: retryAfter(seconds, time.Now())}
+		return a.Err("the server", "busy", "")
+	}
+	for _, errs := range [][]error{
+		{errors.New("cut off"), throttle("7"), throttle("3")},
+		{throttle("3"), throttle("7"), errors.New("cut off")},
+	} {
+		var under sync.WaitGroup // until all requests are on their way
+		under.Add(len(errs))
+		sender := Sender{MaxItems: 1, Parallel: len(errs), Request: func(_ context.Context, items []Item) []Verdict {
+			under.Done()
+			under.Wait()
+			return Whole(Later, errs[items[0].Entry])
+		}}
+		_, err := sender.Send(t.Context(), numbered(len(errs)))
+		require.ErrorContains(t, err, "Throttle (7s)")
+		want := reflect.TypeOf(exporterhelper.NewThrottleRetry(errors.New(""), time.Second))
+		found := false
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			found = found || reflect.TypeOf(e) == want
+		}
+		assert.True(t, found, "the collector knows the error as a throttle's")
+	}
+}
+
+// An outage that is answered like bad items, and ends while they are looked for, is no item's fault: neither where the
+// push itself shows the end, nor where another does.
+func TestAnOutageThatEndsMeanwhileBlamesNobody(t *testing.T) {
+	t.Parallel()
+	for until := 1; until < patience+4; until++ {
+		d := &destination{}
+		d.judge = func([]Item) []Verdict {
+			if d.requests <= until {
+				return all(Unclear)
+			}
+			return all(Accepted)
+		}
+		sender := Sender{Request: d.request, MaxItems: 40, Parallel: 4}
+		sent, err := sender.Send(t.Context(), numbered(200))
+		assert.Empty(t, sent.Refused, until)
+		if err != nil {
+			sent, err = sender.Send(t.Context(), numbered(200))
+		}
+		require.NoError(t, err, until)
+		assert.Empty(t, sent.Refused, until)
+	}
+
+	d := &destination{judge: func([]Item) []Verdict { return all(Unclear) }}
+	sender := Sender{Request: d.request}
+	_, err := sender.Send(t.Context(), numbered(1))
+	require.Error(t, err)
+	d.judge = func([]Item) []Verdict { // the outage ends with this failure, and another push sees it first
+		sender.evidence.Accepted("")
+		d.judge = func([]Item) []Verdict { return all(Accepted) }
+		return all(Unclear)
+	}
+	sent, err := sender.Send(t.Context(), numbered(1))
+	require.NoError(t, err)
+	assert.Equal(t, 1, sent.Accepted)
+}
+
+// An item that is in doubt in other words each time, as with the number of an incident in them, is still known again.
+func TestWhatIsSaidOfDoubtMayDiffer(t *testing.T) {
+	t.Parallel()
+	incident := 0
+	d := &destination{judge: func(items []Item) []Verdict {
+		if has(items, "good") {
+			return all(Accepted)
+		}
+		incident++
+		return Whole(Unclear, fmt.Errorf("blocked, incident %d", incident))
+	}}
+	sender := Sender{Request: d.request}
+	_, err := sender.Send(t.Context(), numbered(1))
+	require.Error(t, err)
+	_, err = sender.Send(t.Context(), []Item{{Body: []byte("good")}})
+	require.NoError(t, err)
+	sent, err := sender.Send(t.Context(), numbered(1))
+	require.NoError(t, err)
+	assert.Len(t, sent.Refused, 1)
 }
 
 func TestAnAnswerAboutOtherItemsSaysNothing(t *testing.T) {

@@ -3,7 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
-	"strings"
+	"regexp"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -56,15 +56,13 @@ func (h *Health) Report(err error) {
 	componentstatus.ReportStatus(h.host, componentstatus.NewEvent(componentstatus.StatusOK))
 }
 
-// causeOf is an error's text without its numbers, which differ from push to push.
+// numbered is a word with a digit in it: a number, or the identity of a request or of an incident.
+var numbered = regexp.MustCompile(`[\p{L}_-]*\d[\p{L}\d_-]*`)
+
+// causeOf is an error's text without its numbers and identities, which differ from push to push.
 func causeOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	return "failed: " + strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return -1
-		}
-		return r
-	}, err.Error())
+	return "failed: " + numbered.ReplaceAllString(err.Error(), "0")
 }

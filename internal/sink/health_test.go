@@ -36,11 +36,14 @@ func TestStatusIsReportedOnceEachWay(t *testing.T) {
 	h.Start(host, zap.NewNop())
 	for _, err := range []error{
 		nil, nil, errors.New("store 7 records: down"), errors.New("store 8 records: down"), context.Canceled,
-		errors.New("store 8 records: no rights"), nil, nil,
+		errors.New("store 8 records: no rights"), errors.New("store 12 records: no rights"), nil, nil,
+		errors.New("blocked: ray 8f2ac41b, request c0ffee00-beef-4bad-9dad-feedfacecafe"),
+		errors.New("blocked: ray a03be9f7, request deadbeef-cafe-4dab-8add-decafbadf00d"), nil,
 	} {
 		h.Report(err)
 	}
 	h.Stop()
 	h.Report(errors.New("after the stop nobody listens"))
-	assert.Equal(t, []string{"store 7 records: down", "store 8 records: no rights", "StatusOK"}, host.causes, "the latest cause")
+	assert.Equal(t, []string{"store 7 records: down", "store 8 records: no rights", "StatusOK",
+		"blocked: ray 8f2ac41b, request c0ffee00-beef-4bad-9dad-feedfacecafe", "StatusOK"}, host.causes, "the latest cause")
 }
