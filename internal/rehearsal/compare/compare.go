@@ -58,6 +58,9 @@ func Stores(ctx context.Context, there, here rows.Store, o Options) (*Result, er
 			}
 			r.Doubts = append(r.Doubts, err.Error())
 		}
+		if t.There == 0 && t.Here > 0 { // a wrong name is likelier than that all was lost
+			r.Doubts = append(r.Doubts, fmt.Sprintf("table %s: %s has none of its rows, and %s has %d: is that Tyk Pump's store, and is the table there", t.Name, r.There, r.Here, t.Here))
+		}
 		r.Tables = append(r.Tables, t)
 	}
 	r.Weigh(o.MinRecords)
