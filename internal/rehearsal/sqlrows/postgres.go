@@ -1,6 +1,7 @@
 package sqlrows
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ func openPostgres(ctx context.Context, datasource string) (rows.Store, error) {
 	if err != nil {
 		return nil, errors.New(`datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as "host=localhost dbname=tyk_analytics user=tyk" nor a URL`)
 	}
+	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, patience)
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["datestyle"] = "ISO"
 	config.RuntimeParams["default_transaction_read_only"] = "on"
