@@ -54,7 +54,9 @@ var at = time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC)
 func TestDocumentsAreRows(t *testing.T) {
 	t.Parallel()
 	server := peers.StartMongo(t)
-	counter := func(hits int) bson.D { return bson.D{{Key: "hits", Value: int32(hits)}, {Key: "success", Value: int32(hits)}} }
+	counter := func(hits int) bson.D {
+		return bson.D{{Key: "hits", Value: int32(hits)}, {Key: "success", Value: int32(hits)}}
+	}
 	store := stored(t, server, "rows", map[string][]any{
 		"tyk_analytics": {
 			bson.D{{Key: "timestamp", Value: at.Add(time.Hour)}, {Key: "responsecode", Value: int64(200)}, {Key: "path", Value: "/b"}},
