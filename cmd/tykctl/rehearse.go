@@ -322,7 +322,7 @@ func (r *rehearsal) store(ctx context.Context, c console, s *settings.Settings, 
 	err := waits.Wait()
 	end()
 	err = errors.Join(err, g.Wait())
-	<-ended // whatever it says: it was told to end
+	<-ended //nolint:errcheck // whatever it says: it was told to end
 	return err
 }
 

@@ -75,8 +75,8 @@ func TestARehearsalBeginsWithNothingWrong(t *testing.T) {
 		assert.NotContains(t, a.stdout+a.stderr, "sekrit", name)
 		assert.Zero(t, o.rdb.DBSize(t.Context()).Val(), "%s: nothing is pushed", name)
 	}
-	real := peers.StartPostgres(t).FreshDatabase(t)
-	a := o.run("rehearse", "-conf", conf(t, 1, real), "-from", captured(t, 3, 0, run), "-dir", t.TempDir())
+	dsn = peers.StartPostgres(t).FreshDatabase(t)
+	a := o.run("rehearse", "-conf", conf(t, 1, dsn), "-from", captured(t, 3, 0, run), "-dir", t.TempDir())
 	assert.Equal(t, exitFailed, a.status)
 	assert.Contains(t, a.stderr, "was captured from")
 	assert.Zero(t, o.rdb.DBSize(t.Context()).Val())
@@ -88,8 +88,13 @@ func TestTheRealRedisIsRefusedByAnyName(t *testing.T) {
 		a, b string
 		same bool
 	}{
-		{"localhost:6379", "localhost:6379", true}, {"localhost:6379", "127.0.0.1:6379", true}, {"localhost:6379", "[::1]:6379", true}, {"127.0.0.1:6379", "[::ffff:127.0.0.1]:6379", true},
-		{"localhost:6379", "localhost:6390", false}, {"127.0.0.1:6379", "192.0.2.1:6379", false}, {"redis", "redis", true},
+		{"localhost:6379", "localhost:6379", true},
+		{"localhost:6379", "127.0.0.1:6379", true},
+		{"localhost:6379", "[::1]:6379", true},
+		{"127.0.0.1:6379", "[::ffff:127.0.0.1]:6379", true},
+		{"localhost:6379", "localhost:6390", false},
+		{"127.0.0.1:6379", "192.0.2.1:6379", false},
+		{"redis", "redis", true},
 	} {
 		assert.Equal(t, tc.same, sameServer(t.Context(), tc.a, tc.b), "%s %s", tc.a, tc.b)
 		assert.Equal(t, tc.same, sameServer(t.Context(), tc.b, tc.a), "%s %s", tc.b, tc.a)

@@ -121,13 +121,17 @@ var overwritten = []string{"counter_open_connections", "counter_closed_connectio
 
 // differing reads both sides once more, and compares the series of one batch after the other.
 func (s *seriesComparison) differing(ctx context.Context, batches int, batchOf *[partitions]int) (err error) {
-	var kept [2]*spill
-	for of := range kept {
-		if kept[of], err = newSpill(batches); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, kept[of].close()) }()
+	there, err := newSpill(batches)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, there.close()) }()
+	here, err := newSpill(batches)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, here.close()) }()
+	kept := [2]*spill{there, here}
 	err = both(ctx, func(ctx context.Context, of side) error {
 		var scratch, packed []byte
 		return s.p.scan(ctx, of, rows.Scan{Window: s.p.o.Window}, func(row []rows.Value) error {

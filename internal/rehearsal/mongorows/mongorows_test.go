@@ -64,7 +64,10 @@ func TestDocumentsAreRows(t *testing.T) {
 		},
 		"tyk_analytics_aggregates": {
 			bson.D{
-				{Key: "timestamp", Value: at}, {Key: "orgid", Value: "o"}, {Key: "total", Value: counter(9)}, {Key: "lists", Value: bson.D{{Key: "apiid", Value: bson.A{counter(9)}}}},
+				{Key: "timestamp", Value: at},
+				{Key: "orgid", Value: "o"},
+				{Key: "total", Value: counter(9)},
+				{Key: "lists", Value: bson.D{{Key: "apiid", Value: bson.A{counter(9)}}}},
 				{Key: "apiid", Value: bson.D{{Key: "a", Value: counter(4)}, {Key: `b\u2ec`, Value: counter(3)}, {Key: "d", Value: bson.D{{Key: "e", Value: counter(2)}}}}},
 			},
 		},

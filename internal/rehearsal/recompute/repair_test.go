@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,7 +38,7 @@ func fill(t *testing.T, db *sql.DB, hits func(series, bucket int) int) {
 	for s := range series {
 		for b := range buckets {
 			if n := hits(s, b); n > 0 {
-				_, err := db.ExecContext(t.Context(), "insert into tyk_aggregated values (?, ?, 'o', 'apiid', ?, ?, ?)", fmt.Sprintf("%d-%d", s, b), 3600*b, fmt.Sprint(s), n, n)
+				_, err := db.ExecContext(t.Context(), "insert into tyk_aggregated values (?, ?, 'o', 'apiid', ?, ?, ?)", fmt.Sprintf("%d-%d", s, b), 3600*b, strconv.Itoa(s), n, n)
 				require.NoError(t, err)
 			}
 		}

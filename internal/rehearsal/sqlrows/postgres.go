@@ -111,7 +111,8 @@ func (p *postgres) Scan(ctx context.Context, scan rows.Scan, visit func([]rows.V
 		}
 		defer found.Close()
 		for found.Next() {
-			if refused = visit(r.read(found.RawValues()[:len(scan.Columns)])); refused != nil {
+			refused = visit(r.read(found.RawValues()[:len(scan.Columns)]))
+			if refused != nil {
 				return refused
 			}
 		}
