@@ -96,19 +96,16 @@ func (c *comparison) run(ctx context.Context, at console, there, here rows.Store
 func (c *comparison) tell(at console, result *compare.Result, configSum string) (int, error) {
 	r := report.New(result, version, time.Now())
 	r.Config = configSum
+	var trouble error // does not keep back what was found, which may have taken an hour
 	if c.pumpLog != "" {
-		file, err := os.Open(c.pumpLog)
-		if err != nil {
-			return exitFailed, fmt.Errorf("-pump-log: %w", err)
-		}
-		r.Log, err = report.ReadLog(file)
-		if err := errors.Join(err, file.Close()); err != nil {
-			return exitFailed, fmt.Errorf("-pump-log: %w", err)
+		var err error
+		if r.Log, err = readLog(c.pumpLog); err != nil {
+			trouble = fmt.Errorf("-pump-log: %w", err)
 		}
 	}
 	if c.out != "" {
 		if err := writeReport(c.out, r); err != nil {
-			return exitFailed, fmt.Errorf("-report: %w", err)
+			trouble = errors.Join(trouble, fmt.Errorf("-report: %w", err))
 		}
 	}
 	status := r.Status()
@@ -116,9 +113,18 @@ func (c *comparison) tell(at console, result *compare.Result, configSum string) 
 		status = exitTrouble
 	}
 	if c.json {
-		return status, r.JSON(at.stdout)
+		return status, errors.Join(r.JSON(at.stdout), trouble)
 	}
-	return status, r.Markdown(at.stdout)
+	return status, errors.Join(r.Markdown(at.stdout), trouble)
+}
+
+func readLog(name string) (lines []report.LogLine, err error) {
+	file, err := os.Open(name) //nolint:gosec // the operator's own file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return report.ReadLog(file)
 }
 
 func writeReport(name string, r *report.Report) (err error) {

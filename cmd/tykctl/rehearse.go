@@ -67,8 +67,12 @@ func (r *rehearsal) run(ctx context.Context, c console, conn *connection, _ []st
 		fmt.Fprint(c.stderr, converted.Summary())
 		return exitFailed, errors.New("this configuration does not start: see tykctl convert")
 	}
-	if err := r.apart(converted.Settings, conn); err != nil {
+	if err := r.apart(ctx, converted.Settings, conn); err != nil {
 		return exitFailed, err
+	}
+	header, err := r.inspect(c)
+	if err != nil {
+		return exitFailed, fmt.Errorf("-from: %s: %w", r.from, err)
 	}
 	theirs, ours := *conn, *conn
 	theirs.database = r.pumpDB
@@ -80,6 +84,9 @@ func (r *rehearsal) run(ctx context.Context, c console, conn *connection, _ []st
 	defer func() { there.close(); here.close() }()
 	if err := errors.Join(there.open(ctx, c), here.open(ctx, c)); err != nil {
 		return exitFailed, err
+	}
+	if run := runID(ctx, here.rdb); run != "" && run == header.Run {
+		return exitFailed, fmt.Errorf("-redis: %s is the Redis that %s was captured from, whatever its name: start another one for the rehearsal", conn.addresses, r.from)
 	}
 	for _, s := range sides {
 		n, err := r.push(ctx, s)
@@ -120,19 +127,6 @@ func (r *rehearsal) validate(conn *connection) error {
 	}
 	if err := sandbox.CheckSuffix(r.suffix); err != nil {
 		return fmt.Errorf("-suffix: %w", err)
-	}
-	return nil
-}
-
-// apart refuses the real Redis.
-func (r *rehearsal) apart(s *settings.Settings, conn *connection) error {
-	host, port := s.Redis.Text("host"), s.Redis.Int("port")
-	if port == 0 {
-		port = 6379
-	}
-	theirs := append([]string{net.JoinHostPort(host, strconv.FormatInt(port, 10))}, s.Redis.List("addrs")...)
-	if slices.Contains(theirs, conn.addresses) {
-		return fmt.Errorf("-redis: %s is the Redis of pump.conf: start another one for the rehearsal, such as redis-server --port 6390 --save ''", conn.addresses)
 	}
 	return nil
 }
@@ -255,7 +249,7 @@ func (r *rehearsal) push(ctx context.Context, p *part) (n int64, err error) {
 	defer reader.Close()
 	const batch = 500
 	n, err = (&capture.Replay{Redis: p.rdb, Key: p.conn.keyOf, Batch: batch}).Run(ctx, reader)
-	if err != nil {
+	if err != nil && !errors.Is(err, capture.ErrIncomplete) { // which inspect has told
 		return n, p.conn.explain(fmt.Errorf("-from: %s: %w", r.from, err))
 	}
 	return n, nil
@@ -328,7 +322,7 @@ func (r *rehearsal) store(ctx context.Context, c console, s *settings.Settings, 
 	err := waits.Wait()
 	end()
 	err = errors.Join(err, g.Wait())
-	<-ended // whatever it says: it was told to end
+	<-ended //nolint:errcheck // whatever it says: it was told to end
 	return err
 }
 

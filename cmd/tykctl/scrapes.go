@@ -34,7 +34,7 @@ func compareMetricsCommand(f *flag.FlagSet) action {
 			return exitFailed, err
 		}
 		result := compare.Metrics(there, here, c.options)
-		result.There, result.Here = *pump, *ours
+		result.There, result.Here = metricspage.Place(*pump), metricspage.Place(*ours)
 		result.Weigh(min(c.options.MinRecords, 1))
 		return c.tell(at, result, "")
 	}

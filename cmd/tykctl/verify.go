@@ -23,6 +23,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/recompute"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/sqlrows"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykaggregateprocessor"
 )
 
@@ -42,7 +43,7 @@ type verification struct {
 // verifyCommand makes rollups anew, compares, and repairs.
 func verifyCommand(f *flag.FlagSet) action {
 	v := &verification{cmp: newComparison(f, true)}
-	v.cmp.complete, v.cmp.options.MinRecords = true, 1
+	v.cmp.complete, v.cmp.options.MinRecords, v.cmp.options.MayBeEmpty = true, 1, true
 	f.StringVar(&v.db, "db", "", "the database, a "+storeHelp)
 	f.DurationVar(&v.minutes, "aggregation-time", time.Hour, "how long buckets are")
 	f.StringVar(&v.zone, "timezone", "UTC", "by whose clocks buckets and days begin, an IANA `name`")
@@ -72,6 +73,12 @@ func (v *verification) run(ctx context.Context, c console, _ *connection, _ []st
 	}
 	if v.repair && v.cmp.options.Window.To.IsZero() {
 		return exitFailed, errors.New("-repair: writes buckets that are over only: say with -to or -lag which those are, such as -lag 2h")
+	}
+	if err := v.wholeBuckets(zone); err != nil {
+		return exitFailed, err
+	}
+	if driver, _, err := datasourceOf(c, "db", v.db); err == nil && driver == "mongo" {
+		return exitFailed, errors.New("-db: names a MongoDB: rollups are made anew in postgres:, mysql: and sqlite: only")
 	}
 	there, err := openStore(ctx, c, "db", v.db)
 	if err != nil {
@@ -104,6 +111,24 @@ func (v *verification) run(ctx context.Context, c console, _ *connection, _ []st
 		}
 	}
 	return v.cmp.run(ctx, c, there, renamed{anew, "the rollups made anew"}, "")
+}
+
+// wholeBuckets moves the window's ends to those of buckets: the records of a part of one would make too little of it.
+func (v *verification) wholeBuckets(zone *time.Location) error {
+	if v.minutes < time.Minute || v.minutes > time.Hour || v.minutes%time.Minute != 0 {
+		return fmt.Errorf("-aggregation-time: %s: use whole minutes from 1m to 60m", v.minutes)
+	}
+	w, minutes := &v.cmp.options.Window, int(v.minutes/time.Minute)
+	if !w.From.IsZero() {
+		w.From = rollup.Bucket(w.From.In(zone), minutes)
+	}
+	if !w.To.IsZero() {
+		w.To = rollup.Bucket(w.To.In(zone), minutes)
+	}
+	if !w.From.IsZero() && !w.To.IsZero() && !w.From.Before(w.To) {
+		return fmt.Errorf("-from, -to: no bucket of %s is over between them: move them apart", v.minutes)
+	}
+	return nil
 }
 
 // renamed is a store with a better name than that of a file that will be gone.
@@ -240,6 +265,9 @@ func (v *verification) mendTable(ctx context.Context, c console, there rows.Stor
 	repair := &recompute.Repair{There: there, Anew: anew, ThereTable: table, AnewTable: fresh, Window: v.cmp.options.Window, Writer: w, Overwrite: v.overwrite}
 	done, err := repair.Run(ctx)
 	fmt.Fprintf(c.stderr, "%s: %s written and %s set anew, in %s\n", table.Name, inspect.Count(done.Inserted, "row"), inspect.Count(done.Updated, "row"), inspect.Count(done.Buckets, "bucket"))
+	if done.Busy > 0 {
+		fmt.Fprintf(c.stderr, "%s: %s left as they are, since others wrote them meanwhile: run this again\n", table.Name, inspect.Count(done.Busy, "bucket"))
+	}
 	if done.Left > 0 {
 		fmt.Fprintf(c.stderr, "%s: %s left as they are, since their series has more than the records say, such as requests that Tyk Pump booked to another bucket; -overwrite sets those that the records have\n", table.Name, inspect.Count(done.Left, "row"))
 	}

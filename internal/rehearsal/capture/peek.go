@@ -15,6 +15,9 @@ const (
 	pageBytes   = 1 << 20
 )
 
+// flushEvery is how much a capture that is killed may lack at its end.
+const flushEvery = time.Second
+
 // Peek copies what lists have, and what is pushed to them, without taking it away. Who reads the lists goes on taking; what it
 // takes between two looks is missed.
 type Peek struct {
@@ -47,6 +50,7 @@ func (p *Peek) Run(ctx context.Context, w *Writer, every time.Duration) error {
 	positions := make([]position, len(p.Lists))
 	tick := time.NewTicker(max(every, time.Millisecond))
 	defer tick.Stop()
+	flushed, then := w.Entries, time.Now()
 	for {
 		for i, l := range p.Lists {
 			if err := p.look(ctx, w, l, &positions[i]); err != nil {
@@ -61,6 +65,12 @@ func (p *Peek) Run(ctx context.Context, w *Writer, every time.Duration) error {
 		}
 		if every == 0 {
 			return nil
+		}
+		if w.Entries > flushed && time.Since(then) >= flushEvery {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			flushed, then = w.Entries, time.Now()
 		}
 		select {
 		case <-ctx.Done():

@@ -51,11 +51,14 @@ func (p *Replay) Run(ctx context.Context, from *Reader) (pushed int64, err error
 	}
 	for {
 		e, err := from.Next()
-		if errors.Is(err, io.EOF) {
-			return pushed, push()
-		}
 		if err != nil {
-			return pushed, errors.Join(err, push())
+			if late := push(); late != nil {
+				return pushed, late
+			}
+			if errors.Is(err, io.EOF) {
+				return pushed, nil
+			}
+			return pushed, err
 		}
 		if len(waiting) >= p.Batch || len(waiting) > 0 && (e.List != list || p.Speed > 0 && !e.At.Equal(at)) {
 			if err := push(); err != nil {

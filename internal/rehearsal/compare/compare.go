@@ -26,6 +26,8 @@ type Options struct {
 	Samples int
 	// MinRecords is how many rows it takes for a verdict.
 	MinRecords int64
+	// MayBeEmpty says that a table without rows there is no reason to doubt that it is the right store.
+	MayBeEmpty bool
 	// MaxUnit bounds the rows of one second, and the rows of rollups, that are kept at a time.
 	MaxUnit int
 }
@@ -57,6 +59,9 @@ func Stores(ctx context.Context, there, here rows.Store, o Options) (*Result, er
 				return nil, err
 			}
 			r.Doubts = append(r.Doubts, err.Error())
+		}
+		if t.There == 0 && t.Here > 0 && !o.MayBeEmpty { // a wrong name is likelier than that all was lost
+			r.Doubts = append(r.Doubts, fmt.Sprintf("table %s: %s has none of its rows, and %s has %d: is that Tyk Pump's store, and is the table there", t.Name, r.There, r.Here, t.Here))
 		}
 		r.Tables = append(r.Tables, t)
 	}

@@ -2,7 +2,9 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -32,37 +34,38 @@ func (p *pair) rollups(ctx context.Context, kind rows.Kind) error {
 	if err != nil {
 		return err
 	}
-	var batch [partitions]bool
-	size, pending := int64(0), false
-	flush := func() error {
-		if !pending {
-			return nil
+	batches, batchOf := p.batches(&sums)
+	if batches > 0 {
+		if err := s.differing(ctx, batches, batchOf); err != nil {
+			return err
 		}
-		err := s.batch(ctx, &batch)
-		batch, size, pending = [partitions]bool{}, 0, false
-		return err
 	}
+	s.finish()
+	return nil
+}
+
+// batches puts the partitions that differ into as few batches as the bound of rows in memory allows. A partition that is
+// the same is in none, which is -1.
+func (p *pair) batches(sums *[2]*[partitions]sum) (n int, batchOf *[partitions]int) {
+	batchOf = new([partitions]int)
+	size := int64(0)
 	for i := range partitions {
 		a, b := sums[thereSide][i], sums[hereSide][i]
 		p.out.There += a.rows
 		p.out.Here += b.rows
+		batchOf[i] = -1
 		if a == b {
 			p.out.Same += a.rows
 			continue
 		}
-		if size > 0 && size+a.rows+b.rows > int64(p.o.MaxUnit) {
-			if err := flush(); err != nil {
-				return err
-			}
+		if n == 0 || size+a.rows+b.rows > int64(p.o.MaxUnit) {
+			n++
+			size = 0
 		}
-		batch[i], pending = true, true
+		batchOf[i] = n - 1
 		size += a.rows + b.rows
 	}
-	if err := flush(); err != nil {
-		return err
-	}
-	s.finish()
-	return nil
+	return n, batchOf
 }
 
 // seriesComparison compares the series of some partitions at a time.
@@ -79,20 +82,12 @@ type seriesComparison struct {
 	value, api     int
 	left, right    []rows.Value
 	folded         map[string]*folding
+	kept           int // samples of theirs
 }
 
 // series is one on both sides.
 type series struct {
 	packed [2][][]byte
-}
-
-// folding is what only one side has of a bucket, organisation and dimension: values there, and __other__ here.
-type folding struct {
-	hits    int64 // there
-	other   int64 // here
-	there   int64 // rows
-	here    int64
-	samples []Difference
 }
 
 func newSeriesComparison(p *pair, kind rows.Kind) *seriesComparison {
@@ -124,44 +119,65 @@ var additive = []string{
 // overwritten are counters that Tyk Pump does not add up in MongoDB.
 var overwritten = []string{"counter_open_connections", "counter_closed_connections", "counter_bytes_in", "counter_bytes_out"}
 
-// batch reads the series of some partitions, and compares them.
-func (s *seriesComparison) batch(ctx context.Context, wanted *[partitions]bool) error {
-	var found [2]map[string]*series
-	err := both(ctx, func(ctx context.Context, of side) error {
-		mine := map[string]*series{}
-		found[of] = mine
-		var scratch []byte
+// differing reads both sides once more, and compares the series of one batch after the other.
+func (s *seriesComparison) differing(ctx context.Context, batches int, batchOf *[partitions]int) (err error) {
+	there, err := newSpill(batches)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, there.close()) }()
+	here, err := newSpill(batches)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, here.close()) }()
+	kept := [2]*spill{there, here}
+	err = both(ctx, func(ctx context.Context, of side) error {
+		var scratch, packed []byte
 		return s.p.scan(ctx, of, rows.Scan{Window: s.p.o.Window}, func(row []rows.Value) error {
-			if !wanted[hashOf(&scratch, row, s.key)%partitions] {
+			batch := batchOf[hashOf(&scratch, row, s.key)%partitions]
+			if batch < 0 {
 				return nil
 			}
-			one := mine[string(scratch)]
-			if one == nil {
-				one = &series{}
-				mine[string(scratch)] = one
-			}
-			one.packed[of] = append(one.packed[of], appendRow(make([]byte, 0, packedSize(row)), row))
-			return nil
+			packed = appendRow(packed[:0], row)
+			return kept[of].add(batch, packed)
 		})
 	})
 	if err != nil {
 		return err
 	}
-	for name, there := range found[thereSide] {
-		if here := found[hereSide][name]; here != nil {
-			there.packed[hereSide] = here.packed[hereSide]
-			delete(found[hereSide], name)
+	for batch := range batches {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.batch(batch, &kept); err != nil {
+			return err
 		}
 	}
-	for _, side := range found {
-		names := make([]string, 0, len(side))
-		for name := range side {
-			names = append(names, name)
+	return nil
+}
+
+// batch compares the series of a batch.
+func (s *seriesComparison) batch(batch int, kept *[2]*spill) error {
+	all := map[string]*series{}
+	var scratch []byte
+	for of, side := range kept {
+		err := side.rows(batch, func(packed []byte) {
+			s.left = unpack(packed, s.left[:0])
+			hashOf(&scratch, s.left, s.key)
+			one := all[string(scratch)]
+			if one == nil {
+				one = &series{}
+				all[string(scratch)] = one
+			}
+			one.packed[of] = append(one.packed[of], packed)
+		})
+		if err != nil {
+			return err
 		}
-		slices.Sort(names) // so that two runs name the same samples
-		for _, name := range names {
-			s.compare(side[name])
-		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) { // so that two runs name the same samples
+		s.compare(all[name])
 	}
 	return nil
 }
@@ -203,21 +219,30 @@ func (s *seriesComparison) compare(one *series) {
 
 // buckets pairs the rows of a series, in the order of time. A bucket that is there twice gives two pairs.
 func (s *seriesComparison) buckets(one *series) []bucketPair {
-	var list []bucketPair
+	var sides [2][]bucketPair
 	for of, packed := range one.packed {
-		for _, row := range packed {
+		sides[of] = make([]bucketPair, len(packed))
+		for i, row := range packed {
 			s.left = unpack(row, s.left[:0])
-			at := s.bucketOf(s.left)
-			i := slices.IndexFunc(list, func(b bucketPair) bool { return b.bucket == at && b.packed[of] == nil })
-			if i < 0 {
-				i = len(list)
-				list = append(list, bucketPair{bucket: at})
-			}
-			list[i].packed[of] = row
+			sides[of][i].bucket = s.bucketOf(s.left)
+			sides[of][i].packed[of] = row
+		}
+		slices.SortStableFunc(sides[of], func(a, b bucketPair) int { return cmp.Compare(a.bucket, b.bucket) })
+	}
+	there, here := sides[thereSide], sides[hereSide]
+	list := make([]bucketPair, 0, max(len(there), len(here)))
+	for len(there) > 0 && len(here) > 0 {
+		switch c := cmp.Compare(there[0].bucket, here[0].bucket); {
+		case c < 0:
+			list, there = append(list, there[0]), there[1:]
+		case c > 0:
+			list, here = append(list, here[0]), here[1:]
+		default:
+			there[0].packed[hereSide] = here[0].packed[hereSide]
+			list, there, here = append(list, there[0]), there[1:], here[1:]
 		}
 	}
-	slices.SortStableFunc(list, func(a, b bucketPair) int { return int(max(min(a.bucket-b.bucket, 1), -1)) })
-	return list
+	return slices.Concat(list, there, here)
 }
 
 func (s *seriesComparison) bucketOf(row []rows.Value) int64 {
@@ -347,7 +372,7 @@ func (s *seriesComparison) report(b bucketPair) {
 		f := s.folding(s.left)
 		f.hits += int64(number(s.left[s.p.place("counter_hits")]))
 		f.there++
-		f.keep(d, s.p.o.Samples)
+		s.keep(f, d)
 	case b.packed[thereSide] == nil:
 		s.left = unpack(b.packed[hereSide], s.left[:0])
 		d := s.difference(MissingThere, b.bucket, s.left)
@@ -355,7 +380,7 @@ func (s *seriesComparison) report(b bucketPair) {
 			f := s.folding(s.left)
 			f.other += int64(number(s.left[s.p.place("counter_hits")]))
 			f.here++
-			f.keep(d, s.p.o.Samples)
+			s.keep(f, d)
 			return
 		}
 		s.p.out.add(1, d)
@@ -363,46 +388,4 @@ func (s *seriesComparison) report(b bucketPair) {
 		d, _, _ := s.columns(b)
 		s.p.out.add(1, d)
 	}
-}
-
-// otherValue stands for the values of a dimension that are beyond max_values.
-const otherValue = "__other__"
-
-// folding finds that of a row.
-func (s *seriesComparison) folding(row []rows.Value) *folding {
-	of := string(rows.Plain(row[s.at])) + "\x00" + string(row[s.org]) + "\x00" + string(row[s.dimension])
-	if s.folded[of] == nil {
-		s.folded[of] = &folding{}
-	}
-	return s.folded[of]
-}
-
-func (f *folding) keep(d Difference, most int) {
-	if len(f.samples) < most {
-		f.samples = append(f.samples, d)
-	}
-}
-
-// finish decides about rows of one side: those that are folded here are explained.
-func (s *seriesComparison) finish() {
-	for _, of := range slices.Sorted(maps.Keys(s.folded)) {
-		f := s.folded[of]
-		left := map[Kind]int64{MissingHere: f.there, MissingThere: f.here}
-		for _, d := range f.samples {
-			left[d.Kind]--
-			s.p.out.add(1, f.explain(d))
-		}
-		for kind, n := range left {
-			if n > 0 {
-				s.p.out.add(n, f.explain(Difference{Kind: kind}))
-			}
-		}
-	}
-}
-
-func (f *folding) explain(d Difference) Difference {
-	if f.here > 0 && f.other == f.hits {
-		d.Explained = []string{foldedID}
-	}
-	return d
 }

@@ -2,6 +2,7 @@ package recompute
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,8 @@ type Done struct {
 	Inserted, Updated, Buckets int64
 	// Left are rows that have more than the records say, or whose series has.
 	Left int64
+	// Busy are buckets that others wrote at the same time, which are left as they are.
+	Busy int64
 }
 
 // stored is a row as far as a repair looks at it.
@@ -68,7 +71,12 @@ func (r *Repair) Run(ctx context.Context) (Done, error) {
 	for _, bucket := range slices.Sorted(maps.Keys(changes)) {
 		of := changes[bucket]
 		slices.SortFunc(of, func(a, b rows.Change) int { return slices.Compare(a.Values[0], b.Values[0]) }) // as other writers do
-		if err := r.Writer.Bucket(ctx, of); err != nil {
+		err := r.Writer.Bucket(ctx, of)
+		if errors.Is(err, rows.ErrChanged) {
+			done.Busy++
+			continue
+		}
+		if err != nil {
 			return done, fmt.Errorf("bucket %d of %s: %w", bucket, r.ThereTable.Name, err)
 		}
 		done.Buckets++

@@ -3,10 +3,12 @@ package report
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // LogLine is what Tyk Pump complains of, and how often.
@@ -30,26 +32,31 @@ const (
 // ReadLog finds what a log of Tyk Pump complains of, the most frequent first. Lines that differ only in numbers count as one.
 func ReadLog(from io.Reader) ([]LogLine, error) {
 	counts := map[string]*LogLine{}
-	scanner := bufio.NewScanner(from)
-	const longest = 1 << 20
-	scanner.Buffer(nil, longest)
-	for scanner.Scan() {
-		text := scanner.Text()
-		if !complaint.MatchString(text) {
+	const longest = 64 << 10
+	reader := bufio.NewReaderSize(from, longest)
+	for inside := false; ; {
+		line, more, err := reader.ReadLine()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read Tyk Pump's log: %w", err)
+		}
+		rest := inside // of a line that is too long to show
+		inside = more
+		text := string(line)
+		if rest || !complaint.MatchString(text) {
 			continue
 		}
 		text = hidden.ReplaceAllString(text, "$1$2***")
 		if len(text) > maxLine {
-			text = text[:maxLine] + "…"
+			text = strings.ToValidUTF8(text[:maxLine], "") + "…"
 		}
 		key := varying.ReplaceAllString(text, "#")
 		if counts[key] == nil {
 			counts[key] = &LogLine{Text: text}
 		}
 		counts[key].Times++
-	}
-	if err := scanner.Err(); err != nil {
-		return nil, fmt.Errorf("read Tyk Pump's log: %w", err)
 	}
 	var lines []LogLine
 	for _, l := range counts {

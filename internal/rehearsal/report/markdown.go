@@ -115,6 +115,10 @@ func cell(text string) string {
 		switch {
 		case r == '|':
 			return '¦'
+		case r == '<': // which would be markup where Markdown becomes HTML
+			return '‹'
+		case r == '`':
+			return '\''
 		case !unicode.IsPrint(r):
 			return '\ufffd'
 		}

@@ -16,6 +16,17 @@ var secretColumns = map[string]bool{
 // secretDimensions are those of which the values are credentials, or begin with them.
 var secretDimensions = map[string]bool{"apikeys": true, "oauthids": true, "keyendpoints": true, "oauthendpoints": true}
 
+// keyTags are the tags that gateways make of keys.
+var keyTags = regexp.MustCompile(`(^|["\[, ])key-[^",\] ]+`)
+
+// withoutKeys covers keys among tags.
+func withoutKeys(tags string) string {
+	return keyTags.ReplaceAllStringFunc(tags, func(tag string) string {
+		before, key, _ := strings.Cut(tag, "key-")
+		return before + "key-" + Covered([]byte(key))
+	})
+}
+
 // queryValues are the values of a query in a path or a URL.
 var queryValues = regexp.MustCompile(`([?&][^=&\s"]{1,100}=)([^&\s"]+)`)
 
@@ -31,7 +42,11 @@ func Shown(column string, v Value) string {
 	case secretColumns[Bare(column)] && len(v) > 0:
 		return Covered(v)
 	}
-	text := queryValues.ReplaceAllStringFunc(string(v), func(pair string) string {
+	text := string(v)
+	if Bare(column) == "tags" {
+		text = withoutKeys(text)
+	}
+	text = queryValues.ReplaceAllStringFunc(text, func(pair string) string {
 		name, value, _ := strings.Cut(pair, "=")
 		return name + "=" + Covered([]byte(value))
 	})
@@ -46,6 +61,9 @@ func Shown(column string, v Value) string {
 func ShownValue(dimension string, v Value) string {
 	if secretDimensions[dimension] && len(v) > 0 {
 		return Covered(v)
+	}
+	if dimension == "tags" {
+		return Shown("tags", v)
 	}
 	return Shown("", v)
 }

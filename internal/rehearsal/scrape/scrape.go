@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -33,14 +34,18 @@ func Read(ctx context.Context, place string) (series map[string]float64, err err
 		defer stop()
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, place, http.NoBody)
 		if err != nil {
-			return nil, err
+			return nil, errors.New("the value (not shown, it may hold a password) is not a URL")
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
-			return nil, err
+			var of *url.Error
+			if errors.As(err, &of) { // which names the URL with its query
+				err = of.Err
+			}
+			return nil, fmt.Errorf("%s: %w", Place(place), err)
 		}
 		if response.StatusCode != http.StatusOK {
-			return nil, errors.Join(fmt.Errorf("%s answers %s", request.URL.Redacted(), response.Status), response.Body.Close())
+			return nil, errors.Join(fmt.Errorf("%s answers %s", Place(place), response.Status), response.Body.Close())
 		}
 		page = response.Body
 	} else {
@@ -51,6 +56,19 @@ func Read(ctx context.Context, place string) (series map[string]float64, err err
 	}
 	defer func() { err = errors.Join(err, page.Close()) }()
 	return Parse(io.LimitReader(page, maxPage))
+}
+
+// Place names a page without credentials: a URL without its user and its query.
+func Place(place string) string {
+	if !strings.HasPrefix(place, "http://") && !strings.HasPrefix(place, "https://") {
+		return place
+	}
+	u, err := url.Parse(place)
+	if err != nil {
+		return "a URL"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }
 
 // Parse reads a page. Metrics of the processes themselves are left out.

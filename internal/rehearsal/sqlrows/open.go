@@ -17,6 +17,9 @@ const (
 	SQLite   = "sqlite"
 )
 
+// patience is how long a connection may take where its datasource does not say.
+const patience = 15 * time.Second
+
 // Open opens a database for reading.
 func Open(ctx context.Context, driver, datasource string) (rows.Store, error) {
 	switch driver {

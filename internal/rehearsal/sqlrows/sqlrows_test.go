@@ -3,6 +3,7 @@ package sqlrows
 import (
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -138,7 +139,12 @@ func TestABucketIsWrittenAsAWhole(t *testing.T) {
 			more.ID, more.Hits = rows.Value("a"), rows.Value("1")
 			require.NoError(t, w.Bucket(t.Context(), []rows.Change{more}))
 			require.ErrorIs(t, w.Bucket(t.Context(), []rows.Change{row("c", "9"), more}), rows.ErrChanged, "it has other hits by now")
-			require.Error(t, w.Bucket(t.Context(), []rows.Change{row("d", "9"), row("a", "9")}), "it is there")
+			require.ErrorIs(t, w.Bucket(t.Context(), []rows.Change{row("d", "9"), row("a", "9")}), rows.ErrChanged, "it is there by now")
+			broken := row("e", "9")
+			broken.Columns = append(slices.Clone(broken.Columns[:7]), rows.Column{Name: "nowhere"})
+			err = w.Bucket(t.Context(), []rows.Change{broken})
+			require.Error(t, err)
+			require.NotErrorIs(t, err, rows.ErrChanged)
 			want := [][]string{
 				{"a", "5", "1.5", "2026-03-28T10:00:00.125000Z", "3600", "o", "apiid", "it's"},
 				{"b", "2", "1.5", "2026-03-28T10:00:00.125000Z", "3600", "o", "apiid", "it's"},

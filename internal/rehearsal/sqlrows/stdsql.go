@@ -1,6 +1,7 @@
 package sqlrows
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -33,6 +34,7 @@ func openMySQL(ctx context.Context, datasource string) (rows.Store, error) {
 		return nil, errors.New(`datasource: the value (not shown, it may hold a password) is not a MySQL DSN with a database, such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
 	}
 	config.ParseTime, config.InterpolateParams, config.Loc = false, true, time.UTC
+	config.Timeout = cmp.Or(config.Timeout, patience)
 	if config.Params == nil {
 		config.Params = map[string]string{}
 	}

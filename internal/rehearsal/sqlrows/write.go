@@ -53,7 +53,8 @@ func NewWriter(driver, datasource string, table *rows.Table, zone *time.Location
 		}
 		w.db, w.quote = sql.OpenDB(connector), func(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 	case SQLite:
-		db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(datasource, "file:")+"?_pragma=busy_timeout(10000)")
+		file, _, _ := strings.Cut(strings.TrimPrefix(datasource, "file:"), "?")
+		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
 		if err != nil {
 			return nil, err
 		}
@@ -68,8 +69,8 @@ func NewWriter(driver, datasource string, table *rows.Table, zone *time.Location
 // Close ends the connection.
 func (w *Writer) Close() error { return w.db.Close() }
 
-// Bucket writes rows of a bucket, all or none of them.
-func (w *Writer) Bucket(ctx context.Context, changes []rows.Change) (err error) {
+// Bucket writes rows of a bucket, all or none of them. It is rows.ErrChanged if somebody else wrote one meanwhile.
+func (w *Writer) Bucket(ctx context.Context, changes []rows.Change) error {
 	relation := w.table.Relations[0]
 	if day := dayEnding.FindString(relation); day != "" {
 		relation = w.table.Name + "_" + time.Unix(changes[0].Bucket, 0).In(w.zone).Format("20060102")
@@ -77,9 +78,27 @@ func (w *Writer) Bucket(ctx context.Context, changes []rows.Change) (err error) 
 			return fmt.Errorf("there is no table %s: make it as the others of %s are, and repair again", relation, w.table.Name)
 		}
 	}
+	refused, err := w.transaction(ctx, relation, changes)
+	if err == nil || refused == nil || refused.ID != nil {
+		return err
+	}
+	at := slices.IndexFunc(refused.Columns, func(c rows.Column) bool { return c.Name == "id" })
+	if at < 0 {
+		return err
+	}
+	var n int
+	query := "select count(*) from " + w.quote(relation) + " where id = " + w.question(1)
+	if w.db.QueryRowContext(ctx, query, string(refused.Values[at])).Scan(&n) == nil && n > 0 { // each database has its own error for that
+		return fmt.Errorf("%w: %w", rows.ErrChanged, err)
+	}
+	return err
+}
+
+// transaction writes rows, and gives the one that was refused.
+func (w *Writer) transaction(ctx context.Context, relation string, changes []rows.Change) (refused *rows.Change, err error) {
 	tx, err := w.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -88,10 +107,10 @@ func (w *Writer) Bucket(ctx context.Context, changes []rows.Change) (err error) 
 	}()
 	for _, c := range changes {
 		if err := w.write(ctx, tx, relation, c); err != nil {
-			return err
+			return &c, err
 		}
 	}
-	return tx.Commit()
+	return nil, tx.Commit()
 }
 
 func (w *Writer) write(ctx context.Context, tx *sql.Tx, relation string, c rows.Change) error {
