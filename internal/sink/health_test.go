@@ -44,6 +44,8 @@ func TestStatusIsReportedOnceEachWay(t *testing.T) {
 	}
 	h.Stop()
 	h.Report(errors.New("after the stop nobody listens"))
-	assert.Equal(t, []string{"store 7 records: down", "store 8 records: no rights", "StatusOK",
-		"blocked: ray 8f2ac41b, request c0ffee00-beef-4bad-9dad-feedfacecafe", "StatusOK"}, host.causes, "the latest cause")
+	assert.Equal(t, []string{
+		"store 7 records: down", "store 8 records: no rights", "StatusOK",
+		"blocked: ray 8f2ac41b, request c0ffee00-beef-4bad-9dad-feedfacecafe", "StatusOK",
+	}, host.causes, "the latest cause")
 }
