@@ -43,6 +43,8 @@ func (n names) content(m *rawhttp.Message) ([]byte, bool) {
 		}
 		body = plain
 	}
+	// JSON has no byte order mark, but there are writers and readers of it.
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	kind, _, _ := strings.Cut(m.Header("Content-Type"), ";")
 	switch first := bytes.TrimLeft(body, " \t\r\n"); {
 	case len(first) > 0 && (first[0] == '{' || first[0] == '['):

@@ -22,6 +22,7 @@ func TestMasksReplaceValuesAndNothingElse(t *testing.T) {
 		`{"pass\u0077ord":"x","n":12345678901234567890.0}`: `{"pass\u0077ord":"*****","n":12345678901234567890.0}`,
 		"  {\"a\":\"token\"}\n":                            "  {\"a\":\"token\"}\n",
 		"{\"token\":1}\n{\"token\":2}\n":                   "{\"token\":\"*****\"}\n{\"token\":\"*****\"}\n",
+		"\ufeff{\"token\":1}":                              `{"token":"*****"}`,
 		`{"a":{},"b":[],"token":true}`:                     `{"a":{},"b":[],"token":"*****"}`,
 		`{"a":[{"b":{"token":"x"}},{"token":"y"}],"c":1}`:  `{"a":[{"b":{"token":"*****"}},{"token":"*****"}],"c":1}`,
 		// What is cut, or stops being JSON, ends there.

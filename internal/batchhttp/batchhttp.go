@@ -117,7 +117,9 @@ func delayOf(err error) time.Duration {
 
 // IsPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing
 // about records.
-func (a *Answer) IsPage() bool { return bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<")) }
+func (a *Answer) IsPage() bool {
+	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(a.Body, []byte("\ufeff"))), []byte("<"))
+}
 
 // Verdicts is the answer as a Sender takes it: one verdict on all items of the request. remedies say what people
 // can do about a status, and may lack most.

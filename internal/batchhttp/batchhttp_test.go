@@ -53,6 +53,7 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 
 	assert.Equal(t, "/login?token=secret", moved.Header.Get("Location"))
 	assert.False(t, moved.IsPage())
+	assert.True(t, (&Answer{Body: []byte("\ufeff <html>")}).IsPage(), "behind a byte order mark, too")
 	assert.True(t, (&Answer{Body: []byte("\n<!DOCTYPE html>")}).IsPage())
 
 	busy := post("/elsewhere")
