@@ -87,7 +87,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry)}
 	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like https://api.moesif.net", c.Client.Endpoint))
+		errs = append(errs, errors.New("endpoint: the value (not shown, it may hold credentials) is no address: use one like https://api.moesif.net"))
 	}
 	if c.ApplicationID == "" {
 		errs = append(errs, errors.New("application_id: must be set: Moesif shows it as the Collector Application Id"))

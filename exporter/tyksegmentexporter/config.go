@@ -86,7 +86,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.validateEvents(), c.validateSizes()}
 	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like https://api.segment.io/v1/batch", c.Client.Endpoint))
+		errs = append(errs, errors.New("endpoint: the value (not shown, it may hold credentials) is no address: use one like https://api.segment.io/v1/batch"))
 	}
 	if c.WriteKey == "" {
 		errs = append(errs, errors.New("segment_write_key: must be set: Segment shows it in the settings of a source"))

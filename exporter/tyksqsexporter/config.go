@@ -73,8 +73,10 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("queue_name, queue_url: both are set: leave one out"))
 	case strings.ContainsAny(c.QueueName, "/:"):
 		errs = append(errs, fmt.Errorf("queue_name: %q is no name: use queue_url for a URL", c.QueueName))
+	case strings.Contains(c.QueueURL, "@"):
+		errs = append(errs, errors.New("queue_url: has credentials (not shown), which SQS does not read there: set access_key_id and secret_access_key"))
 	case c.QueueURL != "" && !strings.HasPrefix(c.QueueURL, "http://") && !strings.HasPrefix(c.QueueURL, "https://"):
-		errs = append(errs, fmt.Errorf("queue_url: %q is no URL: use queue_name for a name", c.QueueURL))
+		errs = append(errs, errors.New("queue_url: the value (not shown, it may hold credentials) is no URL: use queue_name for a name"))
 	}
 	if c.DelaySeconds < 0 || c.DelaySeconds > maxDelay {
 		errs = append(errs, fmt.Errorf("delay_seconds: %d must be from 0 to %d", c.DelaySeconds, maxDelay))
