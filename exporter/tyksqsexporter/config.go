@@ -74,7 +74,7 @@ func (c *Config) Validate() error {
 	case strings.ContainsAny(c.QueueName, "/:"):
 		errs = append(errs, fmt.Errorf("queue_name: %q is no name: use queue_url for a URL", c.QueueName))
 	case strings.Contains(c.QueueURL, "@"):
-		errs = append(errs, errors.New("queue_url: has credentials (not shown), which SQS does not read there: set access_key_id and secret_access_key"))
+		errs = append(errs, errors.New("queue_url: has credentials (not shown), which SQS does not read there: there are keys of their own, such as access_key_id"))
 	case c.QueueURL != "" && !strings.HasPrefix(c.QueueURL, "http://") && !strings.HasPrefix(c.QueueURL, "https://"):
 		errs = append(errs, errors.New("queue_url: the value (not shown, it may hold credentials) is no URL: use queue_name for a name"))
 	}

@@ -45,7 +45,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"queue_name, queue_url: both are set":                                                 func(c *Config) { c.QueueURL = "https://sqs/1/q" },
 		`queue_name: "https://sqs/1/q" is no name: use queue_url`:                             func(c *Config) { c.QueueName = "https://sqs/1/q" },
 		"queue_url: the value (not shown, it may hold credentials) is no URL: use queue_name": func(c *Config) { c.QueueName, c.QueueURL = "", "q" },
-		"queue_url: has credentials (not shown)":                                              func(c *Config) { c.QueueName, c.QueueURL = "", "https://user:secret@sqs/1/q" },
+		"queue_url: has credentials (not shown)":                                              func(c *Config) { c.QueueName, c.QueueURL = "", "https://user:pw@sqs/1/q" },
 		"message_group_id, message_group_by: both are set":                                    func(c *Config) { c.MessageGroupID, c.MessageGroupBy = "g", fieldOrgID },
 		`message_group_id: "a b" must have 1 to 128 letters`:                                  func(c *Config) { c.MessageGroupID = "a b" },
 		`message_group_by: "api_key" is unknown: use org_id or api_id`:                        func(c *Config) { c.MessageGroupBy = "api_key" },
