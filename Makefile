@@ -41,12 +41,11 @@ VERSION := $(shell awk '$$1 == "version:" {print $$2}' builder-config.yaml)
 LINTER := .tools/golangci-lint
 COMPONENTS := receiver processor exporter extension confmap telemetry internal
 
-# All that gets into a binary from folders of this module: sources, embedded SQL and Lua, and the folders
+# All that gets into a binary from folders of this module: sources, what they embed, and the folders
 # themselves, so that a removed file counts as a change too.
-sources = $(shell find $(1) -name testdata -prune -o -name '*_test.go' -prune \
-	-o \( -type d -o -name '*.go' -o -name '*.sql' -o -name '*.lua' \) -print)
+sources = $(shell find $(1) -name testdata -prune -o ! -name '*_test.go' -print)
 SOURCES := $(call sources,$(COMPONENTS))
-COMMAND_SOURCES := $(call sources,cmd/tykctl cmd/tyk-pump docs exporter/tyksqlexporter processor internal/rehearsal internal/analytics internal/claim internal/measure internal/pumpconf internal/rollup internal/spelling)
+COMMAND_SOURCES := $(SOURCES) $(call sources,cmd/tykctl cmd/tyk-pump docs)
 
 export OTELCOL_TYK_BINARY := $(abspath $(BINARY))
 
