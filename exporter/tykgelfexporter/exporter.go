@@ -47,11 +47,10 @@ func (e *gelfExporter) start(ctx context.Context, host component.Host) error {
 	if e.sender != nil {
 		return e.sender.Start(ctx, e.config.TLS.Get(), e.set.Logger)
 	}
-	client, err := e.poster.config.Client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+	client, err := batchhttp.NewClient(ctx, &e.poster.config.Client, host, e.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("start the tykgelf exporter: http: %w", err)
 	}
-	client.CheckRedirect = batchhttp.OnlyPosts
 	e.poster.client = client
 	return nil
 }

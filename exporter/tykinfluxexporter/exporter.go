@@ -52,11 +52,10 @@ func (e *influxExporter) start(ctx context.Context, host component.Host) error {
 	if e.config.Schema != e.schema {
 		return fmt.Errorf("start the tykinflux exporter: schema: %q is not for this pipeline: tyk is for logs, krakend for metrics; use another tykinflux/<name>", e.config.Schema)
 	}
-	client, err := e.config.Client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+	client, err := batchhttp.NewClient(ctx, &e.config.Client, host, e.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("start the tykinflux exporter: %w", err)
 	}
-	client.CheckRedirect = batchhttp.OnlyPosts
 	e.writer.client = client
 	e.health.Start(host, e.set.Logger)
 	e.firsts.Start(e.set.Logger)

@@ -58,6 +58,7 @@ func (p *poster) post(ctx context.Context, lines []batchhttp.Item) []batchhttp.V
 
 // remedies say what to do about an answer that only people can change.
 var remedies = map[int]string{
+	http.StatusOK:               notListener,
 	http.StatusUnauthorized:     "check token, and that endpoint is the listener of the account's region",
 	http.StatusForbidden:        "check token, and whether the account may take logs",
 	http.StatusNotFound:         notListener,
@@ -75,8 +76,8 @@ type counts struct {
 
 // verdicts reads an answer. What is not known waits: nothing is given up that can heal.
 func verdicts(answer *batchhttp.Answer, lines []batchhttp.Item) []batchhttp.Verdict {
-	outcome, remedy := batchhttp.OutcomeOf(answer.Code), remedies[answer.Code]
-	if outcome == batchhttp.Accepted && (answer.Code != http.StatusOK || bytes.HasPrefix(bytes.TrimSpace(answer.Body), []byte("<"))) {
+	outcome, remedy := answer.Outcome(), remedies[answer.Code]
+	if outcome == batchhttp.Accepted && answer.Code != http.StatusOK { // which the listener does not say
 		outcome, remedy = batchhttp.Later, notListener
 	}
 	if outcome == batchhttp.Accepted {

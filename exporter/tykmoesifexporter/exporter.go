@@ -59,11 +59,10 @@ func newMoesifExporter(config *Config, set exporter.Settings) (*moesifExporter, 
 
 // start makes the client. A Moesif that is away is waited for.
 func (e *moesifExporter) start(ctx context.Context, host component.Host) error {
-	client, err := e.config.Client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+	client, err := batchhttp.NewClient(ctx, &e.config.Client, host, e.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("start the tykmoesif exporter: %w", err)
 	}
-	client.CheckRedirect = batchhttp.OnlyPosts
 	e.client = client
 	e.health.Start(host, e.set.Logger)
 	if e.config.Sampling {
@@ -156,10 +155,7 @@ func (e *moesifExporter) request(ctx context.Context, items []batchhttp.Item) []
 	if err != nil {
 		return []batchhttp.Verdict{{Err: fmt.Errorf("ask Moesif: %w", err)}}
 	}
-	outcome := batchhttp.OutcomeOf(answer.Code)
-	if outcome == batchhttp.Accepted && answer.IsPage() {
-		outcome = batchhttp.Later
-	}
+	outcome := answer.Outcome()
 	if outcome == batchhttp.Accepted {
 		e.sampler.saw(answer.Header.Get(etagHeader))
 	}

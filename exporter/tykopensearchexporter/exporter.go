@@ -45,11 +45,10 @@ func newSearchExporter(config *Config, set exporter.Settings) (*searchExporter, 
 
 // start makes the client. A server that is away is waited for.
 func (e *searchExporter) start(ctx context.Context, host component.Host) error {
-	client, err := e.config.Client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+	client, err := batchhttp.NewClient(ctx, &e.config.Client, host, e.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("start the tykopensearch exporter: %w", err)
 	}
-	client.CheckRedirect = batchhttp.OnlyPosts
 	e.poster.client = client
 	e.health.Start(host, e.set.Logger)
 	e.firsts.Start(e.set.Logger)

@@ -57,11 +57,10 @@ func newResurfaceExporter(config *Config, set exporter.Settings) (*resurfaceExpo
 
 // start makes the client. A Resurface that is away is waited for.
 func (e *resurfaceExporter) start(ctx context.Context, host component.Host) error {
-	client, err := e.config.Client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+	client, err := batchhttp.NewClient(ctx, &e.config.Client, host, e.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("start the tykresurface exporter: %w", err)
 	}
-	client.CheckRedirect = batchhttp.OnlyPosts
 	e.client = client
 	e.health.Start(host, e.set.Logger)
 	return nil
@@ -119,11 +118,7 @@ func (e *resurfaceExporter) request(ctx context.Context, items []batchhttp.Item)
 	if err != nil {
 		return []batchhttp.Verdict{{Err: fmt.Errorf("ask Resurface: %w", err)}}
 	}
-	outcome := batchhttp.OutcomeOf(answer.Code)
-	if outcome == batchhttp.Accepted && answer.IsPage() {
-		outcome = batchhttp.Later
-	}
-	return answer.Verdicts(outcome, "Resurface", remedies)
+	return answer.Verdicts(answer.Outcome(), "Resurface", remedies)
 }
 
 // post posts messages. Resurface's loggers name zlib's form deflated.

@@ -53,11 +53,10 @@ func newSegmentExporter(config *Config, set exporter.Settings) (*segmentExporter
 
 // start makes the client. A Segment that is away is waited for.
 func (e *segmentExporter) start(ctx context.Context, host component.Host) error {
-	client, err := e.config.Client.ToClient(ctx, host.GetExtensions(), e.set.TelemetrySettings)
+	client, err := batchhttp.NewClient(ctx, &e.config.Client, host, e.set.TelemetrySettings)
 	if err != nil {
 		return fmt.Errorf("start the tyksegment exporter: %w", err)
 	}
-	client.CheckRedirect = batchhttp.OnlyPosts
 	e.client = client
 	e.health.Start(host, e.set.Logger)
 	return nil
@@ -145,9 +144,5 @@ func (e *segmentExporter) request(ctx context.Context, items []batchhttp.Item) [
 	if err != nil {
 		return []batchhttp.Verdict{{Err: fmt.Errorf("ask Segment: %w", err)}}
 	}
-	outcome := batchhttp.OutcomeOf(answer.Code)
-	if outcome == batchhttp.Accepted && answer.IsPage() {
-		outcome = batchhttp.Later
-	}
-	return answer.Verdicts(outcome, "Segment", remedies)
+	return answer.Verdicts(answer.Outcome(), "Segment", remedies)
 }

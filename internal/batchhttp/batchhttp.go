@@ -3,6 +3,7 @@ package batchhttp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,17 +13,30 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 )
 
 // answerBytes bounds what is read of an answer that is only told.
 const answerBytes = 64 << 10
 
-// OnlyPosts is for clients' CheckRedirect: it follows redirections that post elsewhere. Others would
-// become a GET, whose answer says nothing about the records.
-func OnlyPosts(request *http.Request, via []*http.Request) error {
+// NewClient makes a client of an exporter's settings.
+func NewClient(ctx context.Context, config *confighttp.ClientConfig, host component.Host, set component.TelemetrySettings) (*http.Client, error) {
+	client, err := config.ToClient(ctx, host.GetExtensions(), set)
+	if err != nil {
+		return nil, err
+	}
+	client.CheckRedirect = onlyPosts
+	return client, nil
+}
+
+// onlyPosts follows redirections that post elsewhere on the same host. Others would become a GET, whose answer says
+// nothing about the records, or take headers with credentials to a server that nobody has configured.
+func onlyPosts(request *http.Request, via []*http.Request) error {
 	const most = 10
-	if request.Method != http.MethodPost || len(via) >= most {
+	from := via[len(via)-1].URL
+	if request.Method != http.MethodPost || len(via) >= most || request.URL.Hostname() != from.Hostname() || from.Scheme == "https" && request.URL.Scheme != "https" {
 		return http.ErrUseLastResponse
 	}
 	return nil
@@ -115,9 +129,18 @@ func delayOf(err error) time.Duration {
 	return 0
 }
 
-// IsPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing
+// Outcome is OutcomeOf the status, unless the answer is a page.
+func (a *Answer) Outcome() Outcome {
+	outcome := OutcomeOf(a.Code)
+	if outcome == Accepted && a.isPage() {
+		return Later
+	}
+	return outcome
+}
+
+// isPage tells whether the answer is a page for people, as of a proxy that wants a login: its status says nothing
 // about records.
-func (a *Answer) IsPage() bool {
+func (a *Answer) isPage() bool {
 	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(a.Body, []byte("\ufeff"))), []byte("<"))
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/confighttp"
 )
 
 func TestAWaitIsAsLongAsTheServerSays(t *testing.T) {
@@ -29,6 +31,8 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 		switch r.URL.Path {
 		case "/moved":
 			http.Redirect(w, r, "/login?"+r.URL.RawQuery, http.StatusFound)
+		case "/foreign":
+			http.Redirect(w, r, "http://other.invalid/busy", http.StatusTemporaryRedirect)
 		case "/elsewhere":
 			http.Redirect(w, r, "/busy", http.StatusTemporaryRedirect)
 		default:
@@ -39,7 +43,9 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	client := &http.Client{CheckRedirect: OnlyPosts}
+	config := confighttp.NewDefaultClientConfig()
+	client, err := NewClient(t.Context(), &config, componenttest.NewNopHost(), componenttest.NewNopTelemetrySettings())
+	require.NoError(t, err)
 	post := func(path string) *Answer {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, strings.NewReader("records: "))
 		require.NoError(t, err)
@@ -52,9 +58,13 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 	require.EqualError(t, moved.Err("Server", "text", ""), "Server answered 302 Found: text: it leads to /login: set endpoint to Server itself")
 
 	assert.Equal(t, "/login?token=secret", moved.Header.Get("Location"))
-	assert.False(t, moved.IsPage())
-	assert.True(t, (&Answer{Body: []byte("\ufeff <html>")}).IsPage(), "behind a byte order mark, too")
-	assert.True(t, (&Answer{Body: []byte("\n<!DOCTYPE html>")}).IsPage())
+	assert.Equal(t, Accepted, (&Answer{Code: http.StatusOK, Body: []byte("{}")}).Outcome())
+	assert.Equal(t, Later, (&Answer{Code: http.StatusOK, Body: []byte("\ufeff <html>")}).Outcome(), "behind a byte order mark, too")
+	assert.Equal(t, Later, (&Answer{Code: http.StatusOK, Body: []byte("\n<!DOCTYPE html>")}).Outcome())
+
+	foreign := post("/foreign")
+	assert.Equal(t, http.StatusTemporaryRedirect, foreign.Code, "headers with credentials stay with the host that they are for")
+	require.ErrorContains(t, foreign.Err("Server", "text", ""), "it leads to http://other.invalid/busy: set endpoint to Server itself")
 
 	busy := post("/elsewhere")
 	assert.Equal(t, http.StatusServiceUnavailable, busy.Code)
@@ -62,7 +72,7 @@ func TestAnAnswerIsToldAsAnError(t *testing.T) {
 	assert.True(t, strings.HasPrefix(string(busy.Body), "records: ü"), "the records were posted there")
 	text := Shortened(string(busy.Body))
 	assert.Less(t, len(text), 1100)
-	err := busy.Err("Server", text, "wait")
+	err = busy.Err("Server", text, "wait")
 	require.ErrorContains(t, err, "503 Service Unavailable: records: ")
 	require.ErrorContains(t, err, "...: wait")
 	require.ErrorContains(t, err, "7s", "the delay")
