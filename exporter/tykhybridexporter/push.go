@@ -22,7 +22,6 @@ import (
 
 // Why records are refused.
 const (
-	reasonRange    sink.Reason = "out_of_range"
 	reasonRejected sink.Reason = "rejected"
 	reasonUnknown  sink.Reason = "unknown_outcome"
 )
@@ -108,7 +107,7 @@ func (p *push) addRecord(entry int32, r *analytics.Record, uid string) {
 	var err error
 	if p.memory, err = analytics.AppendJSON(p.memory, r); err != nil {
 		p.memory = p.memory[:before]
-		p.refuse(purgeRecords, i, reasonRange, err.Error())
+		p.refuse(purgeRecords, i, sink.ReasonRange, err.Error())
 		return
 	}
 	i.to = len(p.memory)
@@ -139,7 +138,7 @@ func (p *push) addGroup(ctx context.Context, place int) {
 	}
 	var err error
 	if p.memory, err = appendGroup(p.memory, g); err != nil {
-		p.refuse(function, i, reasonRange, err.Error())
+		p.refuse(function, i, sink.ReasonRange, err.Error())
 		return
 	}
 	i.to = len(p.memory)

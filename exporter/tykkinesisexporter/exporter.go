@@ -19,9 +19,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// reasonRange is why records are refused that have no form in JSON.
-const reasonRange sink.Reason = "out_of_range"
-
 const (
 	service = "Kinesis"
 	// parallel is how many requests of a push are under way at once: one has many records, and shards bound them.
@@ -74,7 +71,7 @@ func (e *kinesisExporter) items(logs plog.Logs) (items []batchhttp.Item, request
 	requests.Each(logs, func(entry int32, r *analytics.Record, uid string) {
 		data, err := e.encoder.append(nil, r)
 		if err != nil {
-			requests.Refuse(entry, reasonRange, err.Error())
+			requests.Refuse(entry, sink.ReasonRange, err.Error())
 			return
 		}
 		key := partition(e.config.PartitionKey, r, uid)

@@ -16,9 +16,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// reasonRange is of records whose time no line can have.
-const reasonRange sink.Reason = "out_of_range"
-
 // logzioExporter sends lines to one account.
 type logzioExporter struct {
 	config    *Config
@@ -84,7 +81,7 @@ func (e *logzioExporter) items(logs plog.Logs) (items []batchhttp.Item, requests
 		fits := encode() || e.config.Truncate && sink.Shorten(r, encode)
 		switch n := len(memory) - before; {
 		case err != nil:
-			requests.Refuse(entry, reasonRange, err.Error())
+			requests.Refuse(entry, sink.ReasonRange, err.Error())
 		case !fits:
 			memory = memory[:before]
 			requests.Refuse(entry, batchhttp.ReasonTooLarge, fmt.Sprintf("a line of %d bytes is longer than the %d that Logz.io takes: set truncate, or max_record_size of tykfilter", n, maxLineBytes))

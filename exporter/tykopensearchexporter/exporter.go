@@ -14,9 +14,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// reasonRange is of records whose time no document can have.
-const reasonRange sink.Reason = "out_of_range"
-
 // searchExporter stores documents in one cluster.
 type searchExporter struct {
 	config    *Config
@@ -72,7 +69,7 @@ func (e *searchExporter) items(logs plog.Logs) (items []batchhttp.Item, requests
 		index := e.encoder.index(r)
 		var err error
 		if memory, err = e.encoder.append(memory, index, r, uid); err != nil {
-			requests.Refuse(entry, reasonRange, err.Error())
+			requests.Refuse(entry, sink.ReasonRange, err.Error())
 			return
 		}
 		items, ends = append(items, batchhttp.Item{Entry: entry, Place: index}), append(ends, len(memory))

@@ -21,9 +21,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// reasonRange is why records are refused that have no form in JSON.
-const reasonRange sink.Reason = "out_of_range"
-
 const (
 	service = "SQS"
 	// parallel is how many requests of a push are under way at once to a standard queue: one has few messages.
@@ -78,7 +75,7 @@ func (e *sqsExporter) items(logs plog.Logs) (items []batchhttp.Item, requests si
 	requests.Each(logs, func(entry int32, r *analytics.Record, uid string) {
 		body, err := appendBody(nil, r)
 		if err != nil {
-			requests.Refuse(entry, reasonRange, err.Error())
+			requests.Refuse(entry, sink.ReasonRange, err.Error())
 			return
 		}
 		attributes, more := e.config.attributes(r, uid)

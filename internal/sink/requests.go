@@ -15,6 +15,9 @@ import (
 // ReasonForeign is why a log record is refused that is no analytics record.
 const ReasonForeign Reason = "foreign"
 
+// ReasonRange is why a record is refused of which a value, such as its time, has no form in what is sent.
+const ReasonRange Reason = "out_of_range"
+
 // Requests are the analytics records of a push, and what is refused of them.
 type Requests struct {
 	entries  []plog.LogRecord
