@@ -86,6 +86,9 @@ type state struct {
 	retry    time.Time // not before that, after trouble with it alone
 }
 
+// rests tells whether a look at that moment leaves the source alone.
+func (s *state) rests(now time.Time) bool { return now.Before(s.retry) }
+
 // task is something to be done now and then.
 type task struct {
 	next time.Time
@@ -192,7 +195,7 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 	beat := p.beating.do(p.Member.Lease/3, func() error { return p.beat(ctx) })
 	now := time.Now() // one moment for all, so that a source is either visited or remembered to be in trouble
 	due, registry := p.due(ctx, now)
-	left := slices.ContainsFunc(p.states, func(s state) bool { return now.Before(s.retry) }) // alone by this look
+	left := slices.ContainsFunc(p.states, func(s state) bool { return s.rests(now) }) // alone by this look
 	groups := make([][]string, len(due))
 	for at, i := range due {
 		groups[at] = p.groups[p.Sources[i].Registry]
@@ -265,7 +268,7 @@ func (p *Poller) due(ctx context.Context, now time.Time) (due []int, err error) 
 		err = errors.Join(err, unknown)
 	}
 	for i, s := range p.states {
-		if some[i] && s.entitled && !now.Before(s.retry) && (s.used || p.groups[p.Sources[i].Registry] != nil) {
+		if some[i] && s.entitled && !s.rests(now) && (s.used || p.groups[p.Sources[i].Registry] != nil) {
 			due = append(due, i)
 		}
 	}
