@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"sync/atomic"
 
@@ -47,7 +48,7 @@ func (p *poster) post(ctx context.Context, items []batchhttp.Item) []batchhttp.V
 	for i := range items {
 		body.Write(items[i].Body)
 	}
-	first := int(p.next.Add(1))
+	first := int(p.next.Add(1) & math.MaxInt32) // which every int holds
 	var answer *batchhttp.Answer
 	var err error
 	for i := range p.addresses {
