@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -12,9 +13,9 @@ type drain struct {
 	records   int64
 	bytes     int64         // of the entries
 	took      time.Duration // from the claim to the last acknowledgement
-	processor time.Duration // the collector's, in that time
+	processor time.Duration // the collectors', in that time
 	machine   time.Duration // everything's on this machine
-	peak      int64         // bytes of resident memory since its start
+	peak      int64         // bytes of resident memory since its start, of the largest collector
 }
 
 func (d drain) perSecond() float64 { return float64(d.records) / d.took.Seconds() }
@@ -28,6 +29,11 @@ func (d drain) microseconds() float64 {
 func (d drain) mebibytes() float64 { return float64(d.peak) / (1 << 20) }
 
 func (d drain) megabytesPerSecond() float64 { return float64(d.bytes) / 1e6 / d.took.Seconds() }
+
+// busy is the share of all processors that was in use.
+func (d drain) busy() float64 {
+	return d.machine.Seconds() / d.took.Seconds() / float64(runtime.NumCPU())
+}
 
 func (d drain) String() string {
 	return fmt.Sprintf("%s records/s, %.2f µs CPU a record, %s records per CPU-second, peak %.0f MiB",
@@ -69,7 +75,11 @@ func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) erro
 	if err := r.redis.Client().Rename(ctx, staged, list).Err(); err != nil {
 		return d, err
 	}
-	if err := r.watch(ctx, c, list, &d); err != nil {
+	gone := r.gone(ctx, []*collector{c}, list)
+	if err := await(ctx, time.Millisecond, time.Minute, "the claim", gone); err != nil {
+		return d, err
+	}
+	if err := r.watch(ctx, []*collector{c}, list, &d); err != nil {
 		return d, err
 	}
 	for i, one := range to {
@@ -109,46 +119,58 @@ func (r *rig) stage(ctx context.Context, d *drain, want []int64, to []destinatio
 	return "", errors.New("no record was pushed")
 }
 
-// watch takes the time and the collector's CPU time from the claim of the list to the
-// last acknowledgement.
-func (r *rig) watch(ctx context.Context, c *collector, list string, d *drain) error {
-	gone := func(key string) func() (bool, error) {
-		return func() (bool, error) {
+// gone tells whether a key is, as long as the collectors run.
+func (r *rig) gone(ctx context.Context, running []*collector, key string) func() (bool, error) {
+	return func() (bool, error) {
+		for _, c := range running {
 			if err := c.failed(); err != nil {
 				return false, err
 			}
-			n, err := r.redis.Client().Exists(ctx, key).Result()
-			return n == 0, err
 		}
+		n, err := r.redis.Client().Exists(ctx, key).Result()
+		return n == 0, err
 	}
-	if err := await(ctx, time.Millisecond, time.Minute, "the claim", gone(list)); err != nil {
-		return err
-	}
-	start := time.Now()
-	before, err := processorTime(c.PID())
-	if err != nil {
-		return err
-	}
-	machineBefore, err := machineTime()
-	if err != nil {
+}
+
+// watch takes the time and the collectors' CPU time from now, when a list's records have just been
+// claimed, to the last acknowledgement.
+func (r *rig) watch(ctx context.Context, running []*collector, list string, d *drain) error {
+	start, before := time.Now(), usage{}
+	if err := before.read(running); err != nil {
 		return err
 	}
 	segments := "otelcol-tyk:{" + list + "}:segments"
-	if err := await(ctx, 2*time.Millisecond, 10*time.Minute, "the end of the backlog", gone(segments)); err != nil {
+	if err := await(ctx, 2*time.Millisecond, 10*time.Minute, "the end of the backlog", r.gone(ctx, running, segments)); err != nil {
 		return err
 	}
 	d.took = time.Since(start)
-	after, err := processorTime(c.PID())
-	if err != nil {
+	var after usage
+	if err := after.read(running); err != nil {
 		return err
 	}
-	d.processor = after - before
-	machineAfter, err := machineTime()
-	if err != nil {
-		return err
+	d.processor, d.machine = after.processor-before.processor, after.machine-before.machine
+	for _, c := range running {
+		peak, err := peakMemory(c.PID())
+		if err != nil {
+			return err
+		}
+		d.peak = max(d.peak, peak)
 	}
-	d.machine = machineAfter - machineBefore
-	d.peak, err = peakMemory(c.PID())
+	return nil
+}
+
+// usage is processor time so far: the collectors', and everything's.
+type usage struct{ processor, machine time.Duration }
+
+func (u *usage) read(running []*collector) (err error) {
+	for _, c := range running {
+		used, err := processorTime(c.PID())
+		if err != nil {
+			return err
+		}
+		u.processor += used
+	}
+	u.machine, err = machineTime()
 	return err
 }
 

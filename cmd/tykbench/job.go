@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"slices"
 )
 
@@ -27,13 +29,23 @@ func allJobs(o options) []job {
 		&latencyJob{name: "trickle", rate: o.rate / 50, duration: o.duration, p50: atMost(50)},
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
 		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
-		largeJob(o), smallJob(o), &startJob{}, idleOf(o.idle),
+		largeJob(o), smallJob(o), &outageJob{records: o.outage}, &replicasJob{records: o.records}, &startJob{}, idleOf(o.idle),
 	}
 }
 
-// chosenJobs are those that the command line asks for.
+// chosenJobs are those that the command line asks for, or else all that this user may do.
 func chosenJobs(o options) []job {
-	return slices.DeleteFunc(allJobs(o), func(j job) bool { return len(o.only) > 0 && !slices.Contains(o.only, j.key()) })
+	return slices.DeleteFunc(allJobs(o), func(j job) bool {
+		if len(o.only) > 0 {
+			return !slices.Contains(o.only, j.key())
+		}
+		_, bounds := j.(*replicasJob)
+		left := bounds && os.Geteuid() != 0
+		if left {
+			fmt.Println("left out, since only root may bound the processor time of a process:", j.title())
+		}
+		return left
+	})
 }
 
 func keys() []string {
