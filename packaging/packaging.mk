@@ -70,13 +70,13 @@ check-files: ## packages, image and slim distribution for this architecture, the
 .PHONY: check-packages
 check-packages: ARCHITECTURES := $(HOST_ARCHITECTURE)
 check-packages: ## check-files, then the packages installed, run, upgraded and removed, and the image run (as root)
-	@$(MAKE) --no-print-directory packages image $(SLIM) $(LIGHT_TOOLS) .tools/apkadd ARCHITECTURES=$(ARCHITECTURES)
+	@$(MAKE) --no-print-directory packages image $(SLIM) $(LIGHT_TOOLS) ARCHITECTURES=$(ARCHITECTURES)
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
 	$(call test_packages,$(comma)machines)
 
 .PHONY: test-packages
-test-packages: packages image sbom $(SLIM) $(LIGHT_TOOLS) .tools/apkadd .tools/helm ## check-packages for both architectures, with the chart and the licences
+test-packages: packages image sbom $(SLIM) $(LIGHT_TOOLS) .tools/helm ## check-packages for both architectures, with the chart and the licences
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
 	$(call test_packages,$(comma)machines$(comma)release)
