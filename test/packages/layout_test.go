@@ -98,13 +98,13 @@ var inImages = map[string]tar.Header{
 	"etc/otelcol-tyk/config.yaml":       {Mode: 0o644},
 	"etc/ssl/certs/ca-certificates.crt": {Mode: 0o644},
 	"opt/tyk-pump/tyk-pump":             {Mode: 0o777, Linkname: "/usr/bin/tyk-pump"},
-	"tmp/":                              {Mode: 0o1777},
+	"tmp":                               {Mode: 0o1777},
 	"usr/bin/otelcol-tyk":               {Mode: 0o755},
 	"usr/bin/tyk-pump":                  {Mode: 0o755},
 	"usr/bin/tykctl":                    {Mode: 0o755},
 	"usr/share/licenses/otelcol-tyk/THIRD-PARTY.txt": {Mode: 0o644},
 	"usr/share/zoneinfo.zip":                         {Mode: 0o644},
-	"var/lib/otelcol-tyk/":                           {Mode: 0o700, Uid: 65532, Gid: 65532},
+	"var/lib/otelcol-tyk":                            {Mode: 0o700, Uid: 65532, Gid: 65532},
 }
 
 // TestReleasePushesImages into a registry of this machine, where each is whole and has its files.
@@ -135,7 +135,7 @@ func TestReleasePushesImages(t *testing.T) {
 				break
 			}
 			require.NoError(t, err)
-			found[header.Name] = tar.Header{Mode: header.Mode, Uid: header.Uid, Gid: header.Gid, Linkname: header.Linkname}
+			found[strings.TrimSuffix(header.Name, "/")] = tar.Header{Mode: header.Mode, Uid: header.Uid, Gid: header.Gid, Linkname: header.Linkname}
 		}
 		_, err = io.Copy(io.Discard, stdout) // the padding of the archive
 		require.NoError(t, err)
