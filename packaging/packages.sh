@@ -27,6 +27,10 @@ otelcol-tyk ($PACKAGE_VERSION-1) stable; urgency=medium
  -- otelcol-tyk authors <otelcol-tyk@users.noreply.github.com>  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 EOF
 
+# An .apk has the times of the files that its scripts are from.
+cp packaging/scripts/preinstall.sh bin/preinstall.sh
+touch --date="@$SOURCE_DATE_EPOCH" bin/preinstall.sh
+
 mkdir -p "$folder"
 for PACKAGE_ARCH in "$@"; do
   export PACKAGE_ARCH PACKAGE_BINARIES=bin/$PACKAGE_ARCH

@@ -4,6 +4,7 @@ ARCHITECTURES := amd64 arm64
 PACKAGES := bin/packages
 SLIM := bin/otelcol-tyk-slim
 PACKAGE_TOOLS := packaging/tools
+comma := ,
 HOST_ARCHITECTURE := $(shell go env GOARCH)
 
 # Times in packages and images are those of the last commit, so that two builds are the same bytes.
@@ -52,27 +53,41 @@ image: .tools/image $(PROGRAMS) bin/THIRD-PARTY.txt ## OCI images for amd64 and 
 	@.tools/image -version '$(VERSION)' -output bin/image -zoneinfo "$$(go env GOROOT)/lib/time/zoneinfo.zip" \
 		$(foreach architecture,$(ARCHITECTURES),$(architecture)=bin/$(architecture))
 
-# Which tests of packages run.
+# Which tests of packages run, and how they are started. Those with the build tag machines boot a Debian and run containers,
+# as root; those with the tag release need large tools, and what takes long to make.
 PACKAGE_TESTS ?= .
-export PACKAGE_ARCHITECTURES := $(ARCHITECTURES)
+export PACKAGE_ARCHITECTURES = $(ARCHITECTURES)
+test_packages = CGO_ENABLED=0 go test -tags packages$(1) -count=1 -timeout 40m -run '$(PACKAGE_TESTS)' ./test/packages
+LIGHT_TOOLS := $(addprefix .tools/,actionlint compose crane kubeconform)
 
-.PHONY: test-packages
-test-packages: packages image sbom $(SLIM) .tools/helm .tools/kubeconform .tools/compose .tools/actionlint .tools/crane ## install, run, upgrade and remove the packages, run the image, check the chart and the rest (as root)
+.PHONY: check-files
+check-files: ARCHITECTURES := $(HOST_ARCHITECTURE)
+check-files: ## packages, image and slim distribution for this architecture, the manifests and the workflows, without installing or running anything
+	@$(MAKE) --no-print-directory packages image $(SLIM) $(LIGHT_TOOLS) ARCHITECTURES=$(ARCHITECTURES)
+	@scripts/install-package-peers.sh files
+	$(call test_packages)
+
+.PHONY: check-packages
+check-packages: ARCHITECTURES := $(HOST_ARCHITECTURE)
+check-packages: ## check-files, then the packages installed, run, upgraded and removed, and the image run (as root)
+	@$(MAKE) --no-print-directory packages image $(SLIM) $(LIGHT_TOOLS) ARCHITECTURES=$(ARCHITECTURES)
 	@scripts/install-test-peers.sh
 	@scripts/install-package-peers.sh
-	CGO_ENABLED=0 go test -tags packages -count=1 -timeout 40m -run '$(PACKAGE_TESTS)' ./test/packages
+	$(call test_packages,$(comma)machines)
+
+.PHONY: test-packages
+test-packages: packages image sbom $(SLIM) $(LIGHT_TOOLS) .tools/helm ## check-packages for both architectures, with the chart and the licences
+	@scripts/install-test-peers.sh
+	@scripts/install-package-peers.sh
+	$(call test_packages,$(comma)machines$(comma)release)
+
+.PHONY: manifests
+manifests: .tools/helm ## what the chart makes of its value files, which is committed in test/packages/testdata
+	CGO_ENABLED=0 go test -tags packages,release -count=1 -run TestTheChartMakesWhatIsCommitted ./test/packages -update
 
 .PHONY: check-goreleaser
 check-goreleaser: .tools/goreleaser ## whether .goreleaser.yaml is valid; the tool takes many minutes to build
 	.tools/goreleaser check
-
-# What does without the large tools and without a second architecture, which take long to build.
-.PHONY: check-packages
-check-packages: ## test-packages for this architecture, without the chart and the release
-	@$(MAKE) --no-print-directory packages image $(SLIM) .tools/compose .tools/actionlint ARCHITECTURES=$(HOST_ARCHITECTURE)
-	@scripts/install-test-peers.sh
-	@scripts/install-package-peers.sh
-	PACKAGE_ARCHITECTURES=$(HOST_ARCHITECTURE) CGO_ENABLED=0 go test -tags packages -count=1 -timeout 40m -skip 'Chart|ChangedConfiguration|Release|Licence' ./test/packages
 
 .PHONY: chart
 chart: .tools/helm ## the Helm chart as an archive, in bin/packages

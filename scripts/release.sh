@@ -3,8 +3,10 @@
 #
 #   scripts/release.sh check TAG         fails unless the tag is the version of the distribution, which CHANGELOG.md describes
 #   scripts/release.sh notes TAG         prints what CHANGELOG.md says of it
-#   scripts/release.sh push TAG IMAGE    pushes the images of bin/image, whose names it prints, and the chart; REGISTRY_USER
-#                                        and REGISTRY_TOKEN are who may do so
+#   scripts/release.sh push TAG IMAGE    pushes the images of bin/image, whose names it prints
+#   scripts/release.sh chart TAG IMAGE   pushes the chart of bin/packages, beside the image
+#
+# REGISTRY_USER and REGISTRY_TOKEN are who may push.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,11 +35,8 @@ notes)
   ;;
 push)
   version=${2#v} image=$3
-  registry=${image%%/*} insecure=()
-  [[ $registry != localhost:* ]] || insecure=(--plain-http)
   if [[ -n ${REGISTRY_TOKEN:-} ]]; then
-    .tools/crane auth login "$registry" --username "$REGISTRY_USER" --password-stdin <<<"$REGISTRY_TOKEN" >&2
-    .tools/helm registry login "$registry" --username "$REGISTRY_USER" --password-stdin <<<"$REGISTRY_TOKEN" >&2
+    .tools/crane auth login "${image%%/*}" --username "$REGISTRY_USER" --password-stdin <<<"$REGISTRY_TOKEN" >&2
   fi
   # crane pushes an index as it is where a layout holds that alone.
   one=$(mktemp -d -p bin)
@@ -49,10 +48,18 @@ push)
     cp "bin/image/blobs/sha256/${digest#sha256:}" "$one/index.json"
     .tools/crane push --index "$one" "$image:$tag"
   done
+  ;;
+chart)
+  version=${2#v} image=$3
+  registry=${image%%/*} insecure=()
+  [[ $registry != localhost:* ]] || insecure=(--plain-http)
+  if [[ -n ${REGISTRY_TOKEN:-} ]]; then
+    .tools/helm registry login "$registry" --username "$REGISTRY_USER" --password-stdin <<<"$REGISTRY_TOKEN" >&2
+  fi
   .tools/helm push "${insecure[@]}" "bin/packages/otelcol-tyk-$version.tgz" "oci://${image%/*}/charts" >&2
   ;;
 *)
-  echo "usage: $0 check|notes TAG, push TAG IMAGE" >&2
+  echo "usage: $0 check|notes TAG, push|chart TAG IMAGE" >&2
   exit 2
   ;;
 esac

@@ -4,8 +4,11 @@ package packages
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,23 +48,68 @@ func chart(tb testing.TB) string {
 	return inRepository(tb, "charts", "otelcol-tyk")
 }
 
-// render makes the manifests of the chart, as text and read.
-func render(tb testing.TB, args ...string) (string, map[string]manifest) {
+// parse reads manifests.
+func parse(tb testing.TB, text string) map[string]manifest {
 	tb.Helper()
-	text := command(tb, tool(tb, "helm"), append([]string{"template", "tyk", chart(tb)}, args...)...)
 	all := map[string]manifest{}
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	for {
 		var m manifest
 		err := decoder.Decode(&m)
 		if errors.Is(err, io.EOF) {
-			return text, all
+			return all
 		}
 		require.NoError(tb, err, text)
 		if m.Kind != "" {
 			all[m.Kind] = m
 		}
 	}
+}
+
+// valueFiles are those of the chart, by their names.
+func valueFiles(tb testing.TB) map[string]string {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join(chart(tb), "ci", "*-values.yaml"))
+	require.NoError(tb, err)
+	require.Len(tb, paths, 8)
+	files := map[string]string{}
+	for _, path := range paths {
+		files[strings.TrimSuffix(filepath.Base(path), "-values.yaml")] = path
+	}
+	return files
+}
+
+// renderings is where what the chart makes of its value files is committed, since Helm takes too long to build for each
+// run. chart.sha256 there says of which chart they are.
+func renderings(tb testing.TB) string {
+	tb.Helper()
+	return inRepository(tb, "test", "packages", "testdata", "manifests")
+}
+
+// chartDigest is that of all that Helm renders.
+func chartDigest(tb testing.TB) string {
+	tb.Helper()
+	digest := sha256.New()
+	require.NoError(tb, filepath.WalkDir(chart(tb), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) == ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(chart(tb), path)
+		fmt.Fprintf(digest, "%s %d\n%s", name, len(text), text)
+		return err
+	}))
+	return fmt.Sprintf("%x\n", digest.Sum(nil))
+}
+
+// conform holds manifests against their schemas, which allow no unknown keys.
+func conform(t *testing.T, file string) (string, error) {
+	t.Helper()
+	schemas := inRepository(t, "test", "packages", "testdata", "schemas")
+	return try(t, nil, tool(t, "kubeconform"), "-strict", "-schema-location", filepath.Join(schemas, "{{ .ResourceKind }}{{ .KindSuffix }}.json"), file)
 }
 
 // secrets are what a cluster would have put into variables.
@@ -122,27 +170,25 @@ func validate(t *testing.T, all map[string]manifest) string {
 	return run(args)
 }
 
-// TestTheChartIsValidForEachValueFile lints, renders, holds the manifests against schemas, and has the collector validate
-// what it would be started with.
-func TestTheChartIsValidForEachValueFile(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(chart(t), "ci", "*-values.yaml"))
+// TestManifestsAreValid holds them against schemas, and has the collector validate what it would be started with.
+func TestManifestsAreValid(t *testing.T) {
+	digest, err := os.ReadFile(filepath.Join(renderings(t), "chart.sha256"))
 	require.NoError(t, err)
-	require.Len(t, files, 8)
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), "-values.yaml")
+	require.Equal(t, chartDigest(t), string(digest), "the chart has changed: run `make manifests`")
+	for name := range valueFiles(t) {
 		t.Run(name, func(t *testing.T) {
-			command(t, tool(t, "helm"), "lint", "--strict", chart(t), "--values", file)
-			text, all := render(t, "--values", file)
-			rendered := filepath.Join(t.TempDir(), "manifests.yaml")
-			require.NoError(t, os.WriteFile(rendered, []byte(text), 0o600))
-			command(t, tool(t, "kubeconform"), "-strict", "-schema-location",
-				filepath.Join(repository(t), "test", "packages", "testdata", "schemas", "{{ .ResourceKind }}{{ .KindSuffix }}.json"), rendered)
+			file := filepath.Join(renderings(t), name+".yaml")
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			out, err := conform(t, file)
+			require.NoError(t, err, out)
+			all := parse(t, string(text))
 			config := validate(t, all)
 			assert.Contains(t, config, "0.0.0.0:13133", "the kubelet asks there")
 			assert.Contains(t, config, "port: 8888", "Prometheus asks there")
 			assert.Contains(t, all["Deployment"].Spec.Template.Metadata.Annotations, "checksum/config")
 			for _, want := range inManifests[name] {
-				assert.Contains(t, text, want)
+				assert.Contains(t, string(text), want)
 			}
 		})
 	}
@@ -160,33 +206,27 @@ var inManifests = map[string][]string{
 	"tyk-chart-all":        {"@sha256:0000", "TYK_PMP_PUMPS_MONGOSELECTIVE_TYPE", "TYK_PMP_PUMPS_HYBRID_META_APIKEY", "TYK_PMP_UPTIMEPUMPCONFIG_CONNECTIONSTRING"},
 }
 
-// TestTheChartRefusesWhatCannotWork says why.
-func TestTheChartRefusesWhatCannotWork(t *testing.T) {
-	for set, want := range map[string]string{
-		"terminationGracePeriodSeconds=15":                  "is less than shutdownTimeoutSeconds",
-		"backend={kafka}":                                   `"kafka" is not one of prometheus`,
-		"backend={hybrid}":                                  "hybridPump.connectionString names the MDCB",
-		"backend={postgres}":                                "set postgres.existingSecret.name",
-		"backend={prometheus},pumpConf=x":                   "use one of them",
-		"autoscaling.enabled=true,keda.enabled=true":        "use one of them",
-		"serviceMonitor.enabled=true,service.enabled=false": "needs service.enabled: true",
-		"sql.existingSecret.name=":                          "set sql.existingSecret.name",
-	} {
-		out, err := try(t, nil, tool(t, "helm"), "template", "tyk", chart(t), "--set", set)
-		require.Error(t, err, set)
-		assert.Contains(t, out, want, set)
+// TestManifestsOfTheExamplesAreValid holds for those without a chart.
+func TestManifestsOfTheExamplesAreValid(t *testing.T) {
+	files, err := filepath.Glob(inRepository(t, "examples", "kubernetes") + "/*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		out, err := conform(t, file)
+		require.NoError(t, err, out)
 	}
 }
 
-// TestAChangedConfigurationMakesNewPods compares the annotation.
-func TestAChangedConfigurationMakesNewPods(t *testing.T) {
-	checksum := func(args ...string) string {
-		_, all := render(t, args...)
-		return all["Deployment"].Spec.Template.Metadata.Annotations["checksum/config"]
-	}
-	assert.Equal(t, checksum(), checksum("--set", "replicaCount=3"))
-	assert.NotEqual(t, checksum(), checksum("--set", "redis.addresses={other:6379}"))
-	assert.NotEqual(t, checksum("--set-json", `pumpConf={"pumps":{}}`), checksum("--set-json", `pumpConf={"pumps":{"a":{}}}`))
+// TestSchemasRefuseUnknownKeys so that those above say something.
+func TestSchemasRefuseUnknownKeys(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(renderings(t), "default.yaml"))
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "manifests.yaml")
+	wrong := strings.Replace(string(text), "terminationGracePeriodSeconds:", "terminationGracePeriod:", 1)
+	require.NoError(t, os.WriteFile(file, []byte(wrong), 0o600))
+	out, err := conform(t, file)
+	require.Error(t, err)
+	assert.Contains(t, out, "terminationGracePeriod")
 }
 
 // TestTheChartHasTheVersionOfTheDistribution so that there is one.

@@ -90,11 +90,45 @@ func TestTheManualNamesAllCommands(t *testing.T) {
 	}
 }
 
-// TestPackagesAreTheSameBytesTwice packs again, and compares.
+// TestConfigurationFilesAreMarked in a .deb, so that dpkg asks before it replaces them.
+func TestConfigurationFilesAreMarked(t *testing.T) {
+	for _, file := range published(t, ".deb") {
+		assert.Equal(t, "/etc/otelcol-tyk/config.yaml\n/etc/otelcol-tyk/environment\n", command(t, "dpkg-deb", "--info", file, "conffiles"))
+	}
+}
+
+// TestModesAndOwnersOfFiles are those that keep passwords from others.
+func TestModesAndOwnersOfFiles(t *testing.T) {
+	for _, file := range published(t, ".deb") {
+		list := regexp.MustCompile(` +`).ReplaceAllString(command(t, "sh", "-c", `dpkg-deb --fsys-tarfile "$1" | tar --list --verbose`, "sh", file), " ")
+		for _, want := range []string{
+			`-rw-r----- root/otelcol-tyk \d+ \S+ \S+ ./etc/otelcol-tyk/config.yaml`, `-rw------- root/root \d+ \S+ \S+ ./etc/otelcol-tyk/environment`,
+			`-rwxr-xr-x root/root \d+ \S+ \S+ ./usr/bin/otelcol-tyk`, `-rw-r--r-- root/root \d+ \S+ \S+ ./lib/systemd/system/otelcol-tyk.service`,
+		} {
+			assert.Regexp(t, `(?m)^`+want+`$`, list, filepath.Base(file))
+		}
+	}
+	for _, file := range published(t, ".rpm") {
+		list := command(t, "rpm", "-qp", "--queryformat", `[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]`, file)
+		for _, want := range []string{
+			"-rw-r----- root otelcol-tyk /etc/otelcol-tyk/config.yaml\n", "-rw------- root root /etc/otelcol-tyk/environment\n",
+			"-rwxr-xr-x root root /usr/bin/otelcol-tyk\n", "-rw-r--r-- root root /usr/lib/systemd/system/otelcol-tyk.service\n",
+		} {
+			assert.Contains(t, list, want, filepath.Base(file))
+		}
+	}
+}
+
+// TestPackagesAreTheSameBytesTwice packs again, from files with other times, and compares.
 func TestPackagesAreTheSameBytesTwice(t *testing.T) {
+	command(t, "touch", inRepository(t, "packaging", "scripts", "preinstall.sh"))
 	dir := t.TempDir()
-	out, err := try(t, []string{"PACKAGE_FORMATS=deb"}, inRepository(t, "packaging", "packages.sh"), version(t), dir, runtime.GOARCH)
+	out, err := try(t, nil, inRepository(t, "packaging", "packages.sh"), version(t), dir, runtime.GOARCH)
 	require.NoError(t, err, out)
-	name := "otelcol-tyk_" + version(t) + "-1_" + runtime.GOARCH + ".deb"
-	command(t, "cmp", filepath.Join(dir, name), inRepository(t, "bin", "packages", name))
+	again, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	require.Len(t, again, 3)
+	for _, file := range again {
+		command(t, "cmp", file, inRepository(t, "bin", "packages", filepath.Base(file)))
+	}
 }

@@ -1,12 +1,10 @@
-//go:build packages
+//go:build packages && machines
 
 package packages
 
 import (
 	"context"
 	"database/sql"
-	"debug/elf"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -120,15 +118,6 @@ func start(tb testing.TB, image string, options []string, args ...string) *conta
 	return c
 }
 
-// freePort gives a port that nobody listens at.
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 // log is what the container has printed.
 func (c *container) log() string {
 	out, err := podmanCommand(context.WithoutCancel(c.tb.Context()), "logs", c.name).CombinedOutput()
@@ -232,66 +221,6 @@ func TestTheImageStartsAsTykPumps(t *testing.T) {
 	}
 }
 
-// imageConfig is what of an image's configuration is looked at.
-type imageConfig struct {
-	Architecture string
-	Config       struct {
-		User        string
-		Entrypoint  []string
-		Cmd         []string
-		WorkingDir  string
-		Env         []string
-		Labels      map[string]string
-		Healthcheck struct{ Test []string }
-	}
-}
-
-// descriptor names a blob of a layout.
-type descriptor struct {
-	Digest      string
-	Platform    struct{ Architecture, OS string }
-	Annotations map[string]string
-}
-
-// blob reads one that is JSON.
-func blob(tb testing.TB, digest string, into any) {
-	tb.Helper()
-	text, err := os.ReadFile(inRepository(tb, "bin", "image", "blobs", "sha256", strings.TrimPrefix(digest, "sha256:")))
-	require.NoError(tb, err)
-	require.NoError(tb, json.Unmarshal(text, into))
-}
-
-// TestTheLayoutHasAnIndexOfAllArchitectures looks at what registries get.
-func TestTheLayoutHasAnIndexOfAllArchitectures(t *testing.T) {
-	text, err := os.ReadFile(inRepository(t, "bin", "image", "index.json"))
-	require.NoError(t, err)
-	var layout struct{ Manifests []descriptor }
-	require.NoError(t, json.Unmarshal(text, &layout))
-	require.Len(t, layout.Manifests, 2)
-	for i, tag := range []string{version(t), version(t) + "-pump"} {
-		assert.Equal(t, tag, layout.Manifests[i].Annotations["org.opencontainers.image.ref.name"])
-		var index struct{ Manifests []descriptor }
-		blob(t, layout.Manifests[i].Digest, &index)
-		var found, want []string
-		for _, d := range index.Manifests {
-			found = append(found, d.Platform.OS+"/"+d.Platform.Architecture)
-			var manifest struct{ Config descriptor }
-			blob(t, d.Digest, &manifest)
-			var config imageConfig
-			blob(t, manifest.Config.Digest, &config)
-			assert.Equal(t, d.Platform.Architecture, config.Architecture)
-			assert.Equal(t, "65532:65532", config.Config.User)
-			assert.Equal(t, version(t), config.Config.Labels["org.opencontainers.image.version"])
-			assert.Equal(t, "Apache-2.0", config.Config.Labels["org.opencontainers.image.licenses"])
-			assert.Equal(t, []string{"CMD", "/usr/bin/tykctl", "ready"}, config.Config.Healthcheck.Test[:3])
-		}
-		for _, architecture := range architectures() {
-			want = append(want, "linux/"+architecture)
-		}
-		assert.Equal(t, want, found)
-	}
-}
-
 // TestTheImageTrustsPublicAuthorities reads the file that the image names for that.
 func TestTheImageTrustsPublicAuthorities(t *testing.T) {
 	name := podman(t, "create", pull(t, version(t)))
@@ -306,20 +235,4 @@ func TestTheImageTrustsPublicAuthorities(t *testing.T) {
 	}
 	assert.Greater(t, certificates, 100)
 	podman(t, "rm", name)
-}
-
-// TestProgramsAreForTheirArchitecture holds for all, of which only one can be run here.
-func TestProgramsAreForTheirArchitecture(t *testing.T) {
-	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
-	for _, architecture := range architectures() {
-		for _, name := range []string{"otelcol-tyk", "tykctl", "tyk-pump"} {
-			file, err := elf.Open(inRepository(t, "bin", architecture, name))
-			require.NoError(t, err)
-			assert.Equal(t, machines[architecture], file.Machine, "%s for %s", name, architecture)
-			libraries, err := file.ImportedLibraries()
-			require.NoError(t, err)
-			assert.Empty(t, libraries, "it needs no libraries")
-			require.NoError(t, file.Close())
-		}
-	}
 }

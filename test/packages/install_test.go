@@ -1,4 +1,4 @@
-//go:build packages
+//go:build packages && machines
 
 package packages
 
@@ -82,6 +82,27 @@ var packagesBefore = sync.OnceValues(func() (string, error) {
 	}
 	return dir, nil
 })
+
+// onePackage finds the package of a format for this machine in a folder.
+func onePackage(tb testing.TB, dir, format string) string {
+	tb.Helper()
+	architecture := runtime.GOARCH
+	if format != "deb" {
+		architecture = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*"+architecture+"."+format))
+	require.NoError(tb, err)
+	require.Len(tb, found, 1, "in %s", dir)
+	return found[0]
+}
+
+// shipped is the configuration that packages bring along.
+func shipped(tb testing.TB) string {
+	tb.Helper()
+	text, err := os.ReadFile(inRepository(tb, "otelcol-config.yaml"))
+	require.NoError(tb, err)
+	return string(text)
+}
 
 // TestAPackageIsInstalledRunUpgradedAndRemoved goes through the life of each package on a machine with systemd.
 func TestAPackageIsInstalledRunUpgradedAndRemoved(t *testing.T) {

@@ -5,6 +5,7 @@ package packages
 import (
 	"cmp"
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,23 +93,11 @@ func try(tb testing.TB, env []string, name string, args ...string) (string, erro
 	return string(out), err
 }
 
-// onePackage finds the package of a format for this machine in a folder.
-func onePackage(tb testing.TB, dir, format string) string {
+// freePort gives a port that nobody listens at.
+func freePort(tb testing.TB) int {
 	tb.Helper()
-	architecture := runtime.GOARCH
-	if format != "deb" {
-		architecture = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
-	}
-	found, err := filepath.Glob(filepath.Join(dir, "*"+architecture+"."+format))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(tb, err)
-	require.Len(tb, found, 1, "in %s", dir)
-	return found[0]
-}
-
-// shipped is the configuration that packages bring along.
-func shipped(tb testing.TB) string {
-	tb.Helper()
-	text, err := os.ReadFile(inRepository(tb, "otelcol-config.yaml"))
-	require.NoError(tb, err)
-	return string(text)
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
 }
