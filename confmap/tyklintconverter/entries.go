@@ -28,6 +28,9 @@ func missingEntries(c *configuration) (found []finding) {
 	return found
 }
 
+// covering are stock processors that people hide parts of records with.
+var covering = []string{"attributes", "redaction"}
+
 // wholeEntries finds settings that change records in front of who pushes entries as they came.
 func wholeEntries(c *configuration) (found []finding) {
 	const remedy = "leave it out; a condition of tykfilter keeps whole records away"
@@ -36,12 +39,30 @@ func wholeEntries(c *configuration) (found []finding) {
 			continue
 		}
 		for _, id := range w.Processors {
-			if fields, _ := get(c.processors[id], "fields").(map[string]any); wiring.Type(id) == filter && len(fields) > 0 {
-				found = append(found, finding{"processors::" + id + "::fields", "does nothing for " + w.Exporter + ", which pushes entries as they came", remedy})
+			key, fields := "processors::"+id, get(c.processors[id], "fields")
+			if settings, _ := fields.(map[string]any); wiring.Type(id) == filter && len(settings) > 0 {
+				key += "::fields"
+			} else if !slices.Contains(covering, wiring.Type(id)) {
+				continue
 			}
+			found = append(found, finding{key, "does nothing for " + w.Exporter + ", which pushes entries as they came", remedy})
 		}
 		if list, _ := get(c.receivers[w.receiver], "requests", "ignore_fields").([]any); len(list) > 0 {
 			found = append(found, finding{"receivers::" + w.receiver + "::requests::ignore_fields", "does nothing for " + w.Exporter + ", which pushes entries as they came", remedy})
+		}
+	}
+	return found
+}
+
+// emptyRecords finds receivers that hand on what cannot be decoded to who wants records.
+func emptyRecords(c *configuration) (found []finding) {
+	for _, w := range c.promised() {
+		if get(c.receivers[w.receiver], "undecodable") == "deliver" && !stores[wiring.Type(w.Exporter)].entries {
+			found = append(found, finding{
+				"receivers::" + w.receiver + "::undecodable",
+				"deliver gives " + w.Exporter + " log records of what cannot be decoded that have nothing but an identity: it stores these, and the entries are lost to it, or refuses them without their reason",
+				"leave it out, or give tykredis a receiver and a group of its own",
+			})
 		}
 	}
 	return found

@@ -41,6 +41,7 @@ var rules = []rule{
 	{"debug-only", false, debugOnly},
 	{"entries-missing", true, missingEntries},
 	{"entries-whole", false, wholeEntries},
+	{"entries-undecodable", true, emptyRecords},
 	{"own-source", true, ownSources},
 	{"routing-drops", false, routingDrops},
 }

@@ -25,12 +25,16 @@ import (
 var errNoEntries = errors.New("log records come without the entries that they were made of, which wait until that is mended: " +
 	"let them come from a tykredis receiver of this process, without batch, groups or queues between")
 
+// leastForget is how long a list counts as one that takes nothing, beyond the time of two attempts.
+const leastForget = 2 * time.Minute
+
 // redisExporter pushes entries to lists of one Redis.
 type redisExporter struct {
 	config    *Config
 	set       exporter.Settings
 	telemetry *metadata.TelemetryBuilder
 	health    sink.Health
+	troubles  troubles
 
 	client redis.UniversalClient
 	lists  lists
@@ -46,7 +50,9 @@ func newRedisExporter(config *Config, set exporter.Settings) (*redisExporter, er
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	return &redisExporter{config: config, set: set, telemetry: builder}, nil
+	return &redisExporter{
+		config: config, set: set, telemetry: builder, troubles: troubles{forget: leastForget + 2*config.Retry.MaxInterval},
+	}, nil
 }
 
 // start makes the client. A Redis that is away is waited for, where that shows.
@@ -85,22 +91,27 @@ func (e *redisExporter) pushLogs(ctx context.Context, logs plog.Logs) error {
 
 func (e *redisExporter) push(ctx context.Context, logs plog.Logs, entries analytics.Entries) error {
 	sorted, refusals, err := sortEntries(logs, entries)
+	away := false // the server does not do what it is asked, whatever the list
 	for _, to := range sorted {
 		pushed, fault := e.lists.Push(ctx, e.target(to.list), to.runs)
 		e.telemetry.ExporterTykredisPushedEntries.Add(ctx, pushed.New)
 		e.telemetry.ExporterTykredisKnownEntries.Add(ctx, pushed.Known)
 		if fault != nil {
-			err = errors.Join(err, e.explain(fault))
+			fault = e.explain(fault)
+			err = errors.Join(err, fault)
 		}
-		if fault != nil && !errors.Is(fault, claim.ErrListFull) { // which says nothing of the others
+		if away = fault != nil && !isOfList(fault); away {
 			break
 		}
+		e.troubles.note(to.list, fault)
 	}
 	switch {
 	case errors.Is(err, errNoEntries):
 		e.health.Report(errNoEntries) // which is one trouble, whatever the record
-	case err != nil || len(sorted) > 0: // else nothing is learned of the server
+	case away:
 		e.health.Report(err)
+	case len(sorted) > 0: // else nothing is learned of the server
+		e.health.Report(e.troubles.err())
 	}
 	if err != nil || len(refusals) == 0 {
 		return err

@@ -202,6 +202,40 @@ func TestAFullListBesideOthers(t *testing.T) {
 	assert.Equal(t, []string{"other"}, content(t, r.Client(), list+"_protobuf"))
 }
 
+// The status of a full list stays, whatever goes to others meanwhile.
+func TestTheStatusOfAFullListBesideOthers(t *testing.T) {
+	t.Parallel()
+	r, host := peers.StartRedis(t), sinktest.NewHost()
+	e := start(t, r.Addr(), host, func(c *Config) { c.MaxListEntries = 2 })
+	require.NoError(t, numbered("00aa.1.x", 0, 1).to(t.Context(), e))
+	for i := range int64(3) {
+		require.ErrorIs(t, numbered("00aa.1.x", 2, 3).to(t.Context(), e), claim.ErrListFull)
+		require.NoError(t, newDelivery().add(listName+"_protobuf", "00aa.2.x", i, "other").to(t.Context(), e))
+		require.NoError(t, r.Client().Del(t.Context(), list+"_protobuf").Err())
+	}
+	require.Len(t, host.Statuses, 1)
+	assert.Equal(t, componentstatus.StatusRecoverableError, <-host.Statuses)
+	require.NoError(t, r.Client().Del(t.Context(), list).Err())
+	require.NoError(t, numbered("00aa.1.x", 2, 3).to(t.Context(), e))
+	require.Len(t, host.Statuses, 1)
+	assert.Equal(t, componentstatus.StatusOK, <-host.Statuses)
+}
+
+// A full list that nobody wants to push to any more is no trouble.
+func TestTroublesPass(t *testing.T) {
+	t.Parallel()
+	full := fmt.Errorf("push: %w", claim.ErrListFull)
+	tr := troubles{forget: time.Hour}
+	require.NoError(t, tr.err())
+	tr.note("b", full)
+	tr.note("a", claim.ErrOwnSource)
+	require.EqualError(t, tr.err(), claim.ErrOwnSource.Error()+"\n"+full.Error())
+	tr.note("a", nil)
+	require.EqualError(t, tr.err(), full.Error())
+	tr.forget = 0
+	require.NoError(t, tr.err())
+}
+
 // Entries of many lists and segments, in any mixture, each get where they belong.
 func TestSortingOfEntries(t *testing.T) {
 	t.Parallel()

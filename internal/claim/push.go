@@ -14,7 +14,7 @@ const (
 	pushPage, pushBytes = 500, 256 << 10
 	// leastMarked is for how many segments it is always known which entries of theirs were pushed.
 	leastMarked = 1000
-	// markedIdle is for how long that is kept of a list that nothing is pushed to any more.
+	// markedIdle is for how long that is kept at least of a list that nothing is pushed to any more.
 	markedIdle = 7 * 24 * time.Hour
 )
 
@@ -107,7 +107,7 @@ func (t *Target) pushPage(ctx context.Context, conn *redis.Conn, run Run, from i
 	}
 	args := []any{
 		t.base + "pushed:", run.Segment, int64(t.expiry.Seconds()), t.settings.MaxEntries,
-		t.settings.Remember.Milliseconds(), leastMarked, markedIdle.Milliseconds(), len(runs) / 2,
+		t.settings.Remember.Milliseconds(), leastMarked, max(markedIdle, t.settings.Remember).Milliseconds(), len(runs) / 2,
 	}
 	args = append(append(args, runs...), entries...)
 	c := &call{cmd: pushScript.Run(ctx, conn, []string{t.list, t.base + "pushed", t.base + "segments"}, args...)}

@@ -21,13 +21,15 @@ if seq then
   end
 end
 
--- The runs of those that are new, and these.
+-- The runs of those that are new, and these. One may be in a call twice: a dead letter that is
+-- replayed while what it was in is delivered again.
 local known = redis.call('STRLEN', marks) * 8
-local fresh, entries, at = {}, {}, first
+local fresh, entries, at, seen = {}, {}, first, {}
 for i = 9, first - 1, 2 do
   local from, to = tonumber(ARGV[i]), ARGV[i] + ARGV[i + 1] - 1
   for index = from, to do
-    if index >= known or redis.call('GETBIT', marks, index) == 0 then
+    if not seen[index] and (index >= known or redis.call('GETBIT', marks, index) == 0) then
+      seen[index] = true
       entries[#entries + 1] = ARGV[at]
       local last = fresh[#fresh]
       if last and last[2] == index - 1 then
@@ -53,6 +55,10 @@ if #entries > 0 then
   redis.call('SETBIT', marks, fresh[#fresh][2], 0)
   redis.call('SETRANGE', marks, 0, '')
   redis.call('PEXPIRE', marks, idle)
+else
+  -- A first write that Redis takes even when its memory is full, so that it takes the next: what is
+  -- known has room, and its acknowledgement may be what frees memory.
+  redis.call('PEXPIRE', marked, idle)
 end
 redis.call('ZADD', marked, now, segment)
 redis.call('PEXPIRE', marked, idle)

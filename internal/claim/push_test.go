@@ -64,7 +64,8 @@ func TestEntriesArePushedOnce(t *testing.T) {
 	push(Pushed{Known: 1204}, a, b)
 	push(Pushed{New: 2, Known: 1}, runOf("00aa.18.y", 6, 7, 8))
 	push(Pushed{New: 1}, runOf("00aa.18.z", 7))
-	requireList(t, r.Client(), a, b, runOf("00aa.18.y", 6, 8), runOf("00aa.18.z", 7))
+	push(Pushed{New: 2, Known: 3}, runOf("00aa.18.z", 9, 9, 7, 10, 9)) // as of a dead letter beside its chunk
+	requireList(t, r.Client(), a, b, runOf("00aa.18.y", 6, 8), runOf("00aa.18.z", 7, 9, 10))
 
 	ttl, err := r.Client().TTL(t.Context(), pushedTo).Result()
 	require.NoError(t, err)
@@ -155,6 +156,21 @@ func TestMarksOfOldSegmentsAreDropped(t *testing.T) {
 	}
 }
 
+// What is remembered for longer than lists are idle does not go with them.
+func TestMarksStayForAsLongAsIsRemembered(t *testing.T) {
+	t.Parallel()
+	r := peers.StartRedis(t)
+	settings := pushSettings
+	settings.Remember = 4 * markedIdle
+	_, err := NewStore(r.Client()).Push(t.Context(), NewTarget(pushedTo, time.Minute, settings), []Run{runOf("00aa.1.x", 0)})
+	require.NoError(t, err)
+	for _, key := range []string{"pushed", "pushed:00aa.1.x"} {
+		ttl, err := r.Client().TTL(t.Context(), "otelcol-tyk:{"+pushedTo+"}:"+key).Result()
+		require.NoError(t, err)
+		assert.InDelta(t, settings.Remember, ttl, float64(time.Minute), key)
+	}
+}
+
 // Where a right is missing, or memory, nothing is appended, so that another attempt repeats nothing.
 func TestAPushThatCannotEndIsNotBegun(t *testing.T) {
 	t.Parallel()
@@ -188,9 +204,14 @@ func TestAPushThatCannotEndIsNotBegun(t *testing.T) {
 		t.Parallel()
 		r := peers.StartRedis(t)
 		store, target := NewStore(r.Client()), NewTarget(pushedTo, time.Minute, pushSettings)
+		known := runOf("00aa.2.x", 0)
+		_, err := store.Push(t.Context(), target, []Run{known})
+		require.NoError(t, err)
 		require.NoError(t, r.Client().ConfigSet(t.Context(), "maxmemory", "1").Err())
-		_, err := store.Push(t.Context(), target, []Run{runOf("00aa.1.x", 0)})
+		_, err = store.Push(t.Context(), target, []Run{runOf("00aa.1.x", 0)})
 		require.ErrorContains(t, err, "OOM")
+		_, err = store.Push(t.Context(), target, []Run{known})
+		require.NoError(t, err, "it needs no room, and its acknowledgement may make some")
 		require.NoError(t, r.Client().ConfigSet(t.Context(), "maxmemory", "0").Err())
 		pushed, err := store.Push(t.Context(), target, []Run{runOf("00aa.1.x", 0)})
 		require.NoError(t, err)
