@@ -85,7 +85,10 @@ func NewMDCB(ctx context.Context, certificates *Certificates) (*MDCB, error) {
 		m.flags = []string{"-cert", certificates.ServerCertFile, "-key", certificates.ServerKeyFile, "-ca", certificates.CAFile}
 	}
 	m.run = m.serve
-	return m, m.begin(ctx)
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func (m *MDCB) serve(ctx context.Context) (*Process, error) {

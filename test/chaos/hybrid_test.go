@@ -23,7 +23,11 @@ func newControl(ctx context.Context, counts *counter) (*control, error) {
 		return nil, err
 	}
 	c := &control{counter: counts, server: server}
-	return c, c.behave(ctx, peers.MDCBBehaviour{})
+	if err := c.behave(ctx, peers.MDCBBehaviour{}); err != nil {
+		server.Kill()
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *control) exporter(way func(string) (string, error)) (destination, error) {
