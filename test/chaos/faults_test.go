@@ -54,7 +54,7 @@ func (w *world) doubleLanes() []*lane {
 	var lanes []*lane
 	for _, group := range w.plan.doubles {
 		lanes = append(lanes, &lane{
-			name: group, dice: newDice(w.plan.seed, group), least: 200 * time.Millisecond, most: 4 * time.Second,
+			name: group, dice: newDice(w.plan.seed, group), least: 200 * time.Millisecond, most: 3 * time.Second,
 			faults: w.group(group).store.(double).faults(),
 		})
 	}
