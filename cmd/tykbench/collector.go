@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -152,6 +153,9 @@ func (c *collector) allocations(ctx context.Context) error {
 	return errors.Join(err, file.Close())
 }
 
+// element is what a page has around its words.
+var element = regexp.MustCompile(`(?s)<(script|style)\b.*?</(script|style)>|<[^>]*>`)
+
 func get(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -164,7 +168,7 @@ func get(ctx context.Context, url string) (string, error) {
 	defer func() { _ = response.Body.Close() }() // after it was read
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s", url, response.Status)
+		err = fmt.Errorf("%s answers %s: %.1000s", url, response.Status, strings.Join(strings.Fields(element.ReplaceAllString(string(body), " ")), " "))
 	}
 	return string(body), err
 }

@@ -128,7 +128,7 @@ func (s *soak) push(ctx context.Context, r *rig, c *collector, to []destination,
 	watched := make(chan error, 2)
 	for _, look := range []func() error{
 		func() error { return s.watch(pushing, r, c) },
-		func() error { return s.pages.viewEach(pushing, time.Second, c.console) },
+		func() error { return s.pages.viewEach(pushing, time.Second, c) },
 	} {
 		go func() {
 			err := look()

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
@@ -183,7 +184,7 @@ func (o *otlp) check(_ context.Context, want int64) error {
 type views []time.Duration
 
 // viewEach looks at the console's first page until the end of ctx.
-func (v *views) viewEach(ctx context.Context, interval time.Duration, address string) error {
+func (v *views) viewEach(ctx context.Context, interval time.Duration, c *collector) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
@@ -193,8 +194,8 @@ func (v *views) viewEach(ctx context.Context, interval time.Duration, address st
 		case <-ticker.C:
 		}
 		began := time.Now()
-		if _, err := get(ctx, "http://"+address+"/"); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("look at the console: %w", err)
+		if _, err := get(ctx, "http://"+c.console+"/"); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("look at the console: %w; the collector's last lines:\n%s", err, peers.LastLines(c.Output(), 20))
 		}
 		*v = append(*v, time.Since(began))
 	}
