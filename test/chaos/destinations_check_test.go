@@ -14,7 +14,7 @@ import (
 // records, and a record comes again only where no answer told that it was taken.
 func TestOnlyALostAnswerHasADestinationTakeARecordAgain(t *testing.T) {
 	p := plan{
-		seed: 1, length: 10 * time.Second, topology: alone, replicas: 1, doubles: allDestinations(),
+		seed: 1, length: 10 * time.Second, topology: alone, replicas: 1, doubles: allDestinations(), calm: true,
 		rate: 300, lists: 2, poison: 100, poll: 50 * time.Millisecond,
 	}
 	w, err := newWorld(t.Context(), p, t.TempDir(), t.ArtifactDir())

@@ -130,13 +130,14 @@ func destinationsOf(seed uint64) []string {
 	return groups[first : first+doublesPerSeed]
 }
 
-// exporting adds what all exporters have: they give up an attempt soon, because a server that is frozen does not answer.
+// exporting adds what all exporters have. They wait for longer than any fault lasts, so that a machine with too much to do
+// loses no answers.
 func exporting(config object) object {
 	timed := config
 	if client, ok := config["http"].(object); ok {
 		timed = client
 	}
-	timed["timeout"] = "5s"
+	timed["timeout"] = "30s"
 	config["retry_on_failure"] = object{"initial_interval": "100ms", "max_interval": "1s", "max_elapsed_time": 0}
 	return config
 }

@@ -34,6 +34,7 @@ type plan struct {
 	refusing bool     // a collector of groupRefusing
 	files    bool     // a collector of groupFiles
 	doubles  []string // groups of destinations that doubles stand for, in one collector
+	calm     bool     // leases are longer than anything lasts
 	schemas  bool     // the tables of groupPostgres are found along a search path of two schemas
 	mongo    keeping
 	writers  int // collectors of groupMongo

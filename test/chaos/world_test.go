@@ -163,13 +163,17 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 	c.config = func() (object, error) {
 		return configuration(groups, func(group string) (receiver object, to destination, err error) {
 			lease := oneOf(d, time.Second, 2*time.Second, 4*time.Second)
+			timeout := min(lease, 2*time.Second)
+			if w.plan.calm {
+				lease, timeout = 5*time.Minute, time.Minute
+			}
 			receiver = object{
 				"group": group, "poll_interval": min(w.plan.poll, lease/3).String(),
 				"destinations": group, // each collector has a way of its own to the same store
 				// A full Redis is a fault here, and nothing may be shed.
 				"backlog":          object{"max_memory_share": 0},
 				"lease":            lease.String(),
-				"timeout":          min(lease, 2*time.Second).String(),
+				"timeout":          timeout.String(),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
 				"chunk_bytes":      oneOf(d, 64<<10, 1<<20, 8<<20),
 				"max_in_flight":    oneOf(d, 1, 2, 4),
