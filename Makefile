@@ -109,7 +109,7 @@ pgo: build ## profile the benchmark's jobs into cmd/otelcol-tyk/default.pgo, whi
 	go tool pprof -proto bin/pgo/*.cpu.pprof >$(DISTRIBUTION)/default.pgo
 
 .PHONY: soak
-soak: build ## a steady 5,000 records/s into PostgreSQL for SOAK: memory and the like stay flat; writes docs/soak.md
+soak: build ## a steady 5,000 records/s into three groups for SOAK, with the console open: memory and the like stay flat; writes docs/soak.md
 	@scripts/install-test-peers.sh
 	go run ./cmd/tykbench soak -duration '$(SOAK)' -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)'
 

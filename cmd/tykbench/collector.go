@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -21,6 +22,7 @@ type collector struct {
 	*peers.Process
 	pprof   string // the address of its profiles; empty where there are none
 	metrics string // the address of its own metrics; empty where there are none
+	console string // the address of the console; empty where there is none
 	// profiles is the beginning of the names of the files that profiles go to; empty
 	// where none are written.
 	profiles string
@@ -44,10 +46,13 @@ exporters:
 {{- with .Pprof}}
 extensions:
   pprof: {endpoint: "{{.}}"{{with $.Profiles}}, save_to_file: "{{.}}.cpu.pprof"{{end}}}
+{{- with $.Console}}
+  tykconsole: {endpoint: "{{.}}", store: {exporter: tyksql/0}}
+{{- end}}
 {{- end}}
 service:
 {{- with .Pprof}}
-  extensions: [pprof]
+  extensions: [pprof{{if $.Console}}, tykconsole{{end}}]
 {{- end}}
   telemetry:
     metrics: {{if .Host}}{readers: [{pull: {exporter: {prometheus: {host: "{{.Host}}", port: {{.Port}}}}}}]}{{else}}{level: none}{{end}}
@@ -69,10 +74,10 @@ func (r *rig) collect(ctx context.Context, pipelines ...pipeline) (*collector, e
 	return c, r.start(ctx, c, pipelines)
 }
 
-// collectWatched starts it with its own metrics, and with what tells of its memory.
+// collectWatched starts it with its own metrics, what tells of its memory, and the console over the first pipeline's store.
 func (r *rig) collectWatched(ctx context.Context, pipelines ...pipeline) (*collector, error) {
 	c := &collector{}
-	if err := errors.Join(freeAddress(&c.pprof), freeAddress(&c.metrics)); err != nil {
+	if err := errors.Join(freeAddress(&c.pprof), freeAddress(&c.metrics), freeAddress(&c.console)); err != nil {
 		return nil, err
 	}
 	return c, r.start(ctx, c, pipelines)
@@ -93,7 +98,7 @@ func (r *rig) start(ctx context.Context, c *collector, pipelines []pipeline) err
 	}
 	var text strings.Builder
 	host, port, _ := strings.Cut(c.metrics, ":")
-	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles, "Host": host, "Port": port}
+	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Console": c.console, "Profiles": c.profiles, "Host": host, "Port": port}
 	if err := configuration.Execute(&text, data); err != nil {
 		return err
 	}
@@ -148,6 +153,9 @@ func (c *collector) allocations(ctx context.Context) error {
 	return errors.Join(err, file.Close())
 }
 
+// element is what a page has around its words.
+var element = regexp.MustCompile(`(?s)<(script|style)\b.*?</(script|style)>|<[^>]*>`)
+
 func get(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -160,7 +168,7 @@ func get(ctx context.Context, url string) (string, error) {
 	defer func() { _ = response.Body.Close() }() // after it was read
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s", url, response.Status)
+		err = fmt.Errorf("%s answers %s: %.1000s", url, response.Status, strings.Join(strings.Fields(element.ReplaceAllString(string(body), " ")), " "))
 	}
 	return string(body), err
 }

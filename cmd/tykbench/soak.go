@@ -8,10 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 
 // soak is a long run at a steady rate, and what it showed.
@@ -24,6 +20,7 @@ type soak struct {
 	took    time.Duration
 	peak    int64
 	latency latency
+	pages   views
 }
 
 // runSoak is the command "soak".
@@ -64,41 +61,24 @@ func runSoak(ctx context.Context, args []string) error {
 	return grown
 }
 
-// soaked is a PostgreSQL in which each record can be told from all others.
-type soaked struct{ *postgres }
-
-func (soaked) traffic() (traffic.Settings, traffic.Serializer) {
-	chosen := traffic.DefaultSettings()
-	chosen.OmitMCP, chosen.Marker = true, "soak"
-	return chosen, traffic.Msgpack
-}
-
-// check fails unless each record is there, once.
-func (s soaked) check(ctx context.Context, want int64) error {
-	conn, err := pgx.Connect(ctx, s.database)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	var rows, distinct int64
-	err = conn.QueryRow(ctx, "SELECT count(*), count(DISTINCT useragent) FROM "+tableName+" WHERE useragent LIKE '% run/soak/%'").Scan(&rows, &distinct)
-	if err == nil && (rows != want || distinct != want) {
-		err = fmt.Errorf("the table has %d rows of %d records, not one each of %d", rows, distinct, want)
-	}
-	return err
-}
-
-// measure pushes, and takes samples all the while.
+// measure pushes to three groups, and takes samples all the while that somebody looks at the console.
 func (s *soak) measure(ctx context.Context, r *rig) error {
 	p, err := r.openPostgres(ctx)
 	if err != nil {
 		return err
 	}
-	to := soaked{p}
-	if err := r.fresh(ctx, to); err != nil {
+	server := newOTLP()
+	defer server.server.Close()
+	first := soaked{p}
+	to := []destination{first, soakedFile{&sqlite{dir: r.dir}}, server}
+	if err := r.fresh(ctx, to...); err != nil {
 		return err
 	}
-	c, err := r.collectWatched(ctx, to.pipeline())
+	var pipelines []pipeline
+	for _, one := range to {
+		pipelines = append(pipelines, one.pipeline())
+	}
+	c, err := r.collectWatched(ctx, pipelines...)
 	if err != nil {
 		return err
 	}
@@ -106,15 +86,18 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
-	want := make([]int64, 1)
+	want := make([]int64, len(to))
 	if err := s.push(ctx, r, c, to, want); err != nil {
 		return err
 	}
 	s.pushed = want[0]
 	err = await(ctx, time.Second, time.Minute, "the last record", func() (bool, error) {
-		stored, err := to.count(ctx, tableName)
+		stored, err := first.count(ctx, tableName)
 		return stored >= want[0], err
 	})
+	for i, one := range to {
+		err = errors.Join(err, one.settled(ctx, want[i]))
+	}
 	if err != nil {
 		return err
 	}
@@ -124,34 +107,42 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 	if err := c.finish(ctx); err != nil {
 		return err
 	}
-	if err := to.check(ctx, want[0]); err != nil {
+	for i, one := range to {
+		err = errors.Join(err, one.check(ctx, want[i]))
+	}
+	if err != nil {
 		return err
 	}
-	return to.readLatency(ctx, &s.latency)
+	return first.readLatency(ctx, &s.latency)
 }
 
 // push pushes while watch looks on.
-func (s *soak) push(ctx context.Context, r *rig, c *collector, to destination, want []int64) error {
-	gateway, err := r.gateway(want, to)
+func (s *soak) push(ctx context.Context, r *rig, c *collector, to []destination, want []int64) error {
+	gateway, err := r.gateway(want, to...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = gateway.Close() }()
 	pushing, stop := context.WithCancel(ctx)
 	defer stop()
-	watched := make(chan error, 1)
-	go func() {
-		err := s.watch(pushing, r, c)
-		if err != nil {
-			stop()
-		}
-		watched <- err
-	}()
+	watched := make(chan error, 2)
+	for _, look := range []func() error{
+		func() error { return s.watch(pushing, r, c) },
+		func() error { return s.pages.viewEach(pushing, time.Second, c) },
+	} {
+		go func() {
+			err := look()
+			if err != nil {
+				stop()
+			}
+			watched <- err
+		}()
+	}
 	start := time.Now()
 	err = gateway.Run(pushing, s.rate, s.duration)
 	s.took = time.Since(start)
 	stop()
-	return errors.Join(err, <-watched, ctx.Err())
+	return errors.Join(err, <-watched, <-watched, ctx.Err())
 }
 
 // watch takes samples until the end of ctx.

@@ -51,17 +51,20 @@ func (s *soak) report() (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Soak
 
-Made by `+"`make soak`"+`: %s records in %s at a steady %s/s from Redis through tykredis and tykfilter into PostgreSQL, by the built
-binary with `+"`GOMEMLIMIT=%s GOGC=%s`"+`, as `+"`make run`"+` sets them, with its own metrics on and scraped. Every %s a look at the
-collector and at Redis: %d samples, in thirds, of which the first is for warming up.
+Made by `+"`make soak`"+`: %s records in %s at a steady %s/s from Redis through tykredis and tykfilter into three groups, PostgreSQL,
+an SQLite file, and a server of OTLP behind the collector's own exporter, by the built binary with `+"`GOMEMLIMIT=%s GOGC=%s`"+`, as `+"`make run`"+` sets
+them, with its own metrics on and scraped. Meanwhile somebody looks at the console, whose first page is asked for each second. Every %s a look at
+the collector and at Redis: %d samples, in thirds, of which the first is for warming up.
 
 Each cell is the median, and from the lowest to the highest. A series is flat if the median of its last third is at most that of the
 second and a tenth more, plus a little for small numbers (the bound). Each record carries a number of its own: at the end all of
-them were in the table, each once.
+them were in both tables and with the server, each once.
 
 `, thousands(float64(s.pushed)), s.took.Round(time.Second), thousands(s.rate), s.memLimit, s.gogc, s.interval, len(s.samples))
 	b.WriteString(markdown(lines))
-	fmt.Fprintf(&b, "\nPeak resident memory %.0f MiB. From the making of a record to its commit: p50 %d ms, p95 %d ms, p99 %d ms, longest %d ms.\n",
-		float64(s.peak)/mebibyte, s.latency.p50.Milliseconds(), s.latency.p95.Milliseconds(), s.latency.p99.Milliseconds(), s.latency.longest.Milliseconds())
+	fmt.Fprintf(&b, "\nPeak resident memory %.0f MiB. From the making of a record to its commit in PostgreSQL: p50 %d ms, p95 %d ms, p99 %d ms, longest %d ms.\n"+
+		"\n%d pages of the console: p50 %d ms, p99 %d ms, longest %d ms.\n",
+		float64(s.peak)/mebibyte, s.latency.p50.Milliseconds(), s.latency.p95.Milliseconds(), s.latency.p99.Milliseconds(), s.latency.longest.Milliseconds(),
+		len(s.pages), s.pages.percentile(0.5).Milliseconds(), s.pages.percentile(0.99).Milliseconds(), s.pages.percentile(1).Milliseconds())
 	return b.String(), errors.Join(errs...)
 }

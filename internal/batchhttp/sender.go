@@ -79,6 +79,9 @@ type Item struct {
 
 func (i *Item) size() int { return len(i.Body) + i.More }
 
+// name is the same whenever the item is sent.
+func (i *Item) name() string { return strconv.FormatUint(xxhash.Sum64(i.Body), 16) }
+
 // Sender sends items to one destination, in requests of many.
 type Sender struct {
 	// Request sends one request. It gives one verdict on all items, or one on each.
@@ -169,7 +172,20 @@ func (s *Sender) Send(ctx context.Context, items []Item) (*Sent, error) {
 		}
 	}
 	s.settle(ctx, sent)
+	if sent.later != nil {
+		s.remember(items, sent)
+	}
 	return sent, sent.later
+}
+
+// remember keeps of what comes again that others of it were accepted: what is left may be what is at fault, and
+// nothing else.
+func (s *Sender) remember(items []Item, sent *Sent) {
+	for i := range items {
+		if _, beside := sent.places[items[i].Place]; beside && !sent.Has(items[i].Entry) {
+			s.evidence.Neighbours(items[i].Place, items[i].name())
+		}
+	}
 }
 
 // extremes takes the longest and the shortest of requests: while nothing is accepted, neither a run of items that
@@ -343,7 +359,7 @@ func (s *Sender) settle(ctx context.Context, sent *Sent) {
 		d := &sent.doubtful[i]
 		_, beside := sent.places[d.item.Place]
 		finding := s.evidence.Failed(sink.Failure{ // all of one fault: what is said may have an incident's number
-			Place: d.item.Place, Item: strconv.FormatUint(xxhash.Sum64(d.item.Body), 16), Beside: beside, Enough: 1,
+			Place: d.item.Place, Item: d.item.name(), Beside: beside, Enough: 1,
 		})
 		switch {
 		case finding != sink.Blamed:

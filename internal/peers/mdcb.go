@@ -44,6 +44,8 @@ type MDCBCall struct {
 	Function string `json:"function"`
 	// Argument is the text that came along.
 	Argument string `json:"argument"`
+	// At is when it was heard of.
+	At time.Time `json:"-"`
 }
 
 // MDCBBehaviour is how an MDCB answers.
@@ -64,20 +66,29 @@ type MDCBBehaviour struct {
 // StartMDCB starts an MDCB for a test and ends it with the test. With certificates it has TLS, and wants one of its clients.
 func StartMDCB(tb testing.TB, certificates *Certificates) *MDCB {
 	tb.Helper()
-	program, err := built("mdcb", ErrNoMDCB)
+	m, err := NewMDCB(tb.Context(), certificates)
 	if err != nil {
 		tb.Fatalf("start an MDCB: %v", err)
+	}
+	tb.Cleanup(m.Kill)
+	return m
+}
+
+// NewMDCB starts an MDCB; ctx bounds only the start. It fails with ErrNoMDCB where none is built. Kill ends it.
+func NewMDCB(ctx context.Context, certificates *Certificates) (*MDCB, error) {
+	program, err := built("mdcb", ErrNoMDCB)
+	if err != nil {
+		return nil, err
 	}
 	m := &MDCB{program: program, server: server{startTimeout: mdcbTimeout, stopTimeout: mdcbTimeout}}
 	if certificates != nil {
 		m.flags = []string{"-cert", certificates.ServerCertFile, "-key", certificates.ServerKeyFile, "-ca", certificates.CAFile}
 	}
 	m.run = m.serve
-	if err := m.begin(tb.Context()); err != nil {
-		tb.Fatalf("start an MDCB: %v", err)
+	if err := m.begin(ctx); err != nil {
+		return nil, err
 	}
-	tb.Cleanup(func() { m.Kill() })
-	return m
+	return m, nil
 }
 
 func (m *MDCB) serve(ctx context.Context) (*Process, error) {
@@ -120,7 +131,7 @@ func (m *MDCB) Write(b []byte) (int, error) {
 		if !whole {
 			return len(b), nil
 		}
-		var call MDCBCall
+		call := MDCBCall{At: time.Now()}
 		switch {
 		case string(line) == "heard":
 			m.heard++

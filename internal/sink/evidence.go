@@ -72,17 +72,38 @@ func (e *Evidence) Accepted(place string) {
 	e.accepted[place]++
 }
 
+// Neighbours books that a place took others of what an item was sent with, before anybody learned what it says to the item. After
+// EqualFailures of its own the item is to blame: they may be all that there is left to send, so that nothing else will be taken.
+func (e *Evidence) Neighbours(place, item string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := place + "\x00" + item
+	r, known := e.runsOf().Get(key)
+	if known && r.beside {
+		return
+	}
+	e.runs.Put(key, run{fault: r.fault, often: 1 - EqualFailures, accepted: e.accepted[place], beside: true})
+}
+
+// runsOf is the memory of failures.
+func (e *Evidence) runsOf() *Cache[run] {
+	if e.runs == nil {
+		e.runs = NewCache[run](evidenceBytes, evidenceRetention)
+	}
+	return e.runs
+}
+
 // Failed books a failure, and tells what is known now.
 func (e *Evidence) Failed(f Failure) Finding {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.runs == nil {
-		e.runs = NewCache[run](evidenceBytes, evidenceRetention)
-	}
 	key := f.Place + "\x00" + f.Item
-	r, known := e.runs.Get(key)
+	r, known := e.runsOf().Get(key)
 	if !known || r.fault != f.Fault {
 		r = run{fault: f.Fault, accepted: e.accepted[f.Place]}
+	}
+	if f.Beside {
+		r.often = max(r.often, 0)
 	}
 	r.often++
 	r.beside = r.beside || f.Beside

@@ -27,6 +27,21 @@ func TestEvidenceBlamesWhatFailsWhereOthersAreTaken(t *testing.T) {
 		"others are taken meanwhile":  {func(e *sink.Evidence) { fail(e, failure, 1); e.Accepted("requests"); fail(e, failure, 3) }, failure, sink.Blamed},
 		"failures differ":             {func(e *sink.Evidence) { fail(e, failure, 4); e.Accepted("requests") }, other, sink.Wait},
 		"it was stored meanwhile":     {func(e *sink.Evidence) { fail(e, failure, 4); e.Settled("requests", "a") }, failure, sink.Wait},
+		"others of it were taken before": {func(e *sink.Evidence) {
+			e.Neighbours("requests", "a")
+			fail(e, sink.Failure{Place: "requests", Item: "a"}, 4)
+		}, sink.Failure{
+			Place: "requests", Item: "a", Enough: 1,
+		}, sink.Blamed},
+		"others of it were taken just before": {func(e *sink.Evidence) {
+			e.Neighbours("requests", "a")
+			fail(e, sink.Failure{Place: "requests", Item: "a"}, 3)
+		}, sink.Failure{
+			Place: "requests", Item: "a", Enough: 1,
+		}, sink.Wait},
+		"others of it are taken with it, and were before": {func(e *sink.Evidence) { e.Neighbours("requests", "a") }, sink.Failure{
+			Place: "requests", Item: "a", Beside: true, Enough: 1,
+		}, sink.Blamed},
 		"taken along with it": {func(*sink.Evidence) {}, sink.Failure{
 			Place: "requests", Item: "a", Fault: "121", Beside: true, Enough: 1,
 		}, sink.Blamed},

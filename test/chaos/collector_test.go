@@ -48,7 +48,13 @@ func configuration(groups []string, of func(group string) (receiver object, to d
 		}
 		from, rollups, to := "tykredis/"+group, "tykaggregate/"+group, destination.component+"/"+group
 		receivers[from], exporters[to] = receiver, destination.config
-		pipelines["logs/"+group] = object{"receivers": []string{from}, "exporters": []string{to}}
+		records := object{"receivers": []string{from}, "exporters": []string{to}}
+		if destination.document != nil {
+			filter := "tykfilter/" + group
+			processors[filter] = object{"document": destination.document}
+			records["processors"] = []string{filter}
+		}
+		pipelines["logs/"+group] = records
 		if destination.aggregate != nil {
 			processors[rollups] = destination.aggregate
 			pipelines["logs/rollups-"+group] = object{"receivers": []string{from}, "processors": []string{rollups}, "exporters": []string{to}}

@@ -7,7 +7,12 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
+
+// redisLane is where Redis' faults happen.
+const redisLane = "redis"
 
 // lanes are where a plan's faults happen.
 func (w *world) lanes() []*lane {
@@ -15,7 +20,7 @@ func (w *world) lanes() []*lane {
 		return &lane{name: name, dice: newDice(w.plan.seed, name), least: least, most: most, faults: faults}
 	}
 	lanes := []*lane{
-		add("redis", 500*time.Millisecond, 6*time.Second, append(w.server.faults(w.plan.names()), redisFaults(w.server)...)...),
+		add(redisLane, 500*time.Millisecond, 6*time.Second, append(w.server.faults(w.plan.names()), redisFaults(w.server)...)...),
 		add("postgres", 500*time.Millisecond, 5*time.Second, append(w.database.faults(), w.standbyHangs())...),
 	}
 	if w.documents != nil {
@@ -30,13 +35,28 @@ func (w *world) lanes() []*lane {
 			faults = append(faults, c.links[addr].faults(w.productAt(addr))...)
 		}
 		if len(faults) > 0 {
-			lanes = append(lanes, add("network of "+c.name, time.Second, 8*time.Second, faults...))
+			lanes = append(lanes, add(networkOf(c.name), time.Second, 8*time.Second, faults...))
 		}
 	}
+	lanes = append(lanes, w.doubleLanes()...)
 	if w.late != nil {
 		groups := add(w.late.name, 2*time.Second, 8*time.Second, append(w.groupFaults(), w.collectorFaults(w.late)...)...)
 		groups.first = []fault{{"group added while records flow", func(ctx context.Context, _ *dice) error { return w.addGroup(ctx) }}}
 		lanes = append(lanes, groups)
+	}
+	return lanes
+}
+
+func networkOf(collector string) string { return "network of " + collector }
+
+// doubleLanes are where destinations fail.
+func (w *world) doubleLanes() []*lane {
+	var lanes []*lane
+	for _, group := range w.plan.doubles {
+		lanes = append(lanes, &lane{
+			name: group, dice: newDice(w.plan.seed, group), least: 200 * time.Millisecond, most: 3 * time.Second,
+			faults: w.group(group).store.(double).faults(),
+		})
 	}
 	return lanes
 }
@@ -50,6 +70,8 @@ func (w *world) productAt(addr string) string {
 		return w.documents.product()
 	case w.refuser != nil && addr == w.refuser.addr():
 		return w.refuser.product()
+	case !slices.ContainsFunc(w.server.nodes(), func(node *peers.Redis) bool { return node.Addr() == addr }):
+		return "a destination"
 	}
 	return "Redis"
 }

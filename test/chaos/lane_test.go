@@ -53,6 +53,7 @@ func (l *lane) run(ctx context.Context, end time.Time, c *chronicle) error {
 		if err := kind.inflict(ctx, l.dice); err != nil {
 			return fmt.Errorf("%s: %s: %w", l.name, kind.name, err)
 		}
+		c.span(l.name, began)
 		c.note("%s: over after %.1f s: %s", l.name, time.Since(began).Seconds(), kind.name)
 		c.inflicted(kind.name)
 	}
@@ -66,9 +67,39 @@ type chronicle struct {
 	faults map[string]int
 	again  int64 // records stored and not acknowledged when their collector was killed
 	wrong  error // what was seen that must not be
+	spans  map[string][]span
 }
 
-func newChronicle() *chronicle { return &chronicle{began: time.Now(), faults: map[string]int{}} }
+// span is when a fault was there.
+type span struct{ from, to time.Time }
+
+// aftermath is how long a fault that is over may still have consequences: a lease that is lost, or an exporter's attempt.
+const aftermath = 6 * time.Second
+
+// span notes that a fault of a lane is over.
+func (c *chronicle) span(lane string, began time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spans[lane] = append(c.spans[lane], span{began, time.Now()})
+}
+
+// disturbed tells whether a fault of one of the lanes, or its aftermath, lies between two times.
+func (c *chronicle) disturbed(from, to time.Time, lanes []string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, lane := range lanes {
+		for _, s := range c.spans[lane] {
+			if s.from.Before(to) && s.to.Add(aftermath).After(from) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func newChronicle() *chronicle {
+	return &chronicle{began: time.Now(), faults: map[string]int{}, spans: map[string][]span{}}
+}
 
 func (c *chronicle) note(format string, args ...any) {
 	c.mu.Lock()

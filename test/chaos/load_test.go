@@ -154,7 +154,7 @@ func (g *gateway) flush(ctx context.Context, records int) error {
 
 func (g *gateway) entry(protobuf bool, alias string, change func(*analytics.Record)) []byte {
 	r := g.generator.Next(time.Now())
-	r.Alias = alias
+	r.Alias, r.RawRequest = alias, recorded(alias)
 	if g.dice.chance(bigShare) {
 		r.RawResponse = strings.Repeat("QUJD", 1000*(1+g.dice.IntN(100)))
 	}

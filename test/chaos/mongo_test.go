@@ -117,17 +117,19 @@ func (m *documents) block(ctx context.Context) (func(), error) {
 	err := retry(ctx, "lock MongoDB", func(ctx context.Context) error {
 		return admin.RunCommand(ctx, bson.D{{Key: "fsync", Value: 1}, {Key: "lock", Value: true}}).Err()
 	})
-	if err != nil {
-		return nil, err
-	}
-	return func() {
+	unlock := func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		// A server that is not there has forgotten the lock when it comes back.
 		_ = retry(ctx, "unlock MongoDB", func(ctx context.Context) error {
 			return admin.RunCommand(ctx, bson.D{{Key: "fsyncUnlock", Value: 1}}).Err()
 		})
-	}, nil
+	}
+	if err != nil {
+		unlock() // the server may have done what it gave no answer to
+		return nil, err
+	}
+	return unlock, nil
 }
 
 // explain shows the identities of a record's documents.

@@ -26,14 +26,16 @@ type plan struct {
 	length time.Duration // of the load and the faults
 
 	topology topology
-	replicas int  // collectors of groupPostgres
-	sqlite   bool // a collector of groupSQLite
-	double   bool // which is also of groupCopy
-	late     bool // a collector of groupLate comes and goes
-	away     bool // groupAway is registered, and has no collector
-	refusing bool // a collector of groupRefusing
-	files    bool // a collector of groupFiles
-	schemas  bool // the tables of groupPostgres are found along a search path of two schemas
+	replicas int      // collectors of groupPostgres
+	sqlite   bool     // a collector of groupSQLite
+	double   bool     // which is also of groupCopy
+	late     bool     // a collector of groupLate comes and goes
+	away     bool     // groupAway is registered, and has no collector
+	refusing bool     // a collector of groupRefusing
+	files    bool     // a collector of groupFiles
+	doubles  []string // groups of destinations that doubles stand for, in one collector
+	calm     bool     // leases are longer than anything lasts
+	schemas  bool     // the tables of groupPostgres are found along a search path of two schemas
 	mongo    keeping
 	writers  int // collectors of groupMongo
 
@@ -69,6 +71,7 @@ func newPlan(seed uint64, length time.Duration) plan {
 	p.refusing = d.chance(0.5)
 	p.schemas = d.chance(0.4)
 	p.files = d.chance(0.5)
+	p.doubles = destinationsOf(seed)
 	return p
 }
 
@@ -90,7 +93,7 @@ func (p plan) groups() []string {
 	if p.files {
 		groups = append(groups, groupFiles)
 	}
-	return groups
+	return append(groups, p.doubles...)
 }
 
 // String describes the plan in a few words.

@@ -90,6 +90,9 @@ func (r *report) String() string {
 		fmt.Fprintf(&b, "%s: %d groups of rollups, %d totals compared, %d requests counted, %d totals wrong\n",
 			s.Product, s.Groups, s.Totals, s.Hits, s.Wrong)
 	}
+	for _, d := range r.destinations() {
+		fmt.Fprintf(&b, "%s: %d seeds, %+v\n", d.Name, d.Seeds, d.account)
+	}
 	totals := r.totals()
 	fmt.Fprintf(&b, "%d seeds, %d failed: %d faults survived; %d records and %d poison pushed in %.0f s; lost %d, doubled %d\n",
 		len(r.outcomes), totals.Failed, faults, totals.Records, totals.Poison, totals.Seconds, totals.Lost, totals.Doubled)
@@ -113,6 +116,28 @@ func (r *report) stores() []storeRow {
 		}
 	}
 	return slices.SortedFunc(maps.Values(byProduct), func(x, y storeRow) int { return strings.Compare(x.Product, y.Product) })
+}
+
+// destinationRow is a row of the table of destinations.
+type destinationRow struct {
+	Name  string
+	Seeds int
+	account
+}
+
+// destinations adds up what destinations have seen, by their names.
+func (r *report) destinations() []destinationRow {
+	byName := map[string]destinationRow{}
+	for _, o := range r.outcomes {
+		for name, seen := range o.destinations {
+			row := byName[name]
+			row.Name = name
+			row.Seeds++
+			row.add(seen)
+			byName[name] = row
+		}
+	}
+	return slices.SortedFunc(maps.Values(byName), func(x, y destinationRow) int { return strings.Compare(x.Name, y.Name) })
 }
 
 // totals are sums over all seeds.
@@ -144,14 +169,18 @@ func (r *report) totals() totals {
 const page = `# Chaos
 
 What ` + "`{{.Command}}`" + ` found. Each seed runs the built binary with a Redis and a PostgreSQL of its own, and many with SQLite files, CSV files
-and a MongoDB (FerretDB, which speaks its protocol) for groups of their own. Two gateways push msgpack and protobuf records
+and a MongoDB (FerretDB, which speaks its protocol) for groups of their own. Each has three more groups, in one process, of other
+destinations: Tyk's own RPC server stands for MDCB, and doubles, which answer as the products do and count, for all others. Two gateways push msgpack and protobuf records
 to several lists, with poison among them: entries that do not decode, records with a number that no store can hold, records
 that a rule of PostgreSQL's table forbids, and records of an organisation after which MongoDB cannot name a collection.
 Meanwhile a schedule that follows from the seed inflicts faults, several at a time. Afterwards every store of every group
 is compared with what was pushed, record by record:
 
 - lost: records that are missing in a group's store, of those pushed since the group is known;
-- doubled: records that a store has more than once;
+- doubled: records that a store has more than once. OpenSearch, InfluxDB, Segment and FIFO queues know a record that they have, and have
+  it once whatever happens. The other destinations promise each record at least once: it may come again where no answer told that it was
+  taken, or where Redis, the collector or the network between them failed before it was acknowledged. All else is doubled; that a
+  destination refuses something for now, or takes a part of a request, is no reason to send again what it took;
 - rollups: for each organisation and bucket, the total and each API count exactly the requests that were pushed, and how
   long they took; in MongoDB there is one document for each, in which sums, means and lists are of each other;
 - dead letters are exactly what the group's store refuses, byte by byte, once for each group;
@@ -176,6 +205,14 @@ Of groups that were there from the beginning; a document that MongoDB keeps in t
 | store | collections or tables compared | totals compared | requests counted | totals wrong |
 |---|---|---|---|---|
 {{range .Stores}}| {{.Product}} | {{.Groups}} | {{.Totals}} | {{.Hits}} | {{.Wrong}} |
+{{end}}
+## Destinations
+
+Requests are messages over TCP, and calls of MDCB. UDP has no answers and is not there: what arrives over it is nobody's promise.
+
+| destination | seeds | records | requests | refused for now, cut, or taken in part | taken without an answer | again after no answer | again after another fault |
+|---|---|---|---|---|---|---|---|
+{{range .Destinations}}| {{.Name}} | {{.Seeds}} | {{.Records}} | {{.Requests}} | {{.Failed}} | {{.Withheld}} | {{.Unanswered}} | {{.Disturbed}} |
 {{end}}
 ## Seeds
 
@@ -217,7 +254,7 @@ func (r *report) write(path, command string, seconds int) error {
 	}
 	data := map[string]any{
 		"Command": command, "Length": seconds, "Totals": r.totals(), "Kinds": r.survived(), "Seeds": seeds,
-		"Isolation": r.comparisons(), "Stores": r.stores(),
+		"Isolation": r.comparisons(), "Stores": r.stores(), "Destinations": r.destinations(),
 	}
 	var text bytes.Buffer
 	if err := template.Must(template.New("page").Parse(page)).Execute(&text, data); err != nil {

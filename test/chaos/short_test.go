@@ -22,6 +22,9 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 			t.Parallel()
 			p := newPlan(seed, length)
 			p.files = seed == 1
+			if seed == 1 { // two processes beside the others are enough for two processors
+				p.doubles = nil
+			}
 			t.Log(runPlan(t, p).summary())
 		})
 	}

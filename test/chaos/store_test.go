@@ -21,7 +21,7 @@ import (
 type tally struct {
 	times   map[int]int    // rows by the record's number, which is its alias
 	others  map[string]int // rows by an alias that is no number
-	sums    sums           // of the rows whose alias is a number
+	sums    sums           // of the rows whose alias is a number, nil where the store has none
 	rollups []counted
 	faults  []string // what does not fit together in the store itself
 }
@@ -153,6 +153,7 @@ type destination struct {
 	component string // the exporter's type
 	config    object
 	aggregate object // the settings of the processor of rollups, nil without
+	document  object // those of documents in the filter, nil without
 }
 
 // exporter gives up an attempt soon, because a server that is frozen does not answer.
@@ -167,7 +168,7 @@ func exporter(driver, datasource string) object {
 func tables(driver, datasource string) destination {
 	config := exporter(driver, datasource)
 	config["tables"] = object{"aggregated": object{"enabled": true}, "graph_aggregated": object{"enabled": true}}
-	return destination{"tyksql", config, object{}}
+	return destination{component: "tyksql", config: config, aggregate: object{}}
 }
 
 func (p *database) product() string { return "PostgreSQL" }

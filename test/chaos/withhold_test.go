@@ -29,6 +29,7 @@ func (w *world) killUnacknowledged(ctx context.Context, d *dice, c *collector) e
 		const pause = 1500 * time.Millisecond
 		end := time.Now().Add(pause)
 		w.pauseWrites(ctx, pause)
+		defer w.chronicle.span(redisLane, end.Add(-pause)) // others cannot acknowledge either
 		unblock()
 		if err == nil {
 			w.waitUnacknowledged(ctx, d, g, before, end)

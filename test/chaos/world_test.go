@@ -39,6 +39,7 @@ type world struct {
 	refusing  *collector   // of groupRefusing, nil without
 	refuser   *refuser     // its store
 	files     *collector   // of groupFiles, nil without
+	doubles   *collector   // of the plan's doubles, nil without
 	known     []*collector // all that there are, also those that faults add
 	journal   *journal
 	chronicle *chronicle
@@ -93,6 +94,11 @@ func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err err
 		w.groups = append(w.groups, &group{name: groupFiles, store: &folder{filepath.Join(w.data, "csv")}})
 		w.files = w.newCollector("files", groupFiles)
 	}
+	if len(p.doubles) > 0 {
+		if err := w.addDoubles(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if p.late {
 		w.addFile(groupLate)
 		w.late = w.newCollector("late", groupLate)
@@ -118,6 +124,32 @@ func (w *world) addMongo(ctx context.Context) error {
 	return nil
 }
 
+// addDoubles adds the groups of destinations that doubles stand for.
+func (w *world) addDoubles(ctx context.Context) error {
+	const name = "doubles"
+	for _, to := range w.plan.doubles {
+		d, err := w.newDouble(ctx, to, redisLane, name, networkOf(name))
+		if err != nil {
+			return err
+		}
+		w.groups = append(w.groups, &group{name: to, store: d})
+	}
+	w.doubles = w.newCollector(name, w.plan.doubles...)
+	return nil
+}
+
+// newDouble makes one. Where a protocol has no answers, its faults leave unknown what was delivered.
+func (w *world) newDouble(ctx context.Context, group string, lanes ...string) (double, error) {
+	if group == groupHybrid {
+		return newControl(ctx, newCounter("Tyk's MDCB", true, w.chronicle, append(lanes, group)...))
+	}
+	of := productOf(group)
+	if of.wire == nil {
+		return newOverTCP(of, newCounter(of.name, false, w.chronicle, append(lanes, group)...))
+	}
+	return newOverHTTP(of, newCounter(of.name, true, w.chronicle, lanes...), newDice(w.plan.seed, "answers of "+group)), nil
+}
+
 func (w *world) group(name string) *group {
 	return w.groups[slices.IndexFunc(w.groups, func(g *group) bool { return g.name == name })]
 }
@@ -131,13 +163,17 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 	c.config = func() (object, error) {
 		return configuration(groups, func(group string) (receiver object, to destination, err error) {
 			lease := oneOf(d, time.Second, 2*time.Second, 4*time.Second)
+			timeout := min(lease, 2*time.Second)
+			if w.plan.calm {
+				lease, timeout = 5*time.Minute, time.Minute
+			}
 			receiver = object{
 				"group": group, "poll_interval": min(w.plan.poll, lease/3).String(),
 				"destinations": group, // each collector has a way of its own to the same store
 				// A full Redis is a fault here, and nothing may be shed.
 				"backlog":          object{"max_memory_share": 0},
 				"lease":            lease.String(),
-				"timeout":          min(lease, 2*time.Second).String(),
+				"timeout":          timeout.String(),
 				"chunk_size":       oneOf(d, 50, 200, 1000, 5000),
 				"chunk_bytes":      oneOf(d, 64<<10, 1<<20, 8<<20),
 				"max_in_flight":    oneOf(d, 1, 2, 4),
@@ -160,7 +196,7 @@ func (w *world) newCollector(name string, groups ...string) *collector {
 // collectors are those that run for the whole time, but for faults.
 func (w *world) collectors() []*collector {
 	all := slices.Concat(w.replicas, w.writers)
-	for _, c := range []*collector{w.single, w.refusing, w.files} {
+	for _, c := range []*collector{w.single, w.refusing, w.files, w.doubles} {
 		if c != nil {
 			all = append(all, c)
 		}
@@ -291,6 +327,11 @@ func (w *world) close() {
 	}
 	if w.documents != nil {
 		w.documents.close()
+	}
+	for _, g := range w.groups {
+		if d, ok := g.store.(double); ok {
+			d.close()
+		}
 	}
 	if w.refuser != nil {
 		w.refuser.server.CloseClientConnections()
