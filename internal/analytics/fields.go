@@ -25,8 +25,26 @@ var fieldNames = func() []string {
 			names = append(names, name)
 		}
 	}
-	return append(names, parts...)
+	names = append(names, parts...)
+	record.mark("", 0, names)
+	return names
 }()
+
+// mark sets which fields of these names each field belongs to.
+func (g *group) mark(prefix string, within FieldSet, names []string) {
+	for i := range g.fields {
+		f := &g.fields[i]
+		if f.set = within; f.name == "" {
+			continue
+		}
+		if at := slices.Index(names, prefix+f.name); at >= 0 {
+			f.set |= 1 << at
+		}
+		if f.inner != nil {
+			f.inner.mark(prefix+f.name+".", f.set, names)
+		}
+	}
+}
 
 // Fields that code asks for by name.
 var (
@@ -130,35 +148,26 @@ func (f Field) within() FieldSet {
 	return s
 }
 
-// fieldsOf has the field of this name, if users can name it, and the one that it is a part of.
-func fieldsOf(name string) FieldSet {
-	if !slices.Contains(fieldNames, name) {
-		return 0
-	}
-	return fieldNamed(name).within()
-}
-
 // logAttributes are all attributes that a log record of a request has, in the order in which ToLog
 // writes most of them, and then those of spans; attributePlaces are their places.
 var logAttributes, attributePlaces = func() (all []attribute, places map[string]int) {
 	all = []attribute{{key: AttrUID, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.uid = AttributeString(v) }}}
-	var add func(g *group, prefix string, fields FieldSet)
-	add = func(g *group, prefix string, fields FieldSet) {
+	var add func(g *group)
+	add = func(g *group) {
 		for _, f := range g.toPut {
-			of := fields | fieldsOf(prefix+f.name)
-			if inner, ok := f.value.(*group); ok {
-				add(inner, prefix+f.name+".", of)
+			if f.inner != nil {
+				add(f.inner)
 				continue
 			}
 			for _, a := range f.value.attributes(f.attribute) {
-				if a.fields = of; a.key == AttrPath { // of most records, it is the path, too
+				if a.fields = f.set; a.key == AttrPath { // of most records, it is the path, too
 					a.fields |= pathFields &^ fieldsNamed("track_path")
 				}
 				all = append(all, a)
 			}
 		}
 	}
-	add(record, "", 0)
+	add(record)
 	for key, name := range spanAttributes {
 		all = append(all, attribute{key: key, take: func(*Record, pcommon.Value, *logReading) {}, fields: fieldsNamed(name)})
 	}

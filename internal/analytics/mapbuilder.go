@@ -47,19 +47,6 @@ func (b *attributes) bool(key string, value bool) {
 	}
 }
 
-func (b *attributes) strs(key string, values []string) {
-	if len(values) > 0 {
-		putTexts(&b.Builder, key, values)
-	}
-}
-
-func putTexts(b *slab.Builder, key string, values []string) {
-	list := b.List(key, len(values))
-	for _, value := range values {
-		list.Str(cleanUTF8(value))
-	}
-}
-
 func (b *attributes) instant(key string, t time.Time) {
 	if t.IsZero() {
 		return

@@ -3,8 +3,10 @@ package analytics
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +129,7 @@ func semantics(t *testing.T) string {
 	}
 	walk(record, "")
 	b.WriteString("\nA gateway's own spans have these beside them; `fields::ignore` of `tykfilter` takes them away with the field:\n\n| attribute | field |\n|---|---|\n")
-	for _, key := range sortedKeys(spanAttributes) {
+	for _, key := range slices.Sorted(maps.Keys(spanAttributes)) {
 		fmt.Fprintf(&b, "| `%s` | `%s` |\n", key, spanAttributes[key])
 	}
 	return b.String()
