@@ -39,7 +39,7 @@ type field struct {
 	inner    *group
 	straight straight
 	plain    bool     // a text or a number that is all that its attribute says
-	kept     bool     // others follow from it
+	kept     bool     // a text that others follow from
 	linked   bool     // its attributes follow from other fields, too: they come last
 	set      FieldSet // itself, and the fields that it is a part of
 }
@@ -63,7 +63,7 @@ type straight interface {
 }
 
 func newField(row row) field {
-	f := field{row: row, kept: row.attribute == AttrPath} // the path follows from it
+	f := field{row: row}
 	_, f.linked = row.value.(linked)
 	switch v := row.value.(type) {
 	case *group:
@@ -74,6 +74,7 @@ func newField(row row) field {
 	case interface{ place() func(*Record) *string }:
 		f.way, f.text = asText, v.place()
 		_, f.plain = v.(typed[string])
+		f.kept = !f.plain || row.attribute == AttrPath // which the path follows from
 	case interface{ place() func(*Record) *int64 }:
 		f.way, f.integer = asInteger, v.place()
 		_, f.plain = v.(typed[int64])
@@ -154,11 +155,14 @@ func (g *group) read(d *msgpack.Reader, r *Record, b *attributes, ignored FieldS
 		switch f.way {
 		case asText:
 			text := d.Str()
-			if b != nil && f.plain && wanted && text != "" {
-				b.Str(f.attribute, cleanUTF8(text))
-			}
-			if b == nil || wanted && (f.kept || !f.plain) {
+			if b == nil || f.kept && wanted {
 				*f.text(r) = text
+			}
+			if b != nil && f.plain && wanted && text != "" {
+				if !isASCII(text) { // as cleanUTF8, with one call less
+					text = toUTF8(text)
+				}
+				b.Str(f.attribute, text)
 			}
 		case asInteger:
 			n := d.Int()

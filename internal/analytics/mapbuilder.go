@@ -80,7 +80,14 @@ func SetInstant(value pcommon.Value, t time.Time) {
 
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
 func cleanUTF8(s string) string {
-	if isASCII(s) || utf8.ValidString(s) {
+	if isASCII(s) {
+		return s
+	}
+	return toUTF8(s)
+}
+
+func toUTF8(s string) string {
+	if utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, string(utf8.RuneError))

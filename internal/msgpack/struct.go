@@ -74,11 +74,10 @@ func (d *Reader) Begin(keys []Key) Walk {
 // have; it is false at the end and after an error.
 func (d *Reader) Next(w *Walk) bool {
 	// Keys come in one order from one version of the gateway: nearly always the one that follows is there.
-	at, rest := w.Field+1, d.text[d.pos:]
-	if w.left > 0 && at < len(w.inOrder) && len(rest) >= keyWords {
-		k := &w.inOrder[at]
-		if word(rest)&k.masks[0] == k.words[0] && word(rest[8:])&k.masks[1] == k.words[1] &&
-			(len(k.wire) <= keyWords || strings.HasPrefix(rest, k.wire)) {
+	if at := w.Field + 1; w.left > 0 && at < len(w.inOrder) && len(d.text)-d.pos >= keyWords {
+		k, next := &w.inOrder[at], d.text[d.pos:][:keyWords]
+		if word(next)&k.masks[0] == k.words[0] && word(next[8:])&k.masks[1] == k.words[1] &&
+			(len(k.wire) <= keyWords || strings.HasPrefix(d.text[d.pos:], k.wire)) {
 			d.pos += len(k.wire)
 			w.Field = at
 			w.left--
