@@ -17,17 +17,18 @@ type Field uint8
 // parts are what users may name of fields.
 var parts = []string{"geo.city", "geo.location"}
 
-// fieldNames are those of all fields.
-var fieldNames = func() []string {
-	var names []string
+// named are all fields that users may name, and fieldNames their names.
+var named, fieldNames = func() (all []*field, names []string) {
 	for i := range record.fields {
-		if name := record.fields[i].name; name != "" {
-			names = append(names, name)
+		if f := &record.fields[i]; f.name != "" {
+			all, names = append(all, f), append(names, f.name)
 		}
 	}
-	names = append(names, parts...)
+	for _, part := range parts {
+		all, names = append(all, record.find(part)), append(names, part)
+	}
 	record.mark("", 0, names)
-	return names
+	return all, names
 }()
 
 // mark sets which fields of these names each field belongs to.
@@ -48,25 +49,9 @@ func (g *group) mark(prefix string, within FieldSet, names []string) {
 
 // Fields that code asks for by name.
 var (
-	FieldMethod        = fieldNamed("method")
-	FieldHost          = fieldNamed("host")
-	FieldPath          = fieldNamed("path")
-	FieldRawPath       = fieldNamed("raw_path")
-	FieldContentLength = fieldNamed("content_length")
-	FieldUserAgent     = fieldNamed("user_agent")
-	FieldResponseCode  = fieldNamed("response_code")
-	FieldAPIKey        = fieldNamed("api_key")
-	FieldTimeStamp     = fieldNamed("timestamp")
-	FieldRawRequest    = fieldNamed("raw_request")
-	FieldRawResponse   = fieldNamed("raw_response")
-	FieldIPAddress     = fieldNamed("ip_address")
-	FieldLatency       = fieldNamed("latency")
-	FieldTags          = fieldNamed("tags")
-	FieldExpireAt      = fieldNamed("expireAt")
-	FieldOriginalPath  = fieldNamed("original_path")
-	FieldListenPath    = fieldNamed("listen_path")
-	FieldGeoCity       = fieldNamed("geo.city")
-	FieldGeoLocation   = fieldNamed("geo.location")
+	FieldTimeStamp   = fieldNamed("timestamp")
+	FieldRawRequest  = fieldNamed("raw_request")
+	FieldRawResponse = fieldNamed("raw_response")
 )
 
 // Groups of fields of which ToLog leaves some out where they follow from the

@@ -96,17 +96,14 @@ func newGroup(has func(*Record) bool, rows ...row) *group {
 			g.byNumber = append(g.byNumber, make([]*field, max(0, int(f.number)+1-len(g.byNumber)))...)
 			g.byNumber[f.number] = f
 		}
-		g.toPut = append(g.toPut, f)
 	}
-	slices.SortStableFunc(g.toPut, func(a, b *field) int {
-		switch {
-		case a.linked == b.linked:
-			return 0
-		case b.linked:
-			return -1
+	for _, last := range []bool{false, true} {
+		for i := range g.fields {
+			if f := &g.fields[i]; f.linked == last {
+				g.toPut = append(g.toPut, f)
+			}
 		}
-		return 1
-	})
+	}
 	g.keys = msgpack.NewKeys(keys...)
 	g.numbered = slices.DeleteFunc(slices.Clone(g.byNumber), func(f *field) bool { return f == nil })
 	g.empty = string(g.appendMsgpack(nil, &Record{}))

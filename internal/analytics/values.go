@@ -153,14 +153,14 @@ var longCodec = codec[int64]{
 // integer is a number that protobuf has in 32 bits.
 func integer(at func(*Record) *int64) typed[int64] { return typed[int64]{&integerCodec, at} }
 
-var integerCodec = codec[int64]{
-	readMsgpack: longCodec.readMsgpack, appendMsgpack: longCodec.appendMsgpack,
-	wire: protowire.VarintType, readProtobuf: fresh((*protobuf.Reader).Int32),
-	appendProtobuf: func(b []byte, number protowire.Number, v int64) []byte {
+var integerCodec = func() codec[int64] {
+	c := longCodec
+	c.readProtobuf = fresh((*protobuf.Reader).Int32)
+	c.appendProtobuf = func(b []byte, number protowire.Number, v int64) []byte {
 		return protobuf.AppendInt(b, number, int64(int32(v)))
-	},
-	put: longCodec.put, take: longCodec.take, document: longCodec.document, appendJSON: longCodec.appendJSON,
-}
+	}
+	return c
+}()
 
 // unsigned is a number without a sign, which protobuf has in 32 bits.
 func unsigned(at func(*Record) *uint64) typed[uint64] { return typed[uint64]{&unsignedCodec, at} }
