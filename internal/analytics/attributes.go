@@ -38,10 +38,9 @@ const (
 	AttrContentLength = "http.request.body.size"
 	AttrResponseCode  = "http.response.status_code"
 
-	AttrRoute          = "http.route"         // of tracked endpoints
-	AttrNormalisedPath = "tyk.path"           // where the record's path is neither a route nor the real path
-	AttrUnknownLength  = "tyk.content_length" // only where it is negative: unknown
-	AttrNoResponseCode = "tyk.response_code"  // only where it is negative: of a TCP API
+	AttrRoute          = "http.route"        // of tracked endpoints
+	AttrNormalisedPath = "tyk.path"          // where the record's path is neither a route nor the real path
+	AttrNoResponseCode = "tyk.response_code" // only where it is negative: of a TCP API
 	AttrOriginalPath   = "tyk.original_path"
 	AttrListenPath     = "tyk.api.path"
 
@@ -59,7 +58,6 @@ const (
 	AttrLatencyGateway  = "tyk.latency.gateway"
 
 	AttrTags        = "tyk.api.tags"
-	AttrTrackPath   = "tyk.track_path"
 	AttrExpireAt    = "tyk.expire_at" // Unix nanoseconds; a slice of seconds and nanoseconds beyond the year 2262
 	AttrRawRequest  = "tyk.raw_request"
 	AttrRawResponse = "tyk.raw_response"
@@ -74,9 +72,6 @@ const (
 	AttrGeoCity      = "geo.locality.name"
 	AttrGeoLatitude  = "geo.location.lat"
 	AttrGeoLongitude = "geo.location.lon"
-	AttrGeoNames     = "tyk.geo.city.names" // the names in other languages than English
-	AttrGeoNameID    = "tyk.geo.city.geoname_id"
-	AttrGeoTimeZone  = "tyk.geo.time_zone"
 
 	AttrNetworkOpen     = "tyk.network.open_connections"
 	AttrNetworkClosed   = "tyk.network.closed_connections"
@@ -85,20 +80,10 @@ const (
 
 	AttrGraphQLOperation   = "graphql.operation.type"
 	AttrGraphQLOperationID = "tyk.graphql.operation_type" // only for numbers without a name
-	AttrGraphQL            = "tyk.graphql.is_graphql"
-	AttrGraphQLVariables   = "tyk.graphql.variables"
 	AttrGraphQLRootFields  = "tyk.graphql.root_fields"
-	AttrGraphQLTypes       = "tyk.graphql.types"
-	AttrGraphQLErrors      = "tyk.graphql.errors"
-	AttrGraphQLHasErrors   = "tyk.graphql.has_errors"
-	AttrAPISchema          = "tyk.graphql.schema"
 
-	AttrURL               = "url.full" // of an uptime check
-	AttrUptimeTCPError    = "tyk.uptime.tcp_error"
-	AttrUptimeServerError = "tyk.uptime.server_error"
-	AttrMinute            = "tyk.time.minute" // of an uptime check
+	AttrURL = "url.full" // of an uptime check
 
-	AttrMCP              = "tyk.mcp.is_mcp"
 	AttrMCPMethod        = "mcp.method.name"
 	AttrMCPPrimitiveType = "tyk.mcp.primitive_type"
 	AttrMCPPrimitiveName = "tyk.mcp.primitive_name"

@@ -119,7 +119,7 @@ func BenchmarkAppendMsgpack(b *testing.B)  { benchmarkAppend(b, AppendMsgpack) }
 func BenchmarkAppendProtobuf(b *testing.B) { benchmarkAppend(b, AppendProtobuf) }
 
 func BenchmarkClear(b *testing.B) {
-	fields := NewFieldSet(FieldRawRequest, FieldRawResponse, FieldGeoCity, FieldGeoLocation)
+	fields := NewFieldSet(FieldRawRequest, FieldRawResponse, fieldNamed("geo.city"), fieldNamed("geo.location"))
 	r := Record{RawRequest: "x", RawResponse: "y"}
 	b.ReportAllocs()
 	for b.Loop() {

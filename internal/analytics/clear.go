@@ -85,12 +85,3 @@ func (r *Record) Clear(fields FieldSet) {
 		}
 	}
 }
-
-// named are the fields in the order of fieldNames, found once: looking for a name costs more than clearing.
-var named = func() []*field {
-	all := make([]*field, len(fieldNames))
-	for i, name := range fieldNames {
-		all[i] = record.find(name)
-	}
-	return all
-}()

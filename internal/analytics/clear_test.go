@@ -156,7 +156,7 @@ func drawClearable(t *rapid.T) *Record {
 	if flag("same time") {
 		r.RequestTime = r.Latency.Total
 	}
-	r.Day, r.Month, r.Year, r.Hour = calendar(r.TimeStamp)
+	r.setDate(calendar(r.TimeStamp))
 	for _, part := range []*int64{&r.Day, &r.Month, &r.Year, &r.Hour} {
 		if flag("other zone") {
 			*part = number("part")
@@ -185,7 +185,7 @@ func TestClearFieldsKeepsWhatIsOpenTelemetrys(t *testing.T) {
 	record.ToLog(lr, "segment-7")
 	lr.SetObservedTimestamp(42)
 
-	ClearFields(lr, NewFieldSet(FieldTags, FieldResponseCode, FieldTimeStamp))
+	ClearFields(lr, NewFieldSet(fieldNamed("tags"), fieldNamed("response_code"), FieldTimeStamp))
 
 	assert.Equal(t, EventRequest, lr.EventName())
 	assert.Equal(t, plog.SeverityNumberError, lr.SeverityNumber())
@@ -203,8 +203,8 @@ func TestClearFieldsKeepsWhatIsOpenTelemetrys(t *testing.T) {
 func BenchmarkClearFields(b *testing.B) {
 	for name, fields := range map[string]FieldSet{
 		"copy only": 0,
-		"plain":     NewFieldSet(FieldRawRequest, FieldRawResponse, FieldAPIKey, FieldIPAddress, FieldTags),
-		"linked":    NewFieldSet(FieldTimeStamp, FieldLatency, FieldPath),
+		"plain":     NewFieldSet(FieldRawRequest, FieldRawResponse, fieldNamed("api_key"), fieldNamed("ip_address"), fieldNamed("tags")),
+		"linked":    NewFieldSet(FieldTimeStamp, fieldNamed("latency"), fieldNamed("path")),
 	} {
 		b.Run(name, func(b *testing.B) {
 			record := &Record{
@@ -246,9 +246,9 @@ func TestClearIsClearFieldsOfARecord(t *testing.T) {
 // The names that real gateways put on their spans, which ignored fields must not survive under.
 func TestRemoveAttributesKnowsTheGatewaysSpans(t *testing.T) {
 	for key, field := range map[string]Field{
-		"client.address": FieldIPAddress, "network.peer.address": FieldIPAddress, "tyk.api.tags": FieldTags,
-		"tyk.api.apikey": FieldAPIKey, "tyk.api.apikey.alias": fieldNamed("alias"), "tyk.api.oauthid": fieldNamed("oauth_id"),
-		"tyk.original_path": FieldOriginalPath, "mcp.method.name": fieldNamed("mcp_stats"), "mcp.tool.name": fieldNamed("mcp_stats"),
+		"client.address": fieldNamed("ip_address"), "network.peer.address": fieldNamed("ip_address"), "tyk.api.tags": fieldNamed("tags"),
+		"tyk.api.apikey": fieldNamed("api_key"), "tyk.api.apikey.alias": fieldNamed("alias"), "tyk.api.oauthid": fieldNamed("oauth_id"),
+		"tyk.original_path": fieldNamed("original_path"), "mcp.method.name": fieldNamed("mcp_stats"), "mcp.tool.name": fieldNamed("mcp_stats"),
 		"graphql.document": fieldNamed("graphql_stats"), "graphql.operation.name": fieldNamed("graphql_stats"), "graphql.operation.type": fieldNamed("graphql_stats"),
 	} {
 		attrs := pcommon.NewMap()

@@ -17,7 +17,7 @@ import (
 // counted is what a Countable has of a record, as a record.
 func (r *Record) counted() Record {
 	c := *r
-	c.Clear(^counted&(1<<len(fieldNames)-1) | NewFieldSet(FieldGeoCity, FieldGeoLocation))
+	c.Clear(^counted&(1<<len(fieldNames)-1) | NewFieldSet(fieldNamed("geo.city"), fieldNamed("geo.location")))
 	return canonical(&c)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"pgregory.net/rapid"
 
@@ -61,9 +62,9 @@ func TestLogRecordsOfEntriesAreThoseOfRecords(t *testing.T) {
 		case 3:
 			keyed = append(keyed, rapid.SampledFrom(keyed).Draw(t, "twice"))
 		}
-		entry := appendMapHeader(nil, len(keyed))
+		entry := msgp.AppendMapHeader(nil, uint32(len(keyed)))
 		for _, f := range keyed {
-			entry = f.value.appendMsgpack(appendKey(entry, f.key), &r)
+			entry = f.value.appendMsgpack(msgp.AppendString(entry, f.key), &r)
 		}
 		if rapid.IntRange(0, 9).Draw(t, "cut") == 0 {
 			entry = entry[:rapid.IntRange(0, len(entry)).Draw(t, "at")]

@@ -133,17 +133,3 @@ var (
 	splunkDocument = members(`method path response_code api_key time_stamp=timestamp api_version api_name api_id org_id oauth_id
 		raw_request request_time raw_response ip_address`)
 )
-
-// putStrs leaves the value empty, which is null, where there is none.
-func putStrs(v pcommon.Value, values []string) {
-	if len(values) > 0 {
-		setStrs(v.SetEmptySlice(), values)
-	}
-}
-
-func setStrs(list pcommon.Slice, values []string) {
-	list.EnsureCapacity(len(values))
-	for _, value := range values {
-		list.AppendEmpty().SetStr(cleanUTF8(value))
-	}
-}

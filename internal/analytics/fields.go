@@ -17,38 +17,41 @@ type Field uint8
 // parts are what users may name of fields.
 var parts = []string{"geo.city", "geo.location"}
 
-// fieldNames are those of all fields.
-var fieldNames = func() []string {
-	var names []string
+// named are all fields that users may name, and fieldNames their names.
+var named, fieldNames = func() (all []*field, names []string) {
 	for i := range record.fields {
-		if name := record.fields[i].name; name != "" {
-			names = append(names, name)
+		if f := &record.fields[i]; f.name != "" {
+			all, names = append(all, f), append(names, f.name)
 		}
 	}
-	return append(names, parts...)
+	for _, part := range parts {
+		all, names = append(all, record.find(part)), append(names, part)
+	}
+	record.mark("", 0, names)
+	return all, names
 }()
+
+// mark sets which fields of these names each field belongs to.
+func (g *group) mark(prefix string, within FieldSet, names []string) {
+	for i := range g.fields {
+		f := &g.fields[i]
+		if f.set = within; f.name == "" {
+			continue
+		}
+		if at := slices.Index(names, prefix+f.name); at >= 0 {
+			f.set |= 1 << at
+		}
+		if f.inner != nil {
+			f.inner.mark(prefix+f.name+".", f.set, names)
+		}
+	}
+}
 
 // Fields that code asks for by name.
 var (
-	FieldMethod        = fieldNamed("method")
-	FieldHost          = fieldNamed("host")
-	FieldPath          = fieldNamed("path")
-	FieldRawPath       = fieldNamed("raw_path")
-	FieldContentLength = fieldNamed("content_length")
-	FieldUserAgent     = fieldNamed("user_agent")
-	FieldResponseCode  = fieldNamed("response_code")
-	FieldAPIKey        = fieldNamed("api_key")
-	FieldTimeStamp     = fieldNamed("timestamp")
-	FieldRawRequest    = fieldNamed("raw_request")
-	FieldRawResponse   = fieldNamed("raw_response")
-	FieldIPAddress     = fieldNamed("ip_address")
-	FieldLatency       = fieldNamed("latency")
-	FieldTags          = fieldNamed("tags")
-	FieldExpireAt      = fieldNamed("expireAt")
-	FieldOriginalPath  = fieldNamed("original_path")
-	FieldListenPath    = fieldNamed("listen_path")
-	FieldGeoCity       = fieldNamed("geo.city")
-	FieldGeoLocation   = fieldNamed("geo.location")
+	FieldTimeStamp   = fieldNamed("timestamp")
+	FieldRawRequest  = fieldNamed("raw_request")
+	FieldRawResponse = fieldNamed("raw_response")
 )
 
 // Groups of fields of which ToLog leaves some out where they follow from the
@@ -130,35 +133,26 @@ func (f Field) within() FieldSet {
 	return s
 }
 
-// fieldsOf has the field of this name, if users can name it, and the one that it is a part of.
-func fieldsOf(name string) FieldSet {
-	if !slices.Contains(fieldNames, name) {
-		return 0
-	}
-	return fieldNamed(name).within()
-}
-
 // logAttributes are all attributes that a log record of a request has, in the order in which ToLog
 // writes most of them, and then those of spans; attributePlaces are their places.
 var logAttributes, attributePlaces = func() (all []attribute, places map[string]int) {
 	all = []attribute{{key: AttrUID, take: func(_ *Record, v pcommon.Value, seen *logReading) { seen.uid = AttributeString(v) }}}
-	var add func(g *group, prefix string, fields FieldSet)
-	add = func(g *group, prefix string, fields FieldSet) {
+	var add func(g *group)
+	add = func(g *group) {
 		for _, f := range g.toPut {
-			of := fields | fieldsOf(prefix+f.name)
-			if inner, ok := f.value.(*group); ok {
-				add(inner, prefix+f.name+".", of)
+			if f.inner != nil {
+				add(f.inner)
 				continue
 			}
 			for _, a := range f.value.attributes(f.attribute) {
-				if a.fields = of; a.key == AttrPath { // of most records, it is the path, too
+				if a.fields = f.set; a.key == AttrPath { // of most records, it is the path, too
 					a.fields |= pathFields &^ fieldsNamed("track_path")
 				}
 				all = append(all, a)
 			}
 		}
 	}
-	add(record, "", 0)
+	add(record)
 	for key, name := range spanAttributes {
 		all = append(all, attribute{key: key, take: func(*Record, pcommon.Value, *logReading) {}, fields: fieldsNamed(name)})
 	}

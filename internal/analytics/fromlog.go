@@ -78,18 +78,11 @@ func (r *Record) complete(seen *logReading, oldHost string, fields FieldSet) {
 	if fields&dateFields == 0 {
 		return
 	}
-	day, month, year, hour := calendar(r.TimeStamp)
-	if seen.has&hasDay == 0 {
-		r.Day = day
-	}
-	if seen.has&hasMonth == 0 {
-		r.Month = month
-	}
-	if seen.has&hasYear == 0 {
-		r.Year = year
-	}
-	if seen.has&hasHour == 0 {
-		r.Hour = hour
+	own := [4]*int64{&r.Day, &r.Month, &r.Year, &r.Hour}
+	for i, part := range calendar(r.TimeStamp) {
+		if seen.has&(hasDay<<i) == 0 {
+			*own[i] = part
+		}
 	}
 }
 

@@ -1,36 +1,50 @@
 package analytics
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
 // typesCodec is of the types, and the fields asked of each.
 var typesCodec = codec[map[string][]string]{
-	readMsgpack: func(d *msgpackReader, _ map[string][]string) map[string][]string {
-		return readMap(d, nil, func(d *msgpackReader) []string { return d.strs(nil) })
+	readMsgpack: func(d *msgpack.Reader, _ map[string][]string) map[string][]string {
+		return msgpack.ReadMap(d, nil, func(d *msgpack.Reader) []string { return d.Strs(nil) })
 	},
-	appendMsgpack: func(b []byte, types map[string][]string) []byte { return appendMap(b, types, appendStrs) },
+	appendMsgpack: func(b []byte, types map[string][]string) []byte { return msgpack.AppendMap(b, types, appendTexts) },
 	wire:          protowire.BytesType,
-	readProtobuf:  readProtobufType,
-	appendProtobuf: func(b []byte, number protowire.Number, types map[string][]string) []byte {
-		for _, name := range sortedKeys(types) {
-			var entry, fields int
-			b, entry = pbBegin(b, number)
-			b = pbAppendEntryStr(b, 1, name)
-			b, fields = pbBegin(b, 2)
-			b = pbEnd(pbAppendStrs(b, 1, types[name]), fields)
-			b = pbEnd(b, entry)
+	readProtobuf: func(d *protobuf.Reader, old map[string][]string) map[string][]string {
+		name, value, ok := d.MapEntry("Types")
+		if !ok {
+			return old
 		}
-		return b
+		d.Bytes = value // the message RepeatedFields
+		var fields []string
+		around := d.Enter()
+		for d.Next() {
+			if d.Number == 1 && d.Type == protowire.BytesType {
+				fields = append(fields, d.Str())
+			}
+		}
+		if !d.Leave(around, "Types.fields") {
+			return old
+		}
+		return with(old, name, fields)
+	},
+	appendProtobuf: func(b []byte, number protowire.Number, types map[string][]string) []byte {
+		return protobuf.AppendMap(b, number, types, func(b []byte, fields []string) []byte {
+			b, start := protobuf.Begin(b, 2)
+			return protobuf.End(protobuf.AppendStrings(b, 1, fields), start)
+		})
 	},
 	put: func(b *attributes, key string, all map[string][]string) {
-		if len(all) == 0 {
-			return
-		}
 		types := b.room.Inner(len(all))
 		for name, fields := range cleanKeys(all) {
 			putTexts(&types, name, fields)
@@ -47,83 +61,61 @@ var typesCodec = codec[map[string][]string]{
 		}
 		return types
 	},
-	document: func(v pcommon.Value, types map[string][]string) { documentMap(v, types, putStrs) },
+	document: func(v pcommon.Value, types map[string][]string) {
+		setMap(v, types, func(v pcommon.Value, fields []string) {
+			if len(fields) > 0 {
+				setTexts(v, fields)
+			}
+		})
+	},
 	appendJSON: func(b []byte, types map[string][]string) []byte {
-		if len(types) == 0 {
-			return append(b, "null"...)
-		}
 		separator := byte('{')
-		for _, name := range sortedKeys(types) {
+		for _, name := range slices.Sorted(maps.Keys(types)) {
 			b = append(jsontext.AppendString(append(b, separator), name), ':')
-			b = appendJSONStrings(b, types[name])
+			if fields := types[name]; len(fields) > 0 {
+				b = jsontext.AppendStrings(b, fields)
+			} else {
+				b = append(b, "null"...)
+			}
 			separator = ','
 		}
 		return append(b, '}')
 	},
-}
-
-// readProtobufType takes one entry of the map: a name and the message RepeatedFields.
-func readProtobufType(d *protobufReader, old map[string][]string) map[string][]string {
-	around := d.enter()
-	name, value := d.mapEntry()
-	var fields []string
-	if d.err == nil {
-		d.bytes = value
-		entry := d.enter()
-		for d.next() {
-			if d.number == 1 && d.wireType == protowire.BytesType {
-				fields = append(fields, d.str())
-			}
-		}
-		d.leave(entry, "fields")
-	}
-	if d.leave(around, "Types"); d.err != nil {
-		return old
-	}
-	return with(old, name, fields)
+	none: func(types map[string][]string) bool { return len(types) == 0 },
 }
 
 // errorsCodec is of the errors of an answer, of which protobuf has the messages only.
 var errorsCodec = codec[[]GraphQLError]{
-	readMsgpack: fresh((*msgpackReader).graphQLErrors),
+	readMsgpack: func(d *msgpack.Reader, _ []GraphQLError) []GraphQLError {
+		return msgpack.ReadList(d, func(d *msgpack.Reader) (e GraphQLError) {
+			for w := d.Begin(graphQLErrorKeys); d.Next(&w); {
+				if w.Field == 0 {
+					e.Message = d.Str()
+				} else {
+					e.Path = d.Path()
+				}
+			}
+			return e
+		})
+	},
 	appendMsgpack: func(b []byte, faults []GraphQLError) []byte {
-		if faults == nil {
-			return msgp.AppendNil(b)
-		}
-		b = msgp.AppendArrayHeader(b, uint32(len(faults)))
-		for i := range faults {
-			b = appendMapHeader(b, len(graphQLErrorKeys))
-			b = msgp.AppendString(appendKey(b, "Message"), faults[i].Message)
-			b = faults[i].appendPath(appendKey(b, "Path"))
-		}
-		return b
+		return msgpack.AppendList(b, faults, func(b []byte, e GraphQLError) []byte {
+			b = msgp.AppendMapHeader(b, uint32(len(graphQLErrorKeys)))
+			b = msgp.AppendString(msgp.AppendString(b, "Message"), e.Message)
+			return msgpack.AppendPath(msgp.AppendString(b, "Path"), e.Path)
+		})
 	},
 	wire: protowire.BytesType,
-	readProtobuf: func(d *protobufReader, old []GraphQLError) []GraphQLError {
-		return append(old, GraphQLError{Message: d.str()})
+	readProtobuf: func(d *protobuf.Reader, old []GraphQLError) []GraphQLError {
+		return append(old, GraphQLError{Message: d.Str()})
 	},
 	appendProtobuf: func(b []byte, number protowire.Number, faults []GraphQLError) []byte {
 		for i := range faults {
-			b = pbAppendEntryStr(b, number, faults[i].Message)
+			b = protobuf.AppendElement(b, number, faults[i].Message)
 		}
 		return b
 	},
-	put: func(b *attributes, key string, faults []GraphQLError) {
-		if len(faults) == 0 {
-			return
-		}
-		list := b.Empty(key).SetEmptySlice()
-		list.EnsureCapacity(len(faults))
-		for i := range faults {
-			m := list.AppendEmpty().SetEmptyMap()
-			if message := faults[i].Message; message != "" {
-				m.PutStr(errorMessage, cleanUTF8(message))
-			}
-			if len(faults[i].Path) > 0 {
-				faults[i].putPath(m.PutEmpty(errorPath))
-			}
-		}
-	},
+	put: func(b *attributes, key string, faults []GraphQLError) { setErrors(b.Empty(key), faults, false) },
 	take: func(v pcommon.Value, old []GraphQLError) []GraphQLError {
 		if v.Type() != pcommon.ValueTypeSlice {
 			return old
@@ -134,24 +126,8 @@ var errorsCodec = codec[[]GraphQLError]{
 		}
 		return faults
 	},
-	document: func(v pcommon.Value, faults []GraphQLError) {
-		if len(faults) == 0 {
-			return
-		}
-		list := v.SetEmptySlice()
-		list.EnsureCapacity(len(faults))
-		for i := range faults {
-			m := list.AppendEmpty().SetEmptyMap()
-			m.PutStr(errorMessage, faults[i].Message)
-			if path := m.PutEmpty(errorPath); len(faults[i].Path) > 0 {
-				faults[i].putPath(path)
-			}
-		}
-	},
+	document: func(v pcommon.Value, faults []GraphQLError) { setErrors(v, faults, true) },
 	appendJSON: func(b []byte, faults []GraphQLError) []byte {
-		if len(faults) == 0 {
-			return append(b, "null"...)
-		}
 		separator := byte('[')
 		for i := range faults {
 			b = append(append(b, separator), `{"message":`...)
@@ -165,9 +141,10 @@ var errorsCodec = codec[[]GraphQLError]{
 		}
 		return append(b, ']')
 	},
+	none: func(faults []GraphQLError) bool { return len(faults) == 0 },
 }
 
-var graphQLErrorKeys = newMsgpackKeys("Message", "Path")
+var graphQLErrorKeys = msgpack.NewKeys("Message", "Path")
 
 // The keys of one error in log records and documents, those of a GraphQL answer.
 const (
@@ -175,52 +152,28 @@ const (
 	errorPath    = "path"
 )
 
-func (d *msgpackReader) graphQLErrors() []GraphQLError {
-	n := d.arrayHeader()
-	if n == 0 {
-		return nil
-	}
-	list := make([]GraphQLError, 0, min(n, maxPreallocated))
-	for range n {
-		if d.err != nil {
-			return nil
+// setErrors writes a map an error; whole ones have what is empty, too, and texts as they are.
+func setErrors(v pcommon.Value, faults []GraphQLError, whole bool) {
+	list := v.SetEmptySlice()
+	list.EnsureCapacity(len(faults))
+	for i := range faults {
+		m := list.AppendEmpty().SetEmptyMap()
+		if message := faults[i].Message; whole {
+			m.PutStr(errorMessage, message)
+		} else if message != "" {
+			m.PutStr(errorMessage, cleanUTF8(message))
 		}
-		var e GraphQLError
-		for w := d.begin(graphQLErrorKeys); d.next(&w); {
-			switch w.field {
-			case 0:
-				e.Message = d.str()
-			default:
-				e.Path = d.path()
-			}
+		if steps := faults[i].Path; len(steps) > 0 {
+			setPath(m.PutEmpty(errorPath).SetEmptySlice(), steps)
+		} else if whole {
+			m.PutEmpty(errorPath)
 		}
-		list = append(list, e)
 	}
-	return list
 }
 
-func (e *GraphQLError) appendPath(b []byte) []byte {
-	if e.Path == nil {
-		return msgp.AppendNil(b)
-	}
-	b = msgp.AppendArrayHeader(b, uint32(len(e.Path)))
-	for _, step := range e.Path {
-		switch step := step.(type) {
-		case string:
-			b = msgp.AppendString(b, step)
-		case int64:
-			b = appendSmallestInt(b, step)
-		default:
-			b = msgp.AppendNil(b)
-		}
-	}
-	return b
-}
-
-func (e *GraphQLError) putPath(v pcommon.Value) {
-	path := v.SetEmptySlice()
-	path.EnsureCapacity(len(e.Path))
-	for _, step := range e.Path {
+func setPath(path pcommon.Slice, steps []any) {
+	path.EnsureCapacity(len(steps))
+	for _, step := range steps {
 		switch step := step.(type) {
 		case string:
 			path.AppendEmpty().SetStr(cleanUTF8(step))

@@ -4,8 +4,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
 // group is a struct of fields: a map in msgpack, a message in protobuf.
@@ -17,22 +21,73 @@ type group struct {
 	// inProtobuf tells whether protobuf has it at all.
 	inProtobuf func(*Record) bool
 
-	toPut    []*field     // in the order of their attributes
-	keys     []msgpackKey // of the fields in keyed
+	toPut    []*field      // in the order of their attributes
+	keys     []msgpack.Key // of the fields in keyed
 	keyed    []*field
 	empty    string   // what msgpack has where all fields are zero
 	byNumber []*field // by their protobuf numbers, from 0
 	numbered []*field // in the order of their protobuf numbers
 }
 
-func newGroup(has func(*Record) bool, fields ...field) *group {
-	g := &group{fields: fields, has: has, inProtobuf: always}
+// field is a row with what is found out about it once.
+type field struct {
+	row
+
+	way      way
+	text     func(*Record) *string
+	integer  func(*Record) *int64
+	inner    *group
+	straight straight
+	plain    bool     // a text or a number that is all that its attribute says
+	kept     bool     // a text that others follow from
+	linked   bool     // its attributes follow from other fields, too: they come last
+	set      FieldSet // itself, and the fields that it is a part of
+}
+
+// way is how a field is read.
+type way uint8
+
+const (
+	byValue way = iota
+	asText
+	asInteger
+	asGroup
+	asStraight
+)
+
+// straight is a value that gets from a msgpack entry into its attributes by itself. It leaves in the record
+// only what others follow from.
+type straight interface {
+	copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *Record)
+	skipMsgpack(d *msgpack.Reader)
+}
+
+func newField(row row) field {
+	f := field{row: row}
+	_, f.linked = row.value.(linked)
+	switch v := row.value.(type) {
+	case *group:
+		f.way, f.inner = asGroup, v
+		v.key = row.key
+	case straight:
+		f.way, f.straight = asStraight, v
+	case interface{ place() func(*Record) *string }:
+		f.way, f.text = asText, v.place()
+		_, f.plain = v.(typed[string])
+		f.kept = !f.plain || row.attribute == AttrPath // which the path follows from
+	case interface{ place() func(*Record) *int64 }:
+		f.way, f.integer = asInteger, v.place()
+		_, f.plain = v.(typed[int64])
+	}
+	return f
+}
+
+func newGroup(has func(*Record) bool, rows ...row) *group {
+	g := &group{fields: make([]field, len(rows)), has: has, inProtobuf: always}
 	var keys []string
-	for i := range fields {
-		f := &fields[i]
-		if inner, ok := f.value.(*group); ok {
-			inner.key = f.key
-		}
+	for i, row := range rows {
+		g.fields[i] = newField(row)
+		f := &g.fields[i]
 		if f.key != "" {
 			keys = append(keys, f.key)
 			g.keyed = append(g.keyed, f)
@@ -43,13 +98,13 @@ func newGroup(has func(*Record) bool, fields ...field) *group {
 		}
 	}
 	for _, last := range []bool{false, true} {
-		for i := range fields {
-			if _, ok := fields[i].value.(linked); ok == last {
-				g.toPut = append(g.toPut, &fields[i])
+		for i := range g.fields {
+			if f := &g.fields[i]; f.linked == last {
+				g.toPut = append(g.toPut, f)
 			}
 		}
 	}
-	g.keys = newMsgpackKeys(keys...)
+	g.keys = msgpack.NewKeys(keys...)
 	g.numbered = slices.DeleteFunc(slices.Clone(g.byNumber), func(f *field) bool { return f == nil })
 	g.empty = string(g.appendMsgpack(nil, &Record{}))
 	return g
@@ -78,57 +133,100 @@ func (g *group) find(name string) *field {
 }
 
 // readMsgpack reads the fields that are there, in whatever order.
-func (g *group) readMsgpack(d *msgpackReader, r *Record) {
-	if d.take(g.empty) {
-		return
+func (g *group) readMsgpack(d *msgpack.Reader, r *Record) { g.read(d, r, nil, 0) }
+
+// read reads fields into r, or where b is not nil into their attributes but for those that are ignored: what others follow
+// from into r, too, and what is linked only there. It is false for an entry that can only be read into r: one that is
+// no record, or whose keys come in another order than gateways write them.
+func (g *group) read(d *msgpack.Reader, r *Record, b *attributes, ignored FieldSet) bool {
+	if d.Take(g.empty) {
+		return true
 	}
-	w := d.begin(g.keys)
-	for {
-		// What next would find first, in place: the call is a third of the time.
-		if at := w.field + 1; w.follows(at) && d.takeKey(&g.keys[at]) {
-			w.field = at
-			w.left--
-		} else if !d.next(&w) {
-			return
+	w := d.Begin(g.keys)
+	for last := -1; d.Next(&w); last = w.Field {
+		if b != nil && w.Field <= last {
+			return false
 		}
-		switch v := g.keyed[w.field].value.(type) {
-		case typed[string]:
-			*v.at(r) = d.str()
-		case typed[int64]:
-			*v.at(r) = d.int()
-		default:
-			v.readMsgpack(d, r)
+		f := g.keyed[w.Field]
+		wanted := ignored&f.set == 0
+		switch f.way {
+		case asText:
+			text := d.Str()
+			if b == nil || f.kept && wanted {
+				*f.text(r) = text
+			}
+			if b != nil && f.plain && wanted && text != "" {
+				if !isASCII(text) { // as cleanUTF8, with one call less
+					text = toUTF8(text)
+				}
+				b.Str(f.attribute, text)
+			}
+		case asInteger:
+			n := d.Int()
+			if !wanted {
+				continue
+			}
+			if *f.integer(r) = n; b != nil && f.plain && n != 0 {
+				b.Int(f.attribute, n)
+			}
+		case asGroup:
+			inner := ignored
+			if !wanted {
+				inner = allFields
+			}
+			if !f.inner.read(d, r, b, inner) && b != nil {
+				return false
+			}
+			continue
+		case asStraight:
+			switch {
+			case b == nil:
+				f.value.readMsgpack(d, r)
+			case wanted:
+				f.straight.copyMsgpack(d, b, f.attribute, r)
+			default:
+				f.straight.skipMsgpack(d) // read all the same: an entry that is no record must not become one
+			}
+			continue
+		case byValue:
+			f.value.readMsgpack(d, r)
+			if !wanted {
+				f.value.clear(r)
+			}
+		}
+		if b != nil && wanted && !f.plain && !f.linked {
+			f.value.put(b, f.attribute, r)
 		}
 	}
+	return d.Err() == nil
 }
 
 func (g *group) appendMsgpack(b []byte, r *Record) []byte {
-	b = appendMapHeader(b, len(g.keyed))
+	b = msgp.AppendMapHeader(b, uint32(len(g.keyed)))
 	for _, f := range g.keyed {
-		b = f.value.appendMsgpack(appendKey(b, f.key), r)
+		b = f.value.appendMsgpack(msgp.AppendString(b, f.key), r)
 	}
 	return b
 }
 
-func (g *group) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType != protowire.BytesType {
-		return
+func (g *group) readProtobuf(d *protobuf.Reader, r *Record) {
+	if d.Type == protowire.BytesType {
+		around := d.Enter()
+		g.readMessage(d, r)
+		d.Leave(around, g.key)
 	}
-	around := d.enter()
-	g.readMessage(d, r)
-	d.leave(around, g.key)
 }
 
-func (g *group) readMessage(d *protobufReader, r *Record) {
-	for d.next() {
-		if int(d.number) >= len(g.byNumber) {
+func (g *group) readMessage(d *protobuf.Reader, r *Record) {
+	for d.Next() {
+		if int(d.Number) >= len(g.byNumber) {
 			continue
 		}
-		if f := g.byNumber[d.number]; f != nil {
-			if v, ok := f.value.(typed[string]); ok && d.wireType == protowire.BytesType {
-				*v.at(r) = d.str()
-				continue
-			}
+		switch f := g.byNumber[d.Number]; {
+		case f == nil:
+		case f.way == asText && d.Type == protowire.BytesType:
+			*f.text(r) = d.Str()
+		default:
 			f.value.readProtobuf(d, r)
 		}
 	}
@@ -138,8 +236,8 @@ func (g *group) appendProtobuf(b []byte, number protowire.Number, r *Record) []b
 	if !g.inProtobuf(r) {
 		return b
 	}
-	b, start := pbBegin(b, number)
-	return pbEnd(g.appendMessage(b, r), start)
+	b, start := protobuf.Begin(b, number)
+	return protobuf.End(g.appendMessage(b, r), start)
 }
 
 func (g *group) appendMessage(b []byte, r *Record) []byte {
@@ -154,8 +252,8 @@ func (g *group) put(b *attributes, _ string, r *Record) {
 		return
 	}
 	for _, f := range g.toPut {
-		if v, ok := f.value.(typed[string]); ok {
-			b.str(f.attribute, *v.at(r))
+		if f.plain && f.way == asText {
+			b.str(f.attribute, *f.text(r))
 			continue
 		}
 		f.value.put(b, f.attribute, r)

@@ -3,8 +3,6 @@ package analytics
 import (
 	"fmt"
 	"time"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 )
 
 // AppendJSON appends r as the JSON object that Tyk Pump sends where it sends whole records, with its keys in
@@ -49,12 +47,4 @@ func (d *Document) AppendJSON(dst []byte, r *Record) ([]byte, error) {
 		dst = append(dst, separator)
 	}
 	return append(dst, '}'), nil
-}
-
-// appendJSONStrings writes null where there is none.
-func appendJSONStrings(b []byte, list []string) []byte {
-	if len(list) == 0 {
-		return append(b, "null"...)
-	}
-	return jsontext.AppendStrings(b, list)
 }

@@ -205,8 +205,8 @@ func TestTimesOfAllAgesComeBack(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			day, month, year, hour := calendar(test.at)
-			r := Record{TimeStamp: test.at.UTC(), ExpireAt: test.at.UTC(), Day: day, Month: month, Year: year, Hour: hour}
+			date := calendar(test.at)
+			r := Record{TimeStamp: test.at.UTC(), ExpireAt: test.at.UTC(), Day: date[0], Month: date[1], Year: date[2], Hour: date[3]}
 			lr := logOf(r, "")
 			assert.Equal(t, test.timestamp, lr.Timestamp())
 			attributes := lr.Attributes().AsRaw()

@@ -47,19 +47,6 @@ func (b *attributes) bool(key string, value bool) {
 	}
 }
 
-func (b *attributes) strs(key string, values []string) {
-	if len(values) > 0 {
-		putTexts(&b.Builder, key, values)
-	}
-}
-
-func putTexts(b *slab.Builder, key string, values []string) {
-	list := b.List(key, len(values))
-	for _, value := range values {
-		list.Str(cleanUTF8(value))
-	}
-}
-
 func (b *attributes) instant(key string, t time.Time) {
 	if t.IsZero() {
 		return
@@ -93,7 +80,14 @@ func SetInstant(value pcommon.Value, t time.Time) {
 
 // cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
 func cleanUTF8(s string) string {
-	if isASCII(s) || utf8.ValidString(s) {
+	if isASCII(s) {
+		return s
+	}
+	return toUTF8(s)
+}
+
+func toUTF8(s string) string {
+	if utf8.ValidString(s) {
 		return s
 	}
 	return strings.ToValidUTF8(s, string(utf8.RuneError))

@@ -5,22 +5,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
 )
 
 // newer is an entry of a gateway that has more fields than we know: one before each that we know.
 func newer(r *Record) []byte {
-	entry := appendMapHeader(nil, 2*len(record.keyed))
+	entry := msgp.AppendMapHeader(nil, uint32(2*len(record.keyed)))
 	for i, f := range record.keyed {
-		entry = appendKey(entry, "New"+f.key)
+		entry = msgp.AppendString(entry, "New"+f.key)
 		switch i % 3 {
 		case 0:
 			entry = msgp.AppendString(entry, "of a newer gateway")
 		case 1:
 			entry = msgp.AppendFloat64(entry, 1.5)
 		default:
-			entry = appendMap(entry, map[string]int64{"a": 1, "b": 2}, appendSmallestInt)
+			entry = msgpack.AppendMap(entry, map[string]int64{"a": 1, "b": 2}, msgpack.AppendInt)
 		}
-		entry = f.value.appendMsgpack(appendKey(entry, f.key), r)
+		entry = f.value.appendMsgpack(msgp.AppendString(entry, f.key), r)
 	}
 	return entry
 }
@@ -40,12 +42,12 @@ func BenchmarkDecodeNewer(b *testing.B) {
 	for name, entry := range map[string]func(r *Record) []byte{
 		"none": func(r *Record) []byte { return AppendMsgpack(nil, r) },
 		"one": func(r *Record) []byte {
-			all := appendMapHeader(nil, len(record.keyed)+1)
+			all := msgp.AppendMapHeader(nil, uint32(len(record.keyed)+1))
 			for i, f := range record.keyed {
 				if i == len(record.keyed)/2 {
-					all = msgp.AppendString(appendKey(all, "NewKey"), "of a newer gateway")
+					all = msgp.AppendString(msgp.AppendString(all, "NewKey"), "of a newer gateway")
 				}
-				all = f.value.appendMsgpack(appendKey(all, f.key), r)
+				all = f.value.appendMsgpack(msgp.AppendString(all, f.key), r)
 			}
 			return all
 		},

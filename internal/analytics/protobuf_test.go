@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
 // Numbers of the message's fields.
@@ -33,7 +35,7 @@ const (
 
 // lengthy writes a field with a length.
 func lengthy(number protowire.Number, value string) string {
-	return string(pbAppendEntryStr(nil, number, value))
+	return string(protobuf.AppendElement(nil, number, value))
 }
 
 // number writes a varint field.

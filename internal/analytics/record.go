@@ -1,6 +1,11 @@
 package analytics
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
+)
 
 // Record is one analytics record of Tyk Gateway: one API request, or one second
 // of a TCP API. Field names are those of the msgpack wire form (contract:
@@ -77,8 +82,8 @@ type Record struct {
 
 	// work is what reading and writing need meanwhile: to pass it to the table's functions must not allocate.
 	work struct {
-		msgpack  msgpackReader
-		protobuf protobufReader
+		msgpack  msgpack.Reader
+		protobuf protobuf.Reader
 		from     logReading
 		to       attributes
 		check    Uptime

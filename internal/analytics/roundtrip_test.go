@@ -77,7 +77,7 @@ func drawRecord(t *rapid.T) Record {
 		ListenPath: text("ListenPath"), GraphQL: drawGraphQL(t),
 		MCP: MCPStats{rapid.Bool().Draw(t, "IsMCP"), text("JSONRPCMethod"), text("PrimitiveType"), text("PrimitiveName")},
 	}
-	r.Day, r.Month, r.Year, r.Hour = calendar(r.TimeStamp)
+	r.setDate(calendar(r.TimeStamp))
 	r.RawPath, r.RequestTime = r.Path, r.Latency.Total
 	if rapid.Bool().Draw(t, "odd") {
 		r.Day, r.Month, r.Year, r.Hour = number("Day"), number("Month"), number("Year"), number("Hour")
@@ -188,3 +188,5 @@ func TestUptimeReportsSurviveMsgpack(t *testing.T) {
 		require.Equal(t, u, back)
 	})
 }
+
+func (r *Record) setDate(of [4]int64) { r.Day, r.Month, r.Year, r.Hour = of[0], of[1], of[2], of[3] }

@@ -3,8 +3,10 @@ package analytics
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +37,7 @@ var remarks = map[string]string{
 	AttrServerAddress:      "the host without its port",
 	AttrServerPort:         "the host's port, where there is one",
 	AttrContentLength:      "bytes; never negative",
-	AttrUnknownLength:      "only where it is negative, which is unknown",
+	"tyk.content_length":   "only where it is negative, which is unknown",
 	AttrResponseCode:       "never negative",
 	AttrNoResponseCode:     "only where it is negative, as in records of TCP APIs",
 	AttrTimestamp:          "only where the log record's own time cannot hold it",
@@ -49,15 +51,15 @@ var remarks = map[string]string{
 	AttrLatencyGateway:     "milliseconds",
 	AttrClientAddress:      "`geo.*` say where it lies",
 	AttrGeoCity:            "the English name",
-	AttrGeoNames:           "the names in other languages, by language",
+	"tyk.geo.city.names":   "the names in other languages, by language",
 	AttrExpireAt:           "Unix nanoseconds; beyond the year 2262 a slice of seconds and nanoseconds",
 	AttrRawRequest:         "base64 of the HTTP wire form",
 	AttrRawResponse:        "base64 of the HTTP wire form",
-	AttrAPISchema:          "base64 of the schema",
+	"tyk.graphql.schema":   "base64 of the schema",
 	AttrGraphQLOperation:   "query, mutation or subscription",
 	AttrGraphQLOperationID: "only for numbers without a name",
-	AttrGraphQLTypes:       "the fields asked for, by type",
-	AttrGraphQLErrors:      "maps of `message` and `path`",
+	"tyk.graphql.types":    "the fields asked for, by type",
+	"tyk.graphql.errors":   "maps of `message` and `path`",
 }
 
 // types of attributes that do not follow from the field's own.
@@ -127,7 +129,7 @@ func semantics(t *testing.T) string {
 	}
 	walk(record, "")
 	b.WriteString("\nA gateway's own spans have these beside them; `fields::ignore` of `tykfilter` takes them away with the field:\n\n| attribute | field |\n|---|---|\n")
-	for _, key := range sortedKeys(spanAttributes) {
+	for _, key := range slices.Sorted(maps.Keys(spanAttributes)) {
 		fmt.Fprintf(&b, "| `%s` | `%s` |\n", key, spanAttributes[key])
 	}
 	return b.String()

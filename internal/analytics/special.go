@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
 // host has its port apart in log records where joining them gives the host again.
@@ -34,15 +37,15 @@ func (host) attributes(string) []attribute {
 // tags are a list, of which one may tell the trace.
 type tags struct{ typed[[]string] }
 
-func (tags) copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record) {
-	n := d.arrayHeader()
+func (tags) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *Record) {
+	n := d.ArrayHeader()
 	if n == 0 {
 		return
 	}
-	list := b.List(key, min(n, maxPreallocated))
+	list := b.List(key, min(n, msgpack.MaxPreallocated))
 	for range n {
-		tag := d.str()
-		if d.err != nil {
+		tag := d.Str()
+		if d.Err() != nil {
 			return
 		}
 		if strings.HasPrefix(tag, traceTagPrefix) {
@@ -52,7 +55,7 @@ func (tags) copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record) 
 	}
 }
 
-func (tags) skipMsgpack(d *msgpackReader) { d.skipStrs(d.arrayHeader()) }
+func (tags) skipMsgpack(d *msgpack.Reader) { d.SkipStrs(d.ArrayHeader()) }
 
 // linked is a value whose attributes follow from other fields, too: they come last.
 type linked interface {
@@ -184,18 +187,18 @@ func (n cityNames) attributes(key string) []attribute {
 	return append([]attribute{english}, n.typed.attributes(key)...)
 }
 
-func (n cityNames) copyMsgpack(d *msgpackReader, b *attributes, key string, r *Record) {
+func (n cityNames) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *Record) {
 	const most = 16
 	var languages [most]string
-	start, city, others := d.pos, "", 0
-	count := d.mapHeader()
+	start, city, others := d.Position(), "", 0
+	count := d.MapHeader()
 	names := b.room.Inner(min(count, most))
 	for i := range count {
-		language, name := d.str(), d.str()
+		language, name := d.Str(), d.Str()
 		// What a map makes of these is not to be had in passing.
 		if i == most || !isASCII(language) || slices.Contains(languages[:i], language) {
 			names.Drop()
-			d.pos = start
+			d.Rewind(start)
 			n.readMsgpack(d, r)
 			n.put(b, key, r)
 			return
@@ -214,30 +217,22 @@ func (n cityNames) copyMsgpack(d *msgpackReader, b *attributes, key string, r *R
 	}
 }
 
-func (cityNames) skipMsgpack(d *msgpackReader) { d.skipStrs(2 * d.mapHeader()) }
+func (cityNames) skipMsgpack(d *msgpack.Reader) { d.SkipStrs(2 * d.MapHeader()) }
 
 var namesCodec = codec[map[string]string]{
-	readMsgpack: func(d *msgpackReader, old map[string]string) map[string]string {
-		return readMap(d, old, (*msgpackReader).str)
+	readMsgpack: func(d *msgpack.Reader, old map[string]string) map[string]string {
+		return msgpack.ReadMap(d, old, (*msgpack.Reader).Str)
 	},
-	appendMsgpack: func(b []byte, names map[string]string) []byte { return appendMap(b, names, msgp.AppendString) },
+	appendMsgpack: func(b []byte, names map[string]string) []byte { return msgpack.AppendMap(b, names, msgp.AppendString) },
 	wire:          protowire.BytesType,
-	readProtobuf: func(d *protobufReader, old map[string]string) map[string]string {
-		around := d.enter()
-		language, name := d.mapEntry()
-		if d.leave(around, "Names"); d.err != nil {
-			return old
+	readProtobuf: func(d *protobuf.Reader, old map[string]string) map[string]string {
+		if language, name, ok := d.MapEntry("Names"); ok {
+			old = with(old, language, protobuf.Text(name))
 		}
-		return with(old, language, bytesAsString(name))
+		return old
 	},
 	appendProtobuf: func(b []byte, number protowire.Number, names map[string]string) []byte {
-		for _, language := range sortedKeys(names) {
-			var entry int
-			b, entry = pbBegin(b, number)
-			b = pbAppendEntryStr(b, 1, language)
-			b = pbEnd(pbAppendEntryStr(b, 2, names[language]), entry)
-		}
-		return b
+		return protobuf.AppendMap(b, number, names, func(b []byte, name string) []byte { return protobuf.AppendElement(b, 2, name) })
 	},
 	put: putNames,
 	take: func(v pcommon.Value, old map[string]string) map[string]string {
@@ -248,13 +243,9 @@ var namesCodec = codec[map[string]string]{
 		}
 		return old
 	},
-	document: func(v pcommon.Value, names map[string]string) { documentMap(v, names, pcommon.Value.SetStr) },
-	appendJSON: func(b []byte, names map[string]string) []byte {
-		if len(names) == 0 {
-			return append(b, "null"...)
-		}
-		return jsontext.AppendMap(b, names)
-	},
+	document:   func(v pcommon.Value, names map[string]string) { setMap(v, names, pcommon.Value.SetStr) },
+	appendJSON: jsontext.AppendMap,
+	none:       func(names map[string]string) bool { return len(names) == 0 },
 	empty: func(old map[string]string) map[string]string {
 		clear(old)
 		return old
@@ -270,9 +261,6 @@ func with[V any](m map[string]V, key string, value V) map[string]V {
 }
 
 func putNames(b *attributes, key string, all map[string]string) {
-	if len(all) == 0 {
-		return
-	}
 	city, others := all[english], len(all)
 	if city != "" {
 		b.str(AttrGeoCity, city)
@@ -290,14 +278,11 @@ func putNames(b *attributes, key string, all map[string]string) {
 	names.Into(b.Empty(key).SetEmptyMap())
 }
 
-// documentMap leaves the value empty, which is null, where there is nothing.
-func documentMap[V any](v pcommon.Value, m map[string]V, put func(pcommon.Value, V)) {
-	if len(m) == 0 {
-		return
-	}
+// setMap writes a map in the order of its keys.
+func setMap[V any](v pcommon.Value, m map[string]V, set func(pcommon.Value, V)) {
 	to := v.SetEmptyMap()
 	to.EnsureCapacity(len(m))
-	for _, key := range sortedKeys(m) {
-		put(to.PutEmpty(key), m[key])
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		set(to.PutEmpty(key), m[key])
 	}
 }

@@ -107,11 +107,7 @@ func logTime(t time.Time) pcommon.Timestamp {
 
 // calendar writes the gateway's own calendar, from day to hour, where it is not UTC's.
 func (b *attributes) calendar(t time.Time, own [4]int64) {
-	day, month, year, hour := calendar(t)
-	if own == [4]int64{day, month, year, hour} {
-		return
-	}
-	for i, part := range [4]int64{day, month, year, hour} {
+	for i, part := range calendar(t) {
 		if own[i] != part {
 			b.Int(dateAttributes[i], own[i])
 		}
@@ -120,14 +116,14 @@ func (b *attributes) calendar(t time.Time, own [4]int64) {
 
 var dateAttributes = [4]string{AttrDay, AttrMonth, AttrYear, AttrHour}
 
-// calendar is t's in UTC, and all zero for the zero time.
-func calendar(t time.Time) (day, month, year, hour int64) {
-	if t.IsZero() {
-		return 0, 0, 0, 0
+// calendar is t's in UTC, from day to hour, and all zero for the zero time.
+func calendar(t time.Time) (of [4]int64) {
+	if !t.IsZero() {
+		t = t.UTC()
+		year, month, day := t.Date()
+		of = [4]int64{int64(day), int64(month), int64(year), int64(t.Hour())}
 	}
-	t = t.UTC()
-	y, m, d := t.Date()
-	return int64(d), int64(m), int64(y), int64(t.Hour())
+	return of
 }
 
 // TraceID is the trace that the request belongs to, as one of the tags tells; the

@@ -10,14 +10,17 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
 // value reads and writes a field in each form. In log records zero values are left out.
 type value interface {
-	readMsgpack(d *msgpackReader, r *Record)
+	readMsgpack(d *msgpack.Reader, r *Record)
 	appendMsgpack(b []byte, r *Record) []byte
 	// readProtobuf passes over a field of another wire type, as over an unknown one.
-	readProtobuf(d *protobufReader, r *Record)
+	readProtobuf(d *protobuf.Reader, r *Record)
 	appendProtobuf(b []byte, number protowire.Number, r *Record) []byte
 	put(b *attributes, key string, r *Record)
 	// attributes are those that put writes, the one of this key among them, with what reads them.
@@ -38,16 +41,19 @@ type attribute struct {
 // codec is how values of one type are read and written. What reads gets the value that is there, to
 // add to it or to use its memory.
 type codec[T any] struct {
-	readMsgpack    func(d *msgpackReader, old T) T
+	readMsgpack    func(d *msgpack.Reader, old T) T
 	appendMsgpack  func(b []byte, v T) []byte
 	wire           protowire.Type
-	readProtobuf   func(d *protobufReader, old T) T
+	readProtobuf   func(d *protobuf.Reader, old T) T
 	appendProtobuf func(b []byte, number protowire.Number, v T) []byte
 	put            func(b *attributes, key string, v T)
 	take           func(v pcommon.Value, old T) T
 	document       func(v pcommon.Value, t T)
 	appendJSON     func(b []byte, v T) []byte
-	empty          func(old T) T // the zero value where it is nil
+	// For lists and maps: whether one has nothing, which no attribute, an empty value and JSON's null say, and how one
+	// is emptied that keeps its memory.
+	none  func(v T) bool
+	empty func(old T) T
 }
 
 // typed is a value that lies in one place of a record.
@@ -58,7 +64,7 @@ type typed[T any] struct {
 
 func (f typed[T]) place() func(*Record) *T { return f.at }
 
-func (f typed[T]) readMsgpack(d *msgpackReader, r *Record) {
+func (f typed[T]) readMsgpack(d *msgpack.Reader, r *Record) {
 	at := f.at(r)
 	*at = f.codec.readMsgpack(d, *at)
 }
@@ -67,8 +73,8 @@ func (f typed[T]) appendMsgpack(b []byte, r *Record) []byte {
 	return f.codec.appendMsgpack(b, *f.at(r))
 }
 
-func (f typed[T]) readProtobuf(d *protobufReader, r *Record) {
-	if d.wireType == f.codec.wire {
+func (f typed[T]) readProtobuf(d *protobuf.Reader, r *Record) {
+	if d.Type == f.codec.wire {
 		at := f.at(r)
 		*at = f.codec.readProtobuf(d, *at)
 	}
@@ -78,7 +84,13 @@ func (f typed[T]) appendProtobuf(b []byte, number protowire.Number, r *Record) [
 	return f.codec.appendProtobuf(b, number, *f.at(r))
 }
 
-func (f typed[T]) put(b *attributes, key string, r *Record) { f.codec.put(b, key, *f.at(r)) }
+func (f typed[T]) isNone(r *Record) bool { return f.codec.none != nil && f.codec.none(*f.at(r)) }
+
+func (f typed[T]) put(b *attributes, key string, r *Record) {
+	if !f.isNone(r) {
+		f.codec.put(b, key, *f.at(r))
+	}
+}
 
 func (f typed[T]) attributes(key string) []attribute {
 	a := attribute{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
@@ -89,9 +101,18 @@ func (f typed[T]) attributes(key string) []attribute {
 	return []attribute{a}
 }
 
-func (f typed[T]) document(v pcommon.Value, r *Record) { f.codec.document(v, *f.at(r)) }
+func (f typed[T]) document(v pcommon.Value, r *Record) {
+	if !f.isNone(r) {
+		f.codec.document(v, *f.at(r))
+	}
+}
 
-func (f typed[T]) appendJSON(b []byte, r *Record) []byte { return f.codec.appendJSON(b, *f.at(r)) }
+func (f typed[T]) appendJSON(b []byte, r *Record) []byte {
+	if f.isNone(r) {
+		return append(b, "null"...)
+	}
+	return f.codec.appendJSON(b, *f.at(r))
+}
 
 func (f typed[T]) clear(r *Record) {
 	at := f.at(r)
@@ -114,8 +135,8 @@ func isZero(f float64) bool { return math.Float64bits(f) == 0 }
 func text(at func(*Record) *string) typed[string] { return typed[string]{&textCodec, at} }
 
 var textCodec = codec[string]{
-	readMsgpack: fresh((*msgpackReader).str), appendMsgpack: msgp.AppendString,
-	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).str), appendProtobuf: pbAppendStr,
+	readMsgpack: fresh((*msgpack.Reader).Str), appendMsgpack: msgp.AppendString,
+	wire: protowire.BytesType, readProtobuf: fresh((*protobuf.Reader).Str), appendProtobuf: protobuf.AppendString,
 	put: (*attributes).str, take: fresh(AttributeString), document: pcommon.Value.SetStr,
 	appendJSON: jsontext.AppendString,
 }
@@ -123,8 +144,8 @@ var textCodec = codec[string]{
 func long(at func(*Record) *int64) typed[int64] { return typed[int64]{&longCodec, at} }
 
 var longCodec = codec[int64]{
-	readMsgpack: fresh((*msgpackReader).int), appendMsgpack: appendSmallestInt,
-	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int64), appendProtobuf: pbAppendInt,
+	readMsgpack: fresh((*msgpack.Reader).Int), appendMsgpack: msgpack.AppendInt,
+	wire: protowire.VarintType, readProtobuf: fresh((*protobuf.Reader).Int64), appendProtobuf: protobuf.AppendInt,
 	put: (*attributes).int, take: fresh(AttributeInt), document: pcommon.Value.SetInt,
 	appendJSON: func(b []byte, v int64) []byte { return strconv.AppendInt(b, v, 10) },
 }
@@ -132,25 +153,25 @@ var longCodec = codec[int64]{
 // integer is a number that protobuf has in 32 bits.
 func integer(at func(*Record) *int64) typed[int64] { return typed[int64]{&integerCodec, at} }
 
-var integerCodec = codec[int64]{
-	readMsgpack: longCodec.readMsgpack, appendMsgpack: longCodec.appendMsgpack,
-	wire: protowire.VarintType, readProtobuf: fresh((*protobufReader).int32),
-	appendProtobuf: func(b []byte, number protowire.Number, v int64) []byte {
-		return pbAppendInt(b, number, int64(int32(v)))
-	},
-	put: longCodec.put, take: longCodec.take, document: longCodec.document, appendJSON: longCodec.appendJSON,
-}
+var integerCodec = func() codec[int64] {
+	c := longCodec
+	c.readProtobuf = fresh((*protobuf.Reader).Int32)
+	c.appendProtobuf = func(b []byte, number protowire.Number, v int64) []byte {
+		return protobuf.AppendInt(b, number, int64(int32(v)))
+	}
+	return c
+}()
 
 // unsigned is a number without a sign, which protobuf has in 32 bits.
 func unsigned(at func(*Record) *uint64) typed[uint64] { return typed[uint64]{&unsignedCodec, at} }
 
 var unsignedCodec = codec[uint64]{
-	readMsgpack:   func(d *msgpackReader, _ uint64) uint64 { return uint64(d.int()) },
+	readMsgpack:   func(d *msgpack.Reader, _ uint64) uint64 { return uint64(d.Int()) },
 	appendMsgpack: msgp.AppendUint64,
 	wire:          protowire.VarintType,
-	readProtobuf:  func(d *protobufReader, _ uint64) uint64 { return uint64(uint32(d.varint)) },
+	readProtobuf:  func(d *protobuf.Reader, _ uint64) uint64 { return uint64(uint32(d.Varint)) },
 	appendProtobuf: func(b []byte, number protowire.Number, v uint64) []byte {
-		return pbAppendInt(b, number, int64(uint32(v)))
+		return protobuf.AppendInt(b, number, int64(uint32(v)))
 	},
 	put:        func(b *attributes, key string, v uint64) { b.int(key, int64(v)) },
 	take:       func(v pcommon.Value, _ uint64) uint64 { return uint64(AttributeInt(v)) },
@@ -161,10 +182,10 @@ var unsignedCodec = codec[uint64]{
 func boolean(at func(*Record) *bool) typed[bool] { return typed[bool]{&booleanCodec, at} }
 
 var booleanCodec = codec[bool]{
-	readMsgpack: fresh((*msgpackReader).bool), appendMsgpack: msgp.AppendBool,
-	wire: protowire.VarintType, readProtobuf: func(d *protobufReader, _ bool) bool { return d.varint != 0 },
+	readMsgpack: fresh((*msgpack.Reader).Bool), appendMsgpack: msgp.AppendBool,
+	wire: protowire.VarintType, readProtobuf: func(d *protobuf.Reader, _ bool) bool { return d.Varint != 0 },
 	appendProtobuf: func(b []byte, number protowire.Number, v bool) []byte {
-		return pbAppendInt(b, number, int64(protowire.EncodeBool(v)))
+		return protobuf.AppendInt(b, number, int64(protowire.EncodeBool(v)))
 	},
 	put: (*attributes).bool, take: fresh(asBool), document: pcommon.Value.SetBool,
 	appendJSON: strconv.AppendBool,
@@ -173,9 +194,9 @@ var booleanCodec = codec[bool]{
 func degrees(at func(*Record) *float64) typed[float64] { return typed[float64]{&degreesCodec, at} }
 
 var degreesCodec = codec[float64]{
-	readMsgpack: fresh((*msgpackReader).float), appendMsgpack: msgp.AppendFloat64,
+	readMsgpack: fresh((*msgpack.Reader).Float), appendMsgpack: msgp.AppendFloat64,
 	wire:         protowire.Fixed64Type,
-	readProtobuf: func(d *protobufReader, _ float64) float64 { return math.Float64frombits(d.varint) },
+	readProtobuf: func(d *protobuf.Reader, _ float64) float64 { return math.Float64frombits(d.Varint) },
 	appendProtobuf: func(b []byte, number protowire.Number, v float64) []byte {
 		if isZero(v) {
 			return b
@@ -203,14 +224,10 @@ func instant(at func(*Record) *time.Time) typed[time.Time] {
 }
 
 var instantCodec = codec[time.Time]{
-	readMsgpack: fresh((*msgpackReader).time), appendMsgpack: appendTime,
-	wire: protowire.BytesType, readProtobuf: fresh((*protobufReader).time),
-	appendProtobuf: func(b []byte, number protowire.Number, t time.Time) []byte {
-		b, start := pbBegin(b, number)
-		b = pbAppendInt(b, 1, t.Unix())
-		return pbEnd(pbAppendInt(b, 2, int64(t.Nanosecond())), start)
-	},
-	put: (*attributes).instant,
+	readMsgpack: fresh((*msgpack.Reader).Time), appendMsgpack: msgpack.AppendTime,
+	wire: protowire.BytesType, readProtobuf: fresh((*protobuf.Reader).Time),
+	appendProtobuf: protobuf.AppendTime,
+	put:            (*attributes).instant,
 	take: func(v pcommon.Value, old time.Time) time.Time {
 		if t, ok := Instant(v); ok {
 			return t
@@ -228,24 +245,44 @@ var instantCodec = codec[time.Time]{
 func texts(at func(*Record) *[]string) typed[[]string] { return typed[[]string]{&textsCodec, at} }
 
 var textsCodec = codec[[]string]{
-	readMsgpack:    func(d *msgpackReader, old []string) []string { return d.strs(old[:0]) },
-	appendMsgpack:  appendStrs,
+	readMsgpack:    func(d *msgpack.Reader, old []string) []string { return d.Strs(old[:0]) },
+	appendMsgpack:  appendTexts,
 	wire:           protowire.BytesType,
-	readProtobuf:   func(d *protobufReader, old []string) []string { return append(old, d.str()) },
-	appendProtobuf: pbAppendStrs,
-	put:            (*attributes).strs,
+	readProtobuf:   func(d *protobuf.Reader, old []string) []string { return append(old, d.Str()) },
+	appendProtobuf: protobuf.AppendStrings,
+	put:            func(b *attributes, key string, list []string) { putTexts(&b.Builder, key, list) },
 	take:           func(v pcommon.Value, old []string) []string { return asStrs(v, old[:0]) },
-	document:       putStrs,
-	appendJSON:     appendJSONStrings,
+	document:       setTexts,
+	appendJSON:     jsontext.AppendStrings,
+	none:           func(list []string) bool { return len(list) == 0 },
 	empty:          func(old []string) []string { return old[:0] },
+}
+
+func appendTexts(b []byte, list []string) []byte {
+	return msgpack.AppendList(b, list, msgp.AppendString)
+}
+
+func putTexts(b *slab.Builder, key string, list []string) {
+	to := b.List(key, len(list))
+	for _, value := range list {
+		to.Str(cleanUTF8(value))
+	}
+}
+
+func setTexts(v pcommon.Value, list []string) {
+	to := v.SetEmptySlice()
+	to.EnsureCapacity(len(list))
+	for _, value := range list {
+		to.AppendEmpty().SetStr(cleanUTF8(value))
+	}
 }
 
 // absent is what has nothing of a record: a key that gateways write, always empty.
 type absent struct{}
 
-func (absent) readMsgpack(d *msgpackReader, _ *Record)                       { d.skip() }
+func (absent) readMsgpack(d *msgpack.Reader, _ *Record)                      { d.Skip() }
 func (absent) appendMsgpack(b []byte, _ *Record) []byte                      { return msgp.AppendString(b, "") }
-func (absent) readProtobuf(*protobufReader, *Record)                         {}
+func (absent) readProtobuf(*protobuf.Reader, *Record)                        {}
 func (absent) appendProtobuf(b []byte, _ protowire.Number, _ *Record) []byte { return b }
 func (absent) put(*attributes, string, *Record)                              {}
 func (absent) attributes(string) []attribute                                 { return nil }
@@ -258,5 +295,5 @@ func (absent) clear(*Record)                                                 {}
 type zone struct{ absent }
 
 func (zone) appendProtobuf(b []byte, number protowire.Number, r *Record) []byte {
-	return pbAppendStr(b, number, r.TimeStamp.Location().String())
+	return protobuf.AppendString(b, number, r.TimeStamp.Location().String())
 }

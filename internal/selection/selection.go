@@ -1,6 +1,6 @@
 // Package selection says which records, spans and metrics a destination is meant to have, by
 // their API, organisation and status. What the lists mean is Tyk Pump's (contract: records
-// and raw stores, section 3.5).
+// and raw stores, section 3.5). Who pushes records learns from it how many a filter let through.
 package selection
 
 // Lists name what goes on and what is kept back. A record goes on when no skip list names it

@@ -86,7 +86,7 @@ func (p *logsProcessor) process(ctx context.Context, ld plog.Logs) (plog.Logs, e
 	}()
 	p.read(ld, pl)
 	p.counters.add(ctx, &pl.tally)
-	analytics.NotePassed(ctx, p.name, pl.kept())
+	selection.NotePassed(ctx, p.name, pl.kept())
 	p.unmatched.note(&pl.tally, ld)
 	switch {
 	case len(pl.verdicts) == 0:

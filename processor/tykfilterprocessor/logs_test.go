@@ -341,7 +341,7 @@ func TestADeliveryLearnsWhatPassed(t *testing.T) {
 		for _, api := range test.apis {
 			records = append(records, recorded(api, "", ""))
 		}
-		var passed analytics.Passed
+		var passed selection.Passed
 		require.NoError(t, p.ConsumeLogs(passed.Context(t.Context()), batch(records...)))
 		assert.Equal(t, map[string]int{set.ID.String(): test.want}, passed.By())
 	}

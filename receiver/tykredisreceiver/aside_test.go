@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // odd is a filter that lets records with odd keys through, and counts them as tykfilter does.
@@ -33,7 +34,7 @@ func (f odd) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 			})
 		}
 	}
-	analytics.NotePassed(ctx, "tykfilter/odd", ld.LogRecordCount())
+	selection.NotePassed(ctx, "tykfilter/odd", ld.LogRecordCount())
 	if ld.LogRecordCount() == 0 {
 		return nil
 	}

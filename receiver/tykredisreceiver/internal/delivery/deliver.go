@@ -14,6 +14,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/health"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/held"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metadata"
@@ -198,7 +199,7 @@ func (d *Deliverer) attempt(ctx context.Context, dl *delivery) error {
 func (d *Deliverer) send(ctx context.Context, dl *delivery, places []int) answer {
 	logs, sent := d.decode(dl, places)
 	var a answer
-	var passed analytics.Passed
+	var passed selection.Passed
 	at := d.evidence.send()
 	if len(sent) > 0 && d.Next != nil {
 		a = judge(d.consume(analytics.WithEntries(passed.Context(ctx), newEntries(dl)), logs))

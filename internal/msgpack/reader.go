@@ -1,4 +1,4 @@
-package analytics
+package msgpack
 
 import (
 	"encoding/binary"
@@ -12,46 +12,48 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// maxPreallocated bounds what a list's header alone, which may lie, can make us
+// MaxPreallocated bounds what a list's header alone, which may lie, can make us
 // allocate; longer lists grow as their elements are really there.
-const maxPreallocated = 64
+const MaxPreallocated = 64
 
 // First bytes of the msgpack types that nearly every value of a record has. They
 // are read in place; all others go through msgp.
 const (
-	msgpackFixMap   = 0x80 // to 0x8f
-	msgpackFixArray = 0x90 // to 0x9f
-	msgpackFixStr   = 0xa0 // to 0xbf
-	msgpackNil      = 0xc0
-	msgpackFloat64  = 0xcb
-	msgpackUint8    = 0xcc
-	msgpackUint16   = 0xcd
-	msgpackUint32   = 0xce
-	msgpackStr8     = 0xd9
+	fixMap      = 0x80 // to 0x8f
+	fixArray    = 0x90 // to 0x9f
+	fixStr      = 0xa0 // to 0xbf
+	null        = 0xc0
+	float64Lead = 0xcb
+	uint8Lead   = 0xcc
+	uint16Lead  = 0xcd
+	uint32Lead  = 0xce
+	str8        = 0xd9
 )
 
-// msgpackReader walks over one msgpack value. After the first error, which it
-// keeps, every read gives zero.
-type msgpackReader struct {
+// Reader walks over one msgpack value. After the first error, which it
+// keeps, every read gives zero. Strings that it gives share the entry's memory.
+type Reader struct {
 	entry []byte
 	// text is entry's memory as a string, so that cutting it gives the strings.
 	text string
 	pos  int
-	err  *msgpackError
+	err  *Error
 }
 
-func newMsgpackReader(entry []byte) msgpackReader {
-	return msgpackReader{entry: entry, text: unsafe.String(unsafe.SliceData(entry), len(entry))}
+// NewReader begins at an entry's first byte. Nobody may change the entry while a string of it lives.
+func NewReader(entry []byte) Reader {
+	return Reader{entry: entry, text: unsafe.String(unsafe.SliceData(entry), len(entry))}
 }
 
-// msgpackError says where in an entry which field could not be read, and why.
-type msgpackError struct {
+// Error says where in an entry which field could not be read, and why.
+type Error struct {
 	field  string
 	offset int
 	cause  error
 }
 
-func (e *msgpackError) Error() string {
+// Error names the field and the byte.
+func (e *Error) Error() string {
 	where := "record"
 	if e.field != "" {
 		where = "field " + e.field
@@ -59,17 +61,36 @@ func (e *msgpackError) Error() string {
 	return fmt.Sprintf("decode msgpack: %s at byte %d: %v", where, e.offset, e.cause)
 }
 
-func (e *msgpackError) Unwrap() error { return e.cause }
+// Unwrap gives why.
+func (e *Error) Unwrap() error { return e.cause }
 
-func (d *msgpackReader) fail(cause error) {
+// Err is the first error, nil if there is none.
+func (d *Reader) Err() error {
 	if d.err == nil {
-		d.err = &msgpackError{offset: d.pos, cause: cause}
+		return nil
+	}
+	return d.err
+}
+
+// Position is where the next value begins, for Rewind.
+func (d *Reader) Position() int { return d.pos }
+
+// Rewind goes back to a position, unless a read has failed.
+func (d *Reader) Rewind(position int) {
+	if d.err == nil {
+		d.pos = position
+	}
+}
+
+func (d *Reader) fail(cause error) {
+	if d.err == nil {
+		d.err = &Error{offset: d.pos, cause: cause}
 	}
 	d.pos = len(d.text)
 }
 
 // failWant fails with what is there, which is not what was wanted.
-func (d *msgpackReader) failWant(want string) {
+func (d *Reader) failWant(want string) {
 	if d.pos >= len(d.text) {
 		d.fail(fmt.Errorf("%w: want %s", msgp.ErrShortBytes, want))
 		return
@@ -82,15 +103,15 @@ func (d *msgpackReader) failWant(want string) {
 	d.fail(fmt.Errorf("found 0x%02x, which starts no value; want %s", lead, want))
 }
 
-// str reads a string: str, bin or nil.
-func (d *msgpackReader) str() string {
+// Str reads a string: str, bin or nil.
+func (d *Reader) Str() string {
 	if d.pos < len(d.text) {
 		var start, end int
 		switch lead := d.text[d.pos]; {
-		case lead&0xe0 == msgpackFixStr:
+		case lead&0xe0 == fixStr:
 			start = d.pos + 1
 			end = start + int(lead&0x1f)
-		case lead == msgpackStr8 && d.pos+1 < len(d.text):
+		case lead == str8 && d.pos+1 < len(d.text):
 			start = d.pos + 2
 			end = start + int(d.text[d.pos+1])
 		}
@@ -102,7 +123,7 @@ func (d *msgpackReader) str() string {
 	return d.longStr()
 }
 
-func (d *msgpackReader) longStr() string {
+func (d *Reader) longStr() string {
 	if d.takeNil() {
 		return ""
 	}
@@ -121,7 +142,7 @@ func (d *msgpackReader) longStr() string {
 }
 
 // failRead fails with an error of msgp's: the type, or too few bytes.
-func (d *msgpackReader) failRead(err error, want string) {
+func (d *Reader) failRead(err error, want string) {
 	if errors.Is(err, msgp.ErrShortBytes) {
 		d.fail(fmt.Errorf("%w: %d bytes left for %s", err, len(d.text)-d.pos, want))
 		return
@@ -129,8 +150,8 @@ func (d *msgpackReader) failRead(err error, want string) {
 	d.failWant(want)
 }
 
-// take passes over these bytes if they come next.
-func (d *msgpackReader) take(literal string) bool {
+// Take passes over these bytes if they come next.
+func (d *Reader) Take(literal string) bool {
 	if !strings.HasPrefix(d.text[d.pos:], literal) {
 		return false
 	}
@@ -138,29 +159,29 @@ func (d *msgpackReader) take(literal string) bool {
 	return true
 }
 
-func (d *msgpackReader) takeNil() bool {
-	if d.pos < len(d.text) && d.text[d.pos] == msgpackNil {
+func (d *Reader) takeNil() bool {
+	if d.pos < len(d.text) && d.text[d.pos] == null {
 		d.pos++
 		return true
 	}
 	return false
 }
 
-// int reads an integer of any width and sign, or nil. Above 2^63 it wraps, as
+// Int reads an integer of any width and sign, or nil. Above 2^63 it wraps, as
 // the gateways' library does.
-func (d *msgpackReader) int() int64 {
+func (d *Reader) Int() int64 {
 	if rest := d.text[d.pos:]; len(rest) > 0 {
 		switch lead := rest[0]; {
 		case lead < 0x80:
 			d.pos++
 			return int64(lead)
-		case lead == msgpackUint8 && len(rest) > 1:
+		case lead == uint8Lead && len(rest) > 1:
 			d.pos += 2
 			return int64(rest[1])
-		case lead == msgpackUint16 && len(rest) > 2:
+		case lead == uint16Lead && len(rest) > 2:
 			d.pos += 3
 			return int64(rest[1])<<8 | int64(rest[2])
-		case lead == msgpackUint32 && len(rest) > 4:
+		case lead == uint32Lead && len(rest) > 4:
 			d.pos += 5
 			return int64(rest[1])<<24 | int64(rest[2])<<16 | int64(rest[3])<<8 | int64(rest[4])
 		}
@@ -168,7 +189,7 @@ func (d *msgpackReader) int() int64 {
 	return d.wideInt()
 }
 
-func (d *msgpackReader) wideInt() int64 {
+func (d *Reader) wideInt() int64 {
 	if d.takeNil() {
 		return 0
 	}
@@ -185,17 +206,17 @@ func (d *msgpackReader) wideInt() int64 {
 	return value
 }
 
-// float reads a float of either width, an integer or nil.
-func (d *msgpackReader) float() float64 {
+// Float reads a float of either width, an integer or nil.
+func (d *Reader) Float() float64 {
 	rest := d.entry[d.pos:]
-	if len(rest) >= 9 && rest[0] == msgpackFloat64 {
+	if len(rest) >= 9 && rest[0] == float64Lead {
 		d.pos += 9
 		return math.Float64frombits(binary.BigEndian.Uint64(rest[1:]))
 	}
 	switch msgp.NextType(rest) {
 	case msgp.Float64Type, msgp.Float32Type:
 	case msgp.IntType, msgp.UintType, msgp.NilType:
-		return float64(d.int())
+		return float64(d.Int())
 	default:
 		d.failWant("a number")
 		return 0
@@ -203,43 +224,43 @@ func (d *msgpackReader) float() float64 {
 	return read(d, msgp.ReadFloat64Bytes, "a number")
 }
 
-// bool reads a boolean or nil.
-func (d *msgpackReader) bool() bool {
+// Bool reads a boolean or nil.
+func (d *Reader) Bool() bool {
 	if d.takeNil() {
 		return false
 	}
 	return read(d, msgp.ReadBoolBytes, "a boolean")
 }
 
-// time reads an array of seconds and nanoseconds; nothing else is a time.
-func (d *msgpackReader) time() time.Time {
-	if d.pos >= len(d.text) || d.text[d.pos] != msgpackFixArray|2 {
+// Time reads an array of seconds and nanoseconds; nothing else is a time.
+func (d *Reader) Time() time.Time {
+	if d.pos >= len(d.text) || d.text[d.pos] != fixArray|2 {
 		d.failWant("a time, which is an array of 2 integers")
 		return time.Time{}
 	}
 	d.pos++
-	seconds := d.int()
-	nanoseconds := d.int()
+	seconds := d.Int()
+	nanoseconds := d.Int()
 	if d.err != nil {
 		return time.Time{}
 	}
 	return time.Unix(seconds, nanoseconds).UTC()
 }
 
-// arrayHeader reads an array's length; nil is 0.
-func (d *msgpackReader) arrayHeader() int {
+// ArrayHeader reads an array's length; nil is 0.
+func (d *Reader) ArrayHeader() int {
 	if d.takeNil() {
 		return 0
 	}
-	if d.pos < len(d.text) && d.text[d.pos]&0xf0 == msgpackFixArray {
+	if d.pos < len(d.text) && d.text[d.pos]&0xf0 == fixArray {
 		d.pos++
 		return int(d.text[d.pos-1] & 0x0f)
 	}
 	return d.length(read(d, msgp.ReadArrayHeaderBytes, "an array"), 1)
 }
 
-// mapHeader reads a map's length in pairs; nil is 0.
-func (d *msgpackReader) mapHeader() int {
+// MapHeader reads a map's length in pairs; nil is 0.
+func (d *Reader) MapHeader() int {
 	if d.takeNil() {
 		return 0
 	}
@@ -247,7 +268,7 @@ func (d *msgpackReader) mapHeader() int {
 }
 
 // read reads a value with one of msgp's functions; zero where that fails.
-func read[T any](d *msgpackReader, with func([]byte) (T, []byte, error), want string) T {
+func read[T any](d *Reader, with func([]byte) (T, []byte, error), want string) T {
 	value, after, err := with(d.entry[d.pos:])
 	if err != nil {
 		d.failRead(err, want)
@@ -259,7 +280,7 @@ func read[T any](d *msgpackReader, with func([]byte) (T, []byte, error), want st
 
 // length takes a header's count only if the bytes after it could hold as many
 // elements: each takes at least size.
-func (d *msgpackReader) length(n uint32, size int64) int {
+func (d *Reader) length(n uint32, size int64) int {
 	if left := len(d.text) - d.pos; int64(n)*size > int64(left) {
 		d.fail(fmt.Errorf("%w: a header announces %d elements, %d bytes follow", msgp.ErrShortBytes, n, left))
 		return 0
@@ -267,14 +288,14 @@ func (d *msgpackReader) length(n uint32, size int64) int {
 	return int(n)
 }
 
-// strs appends an array of strings, or nothing for nil, to list.
-func (d *msgpackReader) strs(list []string) []string {
-	n := d.arrayHeader()
+// Strs appends an array of strings, or nothing for nil, to list.
+func (d *Reader) Strs(list []string) []string {
+	n := d.ArrayHeader()
 	if n > cap(list) {
-		list = make([]string, 0, min(n, maxPreallocated))
+		list = make([]string, 0, min(n, MaxPreallocated))
 	}
 	for range n {
-		list = append(list, d.str())
+		list = append(list, d.Str())
 		if d.err != nil {
 			break
 		}
@@ -282,22 +303,39 @@ func (d *msgpackReader) strs(list []string) []string {
 	return list
 }
 
-func (d *msgpackReader) skipStrs(n int) {
+// SkipStrs passes over so many strings.
+func (d *Reader) SkipStrs(n int) {
 	for range n {
-		if d.str(); d.err != nil {
+		if d.Str(); d.err != nil {
 			return
 		}
 	}
 }
 
-// readMap reads a map into m, which it makes where it is nil.
-func readMap[V any](d *msgpackReader, m map[string]V, value func(*msgpackReader) V) map[string]V {
-	n := d.mapHeader()
-	if n > 0 && m == nil {
-		m = make(map[string]V, min(n, maxPreallocated))
+// ReadList reads a list, nil where it has nothing.
+func ReadList[V any](d *Reader, value func(*Reader) V) (list []V) {
+	n := d.ArrayHeader()
+	if n > 0 {
+		list = make([]V, 0, min(n, MaxPreallocated))
 	}
 	for range n {
-		key := d.str()
+		v := value(d)
+		if d.err != nil {
+			break
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// ReadMap reads a map into m, which it makes where it is nil.
+func ReadMap[V any](d *Reader, m map[string]V, value func(*Reader) V) map[string]V {
+	n := d.MapHeader()
+	if n > 0 && m == nil {
+		m = make(map[string]V, min(n, MaxPreallocated))
+	}
+	for range n {
+		key := d.Str()
 		v := value(d)
 		if d.err != nil {
 			break
@@ -307,43 +345,43 @@ func readMap[V any](d *msgpackReader, m map[string]V, value func(*msgpackReader)
 	return m
 }
 
-// path reads the path of a GraphQL error. Whole floats, which JSON decoders make
+// Path reads a list of names and indices. Whole floats, which JSON decoders make
 // of indices, become integers; what is neither name nor index is left out.
-func (d *msgpackReader) path() []any {
-	n := d.arrayHeader()
+func (d *Reader) Path() []any {
+	n := d.ArrayHeader()
 	if n == 0 {
 		return nil
 	}
-	path := make([]any, 0, min(n, maxPreallocated))
+	path := make([]any, 0, min(n, MaxPreallocated))
 	for range n {
 		if d.err != nil {
 			break
 		}
 		switch msgp.NextType(d.entry[d.pos:]) {
 		case msgp.StrType, msgp.BinType:
-			path = append(path, d.str())
+			path = append(path, d.Str())
 		case msgp.IntType, msgp.UintType:
-			path = append(path, d.int())
+			path = append(path, d.Int())
 		case msgp.Float64Type, msgp.Float32Type:
-			if f := d.float(); f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			if f := d.Float(); f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 				path = append(path, int64(f))
 			}
 		default:
-			d.skip()
+			d.Skip()
 		}
 	}
 	return path
 }
 
-// skip passes over one value of any type. It does not recurse, so that no
+// Skip passes over one value of any type. It does not recurse, so that no
 // nesting is too deep.
-func (d *msgpackReader) skip() {
+func (d *Reader) Skip() {
 	for pending := int64(1); pending > 0 && d.err == nil; pending-- {
 		switch msgp.NextType(d.entry[d.pos:]) {
 		case msgp.MapType:
-			pending += 2 * int64(d.mapHeader())
+			pending += 2 * int64(d.MapHeader())
 		case msgp.ArrayType:
-			pending += int64(d.arrayHeader())
+			pending += int64(d.ArrayHeader())
 		default:
 			after, err := msgp.Skip(d.entry[d.pos:])
 			if err != nil {
