@@ -14,7 +14,7 @@ import (
 )
 
 // typesCodec is of the types, and the fields asked of each.
-var typesCodec = codec[map[string][]string]{
+var typesCodec = some(codec[map[string][]string]{
 	readMsgpack: func(d *msgpack.Reader, _ map[string][]string) map[string][]string {
 		return msgpack.ReadMap(d, nil, func(d *msgpack.Reader) []string { return d.Strs(nil) })
 	},
@@ -81,11 +81,10 @@ var typesCodec = codec[map[string][]string]{
 		}
 		return append(b, '}')
 	},
-	none: func(types map[string][]string) bool { return len(types) == 0 },
-}
+}, func(types map[string][]string) int { return len(types) })
 
 // errorsCodec is of the errors of an answer, of which protobuf has the messages only.
-var errorsCodec = codec[[]GraphQLError]{
+var errorsCodec = some(codec[[]GraphQLError]{
 	readMsgpack: func(d *msgpack.Reader, _ []GraphQLError) []GraphQLError {
 		return msgpack.ReadList(d, func(d *msgpack.Reader) (e GraphQLError) {
 			for w := d.Begin(graphQLErrorKeys); d.Next(&w); {
@@ -141,8 +140,7 @@ var errorsCodec = codec[[]GraphQLError]{
 		}
 		return append(b, ']')
 	},
-	none: func(faults []GraphQLError) bool { return len(faults) == 0 },
-}
+}, func(faults []GraphQLError) int { return len(faults) })
 
 var graphQLErrorKeys = msgpack.NewKeys("Message", "Path")
 

@@ -219,7 +219,7 @@ func (n cityNames) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *
 
 func (cityNames) skipMsgpack(d *msgpack.Reader) { d.SkipStrs(2 * d.MapHeader()) }
 
-var namesCodec = codec[map[string]string]{
+var namesCodec = some(codec[map[string]string]{
 	readMsgpack: func(d *msgpack.Reader, old map[string]string) map[string]string {
 		return msgpack.ReadMap(d, old, (*msgpack.Reader).Str)
 	},
@@ -245,12 +245,11 @@ var namesCodec = codec[map[string]string]{
 	},
 	document:   func(v pcommon.Value, names map[string]string) { setMap(v, names, pcommon.Value.SetStr) },
 	appendJSON: jsontext.AppendMap,
-	none:       func(names map[string]string) bool { return len(names) == 0 },
 	empty: func(old map[string]string) map[string]string {
 		clear(old)
 		return old
 	},
-}
+}, func(names map[string]string) int { return len(names) })
 
 func with[V any](m map[string]V, key string, value V) map[string]V {
 	if m == nil {

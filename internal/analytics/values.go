@@ -50,10 +50,7 @@ type codec[T any] struct {
 	take           func(v pcommon.Value, old T) T
 	document       func(v pcommon.Value, t T)
 	appendJSON     func(b []byte, v T) []byte
-	// For lists and maps: whether one has nothing, which no attribute, an empty value and JSON's null say, and how one
-	// is emptied that keeps its memory.
-	none  func(v T) bool
-	empty func(old T) T
+	empty          func(old T) T // the zero value where it is nil
 }
 
 // typed is a value that lies in one place of a record.
@@ -84,13 +81,7 @@ func (f typed[T]) appendProtobuf(b []byte, number protowire.Number, r *Record) [
 	return f.codec.appendProtobuf(b, number, *f.at(r))
 }
 
-func (f typed[T]) isNone(r *Record) bool { return f.codec.none != nil && f.codec.none(*f.at(r)) }
-
-func (f typed[T]) put(b *attributes, key string, r *Record) {
-	if !f.isNone(r) {
-		f.codec.put(b, key, *f.at(r))
-	}
-}
+func (f typed[T]) put(b *attributes, key string, r *Record) { f.codec.put(b, key, *f.at(r)) }
 
 func (f typed[T]) attributes(key string) []attribute {
 	a := attribute{key: key, take: func(r *Record, v pcommon.Value, _ *logReading) {
@@ -101,18 +92,9 @@ func (f typed[T]) attributes(key string) []attribute {
 	return []attribute{a}
 }
 
-func (f typed[T]) document(v pcommon.Value, r *Record) {
-	if !f.isNone(r) {
-		f.codec.document(v, *f.at(r))
-	}
-}
+func (f typed[T]) document(v pcommon.Value, r *Record) { f.codec.document(v, *f.at(r)) }
 
-func (f typed[T]) appendJSON(b []byte, r *Record) []byte {
-	if f.isNone(r) {
-		return append(b, "null"...)
-	}
-	return f.codec.appendJSON(b, *f.at(r))
-}
+func (f typed[T]) appendJSON(b []byte, r *Record) []byte { return f.codec.appendJSON(b, *f.at(r)) }
 
 func (f typed[T]) clear(r *Record) {
 	at := f.at(r)
@@ -122,6 +104,28 @@ func (f typed[T]) clear(r *Record) {
 	}
 	var zero T
 	*at = zero
+}
+
+// some is c for lists and maps that have something: of others there is no attribute, an empty value, and JSON's null.
+func some[T any](c codec[T], length func(T) int) codec[T] {
+	put, document, appendJSON := c.put, c.document, c.appendJSON
+	c.put = func(b *attributes, key string, v T) {
+		if length(v) > 0 {
+			put(b, key, v)
+		}
+	}
+	c.document = func(to pcommon.Value, v T) {
+		if length(v) > 0 {
+			document(to, v)
+		}
+	}
+	c.appendJSON = func(b []byte, v T) []byte {
+		if length(v) == 0 {
+			return append(b, "null"...)
+		}
+		return appendJSON(b, v)
+	}
+	return c
 }
 
 // fresh is for what has no use for the value that is there.
@@ -244,7 +248,7 @@ var instantCodec = codec[time.Time]{
 // texts is a list of strings, whose memory is used again.
 func texts(at func(*Record) *[]string) typed[[]string] { return typed[[]string]{&textsCodec, at} }
 
-var textsCodec = codec[[]string]{
+var textsCodec = some(codec[[]string]{
 	readMsgpack:    func(d *msgpack.Reader, old []string) []string { return d.Strs(old[:0]) },
 	appendMsgpack:  appendTexts,
 	wire:           protowire.BytesType,
@@ -254,9 +258,8 @@ var textsCodec = codec[[]string]{
 	take:           func(v pcommon.Value, old []string) []string { return asStrs(v, old[:0]) },
 	document:       setTexts,
 	appendJSON:     jsontext.AppendStrings,
-	none:           func(list []string) bool { return len(list) == 0 },
 	empty:          func(old []string) []string { return old[:0] },
-}
+}, func(list []string) int { return len(list) })
 
 func appendTexts(b []byte, list []string) []byte {
 	return msgpack.AppendList(b, list, msgp.AppendString)

@@ -63,11 +63,15 @@ func TestFieldsAreFoundInAnyOrder(t *testing.T) {
 		want  map[string]int64
 	}{
 		"in order": {entry: pairs("Short", "AKeyOfMoreThan16Bytes", "Last"), want: all},
-		"with what follows": {entry: append(pairs("Short", "AKeyOfMoreThan16Bytes"), msgp.AppendString(nil, "Last")...),
-			want: map[string]int64{"Short": 1, "AKeyOfMoreThan16Bytes": 2}},
+		"with what follows": {
+			entry: append(pairs("Short", "AKeyOfMoreThan16Bytes"), msgp.AppendString(nil, "Last")...),
+			want:  map[string]int64{"Short": 1, "AKeyOfMoreThan16Bytes": 2},
+		},
 		"in another order": {entry: pairs("Last", "AKeyOfMoreThan16Bytes", "Short"), want: all},
-		"with unknown ones": {entry: pairs("New", "Short", "Newer", "AKeyOfMoreThan16BytesAndMore", "AKeyOfMoreThan16Bytes", "Last", "Newest"),
-			want: all},
+		"with unknown ones": {
+			entry: pairs("New", "Short", "Newer", "AKeyOfMoreThan16BytesAndMore", "AKeyOfMoreThan16Bytes", "Last", "Newest"),
+			want:  all,
+		},
 		"missing":         {entry: pairs("Last"), want: map[string]int64{"Last": 3}},
 		"an array":        {entry: AppendList(nil, []int64{1, 2, 3}, AppendInt), want: all},
 		"a longer array":  {entry: AppendList(nil, []int64{1, 2, 3, 4, 5}, AppendInt), want: all},
