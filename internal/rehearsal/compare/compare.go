@@ -28,6 +28,8 @@ type Options struct {
 	MinRecords int64
 	// MayBeEmpty says that a table without rows there is no reason to doubt that it is the right store.
 	MayBeEmpty bool
+	// Rounds says that Tyk Pump's histograms of metrics count its rounds, and not requests.
+	Rounds bool
 	// MaxUnit bounds the rows of one second, and the rows of rollups, that are kept at a time.
 	MaxUnit int
 }

@@ -125,6 +125,8 @@ type Result struct {
 	There  string   `json:"there"`
 	Here   string   `json:"here"`
 	Tables []*Table `json:"tables"`
+	// Stored says what both stored, and nobody compared.
+	Stored []string `json:"stored_not_compared,omitempty"`
 	// Skipped says what was not compared, and why.
 	Skipped []string `json:"not_compared,omitempty"`
 	// Doubts are reasons for which nothing can be said.
@@ -142,6 +144,7 @@ func (r *Result) Add(o *Result) {
 	join(&r.There, o.There)
 	join(&r.Here, o.Here)
 	r.Tables = append(r.Tables, o.Tables...)
+	r.Stored = append(r.Stored, o.Stored...)
 	r.Skipped = append(r.Skipped, o.Skipped...)
 	r.Doubts = append(r.Doubts, o.Doubts...)
 }

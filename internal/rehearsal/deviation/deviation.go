@@ -41,6 +41,8 @@ const (
 	UptimeHour        = "uptime-hour"
 	UptimeRequestTime = "uptime-request-time"
 	UptimeLastTime    = "uptime-last-time"
+
+	Observations = "prometheus-observations"
 )
 
 // Deviation is a row of the document.

@@ -12,7 +12,7 @@ var ids = []string{
 	LatencyGateway, CityNames, SimpleProtocol, MySQLID, MySQLText,
 	Bucket, TraceTags, MaxValues, Minimum, LastTime, Identifier, Mean, GraphNetwork,
 	MongoGateway, MongoCityNames, NotUTF8, MongoOverwrite, MongoListTime, MongoLastTime, MongoMinimum, MongoExpiry, MongoKeys, MongoMemory,
-	UptimeHour, UptimeRequestTime, UptimeLastTime,
+	UptimeHour, UptimeRequestTime, UptimeLastTime, Observations,
 }
 
 // The document and the rules that use it have the same rows, so that neither says what the other does not.

@@ -54,8 +54,11 @@ func Rows(ctx context.Context, store rows.Store) (int64, error) {
 	return n, nil
 }
 
+// Counter counts what a side has stored in a place.
+type Counter func(context.Context) (int64, error)
+
 // Wait waits until all of a side is taken and nothing has been stored any more for a time.
-func Wait(ctx context.Context, rdb redis.Cmdable, stores []rows.Store, settle time.Duration) error {
+func Wait(ctx context.Context, rdb redis.Cmdable, counters []Counter, settle time.Duration) error {
 	const every = 200 * time.Millisecond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -68,8 +71,8 @@ func Wait(ctx context.Context, rdb redis.Cmdable, stores []rows.Store, settle ti
 		n := -waiting - 1 // changes with each list that is taken
 		if waiting == 0 {
 			n = 0
-			for _, s := range stores {
-				stored, err := Rows(ctx, s)
+			for _, count := range counters {
+				stored, err := count(ctx)
 				if err != nil {
 					return err
 				}
