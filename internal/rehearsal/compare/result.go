@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/deviation"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -145,8 +146,20 @@ func (r *Result) Add(o *Result) {
 	join(&r.Here, o.Here)
 	r.Tables = append(r.Tables, o.Tables...)
 	r.Stored = append(r.Stored, o.Stored...)
-	r.Skipped = append(r.Skipped, o.Skipped...)
+	for _, text := range o.Skipped {
+		if !slices.Contains(r.Skipped, text) {
+			r.Skipped = append(r.Skipped, text)
+		}
+	}
 	r.Doubts = append(r.Doubts, o.Doubts...)
+}
+
+// skip says once of a field, in however many tables it is, that it is not compared.
+func (r *Result) skip(of rows.Unread) {
+	text := fmt.Sprintf("%s of rollups (%s): %s", of.Field, of.Deviation, deviation.All()[of.Deviation])
+	if !slices.Contains(r.Skipped, text) {
+		r.Skipped = append(r.Skipped, text)
+	}
 }
 
 // Verdict is a comparison in a word.
