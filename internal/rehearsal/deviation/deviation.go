@@ -17,6 +17,7 @@ const (
 	SimpleProtocol = "sql-simple-protocol"
 	MySQLID        = "rollup-mysql-id"
 	MySQLText      = "sql-mysql-text"
+	MySQLTime      = "sql-mysql-time"
 
 	Bucket       = "rollup-bucket"
 	TraceTags    = "rollup-trace-tags"

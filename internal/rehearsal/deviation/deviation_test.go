@@ -14,7 +14,7 @@ import (
 
 // ids are those that comparisons use.
 var ids = []string{
-	LatencyGateway, CityNames, SimpleProtocol, MySQLID, MySQLText,
+	LatencyGateway, CityNames, SimpleProtocol, MySQLID, MySQLText, MySQLTime,
 	Bucket, TraceTags, MaxValues, Minimum, LastTime, Identifier, Mean, GraphNetwork,
 	MongoGateway, MongoCityNames, NotUTF8, MongoOverwrite, MongoListTime, MongoLastTime, MongoMinimum, MongoExpiry, MongoKeys, MongoMemory,
 	UptimeHour, UptimeRequestTime, UptimeLastTime, Observations,

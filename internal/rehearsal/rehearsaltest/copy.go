@@ -48,7 +48,7 @@ func copyTable(ctx context.Context, source rows.Store, table *rows.Table, db *sq
 	quote := func(name string) string { return "`" + name + "`" }
 	names, definitions := make([]string, len(table.Columns)), make([]string, len(table.Columns))
 	for i, c := range table.Columns {
-		kind, special := types[driver][c.Name]
+		kind, special := types[driver][rows.Bare(c.Name)]
 		if !special {
 			kind = types[driver][c.Type]
 		}
