@@ -60,7 +60,7 @@ func (o *operator) played(ctx context.Context, t *testing.T, config string, data
 			_, _ = w.Write([]byte(page)) // what is not read shows in the report
 		})}
 		go func() { _ = server.ListenAndServe() }() // ends with the test
-		defer server.Close()
+		t.Cleanup(func() { _ = server.Close() })
 	}
 	assert.NoError(t, rdb.FlushDB(ctx).Err())
 	<-ctx.Done()

@@ -212,6 +212,6 @@ func TestNoTypeIsForgotten(t *testing.T) {
 		}
 		_, kept := keepers[kind.Name]
 		_, out := unnamed[kind.Name]
-		assert.True(t, kept != out, kind.Name)
+		assert.NotEqual(t, kept, out, kind.Name)
 	}
 }
