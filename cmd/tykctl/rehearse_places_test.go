@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/compare"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/report"
 )
@@ -103,8 +104,7 @@ func TestARehearsalOfPagesAndPlaces(t *testing.T) {
 	require.Len(t, r.Skipped, 1)
 	assert.Contains(t, r.Skipped[0], "token decides")
 	assert.Contains(t, a.stderr, "Make these first")
-	assert.Contains(t, a.stderr, `AWS_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY"`)
-	assert.Contains(t, a.stderr, "-e AWS_SECRET_ACCESS_KEY")
+	assert.NotContains(t, a.stderr, "AWS_", "nothing needs it")
 	assert.NotContains(t, a.stderr+a.stdout, "sekrit")
 
 	a, r = o.rehearsed(t, `{`+pageOfMetrics+`}`, page, strings.Replace(page, " 3", " 4", 1))
@@ -117,9 +117,33 @@ func TestARehearsalOfPagesAndPlaces(t *testing.T) {
 	assert.Equal(t, compare.Inconclusive, r.Verdict)
 	require.Len(t, r.Skipped, 1)
 	assert.Contains(t, r.Skipped[0], "cannot be read")
-	a, r = o.rehearsed(t, `{`+kafkaTopic+`}`, "", "")
+	a, r = o.rehearsed(t, `{`+kafkaTopic+`,"stream": {"type": "kinesis", "meta": {"stream_name": "s"}}}`, "", "")
 	assert.Equal(t, exitFailed, a.status)
 	assert.Equal(t, compare.Inconclusive, r.Verdict)
 	assert.Contains(t, r.Summary, "look into both places yourself")
-	require.Len(t, r.Stored, 1)
+	require.Len(t, r.Stored, 2)
+	assert.Contains(t, a.stderr, `AWS_SECRET_ACCESS_KEY="$AWS_SECRET_ACCESS_KEY"`)
+	assert.Contains(t, a.stderr, "-e AWS_SECRET_ACCESS_KEY")
+	assert.NotContains(t, a.stderr+a.stdout, "sekrit")
+}
+
+// A time that is over is told as such, and not as trouble with Redis.
+func TestARehearsalThatIsLateSaysSo(t *testing.T) {
+	o := onRedis(t)
+	a := o.run("rehearse", "-conf", written(t, `{`+kafkaTopic+`}`), "-from", captured(t, 3, 0, ""), "-dir", t.TempDir(), "-otelcol-tyk", "", "-wait", "300ms")
+	assert.Equal(t, exitFailed, a.status)
+	assert.Contains(t, a.stderr, "were not taken in time")
+	assert.NotContains(t, a.stderr, "i/o timeout")
+}
+
+// Behind a pooler, nothing is pushed: rows of both sides would go into the real tables.
+func TestARehearsalThroughAPoolerIsRefused(t *testing.T) {
+	o, server := onRedis(t), peers.StartPostgres(t)
+	for _, ignored := range [][]string{nil, {"search_path"}} {
+		pooler := peers.StartPgBouncer(t, server, peers.TransactionPooling, 2, ignored...)
+		a := o.run("rehearse", "-conf", conf(t, 1, pooler.Through(server.FreshDatabase(t))), "-from", captured(t, 3, 0, ""), "-dir", t.TempDir(), "-otelcol-tyk", "")
+		assert.Equal(t, exitFailed, a.status)
+		assert.Contains(t, a.stderr, "name PostgreSQL itself for the rehearsal")
+		assert.Zero(t, o.rdb.DBSize(t.Context()).Val())
+	}
 }

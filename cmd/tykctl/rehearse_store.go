@@ -39,7 +39,10 @@ func (r *rehearsal) instruct(c console, there, here *part) {
 	}
 	var set, passed strings.Builder
 	for _, variable := range os.Environ() { // which name an account where the file does not
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+		name, _, _ := strings.Cut(variable, "=")
+		if slices.ContainsFunc(there.box.Places, func(place sandbox.Place) bool {
+			return place.Variables != "" && strings.HasPrefix(name, place.Variables)
+		}) {
 			fmt.Fprintf(&set, ` %[1]s="$%[1]s"`, name)
 			fmt.Fprintf(&passed, " -e %s", name)
 		}

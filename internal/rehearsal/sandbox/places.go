@@ -18,6 +18,8 @@ type Place struct {
 	Label string
 	// Make says who makes it, where not the writer does.
 	Make string
+	// Variables is what the names of variables begin with that name its account.
+	Variables string
 }
 
 // keeper is a destination that keeps what it gets under a name, which a side can change.
@@ -29,8 +31,8 @@ type keeper struct {
 	longest int
 	// at is the server, without credentials.
 	at func(g *settings.Group) string
-	// make says who makes the place.
-	make string
+	// make says who makes the place, variables what names its account.
+	make, variables string
 }
 
 // nameKey is a key of meta with a name.
@@ -39,6 +41,9 @@ type nameKey struct {
 	// standard is Tyk Pump's where none is set; a key without one may be left out.
 	standard string
 }
+
+// aws begins the variables that name an account of AWS.
+const aws = "AWS_"
 
 // keepers are those of the types whose names are derived, by type.
 var keepers = map[string]keeper{
@@ -67,14 +72,14 @@ var keepers = map[string]keeper{
 	"kinesis": {
 		title: "Kinesis stream", longest: 128, keys: []nameKey{{"stream_name", ""}},
 		at:   func(g *settings.Group) string { return region(g.Text("region")) },
-		make: "aws kinesis create-stream",
+		make: "aws kinesis create-stream", variables: aws,
 	},
 	"sqs": {
 		title: "SQS queue", longest: 80, keys: []nameKey{{"aws_queue_name", ""}},
 		at: func(g *settings.Group) string {
 			return strings.TrimSuffix(region(g.Text("aws_region"))+", "+hosts(g.Text("aws_endpoint"), ""), ", ")
 		},
-		make: "aws sqs create-queue",
+		make: "aws sqs create-queue", variables: aws,
 	},
 	"csv": {
 		title: "directory", longest: 255, keys: []nameKey{{"csv_dir", "csv"}},
@@ -148,7 +153,7 @@ func (b *Sandbox) rename(pump string, k keeper, g *settings.Group, meta map[stri
 			return fmt.Errorf("%s: the name %s is longer than %d bytes: use a shorter -suffix", key.key, derived, k.longest)
 		}
 		meta[key.key] = derived
-		b.Places = append(b.Places, Place{Pump: pump, Label: label(derived), Make: k.make})
+		b.Places = append(b.Places, Place{Pump: pump, Label: label(derived), Make: k.make, Variables: k.variables})
 		b.derived = append(b.derived, label(derived))
 	}
 	return nil
