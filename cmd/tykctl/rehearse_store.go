@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -91,6 +92,7 @@ func (r *rehearsal) store(ctx context.Context, c console, s *settings.Settings, 
 		ended <- nil
 		fmt.Fprintf(c.stderr, "Start otelcol-tyk, too: otelcol-tyk --config tykpump:%s\n", filepath.Join(r.dir, ourConfig))
 	}
+	var telling sync.Mutex
 	waits, wctx := errgroup.WithContext(ctx)
 	for _, p := range []*part{there, here} {
 		waits.Go(func() error {
@@ -100,6 +102,8 @@ func (r *rehearsal) store(ctx context.Context, c console, s *settings.Settings, 
 				}
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
+			telling.Lock() // the two may be done at the same time
+			defer telling.Unlock()
 			fmt.Fprintf(c.stderr, "%s has stored everything\n", p.name)
 			return nil
 		})
