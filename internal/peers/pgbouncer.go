@@ -39,15 +39,17 @@ type PgBouncer struct {
 	postgres    *Postgres
 	pooling     Pooling
 	connections int
+	ignored     []string
 	dir         string
 	account     *syscall.Credential // nil: that of this program
 }
 
 // StartPgBouncer starts a PgBouncer for a test and ends it with the test. It opens at
-// most so many connections to each database of the server.
-func StartPgBouncer(tb testing.TB, postgres *Postgres, pooling Pooling, connections int) *PgBouncer {
+// most so many connections to each database of the server. Clients' startup parameters that are
+// ignored do nothing; others that it does not know it refuses.
+func StartPgBouncer(tb testing.TB, postgres *Postgres, pooling Pooling, connections int, ignored ...string) *PgBouncer {
 	tb.Helper()
-	b, err := NewPgBouncer(tb.Context(), postgres, pooling, connections)
+	b, err := NewPgBouncer(tb.Context(), postgres, pooling, connections, ignored...)
 	if err != nil {
 		tb.Fatalf("start a PgBouncer: %v", err)
 	}
@@ -57,10 +59,10 @@ func StartPgBouncer(tb testing.TB, postgres *Postgres, pooling Pooling, connecti
 
 // NewPgBouncer starts a PgBouncer; ctx bounds only the start. It fails with
 // ErrNoPgBouncer where none is installed. Close ends it.
-func NewPgBouncer(ctx context.Context, postgres *Postgres, pooling Pooling, connections int) (*PgBouncer, error) {
+func NewPgBouncer(ctx context.Context, postgres *Postgres, pooling Pooling, connections int, ignored ...string) (*PgBouncer, error) {
 	b := &PgBouncer{
 		server:   server{startTimeout: pgBouncerStartTimeout, stopTimeout: pgBouncerStopTimeout},
-		postgres: postgres, pooling: pooling, connections: connections,
+		postgres: postgres, pooling: pooling, connections: connections, ignored: ignored,
 	}
 	b.run = b.serve
 	if err := b.prepare(); err != nil {
@@ -143,7 +145,8 @@ auth_type = any
 pool_mode = %s
 default_pool_size = %d
 max_client_conn = 500
-`, Loopback, b.postgres.port, postgresUser, Loopback, b.port, b.pooling, b.connections)
+ignore_startup_parameters = %s
+`, Loopback, b.postgres.port, postgresUser, Loopback, b.port, b.pooling, b.connections, strings.Join(b.ignored, ", "))
 }
 
 // Through gives the URL of a database of the server, as it is reached through the pooler.

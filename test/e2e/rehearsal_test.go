@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,7 +143,10 @@ func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &config))
 	delete(config, "dont_purge_uptime_data")
 	config["uptime_pump_config"] = object{"uptime_type": "sql", "type": "postgres", "connection_string": dsn}
-	config["pumps"].(object)["csv"] = object{"type": "csv", "meta": object{"csv_dir": "/nowhere"}}
+	files := filepath.Join(t.TempDir(), "files")
+	config["pumps"].(object)["csv"] = object{"type": "csv", "meta": object{"csv_dir": files}}
+	config["pumps"].(object)["prometheus"] = object{"type": "prometheus", "meta": object{"listen_address": ":9090", "path": "/pump/metrics"}}
+	config["pumps"].(object)["segment"] = object{"type": "segment", "meta": object{"segment_write_key": "k"}}
 	config["analytics_storage_config"] = object{"type": "redis", "host": "localhost", "port": 1}
 	text, err = json.Marshal(config)
 	require.NoError(t, err)
@@ -147,21 +154,33 @@ func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
 
 	dir := filepath.Join(t.TempDir(), "rehearsal")
 	pump := make(chan error, 1)
-	go func() { pump <- playTykPump(t, dir, box.Addr()) }()
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { pump <- playTykPump(ctx, t, dir, box.Addr()) }()
 	out, status := tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t),
-		"-settle", "2s", "-wait", "2m", "-min-records", "500", "-shift", "8760h", "-json", "-report", filepath.Join(t.TempDir(), "report.html"))
+		"-settle", "12s", "-wait", "2m", "-min-records", "500", "-shift", "8760h", "-json", "-report", filepath.Join(t.TempDir(), "report.html"))
+	stop()
 	require.NoError(t, <-pump)
 	var r report.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
 	assert.Zero(t, status)
 	assert.Equal(t, compare.Equivalent, r.Verdict, out)
-	assert.Len(t, r.Tables, len(rehearsals[msgpack]))
+	assert.Len(t, r.Tables, len(rehearsals[msgpack])+1)
 	for _, table := range r.Tables {
 		assert.NotZero(t, table.There, table.Name)
 		assert.NotZero(t, table.Here, table.Name)
+		if table.Kind == "series" {
+			assert.Greater(t, table.Same, int64(1000))
+			assert.Empty(t, table.Explained)
+		}
 	}
 	require.Len(t, r.Skipped, 1)
-	assert.Contains(t, r.Skipped[0], "csv")
+	assert.Contains(t, r.Skipped[0], "segment")
+	require.Len(t, r.Stored, 1)
+	assert.Contains(t, r.Stored[0], "csv")
+	rows, err := filepath.Glob(files + "_shadow/*.csv")
+	require.NoError(t, err)
+	assert.NotEmpty(t, rows)
+	assert.NoDirExists(t, files)
 	assert.Len(t, r.Config, 64)
 	conn := connect(t, dsn)
 	var others int
@@ -175,8 +194,9 @@ func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
 	assert.Equal(t, 2, status, "the real Redis is refused")
 }
 
-// playTykPump takes what there is once the last list has come, and stores what the real one did, where its configuration says.
-func playTykPump(t *testing.T, dir, address string) error {
+// playTykPump takes what there is once the last list has come, and stores what the real one did, where its configuration says. It shows the
+// real one's page of metrics until the context ends.
+func playTykPump(ctx context.Context, t *testing.T, dir, address string) error {
 	rdb := redis.NewClient(&redis.Options{Addr: address, DB: 1})
 	defer rdb.Close()
 	for deadline := time.Now().Add(drainTimeout); ; time.Sleep(20 * time.Millisecond) {
@@ -198,6 +218,8 @@ func playTykPump(t *testing.T, dir, address string) error {
 		Pumps map[string]struct {
 			Meta struct {
 				Address string `json:"connection_string"`
+				Listen  string `json:"listen_address"`
+				Path    string
 			}
 		}
 	}
@@ -207,5 +229,61 @@ func playTykPump(t *testing.T, dir, address string) error {
 	for table, file := range rehearsals[msgpack] {
 		rehearsaltest.LoadPostgres(t, config.Pumps["sql-postgres"].Meta.Address, table, table, rehearsaltest.Lines(t, rehearsaltest.Repository(t, file...)))
 	}
-	return rdb.FlushDB(t.Context()).Err()
+	page := reference(t, "internal", "measure", "testdata", "pump", "prometheus.txt.gz")
+	metrics := http.NewServeMux()
+	metrics.HandleFunc(config.Pumps["prometheus"].Meta.Path, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
+	server := &http.Server{Addr: config.Pumps["prometheus"].Meta.Listen, Handler: metrics, ReadHeaderTimeout: time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ListenAndServe() }()
+	if err := rdb.FlushDB(t.Context()).Err(); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	<-ctx.Done()
+	if err := server.Close(); err != nil {
+		return err
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// rawRuns are pumps of records, whose tables Tyk Pump can fill in every database: its rollups fail in MySQL.
+var rawRuns = map[string]string{"sql-postgres": "tyk_analytics", "sql-graph-postgres": "tyk_analytics_graph", "sql-mcp-postgres": "tyk_analytics_mcp"}
+
+// TestARehearsalInOtherDatabasesIsEquivalent lets the built binary make and fill the tables of a MariaDB and a SQLite, beside those of Tyk Pump.
+func TestARehearsalInOtherDatabasesIsEquivalent(t *testing.T) {
+	t.Parallel()
+	recorded, mariaDB := peers.StartPostgres(t).FreshDatabase(t), peers.StartMariaDB(t)
+	for _, table := range rawRuns {
+		rehearsaltest.LoadPostgres(t, recorded, table, table, rehearsaltest.Lines(t, rehearsaltest.Repository(t, rehearsals[msgpack][table]...)))
+	}
+	for driver, stores := range map[string][2]string{
+		"mysql":  {mariaDB.FreshDatabase(t), mariaDB.FreshDatabase(t)},
+		"sqlite": {filepath.Join(t.TempDir(), "there.db"), filepath.Join(t.TempDir(), "here.db")},
+	} {
+		t.Run(driver, func(t *testing.T) {
+			there, here := stores[0], stores[1]
+			rehearsaltest.Copy(t, recorded, driver, there)
+			redis := peers.StartRedis(t)
+			c := newPump(t, runsTogether(t, slices.Sorted(maps.Keys(rawRuns)), func(_ string, meta object) {
+				meta["type"], meta["connection_string"] = driver, here
+			}), redis, nil)
+			golden{encoding: msgpack}.push(t, redis.Client())
+			c.start()
+			waitDrained(t, redis.Client(), 2*drainTimeout)
+			c.stop()
+			out, status := tykctl(t, nil, "compare", "-pump", driver+":"+there, "-ours", driver+":"+here, "-min-records", "500", "-json")
+			var r report.Report
+			require.NoError(t, json.Unmarshal([]byte(out), &r), out)
+			assert.Zero(t, status, out)
+			assert.Len(t, r.Tables, len(rawRuns))
+			assert.Equal(t, driver == "mysql", len(r.Deviations) == 1, "MySQL has whole milliseconds")
+			for _, table := range r.Tables {
+				assert.NotZero(t, table.There, table.Name)
+				assert.Equal(t, table.There, table.Here, table.Name)
+				assert.Empty(t, table.Unexplained, table.Name)
+			}
+		})
+	}
 }

@@ -13,12 +13,12 @@ func (g *Group) Object() map[string]any {
 	all := map[string]any{}
 	for _, key := range g.Section.Keys {
 		v := g.values[key.Name]
-		if v == nil || key.Kind == table.Object || key.Kind == table.Objects {
+		if v == nil || key.Kind == table.Object {
 			continue
 		}
 		data := v.Data
 		if pause, ok := data.(time.Duration); ok {
-			data = pause.Seconds()
+			data = pause.String() // of a number, Tyk Pump cuts the fraction
 		}
 		at := all
 		path := strings.Split(key.Name, ".")

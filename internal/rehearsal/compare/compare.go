@@ -28,6 +28,8 @@ type Options struct {
 	MinRecords int64
 	// MayBeEmpty says that a table without rows there is no reason to doubt that it is the right store.
 	MayBeEmpty bool
+	// Rounds says that Tyk Pump's histograms of metrics count its rounds, and not requests.
+	Rounds bool
 	// MaxUnit bounds the rows of one second, and the rows of rollups, that are kept at a time.
 	MaxUnit int
 }
@@ -64,6 +66,9 @@ func Stores(ctx context.Context, there, here rows.Store, o Options) (*Result, er
 			r.Doubts = append(r.Doubts, fmt.Sprintf("table %s: %s has none of its rows, and %s has %d: is that Tyk Pump's store, and is the table there", t.Name, r.There, r.Here, t.Here))
 		}
 		r.Tables = append(r.Tables, t)
+		for _, of := range first(a, b).Unread {
+			r.skip(of)
+		}
 	}
 	r.Weigh(o.MinRecords)
 	return r, nil

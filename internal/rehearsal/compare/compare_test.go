@@ -62,10 +62,15 @@ func options() Options {
 
 func compared(t *testing.T, there, here string, o Options) *Result {
 	t.Helper()
-	a, err := sqlrows.Open(t.Context(), sqlrows.Postgres, there)
+	return comparedIn(t, sqlrows.Postgres, there, here, o)
+}
+
+func comparedIn(t *testing.T, driver, there, here string, o Options) *Result {
+	t.Helper()
+	a, err := sqlrows.Open(t.Context(), driver, there)
 	require.NoError(t, err)
 	defer a.Close()
-	b, err := sqlrows.Open(t.Context(), sqlrows.Postgres, here)
+	b, err := sqlrows.Open(t.Context(), driver, here)
 	require.NoError(t, err)
 	defer b.Close()
 	r, err := Stores(t.Context(), a, b, o)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/deviation"
@@ -38,10 +39,21 @@ var knownRecordRules = []recordRule{
 		_, err := hex.Decode(decoded, text)
 		return err == nil && bytes.Equal(decoded, here)
 	}},
+	{deviation.MySQLTime, "", nil, roundedTime},
 	{deviation.NotUTF8, "", nil, func(there, here rows.Value, _ []rows.Value) bool {
 		return !utf8.Valid(there) && string(here) == strings.ToValidUTF8(string(there), "\ufffd")
 	}},
 }
+
+// roundedTime holds for MySQL's columns of whole milliseconds, to which Tyk Pump's times are rounded, and ours cut.
+func roundedTime(there, here rows.Value, _ []rows.Value) bool {
+	a, ok1 := rows.ParseTime(there)
+	b, ok2 := rows.ParseTime(here)
+	return ok1 && ok2 && a.Sub(b) == time.Millisecond
+}
+
+// mysqlTime is the type of such a column.
+const mysqlTime = "datetime(3)"
 
 // gatewayLatency holds where Tyk Pump has 0 for what protobuf does not carry.
 func gatewayLatency(there, here rows.Value, with []rows.Value) bool {
@@ -73,6 +85,9 @@ func newRecordRules(columns []rows.Column) *recordRules {
 	for i, c := range columns {
 		for _, rule := range knownRecordRules {
 			if rule.column != "" && rule.column != rows.Bare(c.Name) {
+				continue
+			}
+			if rule.id == deviation.MySQLTime && c.Type != mysqlTime {
 				continue
 			}
 			places := make([]int, len(rule.with))

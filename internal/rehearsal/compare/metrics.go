@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/deviation"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -26,6 +27,16 @@ func Metrics(there, here map[string]float64, o Options) *Result {
 		}
 	}
 	slices.Sort(names)
+	explain := func(string) []string { return nil }
+	if o.Rounds {
+		histograms := histogramsOf(names)
+		explain = func(metric string) []string {
+			if histograms[metric] {
+				return []string{deviation.Observations}
+			}
+			return nil
+		}
+	}
 	for _, name := range names {
 		a, has := there[name]
 		b, have := here[name]
@@ -44,10 +55,22 @@ func Metrics(there, here map[string]float64, o Options) *Result {
 			t.add(1, Difference{Kind: MissingThere, Row: shown})
 		case math.Abs(a-b) > meanAccuracy*max(math.Abs(a), math.Abs(b)):
 			number := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-			t.add(1, Difference{Kind: Changed, Row: shown, Columns: []Column{{Name: metric, There: number(a), Here: number(b)}}})
+			t.add(1, Difference{Kind: Changed, Row: shown, Columns: []Column{{Name: metric, There: number(a), Here: number(b)}}, Explained: explain(metric)})
 		default:
 			t.Same++
 		}
 	}
 	return &Result{Tables: []*Table{t}}
+}
+
+// histogramsOf finds the metrics that belong to histograms.
+func histogramsOf(series []string) map[string]bool {
+	found := map[string]bool{}
+	for _, name := range series {
+		metric, _, _ := strings.Cut(name, "{")
+		if of, ok := strings.CutSuffix(metric, "_bucket"); ok {
+			found[metric], found[of+"_sum"], found[of+"_count"] = true, true, true
+		}
+	}
+	return found
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/deviation"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -125,6 +126,8 @@ type Result struct {
 	There  string   `json:"there"`
 	Here   string   `json:"here"`
 	Tables []*Table `json:"tables"`
+	// Stored says what both stored, and nobody compared.
+	Stored []string `json:"stored_not_compared,omitempty"`
 	// Skipped says what was not compared, and why.
 	Skipped []string `json:"not_compared,omitempty"`
 	// Doubts are reasons for which nothing can be said.
@@ -142,8 +145,21 @@ func (r *Result) Add(o *Result) {
 	join(&r.There, o.There)
 	join(&r.Here, o.Here)
 	r.Tables = append(r.Tables, o.Tables...)
-	r.Skipped = append(r.Skipped, o.Skipped...)
+	r.Stored = append(r.Stored, o.Stored...)
+	for _, text := range o.Skipped {
+		if !slices.Contains(r.Skipped, text) {
+			r.Skipped = append(r.Skipped, text)
+		}
+	}
 	r.Doubts = append(r.Doubts, o.Doubts...)
+}
+
+// skip says once of a field, in however many tables it is, that it is not compared.
+func (r *Result) skip(of rows.Unread) {
+	text := fmt.Sprintf("%s of rollups (%s): %s", of.Field, of.Deviation, deviation.All()[of.Deviation])
+	if !slices.Contains(r.Skipped, text) {
+		r.Skipped = append(r.Skipped, text)
+	}
 }
 
 // Verdict is a comparison in a word.

@@ -17,6 +17,7 @@ const (
 	SimpleProtocol = "sql-simple-protocol"
 	MySQLID        = "rollup-mysql-id"
 	MySQLText      = "sql-mysql-text"
+	MySQLTime      = "sql-mysql-time"
 
 	Bucket       = "rollup-bucket"
 	TraceTags    = "rollup-trace-tags"
@@ -41,6 +42,8 @@ const (
 	UptimeHour        = "uptime-hour"
 	UptimeRequestTime = "uptime-request-time"
 	UptimeLastTime    = "uptime-last-time"
+
+	Observations = "prometheus-observations"
 )
 
 // Deviation is a row of the document.

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/deviation"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -91,6 +92,10 @@ func TestDocumentsAreRows(t *testing.T) {
 	assert.EqualValues(t, 2, n)
 
 	assert.Equal(t, rows.Rollups, tables[1].Kind)
+	for _, of := range tables[1].Unread {
+		assert.Contains(t, deviation.All(), of.Deviation, of.Field)
+		assert.Contains(t, notDimensions, of.Field)
+	}
 	counted := map[string]string{}
 	for _, row := range read(t, store, &tables[1], rows.Scan{}) {
 		assert.Equal(t, first, row["timestamp"])

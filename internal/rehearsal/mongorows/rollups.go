@@ -6,6 +6,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/deviation"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -19,7 +20,10 @@ var counterFields = map[string]string{
 	"errormap": "counter_error_map",
 }
 
-// notDimensions are the fields of a document that count nothing: lists repeat what the dimensions have.
+// unread are fields of rollups that no comparison needs: lists repeat what the dimensions have, and the others count nothing.
+var unread = []rows.Unread{{Field: "expireAt", Deviation: deviation.MongoExpiry}, {Field: "lists", Deviation: deviation.MongoListTime}, {Field: "otelcol_tyk", Deviation: deviation.MongoMemory}}
+
+// notDimensions are the fields of a document in which nothing is counted by a dimension.
 var notDimensions = []string{"_id", "orgid", "timestamp", "timeid", "lasttime", "expireAt", "lists", "otelcol_tyk", "total"}
 
 var rollupColumns = func() []rows.Column {

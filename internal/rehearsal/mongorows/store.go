@@ -75,7 +75,7 @@ func (s *store) Tables(ctx context.Context) ([]rows.Table, error) {
 		case sample.Lookup("timestamp").IsZero():
 			continue
 		case !sample.Lookup("total", "hits").IsZero():
-			t.Kind, t.Columns = rows.Rollups, rollupColumns
+			t.Kind, t.Columns, t.Unread = rows.Rollups, rollupColumns, unread
 		case !sample.Lookup("responsecode").IsZero():
 			if t.Columns, err = s.paths(ctx, name); err != nil {
 				return nil, err

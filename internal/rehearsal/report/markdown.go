@@ -40,6 +40,7 @@ func (r *Report) Markdown(w io.Writer) error {
 			fmt.Fprintf(&b, "- %d × %s\n", l.Times, cell(l.Text))
 		}
 	}
+	list(&b, "Stored, not compared", r.Stored)
 	list(&b, "Not compared", r.Skipped)
 	list(&b, "Doubts", r.Doubts)
 	_, err := io.WriteString(w, b.String())

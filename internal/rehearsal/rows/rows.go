@@ -48,7 +48,11 @@ type Table struct {
 	Kind      Kind
 	Columns   []Column
 	Relations []string // the tables, or collections, that hold its rows
+	Unread    []Unread
 }
+
+// Unread is a field that is not compared, and the id of the deviation that is known of it.
+type Unread struct{ Field, Deviation string }
 
 // Column finds a column by its name.
 func (t *Table) Column(name string) (Column, bool) {

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -46,16 +48,12 @@ func sqlStore(driver, dsn, suffix string) (Store, error) {
 		return postgresStore(dsn, suffix)
 	case "mysql":
 		return mysqlStore(dsn, suffix)
-	case "sqlite":
-		file, options, _ := strings.Cut(dsn, "?")
-		if options != "" {
-			options = "?" + options
-		}
-		file += suffix
-		return Store{Driver: driver, Address: file + options, Label: "SQLite " + file}, nil
 	}
 	return Store{}, fmt.Errorf("type: %q is not a database: write postgres or mysql", driver)
 }
+
+// usualPort is PostgreSQL's, which a label leaves out.
+const usualPort = 5432
 
 func postgresStore(dsn, suffix string) (Store, error) {
 	config, err := pgconn.ParseConfig(dsn)
@@ -84,8 +82,15 @@ func postgresStore(dsn, suffix string) (Store, error) {
 	if err != nil || derived.RuntimeParams["search_path"] != schema || derived.Host != config.Host || derived.Database != config.Database {
 		return Store{}, errors.New("connection_string: no schema of its own can be put into it: write it as a URL")
 	}
+	label := func(schema string) string {
+		host := config.Host
+		if config.Port != usualPort {
+			host = net.JoinHostPort(host, strconv.Itoa(int(config.Port)))
+		}
+		return fmt.Sprintf("PostgreSQL %s, database %s, schema %s", host, config.Database, schema)
+	}
 	return Store{
-		Driver: "postgres", Address: address, Label: fmt.Sprintf("PostgreSQL %s, database %s, schema %s", config.Host, config.Database, schema),
+		Driver: "postgres", Address: address, Label: label(schema), real: label(current), schema: schema,
 		create: func() (string, string, string) {
 			return "pgx", dsn, "create schema if not exists " + pgx.Identifier{schema}.Sanitize()
 		},
@@ -103,9 +108,11 @@ func mysqlStore(dsn, suffix string) (Store, error) {
 	}
 	server := config.Clone()
 	server.DBName = ""
+	label := func(name string) string { return fmt.Sprintf("MySQL %s, database %s", config.Addr, name) }
+	present := label(config.DBName)
 	config.DBName = name
 	return Store{
-		Driver: "mysql", Address: config.FormatDSN(), Label: fmt.Sprintf("MySQL %s, database %s", config.Addr, name),
+		Driver: "mysql", Address: config.FormatDSN(), Label: label(name), real: present,
 		create: func() (string, string, string) {
 			return "mysql", server.FormatDSN(), "create database if not exists `" + strings.ReplaceAll(name, "`", "``") + "`"
 		},
@@ -141,22 +148,57 @@ func mongoStore(uri, suffix string) (Store, error) {
 	if has {
 		address += "?" + query
 	}
-	return Store{Driver: "mongo", Address: address, Label: fmt.Sprintf("MongoDB %s, database %s", hosts, name)}, nil
+	label := func(name string) string { return fmt.Sprintf("MongoDB %s, database %s", hosts, name) }
+	return Store{Driver: "mongo", Address: address, Label: label(name), real: label(database)}, nil
 }
 
 // Create makes the schema or the database of the store, if it is not there.
-func (s Store) Create(ctx context.Context) (err error) {
+func (s Store) Create(ctx context.Context) error {
 	if s.create == nil {
 		return nil
 	}
 	driver, address, statement := s.create()
-	db, err := sql.Open(driver, address)
+	err := s.with(driver, address, func(db *sql.DB) error {
+		_, err := db.ExecContext(ctx, statement)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.Label, err)
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.ExecContext(ctx, statement); err != nil {
 		return fmt.Errorf("%s: %w: make it yourself if this user may not", s.Label, err)
 	}
+	if s.schema == "" {
+		return nil
+	}
+	return s.inSchema(ctx)
+}
+
+// throughPooler is what to do about a pooler, which takes no schema from its clients, or forgets it.
+const throughPooler = "a pooler such as PgBouncer gives no schema of its own: name PostgreSQL itself for the rehearsal, in the connection_string of a copy of pump.conf or in its variable"
+
+// inSchema makes sure that what is written goes into the schema, and not into the real one.
+func (s Store) inSchema(ctx context.Context) error {
+	var schema sql.NullString
+	err := s.with("pgx", s.Address, func(db *sql.DB) error {
+		const simple = pgx.QueryExecModeSimpleProtocol // a pooler may forget what was prepared
+		return db.QueryRowContext(ctx, "select current_schema()", simple).Scan(&schema)
+	})
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && strings.Contains(refused.Message, "unsupported startup parameter"):
+		return fmt.Errorf("%s: %w: %s", s.Label, err, throughPooler)
+	case err != nil:
+		return fmt.Errorf("%s: %w", s.Label, err)
+	case schema.String != s.schema:
+		return fmt.Errorf("%s: rows would go into the schema %q: %s", s.Label, schema.String, throughPooler)
+	}
 	return nil
+}
+
+// with runs a function with a connection.
+func (s Store) with(driver, address string, run func(*sql.DB) error) (err error) {
+	db, err := sql.Open(driver, address)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return run(db)
 }

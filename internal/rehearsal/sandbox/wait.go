@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,23 +55,32 @@ func Rows(ctx context.Context, store rows.Store) (int64, error) {
 	return n, nil
 }
 
+// Counter counts what a side has stored in a place.
+type Counter func(context.Context) (int64, error)
+
 // Wait waits until all of a side is taken and nothing has been stored any more for a time.
-func Wait(ctx context.Context, rdb redis.Cmdable, stores []rows.Store, settle time.Duration) error {
+func Wait(ctx context.Context, rdb redis.Cmdable, counters []Counter, settle time.Duration) error {
 	const every = 200 * time.Millisecond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	last, since := int64(-1), time.Now()
 	for {
 		waiting, err := Waiting(ctx, rdb)
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil: // it was late, whatever the last command says
+			return late(ctx, max(-last-1, 0))
+		case err != nil:
 			return err
 		}
 		n := -waiting - 1 // changes with each list that is taken
 		if waiting == 0 {
 			n = 0
-			for _, s := range stores {
-				stored, err := Rows(ctx, s)
-				if err != nil {
+			for _, count := range counters {
+				stored, err := count(ctx)
+				switch {
+				case err != nil && ctx.Err() != nil:
+					return late(ctx, 0)
+				case err != nil:
 					return err
 				}
 				n += stored
@@ -84,11 +94,19 @@ func Wait(ctx context.Context, rdb redis.Cmdable, stores []rows.Store, settle ti
 		}
 		select {
 		case <-ctx.Done():
-			if waiting > 0 {
-				return fmt.Errorf("%d lists were not taken in time: does the process run, and read this Redis and database? -wait gives it longer: %w", waiting, ctx.Err())
-			}
-			return fmt.Errorf("rows are still being stored: -wait gives it longer: %w", ctx.Err())
+			return late(ctx, waiting)
 		case <-tick.C:
 		}
 	}
+}
+
+// late says what was not done in time, of a side with so many lists left.
+func late(ctx context.Context, waiting int64) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	case waiting > 0:
+		return fmt.Errorf("%d lists were not taken in time: does the process run, and read this Redis and database? -wait gives it longer: %w", waiting, ctx.Err())
+	}
+	return fmt.Errorf("rows are still being stored: -wait gives it longer: %w", ctx.Err())
 }
