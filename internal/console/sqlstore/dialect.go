@@ -19,7 +19,9 @@ type dialect interface {
 	begin(timeout time.Duration) []string
 	// quote writes a name.
 	quote(name string) string
-	// number says whether parameters are $1, $2 instead of ?.
+	// packs says whether many rows are better read as one text, see pack.
+	packs() bool
+	// numbered says whether parameters are $1, $2 instead of ?.
 	numbered() bool
 	// bind is a time as a parameter.
 	bind(t time.Time) any

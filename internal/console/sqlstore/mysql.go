@@ -97,6 +97,8 @@ func (*mysqlDialect) quote(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
+func (*mysqlDialect) packs() bool { return false }
+
 func (*mysqlDialect) numbered() bool { return false }
 
 func (d *mysqlDialect) bind(t time.Time) any {
