@@ -58,8 +58,9 @@ type latencies struct {
 // sketched are the dimensions of which latencies are kept.
 var sketched = map[string]bool{"apiid": true, "apikeys": true, "apiendpoints": true}
 
-// latencyRows reads latencies of a dimension; of all values that a selection has, or of some.
-func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *selection) (*latencies, error) {
+// latencyRows reads latencies of a dimension, of all values that a selection has, or of some; by bucket, too, where that is
+// wanted.
+func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *selection, byBucket bool) (*latencies, error) {
 	all := newLatencies(r)
 	all.answer = query.Answer{Source: query.FromRollups, Exactness: query.Exact, RelativeError: rollup.SketchAccuracy}
 	sp := s.spanOf(k, r)
@@ -72,9 +73,9 @@ func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *s
 		all.answer.Reason = fmt.Sprintf("there are more than %d rows in this time, so that every %d buckets one was read", mostRollups, sp.every)
 	}
 	for _, part := range s.parts(k, sp) {
-		key := fmt.Sprintf("latencies %s %d %v %d %d %d", sel.key(), r.From.Unix(), r.Width, part.from, part.to, part.every)
+		key := fmt.Sprintf("latencies %v %s %d %v %d %d %d", byBucket, sel.key(), r.From.Unix(), r.Width, part.from, part.to, part.every)
 		found, err := cached(ctx, s.cache, key, func(ctx context.Context) (answered[*latencies], error) {
-			found, err := s.readLatencies(ctx, k, r, sel, part)
+			found, err := s.readLatencies(ctx, k, r, sel, part, byBucket)
 			return answered[*latencies]{found, found.size(), s.ttl(part)}, err
 		})
 		if err != nil {
@@ -123,7 +124,7 @@ func (l *latencies) add(o *latencies) {
 const mostBins = 4 * mostRollups
 
 // readLatencies reads a part of a span.
-func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel *selection, sp span) (*latencies, error) {
+func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel *selection, sp span, byBucket bool) (*latencies, error) {
 	l := newLatencies(r)
 	table := family{table: s.config.Tables.Latency, byAPI: true}
 	sp, err := s.locate(ctx, k, sel, sp)
@@ -132,14 +133,18 @@ func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel 
 	}
 	err = s.read(ctx, func(q *session) error {
 		defer q.count(&l.answer)
-		timestamp := s.column("timestamp")
-		columns, after := "bin, hits", ""
-		if s.dialect.packs() {
-			columns, after = pack([]string{"bin", "hits"}, nil), fmt.Sprintf(" group by %s, org_id, dimension_value", timestamp)
+		columns, groups, packed := s.column("timestamp")+", org_id, dimension_value", "", ""
+		switch packed = s.pack([]string{"bin", "hits"}, nil); {
+		case !byBucket && !s.dialect.packs():
+			columns, groups, packed = "0, org_id, dimension_value, bin, sum(hits)", " group by org_id, dimension_value, bin", ""
+		case packed != "":
+			columns, groups = columns+", "+packed, " group by "+columns
+		default:
+			columns += ", bin, hits"
 		}
-		st := newStatement(fmt.Sprintf("select %s, org_id, dimension_value, %s from %s", timestamp, columns, s.dialect.quote(table.table)))
-		s.where(st, table, sel, sp, k.Bucket).add(after + fmt.Sprintf(" limit %d", mostBins))
-		err := l.read(ctx, q, st, r)
+		st := newStatement("select " + columns + " from " + s.dialect.quote(table.table))
+		s.where(st, table, sel, sp, k.Bucket).add(groups + fmt.Sprintf(" limit %d", mostBins))
+		err := l.read(ctx, q, st, r, packed != "")
 		if q.rowsRead >= mostBins {
 			l.answer.Exactness, l.answer.Reason = query.Limited, fmt.Sprintf("there are more than %d rows in this time", mostBins)
 		}
@@ -149,16 +154,15 @@ func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel 
 }
 
 // read reads rows of one bin each, or of many that are packed.
-func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range) error {
+func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range, packs bool) error {
 	var org, value, packed sql.RawBytes
 	var last valueKey
 	var of bins
 	var at int64
 	pair := make([]int64, 2)
 	places := []any{&at, &org, &value, &packed}
-	packs := q.store.dialect.packs()
 	if !packs {
-		places = []any{&at, &org, &value, &pair[0], &pair[1]}
+		places = []any{&at, &org, &value, &pair[0], number{&pair[1]}}
 	}
 	return q.rows(ctx, st, func(rows *sql.Rows) error {
 		if err := rows.Scan(places...); err != nil {
@@ -228,7 +232,7 @@ func (s *Store) binsOf(ctx context.Context, k *known, scope query.Scope) ([]bins
 		}
 		switch {
 		case ok && k.latency && sketched[sel.dimension]:
-			l, err := s.latencyRows(ctx, k, scope.Range, &sel)
+			l, err := s.latencyRows(ctx, k, scope.Range, &sel, true)
 			if err != nil {
 				return nil, query.Answer{}, err
 			}
@@ -277,7 +281,7 @@ func (s *Store) keptBins(ctx context.Context, k *known, r query.Range, sel selec
 	values = slices.Compact(values)
 	const most = 200
 	sel.keep, sel.prefixes, sel.values = nil, nil, values[:min(len(values), most)]
-	kept, err := s.latencyRows(ctx, k, r, &sel)
+	kept, err := s.latencyRows(ctx, k, r, &sel, true)
 	if err != nil {
 		return nil, query.Answer{}, err
 	}

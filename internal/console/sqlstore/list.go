@@ -116,7 +116,7 @@ func (s *Store) items(ctx context.Context, k *known, scope query.Scope, o *query
 }
 
 // fewRollups are so few rows that all that a list shows is read from them at once.
-const fewRollups = 5000
+const fewRollups = 10_000
 
 // grouping says how a list's rows are read. Of many rows of which few are shown, only what ranks them is read at first.
 func (s *Store) grouping(ctx context.Context, k *known, r query.Range, sel *selection, o *query.ListOptions) (group, error) {
@@ -329,10 +329,11 @@ func (s *Store) setLatencies(ctx context.Context, k *known, scope query.Scope, a
 	}
 	sel := *all.sel
 	sel.keep = nil
-	if sel.dimension != "apiid" || len(sel.values) > 0 { // of APIs, all are read, as the chart has them
+	asChart := sel.dimension == "apiid" && len(sel.values) == 0 // which has all of them, by bucket
+	if !asChart {
 		sel = all.only(list)
 	}
-	l, err := s.latencyRows(ctx, k, scope.Range, &sel)
+	l, err := s.latencyRows(ctx, k, scope.Range, &sel, asChart)
 	if err != nil {
 		return absent, err
 	}

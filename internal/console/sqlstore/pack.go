@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// pack is an expression that joins numbers and texts of many rows into one text, in SQLite's words: its driver takes
-// longer for a row than the database for ten. Each number has a blank behind it, each text its length before all texts.
-func pack(numbers, texts []string) string {
+// pack is the text of a row that is joined with those of others: giving a row costs more than what is in it. Each number
+// has a blank behind it, each text its length before all texts.
+func (s *Store) pack(numbers, texts []string) string {
 	var parts []string
 	for _, n := range numbers {
 		parts = append(parts, "coalesce("+n+", 0) || ' '")
 	}
 	for _, t := range texts {
-		parts = append(parts, "coalesce(octet_length("+t+"), 0) || ' '")
+		parts = append(parts, "coalesce("+s.dialect.size(t)+", 0) || ' '")
 	}
 	for _, t := range texts {
 		parts = append(parts, "coalesce("+t+", '')")
 	}
-	return "group_concat(" + strings.Join(parts, " || ") + ", '')"
+	return s.dialect.join(strings.Join(parts, " || "))
 }
 
 // unpack calls do for each row that was joined by pack, with its numbers and texts, which do must not keep.

@@ -47,12 +47,14 @@ func (postgresDialect) open(c *Config) (*sql.DB, string, []string, error) {
 func (postgresDialect) begin(timeout time.Duration) []string {
 	return []string{fmt.Sprintf("begin isolation level read committed read only; set local statement_timeout = %d; "+
 		"set local lock_timeout = '250ms'; set local idle_in_transaction_session_timeout = '10s'; "+
-		"set local max_parallel_workers_per_gather = 0; set local jit = off", timeout.Milliseconds())}
+		"set local max_parallel_workers_per_gather = 0; set local jit = off; set local work_mem = '16MB'", timeout.Milliseconds())}
 }
 
 func (postgresDialect) quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 func (postgresDialect) packs() bool { return false }
+
+func (postgresDialect) join(text string) string { return "string_agg(" + text + ", '')" }
 
 func (postgresDialect) numbered() bool { return true }
 

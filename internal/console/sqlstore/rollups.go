@@ -139,7 +139,7 @@ func (s *Store) estimate(ctx context.Context, k *known, f family, sel *selection
 
 // thin says of how many buckets one is read, so that rows are not too many.
 func (s *Store) thin(ctx context.Context, k *known, f family, sel *selection, sp span) (int, error) {
-	if sel.located(k, sp) {
+	if s.located(k, sel, sp) {
 		return 1, nil
 	}
 	n, err := s.estimate(ctx, k, f, sel, sp)
@@ -154,15 +154,16 @@ func (s *Store) thin(ctx context.Context, k *known, f family, sel *selection, sp
 // mostPlaces is how many places of an index are looked up one by one, in the stead of reading all that lies between.
 const mostPlaces = 20_000
 
-// located tells whether the values that are wanted, and their organisations, are known and few enough for that.
-func (sel *selection) located(k *known, sp span) bool {
+// located tells whether the values that are wanted, and their organisations, are known and few enough for that. Servers
+// read all that lies between faster than they find one place.
+func (s *Store) located(k *known, sel *selection, sp span) bool {
 	width, each := int64(k.Bucket/time.Second), int64(len(sel.values)*len(sel.orgs))
-	return sel.dimension != "" && width > 0 && each > 0 && (sp.to-sp.from)/width*each <= mostPlaces
+	return s.dialect.packs() && sel.dimension != "" && width > 0 && each > 0 && (sp.to-sp.from)/width*each <= mostPlaces
 }
 
 // locate finds a span's buckets, where each is looked up by itself.
 func (s *Store) locate(ctx context.Context, k *known, sel *selection, sp span) (span, error) {
-	if !sel.located(k, sp) {
+	if !s.located(k, sel, sp) {
 		return sp, nil
 	}
 	key := fmt.Sprintf("buckets %d %d", sp.from, sp.to)
@@ -365,9 +366,13 @@ func (s *Store) readFamily(ctx context.Context, q *session, k *known, f family, 
 	timestamp, org, value := s.column("timestamp"), s.dialect.exact("org_id"), s.dialect.exact("dimension_value")
 	columns := []string{"0", "''", "''", "''", "null"}
 	var groups []string
-	if by.bucket || sp.cut != 1 {
+	switch {
+	case by.bucket:
 		columns[0] = timestamp
 		groups = append(groups, timestamp)
+	case sp.cut != 1: // the last bucket apart from all others
+		columns[0] = fmt.Sprintf("case when %s = %d then %d else 0 end", timestamp, sp.last, sp.last)
+		groups = append(groups, columns[0])
 	}
 	if by.value {
 		columns[1], columns[2] = org, value
@@ -404,29 +409,31 @@ func (s *Store) readFamily(ctx context.Context, q *session, k *known, f family, 
 	})
 }
 
-// readPacked reads one table by values, lean, a bucket a row, and adds up here what the driver would be slow to give.
+// readPacked reads one table by values, lean, and adds up here what the driver would be slow to give.
 func (s *Store) readPacked(ctx context.Context, q *session, k *known, f family, sel *selection, sp span, to *rollupRows) error {
-	st := newStatement("select " + s.column("timestamp") + ", " + pack([]string{"counter_hits", "counter_success", "counter_error"}, []string{"org_id", "dimension_value"}) + " from " + s.dialect.quote(f.table))
-	s.where(st, f, sel, sp, k.Bucket).add(" group by " + s.column("timestamp"))
-	places := map[string]int{}
-	numbers, texts := make([]int64, 3), make([][]byte, 2)
-	var key []byte
+	timestamp := s.column("timestamp")
+	st := newStatement("select " + timestamp + ", org_id, " + s.pack([]string{"counter_hits", "counter_success", "counter_error"}, []string{"dimension_value"}) + " from " + s.dialect.quote(f.table))
+	s.where(st, f, sel, sp, k.Bucket).add(" group by " + timestamp + ", org_id")
+	orgs := map[string]map[string]int{}
+	numbers, texts := make([]int64, 3), make([][]byte, 1)
 	return q.rows(ctx, st, func(rows *sql.Rows) error {
 		var at int64
-		var packed sql.RawBytes
-		if err := rows.Scan(number{&at}, &packed); err != nil {
+		var org, packed sql.RawBytes
+		if err := rows.Scan(number{&at}, &org, &packed); err != nil {
 			return err
 		}
-		n := int64(0)
-		defer func() { q.rowsRead += n }()
+		places := orgs[string(org)]
+		if places == nil {
+			places = map[string]int{}
+			orgs[string(org)] = places
+		}
 		return unpack(packed, numbers, texts, func() {
-			n++
-			key = append(append(append(key[:0], texts[0]...), 0), texts[1]...)
-			place, ok := places[string(key)]
+			q.rowsRead++
+			place, ok := places[string(texts[0])]
 			if !ok {
 				place = len(to.rows)
-				places[string(key)] = place
-				to.rows = append(to.rows, valued{family: f, org: string(texts[0]), value: string(texts[1])})
+				places[string(texts[0])] = place
+				to.rows = append(to.rows, valued{family: f, org: string(org), value: string(texts[0])})
 			}
 			raw := rawCounts{hits: numbers[0], success: numbers[1], errors: numbers[2]}
 			to.rows[place].counts.Add(sp.scale(at, raw.of(sel.dimension)))
