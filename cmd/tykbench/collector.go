@@ -41,14 +41,17 @@ exporters:
 {{- range $i, $_ := .Pipelines}}
   {{.Exporter}}/{{$i}}: {{.Config}}
 {{- end}}
-{{- with .Pprof}}
+{{- if or .Pprof .Console}}
 extensions:
+{{- with .Pprof}}
   pprof: {endpoint: "{{.}}"{{with $.Profiles}}, save_to_file: "{{.}}.cpu.pprof"{{end}}}
 {{- end}}
-service:
-{{- with .Pprof}}
-  extensions: [pprof]
+{{- with .Console}}
+  tykconsole: {endpoint: "{{.}}"}
 {{- end}}
+{{- end}}
+service:
+  extensions: [{{if .Pprof}}pprof{{end}}{{if and .Pprof .Console}}, {{end}}{{if .Console}}tykconsole{{end}}]
   telemetry:
     metrics: {{if .Host}}{readers: [{pull: {exporter: {prometheus: {host: "{{.Host}}", port: {{.Port}}}}}}]}{{else}}{level: none}{{end}}
   pipelines:
@@ -93,7 +96,7 @@ func (r *rig) start(ctx context.Context, c *collector, pipelines []pipeline) err
 	}
 	var text strings.Builder
 	host, port, _ := strings.Cut(c.metrics, ":")
-	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles, "Host": host, "Port": port}
+	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles, "Host": host, "Port": port, "Console": r.console}
 	if err := configuration.Execute(&text, data); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type drain struct {
 	processor time.Duration // the collector's, in that time
 	machine   time.Duration // everything's on this machine
 	peak      int64         // bytes of resident memory since its start
+	pages     []float64     // milliseconds that each page of the console took
 }
 
 func (d drain) perSecond() float64 { return float64(d.records) / d.took.Seconds() }
@@ -69,8 +70,11 @@ func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) erro
 	if err := r.redis.Client().Rename(ctx, staged, list).Err(); err != nil {
 		return d, err
 	}
-	if err := r.watch(ctx, c, list, &d); err != nil {
-		return d, err
+	v := view(ctx, r.console, r.viewers)
+	err = r.watch(ctx, c, list, &d)
+	var viewErr error
+	if d.pages, viewErr = v.end(); err != nil || viewErr != nil {
+		return d, errors.Join(err, viewErr)
 	}
 	for i, one := range to {
 		if err := one.settled(ctx, want[i]); err != nil {

@@ -24,6 +24,8 @@ type soak struct {
 	took    time.Duration
 	peak    int64
 	latency latency
+	viewers int
+	pages   []float64 // milliseconds
 }
 
 // runSoak is the command "soak".
@@ -35,8 +37,12 @@ func runSoak(ctx context.Context, args []string) error {
 	flags.Float64Var(&s.rate, "rate", 5000, "records per second")
 	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "how long it takes")
 	flags.DurationVar(&s.interval, "interval", 3*time.Second, "how often it is looked at the collector and Redis")
+	flags.IntVar(&s.viewers, "viewers", 0, "how many people look at the console all the while")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if s.viewers < 0 {
+		return errors.New("-viewers must not be below 0")
 	}
 	if s.rate <= 0 || s.interval <= 0 || s.duration < 9*s.interval {
 		return errors.New("-rate and -interval must be above 0, and -duration at least nine intervals, three a third")
@@ -98,7 +104,14 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 	if err := r.fresh(ctx, to); err != nil {
 		return err
 	}
-	c, err := r.collectWatched(ctx, to.pipeline())
+	store := destination(to)
+	if s.viewers > 0 {
+		if err := freeAddress(&r.console); err != nil {
+			return err
+		}
+		store = indexed{to}
+	}
+	c, err := r.collectWatched(ctx, store.pipeline())
 	if err != nil {
 		return err
 	}
@@ -107,8 +120,11 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 		return err
 	}
 	want := make([]int64, 1)
-	if err := s.push(ctx, r, c, to, want); err != nil {
-		return err
+	v := view(ctx, r.console, s.viewers)
+	err = s.push(ctx, r, c, to, want)
+	var viewErr error
+	if s.pages, viewErr = v.end(); err != nil || viewErr != nil {
+		return errors.Join(err, viewErr)
 	}
 	s.pushed = want[0]
 	err = await(ctx, time.Second, time.Minute, "the last record", func() (bool, error) {
