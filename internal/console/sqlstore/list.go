@@ -131,7 +131,7 @@ func (s *Store) grouping(ctx context.Context, k *known, r query.Range, sel *sele
 		}
 		rows += n
 	}
-	if rows <= fewRollups {
+	if rows <= s.fewRollups {
 		return group{value: true, bucket: o.Courses}, nil
 	}
 	lean := o.Limit > 0 && o.Limit <= mostCourses && o.Search == "" && slices.Contains([]string{"", "requests", "errors", "error_share"}, o.Sort)
