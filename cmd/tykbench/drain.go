@@ -16,6 +16,7 @@ type drain struct {
 	machine   time.Duration // everything's on this machine
 	peak      int64         // bytes of resident memory since its start
 	pages     []float64     // milliseconds that each page of the console took
+	busy      int           // pages that it refused
 }
 
 func (d drain) perSecond() float64 { return float64(d.records) / d.took.Seconds() }
@@ -73,7 +74,7 @@ func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) erro
 	v := view(ctx, r.console, r.viewers)
 	err = r.watch(ctx, c, list, &d)
 	var viewErr error
-	if d.pages, viewErr = v.end(); err != nil || viewErr != nil {
+	if d.pages, d.busy, viewErr = v.end(); err != nil || viewErr != nil {
 		return d, errors.Join(err, viewErr)
 	}
 	for i, one := range to {

@@ -26,6 +26,7 @@ type soak struct {
 	latency latency
 	viewers int
 	pages   []float64 // milliseconds
+	busy    int       // pages that the console refused
 }
 
 // runSoak is the command "soak".
@@ -123,7 +124,7 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 	v := view(ctx, r.console, s.viewers)
 	err = s.push(ctx, r, c, to, want)
 	var viewErr error
-	if s.pages, viewErr = v.end(); err != nil || viewErr != nil {
+	if s.pages, s.busy, viewErr = v.end(); err != nil || viewErr != nil {
 		return errors.Join(err, viewErr)
 	}
 	s.pushed = want[0]

@@ -64,7 +64,7 @@ them were in the table, each once.
 	fmt.Fprintf(&b, "\nPeak resident memory %.0f MiB. From the making of a record to its commit: p50 %d ms, p95 %d ms, p99 %d ms, longest %d ms.\n",
 		float64(s.peak)/mebibyte, s.latency.p50.Milliseconds(), s.latency.p95.Milliseconds(), s.latency.p99.Milliseconds(), s.latency.longest.Milliseconds())
 	if len(s.pages) > 0 {
-		fmt.Fprintf(&b, "\n%d people looked at the console all the while, a second after each page: %s pages, median %.0f ms.\n", s.viewers, thousands(float64(len(s.pages))), median(s.pages))
+		fmt.Fprintf(&b, "\n%d people looked at the console all the while, a second after each page: %s pages, and %d that it refused as busy, median %.0f ms.\n", s.viewers, thousands(float64(len(s.pages))), s.busy, median(s.pages))
 	}
 	return b.String(), errors.Join(errs...)
 }

@@ -25,6 +25,7 @@ type viewers struct {
 	all    sync.WaitGroup
 	mu     sync.Mutex
 	took   []float64 // milliseconds
+	busy   int       // pages that the console refused, so as not to be in the way
 	failed error
 }
 
@@ -53,14 +54,24 @@ func (v *viewers) look(ctx context.Context, address string, i, n int) {
 			return
 		}
 		v.mu.Lock()
-		v.took = append(v.took, float64(time.Since(began).Microseconds())/1000)
-		v.failed = errors.Join(v.failed, err)
+		switch {
+		case errors.Is(err, errBusy):
+			v.busy++
+		case err != nil:
+			v.failed = errors.Join(v.failed, err)
+		default:
+			v.took = append(v.took, float64(time.Since(began).Microseconds())/1000)
+		}
+		failed := v.failed != nil
 		v.mu.Unlock()
-		if err != nil {
+		if failed {
 			return
 		}
 	}
 }
+
+// errBusy is of a page for which the console has no time.
+var errBusy = errors.New("the console is busy")
 
 // load reads a page as a browser does.
 func load(ctx context.Context, url string) error {
@@ -74,17 +85,22 @@ func load(ctx context.Context, url string) error {
 	}
 	defer func() { _ = response.Body.Close() }() // after it was read
 	_, err = io.Copy(io.Discard, response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
+	switch {
+	case err != nil:
+	case response.StatusCode == http.StatusServiceUnavailable:
+		err = errBusy
+	case response.StatusCode != http.StatusOK:
 		err = fmt.Errorf("%s answers %s", url, response.Status)
 	}
 	return err
 }
 
-// end stops them, and gives how long each page took, in milliseconds.
-func (v *viewers) end() ([]float64, error) {
+// end stops them, and gives how long each page took, in milliseconds, and how many there were besides that the console
+// refused.
+func (v *viewers) end() (took []float64, busy int, failed error) {
 	v.stop()
 	v.all.Wait()
-	return v.took, v.failed
+	return v.took, v.busy, v.failed
 }
 
 // viewersJob drains a backlog with viewers of the console, and without, in turn.
@@ -147,7 +163,7 @@ func (j *viewersJob) measure(ctx context.Context, r *rig) error {
 	if len(run.with.pages) == 0 {
 		return errors.New("no page was seen: choose more -viewers-records")
 	}
-	fmt.Printf("  share %.3f, %d pages, median %.0f ms\n", run.share(), len(run.with.pages), median(run.with.pages))
+	fmt.Printf("  share %.3f, %d pages and %d refused, median %.0f ms\n", run.share(), len(run.with.pages), run.with.busy, median(run.with.pages))
 	j.runs = append(j.runs, run)
 	return nil
 }
@@ -166,13 +182,13 @@ func (j *viewersJob) rows() []row {
 }
 
 func (j *viewersJob) section() string {
-	lines := [][]string{{"run", "without, records/s", "with, records/s", "share", "CPU a record, without", "with", "pages", "median", "p95"}, nil}
+	lines := [][]string{{"run", "without, records/s", "with, records/s", "share", "CPU a record, without", "with", "pages", "refused as busy", "median", "p95"}, nil}
 	for i, run := range j.runs {
 		sorted := slices.Sorted(slices.Values(run.with.pages))
 		lines = append(lines, []string{
 			strconv.Itoa(i + 1), thousands(run.without.perSecond()), thousands(run.with.perSecond()), fmt.Sprintf("%.3f", run.share()),
 			fmt.Sprintf("%.2f µs", run.without.microseconds()), fmt.Sprintf("%.2f µs", run.with.microseconds()),
-			strconv.Itoa(len(sorted)), fmt.Sprintf("%.0f ms", median(sorted)), fmt.Sprintf("%.0f ms", sorted[len(sorted)*95/100]),
+			strconv.Itoa(len(sorted)), strconv.Itoa(run.with.busy), fmt.Sprintf("%.0f ms", median(sorted)), fmt.Sprintf("%.0f ms", sorted[len(sorted)*95/100]),
 		})
 	}
 	return fmt.Sprintf("%s raw records to %s, whose table has the indexes of `indexes: true`, with the console running. Ten viewers load Overview, Logs and Pipeline in turn, a second after each page; "+
