@@ -22,7 +22,6 @@ type collector struct {
 	*peers.Process
 	pprof   string // the address of its profiles; empty where there are none
 	metrics string // the address of its own metrics; empty where there are none
-	console string // the address of the console; empty where there is none
 	// profiles is the beginning of the names of the files that profiles go to; empty
 	// where none are written.
 	profiles string
@@ -43,17 +42,17 @@ exporters:
 {{- range $i, $_ := .Pipelines}}
   {{.Exporter}}/{{$i}}: {{.Config}}
 {{- end}}
-{{- with .Pprof}}
+{{- if or .Pprof .Console}}
 extensions:
+{{- with .Pprof}}
   pprof: {endpoint: "{{.}}"{{with $.Profiles}}, save_to_file: "{{.}}.cpu.pprof"{{end}}}
-{{- with $.Console}}
+{{- end}}
+{{- with .Console}}
   tykconsole: {endpoint: "{{.}}", store: {exporter: tyksql/0}}
 {{- end}}
 {{- end}}
 service:
-{{- with .Pprof}}
-  extensions: [pprof{{if $.Console}}, tykconsole{{end}}]
-{{- end}}
+  extensions: [{{if .Pprof}}pprof{{end}}{{if and .Pprof .Console}}, {{end}}{{if .Console}}tykconsole{{end}}]
   telemetry:
     metrics: {{if .Host}}{readers: [{pull: {exporter: {prometheus: {host: "{{.Host}}", port: {{.Port}}}}}}]}{{else}}{level: none}{{end}}
   pipelines:
@@ -74,10 +73,10 @@ func (r *rig) collect(ctx context.Context, pipelines ...pipeline) (*collector, e
 	return c, r.start(ctx, c, pipelines)
 }
 
-// collectWatched starts it with its own metrics, what tells of its memory, and the console over the first pipeline's store.
+// collectWatched starts it with its own metrics, and with what tells of its memory.
 func (r *rig) collectWatched(ctx context.Context, pipelines ...pipeline) (*collector, error) {
 	c := &collector{}
-	if err := errors.Join(freeAddress(&c.pprof), freeAddress(&c.metrics), freeAddress(&c.console)); err != nil {
+	if err := errors.Join(freeAddress(&c.pprof), freeAddress(&c.metrics)); err != nil {
 		return nil, err
 	}
 	return c, r.start(ctx, c, pipelines)
@@ -98,7 +97,7 @@ func (r *rig) start(ctx context.Context, c *collector, pipelines []pipeline) err
 	}
 	var text strings.Builder
 	host, port, _ := strings.Cut(c.metrics, ":")
-	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Console": c.console, "Profiles": c.profiles, "Host": host, "Port": port}
+	data := map[string]any{"Pipelines": list, "Redis": r.redis.Addr(), "Pprof": c.pprof, "Profiles": c.profiles, "Host": host, "Port": port, "Console": r.console}
 	if err := configuration.Execute(&text, data); err != nil {
 		return err
 	}

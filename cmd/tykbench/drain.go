@@ -16,6 +16,8 @@ type drain struct {
 	processor time.Duration // the collectors', in that time
 	machine   time.Duration // everything's on this machine
 	peak      int64         // bytes of resident memory since its start, of the largest collector
+	pages     []float64     // milliseconds that each page of the console took
+	refused   int           // pages that it was too busy for
 }
 
 func (d drain) perSecond() float64 { return float64(d.records) / d.took.Seconds() }
@@ -79,8 +81,11 @@ func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) erro
 	if err := await(ctx, time.Millisecond, time.Minute, "the claim", gone); err != nil {
 		return d, err
 	}
-	if err := r.watch(ctx, []*collector{c}, list, &d); err != nil {
-		return d, err
+	v := view(ctx, r.console, r.viewers)
+	err = r.watch(ctx, []*collector{c}, list, &d)
+	var viewErr error
+	if d.pages, d.refused, viewErr = v.end(); err != nil || viewErr != nil {
+		return d, errors.Join(err, viewErr)
 	}
 	for i, one := range to {
 		if err := one.settled(ctx, want[i]); err != nil {

@@ -30,6 +30,7 @@ func allJobs(o options) []job {
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
 		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
 		largeJob(o), smallJob(o), &outageJob{records: o.outage}, &replicasJob{records: o.records}, &startJob{}, idleOf(o.idle),
+		viewersOf(o.viewed, "viewers", "PostgreSQL", toPostgres), viewersOf(o.viewed, "viewers-sqlite", "SQLite", toSQLite),
 	}
 }
 

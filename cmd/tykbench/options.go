@@ -25,6 +25,7 @@ type options struct {
 	mongo    int64
 	large    int64
 	outage   int64
+	viewed   int64
 	runs     int
 	pause    time.Duration
 	memory   []int64
@@ -45,6 +46,7 @@ func parse(args []string) (options, error) {
 	flags.Int64Var(&o.mongo, "mongo-records", 20_000, "records in the backlog for MongoDB's protocol")
 	flags.Int64Var(&o.large, "large-records", 5000, "records in the backlog with large bodies")
 	flags.Int64Var(&o.outage, "outage-records", 3_600_000, "records that come while the store is away")
+	flags.Int64Var(&o.viewed, "viewers-records", 1_000_000, "records in the backlog that is drained while people look at the console")
 	flags.IntVar(&o.runs, "runs", 5, "runs of each job; medians are reported")
 	flags.DurationVar(&o.pause, "pause", 0, "let the machine rest before each run")
 	memory := flags.String("memory", "100000,1000000,3000000", "backlogs to measure peak memory with")
@@ -72,8 +74,8 @@ func parse(args []string) (options, error) {
 		}
 		o.memory = append(o.memory, n)
 	}
-	if min(o.records, o.mongo, o.large, o.outage) < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.idle <= 0 || o.pause < 0 {
-		return o, errors.New("-records, -mongo-records, -large-records, -outage-records, -runs, -rate, -duration and -idle must be above 0, -pause not below")
+	if min(o.records, o.mongo, o.large, o.outage, o.viewed) < 1 || o.runs < 1 || o.rate <= 0 || o.duration <= 0 || o.idle <= 0 || o.pause < 0 {
+		return o, errors.New("-records, -mongo-records, -large-records, -outage-records, -viewers-records, -runs, -rate, -duration and -idle must be above 0, -pause not below")
 	}
 	return o, nil
 }

@@ -23,6 +23,8 @@ type rig struct {
 	profiles string // directory, empty for none
 	dir      string
 	run      string // names the measurement that is under way
+	console  string // the address of the collector's console; empty where there is none
+	viewers  int    // of the console
 	redis    *peers.Redis
 	postgres *postgres
 	mariaDB  *mariaDB

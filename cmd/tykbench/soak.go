@@ -20,7 +20,9 @@ type soak struct {
 	took    time.Duration
 	peak    int64
 	latency latency
-	pages   views
+	viewers int
+	pages   []float64 // milliseconds
+	busy    int       // pages that the console refused
 }
 
 // runSoak is the command "soak".
@@ -32,8 +34,12 @@ func runSoak(ctx context.Context, args []string) error {
 	flags.Float64Var(&s.rate, "rate", 5000, "records per second")
 	flags.DurationVar(&s.duration, "duration", 10*time.Minute, "how long it takes")
 	flags.DurationVar(&s.interval, "interval", 3*time.Second, "how often it is looked at the collector and Redis")
+	flags.IntVar(&s.viewers, "viewers", 1, "how many people look at the console all the while")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if s.viewers < 0 {
+		return errors.New("-viewers must not be below 0")
 	}
 	if s.rate <= 0 || s.interval <= 0 || s.duration < 9*s.interval {
 		return errors.New("-rate and -interval must be above 0, and -duration at least nine intervals, three a third")
@@ -78,6 +84,9 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 	for _, one := range to {
 		pipelines = append(pipelines, one.pipeline())
 	}
+	if err := freeAddress(&r.console); err != nil {
+		return err
+	}
 	c, err := r.collectWatched(ctx, pipelines...)
 	if err != nil {
 		return err
@@ -87,8 +96,11 @@ func (s *soak) measure(ctx context.Context, r *rig) error {
 		return err
 	}
 	want := make([]int64, len(to))
-	if err := s.push(ctx, r, c, to, want); err != nil {
-		return err
+	v := view(ctx, r.console, s.viewers)
+	err = s.push(ctx, r, c, to, want)
+	var viewErr error
+	if s.pages, s.busy, viewErr = v.end(); err != nil || viewErr != nil {
+		return errors.Join(err, viewErr)
 	}
 	s.pushed = want[0]
 	err = await(ctx, time.Second, time.Minute, "the last record", func() (bool, error) {
@@ -125,24 +137,19 @@ func (s *soak) push(ctx context.Context, r *rig, c *collector, to []destination,
 	defer func() { _ = gateway.Close() }()
 	pushing, stop := context.WithCancel(ctx)
 	defer stop()
-	watched := make(chan error, 2)
-	for _, look := range []func() error{
-		func() error { return s.watch(pushing, r, c) },
-		func() error { return s.pages.viewEach(pushing, time.Second, c) },
-	} {
-		go func() {
-			err := look()
-			if err != nil {
-				stop()
-			}
-			watched <- err
-		}()
-	}
+	watched := make(chan error, 1)
+	go func() {
+		err := s.watch(pushing, r, c)
+		if err != nil {
+			stop()
+		}
+		watched <- err
+	}()
 	start := time.Now()
 	err = gateway.Run(pushing, s.rate, s.duration)
 	s.took = time.Since(start)
 	stop()
-	return errors.Join(err, <-watched, <-watched, ctx.Err())
+	return errors.Join(err, <-watched, ctx.Err())
 }
 
 // watch takes samples until the end of ctx.

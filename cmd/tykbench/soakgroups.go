@@ -8,7 +8,6 @@ import (
 	"math/bits"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -178,34 +177,4 @@ func (o *otlp) check(_ context.Context, want int64) error {
 		distinct += int64(bits.OnesCount64(word))
 	}
 	return checkDistinct("the OTLP server", o.records, distinct, want)
-}
-
-// views are how long pages of the console took, one a second.
-type views []time.Duration
-
-// viewEach looks at the console's first page until the end of ctx.
-func (v *views) viewEach(ctx context.Context, interval time.Duration, c *collector) error {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		began := time.Now()
-		if _, err := get(ctx, "http://"+c.console+"/"); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("look at the console: %w; the collector's last lines:\n%s", err, peers.LastLines(c.Output(), 20))
-		}
-		*v = append(*v, time.Since(began))
-	}
-}
-
-// percentile is the time that this share of the pages took at most.
-func (v views) percentile(share float64) time.Duration {
-	if len(v) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(v))
-	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
 }

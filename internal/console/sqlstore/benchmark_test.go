@@ -72,12 +72,13 @@ func overview(ctx context.Context, s *Store, last time.Duration) error {
 	list := func(scope query.Scope, o query.ListOptions) func() error {
 		return func() error { _, err := s.List(ctx, scope, o); return err }
 	}
+	apis, codes := query.ListOptions{By: query.ByAPI, Courses: true, Percentiles: true, Limit: 200}, query.ListOptions{By: query.ByCode, Limit: 200}
 	blocks := []func() error{
 		func() error { _, err := s.Traffic(ctx, now); return err }, func() error { _, err := s.Traffic(ctx, before); return err },
 		func() error { _, err := s.Latency(ctx, now); return err }, func() error { _, err := s.Latency(ctx, before); return err },
-		list(now, query.ListOptions{By: query.ByAPI, Courses: true, Percentiles: true}), list(before, query.ListOptions{By: query.ByAPI, Percentiles: true}),
-		list(now, query.ListOptions{By: query.ByCode}), list(now, query.ListOptions{By: query.ByKey, Limit: 8, Percentiles: true}),
-		list(now, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true}), list(now, query.ListOptions{By: query.ByCountry, Limit: 11}),
+		list(now, apis), list(before, apis), list(now, codes), list(before, codes),
+		list(now, query.ListOptions{By: query.ByKey, Limit: 16, Percentiles: true}),
+		list(now, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true}), list(now, query.ListOptions{By: query.ByCountry, Limit: 200}),
 	}
 	errs := make([]error, len(blocks))
 	var all sync.WaitGroup

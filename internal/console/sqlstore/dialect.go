@@ -19,7 +19,12 @@ type dialect interface {
 	begin(timeout time.Duration) []string
 	// quote writes a name.
 	quote(name string) string
-	// number says whether parameters are $1, $2 instead of ?.
+	// join joins the texts of all rows of a group; it is empty where a database cannot.
+	join(text string) string
+	// packs says whether even rows that the database could add up are better joined: its driver takes longer for a
+	// row than the database for ten.
+	packs() bool
+	// numbered says whether parameters are $1, $2 instead of ?.
 	numbered() bool
 	// bind is a time as a parameter.
 	bind(t time.Time) any

@@ -39,8 +39,19 @@ type known struct {
 // knownFor is how long what was found out holds.
 const knownFor = time.Minute
 
-// know finds out what there is, once a minute.
+// know finds out what there is, once a minute. Each page begins with it, so that here it is looked whether the store is there
+// at all: what is cached for longer is never shown as the figures of a store that is away.
 func (s *Store) know(ctx context.Context) (*known, error) {
+	_, err := cached(ctx, s.cache, "there", func(ctx context.Context) (answered[bool], error) {
+		err := s.read(ctx, func(q *session) error {
+			_, err := s.dialect.version(ctx, q)
+			return err
+		})
+		return answered[bool]{true, 1, openFor}, err
+	})
+	if err != nil {
+		return nil, err
+	}
 	return cached(ctx, s.cache, "info", func(ctx context.Context) (answered[*known], error) {
 		k := &known{}
 		err := s.read(ctx, func(q *session) error { return k.find(ctx, q) })

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,54 +58,114 @@ type latencies struct {
 // sketched are the dimensions of which latencies are kept.
 var sketched = map[string]bool{"apiid": true, "apikeys": true, "apiendpoints": true}
 
-// latencyRows reads latencies of a dimension; of all values that a selection has, or of some.
-func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *selection) (*latencies, error) {
+// latencyRows reads latencies of a dimension, of all values that a selection has, or of some; by bucket, too, where that is
+// wanted.
+func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *selection, byBucket bool) (*latencies, error) {
+	all := newLatencies(r)
+	all.answer = query.Answer{Source: query.FromRollups, Exactness: query.Exact, RelativeError: rollup.SketchAccuracy}
 	sp := s.spanOf(k, r)
-	key := fmt.Sprintf("latencies %q %d %d %v", []any{sel.dimension, sel.values, sel.prefixes, sel.families, sel.orgs, sel.apis}, sp.from, sp.to, r.Width)
-	table := family{table: s.config.Tables.Latency, byAPI: true}
-	return cached(ctx, s.cache, key, func(ctx context.Context) (answered[*latencies], error) {
-		l := &latencies{
-			answer: query.Answer{Source: query.FromRollups, Exactness: query.Exact, RelativeError: rollup.SketchAccuracy},
-			values: map[valueKey]bins{}, buckets: make([]bins, len(r.Buckets())),
-		}
-		err := s.read(ctx, func(q *session) error {
-			defer func() { l.answer.Statements, l.answer.Took, l.answer.Rows = q.statements, q.took, q.rowsRead }()
-			thinned, err := s.thin(ctx, q, k, table, sel, sp)
-			if err != nil {
-				return err
-			}
-			if thinned.every > 1 {
-				l.answer.Exactness, l.answer.Every = query.Approximate, thinned.every
-				l.answer.Reason = fmt.Sprintf("there are more than %d rows in this time, so that every %d buckets one was read", mostRollups, thinned.every)
-			}
-			columns, groups := "bin, hits", ""
-			if s.config.Driver == sqliteDriver { // whose driver takes longer for a row than the database for ten
-				columns, groups = "0, group_concat(bin || ':' || hits)", fmt.Sprintf(" group by %s, org_id, dimension_value", s.column("timestamp"))
-			}
-			st := newStatement(fmt.Sprintf("select %s, org_id, dimension_value, %s from %s", s.column("timestamp"), columns, s.dialect.quote(table.table)))
-			s.where(st, table, sel, thinned, k.Bucket).add(groups + fmt.Sprintf(" limit %d", mostRollups))
-			return l.read(ctx, q, st, r)
+	var err error
+	if sp.every, err = s.thin(ctx, k, family{table: s.config.Tables.Latency}, sel, sp); err != nil {
+		return nil, err
+	}
+	if sp.every > 1 {
+		all.answer.Exactness, all.answer.Every = query.Approximate, sp.every
+		all.answer.Reason = fmt.Sprintf("there are more than %d rows in this time, so that every %d buckets one was read", mostRollups, sp.every)
+	}
+	for _, part := range s.parts(k, sp) {
+		key := fmt.Sprintf("latencies %v %s %d %v %d %d %d", byBucket, sel.key(), r.From.Unix(), r.Width, part.from, part.to, part.every)
+		found, err := cached(ctx, s.cache, key, func(ctx context.Context) (answered[*latencies], error) {
+			found, err := s.readLatencies(ctx, k, r, sel, part, byBucket)
+			return answered[*latencies]{found, found.size(), s.ttl(part)}, err
 		})
-		size := int64(0)
-		for _, b := range l.values {
-			size += int64(len(b)) + 8
+		if err != nil {
+			return nil, err
 		}
-		for _, b := range l.buckets {
-			size += int64(len(b)) + 8
-		}
-		const bin = 48
-		return answered[*latencies]{l, size * bin, s.ttl(sp)}, err
-	})
+		all.add(found)
+	}
+	return all, nil
 }
 
-// read reads rows of one bin each, or of pairs of bins and hits with commas between them.
-func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range) error {
-	var org, value, hits sql.RawBytes
+func newLatencies(r query.Range) *latencies {
+	return &latencies{values: map[valueKey]bins{}, buckets: make([]bins, len(r.Buckets()))}
+}
+
+// size is about how many bytes they take.
+func (l *latencies) size() int64 {
+	size := int64(0)
+	for _, b := range l.values {
+		size += int64(len(b)) + 8
+	}
+	for _, b := range l.buckets {
+		size += int64(len(b)) + 8
+	}
+	const bin = 48
+	return size * bin
+}
+
+// add adds those of another part of the time.
+func (l *latencies) add(o *latencies) {
+	for key, b := range o.values {
+		if l.values[key] == nil {
+			l.values[key] = make(bins, len(b))
+		}
+		l.values[key].add(b)
+	}
+	for i, b := range o.buckets {
+		if b != nil && l.buckets[i] == nil {
+			l.buckets[i] = make(bins, len(b))
+		}
+		l.buckets[i].add(b)
+	}
+	asked(&l.answer, &o.answer)
+}
+
+// mostBins is how many rows of latencies one statement gives: more than there are by any estimate.
+const mostBins = 4 * mostRollups
+
+// readLatencies reads a part of a span.
+func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel *selection, sp span, byBucket bool) (*latencies, error) {
+	l := newLatencies(r)
+	table := family{table: s.config.Tables.Latency, byAPI: true}
+	sp, err := s.locate(ctx, k, sel, sp)
+	if err != nil {
+		return l, err
+	}
+	err = s.read(ctx, func(q *session) error {
+		defer q.count(&l.answer)
+		columns, groups, packed := s.column("timestamp")+", org_id, dimension_value", "", ""
+		switch packed = s.pack([]string{"bin", "hits"}, nil); {
+		case !byBucket && !s.dialect.packs():
+			columns, groups, packed = "0, org_id, dimension_value, bin, sum(hits)", " group by org_id, dimension_value, bin", ""
+		case packed != "":
+			columns, groups = columns+", "+packed, " group by "+columns
+		default:
+			columns += ", bin, hits"
+		}
+		st := newStatement("select " + columns + " from " + s.dialect.quote(table.table))
+		s.where(st, table, sel, sp, k.Bucket).add(groups + fmt.Sprintf(" limit %d", mostBins))
+		err := l.read(ctx, q, st, r, packed != "")
+		if q.rowsRead >= mostBins {
+			l.answer.Exactness, l.answer.Reason = query.Limited, fmt.Sprintf("there are more than %d rows in this time", mostBins)
+		}
+		return err
+	})
+	return l, err
+}
+
+// read reads rows of one bin each, or of many that are packed.
+func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range, packs bool) error {
+	var org, value, packed sql.RawBytes
 	var last valueKey
 	var of bins
+	var at int64
+	pair := make([]int64, 2)
+	places := []any{&at, &org, &value, &packed}
+	if !packs {
+		places = []any{&at, &org, &value, &pair[0], number{&pair[1]}}
+	}
 	return q.rows(ctx, st, func(rows *sql.Rows) error {
-		var at, bin int64
-		if err := rows.Scan(&at, &org, &value, &bin, &hits); err != nil {
+		if err := rows.Scan(places...); err != nil {
 			return err
 		}
 		if of == nil || string(org) != last.org || string(value) != last.value {
@@ -123,22 +182,14 @@ func (l *latencies) read(ctx context.Context, q *session, st *statement, r query
 			}
 			bucket = l.buckets[i]
 		}
-		for pair := range strings.SplitSeq(string(hits), ",") {
-			place, count, isPair := strings.Cut(pair, ":")
-			if !isPair {
-				place, count = strconv.FormatInt(bin, 10), pair
-			}
-			in, err := strconv.Atoi(place)
-			if err != nil {
-				return fmt.Errorf("a bin of latencies is %q: %w", pair, err)
-			}
-			n, err := strconv.ParseInt(count, 10, 64)
-			if err != nil {
-				return fmt.Errorf("the hits of a bin of latencies are %q: %w", pair, err)
-			}
-			of[in] += n
-			bucket[in] += n
+		add := func() {
+			of[int(pair[0])] += pair[1]
+			bucket[int(pair[0])] += pair[1]
 		}
+		if packs {
+			return unpack(packed, pair, nil, add)
+		}
+		add()
 		return nil
 	})
 }
@@ -181,7 +232,7 @@ func (s *Store) binsOf(ctx context.Context, k *known, scope query.Scope) ([]bins
 		}
 		switch {
 		case ok && k.latency && sketched[sel.dimension]:
-			l, err := s.latencyRows(ctx, k, scope.Range, &sel)
+			l, err := s.latencyRows(ctx, k, scope.Range, &sel, true)
 			if err != nil {
 				return nil, query.Answer{}, err
 			}
@@ -230,7 +281,7 @@ func (s *Store) keptBins(ctx context.Context, k *known, r query.Range, sel selec
 	values = slices.Compact(values)
 	const most = 200
 	sel.keep, sel.prefixes, sel.values = nil, nil, values[:min(len(values), most)]
-	kept, err := s.latencyRows(ctx, k, r, &sel)
+	kept, err := s.latencyRows(ctx, k, r, &sel, true)
 	if err != nil {
 		return nil, query.Answer{}, err
 	}

@@ -28,8 +28,10 @@ type items struct {
 	raw    map[itemKey]valueKey // their values as rollups write them
 	places map[itemKey]int
 	sel    *selection // of rollups; nil where they come from records
+	rows   *rollupRows
+	by     group // of rows
 	window *windowRows
-	by     query.Dimension
+	of     query.Dimension
 	answer query.Answer
 }
 
@@ -37,7 +39,7 @@ type items struct {
 func (l *items) eachRecord(do func(itemKey, *record)) {
 	for i := range l.window.rows {
 		r := &l.window.rows[i]
-		if item, ok := r.valueOf(l.by); ok {
+		if item, ok := r.valueOf(l.of); ok {
 			do(keyOf(&item), r)
 		}
 	}
@@ -59,8 +61,7 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 	if err != nil {
 		return query.List{}, err
 	}
-	lean := o.Limit > 0 && o.Limit <= mostCourses && o.Search == "" && slices.Contains([]string{"", "requests", "errors", "error_share"}, o.Sort)
-	all, err := s.items(ctx, k, scope, o.By, lean)
+	all, err := s.items(ctx, k, scope, &o)
 	if err != nil {
 		return query.List{}, err
 	}
@@ -84,7 +85,7 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 		list = list[:min(len(list), o.Limit)]
 	}
 	result.Items = list
-	if lean && all.sel != nil {
+	if all.by.lean {
 		if err := s.setDetails(ctx, k, scope, all, list); err != nil {
 			return result, err
 		}
@@ -101,21 +102,48 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 }
 
 // items counts by a dimension. Its values must not be changed.
-func (s *Store) items(ctx context.Context, k *known, scope query.Scope, by query.Dimension, lean bool) (*items, error) {
+func (s *Store) items(ctx context.Context, k *known, scope query.Scope, o *query.ListOptions) (*items, error) {
 	if s.useRollups(k, scope.Range) {
-		if sel, ok := selectRollups(scope.Filter, by); ok {
-			return s.itemsOfRollups(ctx, k, scope, &sel, lean)
+		if sel, ok := selectRollups(scope.Filter, o.By); ok {
+			by, err := s.grouping(ctx, k, scope.Range, &sel, o)
+			if err != nil {
+				return nil, err
+			}
+			return s.itemsOfRollups(ctx, k, scope, &sel, by)
 		}
 	}
-	return s.itemsOfRecords(ctx, k, scope, by)
+	return s.itemsOfRecords(ctx, k, scope, o.By)
 }
 
-func (s *Store) itemsOfRollups(ctx context.Context, k *known, scope query.Scope, sel *selection, lean bool) (*items, error) {
-	rows, err := s.rollups(ctx, k, scope.Range, sel, group{value: true, lean: lean})
+// fewRollups are so few rows that all that a list shows is read from them at once.
+const fewRollups = 10_000
+
+// grouping says how a list's rows are read. Of many rows of which few are shown, only what ranks them is read at first.
+func (s *Store) grouping(ctx context.Context, k *known, r query.Range, sel *selection, o *query.ListOptions) (group, error) {
+	rows, sp := int64(0), s.spanOf(k, r)
+	for _, f := range k.families {
+		if !sel.has(f) {
+			continue
+		}
+		n, err := s.estimate(ctx, k, f, sel, sp)
+		if err != nil {
+			return group{}, err
+		}
+		rows += n
+	}
+	if rows <= s.fewRollups {
+		return group{value: true, bucket: o.Courses}, nil
+	}
+	lean := o.Limit > 0 && o.Limit <= mostCourses && o.Search == "" && slices.Contains([]string{"", "requests", "errors", "error_share"}, o.Sort)
+	return group{value: true, lean: lean}, nil
+}
+
+func (s *Store) itemsOfRollups(ctx context.Context, k *known, scope query.Scope, sel *selection, by group) (*items, error) {
+	rows, err := s.rollups(ctx, k, scope.Range, sel, by)
 	if err != nil {
 		return nil, err
 	}
-	all := &items{raw: map[itemKey]valueKey{}, places: map[itemKey]int{}, sel: sel, answer: rows.answer}
+	all := &items{raw: map[itemKey]valueKey{}, places: map[itemKey]int{}, sel: sel, rows: rows, by: by, answer: rows.answer}
 	for i := range rows.rows {
 		row := &rows.rows[i]
 		item := itemOf(sel.dimension, row.org, row.value)
@@ -173,7 +201,7 @@ func (r *record) valueOf(by query.Dimension) (query.Item, bool) {
 }
 
 func (s *Store) itemsOfRecords(ctx context.Context, k *known, scope query.Scope, by query.Dimension) (*items, error) {
-	all := &items{places: map[itemKey]int{}, by: by}
+	all := &items{places: map[itemKey]int{}, of: by}
 	if by == query.ByTag || dimensionsOf[by].family != "" {
 		all.answer = query.Answer{
 			Source: query.FromNowhere, Exactness: query.Absent,
@@ -300,11 +328,12 @@ func (s *Store) setLatencies(ctx context.Context, k *known, scope query.Scope, a
 		return absent, nil
 	}
 	sel := *all.sel
-	sel.keep, sel.prefixes = nil, nil
-	if sel.dimension != "apiid" || len(sel.values) > 0 { // of APIs, all are read, as the chart has them
-		sel.values = all.rawValues(list)
+	sel.keep = nil
+	asChart := sel.dimension == "apiid" && len(sel.values) == 0 // which has all of them, by bucket
+	if !asChart {
+		sel = all.only(list)
 	}
-	l, err := s.latencyRows(ctx, k, scope.Range, &sel)
+	l, err := s.latencyRows(ctx, k, scope.Range, &sel, asChart)
 	if err != nil {
 		return absent, err
 	}
@@ -319,14 +348,22 @@ func (s *Store) setLatencies(ctx context.Context, k *known, scope query.Scope, a
 
 func keyOf(i *query.Item) itemKey { return itemKey{i.Org, i.API, i.Version, i.Value} }
 
-// rawValues are the values of items as rollups write them.
-func (l *items) rawValues(list []query.Item) []string {
-	values := make([]string, len(list))
-	for i := range list {
-		values[i] = l.raw[keyOf(&list[i])].value
+// only is the selection of some items.
+func (l *items) only(list []query.Item) selection {
+	sel := *l.sel
+	sel.keep, sel.prefixes = nil, nil
+	if sel.dimension == "" {
+		return sel
 	}
-	slices.Sort(values)
-	return slices.Compact(values)
+	sel.values, sel.orgs = make([]string, len(list)), make([]string, len(list))
+	for i := range list {
+		raw := l.raw[keyOf(&list[i])]
+		sel.values[i], sel.orgs[i] = raw.value, raw.org
+	}
+	slices.Sort(sel.values)
+	slices.Sort(sel.orgs)
+	sel.values, sel.orgs = slices.Compact(sel.values), slices.Compact(sel.orgs)
+	return sel
 }
 
 // windowLatencies gives items of records their percentiles.
@@ -354,12 +391,8 @@ func (s *Store) setDetails(ctx context.Context, k *known, scope query.Scope, all
 	if len(list) == 0 {
 		return nil
 	}
-	sel := *all.sel
-	sel.keep, sel.prefixes = nil, nil
-	if sel.dimension != "" {
-		sel.values = all.rawValues(list)
-	}
-	full, err := s.itemsOfRollups(ctx, k, scope, &sel, false)
+	sel := all.only(list)
+	full, err := s.itemsOfRollups(ctx, k, scope, &sel, group{value: true})
 	if err != nil {
 		return err
 	}
@@ -395,14 +428,12 @@ func (s *Store) setCourses(ctx context.Context, k *known, scope query.Scope, all
 	if len(list) == 0 {
 		return nil
 	}
-	sel := *all.sel
-	sel.keep, sel.prefixes = nil, nil
-	if sel.dimension != "" {
-		sel.values = all.rawValues(list)
-	}
-	rows, err := s.rollups(ctx, k, scope.Range, &sel, group{bucket: true, value: true})
-	if err != nil {
-		return err
+	sel, rows := all.only(list), all.rows
+	if !all.by.bucket {
+		var err error
+		if rows, err = s.rollups(ctx, k, scope.Range, &sel, group{bucket: true, value: true}); err != nil {
+			return err
+		}
 	}
 	for i := range rows.rows {
 		row := &rows.rows[i]

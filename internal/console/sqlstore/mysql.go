@@ -97,6 +97,11 @@ func (*mysqlDialect) quote(name string) string {
 	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
 }
 
+func (*mysqlDialect) packs() bool { return false }
+
+// join cannot: what MySQL joins, it cuts.
+func (*mysqlDialect) join(string) string { return "" }
+
 func (*mysqlDialect) numbered() bool { return false }
 
 func (d *mysqlDialect) bind(t time.Time) any {

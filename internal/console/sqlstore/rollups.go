@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,8 @@ type span struct {
 	cut float64
 	// last is the beginning of the last bucket.
 	last int64
+	// at are the beginnings of the buckets that there are, where each is looked up by itself.
+	at []int64
 }
 
 // spanOf finds the buckets of a range. The one that the range ends in is read whole.
@@ -50,14 +53,19 @@ func (s *Store) spanOf(k *known, r query.Range) span {
 // where adds the conditions of a selection.
 func (s *Store) where(st *statement, f family, sel *selection, sp span, width time.Duration) *statement {
 	timestamp := s.column("timestamp")
-	st.add(" where dimension = ? and "+timestamp+" >= ? and "+timestamp+" < ?", sel.dimension, sp.from, sp.to)
+	at := sp.at
 	if sp.every > 1 {
-		var chosen []string
+		at = nil
 		step := int64(width/time.Second) * int64(sp.every)
-		for at := sp.from; at < sp.to; at += step {
-			chosen = append(chosen, strconv.FormatInt(at, 10))
+		for begin := sp.from; begin < sp.to; begin += step {
+			at = append(at, begin)
 		}
-		st.add(" and " + timestamp + " in (" + strings.Join(chosen, ", ") + ")")
+	}
+	st.add(" where dimension = ?", sel.dimension)
+	if at == nil {
+		st.add(" and "+timestamp+" >= ? and "+timestamp+" < ?", sp.from, sp.to)
+	} else {
+		st.add(" and " + timestamp + " in (" + joined(at) + ")")
 	}
 	st.in("org_id", sel.orgs).in("dimension_value", sel.values)
 	if f.byAPI {
@@ -78,45 +86,128 @@ func (sel *selection) has(f family) bool {
 	return (len(sel.families) == 0 || slices.Contains(sel.families, f.name)) && (len(sel.apis) == 0 || f.byAPI)
 }
 
-// thin has a span read so few buckets that its rows are not too many. The count reads an index only.
-func (s *Store) thin(ctx context.Context, q *session, k *known, f family, sel *selection, sp span) (span, error) {
-	if sel.dimension == "" {
-		return sp, nil // one row a bucket and organisation
+// joined writes numbers with commas between them.
+func joined(numbers []int64) string {
+	var b strings.Builder
+	for i, n := range numbers {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.FormatInt(n, 10))
+	}
+	return b.String()
+}
+
+// places are about how many buckets are counted to tell how many rows a span has.
+const places = 12
+
+// estimate is about how many rows of a dimension a span has, by those of some buckets all over it. It reads an index only,
+// and no more of it for a long time than for a short one.
+func (s *Store) estimate(ctx context.Context, k *known, f family, sel *selection, sp span) (int64, error) {
+	width := int64(k.Bucket / time.Second)
+	if sel.dimension == "" || width <= 0 || !k.tables[f.table].leads("dimension", "timestamp") {
+		return 0, nil // one row a bucket and organisation; or an estimate would cost as much as reading them
+	}
+	buckets := (sp.to - sp.from) / width
+	looked := min(buckets, places)
+	// Multiples of the golden ratio are nowhere near to those of a day.
+	const golden = 0.6180339887498949
+	var at []int64
+	for i := range looked {
+		place := i
+		if looked < buckets {
+			_, part := math.Modf(float64(i) * golden)
+			place = int64(part * float64(buckets))
+		}
+		at = append(at, sp.from+place*width)
+	}
+	if len(at) == 0 {
+		return 0, nil
 	}
 	bare := *sel
 	bare.values, bare.prefixes = nil, nil // what is left out is read all the same
-	count := func(sp span, most int) (int64, error) {
-		st := newStatement("select count(*) from (select 1 from " + s.dialect.quote(f.table))
-		s.where(st, family{}, &bare, sp, k.Bucket).add(fmt.Sprintf(" limit %d) as counted", most))
-		key := "count " + f.table + cacheKey(st)
-		return cached(ctx, s.cache, key, func(ctx context.Context) (answered[int64], error) {
-			var n int64
-			err := q.row(ctx, st, &n)
-			return answered[int64]{n, 16, time.Minute}, err
-		})
+	chosen := sp
+	chosen.at, chosen.every = at, 1
+	st := newStatement("select count(*) from (select 1 from " + s.dialect.quote(f.table))
+	s.where(st, family{}, &bare, chosen, k.Bucket).add(fmt.Sprintf(" limit %d) as counted", mostRollups))
+	return cached(ctx, s.cache, "estimate "+f.table+cacheKey(st), func(ctx context.Context) (answered[int64], error) {
+		var n int64
+		err := s.read(ctx, func(q *session) error { return q.row(ctx, st, &n) })
+		return answered[int64]{n * buckets / looked, 16, time.Minute}, err
+	})
+}
+
+// thin says of how many buckets one is read, so that rows are not too many.
+func (s *Store) thin(ctx context.Context, k *known, f family, sel *selection, sp span) (int, error) {
+	if s.located(k, sel, sp) {
+		return 1, nil
 	}
-	n, err := count(sp, mostRollups+1)
+	n, err := s.estimate(ctx, k, f, sel, sp)
 	if err != nil || n <= mostRollups {
-		return sp, err
+		return 1, err
 	}
-	// The buckets of some places in the range tell how many rows one has.
-	const places = 8
-	width := int64(k.Bucket / time.Second)
-	buckets := (sp.to - sp.from) / width
-	rows, looked := int64(0), int64(0)
-	for i := range int64(places) {
-		at := sp.from + buckets*i/places*width
-		n, err := count(span{from: at, to: at + width, every: 1}, mostRollups+1)
-		if err != nil {
-			return sp, err
-		}
-		rows += n
-		looked++
+	buckets := (sp.to - sp.from) / int64(k.Bucket/time.Second)
+	allowed := max(mostRollups*buckets/n, 1)
+	return int((buckets + allowed - 1) / allowed), nil
+}
+
+// mostPlaces is how many places of an index are looked up one by one, in the stead of reading all that lies between.
+const mostPlaces = 20_000
+
+// located tells whether the values that are wanted, and their organisations, are known and few enough for that. Servers
+// read all that lies between faster than they find one place.
+func (s *Store) located(k *known, sel *selection, sp span) bool {
+	width, each := int64(k.Bucket/time.Second), int64(len(sel.values)*len(sel.orgs))
+	return s.dialect.packs() && sel.dimension != "" && width > 0 && each > 0 && (sp.to-sp.from)/width*each <= mostPlaces
+}
+
+// locate finds a span's buckets, where each is looked up by itself.
+func (s *Store) locate(ctx context.Context, k *known, sel *selection, sp span) (span, error) {
+	if !s.located(k, sel, sp) {
+		return sp, nil
 	}
-	mean := max(rows/looked, mostRollups/buckets, 1)
-	allowed := max(mostRollups/mean, 1)
-	sp.every = int((buckets + allowed - 1) / allowed)
-	return sp, nil
+	key := fmt.Sprintf("buckets %d %d", sp.from, sp.to)
+	at, err := cached(ctx, s.cache, key, func(ctx context.Context) (answered[[]int64], error) {
+		found := []int64{}
+		err := s.read(ctx, func(q *session) error {
+			for _, f := range k.families {
+				st := newStatement(fmt.Sprintf("select distinct %s from %s", s.column("timestamp"), s.dialect.quote(f.table)))
+				err := q.rows(ctx, s.where(st, f, &selection{}, sp, k.Bucket), func(rows *sql.Rows) error {
+					var at int64
+					err := rows.Scan(number{&at})
+					found = append(found, at)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		slices.Sort(found)
+		found = slices.Compact(found)
+		return answered[[]int64]{found, int64(8 * len(found)), s.ttl(sp)}, err
+	})
+	if len(at) > 0 {
+		sp.at = at
+	}
+	return sp, err
+}
+
+// settled is after how long a bucket rarely changes any more.
+const settled = time.Hour
+
+// parts cuts a span that ends now in two, so that what rarely changes is not read each time.
+func (s *Store) parts(k *known, sp span) []span {
+	const step = int64(time.Hour / time.Second)
+	border := s.now().Add(-settled).Unix()
+	border -= ((border-sp.from)%step + step) % step
+	if border < sp.from+2*step || border >= sp.to || step%max(int64(k.Bucket/time.Second), 1) != 0 {
+		return []span{sp}
+	}
+	first, last := sp, sp
+	first.to, first.cut, first.last, last.from = border, 1, 0, border
+	return []span{first, last}
 }
 
 // cacheKey tells statements apart.
@@ -212,45 +303,76 @@ type rollupRows struct {
 // as errors of servers.
 type group struct{ bucket, value, lean bool }
 
-// rollups reads a selection, added up by a group.
+// rollups reads a selection, added up by a group; a value may come several times.
 func (s *Store) rollups(ctx context.Context, k *known, r query.Range, sel *selection, by group) (*rollupRows, error) {
 	sp := s.spanOf(k, r)
-	key := fmt.Sprintf("rollups %v %q %d %d %v", by, []any{sel.dimension, sel.values, sel.prefixes, sel.families, sel.orgs, sel.apis}, sp.from, sp.to, sp.cut)
-	return cached(ctx, s.cache, key, func(ctx context.Context) (answered[*rollupRows], error) {
-		result := &rollupRows{answer: query.Answer{Source: query.FromRollups, Exactness: query.Exact}, every: 1}
-		err := s.read(ctx, func(q *session) error {
-			defer func() {
-				result.answer.Statements, result.answer.Took, result.answer.Rows = q.statements, q.took, q.rowsRead
-			}()
-			for _, f := range k.families {
-				if !sel.has(f) {
-					continue
-				}
-				thinned, err := s.thin(ctx, q, k, f, sel, sp)
-				if err != nil {
-					return err
-				}
-				if err := s.readFamily(ctx, q, k, f, sel, thinned, by, result); err != nil {
-					return err
-				}
-				result.every = max(result.every, thinned.every)
-			}
-			return nil
+	all := &rollupRows{answer: query.Answer{Source: query.FromRollups, Exactness: query.Exact}, every: 1}
+	every := map[string]int{} // by table
+	for _, f := range k.families {
+		if !sel.has(f) {
+			continue
+		}
+		n, err := s.thin(ctx, k, f, sel, sp)
+		if err != nil {
+			return nil, err
+		}
+		every[f.table], all.every = n, max(all.every, n)
+	}
+	for _, part := range s.parts(k, sp) {
+		key := fmt.Sprintf("rollups %v %s %d %d %v %v", by, sel.key(), part.from, part.to, part.cut, every)
+		found, err := cached(ctx, s.cache, key, func(ctx context.Context) (answered[*rollupRows], error) {
+			found, err := s.readRollups(ctx, k, sel, part, by, every)
+			const row = 200
+			return answered[*rollupRows]{found, int64(len(found.rows)) * row, s.ttl(part)}, err
 		})
-		result.qualify(k, r, sp)
-		const row = 200
-		return answered[*rollupRows]{result, int64(len(result.rows)) * row, s.ttl(sp)}, err
+		if err != nil {
+			return nil, err
+		}
+		all.rows = append(all.rows, found.rows...)
+		asked(&all.answer, &found.answer)
+	}
+	all.qualify(k, r, sp)
+	return all, nil
+}
+
+// readRollups reads a part of a span.
+func (s *Store) readRollups(ctx context.Context, k *known, sel *selection, sp span, by group, every map[string]int) (*rollupRows, error) {
+	found := &rollupRows{}
+	sp, err := s.locate(ctx, k, sel, sp)
+	if err != nil {
+		return found, err
+	}
+	err = s.read(ctx, func(q *session) error {
+		defer q.count(&found.answer)
+		for _, f := range k.families {
+			if !sel.has(f) {
+				continue
+			}
+			sp.every = every[f.table]
+			if err := s.readFamily(ctx, q, k, f, sel, sp, by, found); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+	return found, err
 }
 
 // readFamily reads one table.
 func (s *Store) readFamily(ctx context.Context, q *session, k *known, f family, sel *selection, sp span, by group, to *rollupRows) error {
+	if by == (group{value: true, lean: true}) && s.dialect.packs() {
+		return s.readPacked(ctx, q, k, f, sel, sp, to)
+	}
 	timestamp, org, value := s.column("timestamp"), s.dialect.exact("org_id"), s.dialect.exact("dimension_value")
 	columns := []string{"0", "''", "''", "''", "null"}
 	var groups []string
-	if by.bucket || sp.cut != 1 {
+	switch {
+	case by.bucket:
 		columns[0] = timestamp
 		groups = append(groups, timestamp)
+	case sp.cut != 1: // the last bucket apart from all others
+		columns[0] = fmt.Sprintf("case when %s = %d then %d else 0 end", timestamp, sp.last, sp.last)
+		groups = append(groups, columns[0])
 	}
 	if by.value {
 		columns[1], columns[2] = org, value
@@ -269,6 +391,7 @@ func (s *Store) readFamily(ctx context.Context, q *session, k *known, f family, 
 		st.add(" group by " + strings.Join(groups, ", "))
 	}
 	st.add(fmt.Sprintf(" limit %d", mostRollups))
+	n := 0
 	return q.rows(ctx, st, func(rows *sql.Rows) error {
 		v := valued{family: f}
 		var raw rawCounts
@@ -277,16 +400,56 @@ func (s *Store) readFamily(ctx context.Context, q *session, k *known, f family, 
 		if err != nil {
 			return err
 		}
-		v.seen, v.counts = seen.Time, raw.of(sel.dimension)
-		if v.at == sp.last {
-			v.counts = share(v.counts, sp.cut)
-		}
-		if sp.every > 1 {
-			v.counts = v.counts.Scaled(int64(sp.every))
-		}
+		v.seen, v.counts = seen.Time, sp.scale(v.at, raw.of(sel.dimension))
 		to.rows = append(to.rows, v)
+		if n++; n == mostRollups {
+			to.answer.Exactness, to.answer.Reason = query.Limited, fmt.Sprintf("there are more than %d rows in this time: choose a shorter one", mostRollups)
+		}
 		return nil
 	})
+}
+
+// readPacked reads one table by values, lean, and adds up here what the driver would be slow to give.
+func (s *Store) readPacked(ctx context.Context, q *session, k *known, f family, sel *selection, sp span, to *rollupRows) error {
+	timestamp := s.column("timestamp")
+	st := newStatement("select " + timestamp + ", org_id, " + s.pack([]string{"counter_hits", "counter_success", "counter_error"}, []string{"dimension_value"}) + " from " + s.dialect.quote(f.table))
+	s.where(st, f, sel, sp, k.Bucket).add(" group by " + timestamp + ", org_id")
+	orgs := map[string]map[string]int{}
+	numbers, texts := make([]int64, 3), make([][]byte, 1)
+	return q.rows(ctx, st, func(rows *sql.Rows) error {
+		var at int64
+		var org, packed sql.RawBytes
+		if err := rows.Scan(number{&at}, &org, &packed); err != nil {
+			return err
+		}
+		places := orgs[string(org)]
+		if places == nil {
+			places = map[string]int{}
+			orgs[string(org)] = places
+		}
+		return unpack(packed, numbers, texts, func() {
+			q.rowsRead++
+			place, ok := places[string(texts[0])]
+			if !ok {
+				place = len(to.rows)
+				places[string(texts[0])] = place
+				to.rows = append(to.rows, valued{family: f, org: string(org), value: string(texts[0])})
+			}
+			raw := rawCounts{hits: numbers[0], success: numbers[1], errors: numbers[2]}
+			to.rows[place].counts.Add(sp.scale(at, raw.of(sel.dimension)))
+		})
+	})
+}
+
+// scale gives the counts of a bucket for what was not read.
+func (sp *span) scale(at int64, c query.Counts) query.Counts {
+	if at == sp.last {
+		c = share(c, sp.cut)
+	}
+	if sp.every > 1 {
+		c = c.Scaled(int64(sp.every))
+	}
+	return c
 }
 
 // qualify says how exact the rows are.
@@ -322,4 +485,19 @@ func (s *Store) ttl(sp span) time.Duration {
 		return closedFor
 	}
 	return openFor
+}
+
+// count says in an answer what was asked.
+func (q *session) count(a *query.Answer) {
+	a.Statements, a.Took, a.Rows = q.statements, q.took, q.rowsRead
+}
+
+// asked adds what another part of an answer asked, and what it lacks.
+func asked(to, part *query.Answer) {
+	if part.Reason != "" {
+		to.Exactness, to.Reason = part.Exactness, part.Reason
+	}
+	to.Statements += part.Statements
+	to.Took += part.Took
+	to.Rows += part.Rows
 }

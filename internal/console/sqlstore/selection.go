@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,11 @@ type selection struct {
 	apis []string
 	// keep tells whether a row's item counts, where values do not say it all.
 	keep func(*query.Item) bool
+}
+
+// key tells selections apart.
+func (sel *selection) key() string {
+	return fmt.Sprintf("%q", []any{sel.dimension, sel.values, sel.prefixes, sel.families, sel.orgs, sel.apis})
 }
 
 // dimensionsOf are the rollups' names of dimensions, with the families that have them.

@@ -53,6 +53,10 @@ func (sqliteDialect) quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
+func (sqliteDialect) packs() bool { return true }
+
+func (sqliteDialect) join(text string) string { return "group_concat(" + text + ", '')" }
+
 func (sqliteDialect) numbered() bool { return false }
 
 // bind has no zeros at its end and no zone, so that it sorts before all texts of its instant,

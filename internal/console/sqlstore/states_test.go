@@ -22,6 +22,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
@@ -69,6 +70,43 @@ func TestAStoreThatComesBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, info.Records)
 	assert.False(t, info.Empty())
+}
+
+// What was found out before a store went away, and holds for longer, is not shown as if it were still there.
+func TestAStoreThatGoesAway(t *testing.T) {
+	t.Parallel()
+	server := peers.StartPostgres(t)
+	d := database{postgresDriver, server.FreshDatabase(t)}
+	c := contents{records: many(10), rollups: true}
+	d.fill(t, c)
+	now := sinktest.Time.Add(48 * time.Hour)
+	s := d.open(t, c, now, nil)
+	r := query.Range{From: sinktest.Time.Truncate(24 * time.Hour), To: sinktest.Time.Truncate(24 * time.Hour).Add(24 * time.Hour), Width: time.Hour, Source: query.FromRollups}
+	ask := func() error {
+		_, err := s.Info(t.Context())
+		if err != nil {
+			return err
+		}
+		traffic, err := s.Traffic(t.Context(), query.Scope{Range: r})
+		if err == nil {
+			assert.EqualValues(t, 10, traffic.Totals.Requests)
+		}
+		return err
+	}
+	require.NoError(t, ask())
+	server.Kill()
+	require.Eventually(t, func() bool {
+		return errors.Is(ask(), query.ErrAway)
+	}, sinktest.Long, 100*time.Millisecond, "the figures of the day are cached for ten minutes")
+	_, err := s.Traffic(t.Context(), query.Scope{Range: r})
+	require.ErrorIs(t, err, query.ErrAway)
+	require.NoError(t, server.Start(t.Context()))
+	now = now.Add(time.Hour)
+	s.now = func() time.Time { return now }
+	require.Eventually(t, func() bool {
+		now = now.Add(time.Minute)
+		return ask() == nil
+	}, sinktest.Long, 100*time.Millisecond)
 }
 
 // A password stays hidden where the server refuses it.

@@ -32,6 +32,8 @@ type Store struct {
 	now     func() time.Time
 	// smallTable is how many records may be read without an index.
 	smallTable int64
+	// fewRollups is how many of their rows a list reads at once.
+	fewRollups int64
 
 	mu      sync.Mutex // guards what follows
 	asked   int64
@@ -58,7 +60,7 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{
 		config: c, places: make(chan struct{}, c.MaxQueries), waiting: make(chan struct{}, queueLength),
-		cache: newCache(), now: time.Now, smallTable: smallTable,
+		cache: newCache(), now: time.Now, smallTable: smallTable, fewRollups: fewRollups,
 	}
 	switch c.Driver {
 	case postgresDriver:

@@ -30,6 +30,12 @@ func TestFiguresAreThoseOfTheRecords(t *testing.T) {
 					r.Source = query.FromRollups
 				}
 				checkFigures(t, s, query.Scope{Range: r}, records)
+				if c.rollups { // which are read in other ways where there are many, and where the range is not over
+					s.fewRollups, s.cache = -1, newCache()
+					checkFigures(t, s, query.Scope{Range: r}, records)
+					s.now, s.cache = func() time.Time { return to.Add(-3 * time.Hour) }, newCache()
+					checkFigures(t, s, query.Scope{Range: r}, records)
+				}
 			})
 		})
 	}
@@ -46,6 +52,10 @@ func checkFigures(t *testing.T, s *Store, scope query.Scope, records []analytics
 		end := b.At.Add(scope.Width)
 		assert.Equal(t, counted(records, func(r *analytics.Record) bool { return !r.TimeStamp.Before(b.At) && r.TimeStamp.Before(end) }), b.Counts, "bucket %d", i)
 	}
+	limit := 0
+	if s.fewRollups < 0 {
+		limit = mostCourses // so that only those are read in full
+	}
 	latency, err := s.Latency(t.Context(), scope)
 	require.NoError(t, err)
 	assert.Equal(t, traffic.Totals.Requests, latency.Totals.Requests)
@@ -56,10 +66,14 @@ func checkFigures(t *testing.T, s *Store, scope query.Scope, records []analytics
 		query.ByCode:         func(r *analytics.Record) string { return strconv.FormatInt(r.ResponseCode, 10) },
 		query.ByOrganisation: func(r *analytics.Record) string { return r.OrgID },
 	} {
-		list, err := s.List(t.Context(), scope, query.ListOptions{By: by, Courses: true, Percentiles: true})
+		list, err := s.List(t.Context(), scope, query.ListOptions{By: by, Courses: true, Percentiles: true, Limit: limit})
 		require.NoError(t, err)
 		assert.Equal(t, query.Exact, list.Answer.Exactness, by)
-		assert.Equal(t, len(list.Items), list.Values)
+		if limit > 0 {
+			assert.Len(t, list.Items, min(list.Values, limit))
+		} else {
+			assert.Equal(t, len(list.Items), list.Values)
+		}
 		if by != query.ByEndpoint { // of which rollups have those of GraphQL only where they are tracked
 			seen := map[string]bool{}
 			for i := range records {
@@ -69,7 +83,7 @@ func checkFigures(t *testing.T, s *Store, scope query.Scope, records []analytics
 					seen[r.OrgID+"|"+v] = true
 				}
 			}
-			assert.Len(t, list.Items, len(seen), by)
+			assert.Equal(t, len(seen), list.Values, by)
 		}
 		require.NotEmpty(t, list.Items, by)
 		for i := range list.Items {

@@ -188,9 +188,16 @@ func (s *Store) recordColumns() string {
 	}, ", ")
 }
 
+// sharedFor is how long the newest records of a range that is not over are shared. Reading them costs most of all.
+const sharedFor = 5 * time.Second
+
 // window reads the newest records of a scope, at most Config.ScanRows of them. All blocks of a page share
 // them.
 func (s *Store) window(ctx context.Context, k *known, scope query.Scope) (*windowRows, error) {
+	ttl := s.ttl(span{to: scope.To.Unix()})
+	if ttl == openFor { // so that whoever looks a second later shares them, too
+		scope.To, ttl = scope.To.Add(sharedFor-1).Truncate(sharedFor), sharedFor
+	}
 	key := fmt.Sprintf("window %d %d %q", scope.From.UnixMicro(), scope.To.UnixMicro(), fmt.Sprint(scope.Filter))
 	return cached(ctx, s.cache, key, func(ctx context.Context) (answered[*windowRows], error) {
 		w := &windowRows{answer: query.Answer{Source: query.FromRecords, Exactness: query.Exact}}
@@ -206,7 +213,6 @@ func (s *Store) window(ctx context.Context, k *known, scope query.Scope) (*windo
 			return err
 		})
 		const row = 160
-		ttl := s.ttl(span{to: scope.To.Unix()})
 		return answered[*windowRows]{w, int64(len(w.rows)) * row, ttl}, err
 	})
 }

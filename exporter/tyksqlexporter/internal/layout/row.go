@@ -2,6 +2,7 @@ package layout
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -75,10 +76,17 @@ func (r *Row) AppendID(to []byte) []byte {
 	return hex.AppendEncode(to, name)
 }
 
-// AppendLatencyID adds the id of a row of latencies.
+// AppendLatencyID adds the id of a row of latencies. Rows are written in the order of their ids, and who reads latencies reads
+// those of a bucket, a dimension and a value together: so they lie together, too.
 func (r *Row) AppendLatencyID(to []byte) []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %q %q %d %q %d", r.family, r.Bucket, r.Org, r.api, r.dimension, r.Value, r.Bin))
-	return hex.AppendEncode(to, sum[:16])
+	const hashed = 7
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %q %q %d %q", r.family, r.Bucket, r.Org, r.api, r.dimension, r.Value))
+	id := make([]byte, 0, 16)
+	id = binary.BigEndian.AppendUint32(id, uint32(r.Bucket)) //nolint:gosec // whose order repeats after 136 years
+	id = append(id, byte(r.dimension))
+	id = append(id, sum[:hashed]...)
+	id = binary.BigEndian.AppendUint32(id, uint32(r.Bin)) //nolint:gosec // all that bins differ in
+	return hex.AppendEncode(to, id)
 }
 
 // Replacements are forms of a row that a database may take instead, the nearest first:

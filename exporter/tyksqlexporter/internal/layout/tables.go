@@ -57,7 +57,7 @@ func (l *Layout) Indexes(s Shard, wanted bool) []Index {
 	switch {
 	case s.OmitIndexes:
 		return nil
-	case l == GraphAggregatedLayout, l == MCPAggregatedLayout && s.Day != "": // as Tyk Pump
+	case l == GraphAggregatedLayout && !wanted, l == MCPAggregatedLayout && s.Day != "": // as Tyk Pump
 		return nil
 	case l.Kind == KindRollup:
 		return []Index{{relation + "_idx_dimension", tyktables.RollupIndex}}

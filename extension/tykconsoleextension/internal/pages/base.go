@@ -37,6 +37,9 @@ func (s *Site) failed(q *request, err error) *page {
 	case errors.Is(err, query.ErrAway):
 		p.status = http.StatusServiceUnavailable
 		p.refresh = 5
+	case errors.Is(err, context.DeadlineExceeded): // the machine has much else to do
+		p.status = http.StatusServiceUnavailable
+		q.w.Header().Set("Retry-After", "2")
 	case errors.As(err, &trouble):
 	case errors.As(err, &given):
 		p.status = given.status

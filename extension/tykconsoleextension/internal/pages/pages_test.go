@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -131,6 +132,8 @@ func TestFiguresAreThoseOfTheStore(t *testing.T) {
 
 func TestStates(t *testing.T) {
 	t.Parallel()
+	late := newMemory()
+	late.err = context.DeadlineExceeded
 	away := newMemory()
 	away.err = &query.Error{Code: query.Away, Text: "PostgreSQL does not answer", Err: errors.New("connection refused")}
 	busy := newMemory()
@@ -149,6 +152,7 @@ func TestStates(t *testing.T) {
 		"starting":      {&stage{storeErr: ErrStarting}, "/", http.StatusServiceUnavailable, "starting", []string{"Starting: pipelines are not up yet", "data-retry"}},
 		"no store":      {&stage{storeErr: &NoStoreError{Exporters: []string{"kafka"}}}, "/logs", http.StatusOK, "no_store", []string{"writes to no store that the console can read", "driver: sqlite", "kafka"}},
 		"mongo":         {&stage{storeErr: &NoStoreError{Mongo: true}}, "/", http.StatusOK, "no_store", []string{"records go to MongoDB"}},
+		"late":          {&stage{store: late, redis: newStill(), process: Process{StoreGroup: "default"}}, "/", http.StatusServiceUnavailable, "timeout", []string{"did not answer in time"}},
 		"away":          {&stage{store: away, redis: newStill(), process: Process{StoreGroup: "default"}}, "/", http.StatusServiceUnavailable, "store_away", []string{"PostgreSQL does not answer", "connection refused", "data-retry"}},
 		"busy":          {&stage{store: busy}, "/logs", http.StatusServiceUnavailable, "busy", []string{"Four statements run already"}},
 		"empty":         {&stage{store: empty, redis: newStill()}, "/", http.StatusOK, "", []string{"No requests yet", "enable_analytics", "redis-1:6379"}},
