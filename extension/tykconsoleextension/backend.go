@@ -1,6 +1,7 @@
 package tykconsoleextension
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,7 +39,8 @@ type backend struct {
 	known    bool // the configuration was read
 	store    query.Store
 	storeErr error
-	redis    *redisBackend
+	redises  []*redisBackend
+	meter    *meter
 	process  pages.Process
 	ready    bool
 	closed   bool
@@ -48,7 +50,7 @@ var _ pages.Backend = (*backend)(nil)
 
 func newBackend(config *Config, set extension.Settings) *backend {
 	b := &backend{config: config, set: set, health: newHealth()}
-	b.process = pages.Process{Version: set.BuildInfo.Version, Go: runtime.Version(), Started: started, Groups: map[string][]string{}}
+	b.process = pages.Process{Version: set.BuildInfo.Version, Go: runtime.Version(), Started: started}
 	b.process.Name, _ = os.Hostname()
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
@@ -73,14 +75,25 @@ func (b *backend) Store() (query.Store, error) {
 	return b.store, nil
 }
 
-// Redis is where lists are.
-func (b *backend) Redis() pages.Redis {
+// Redises are where lists are.
+func (b *backend) Redises() []pages.Redis {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.redis == nil {
-		return nil
+	all := make([]pages.Redis, len(b.redises))
+	for i, r := range b.redises {
+		all[i] = r
 	}
-	return b.redis
+	return all
+}
+
+// Measure reads this process' own counts, unless that was done a moment ago.
+func (b *backend) Measure(ctx context.Context) {
+	b.mu.Lock()
+	m := b.meter
+	b.mu.Unlock()
+	if m != nil {
+		m.measure(ctx)
+	}
 }
 
 // Process is this process.
@@ -90,8 +103,8 @@ func (b *backend) Process() pages.Process {
 	p := b.process
 	p.Ready = b.ready
 	p.Components = b.health.components(b.process.Components)
-	if b.redis != nil {
-		p.Destinations, p.MetricsError = b.redis.destinations()
+	if b.meter != nil {
+		p.Metrics = b.meter.read()
 	}
 	return p
 }
@@ -110,10 +123,10 @@ func (b *backend) close() error {
 	if b.store != nil {
 		errs = append(errs, b.store.Close())
 	}
-	if b.redis != nil {
-		errs = append(errs, b.redis.close())
+	for _, r := range b.redises {
+		errs = append(errs, r.close())
 	}
-	b.store, b.redis = nil, nil
+	b.store, b.redises, b.meter = nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -128,8 +141,15 @@ func (b *backend) read(conf *confmap.Conf) error {
 		return err
 	}
 	b.readStore(w, exporter)
-	if err := b.readRedis(w, conf, exporter); err != nil {
+	if err := b.readRedis(w, exporter); err != nil {
 		return err
+	}
+	metrics := b.config.Metrics
+	if metrics == "" {
+		metrics = metricsOf(conf)
+	}
+	if metrics != "" {
+		b.meter = newMeter(metrics)
 	}
 	b.known = true
 	return nil
@@ -203,7 +223,7 @@ func (b *backend) readStore(w *wiring.Wiring, exporter string) {
 		b.set.Logger.Warn("The console cannot read the store", zap.String("exporter", exporter), zap.Error(err))
 		return
 	}
-	b.store = store
+	b.store, b.process.StoreExporter = store, exporter
 	if days, ok := settings["retention_days"].(int); ok {
 		b.process.Retention = days
 	}

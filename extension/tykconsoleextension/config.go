@@ -3,8 +3,10 @@ package tykconsoleextension
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,10 +95,12 @@ type MySQLConfig struct {
 
 // RedisConfig says whose lists are shown.
 type RedisConfig struct {
-	// Receiver is the tykredis whose Redis is looked at; empty for the first one.
+	// Receiver is the tykredis whose Redis is looked at; empty for those of all, the first one first.
 	Receiver string `mapstructure:"receiver"`
 	// Connection is another way to that Redis, such as a user that may only look; without it, the receiver's.
 	Connection configoptional.Optional[connection.Config] `mapstructure:"connection"`
+	// Connections are the ways to the Redis of further receivers, by their IDs; without one, the receiver's.
+	Connections map[string]connection.Config `mapstructure:"connections"`
 }
 
 var _ component.Config = (*Config)(nil)
@@ -121,6 +125,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := spelling.Keys(conf.Unmarshal(c), c); err != nil {
 		return err
 	}
+	if err := c.Redis.normalize(conf); err != nil {
+		return err
+	}
 	if !c.Redis.Connection.HasValue() {
 		return nil
 	}
@@ -129,6 +136,37 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 		return fmt.Errorf("redis::connection: %w", err)
 	}
 	return c.Redis.Connection.Get().Normalize(way)
+}
+
+// normalize gives further connections the defaults that a receiver has.
+func (r *RedisConfig) normalize(conf *confmap.Conf) error {
+	for id := range r.Connections {
+		key := "redis::connections::" + id
+		set, err := conf.Sub(key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		way := defaultConnection()
+		if err := set.Unmarshal(&way); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if err := way.Normalize(set); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		r.Connections[id] = way
+	}
+	return nil
+}
+
+// check finds settings of Redis that are wrong.
+func (r *RedisConfig) check(fault func(string, ...any)) {
+	if r.Connection.HasValue() {
+		r.Connection.Get().Faults(func(format string, args ...any) { fault("redis::connection::"+format, args...) })
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.Connections)) {
+		way := r.Connections[id]
+		way.Faults(func(format string, args ...any) { fault("redis::connections::"+id+"::"+format, args...) })
+	}
 }
 
 // Validate finds what can be found without a server.
@@ -161,9 +199,7 @@ func (c *Config) Validate() error {
 		fault("trace_url: %q does not say where the trace's id goes: write {trace_id} there", c.TraceURL)
 	}
 	c.Store.check(fault)
-	if c.Redis.Connection.HasValue() {
-		c.Redis.Connection.Get().Faults(func(format string, args ...any) { fault("redis::connection::"+format, args...) })
-	}
+	c.Redis.check(fault)
 	return errors.Join(errs...)
 }
 

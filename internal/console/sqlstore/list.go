@@ -103,7 +103,7 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 // items counts by a dimension. Its values must not be changed.
 func (s *Store) items(ctx context.Context, k *known, scope query.Scope, by query.Dimension, lean bool) (*items, error) {
 	if s.useRollups(k, scope.Range) {
-		if sel, ok := selectRollups(scope.Filter, by); ok {
+		if sel, ok := selectRollups(scope.Filter, by); ok && k.counts(&sel) {
 			return s.itemsOfRollups(ctx, k, scope, &sel, lean)
 		}
 	}
@@ -174,7 +174,10 @@ func (r *record) valueOf(by query.Dimension) (query.Item, bool) {
 
 func (s *Store) itemsOfRecords(ctx context.Context, k *known, scope query.Scope, by query.Dimension) (*items, error) {
 	all := &items{places: map[itemKey]int{}, by: by}
-	if by == query.ByTag || dimensionsOf[by].family != "" {
+	if dimensionsOf[by].family != "" {
+		return s.itemsAsked(ctx, k, scope, by)
+	}
+	if by == query.ByTag {
 		all.answer = query.Answer{
 			Source: query.FromNowhere, Exactness: query.Absent,
 			Reason: "only rollups count this: enable them with tykaggregate and the exporter's tables",
@@ -296,6 +299,10 @@ func (s *Store) setLatencies(ctx context.Context, k *known, scope query.Scope, a
 		Source: query.FromNowhere, Exactness: query.Absent,
 		Reason: "percentiles are not kept: set latencies: true in tykaggregate and enable latency in the exporter",
 	}
+	if all.sel == nil {
+		absent.Reason = "percentiles are not kept of this"
+		return absent, nil
+	}
 	if !k.latency || !sketched[all.sel.dimension] {
 		return absent, nil
 	}
@@ -392,7 +399,7 @@ func (s *Store) setCourses(ctx context.Context, k *known, scope query.Scope, all
 		all.eachRecord(func(key itemKey, r *record) { add(key, r.at, r.counts()) })
 		return nil
 	}
-	if len(list) == 0 {
+	if len(list) == 0 || all.sel == nil {
 		return nil
 	}
 	sel := *all.sel

@@ -53,8 +53,10 @@ type Assets struct{ Style, Script, Live, Icon string }
 type Backend interface {
 	// Store is what is read of SQL. The error is a [NoStoreError], or [ErrStarting].
 	Store() (query.Store, error)
-	// Redis is where lists are; nil where the configuration has no receiver of them.
-	Redis() Redis
+	// Redises are where lists are, one for each place that receivers read; none where the configuration has no receiver of them.
+	Redises() []Redis
+	// Measure has the process' own counts read, unless they were a moment ago.
+	Measure(ctx context.Context)
 	// Process is this process.
 	Process() Process
 }
@@ -79,7 +81,7 @@ type Site struct {
 	backend   Backend
 	templates map[string]*template.Template
 	mux       *http.ServeMux
-	looks     *looks
+	watches   *watches
 	live      *live
 }
 
@@ -108,7 +110,7 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 		}
 		s.templates[name] = own
 	}
-	s.looks = newLooks(s)
+	s.watches = &watches{site: s}
 	s.live = newLive(s)
 	s.routes()
 	return s, nil
@@ -116,7 +118,7 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 
 // Close ends what watches in the background.
 func (s *Site) Close() {
-	s.looks.close()
+	s.watches.close()
 	s.live.close()
 }
 
