@@ -194,7 +194,7 @@ func (s *Store) mcpSegments(k *known, f query.Filter) ([]segment, error) {
 	for _, driving := range []struct {
 		column string
 		values []string
-	}{{"apiid", f.APIs}, {"orgid", f.Orgs}, {"orgid", k.Organisations}} {
+	}{{"apiid", f.APIs}, {"orgid", f.Orgs}} {
 		column := mcpPrefix + driving.column
 		if len(driving.values) == 0 || !t.leads(column, mcpPrefix+"timestamp") {
 			continue
