@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
@@ -101,12 +102,24 @@ func (b *backend) Process() pages.Process {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.process
-	p.Ready = b.ready
+	p.Ready, p.Memory = b.ready, memory()
 	p.Components = b.health.components(b.process.Components)
 	if b.meter != nil {
 		p.Metrics = b.meter.read()
 	}
 	return p
+}
+
+// memory is what the process takes of the system.
+func memory() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(sample)
+	for _, s := range sample {
+		if s.Value.Kind() != metrics.KindUint64 {
+			return 0
+		}
+	}
+	return int64(sample[0].Value.Uint64() - sample[1].Value.Uint64()) //nolint:gosec // what a process can have
 }
 
 func (b *backend) setReady(ready bool) {
@@ -144,12 +157,12 @@ func (b *backend) read(conf *confmap.Conf) error {
 	if err := b.readRedis(w, exporter); err != nil {
 		return err
 	}
-	metrics := b.config.Metrics
-	if metrics == "" {
-		metrics = metricsOf(conf)
+	at := b.config.Metrics
+	if at == "" {
+		at = metricsOf(conf)
 	}
-	if metrics != "" {
-		b.meter = newMeter(metrics)
+	if at != "" {
+		b.meter = newMeter(at)
 	}
 	b.known = true
 	return nil

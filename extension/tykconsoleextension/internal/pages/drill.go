@@ -40,9 +40,16 @@ type drilled struct {
 	nav, kind string
 	filter    query.Filter
 	page      *drillPage
-	// parts are lists of what it is made of.
-	parts []query.Dimension
-	logs  url.Values
+	// parts are lists of what it is made of; familyParts says whether those of GraphQL and of MCP are among them.
+	parts       []query.Dimension
+	familyParts bool
+	logs        url.Values
+}
+
+// partsOf are what requests of GraphQL and of MCP ask for.
+var partsOf = map[string][]query.Dimension{
+	"graph": {query.ByOperation, query.ByRootField, query.ByType, query.ByField},
+	"mcp":   {query.ByRPCMethod, query.ByPrimitive, query.ByName},
 }
 
 func (s *Site) oneAPI(q *request) (*page, error) {
@@ -53,7 +60,7 @@ func (s *Site) oneAPI(q *request) (*page, error) {
 		d.logs.Set("org", org)
 	}
 	d.page.Facts = []fact{{Name: "Id", Value: view.Visible(api), Code: true}, {Name: "Organisation", Value: view.Visible(org)}}
-	d.parts = []query.Dimension{query.ByEndpoint, query.ByKey, query.ByVersion, query.ByMethod, query.ByCountry}
+	d.parts, d.familyParts = []query.Dimension{query.ByEndpoint, query.ByKey, query.ByVersion, query.ByMethod, query.ByCountry}, true
 	return s.drill(q, &d, func(b *base, info query.Info) {
 		for _, a := range info.APIs {
 			if a.ID == api && (org == "" || a.Org == org) && a.Name != "" {
@@ -123,6 +130,9 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 	}
 	name(b, b.info)
 	dp := d.page
+	if d.familyParts {
+		d.addFamilies(q, b)
+	}
 	p := &page{template: "drill", title: dp.Title, nav: d.nav, bar: q.makeBar(b.info, b.scope.Range), data: dp, fragments: map[string]*block{}}
 	p.bar.APIs = nil
 	if d.nav != "Keys" {
@@ -173,9 +183,24 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 		p.fragments[bl.Name] = bl
 	}
 	q.drillJSON(b, p, f, lists, samples, answers)
-	dp.Foot = q.foot(b, answers)
+	dp.Foot = dp.Foot + q.foot(b, answers)
 	p.csv = q.bucketsCSV(f)
 	return p, nil
+}
+
+// addFamilies adds what requests of GraphQL and MCP ask for, where there are some. A store that cannot tell has none.
+func (d *drilled) addFamilies(q *request, b *base) {
+	families, err := ask(q, func(ctx context.Context) ([]string, error) { return b.store.Families(ctx, b.scope) }).must(q)
+	if err != nil {
+		return // the blocks that need the store say what is wrong
+	}
+	for _, family := range families {
+		d.parts = append(d.parts, partsOf[family]...)
+		d.page.Facts = append(d.page.Facts, fact{Name: "Kind", Value: tagOf(family)})
+	}
+	if len(families) == len(partsOf) {
+		d.page.Foot = "A request of both GraphQL and MCP counts twice in figures of rollups. "
+	}
 }
 
 func without(values url.Values, names ...string) url.Values {
@@ -192,10 +217,13 @@ func without(values url.Values, names ...string) url.Values {
 // limits are how many values are asked of each dimension.
 var limits = map[query.Dimension]int{
 	query.ByEndpoint: blockRows, query.ByKey: 2 * blockRows, query.ByVersion: countryRows, query.ByMethod: countryRows, query.ByCountry: askedRows, query.ByAPI: countryRows, query.ByCode: askedRows,
+	query.ByOperation: blockRows, query.ByRootField: blockRows, query.ByType: blockRows, query.ByField: blockRows, query.ByRPCMethod: blockRows, query.ByPrimitive: blockRows, query.ByName: blockRows,
 }
 
 var headings = map[query.Dimension]string{
 	query.ByEndpoint: "Endpoints", query.ByKey: "Keys", query.ByVersion: "Versions", query.ByMethod: "Methods", query.ByCountry: "Countries", query.ByAPI: "APIs",
+	query.ByOperation: "GraphQL operations", query.ByRootField: "GraphQL root fields", query.ByType: "GraphQL types", query.ByField: "GraphQL fields",
+	query.ByRPCMethod: "MCP methods", query.ByPrimitive: "MCP primitives", query.ByName: "MCP names",
 }
 
 // blockOf is the name of the block of a dimension.
@@ -205,8 +233,6 @@ func blockOf(by query.Dimension) string {
 		return "codes"
 	case query.ByCountry:
 		return "countries"
-	case query.ByAPI:
-		return "operations"
 	default:
 		return string(by) + "s"
 	}
@@ -225,6 +251,8 @@ func (q *request) partTable(b *base, by query.Dimension, list query.List, logs u
 		return t
 	case query.ByCountry:
 		t = q.countriesTable(list)
+	case query.ByOperation, query.ByRootField, query.ByType, query.ByField, query.ByRPCMethod, query.ByPrimitive, query.ByName:
+		t = q.askedTable(by, list)
 	default:
 		t = &shareTable{
 			Count: view.Count(int64(list.Values)), Answer: q.site.answer(list.Answer, 0), None: "None in this time.",
@@ -251,6 +279,28 @@ func (q *request) partTable(b *base, by query.Dimension, list query.List, logs u
 	t.All = nil
 	if list.Answer.Exactness == query.Absent && list.Answer.Reason != "" {
 		t.None = sentence(list.Answer.Reason)
+	}
+	return t
+}
+
+// askedTable is a block of what requests of GraphQL or MCP ask for. One request may count for several values.
+func (q *request) askedTable(by query.Dimension, list query.List) *shareTable {
+	t := &shareTable{
+		Count: view.Count(int64(list.Values)), Answer: q.site.answer(list.Answer, 0), None: "None in this time.",
+		Heads: []column{{Text: headings[by]}, {Text: "Requests", Class: "num"}, {Text: "Errors, %", Class: "num pc"}},
+	}
+	list = merged(list, blockRows)
+	top := mostRequests(list.Items)
+	for _, item := range list.Items {
+		name := view.Visible(view.Middle(item.Value, longName-12, 10))
+		row := shareRow{Share: share{Width: view.Width(float64(item.Requests), top)}, Name: name, Title: view.Visible(item.Value), Code: true, Cells: []cell{{"num", view.Count(item.Requests)}, {"num", errorsOf(item.Counts)}}}
+		switch {
+		case item.Value == query.OtherValue:
+			row.Name, row.Code = "others", false
+		case item.Value == "":
+			row.Name, row.Code = "not known", false
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

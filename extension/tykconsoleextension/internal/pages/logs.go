@@ -46,9 +46,26 @@ type logsPage struct {
 	// Record is the record that is open beside the list.
 	Record *recordPage
 	Open   bool
-	// After is where newer records begin, for scripts.
-	After string
+	// Newer is how many records came since; Back leads from those to all.
+	Newer *newerBlock
+	Back  string
 }
+
+// newerBlock says how many records are newer than the first that a page shows. It is asked for again by scripts; without
+// them, it is a link to a page of these records.
+type newerBlock struct {
+	Text, Href string
+	// Look asks again how many there are.
+	Look string
+	// Every is after how many seconds scripts ask.
+	Every int
+}
+
+const (
+	// newerEvery is how often a page asks for newer records, mostNewer how many are counted.
+	newerEvery = 5 * time.Second
+	mostNewer  = 200
+)
 
 var keyRef = regexp.MustCompile(`^[0-9a-f]{10}$`)
 
@@ -189,6 +206,7 @@ func (s *Site) logs(q *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.watches.remember(info)
 	search, err := q.search(store)
 	if err != nil {
 		return nil, err
@@ -204,6 +222,9 @@ func (s *Site) logs(q *request) (*page, error) {
 	if q.form == formCSV {
 		p.csv = func(w http.ResponseWriter) error { return q.recordsCSV(w, store, search) }
 		return p, nil
+	}
+	if q.block == "newer" {
+		return q.newer(p, store, search)
 	}
 	var result *future[query.Page]
 	if q.block == "" {
@@ -285,14 +306,15 @@ func (q *request) fillLogs(l *logsPage, search query.Search, found query.Page) {
 	}
 	l.Sum = "requests" + q.what()
 	l.Note = fmt.Sprintf("%s shown, of %s that were looked at in %s.", view.Full(int64(len(found.Records))), view.Plural(found.Searched, "record", "records"), view.Age(found.Answer.Took))
-	if len(found.Records) > 0 {
-		l.After = found.Records[0].Ref.String()
-	}
+	q.fillNewer(l, search, found)
 	if found.Next != nil {
 		l.Older = &Link{"Older records", q.here(map[string]string{"before": found.Next.String(), "after": "", "record": ""})}
 	}
 	if search.Before != nil {
-		l.Newest = q.here(map[string]string{"before": "", "record": ""})
+		l.Newest = q.here(map[string]string{"before": "", "after": "", "record": ""})
+	}
+	if search.After != nil {
+		l.Back = q.here(map[string]string{"after": "", "record": ""})
 	}
 	if found.Answer.Exactness == query.Limited && found.Next != nil && len(found.Records) < search.Limit {
 		l.Limit = &State{
@@ -301,10 +323,52 @@ func (q *request) fillLogs(l *logsPage, search query.Search, found query.Page) {
 		}
 		l.Older = nil
 	}
-	if len(found.Records) == 0 && l.Limit == nil {
+	switch {
+	case len(found.Records) > 0 || l.Limit != nil:
+	case search.After != nil:
+		l.Limit = &State{Title: "Nothing newer yet", Text: []string{"No request" + q.what() + " came since " + search.After.At.In(q.site.Zone).Format("15:04:05.000") + "."}, Again: q.here(nil), Links: []Link{{"All requests", l.Back}}}
+	default:
 		l.Limit = q.nothingFound(search, found)
 	}
 }
+
+// fillNewer has a page look for what is newer than its first record, where its time does not end before.
+func (q *request) fillNewer(l *logsPage, search query.Search, found query.Page) {
+	if len(found.Records) == 0 || search.Before != nil || search.To.Before(q.now.Add(-time.Minute)) {
+		return
+	}
+	after := found.Records[0].Ref.Cursor.String()
+	set := map[string]string{"after": after, "before": "", "record": ""}
+	l.Newer = &newerBlock{Href: q.here(set), Every: int(newerEvery / time.Second)}
+	set["block"] = "newer"
+	l.Newer.Look = q.here(set)
+}
+
+// newer says how many records are newer than a place.
+func (q *request) newer(p *page, store query.Store, search query.Search) (*page, error) {
+	if search.After == nil {
+		return nil, badRequest("Nothing says newer than what", "after is a place that a page gave.")
+	}
+	search.Before, search.Limit = nil, mostNewer
+	found, err := ask(q, func(ctx context.Context) (query.Page, error) { return store.Logs(ctx, search) }).must(q)
+	if err != nil {
+		return nil, err
+	}
+	n := &newerBlock{Href: q.linkWith(q.path(), map[string]string{"after": "", "block": ""}, searchFields...)}
+	count := int64(len(found.Records))
+	if count > 0 {
+		n.Text = view.Count(count) + " newer"
+	}
+	if found.Next != nil {
+		n.Text = "At least " + n.Text
+	}
+	p.fragments["newer"] = &block{Name: "newer", Data: n}
+	p.json = map[string]any{"newer": count, "more": found.Next != nil, "after": search.After.String()}
+	return p, nil
+}
+
+// searchFields are the parameters of a search, but for places.
+var searchFields = []string{"range", "from", "to", "org", "api", "status", "path", "key", "q", "in", "trace", "slower", "method", "country", "limit"}
 
 // what says the filters in words.
 func (q *request) what() string {

@@ -177,6 +177,8 @@ type Process struct {
 	Settings []Settings
 	// StoreExporter writes the tables that are read; empty for none.
 	StoreExporter string
+	// Memory is what it takes of the system, in bytes.
+	Memory int64
 	// Retention is after how many days tables are dropped, 0 for never.
 	Retention int
 	// Metrics are its own counts.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/view"
 )
 
@@ -40,6 +41,13 @@ func (w *watches) each() []*looks {
 		all = append(all, w.all[i])
 	}
 	return all
+}
+
+// remember keeps the time of the store's newest record, which pages tell where Redis does not say how far all is stored.
+func (w *watches) remember(info query.Info) {
+	if !info.NewestRecord.IsZero() {
+		w.newest.Store(info.NewestRecord.UnixNano())
+	}
 }
 
 func (w *watches) close() {
