@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,7 +57,7 @@ func (m *meter) measure(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
-		m.err = err.Error()
+		m.err = strings.ReplaceAll(err.Error(), m.url, withoutUser(m.url))
 		return
 	}
 	m.err = ""

@@ -87,7 +87,10 @@ func (r *destinationRow) count(d Destination) {
 		return view.Rate(perSecond, time.Second)
 	}
 	r.Stored, r.Had, r.NotTaken, r.Refused = number(d.Stored), number(d.Had), number(d.NotTaken), number(d.Refused)
-	r.Rate, r.Writes, r.P99 = rate(d.Rate), rate(d.WriteRate), view.Unknown
+	r.Writes, r.P99 = rate(d.WriteRate), view.Unknown
+	if d.Rate >= 0 {
+		r.Rate = rate(d.Rate)
+	}
 	if d.P99 > 0 {
 		r.P99 = "≤ " + view.LatencyText(float64(d.P99.Microseconds())/1000)
 		if d.P99Beyond {

@@ -43,8 +43,13 @@ type drilled struct {
 	// parts are lists of what it is made of; familyParts says whether those of GraphQL and of MCP are among them.
 	parts       []query.Dimension
 	familyParts bool
-	logs        url.Values
+	// mcp is set where there are requests of MCP, of which pages read rollups only.
+	mcp  bool
+	logs url.Values
 }
+
+// noMCPRecords stands where only records tell, and there are none.
+const noMCPRecords = "None in this time. Records of MCP requests are in a table of their own, which only the blocks of MCP read."
 
 // partsOf are what requests of GraphQL and of MCP ask for.
 var partsOf = map[string][]query.Dimension{
@@ -169,16 +174,30 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 		if f.traffic.err != nil {
 			return nil, f.traffic.err
 		}
-		return q.codesTable(f.traffic.value, optional(f.trafficBefore), codes.value, nil), codes.err
+		t := q.codesTable(f.traffic.value, optional(f.trafficBefore), codes.value, nil)
+		if d.mcp {
+			q.addClasses(t, f.traffic.value.Totals, codes.value)
+		}
+		return t, codes.err
 	}, f.traffic.ready(q), codes.ready(q))
 	for _, by := range d.parts {
 		list := lists[by]
-		bl := q.makeBlock(blockOf(by), headings[by], func() (any, error) { return q.partTable(b, by, list.value, d.logs), list.err }, list.ready(q))
+		bl := q.makeBlock(blockOf(by), headings[by], func() (any, error) {
+			t := q.partTable(b, by, list.value, d.logs)
+			if d.mcp && len(t.Rows) == 0 && list.value.Answer.Source == query.FromRecords {
+				t.None = noMCPRecords
+			}
+			return t, list.err
+		}, list.ready(q))
 		dp.Parts = append(dp.Parts, part2{blockOf(by), bl})
 		p.fragments[blockOf(by)] = bl
 	}
-	dp.Slowest = q.makeBlock("slowest", "Slowest", func() (any, error) { return q.sampleTable(samples.value.Slowest, samples.value.Answer), samples.err }, samples.ready(q))
-	dp.Failed = q.makeBlock("failed", "Newest with 5xx", func() (any, error) { return q.sampleTable(samples.value.Failed, samples.value.Answer), samples.err }, samples.ready(q))
+	dp.Slowest = q.makeBlock("slowest", "Slowest", func() (any, error) {
+		return q.sampleTable(samples.value.Slowest, samples.value.Answer, d.mcp), samples.err
+	}, samples.ready(q))
+	dp.Failed = q.makeBlock("failed", "Newest with 5xx", func() (any, error) {
+		return q.sampleTable(samples.value.Failed, samples.value.Answer, d.mcp), samples.err
+	}, samples.ready(q))
 	for _, bl := range []*block{dp.Requests, dp.Errors, dp.Latency, dp.Split, dp.Distribution, dp.Codes, dp.Slowest, dp.Failed} {
 		p.fragments[bl.Name] = bl
 	}
@@ -197,6 +216,7 @@ func (d *drilled) addFamilies(q *request, b *base) {
 	for _, family := range families {
 		d.parts = append(d.parts, partsOf[family]...)
 		d.page.Facts = append(d.page.Facts, fact{Name: "Kind", Value: tagOf(family)})
+		d.mcp = d.mcp || family == "mcp"
 	}
 	if len(families) == len(partsOf) {
 		d.page.Foot = "A request of both GraphQL and MCP counts twice in figures of rollups. "
@@ -305,6 +325,28 @@ func (q *request) askedTable(by query.Dimension, list query.List) *shareTable {
 	return t
 }
 
+// addClasses adds the errors of which only the class is known.
+func (q *request) addClasses(t *shareTable, totals query.Counts, codes query.List) {
+	for _, item := range codes.Items {
+		if item.Value >= "5" {
+			totals.ServerErrors -= item.Requests
+		} else if item.Value >= "4" {
+			totals.ClientErrors -= item.Requests
+		}
+	}
+	for _, class := range []struct {
+		name, own, class string
+		requests         int64
+	}{{"4xx", "Client errors", "b4", totals.ClientErrors}, {"5xx", "Server errors", "b5", totals.ServerErrors}} {
+		if class.requests > 0 {
+			t.Rows = append(t.Rows, shareRow{
+				Share: share{class.class, view.Width(float64(class.requests), float64(totals.Requests))}, Name: class.name, Own: class.own,
+				Cells: []cell{{"num", view.Count(class.requests)}, {"num", view.Share(class.requests, totals.Requests)}, {"num delta", view.Unknown}},
+			})
+		}
+	}
+}
+
 func with(values url.Values, name, value string) url.Values {
 	all := without(values)
 	all.Set(name, value)
@@ -318,8 +360,11 @@ type sampleTable struct {
 	None   string
 }
 
-func (q *request) sampleTable(records []query.Record, a query.Answer) *sampleTable {
+func (q *request) sampleTable(records []query.Record, a query.Answer, mcp bool) *sampleTable {
 	t := &sampleTable{Answer: q.site.answer(a, 0), None: "None in this time."}
+	if mcp {
+		t.None = noMCPRecords
+	}
 	if a.Exactness == query.Absent && a.Reason != "" {
 		t.None = sentence(a.Reason)
 	}

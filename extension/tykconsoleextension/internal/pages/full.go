@@ -55,5 +55,8 @@ func storeFull(storage query.Storage, retention int, oldest time.Time, now time.
 	if days > farOff {
 		return "in more than 10 years at this pace"
 	}
+	if days >= 1 {
+		return "in about " + view.Plural(int64(days), "day", "days") + " at the pace of the last day"
+	}
 	return "in about " + view.Age(time.Duration(days*float64(day))) + " at the pace of the last day"
 }
