@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -174,14 +175,14 @@ func (c *Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	c.checkReach(fault)
-	if !strings.HasPrefix(c.BasePath, "/") || strings.ContainsAny(c.BasePath, "?# \\") || strings.Contains(c.BasePath, "//") {
-		fault("base_path: %q is no path: begin it with a slash, such as /console/", c.BasePath)
+	if !isBasePath(c.BasePath) {
+		fault("base_path: %q is no path of letters, digits and - . _ ~: begin it with a slash, such as /console/", c.BasePath)
 	}
 	if c.BasePath != "/" && !c.BehindProxy {
 		fault("base_path: %q is for a reverse proxy: set behind_proxy: true, or leave it out", c.BasePath)
 	}
 	for _, host := range c.Hosts {
-		if host == "" || strings.ContainsAny(host, "/ ") {
+		if host == "" || strings.ContainsAny(host, "/ *@?#\\") {
 			fault("hosts: %q is no host name: write it as browsers do, such as console.example.com", host)
 		}
 	}
@@ -201,6 +202,13 @@ func (c *Config) Validate() error {
 	c.Store.check(fault)
 	c.Redis.check(fault)
 	return errors.Join(errs...)
+}
+
+var basePaths = regexp.MustCompile(`^/(?:[A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*$`)
+
+// isBasePath tells whether pages can be below a path, which browsers and proxies must not take for another one.
+func isBasePath(path string) bool {
+	return basePaths.MatchString(path) && !slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool { return part == "." || part == ".." })
 }
 
 // checkReach finds a console that others reach without proof of who they are.

@@ -312,8 +312,20 @@ func TestBelowAPathOfAProxy(t *testing.T) {
 	_, body := fetch(t, http.MethodGet, at+"/console/pipeline", nil)
 	assert.Contains(t, body, `href="/console/pipeline"`)
 	assert.NotContains(t, body, `href="/pipeline`)
-	response, _ = fetch(t, http.MethodGet, at+"/pipeline", nil)
-	assert.Equal(t, http.StatusNotFound, response.StatusCode)
+	for _, path := range []string{"/pipeline", "/consolepipeline", "/console../pipeline", "/"} {
+		response, _ = fetch(t, http.MethodGet, at+path, nil)
+		assert.Equal(t, http.StatusNotFound, response.StatusCode, path)
+	}
+	// No redirection leads out of the base path, or to another host.
+	for path, want := range map[string]string{
+		"//pipeline?x=1": "/console/pipeline?x=1", "/./pipeline": "/console/pipeline", "/a/../../pipeline": "/console/pipeline", "///evil.example": "/console/evil.example", "/apis/": "", "/%2e%2e/pipeline": "",
+	} {
+		response, _ = fetch(t, http.MethodGet, at+"/console"+path, nil)
+		assert.Equal(t, want, response.Header.Get("Location"), path)
+	}
+	root := serving(t, nil, nil, nil)
+	response, _ = fetch(t, http.MethodGet, root+"//evil.example/x", nil)
+	assert.Equal(t, "/evil.example/x", response.Header.Get("Location"))
 }
 
 func TestAPortInUseIsSaid(t *testing.T) {
