@@ -95,6 +95,9 @@ func New(t *testing.T, s Settings) *World {
 		all = append(day(t, s.Now.Add(-7*24*time.Hour), s.Records*4/5, 1, s.MCP), day(t, s.Now, s.Records, 2, s.MCP)...)
 		if !s.Calm {
 			all = append(all, Hostile(s.Now)...)
+			if s.MCP {
+				all = append(all, hostileMCP(s.Now))
+			}
 		}
 	}
 	w.Records = len(all)
@@ -183,7 +186,19 @@ func Hostile(now time.Time) []analytics.Record {
 		`{"note":` + fmt.Sprintf("%q", Markup) + `,"password":"` + Secret + `","amount":12990}`
 	response := "HTTP/1.1 500 Internal Server Error\r\nSet-Cookie: sid=" + Secret + "\r\nContent-Type: text/html\r\n\r\n" + Markup
 	r.RawRequest, r.RawResponse = base64.StdEncoding.EncodeToString([]byte(request)), base64.StdEncoding.EncodeToString([]byte(response))
-	return []analytics.Record{r}
+	graph := sinktest.Sample(2)
+	graph.TimeStamp, graph.OrgID, graph.APIID, graph.APIName, graph.ResponseCode = r.TimeStamp, "acme", "hostile-graph", Markup, 200
+	graph.GraphQL = analytics.GraphQLStats{IsGraphQL: true, RootFields: []string{Markup}, Types: map[string][]string{Markup: {Markup, "\u202e\x00"}}, HasErrors: true, Errors: []analytics.GraphQLError{{Message: Markup}}, Variables: Markup}
+	graph.MCP, graph.RawRequest, graph.RawResponse = analytics.MCPStats{}, "", ""
+	return []analytics.Record{r, graph}
+}
+
+// hostileMCP is the same for MCP.
+func hostileMCP(now time.Time) analytics.Record {
+	r := sinktest.Sample(3)
+	r.TimeStamp, r.OrgID, r.APIID, r.APIName, r.ResponseCode = now.Add(-2*time.Minute).Truncate(time.Millisecond), "acme", "hostile-mcp", Markup, 200
+	r.GraphQL, r.MCP = analytics.GraphQLStats{}, analytics.MCPStats{IsMCP: true, JSONRPCMethod: Markup, PrimitiveType: Markup, PrimitiveName: Markup}
+	return r
 }
 
 func (w *World) store(t *testing.T, e exporter.Logs, s Settings, records []analytics.Record) {

@@ -312,7 +312,7 @@ func (q *request) writeJSON(status int, value any) {
 	}
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.WriteHeader(status)
-	_, _ = q.w.Write(out.Bytes())
+	_, _ = q.w.Write(view.VisibleJSON(out.Bytes()))
 }
 
 // problem answers as RFC 9457 says.
@@ -320,7 +320,9 @@ func (q *request) problem(status int, code, detail string) {
 	q.w.Header().Set("Content-Type", "application/problem+json")
 	q.w.Header().Set("Cache-Control", "no-store")
 	q.w.WriteHeader(status)
-	_ = json.NewEncoder(q.w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+	var out bytes.Buffer
+	_ = json.NewEncoder(&out).Encode(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail}) // texts and a number
+	_, _ = q.w.Write(view.VisibleJSON(out.Bytes()))
 }
 
 func fileName(title string) string {
