@@ -15,10 +15,9 @@ import (
 
 // branch is a part of the records that an index gives in the order of time.
 type branch struct {
-	relation string
-	column   string // empty where time alone is the index
-	value    string
-	prefix   string // of the columns of records
+	relation, prefix string // prefix is that of the columns of records
+	column           string // empty where time alone is the index
+	value            string
 }
 
 // segment is branches that are read together. Segments follow each other in time, the newest first.
