@@ -176,6 +176,7 @@ func (r *still) Address() string {
 	}
 	return "redis-1:6379"
 }
+
 func (r *still) Receivers() []string {
 	if r.name != "" {
 		return []string{r.name}

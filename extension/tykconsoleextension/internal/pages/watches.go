@@ -118,13 +118,6 @@ func (w *watches) completeTo() time.Time {
 	return at
 }
 
-// lookNow has the next looks come at once, since something was done.
-func (w *watches) lookNow() {
-	for _, l := range w.each() {
-		l.lookNow()
-	}
-}
-
 const (
 	behindWarn = 10 * time.Second
 	behindBad  = 5 * time.Minute
