@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/traffic"
 )
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -67,17 +68,6 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 // check finds consoles in use whose store or lists are not named, or not there.
 func check(w *wiring.Wiring, conf *confmap.Conf) error {
 	var errs []error
-	in := func(kind string, of func(wiring.Pipeline) []string) []string {
-		var all []string
-		for _, p := range w.Pipelines {
-			for _, id := range of(p) {
-				if wiring.Type(id) == kind && !slices.Contains(all, id) {
-					all = append(all, id)
-				}
-			}
-		}
-		return all
-	}
 	services, _ := conf.Get("service::extensions").([]any)
 	for _, service := range services {
 		id, _ := service.(string)
@@ -85,19 +75,37 @@ func check(w *wiring.Wiring, conf *confmap.Conf) error {
 			continue
 		}
 		settings := w.Components("extensions")[id]
-		stores := in(exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
+		stores := used(w, exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
 		switch name, _ := sub(settings, "store")["exporter"].(string); {
 		case name == "" && len(stores) > 1:
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: is empty, and there are %s: name the one whose tables the console reads", id, strings.Join(stores, ", ")))
 		case name != "" && w.Components("exporters")[name] == nil:
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %q: name one of exporters, such as tyksql", id, name))
 		}
-		receivers := in(receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
+		receivers := used(w, receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
 		if name, _ := sub(settings, "redis")["receiver"].(string); name != "" && len(receivers) > 0 && !slices.Contains(receivers, name) {
 			errs = append(errs, fmt.Errorf("extensions::%s::redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
 		}
+		for _, name := range slices.Sorted(maps.Keys(sub(sub(settings, "redis"), "connections"))) {
+			if !slices.Contains(receivers, name) {
+				errs = append(errs, fmt.Errorf("extensions::%s::redis::connections: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
+			}
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// used are the components of a type that stand in a pipeline.
+func used(w *wiring.Wiring, kind string, of func(wiring.Pipeline) []string) []string {
+	var all []string
+	for _, p := range w.Pipelines {
+		for _, id := range of(p) {
+			if wiring.Type(id) == kind && !slices.Contains(all, id) {
+				all = append(all, id)
+			}
+		}
+	}
+	return all
 }
 
 func sub(settings map[string]any, key string) map[string]any {
@@ -134,18 +142,36 @@ func storeOf(w *wiring.Wiring, own map[string]any) map[string]any {
 }
 
 func redisOf(w *wiring.Wiring, own map[string]any) map[string]any {
-	if own["connection"] != nil {
-		return nil
+	receivers := func(p wiring.Pipeline) []string { return p.Receivers }
+	first := chosen(w, own["receiver"], receiverType, receivers)
+	set := map[string]any{}
+	mine := connectionOf(w, first)
+	if own["connection"] == nil && len(mine) > 0 {
+		set["connection"] = mine
 	}
-	id := chosen(w, own["receiver"], receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
+	if name, _ := own["receiver"].(string); name != "" {
+		return set // only its lists are shown
+	}
+	// Further receivers are let in where they read another Redis.
+	others := map[string]any{}
+	for _, id := range used(w, receiverType, receivers) {
+		if way := connectionOf(w, id); id != first && sub(own, "connections")[id] == nil && len(way) > 0 && !reflect.DeepEqual(way, mine) {
+			others[id] = way
+		}
+	}
+	if len(others) > 0 {
+		set["connections"] = others
+	}
+	return set
+}
+
+// connectionOf is how a receiver reaches its Redis.
+func connectionOf(w *wiring.Wiring, id string) map[string]any {
 	connection := map[string]any{}
 	for key, value := range w.Components("receivers")[id] {
 		if slices.Contains(connectionKeys, key) {
 			connection[key] = value
 		}
 	}
-	if len(connection) == 0 {
-		return nil
-	}
-	return map[string]any{"connection": connection}
+	return connection
 }

@@ -35,6 +35,20 @@ func TestConsolesAreLetIn(t *testing.T) {
 	assert.Nil(t, got["tykhealth"])
 }
 
+// Receivers of another Redis are let in, too, unless the lists of one are wanted.
+func TestConsolesAreLetIntoEachRedis(t *testing.T) {
+	t.Parallel()
+	of := configuration(nil)
+	receivers := of["receivers"].(map[string]any)
+	receivers["tykredis/same"] = map[string]any{"addresses": []any{"redis:6379"}, "password": "secret", "group": "b"}
+	receivers["tykredis/other"] = map[string]any{"addresses": []any{"other:6379"}, "password": "third"}
+	of["service"].(map[string]any)["pipelines"].(map[string]any)["logs"].(map[string]any)["receivers"] = []any{"tykredis", "tykredis/same", "tykredis/other"}
+	other := map[string]any{"addresses": []any{"other:6379"}, "password": "third"}
+	assert.Equal(t, map[string]any{"connection": map[string]any{"addresses": []any{"redis:6379"}, "password": "secret"}, "connections": map[string]any{"tykredis/other": other}}, convert(t, of)["tykconsole"].(map[string]any)["redis"])
+	of["extensions"].(map[string]any)["tykconsole"] = map[string]any{"redis": map[string]any{"receiver": "tykredis/other"}}
+	assert.Equal(t, map[string]any{"receiver": "tykredis/other", "connection": other}, convert(t, of)["tykconsole"].(map[string]any)["redis"])
+}
+
 func TestWhatIsSetStays(t *testing.T) {
 	t.Parallel()
 	console := map[string]any{"store": map[string]any{"datasource": "replica"}, "redis": map[string]any{"connection": map[string]any{"username": "looker"}}}
@@ -56,6 +70,7 @@ func TestConsolesThatCannotTellTheirStoreAreRefused(t *testing.T) {
 	for want, console := range map[string]any{
 		"extensions::tykconsole::store::exporter: is empty, and there are tyksql, tyksql/b": nil,
 		`extensions::tykconsole::store::exporter: there is no exporter "tyksql/c"`:          map[string]any{"store": map[string]any{"exporter": "tyksql/c"}},
+		`extensions::tykconsole::redis::connections: there is no receiver "tykredis/y"`:     map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"connections": map[string]any{"tykredis/y": map[string]any{}}}},
 		`extensions::tykconsole::redis::receiver: there is no receiver "tykredis/x"`:        map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"receiver": "tykredis/x"}},
 	} {
 		of := configuration(console)

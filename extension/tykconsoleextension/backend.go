@@ -1,6 +1,7 @@
 package tykconsoleextension
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +40,8 @@ type backend struct {
 	known    bool // the configuration was read
 	store    query.Store
 	storeErr error
-	redis    *redisBackend
+	redises  []*redisBackend
+	meter    *meter
 	process  pages.Process
 	ready    bool
 	closed   bool
@@ -48,7 +51,7 @@ var _ pages.Backend = (*backend)(nil)
 
 func newBackend(config *Config, set extension.Settings) *backend {
 	b := &backend{config: config, set: set, health: newHealth()}
-	b.process = pages.Process{Version: set.BuildInfo.Version, Go: runtime.Version(), Started: started, Groups: map[string][]string{}}
+	b.process = pages.Process{Version: set.BuildInfo.Version, Go: runtime.Version(), Started: started}
 	b.process.Name, _ = os.Hostname()
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
@@ -73,14 +76,25 @@ func (b *backend) Store() (query.Store, error) {
 	return b.store, nil
 }
 
-// Redis is where lists are.
-func (b *backend) Redis() pages.Redis {
+// Redises are where lists are.
+func (b *backend) Redises() []pages.Redis {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.redis == nil {
-		return nil
+	all := make([]pages.Redis, len(b.redises))
+	for i, r := range b.redises {
+		all[i] = r
 	}
-	return b.redis
+	return all
+}
+
+// Measure reads this process' own counts, unless that was done a moment ago.
+func (b *backend) Measure(ctx context.Context) {
+	b.mu.Lock()
+	m := b.meter
+	b.mu.Unlock()
+	if m != nil {
+		m.measure(ctx)
+	}
 }
 
 // Process is this process.
@@ -88,12 +102,24 @@ func (b *backend) Process() pages.Process {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.process
-	p.Ready = b.ready
+	p.Ready, p.Memory = b.ready, memory()
 	p.Components = b.health.components(b.process.Components)
-	if b.redis != nil {
-		p.Destinations, p.MetricsError = b.redis.destinations()
+	if b.meter != nil {
+		p.Metrics = b.meter.read()
 	}
 	return p
+}
+
+// memory is what the process takes of the system.
+func memory() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(sample)
+	for _, s := range sample {
+		if s.Value.Kind() != metrics.KindUint64 {
+			return 0
+		}
+	}
+	return int64(sample[0].Value.Uint64() - sample[1].Value.Uint64()) //nolint:gosec // what a process can have
 }
 
 func (b *backend) setReady(ready bool) {
@@ -110,10 +136,10 @@ func (b *backend) close() error {
 	if b.store != nil {
 		errs = append(errs, b.store.Close())
 	}
-	if b.redis != nil {
-		errs = append(errs, b.redis.close())
+	for _, r := range b.redises {
+		errs = append(errs, r.close())
 	}
-	b.store, b.redis = nil, nil
+	b.store, b.redises, b.meter = nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -128,8 +154,15 @@ func (b *backend) read(conf *confmap.Conf) error {
 		return err
 	}
 	b.readStore(w, exporter)
-	if err := b.readRedis(w, conf, exporter); err != nil {
+	if err := b.readRedis(w, exporter); err != nil {
 		return err
+	}
+	at := b.config.Metrics
+	if at == "" {
+		at = metricsOf(conf)
+	}
+	if at != "" {
+		b.meter = newMeter(at)
 	}
 	b.known = true
 	return nil
@@ -203,7 +236,7 @@ func (b *backend) readStore(w *wiring.Wiring, exporter string) {
 		b.set.Logger.Warn("The console cannot read the store", zap.String("exporter", exporter), zap.Error(err))
 		return
 	}
-	b.store = store
+	b.store, b.process.StoreExporter = store, exporter
 	if days, ok := settings["retention_days"].(int); ok {
 		b.process.Retention = days
 	}

@@ -3,8 +3,11 @@ package tykconsoleextension
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,10 +96,12 @@ type MySQLConfig struct {
 
 // RedisConfig says whose lists are shown.
 type RedisConfig struct {
-	// Receiver is the tykredis whose Redis is looked at; empty for the first one.
+	// Receiver is the tykredis whose Redis is looked at; empty for those of all, the first one first.
 	Receiver string `mapstructure:"receiver"`
 	// Connection is another way to that Redis, such as a user that may only look; without it, the receiver's.
 	Connection configoptional.Optional[connection.Config] `mapstructure:"connection"`
+	// Connections are the ways to the Redis of further receivers, by their IDs; without one, the receiver's.
+	Connections map[string]connection.Config `mapstructure:"connections"`
 }
 
 var _ component.Config = (*Config)(nil)
@@ -121,6 +126,9 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if err := spelling.Keys(conf.Unmarshal(c), c); err != nil {
 		return err
 	}
+	if err := c.Redis.normalize(conf); err != nil {
+		return err
+	}
 	if !c.Redis.Connection.HasValue() {
 		return nil
 	}
@@ -131,19 +139,50 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	return c.Redis.Connection.Get().Normalize(way)
 }
 
+// normalize gives further connections the defaults that a receiver has.
+func (r *RedisConfig) normalize(conf *confmap.Conf) error {
+	for id := range r.Connections {
+		key := "redis::connections::" + id
+		set, err := conf.Sub(key)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		way := defaultConnection()
+		if err := set.Unmarshal(&way); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if err := way.Normalize(set); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		r.Connections[id] = way
+	}
+	return nil
+}
+
+// check finds settings of Redis that are wrong.
+func (r *RedisConfig) check(fault func(string, ...any)) {
+	if r.Connection.HasValue() {
+		r.Connection.Get().Faults(func(format string, args ...any) { fault("redis::connection::"+format, args...) })
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.Connections)) {
+		way := r.Connections[id]
+		way.Faults(func(format string, args ...any) { fault("redis::connections::"+id+"::"+format, args...) })
+	}
+}
+
 // Validate finds what can be found without a server.
 func (c *Config) Validate() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	c.checkReach(fault)
-	if !strings.HasPrefix(c.BasePath, "/") || strings.ContainsAny(c.BasePath, "?# \\") || strings.Contains(c.BasePath, "//") {
-		fault("base_path: %q is no path: begin it with a slash, such as /console/", c.BasePath)
+	if !isBasePath(c.BasePath) {
+		fault("base_path: %q is no path of letters, digits and - . _ ~: begin it with a slash, such as /console/", c.BasePath)
 	}
 	if c.BasePath != "/" && !c.BehindProxy {
 		fault("base_path: %q is for a reverse proxy: set behind_proxy: true, or leave it out", c.BasePath)
 	}
 	for _, host := range c.Hosts {
-		if host == "" || strings.ContainsAny(host, "/ ") {
+		if host == "" || strings.ContainsAny(host, "/ *@?#\\") {
 			fault("hosts: %q is no host name: write it as browsers do, such as console.example.com", host)
 		}
 	}
@@ -161,10 +200,15 @@ func (c *Config) Validate() error {
 		fault("trace_url: %q does not say where the trace's id goes: write {trace_id} there", c.TraceURL)
 	}
 	c.Store.check(fault)
-	if c.Redis.Connection.HasValue() {
-		c.Redis.Connection.Get().Faults(func(format string, args ...any) { fault("redis::connection::"+format, args...) })
-	}
+	c.Redis.check(fault)
 	return errors.Join(errs...)
+}
+
+var basePaths = regexp.MustCompile(`^/(?:[A-Za-z0-9._~-]+/)*[A-Za-z0-9._~-]*$`)
+
+// isBasePath tells whether pages can be below a path, which browsers and proxies must not take for another one.
+func isBasePath(path string) bool {
+	return basePaths.MatchString(path) && !slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool { return part == "." || part == ".." })
 }
 
 // checkReach finds a console that others reach without proof of who they are.

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension/internal/metadata"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 )
 
 func TestConfigurationsAreRead(t *testing.T) {
@@ -30,6 +31,9 @@ func TestConfigurationsAreRead(t *testing.T) {
 	way := defaultConnection()
 	way.Addresses, way.Username, way.Password = []string{"redis-1:6379"}, "looker", "secret"
 	all.Redis.Receiver, all.Redis.Connection = "tykredis/a", configoptional.Some(way)
+	further := defaultConnection()
+	further.Addresses, further.Password = []string{"redis-2:6379"}, "secret"
+	all.Redis.Connections = map[string]connection.Config{"tykredis/b": further}
 	for id, want := range map[string]any{"tykconsole": createDefaultConfig(), "tykconsole/all": all} {
 		got := createDefaultConfig()
 		sub, err := conf.Sub(id)
@@ -50,6 +54,11 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 		`actions: true, and endpoint: "gw:9900" is reached from other machines: set auth`: func(c *Config) { c.Server.NetAddr.Endpoint, c.Actions, c.BehindProxy = "gw:9900", true, true },
 		"cors: pages of other origins":                          func(c *Config) { c.Server.CORS = configoptional.Some(confighttp.CORSConfig{}) },
 		`base_path: "console" is no path`:                       func(c *Config) { c.BasePath = "console" },
+		`base_path: "/a/../b" is no path`:                       func(c *Config) { c.BasePath, c.BehindProxy = "/a/../b", true },
+		`base_path: "/a//b" is no path`:                         func(c *Config) { c.BasePath, c.BehindProxy = "/a//b", true },
+		`base_path: "/a\"b" is no path`:                         func(c *Config) { c.BasePath, c.BehindProxy = "/a\"b", true },
+		`base_path: "/a%2e%2e" is no path`:                      func(c *Config) { c.BasePath, c.BehindProxy = "/a%2e%2e", true },
+		`hosts: "*.example.com" is no host name`:                func(c *Config) { c.Hosts = []string{"*.example.com"} },
 		`base_path: "/console" is for a reverse proxy`:          func(c *Config) { c.BasePath = "/console" },
 		`hosts: "https://a" is no host name`:                    func(c *Config) { c.Hosts = []string{"https://a"} },
 		`timezone: "Mars" is not known`:                         func(c *Config) { c.Timezone = "Mars" },
@@ -63,6 +72,11 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 		"store::scan_rows: 1: use a number from 1000 to 200000": func(c *Config) { c.Store.ScanRows = 1 },
 		"store::search_rows: 1: use a number":                   func(c *Config) { c.Store.SearchRows = 1 },
 		"store::statement_timeout: 1ms: use a time from 250ms":  func(c *Config) { c.Store.StatementTimeout = time.Millisecond },
+		"redis::connections::tykredis/b::database: -1: use a number from 0": func(c *Config) {
+			way := defaultConnection()
+			way.Database = -1
+			c.Redis.Connections = map[string]connection.Config{"tykredis/b": way}
+		},
 		"redis::connection::addresses: is empty": func(c *Config) {
 			way := defaultConnection()
 			way.Addresses = nil

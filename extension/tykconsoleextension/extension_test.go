@@ -126,7 +126,7 @@ func fetch(t *testing.T, method, address string, change func(*http.Request)) (re
 }
 
 func TestPagesOfARealStoreAndARealRedis(t *testing.T) {
-	w := consoletest.New(t, consoletest.Settings{Records: 1500, Rollups: true, Redis: true})
+	w := consoletest.New(t, consoletest.Settings{Records: 1500, Rollups: true, Redis: true, MCP: true})
 	at := serving(t, w, func(c *Config) { c.Actions = true }, nil)
 
 	var overview struct {
@@ -154,7 +154,7 @@ func TestPagesOfARealStoreAndARealRedis(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(body), &logs))
 	require.Len(t, logs.Records, 1)
 	record := "/logs/" + logs.Records[0].Ref
-	for _, path := range []string{"/", "/apis", "/keys", "/endpoints", "/logs?range=1h", record, record + ".json", "/logs.csv?range=1h", "/apis/acme/hostile", "/live", "/pipeline", "/pipeline/dead", "/pipeline/dead.json", "/settings", "/settings.json"} {
+	for _, path := range []string{"/", "/apis", "/keys", "/endpoints", "/logs?range=1h", record, record + ".json", "/logs.csv?range=1h", "/apis/acme/hostile", "/apis/acme/hostile-graph?wait=30s", "/apis/acme/hostile-mcp?wait=30s", "/apis/acme/hostile-graph.json", "/live", "/pipeline", "/pipeline/dead", "/pipeline/dead.json", "/settings", "/settings.json"} {
 		response, body := fetch(t, http.MethodGet, at+path, nil)
 		assert.Equal(t, http.StatusOK, response.StatusCode, path)
 		for _, bad := range []string{"<script>alert", "<img src=x", consoletest.Secret, consoletest.Key, "\u202e", "\x00", w.Datasource + "?", "[REDACTED]"} {
@@ -169,6 +169,11 @@ func TestPagesOfARealStoreAndARealRedis(t *testing.T) {
 	_, body = fetch(t, http.MethodGet, at+record, nil)
 	for _, want := range []string{"&lt;script&gt;alert", "hidden by the console", "12990", `\u202e`} {
 		assert.Contains(t, body, want)
+	}
+	for path, want := range map[string]string{"/apis/acme/hostile-graph?wait=30s": "GraphQL types", "/apis/acme/hostile-mcp?wait=30s": "MCP names"} {
+		_, body = fetch(t, http.MethodGet, at+path, nil)
+		assert.Contains(t, body, want)
+		assert.Contains(t, body, "&lt;script&gt;alert")
 	}
 	_, body = fetch(t, http.MethodGet, at+"/pipeline", nil)
 	assert.Contains(t, body, "adds up")
@@ -312,8 +317,20 @@ func TestBelowAPathOfAProxy(t *testing.T) {
 	_, body := fetch(t, http.MethodGet, at+"/console/pipeline", nil)
 	assert.Contains(t, body, `href="/console/pipeline"`)
 	assert.NotContains(t, body, `href="/pipeline`)
-	response, _ = fetch(t, http.MethodGet, at+"/pipeline", nil)
-	assert.Equal(t, http.StatusNotFound, response.StatusCode)
+	for _, path := range []string{"/pipeline", "/consolepipeline", "/console../pipeline", "/"} {
+		response, _ = fetch(t, http.MethodGet, at+path, nil)
+		assert.Equal(t, http.StatusNotFound, response.StatusCode, path)
+	}
+	// No redirection leads out of the base path, or to another host.
+	for path, want := range map[string]string{
+		"//pipeline?x=1": "/console/pipeline?x=1", "/./pipeline": "/console/pipeline", "/a/../../pipeline": "/console/pipeline", "///evil.example": "/console/evil.example", "/apis/": "", "/%2e%2e/pipeline": "",
+	} {
+		response, _ = fetch(t, http.MethodGet, at+"/console"+path, nil)
+		assert.Equal(t, want, response.Header.Get("Location"), path)
+	}
+	root := serving(t, nil, nil, nil)
+	response, _ = fetch(t, http.MethodGet, root+"//evil.example/x", nil)
+	assert.Equal(t, "/evil.example/x", response.Header.Get("Location"))
 }
 
 func TestAPortInUseIsSaid(t *testing.T) {

@@ -23,68 +23,111 @@ const (
 	stuckAfter = time.Minute
 	// sortedLetters is how many dead letters of each list are sorted by reason, and walked for a page.
 	sortedLetters = 10_000
-	metricsTime   = time.Second
 )
 
-// redisBackend looks at the Redis of a receiver.
+// redisBackend looks at the Redis of some receivers, which read the same lists.
 type redisBackend struct {
+	// receivers read it, and their groups have these exporters behind them; storeGroups those that are read.
+	receivers   []string
+	groups      map[string][]string
+	storeGroups []string
+
 	config    *connection.Config
+	read      connection.Config // as the receiver's settings say it, without what is secret
 	prefix    string
 	uptime    string
-	metrics   string
 	retention time.Duration
 
 	mu       sync.Mutex // guards what follows
 	observer *inspect.Observer
-	counts   map[string]pages.Destination
-	countErr string
 }
 
 var _ pages.Redis = (*redisBackend)(nil)
 
-// readRedis finds the receiver whose lists are shown, and which exporters stand behind which group.
-func (b *backend) readRedis(w *wiring.Wiring, conf *confmap.Conf, exporter string) error {
+// readRedis finds the receivers whose lists are shown, and which exporters stand behind which group.
+func (b *backend) readRedis(w *wiring.Wiring, exporter string) error {
 	ids := used(w, "tykredis", receiversOf)
-	groups := map[string][]string{}
-	for _, id := range ids {
-		group, _ := w.Components("receivers")[id]["group"].(string)
-		for _, way := range w.Ways(id) {
-			if !slices.Contains(groups[group], way.Exporter) {
-				groups[group] = append(groups[group], way.Exporter)
-			}
-			if way.Exporter == exporter {
-				b.process.StoreGroup = group
-			}
-		}
-		slices.Sort(groups[group])
-	}
-	b.process.Groups = groups
-	if len(ids) == 0 {
+	chosen := b.config.Redis.Receiver
+	switch {
+	case len(ids) == 0:
 		return nil
+	case chosen == "":
+		chosen = ids[0]
+	case !slices.Contains(ids, chosen):
+		return fmt.Errorf("redis::receiver: there is no receiver %q in a pipeline: name one of %s", chosen, strings.Join(ids, ", "))
 	}
-	id := ids[0]
-	if b.config.Redis.Receiver != "" {
-		if id = b.config.Redis.Receiver; !slices.Contains(ids, id) {
-			return fmt.Errorf("redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, strings.Join(ids, ", "))
+	for id := range b.config.Redis.Connections {
+		if !slices.Contains(ids, id) {
+			return fmt.Errorf("redis::connections: there is no receiver %q in a pipeline: name one of %s", id, strings.Join(ids, ", "))
 		}
 	}
-	settings := w.Components("receivers")[id]
-	way := defaultConnection()
-	if b.config.Redis.Connection.HasValue() {
-		way = *b.config.Redis.Connection.Get()
-	} else if err := confmap.NewFromStringMap(withoutSecrets(settings)).Unmarshal(&way, confmap.WithIgnoreUnused()); err != nil {
-		return fmt.Errorf("read the connection of %s: %w", id, err)
+	// Of several, the chosen one comes first.
+	ids = append([]string{chosen}, slices.DeleteFunc(ids, func(id string) bool { return id == chosen })...)
+	for _, id := range ids {
+		settings := w.Components("receivers")[id]
+		prefix, _ := settings["key_prefix"].(string)
+		uptime, _ := settings["uptime"].(map[string]any)
+		uptimePrefix, _ := uptime["key_prefix"].(string)
+		own := defaultConnection()
+		if err := confmap.NewFromStringMap(withoutSecrets(settings)).Unmarshal(&own, confmap.WithIgnoreUnused()); err != nil {
+			return fmt.Errorf("read the connection of %s: %w", id, err)
+		}
+		i := slices.IndexFunc(b.redises, func(r *redisBackend) bool {
+			return r.prefix == prefix && r.uptime == uptimePrefix && samePlace(r.read, own)
+		})
+		if i < 0 {
+			if b.config.Redis.Receiver != "" && id != chosen {
+				continue // its lists are not wanted
+			}
+			way := b.connectionOf(id, id == chosen, own)
+			i = len(b.redises)
+			b.redises = append(b.redises, &redisBackend{groups: map[string][]string{}, config: &way, read: own, prefix: prefix, uptime: uptimePrefix, retention: retentionOf(w)})
+		}
+		group, _ := settings["group"].(string)
+		b.redises[i].serves(id, group, w.Ways(id), exporter)
 	}
-	prefix, _ := settings["key_prefix"].(string)
-	uptime, _ := settings["uptime"].(map[string]any)
-	uptimePrefix, _ := uptime["key_prefix"].(string)
-	metrics := b.config.Metrics
-	if metrics == "" {
-		metrics = metricsOf(conf)
-	}
-	b.redis = &redisBackend{config: &way, prefix: prefix, uptime: uptimePrefix, metrics: metrics, retention: retentionOf(w)}
 	return nil
 }
+
+// connectionOf is how the console reaches a receiver's Redis: as the console's settings say, else as the receiver does.
+func (b *backend) connectionOf(id string, chosen bool, own connection.Config) connection.Config {
+	if way, ok := b.config.Redis.Connections[id]; ok {
+		return way
+	}
+	if chosen && b.config.Redis.Connection.HasValue() {
+		return *b.config.Redis.Connection.Get()
+	}
+	return own
+}
+
+// samePlace tells whether two connections lead to the same keys, whoever connects.
+func samePlace(a, b connection.Config) bool {
+	return a.Database == b.Database && a.Cluster == b.Cluster && a.Sentinel.MasterName == b.Sentinel.MasterName &&
+		slices.Equal(slices.Sorted(slices.Values(a.Addresses)), slices.Sorted(slices.Values(b.Addresses)))
+}
+
+// serves adds a receiver that reads it.
+func (r *redisBackend) serves(id, group string, ways []wiring.Way, exporter string) {
+	r.receivers = append(r.receivers, id)
+	for _, way := range ways {
+		if !slices.Contains(r.groups[group], way.Exporter) {
+			r.groups[group] = append(r.groups[group], way.Exporter)
+		}
+		if way.Exporter == exporter && !slices.Contains(r.storeGroups, group) {
+			r.storeGroups = append(r.storeGroups, group)
+		}
+	}
+	slices.Sort(r.groups[group])
+}
+
+// Receivers read it, the one that names it first.
+func (r *redisBackend) Receivers() []string { return r.receivers }
+
+// Groups are those of this process, with the exporters behind each.
+func (r *redisBackend) Groups() map[string][]string { return r.groups }
+
+// StoreGroups are the groups whose records go to the store that is read.
+func (r *redisBackend) StoreGroups() []string { return r.storeGroups }
 
 // withoutSecrets leaves out what the collector has hidden.
 func withoutSecrets(settings map[string]any) map[string]any {
@@ -177,7 +220,6 @@ func (r *redisBackend) Look(ctx context.Context, before *pages.Look) (*pages.Loo
 		state.rate, state.known = float64(state.pushed-last.pushed)/state.at.Sub(last.at).Seconds(), true
 	}
 	look.State = state
-	r.scrape(ctx)
 	return look, nil
 }
 
@@ -258,44 +300,4 @@ func upper(text string) string {
 		return text
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
-}
-
-// scrape reads this process' own counts.
-func (r *redisBackend) scrape(ctx context.Context) {
-	if r.metrics == "" {
-		return
-	}
-	process, err := inspect.ReadProcess(ctx, r.metrics, metricsTime)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err != nil {
-		r.countErr = err.Error()
-		return
-	}
-	r.countErr, r.counts = "", map[string]pages.Destination{}
-	sql := ""
-	for _, d := range process.Destinations {
-		r.counts[d.Exporter] = pages.Destination{Stored: float64(d.Sent), Refused: 0}
-		if wiring.Type(d.Exporter) == "tyksql" {
-			if sql = d.Exporter; r.counts["tyksql"].Stored != 0 && sql != "tyksql" {
-				sql = ""
-			}
-		}
-	}
-	if sql == "" || process.SQL == nil {
-		return
-	}
-	total, refused := process.SQL.Total(), int64(0)
-	for _, n := range process.SQL.Refused {
-		refused += n
-	}
-	r.counts[sql] = pages.Destination{
-		Stored: float64(total.Stored), Had: float64(total.AlreadyApplied), HadKnown: true, NotTaken: float64(process.SQL.NotTaken), NotTakenKnown: true, Refused: float64(refused), RefusedKnown: true,
-	}
-}
-
-func (r *redisBackend) destinations() (map[string]pages.Destination, string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.counts), r.countErr
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -205,25 +206,42 @@ func (c *Config) mayAct(user string) bool {
 	return c.Actions && (len(c.ActionUsers) == 0 || user != "" && slices.Contains(c.ActionUsers, user))
 }
 
+// cleaned is a path without empty parts, . and .., as the router wants it.
+func cleaned(below string) string {
+	clean := path.Clean(below)
+	if strings.HasSuffix(below, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
+}
+
 // strip takes the base path away, and the ending that asks for another form.
 func strip(base string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path, ok := strings.CutPrefix(r.URL.EscapedPath(), strings.TrimSuffix(base, "/"))
-		if !ok {
+		below, ok := strings.CutPrefix(r.URL.EscapedPath(), strings.TrimSuffix(base, "/"))
+		if !ok || below != "" && below[0] != '/' {
 			http.NotFound(w, r)
 			return
 		}
-		if path == "" {
+		if below == "" {
 			http.Redirect(w, r, base, http.StatusMovedPermanently)
 			return
 		}
-		plain, err := url.PathUnescape(path)
+		if clean := cleaned(below); clean != below { // else the router would lead to it without the base path
+			to := strings.TrimSuffix(base, "/") + clean
+			if r.URL.RawQuery != "" {
+				to += "?" + r.URL.RawQuery
+			}
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+			return
+		}
+		plain, err := url.PathUnescape(below)
 		if err != nil {
 			http.Error(w, "400 Bad Request: the path cannot be read", http.StatusBadRequest)
 			return
 		}
 		short := r.Clone(r.Context())
-		short.URL.Path, short.URL.RawPath = plain, path
+		short.URL.Path, short.URL.RawPath = plain, below
 		next.ServeHTTP(w, short)
 	})
 }

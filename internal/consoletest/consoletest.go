@@ -53,6 +53,8 @@ type World struct {
 	Datasource string
 	// Redis has a group default with dead letters.
 	Redis *peers.Redis
+	// Second is another Redis, where Settings ask for one. Nothing was pushed to it.
+	Second *peers.Redis
 	// Mended says whether the destination takes what it refused.
 	Mended atomic.Bool
 	// Records is how many were stored.
@@ -67,6 +69,10 @@ type Settings struct {
 	Rollups bool
 	// Redis starts one, with a receiver and dead letters.
 	Redis bool
+	// MCP has requests of MCP among them.
+	MCP bool
+	// Second starts another Redis, of which a receiver tykredis/second is configured.
+	Second bool
 	// Calm leaves the records with markup out, for pictures.
 	Calm bool
 	// Now is the end of the day; the clock's where it is zero.
@@ -82,10 +88,16 @@ func New(t *testing.T, s Settings) *World {
 	w := &World{Datasource: filepath.Join(t.TempDir(), "tyk.db")}
 	e := w.exporter(t, s)
 	var all []analytics.Record
+	if s.Second {
+		w.Second = peers.StartRedis(t)
+	}
 	if s.Records > 0 {
-		all = append(day(t, s.Now.Add(-7*24*time.Hour), s.Records*4/5, 1), day(t, s.Now, s.Records, 2)...)
+		all = append(day(t, s.Now.Add(-7*24*time.Hour), s.Records*4/5, 1, s.MCP), day(t, s.Now, s.Records, 2, s.MCP)...)
 		if !s.Calm {
 			all = append(all, Hostile(s.Now)...)
+			if s.MCP {
+				all = append(all, hostileMCP(s.Now))
+			}
 		}
 	}
 	w.Records = len(all)
@@ -124,14 +136,18 @@ func (w *World) Configuration(rollups bool) *confmap.Conf {
 		conf["receivers"] = map[string]any{"tykredis": map[string]any{"addresses": []any{w.Redis.Addr()}, "group": "default", "key_prefix": "analytics-", "uptime": map[string]any{"key_prefix": "uptime-"}, "timeout": "5s", "tls": map[string]any{"insecure": true}}}
 		conf["service"] = map[string]any{"pipelines": map[string]any{"logs": map[string]any{"receivers": []any{"tykredis"}, "processors": []any{}, "exporters": []any{"tyksql"}}}}
 	}
+	if w.Second != nil {
+		conf["receivers"].(map[string]any)["tykredis/second"] = map[string]any{"addresses": []any{w.Second.Addr()}, "group": "second", "key_prefix": "analytics-", "timeout": "5s", "tls": map[string]any{"insecure": true}}
+		conf["service"].(map[string]any)["pipelines"].(map[string]any)["logs"].(map[string]any)["receivers"] = []any{"tykredis", "tykredis/second"}
+	}
 	return confmap.NewFromStringMap(conf)
 }
 
 // day is traffic of the 24 hours before a moment, more by day than by night, with an hour of errors at its end.
-func day(t *testing.T, end time.Time, records int, seed uint64) []analytics.Record {
+func day(t *testing.T, end time.Time, records int, seed uint64, mcp bool) []analytics.Record {
 	t.Helper()
 	settings := traffic.DefaultSettings()
-	settings.Seed, settings.DetailedShare, settings.BodyBytes, settings.OmitMCP = seed, 0.2, 200, true
+	settings.Seed, settings.DetailedShare, settings.BodyBytes, settings.OmitMCP = seed, 0.2, 200, !mcp
 	g, err := traffic.New(settings)
 	require.NoError(t, err)
 	const steps = 24 * 12
@@ -170,7 +186,19 @@ func Hostile(now time.Time) []analytics.Record {
 		`{"note":` + fmt.Sprintf("%q", Markup) + `,"password":"` + Secret + `","amount":12990}`
 	response := "HTTP/1.1 500 Internal Server Error\r\nSet-Cookie: sid=" + Secret + "\r\nContent-Type: text/html\r\n\r\n" + Markup
 	r.RawRequest, r.RawResponse = base64.StdEncoding.EncodeToString([]byte(request)), base64.StdEncoding.EncodeToString([]byte(response))
-	return []analytics.Record{r}
+	graph := sinktest.Sample(2)
+	graph.TimeStamp, graph.OrgID, graph.APIID, graph.APIName, graph.ResponseCode = r.TimeStamp, "acme", "hostile-graph", Markup, 200
+	graph.GraphQL = analytics.GraphQLStats{IsGraphQL: true, RootFields: []string{Markup}, Types: map[string][]string{Markup: {Markup, "\u202e\x00"}}, HasErrors: true, Errors: []analytics.GraphQLError{{Message: Markup}}, Variables: Markup}
+	graph.MCP, graph.RawRequest, graph.RawResponse = analytics.MCPStats{}, "", ""
+	return []analytics.Record{r, graph}
+}
+
+// hostileMCP is the same for MCP.
+func hostileMCP(now time.Time) analytics.Record {
+	r := sinktest.Sample(3)
+	r.TimeStamp, r.OrgID, r.APIID, r.APIName, r.ResponseCode = now.Add(-2*time.Minute).Truncate(time.Millisecond), "acme", "hostile-mcp", Markup, 200
+	r.GraphQL, r.MCP = analytics.GraphQLStats{}, analytics.MCPStats{IsMCP: true, JSONRPCMethod: Markup, PrimitiveType: Markup, PrimitiveName: Markup}
+	return r
 }
 
 func (w *World) store(t *testing.T, e exporter.Logs, s Settings, records []analytics.Record) {

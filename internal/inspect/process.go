@@ -53,9 +53,10 @@ type Destination struct {
 	NotTaken int64 `json:"-"`
 	Refused  int64 `json:"-"`
 	// Writes is how many there were, P99 how long the slowest of a hundred took at most, as far as buckets
-	// tell; -1 and 0 where that is not measured.
-	Writes int64         `json:"-"`
-	P99    time.Duration `json:"-"`
+	// tell; -1 and 0 where that is not measured. With P99Beyond it took longer than P99, the last bucket's bound.
+	Writes    int64         `json:"-"`
+	P99       time.Duration `json:"-"`
+	P99Beyond bool          `json:"-"`
 	// Spans and Points were sent to it; of logs Sent tells.
 	Spans  int64 `json:"-"`
 	Points int64 `json:"-"`
@@ -294,23 +295,27 @@ func (f metricFamilies) detail(d *Destination) {
 	}
 	for _, m := range f[own+"_write_duration"] {
 		h := m.GetHistogram()
-		d.Writes, d.P99 = max(d.Writes, 0)+int64(h.GetSampleCount()), max(d.P99, quantile(h, 0.99)) //nolint:gosec // a count
+		d.Writes = max(d.Writes, 0) + int64(h.GetSampleCount()) //nolint:gosec // a count
+		if bound, beyond := quantile(h, 0.99); bound > d.P99 || bound == d.P99 && beyond {
+			d.P99, d.P99Beyond = bound, beyond
+		}
 	}
 }
 
-// quantile is the bound of the bucket below which the part q of all lie.
-func quantile(h *dto.Histogram, q float64) time.Duration {
+// quantile is the bound of the bucket below which the part q of all lie. Beyond the last bound, it is that one.
+func quantile(h *dto.Histogram, q float64) (bound time.Duration, beyond bool) {
 	wanted := q * float64(h.GetSampleCount())
-	bound := 0.0
+	last := 0.0
 	for _, b := range h.GetBucket() {
-		if !math.IsInf(b.GetUpperBound(), 1) {
-			bound = b.GetUpperBound()
-		}
-		if float64(b.GetCumulativeCount()) >= wanted {
+		if math.IsInf(b.GetUpperBound(), 1) {
 			break
 		}
+		last = b.GetUpperBound()
+		if float64(b.GetCumulativeCount()) >= wanted {
+			return time.Duration(last * float64(time.Second)), false
+		}
 	}
-	return time.Duration(bound * float64(time.Second))
+	return time.Duration(last * float64(time.Second)), h.GetSampleCount() > 0
 }
 
 // Sum adds counts up.

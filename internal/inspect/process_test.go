@@ -3,6 +3,7 @@ package inspect
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,19 @@ func TestDestinationsAreToldFromMetrics(t *testing.T) {
 		{Exporter: "tyksql", Sent: 120, Stored: 110, Known: 5, Refused: 4, Writes: 100, P99: 50 * time.Millisecond},
 	}, p.Details())
 	assert.Len(t, p.Destinations, 3, "of logs")
+}
+
+// What is slower than the last bucket's bound is said to be.
+func TestQuantilesBeyondTheLastBucket(t *testing.T) {
+	t.Parallel()
+	slow := strings.NewReplacer(`{le="0.05"} 99`, `{le="0.05"} 95`).Replace(metrics)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(slow)) }))
+	defer server.Close()
+	p, err := ReadProcess(t.Context(), server.URL, time.Minute)
+	require.NoError(t, err)
+	sql := p.Details()[3]
+	assert.Equal(t, 50*time.Millisecond, sql.P99)
+	assert.True(t, sql.P99Beyond)
 }
 
 // What a page says of a finding is all that its text says.

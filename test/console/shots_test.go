@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +37,7 @@ var paths = []struct{ name, path string }{
 	{"live", "live"},
 	{"pipeline", "pipeline?pause=1"},
 	{"lists", "pipeline/lists"},
+	{"second", "pipeline?pause=1&redis=tykredis%2Fsecond"},
 	{"dead", "pipeline/dead"},
 	{"settings", "settings"},
 	{"table", "?table=requests"},
@@ -117,17 +120,38 @@ func artefacts(t *testing.T) string {
 	return dir
 }
 
+// metricsOf are a collector's own metrics.
+func metricsOf(t *testing.T) string {
+	t.Helper()
+	const text = `# TYPE otelcol_process_uptime_seconds_total counter
+otelcol_process_uptime_seconds_total 10
+# TYPE otelcol_exporter_sent_log_records_total counter
+otelcol_exporter_sent_log_records_total{exporter="tyksql"} 9842606
+# TYPE otelcol_exporter_tyksql_records_total counter
+otelcol_exporter_tyksql_records_total{outcome="stored",table="requests"} 9838606
+otelcol_exporter_tyksql_records_total{outcome="already_applied",table="requests"} 4000
+# TYPE otelcol_exporter_tyksql_write_duration_seconds histogram
+otelcol_exporter_tyksql_write_duration_seconds_bucket{le="0.05"} 9900
+otelcol_exporter_tyksql_write_duration_seconds_bucket{le="+Inf"} 10000
+otelcol_exporter_tyksql_write_duration_seconds_sum 150
+otelcol_exporter_tyksql_write_duration_seconds_count 10000
+`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func acting(c *tykconsoleextension.Config) { c.Actions = true }
 
 func TestEveryPageInEveryLook(t *testing.T) {
-	w := consoletest.New(t, consoletest.Settings{Records: 6000, Rollups: true, Redis: true})
-	url := served(t, w, true, acting)
+	w := consoletest.New(t, consoletest.Settings{Records: 6000, Rollups: true, Redis: true, Second: true, MCP: true})
+	url := served(t, w, true, func(c *tykconsoleextension.Config) { c.Actions, c.Metrics = true, metricsOf(t) })
 	ctx := browser(t)
 	complaints := watch(ctx, url)
 	axe := axeSource(t)
 	dir := artefacts(t)
 	pages := paths
-	for _, link := range []struct{ name, from, selector string }{{"api", "apis", ".apis tbody a"}, {"key", "keys", ".list tbody th a"}, {"endpoint", "endpoints", ".list tbody th a"}, {"record", "logs?range=1h", ".records tbody a"}} {
+	for _, link := range []struct{ name, from, selector string }{{"api", "apis", ".apis tbody a"}, {"key", "keys", ".list tbody th a"}, {"endpoint", "endpoints", ".list tbody th a"}, {"record", "logs?range=1h", ".records tbody a"}, {"graphql", "apis?q=graph", ".apis tbody a"}, {"mcp", "apis?q=mcp", ".apis tbody a"}} {
 		var href string
 		require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(url+link.from), settled(), chromedp.Evaluate(`new URL(document.querySelector(`+quote(link.selector)+`).href).pathname + new URL(document.querySelector(`+quote(link.selector)+`).href).search`, &href)))
 		pages = append(pages, struct{ name, path string }{link.name, strings.TrimPrefix(href, "/")})

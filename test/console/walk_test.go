@@ -180,3 +180,27 @@ func TestLinksLead(t *testing.T) {
 	}
 	assert.Greater(t, len(seen), 100)
 }
+
+// TestNewerRequestsAreCounted has requests come while a page of Logs is open, with scripts and without.
+func TestNewerRequestsAreCounted(t *testing.T) {
+	w := consoletest.New(t, consoletest.Settings{Records: 500, Rollups: true, Redis: true})
+	at := served(t, w, true, nil)
+	ctx := browser(t)
+	complaints := watch(ctx, at)
+	run := func(actions ...chromedp.Action) { t.Helper(); require.NoError(t, chromedp.Run(ctx, actions...)) }
+	run(look("light", 1440, 900), chromedp.Navigate(at+"logs?range=1h"), settled())
+	w.Push(t, "/newer", now())
+	run(until(`document.querySelector("[data-newer] a")?.textContent === "1 newer"`))
+	checkAxe(ctx, t, axeSource(t), "newer")
+	assert.NotContains(t, value[string](ctx, t, `document.querySelector(".records tbody").textContent`), "/newer", "the list stands still")
+	run(chromedp.Click("[data-newer] a"), until(`document.querySelector(".records tbody tr")?.textContent.includes("/newer")`))
+	assert.Empty(t, complaints.take())
+
+	run(emulation.SetScriptExecutionDisabled(true), chromedp.Navigate(at+"logs?range=1h"), chromedp.Click("noscript a"), chromedp.WaitVisible(".state"))
+	w.Push(t, "/later", now())
+	require.Eventually(t, func() bool {
+		var page string
+		run(chromedp.Click(".state .actions a"), chromedp.WaitVisible("main"), chromedp.OuterHTML("main", &page))
+		return strings.Contains(page, "/later") && !strings.Contains(page, "/newer")
+	}, long, tick)
+}

@@ -66,7 +66,7 @@ func browser(t *testing.T) context.Context {
 		end()
 		_ = os.RemoveAll(profile)
 	})
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute) // only what hangs takes so long
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Run(ctx))
 	return ctx

@@ -20,6 +20,9 @@ type Store interface {
 	Latency(ctx context.Context, scope Scope) (Latency, error)
 	// List counts requests by the values of a dimension.
 	List(ctx context.Context, scope Scope, list ListOptions) (List, error)
+	// Families says which kinds of requests a scope has that are counted by more than others: "graph" where some
+	// are of GraphQL, "mcp" where some are of MCP.
+	Families(ctx context.Context, scope Scope) ([]string, error)
 	// Samples gives some requests of the range in full but for their bodies.
 	Samples(ctx context.Context, scope Scope, limit int) (Samples, error)
 
@@ -39,6 +42,8 @@ type Store interface {
 
 	// Storage says how big tables are, and which indexes they lack.
 	Storage(ctx context.Context) (Storage, error)
+	// Recorded says what gateways recorded of the newest requests.
+	Recorded(ctx context.Context) (Recorded, error)
 	// Stats says what the console itself asked the store.
 	Stats() Stats
 	// Close ends all connections.
@@ -133,6 +138,29 @@ type Storage struct {
 	Missing []MissingIndex `json:"missing_indexes"`
 	// Ledger counts the ledger's rows (estimated).
 	Ledger int64 `json:"ledger_rows,omitempty"`
+	// PerDay is what a day adds to all tables, in bytes; -1 where that is not known.
+	PerDay int64 `json:"bytes_per_day"`
+	// Free is what is left on the disk, in bytes; -1 where that is not known, as with servers.
+	Free int64 `json:"bytes_free"`
+}
+
+// Recorded says what gateways recorded of requests.
+type Recorded struct {
+	Answer Answer `json:"answer"`
+	// Since is the time of the oldest request that was looked at.
+	Since time.Time     `json:"since,omitzero"`
+	APIs  []RecordedAPI `json:"apis"`
+}
+
+// RecordedAPI counts the newest requests of an API, and how many of them have what.
+type RecordedAPI struct {
+	API
+	Records int64 `json:"records"`
+	// Requests and Responses have what was sent and answered, Countries where it came from, Traces the id of a trace.
+	Requests  int64 `json:"with_request"`
+	Responses int64 `json:"with_response"`
+	Countries int64 `json:"with_country"`
+	Traces    int64 `json:"with_trace"`
 }
 
 // TableSize is how big one table is.
@@ -142,7 +170,7 @@ type TableSize struct {
 	Rows int64 `json:"rows"`
 	// Bytes of the table and its indexes, -1 where that is not known.
 	Bytes int64 `json:"bytes"`
-	// PerDay is what the newest whole day added, in bytes, -1 where that is not known.
+	// PerDay is what a day adds, in bytes, -1 where that is not known.
 	PerDay int64 `json:"bytes_per_day"`
 }
 

@@ -24,7 +24,7 @@ const (
 
 // Tables are the names of the tables that are read; empty for those that nobody writes.
 type Tables struct {
-	Requests, Aggregated, GraphAggregated, MCPAggregated, Latency string
+	Requests, Aggregated, GraphAggregated, MCPAggregated, Latency, MCP string
 }
 
 // Limits bound what the console asks.
@@ -117,6 +117,7 @@ func FromExporter(conf *confmap.Conf) (Config, error) {
 			GraphAggregated: name("graph_aggregated", tyktables.GraphAggregated, false),
 			MCPAggregated:   name("mcp_aggregated", tyktables.MCPAggregated, false),
 			Latency:         name("latency", tyktables.Latency, false),
+			MCP:             name("mcp", tyktables.MCP, false),
 		},
 		Sharded: set.TableSharding, Zone: zone, Limits: DefaultLimits(),
 	}, nil
@@ -126,7 +127,7 @@ var tableNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$`)
 
 // validate checks what statements are made of.
 func (c *Config) validate() error {
-	for _, name := range []string{c.Tables.Requests, c.Tables.Aggregated, c.Tables.GraphAggregated, c.Tables.MCPAggregated, c.Tables.Latency} {
+	for _, name := range []string{c.Tables.Requests, c.Tables.Aggregated, c.Tables.GraphAggregated, c.Tables.MCPAggregated, c.Tables.Latency, c.Tables.MCP} {
 		if name != "" && !tableNames.MatchString(name) {
 			return fmt.Errorf("table name %q: use letters, digits, underscores and dashes, at most 63, not starting with a dash", name)
 		}

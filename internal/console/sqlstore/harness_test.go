@@ -70,6 +70,7 @@ type contents struct {
 	sharded  bool
 	plain    bool // without indexes
 	covering bool // with those that cover what pages ask, too
+	mcp      bool // with the table of MCP requests
 }
 
 // fill stores records by the exporter.
@@ -104,6 +105,7 @@ func (d database) exporter(tb testing.TB, c contents) exporter.Logs {
 	config.Driver, config.Datasource = d.driver, configopaque.String(d.datasource)
 	config.Indexes, config.TableSharding = !c.sharded && !c.plain, c.sharded
 	config.Retry.Enabled = false
+	config.Tables.MCP.Enabled = c.mcp
 	if c.rollups {
 		config.Tables.Aggregated.Enabled, config.Tables.GraphAggregated.Enabled = true, true
 		config.Tables.MCPAggregated.Enabled, config.Tables.Latency.Enabled = true, true
@@ -122,7 +124,10 @@ func (d database) open(tb testing.TB, c contents, now time.Time, change func(*Co
 	config := Config{Driver: d.driver, Datasource: configopaque.String(d.datasource), Sharded: c.sharded, Limits: DefaultLimits()}
 	config.Tables.Requests = "tyk_analytics"
 	if c.rollups {
-		config.Tables = Tables{"tyk_analytics", "tyk_aggregated", "tyk_graph_aggregated", "tyk_mcp_aggregated", "otelcol_tyk_latency"}
+		config.Tables = Tables{"tyk_analytics", "tyk_aggregated", "tyk_graph_aggregated", "tyk_mcp_aggregated", "otelcol_tyk_latency", ""}
+	}
+	if c.mcp {
+		config.Tables.MCP = "tyk_analytics_mcp"
 	}
 	config.StatementTimeout = 30 * time.Second
 	if change != nil {

@@ -85,7 +85,7 @@ func (k *known) find(ctx context.Context, q *session) error {
 		return err
 	}
 	var names []string
-	for _, name := range []string{t.Requests, t.Aggregated, t.GraphAggregated, t.MCPAggregated, t.Latency} {
+	for _, name := range []string{t.Requests, t.Aggregated, t.GraphAggregated, t.MCPAggregated, t.Latency, t.MCP} {
 		if name != "" {
 			names = append(names, name)
 		}

@@ -104,7 +104,7 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 // items counts by a dimension. Its values must not be changed.
 func (s *Store) items(ctx context.Context, k *known, scope query.Scope, o *query.ListOptions) (*items, error) {
 	if s.useRollups(k, scope.Range) {
-		if sel, ok := selectRollups(scope.Filter, o.By); ok {
+		if sel, ok := selectRollups(scope.Filter, o.By); ok && k.counts(&sel) {
 			by, err := s.grouping(ctx, k, scope.Range, &sel, o)
 			if err != nil {
 				return nil, err
@@ -202,7 +202,10 @@ func (r *record) valueOf(by query.Dimension) (query.Item, bool) {
 
 func (s *Store) itemsOfRecords(ctx context.Context, k *known, scope query.Scope, by query.Dimension) (*items, error) {
 	all := &items{places: map[itemKey]int{}, of: by}
-	if by == query.ByTag || dimensionsOf[by].family != "" {
+	if dimensionsOf[by].family != "" {
+		return s.itemsAsked(ctx, k, scope, by)
+	}
+	if by == query.ByTag {
 		all.answer = query.Answer{
 			Source: query.FromNowhere, Exactness: query.Absent,
 			Reason: "only rollups count this: enable them with tykaggregate and the exporter's tables",
@@ -324,6 +327,10 @@ func (s *Store) setLatencies(ctx context.Context, k *known, scope query.Scope, a
 		Source: query.FromNowhere, Exactness: query.Absent,
 		Reason: "percentiles are not kept: set latencies: true in tykaggregate and enable latency in the exporter",
 	}
+	if all.sel == nil {
+		absent.Reason = "percentiles are not kept of this"
+		return absent, nil
+	}
 	if !k.latency || !sketched[all.sel.dimension] {
 		return absent, nil
 	}
@@ -425,7 +432,7 @@ func (s *Store) setCourses(ctx context.Context, k *known, scope query.Scope, all
 		all.eachRecord(func(key itemKey, r *record) { add(key, r.at, r.counts()) })
 		return nil
 	}
-	if len(list) == 0 {
+	if len(list) == 0 || all.sel == nil {
 		return nil
 	}
 	sel, rows := all.only(list), all.rows

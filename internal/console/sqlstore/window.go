@@ -15,9 +15,9 @@ import (
 
 // branch is a part of the records that an index gives in the order of time.
 type branch struct {
-	relation string
-	column   string // empty where time alone is the index
-	value    string
+	relation, prefix string // prefix is that of the columns of records
+	column           string // empty where time alone is the index
+	value            string
 }
 
 // segment is branches that are read together. Segments follow each other in time, the newest first.
@@ -72,7 +72,7 @@ func branches(table, column string, values []string) ([]segment, error) {
 	}
 	all := make(segment, len(values))
 	for i, v := range values {
-		all[i] = branch{table, column, v}
+		all[i] = branch{relation: table, column: column, value: v}
 	}
 	return []segment{all}, nil
 }
@@ -92,7 +92,7 @@ func (s *Store) unindexed(columns []string) error {
 
 // from begins a statement's part behind the columns: those of a branch, between two times.
 func (s *Store) from(st *statement, b branch, from, to time.Time) *statement {
-	timestamp := s.column("timestamp")
+	timestamp := s.column(b.prefix + "timestamp")
 	st.add(" from " + s.dialect.quote(b.relation) + " where ")
 	if b.column != "" {
 		st.add(b.column+" = ? and ", b.value)
@@ -105,13 +105,13 @@ func (s *Store) from(st *statement, b branch, from, to time.Time) *statement {
 
 // reach is how far back some records of a segment go: the time, and whether there are more before it.
 func (s *Store) reach(ctx context.Context, q *session, seg segment, from, to time.Time, records int) (time.Time, bool, error) {
-	timestamp := s.column("timestamp")
 	offset := max(records/len(seg), 1)
 	st := &statement{}
 	for i, b := range seg {
 		if i > 0 {
 			st.add(" union all ")
 		}
+		timestamp := s.column(b.prefix + "timestamp")
 		st.add("select * from (select " + s.dialect.instant(timestamp) + " as floor_at")
 		s.from(st, b, from, to)
 		st.add(fmt.Sprintf(" order by %s desc limit 1 offset %d) as b%d", timestamp, offset-1, i))

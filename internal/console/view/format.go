@@ -1,11 +1,13 @@
 package view
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -256,12 +258,31 @@ func Middle(text string, head, tail int) string {
 	return string(runes[:head]) + "…" + string(runes[len(runes)-tail:])
 }
 
-// Visible shows control and direction characters, which could make a text look like another, as escapes.
-func Visible(text string) string {
-	hidden := func(r rune) bool {
-		return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e ||
-			r >= 0x2066 && r <= 0x2069 || r == 0xfeff || r == '\u2028' || r == '\u2029' || r == '\ufffd'
+// hidden tells control and direction characters, which could make a text look like another.
+func hidden(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e ||
+		r >= 0x2066 && r <= 0x2069 || r == 0xfeff || r == '\u2028' || r == '\u2029' || r == '\ufffd'
+}
+
+// VisibleJSON is JSON with the same value, in which such characters are escapes.
+func VisibleJSON(text []byte) []byte {
+	shown := func(r rune) bool { return !hidden(r) || r < 0x20 || r == '\ufffd' } // the first are white space between values
+	if bytes.IndexFunc(text, func(r rune) bool { return !shown(r) }) < 0 {
+		return text
 	}
+	out := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if shown(r) {
+			out = utf8.AppendRune(out, r)
+		} else {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// Visible shows control and direction characters as escapes.
+func Visible(text string) string {
 	if strings.IndexFunc(text, hidden) < 0 {
 		return text
 	}

@@ -1,13 +1,28 @@
 package view
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
+
+func TestJSONIsVisible(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"plain", "\u202eab\u0085", "\u2066ü\ufeff", "a\x7fb", "\u061c\u200e"} {
+		encoded, err := json.MarshalIndent([]string{text}, "", "  ")
+		require.NoError(t, err)
+		shown := VisibleJSON(encoded)
+		var back []string
+		require.NoError(t, json.Unmarshal(shown, &back))
+		assert.Equal(t, []string{text}, back)
+		assert.Equal(t, Visible(text) == text, string(shown) == string(encoded))
+	}
+}
 
 func TestFigures(t *testing.T) {
 	t.Parallel()

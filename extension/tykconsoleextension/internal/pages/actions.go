@@ -74,8 +74,8 @@ func (s *Site) actionsOff(command string) error {
 }
 
 func (s *Site) confirmDead(q *request) (*page, error) {
-	redis := s.backend.Redis()
-	if redis == nil {
+	l := q.looks()
+	if l == nil {
 		return nil, errNotFound
 	}
 	filter := q.letterFilter(q.values)
@@ -83,9 +83,9 @@ func (s *Site) confirmDead(q *request) (*page, error) {
 	if !q.mayAct() {
 		return nil, s.actionsOff(filter.command(strings.ToLower(word)))
 	}
-	dry, err := ask(q, func(ctx context.Context) (Taken, error) { return redis.Take(ctx, filter, replay, true) }).must(q)
+	dry, err := ask(q, func(ctx context.Context) (Taken, error) { return l.redis.Take(ctx, filter, replay, true) }).must(q)
 	if err != nil {
-		return nil, redisError(s, err)
+		return nil, l.error(err)
 	}
 	n := view.Plural(dry.Matched, "letter", "letters")
 	c := &confirmPage{
@@ -163,13 +163,13 @@ func (q *request) audit(action, user, id, filter string, matched, taken int64, o
 
 func (s *Site) actDead(q *request) (*page, error) {
 	action, word, past, replay := verb(q.URL.Path)
-	redis := s.backend.Redis()
-	if redis == nil {
-		return nil, errNotFound
-	}
 	user, id, form, err := q.beginAction(action, "tykctl dead "+strings.ToLower(word))
 	if err != nil {
 		return nil, err
+	}
+	l := s.watches.named(form.Get("redis"))
+	if l == nil {
+		return nil, errNotFound
 	}
 	filter := q.letterFilter(form)
 	if len(q.faults) > 0 {
@@ -183,20 +183,21 @@ func (s *Site) actDead(q *request) (*page, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
 	defer cancel()
 	_ = http.NewResponseController(q.w).SetWriteDeadline(s.Now().Add(actTime + 10*time.Second))
-	taken, err := redis.Take(ctx, filter, replay, false)
+	taken, err := l.redis.Take(ctx, filter, replay, false)
 	outcome := "done"
 	if err != nil {
 		outcome = "failed: " + err.Error()
 	}
 	q.audit(action, user, id, filter.command(strings.ToLower(word)), taken.Matched, taken.Taken, outcome)
-	s.looks.lookNow()
+	l.lookNow()
 	if err != nil && taken.Taken == 0 {
-		return nil, redisError(s, err)
+		return nil, l.error(err)
 	}
 	set := map[string]string{"done": strings.ToLower(past), "taken": strconv.FormatInt(taken.Taken, 10), "of": strconv.FormatInt(taken.Matched, 10), "at": strconv.FormatInt(s.Now().Unix(), 10)}
 	if user != "" {
 		set["by"] = user
 	}
+	set["redis"] = form.Get("redis")
 	if q.form == formJSON {
 		return &page{json: map[string]any{"action": action, "matched": taken.Matched, "taken": taken.Taken, "more": taken.More, "id": id}}, nil
 	}
@@ -213,7 +214,7 @@ func (q *request) doneState() *State {
 	if taken < 0 || of < 0 {
 		return nil
 	}
-	st := &State{Title: fmt.Sprintf("%s %s of %s", sentenceStart(done), view.Count(taken), view.Plural(of, "letter", "letters")), Links: []Link{{"Dead letters", q.site.Base + "pipeline/dead"}, {"Logs", q.site.Base + "logs"}}}
+	st := &State{Title: fmt.Sprintf("%s %s of %s", sentenceStart(done), view.Count(taken), view.Plural(of, "letter", "letters")), Links: []Link{{"Dead letters", q.link("pipeline/dead")}, {"Logs", q.site.Base + "logs"}}}
 	if done == "replayed" {
 		st.Text = []string{"They wait for their group. What is stored already is skipped; what fails again comes back here."}
 	}
@@ -225,21 +226,28 @@ func (s *Site) confirmGroup(q *request) (*page, error) {
 	if !q.mayAct() {
 		return nil, s.actionsOff("tykctl groups remove " + name)
 	}
-	g, err := s.removable(q, name)
+	l := q.looks()
+	if l == nil {
+		return nil, errNotFound
+	}
+	g, err := q.removable(l, name)
 	if err != nil {
 		return nil, err
 	}
 	c := &confirmPage{
-		Title: "Remove group " + view.Visible(name) + "?", Kind: "trouble", Action: q.URL.EscapedPath(), Button: "Remove group", Cancel: s.Base + "pipeline", Token: s.token(s.User(q.Request), actRemove, s.Now()), Typed: name, Label: "Name of the group",
+		Title: "Remove group " + view.Visible(name) + "?", Kind: "trouble", Action: q.URL.EscapedPath(), Button: "Remove group", Cancel: q.link("pipeline"), Token: s.token(s.User(q.Request), actRemove, s.Now()), Typed: name, Label: "Name of the group",
 		Text: []string{fmt.Sprintf("%s for it; %s (%s) go back to Redis. Its dead letters stay. Its collector, if it comes back, starts anew.", view.Plural(g.Waiting, "entry waits", "entries wait"), view.Plural(int64(g.Keeps.Segments), "segment", "segments"), view.Size(g.Keeps.Bytes))},
 	}
 	c.Action = s.Base + strings.TrimPrefix(c.Action, "/")
+	if at := q.one("redis"); at != "" {
+		c.Hidden = append(c.Hidden, struct{ Name, Value string }{"redis", at})
+	}
 	return &page{template: "confirm", title: c.Title, nav: "Pipeline", data: c, json: map[string]any{"group": name, "waiting": g.Waiting}}, nil
 }
 
 // removable finds a group that may be removed.
-func (s *Site) removable(q *request, name string) (GroupLook, error) {
-	snap := s.looks.wait(q.Context())
+func (q *request) removable(l *looks, name string) (GroupLook, error) {
+	snap := l.wait(q.Context())
 	if snap.look == nil {
 		return GroupLook{}, &statusError{http.StatusServiceUnavailable, "redis_away", State{Title: "Redis was not looked at yet", Retry: 2}}
 	}
@@ -247,25 +255,25 @@ func (s *Site) removable(q *request, name string) (GroupLook, error) {
 		switch {
 		case g.Name != name:
 		case !g.Away:
-			return g, &statusError{http.StatusConflict, "group_alive", State{Kind: "notice", Title: "Group " + view.Visible(name) + " is alive", Text: []string{"It was heard of " + view.Age(g.Ago) + " ago. Stop its collector first; a group can be removed a minute later."}, Links: []Link{{"Pipeline", s.Base + "pipeline"}}}}
+			return g, &statusError{http.StatusConflict, "group_alive", State{Kind: "notice", Title: "Group " + view.Visible(name) + " is alive", Text: []string{"It was heard of " + view.Age(g.Ago) + " ago. Stop its collector first; a group can be removed a minute later."}, Links: []Link{{"Pipeline", q.link("pipeline")}}}}
 		default:
 			return g, nil
 		}
 	}
-	return GroupLook{}, &statusError{http.StatusNotFound, "gone", State{Title: "There is no group " + view.Visible(short(name)), Links: []Link{{"Pipeline", s.Base + "pipeline"}}}}
+	return GroupLook{}, &statusError{http.StatusNotFound, "gone", State{Title: "There is no group " + view.Visible(short(name)), Links: []Link{{"Pipeline", q.link("pipeline")}}}}
 }
 
 func (s *Site) actGroup(q *request) (*page, error) {
 	name := part(q.PathValue("group"))
-	redis := s.backend.Redis()
-	if redis == nil {
-		return nil, errNotFound
-	}
 	user, id, form, err := q.beginAction(actRemove, "tykctl groups remove "+name)
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.removable(q, name)
+	l := s.watches.named(form.Get("redis"))
+	if l == nil {
+		return nil, errNotFound
+	}
+	g, err := q.removable(l, name)
 	if err != nil {
 		return nil, err
 	}
@@ -275,15 +283,15 @@ func (s *Site) actGroup(q *request) (*page, error) {
 	q.audit(actRemove, user, id, name, g.Waiting, 0, "begins")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
 	defer cancel()
-	err = redis.RemoveGroup(ctx, name)
+	err = l.redis.RemoveGroup(ctx, name)
 	outcome := "done"
 	if err != nil {
 		outcome = "failed: " + err.Error()
 	}
 	q.audit(actRemove, user, id, name, g.Waiting, g.Waiting, outcome)
-	s.looks.lookNow()
+	l.lookNow()
 	if err != nil {
-		return nil, redisError(s, err)
+		return nil, l.error(err)
 	}
-	return &page{redirect: s.Base + "pipeline"}, nil
+	return &page{redirect: q.linkWith("pipeline", map[string]string{"redis": form.Get("redis")})}, nil
 }

@@ -107,6 +107,7 @@ func (q *request) begin(filter query.Filter) (*base, error) {
 		return nil, err
 	}
 	q.asked = q.site.Now() // what a page cannot do without is not part of the blocks' time
+	q.site.watches.remember(got.info)
 	b := &base{store: store, info: got.info, scope: query.Scope{Range: got.r, Filter: filter}}
 	switch q.compare {
 	case "week":

@@ -60,7 +60,7 @@ const (
 	deadCommon = 1000
 )
 
-var letterFields = []string{"source", "group", "destination", "since", "reason", "same"}
+var letterFields = []string{"redis", "source", "group", "destination", "since", "reason", "same"}
 
 // letterFilter reads which letters are meant.
 func (q *request) letterFilter(values url.Values) LetterFilter {
@@ -90,6 +90,11 @@ func (q *request) letterFilter(values url.Values) LetterFilter {
 	return f
 }
 
+// narrowed tells whether only some of the letters are asked for.
+func (q *request) narrowed() bool {
+	return slices.ContainsFunc(letterFields, func(name string) bool { return name != "redis" && q.values.Get(name) != "" })
+}
+
 // command is what does the same with tykctl.
 func (f LetterFilter) command(verb string) string {
 	words := []string{"tykctl dead " + verb}
@@ -115,17 +120,17 @@ func before(text, mark string) string {
 
 func (s *Site) dead(q *request) (*page, error) {
 	p := &page{template: "dead", title: "Dead letters", nav: "Pipeline"}
-	d := &deadPage{JSON: q.as(formJSON), Pipeline: s.Base + "pipeline", Actions: q.mayAct()}
+	d := &deadPage{JSON: q.as(formJSON), Pipeline: q.link("pipeline"), Actions: q.mayAct()}
 	p.data = d
-	redis := s.backend.Redis()
-	if redis == nil {
+	l := q.looks()
+	if l == nil {
 		return nil, &statusError{http.StatusOK, "no_redis", State{Title: "There is no tykredis receiver in a pipeline", Text: []string{"Dead letters are in the Redis that such a receiver reads."}}}
 	}
 	filter := q.letterFilter(q.values)
-	snap := s.looks.wait(q.Context())
-	found, err := ask(q, func(ctx context.Context) (Letters, error) { return redis.Letters(ctx, filter, deadCommon) }).must(q)
+	snap := l.wait(q.Context())
+	found, err := ask(q, func(ctx context.Context) (Letters, error) { return l.redis.Letters(ctx, filter, deadCommon) }).must(q)
 	if err != nil {
-		return nil, redisError(s, err)
+		return nil, l.error(err)
 	}
 	if snap.look != nil {
 		d.reasons(q, snap.look, filter)
@@ -161,8 +166,8 @@ func (s *Site) dead(q *request) (*page, error) {
 	d.Replay, d.Drop = s.Base+"pipeline/dead/replay", s.Base+"pipeline/dead/drop"
 	if found.Matching == 0 {
 		d.State = &State{Good: true, Title: "No dead letters", Text: []string{"Everything that was claimed is delivered, in flight, or accounted for."}}
-		if len(d.Hidden) > 0 {
-			d.State = &State{Title: "No dead letter is like that", Links: []Link{{"All dead letters", s.Base + "pipeline/dead"}}}
+		if q.narrowed() {
+			d.State = &State{Title: "No dead letter is like that", Links: []Link{{"All dead letters", q.link("pipeline/dead")}}}
 		}
 	}
 	d.Done = q.doneState()
@@ -170,8 +175,8 @@ func (s *Site) dead(q *request) (*page, error) {
 	return p, nil
 }
 
-func redisError(s *Site, err error) error {
-	return &statusError{http.StatusServiceUnavailable, "redis_away", State{Kind: "trouble", Title: "Redis at " + s.looks.address() + " does not answer", Text: []string{view.Visible(err.Error())}, Retry: 5}}
+func (l *looks) error(err error) error {
+	return &statusError{http.StatusServiceUnavailable, "redis_away", State{Kind: "trouble", Title: "Redis at " + l.address() + " does not answer", Text: []string{view.Visible(err.Error())}, Retry: 5}}
 }
 
 func (d *deadPage) reasons(q *request, look *Look, filter LetterFilter) {
@@ -210,6 +215,9 @@ func (q *request) deadFields(look *Look) *fields {
 			c = []choice{{"", all, true}}
 		}
 		f.All = append(f.All, field{Label: label, Name: name, Choices: c})
+	}
+	if at := q.one("redis"); at != "" {
+		f.hide("redis", at)
 	}
 	pick("List", "source", "all", sources)
 	pick("Group", "group", "all", groups)
@@ -294,8 +302,8 @@ func shortList(name string) string {
 
 func (q *request) letterBlock(l Letter) *letterBlock {
 	s := q.site
-	b := &letterBlock{UID: view.Visible(l.UID), Group: view.Visible(l.Group), Actions: q.mayAct(), JSON: s.Base + "pipeline/dead/" + escape(l.Group) + "/" + escape(l.UID) + ".json"}
-	b.Bytes = s.Base + "pipeline/dead/" + escape(l.Group) + "/" + escape(l.UID) + "?bytes=all"
+	b := &letterBlock{UID: view.Visible(l.UID), Group: view.Visible(l.Group), Actions: q.mayAct(), JSON: q.link("pipeline/dead/" + escape(l.Group) + "/" + escape(l.UID) + ".json")}
+	b.Bytes = q.linkWith("pipeline/dead/"+escape(l.Group)+"/"+escape(l.UID), map[string]string{"bytes": "all"})
 	if !l.At.IsZero() {
 		b.Facts = append(b.Facts, fact{Name: "Given up", Value: s.moment(l.At)})
 	}
@@ -321,25 +329,25 @@ func (q *request) letterBlock(l Letter) *letterBlock {
 			b.HexTitle, b.More = "The entry’s first bytes, of "+view.Count(int64(l.Bytes)), b.Bytes
 		}
 	}
-	values := url.Values{"uid": {l.UID}, "group": {l.Group}}
-	b.Replay, b.Drop = addQuery(s.Base+"pipeline/dead/replay", values), addQuery(s.Base+"pipeline/dead/drop", values)
+	values := map[string]string{"uid": l.UID, "group": l.Group}
+	b.Replay, b.Drop = q.linkWith("pipeline/dead/replay", values), q.linkWith("pipeline/dead/drop", values)
 	return b
 }
 
 func (s *Site) letter(q *request) (*page, error) {
-	redis := s.backend.Redis()
-	if redis == nil {
+	l := q.looks()
+	if l == nil {
 		return nil, errNotFound
 	}
 	group, uid := part(q.PathValue("group")), part(q.PathValue("uid"))
 	found, err := ask(q, func(ctx context.Context) (Letters, error) {
-		return redis.Letters(ctx, LetterFilter{Group: group, UIDs: []string{uid}}, 1)
+		return l.redis.Letters(ctx, LetterFilter{Group: group, UIDs: []string{uid}}, 1)
 	}).must(q)
 	if err != nil {
-		return nil, redisError(s, err)
+		return nil, l.error(err)
 	}
 	if len(found.Letters) == 0 {
-		return nil, &statusError{http.StatusNotFound, "gone", State{Title: "This dead letter is not there any more", Text: []string{"It was replayed or dropped, or gave way to others."}, Links: []Link{{"Dead letters", s.Base + "pipeline/dead"}}}}
+		return nil, &statusError{http.StatusNotFound, "gone", State{Title: "This dead letter is not there any more", Text: []string{"It was replayed or dropped, or gave way to others."}, Links: []Link{{"Dead letters", q.link("pipeline/dead")}}}}
 	}
 	return &page{template: "letter", title: "Letter " + uid, nav: "Pipeline", data: q.letterBlock(found.Letters[0]), json: q.letterJSON(found.Letters[0], true)}, nil
 }

@@ -40,10 +40,16 @@ type drilled struct {
 	nav, kind string
 	filter    query.Filter
 	page      *drillPage
-	// parts are lists of what it is made of.
-	parts []query.Dimension
-	logs  url.Values
+	// parts are lists of what it is made of; familyParts says whether those of GraphQL and of MCP are among them.
+	parts       []query.Dimension
+	familyParts bool
+	// mcp is set where there are requests of MCP, of which pages read rollups only.
+	mcp  bool
+	logs url.Values
 }
+
+// noMCPRecords stands where only records tell, and there are none.
+const noMCPRecords = "None in this time. Records of MCP requests are in a table of their own, which only the blocks of MCP read."
 
 func (s *Site) oneAPI(q *request) (*page, error) {
 	org, api := part(q.PathValue("org")), part(q.PathValue("api"))
@@ -53,7 +59,7 @@ func (s *Site) oneAPI(q *request) (*page, error) {
 		d.logs.Set("org", org)
 	}
 	d.page.Facts = []fact{{Name: "Id", Value: view.Visible(api), Code: true}, {Name: "Organisation", Value: view.Visible(org)}}
-	d.parts = []query.Dimension{query.ByEndpoint, query.ByKey, query.ByVersion, query.ByMethod, query.ByCountry}
+	d.parts, d.familyParts = []query.Dimension{query.ByEndpoint, query.ByKey, query.ByVersion, query.ByMethod, query.ByCountry}, true
 	return s.drill(q, &d, func(b *base, info query.Info) {
 		for _, a := range info.APIs {
 			if a.ID == api && (org == "" || a.Org == org) && a.Name != "" {
@@ -123,6 +129,9 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 	}
 	name(b, b.info)
 	dp := d.page
+	if d.familyParts {
+		d.addFamilies(q, b)
+	}
 	p := &page{template: "drill", title: dp.Title, nav: d.nav, bar: q.makeBar(b.info, b.scope.Range), data: dp, fragments: map[string]*block{}}
 	p.bar.APIs = nil
 	if d.nav != "Keys" {
@@ -159,21 +168,35 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 		if f.traffic.err != nil {
 			return nil, f.traffic.err
 		}
-		return q.codesTable(f.traffic.value, optional(f.trafficBefore), codes.value, nil), codes.err
+		t := q.codesTable(f.traffic.value, optional(f.trafficBefore), codes.value, nil)
+		if d.mcp {
+			q.addClasses(t, f.traffic.value.Totals, codes.value)
+		}
+		return t, codes.err
 	}, f.traffic.ready(q), codes.ready(q))
 	for _, by := range d.parts {
 		list := lists[by]
-		bl := q.makeBlock(blockOf(by), headings[by], func() (any, error) { return q.partTable(b, by, list.value, d.logs), list.err }, list.ready(q))
+		bl := q.makeBlock(blockOf(by), headings[by], func() (any, error) {
+			t := q.partTable(b, by, list.value, d.logs)
+			if d.mcp && len(t.Rows) == 0 && list.value.Answer.Source == query.FromRecords {
+				t.None = noMCPRecords
+			}
+			return t, list.err
+		}, list.ready(q))
 		dp.Parts = append(dp.Parts, part2{blockOf(by), bl})
 		p.fragments[blockOf(by)] = bl
 	}
-	dp.Slowest = q.makeBlock("slowest", "Slowest", func() (any, error) { return q.sampleTable(samples.value.Slowest, samples.value.Answer), samples.err }, samples.ready(q))
-	dp.Failed = q.makeBlock("failed", "Newest with 5xx", func() (any, error) { return q.sampleTable(samples.value.Failed, samples.value.Answer), samples.err }, samples.ready(q))
+	dp.Slowest = q.makeBlock("slowest", "Slowest", func() (any, error) {
+		return q.sampleTable(samples.value.Slowest, samples.value.Answer, d.mcp), samples.err
+	}, samples.ready(q))
+	dp.Failed = q.makeBlock("failed", "Newest with 5xx", func() (any, error) {
+		return q.sampleTable(samples.value.Failed, samples.value.Answer, d.mcp), samples.err
+	}, samples.ready(q))
 	for _, bl := range []*block{dp.Requests, dp.Errors, dp.Latency, dp.Split, dp.Distribution, dp.Codes, dp.Slowest, dp.Failed} {
 		p.fragments[bl.Name] = bl
 	}
 	q.drillJSON(b, p, f, lists, samples, answers)
-	dp.Foot = q.foot(b, answers)
+	dp.Foot = dp.Foot + q.foot(b, answers)
 	p.csv = q.bucketsCSV(f)
 	return p, nil
 }
@@ -192,10 +215,13 @@ func without(values url.Values, names ...string) url.Values {
 // limits are how many values are asked of each dimension.
 var limits = map[query.Dimension]int{
 	query.ByEndpoint: blockRows, query.ByKey: 2 * blockRows, query.ByVersion: countryRows, query.ByMethod: countryRows, query.ByCountry: askedRows, query.ByAPI: countryRows, query.ByCode: askedRows,
+	query.ByOperation: blockRows, query.ByRootField: blockRows, query.ByType: blockRows, query.ByField: blockRows, query.ByRPCMethod: blockRows, query.ByPrimitive: blockRows, query.ByName: blockRows,
 }
 
 var headings = map[query.Dimension]string{
 	query.ByEndpoint: "Endpoints", query.ByKey: "Keys", query.ByVersion: "Versions", query.ByMethod: "Methods", query.ByCountry: "Countries", query.ByAPI: "APIs",
+	query.ByOperation: "GraphQL operations", query.ByRootField: "GraphQL root fields", query.ByType: "GraphQL types", query.ByField: "GraphQL fields",
+	query.ByRPCMethod: "MCP methods", query.ByPrimitive: "MCP primitives", query.ByName: "MCP names",
 }
 
 // blockOf is the name of the block of a dimension.
@@ -205,8 +231,6 @@ func blockOf(by query.Dimension) string {
 		return "codes"
 	case query.ByCountry:
 		return "countries"
-	case query.ByAPI:
-		return "operations"
 	default:
 		return string(by) + "s"
 	}
@@ -225,6 +249,8 @@ func (q *request) partTable(b *base, by query.Dimension, list query.List, logs u
 		return t
 	case query.ByCountry:
 		t = q.countriesTable(list)
+	case query.ByOperation, query.ByRootField, query.ByType, query.ByField, query.ByRPCMethod, query.ByPrimitive, query.ByName:
+		t = q.askedTable(by, list)
 	default:
 		t = &shareTable{
 			Count: view.Count(int64(list.Values)), Answer: q.site.answer(list.Answer, 0), None: "None in this time.",
@@ -268,8 +294,11 @@ type sampleTable struct {
 	None   string
 }
 
-func (q *request) sampleTable(records []query.Record, a query.Answer) *sampleTable {
+func (q *request) sampleTable(records []query.Record, a query.Answer, mcp bool) *sampleTable {
 	t := &sampleTable{Answer: q.site.answer(a, 0), None: "None in this time."}
+	if mcp {
+		t.None = noMCPRecords
+	}
 	if a.Exactness == query.Absent && a.Reason != "" {
 		t.None = sentence(a.Reason)
 	}

@@ -114,7 +114,7 @@ func (q *request) frame(p *page) *frame {
 		f.NoKeys = false
 		http.SetCookie(q.w, &http.Cookie{Name: "keys", Path: s.Base, MaxAge: -1, SameSite: http.SameSiteStrictMode, HttpOnly: true})
 	}
-	f.Trouble, f.Stored = s.looks.glance()
+	f.Trouble, f.Stored = s.watches.glance()
 	if p.bar != nil || p.fields != nil {
 		f.Strips = append(f.Strips, q.behindStrips()...)
 	}
@@ -144,6 +144,9 @@ func (q *request) linkWith(to string, set map[string]string, keep ...string) str
 				}
 			}
 		}
+	}
+	if at := q.values.Get("redis"); at != "" && strings.HasPrefix(to, "pipeline") {
+		values.Set("redis", at) // all pages of a pipeline are of the same Redis
 	}
 	for name, value := range set {
 		values.Del(name)

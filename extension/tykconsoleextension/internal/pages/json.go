@@ -30,7 +30,7 @@ type compareJSON struct {
 func (q *request) meta(b *base, answers map[string]*query.Answer) metaJSON {
 	m := metaJSON{
 		From: b.scope.From.UTC(), To: b.scope.To.UTC(), BucketSeconds: b.scope.Width.Seconds(), MadeAt: q.now, TookMS: q.site.Now().Sub(q.now).Milliseconds(), Blocks: answers,
-		CompleteTo: q.site.looks.completeTo(),
+		CompleteTo: q.site.watches.completeTo(),
 	}
 	if b.compared {
 		m.Compare = &compareJSON{b.before.From.UTC(), b.before.To.UTC()}

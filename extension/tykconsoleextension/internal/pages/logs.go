@@ -46,8 +46,9 @@ type logsPage struct {
 	// Record is the record that is open beside the list.
 	Record *recordPage
 	Open   bool
-	// After is where newer records begin, for scripts.
-	After string
+	// Newer is how many records came since; Back leads from those to all.
+	Newer *newerBlock
+	Back  string
 }
 
 var keyRef = regexp.MustCompile(`^[0-9a-f]{10}$`)
@@ -189,6 +190,7 @@ func (s *Site) logs(q *request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.watches.remember(info)
 	search, err := q.search(store)
 	if err != nil {
 		return nil, err
@@ -204,6 +206,9 @@ func (s *Site) logs(q *request) (*page, error) {
 	if q.form == formCSV {
 		p.csv = func(w http.ResponseWriter) error { return q.recordsCSV(w, store, search) }
 		return p, nil
+	}
+	if q.block == "newer" {
+		return q.newer(p, store, search)
 	}
 	var result *future[query.Page]
 	if q.block == "" {
@@ -285,14 +290,15 @@ func (q *request) fillLogs(l *logsPage, search query.Search, found query.Page) {
 	}
 	l.Sum = "requests" + q.what()
 	l.Note = fmt.Sprintf("%s shown, of %s that were looked at in %s.", view.Full(int64(len(found.Records))), view.Plural(found.Searched, "record", "records"), view.Age(found.Answer.Took))
-	if len(found.Records) > 0 {
-		l.After = found.Records[0].Ref.String()
-	}
+	q.fillNewer(l, search, found)
 	if found.Next != nil {
 		l.Older = &Link{"Older records", q.here(map[string]string{"before": found.Next.String(), "after": "", "record": ""})}
 	}
 	if search.Before != nil {
-		l.Newest = q.here(map[string]string{"before": "", "record": ""})
+		l.Newest = q.here(map[string]string{"before": "", "after": "", "record": ""})
+	}
+	if search.After != nil {
+		l.Back = q.here(map[string]string{"after": "", "record": ""})
 	}
 	if found.Answer.Exactness == query.Limited && found.Next != nil && len(found.Records) < search.Limit {
 		l.Limit = &State{
@@ -301,7 +307,11 @@ func (q *request) fillLogs(l *logsPage, search query.Search, found query.Page) {
 		}
 		l.Older = nil
 	}
-	if len(found.Records) == 0 && l.Limit == nil {
+	switch {
+	case len(found.Records) > 0 || l.Limit != nil:
+	case search.After != nil:
+		l.Limit = &State{Title: "Nothing newer yet", Text: []string{"No request" + q.what() + " came since " + search.After.At.In(q.site.Zone).Format("15:04:05.000") + "."}, Again: q.here(nil), Links: []Link{{"All requests", l.Back}}}
+	default:
 		l.Limit = q.nothingFound(search, found)
 	}
 }

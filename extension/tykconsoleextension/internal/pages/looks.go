@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/otelcol-tyk/otelcol-tyk/internal/console/view"
 )
 
 const (
@@ -26,12 +24,13 @@ const (
 	firstLook = 2 * time.Second
 )
 
-// looks surveys Redis for all pages: one look every 5 s while somebody watches.
+// looks surveys one Redis for all pages: one look every 5 s while somebody watches.
 type looks struct {
-	site *Site
-	ctx  context.Context //nolint:containedctx // the life of what looks in the background
-	end  context.CancelFunc
-	done sync.WaitGroup
+	site  *Site
+	redis Redis
+	ctx   context.Context //nolint:containedctx // the life of what looks in the background
+	end   context.CancelFunc
+	done  sync.WaitGroup
 
 	mu      sync.Mutex
 	last    *Look
@@ -40,15 +39,16 @@ type looks struct {
 	failed  time.Time
 	count   int
 	course  map[string][]float64 // waiting entries by group
+	memory  []memorySample
 	wanted  time.Time
 	running bool
 	first   chan struct{}
 	again   chan struct{}
 }
 
-func newLooks(s *Site) *looks {
+func newLooks(s *Site, redis Redis) *looks {
 	ctx, end := context.WithCancel(context.Background())
-	return &looks{site: s, ctx: ctx, end: end, course: map[string][]float64{}, first: make(chan struct{}), again: make(chan struct{}, 1)}
+	return &looks{site: s, redis: redis, ctx: ctx, end: end, course: map[string][]float64{}, first: make(chan struct{}), again: make(chan struct{}, 1)}
 }
 
 func (l *looks) close() {
@@ -58,10 +58,6 @@ func (l *looks) close() {
 
 // want says that somebody watches, and begins to look.
 func (l *looks) want() {
-	redis := l.site.backend.Redis()
-	if redis == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wanted = l.site.Now()
@@ -69,12 +65,12 @@ func (l *looks) want() {
 		return
 	}
 	l.running = true
-	l.done.Go(func() { l.run(redis) })
+	l.done.Go(l.run)
 }
 
-func (l *looks) run(redis Redis) {
+func (l *looks) run() {
 	for {
-		l.look(redis)
+		l.look()
 		pause := lookEvery
 		l.mu.Lock()
 		if l.count == 1 {
@@ -100,7 +96,7 @@ func (l *looks) run(redis Redis) {
 	}
 }
 
-func (l *looks) look(redis Redis) {
+func (l *looks) look() {
 	l.mu.Lock()
 	before := l.last
 	if before != nil && l.site.Now().Sub(l.seen) > 12*lookEvery {
@@ -109,13 +105,16 @@ func (l *looks) look(redis Redis) {
 	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(l.ctx, lookTime)
 	defer cancel()
-	now, err := redis.Look(ctx, before)
+	now, err := l.redis.Look(ctx, before)
+	l.site.backend.Measure(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case err == nil:
 		l.last, l.seen, l.err = now, l.site.Now(), nil
 		l.count++
+		l.memory = append(l.memory, memorySample{now.At, used(now)})
+		l.memory = l.memory[max(0, len(l.memory)-keptLooks):]
 		for _, g := range now.Groups {
 			course := append(l.course[g.Name], float64(g.Waiting))
 			l.course[g.Name] = course[max(0, len(course)-keptLooks):]
@@ -152,12 +151,27 @@ type snapshot struct {
 	failed time.Time
 	count  int
 	course map[string][]float64
+	memory []memorySample
+}
+
+// memorySample is how much memory a Redis used at a moment.
+type memorySample struct {
+	at   time.Time
+	used int64
+}
+
+func used(look *Look) int64 {
+	sum := int64(0)
+	for _, m := range look.Memory {
+		sum += m.Used
+	}
+	return sum
 }
 
 func (l *looks) snapshot() snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := snapshot{look: l.last, seen: l.seen, err: l.err, failed: l.failed, count: l.count, course: map[string][]float64{}}
+	s := snapshot{look: l.last, seen: l.seen, err: l.err, failed: l.failed, count: l.count, course: map[string][]float64{}, memory: slices.Clone(l.memory)}
 	for name, course := range l.course {
 		s.course[name] = slices.Clone(course)
 	}
@@ -177,49 +191,31 @@ func (l *looks) wait(ctx context.Context) snapshot {
 	return l.snapshot()
 }
 
-func (l *looks) address() string {
-	if r := l.site.backend.Redis(); r != nil {
-		return r.Address()
-	}
-	return ""
-}
+func (l *looks) address() string { return l.redis.Address() }
 
-// storeWait is how much waits for the group of the store, and since when.
+// name is the receiver by which URLs name it.
+func (l *looks) name() string { return firstOf(l.redis.Receivers()) }
+
+// storeWait is how much waits for the groups of the store, and since when.
 func (l *looks) storeWait(look *Look) (entries int64, oldest time.Duration, found bool) {
 	if look == nil {
 		return 0, 0, false
 	}
-	group := l.site.backend.Process().StoreGroup
+	groups := l.redis.StoreGroups()
 	for _, g := range look.Groups {
-		if g.Name == group {
-			entries, oldest, found = g.Waiting, g.Oldest, true
+		if slices.Contains(groups, g.Name) {
+			entries, oldest, found = entries+g.Waiting, max(oldest, g.Oldest), true
 		}
 	}
 	if !found {
 		return 0, 0, false
 	}
 	for _, list := range look.Lists {
-		if list.ReplayTo == "" || list.ReplayTo == group {
+		if list.ReplayTo == "" || slices.Contains(groups, list.ReplayTo) {
 			entries += list.Unclaimed
 		}
 	}
 	return entries, oldest, true
-}
-
-// waiting is how many records wait for the store.
-func (l *looks) waiting() int64 {
-	n, _, _ := l.storeWait(l.snapshot().look)
-	return n
-}
-
-// completeTo is the moment to which everything pushed is stored; zero where that is not known.
-func (l *looks) completeTo() time.Time {
-	s := l.snapshot()
-	_, oldest, ok := l.storeWait(s.look)
-	if !ok {
-		return time.Time{}
-	}
-	return s.look.At.Add(-oldest).UTC()
 }
 
 // troubles counts what is in trouble.
@@ -239,54 +235,6 @@ func troubles(look *Look) int {
 		}
 	}
 	return n
-}
-
-const (
-	behindWarn = 10 * time.Second
-	behindBad  = 5 * time.Minute
-)
-
-// glance is what every page shows of the pipeline.
-func (l *looks) glance() (int, *freshness) {
-	l.want()
-	s := l.snapshot()
-	if s.look == nil {
-		return 0, nil
-	}
-	n := troubles(s.look)
-	if s.err != nil {
-		n++
-	}
-	_, oldest, ok := l.storeWait(s.look)
-	if !ok {
-		return n, nil
-	}
-	f := &freshness{Class: "ok"}
-	at := s.look.At.Add(-oldest).In(l.site.Zone)
-	f.Long, f.Short = "Stored to "+at.Format("15:04:05 MST")+", ", view.Age(oldest)+" behind"
-	switch {
-	case oldest >= behindBad || s.err != nil:
-		f.Class = "bad"
-	case oldest >= behindWarn:
-		f.Class = "warn"
-	}
-	if s.err != nil {
-		f.Long, f.Short = "", "Redis does not answer"
-	}
-	return n, f
-}
-
-// strips say what is wrong with all numbers of a page.
-func (q *request) behindStrips() []Strip {
-	s := q.site.looks.snapshot()
-	entries, oldest, ok := q.site.looks.storeWait(s.look)
-	if !ok || oldest < behindBad {
-		return nil
-	}
-	return []Strip{{
-		Kind: "trouble", Text: fmt.Sprintf("Numbers end at %s: %s for the store.", s.look.At.Add(-oldest).In(q.site.Zone).Format("15:04"), view.Plural(entries, "record waits", "records wait")),
-		Links: []Link{{"Pipeline", q.site.Base + "pipeline"}},
-	}}
 }
 
 // incident logs what went wrong, and gives the id that finds it in the log.

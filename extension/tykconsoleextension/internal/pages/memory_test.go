@@ -27,8 +27,10 @@ type memory struct {
 	counts  query.Counts
 	records []query.Record
 	absent  bool
-	err     error
-	late    atomic.Int64 // nanoseconds
+	// families are the kinds of requests that there are.
+	families []string
+	err      error
+	late     atomic.Int64 // nanoseconds
 	// asked is the last search.
 	asked atomic.Pointer[query.Search]
 }
@@ -146,14 +148,21 @@ func (m *memory) FindKey(_ context.Context, ref string) (string, error) {
 }
 
 func (m *memory) Storage(context.Context) (query.Storage, error) {
-	return query.Storage{Tables: []query.TableSize{{Name: "tyk_analytics", Rows: 7, Bytes: 4096, PerDay: -1}}}, m.err
+	return query.Storage{Tables: []query.TableSize{{Name: "tyk_analytics", Rows: 7, Bytes: 4096, PerDay: -1}}, PerDay: 1e9, Free: 41e9}, m.err
 }
+
+func (m *memory) Recorded(context.Context) (query.Recorded, error) {
+	return query.Recorded{Answer: m.answer(), Since: testNow.Add(-time.Hour), APIs: []query.RecordedAPI{{API: query.API{Org: "acme", ID: "payments", Name: "Payments"}, Records: 1000, Requests: 200, Responses: 100, Countries: 500}}}, m.err
+}
+
+func (m *memory) Families(context.Context, query.Scope) ([]string, error) { return m.families, m.err }
 
 func (m *memory) Stats() query.Stats { return query.Stats{MaxQueries: 4} }
 func (m *memory) Close() error       { return nil }
 
 // still is a Redis that was looked at once.
 type still struct {
+	name    string
 	look    *Look
 	letters []Letter
 	err     error
@@ -161,7 +170,21 @@ type still struct {
 	removed string
 }
 
-func (r *still) Address() string { return "redis-1:6379" }
+func (r *still) Address() string {
+	if r.name != "" {
+		return r.name + ":6379"
+	}
+	return "redis-1:6379"
+}
+
+func (r *still) Receivers() []string {
+	if r.name != "" {
+		return []string{r.name}
+	}
+	return []string{"tykredis"}
+}
+func (r *still) Groups() map[string][]string { return map[string][]string{"default": {"tyksql"}} }
+func (r *still) StoreGroups() []string       { return []string{"default"} }
 func (r *still) Look(context.Context, *Look) (*Look, error) {
 	return r.look, r.err
 }
@@ -210,17 +233,23 @@ type stage struct {
 	store    query.Store
 	storeErr error
 	redis    *still
+	more     []*still
 	process  Process
 }
 
 func (s *stage) Store() (query.Store, error) { return s.store, s.storeErr }
-func (s *stage) Redis() Redis {
-	if s.redis == nil {
-		return nil
+func (s *stage) Redises() []Redis {
+	var all []Redis
+	if s.redis != nil {
+		all = append(all, s.redis)
 	}
-	return s.redis
+	for _, r := range s.more {
+		all = append(all, r)
+	}
+	return all
 }
-func (s *stage) Process() Process { return s.process }
+func (s *stage) Measure(context.Context) {}
+func (s *stage) Process() Process        { return s.process }
 
 func newSite(t *testing.T, s *stage, change func(*Options)) (*Site, *observer.ObservedLogs) {
 	t.Helper()

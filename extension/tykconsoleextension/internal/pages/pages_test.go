@@ -42,7 +42,7 @@ func withRecord(paths []string) []string {
 func full() *stage {
 	m := newMemory()
 	m.records = []query.Record{someRecord()}
-	return &stage{store: m, redis: newStill(), process: Process{Name: "gw-eu-1", Started: testNow.Add(-time.Hour), StoreGroup: "default", Groups: map[string][]string{"default": {"tyksql"}}, Components: []Component{{ID: "tyksql", Kind: "exporter", Status: "StatusOK", Since: testNow}}}}
+	return &stage{store: m, redis: newStill(), process: Process{Name: "gw-eu-1", Started: testNow.Add(-time.Hour), StoreExporter: "tyksql", Components: []Component{{ID: "tyksql", Kind: "exporter", Status: "StatusOK", Since: testNow}}}}
 }
 
 func on(o *Options) { o.Actions = true }
@@ -106,7 +106,7 @@ func TestNoFormShowsAKey(t *testing.T) {
 func TestFiguresAreThoseOfTheStore(t *testing.T) {
 	t.Parallel()
 	site, _ := newSite(t, full(), nil)
-	site.looks.wait(t.Context())
+	site.watches.each()[0].wait(t.Context())
 	body := get(t, site, "/").Body.String()
 	for _, want := range []string{"194,000", "14,550", "4,850", "227", "Payments", "partner portal", "3f1c…a907", "/charges", "502", "Bad Gateway", "Germany", "exact, from rollups of 15\u202fmin", "Stored to 14:39:58 UTC"} {
 		assert.Contains(t, body, want)
@@ -152,8 +152,8 @@ func TestStates(t *testing.T) {
 		"starting":      {&stage{storeErr: ErrStarting}, "/", http.StatusServiceUnavailable, "starting", []string{"Starting: pipelines are not up yet", "data-retry"}},
 		"no store":      {&stage{storeErr: &NoStoreError{Exporters: []string{"kafka"}}}, "/logs", http.StatusOK, "no_store", []string{"writes to no store that the console can read", "driver: sqlite", "kafka"}},
 		"mongo":         {&stage{storeErr: &NoStoreError{Mongo: true}}, "/", http.StatusOK, "no_store", []string{"records go to MongoDB"}},
-		"late":          {&stage{store: late, redis: newStill(), process: Process{StoreGroup: "default"}}, "/", http.StatusServiceUnavailable, "timeout", []string{"did not answer in time"}},
-		"away":          {&stage{store: away, redis: newStill(), process: Process{StoreGroup: "default"}}, "/", http.StatusServiceUnavailable, "store_away", []string{"PostgreSQL does not answer", "connection refused", "data-retry"}},
+		"late":          {&stage{store: late, redis: newStill(), process: Process{}}, "/", http.StatusServiceUnavailable, "timeout", []string{"did not answer in time"}},
+		"away":          {&stage{store: away, redis: newStill(), process: Process{}}, "/", http.StatusServiceUnavailable, "store_away", []string{"PostgreSQL does not answer", "connection refused", "data-retry"}},
 		"busy":          {&stage{store: busy}, "/logs", http.StatusServiceUnavailable, "busy", []string{"Four statements run already"}},
 		"empty":         {&stage{store: empty, redis: newStill()}, "/", http.StatusOK, "", []string{"No requests yet", "enable_analytics", "redis-1:6379"}},
 		"no rollups":    {&stage{store: bare}, "/", http.StatusOK, "", []string{"No rollups; counted from records", "newest 20,000", "tykaggregate", "Latency, mean"}},
@@ -169,7 +169,7 @@ func TestStates(t *testing.T) {
 			t.Parallel()
 			site, _ := newSite(t, c.stage, nil)
 			if c.stage.redis != nil {
-				site.looks.wait(t.Context())
+				site.watches.each()[0].wait(t.Context())
 			}
 			answer := get(t, site, c.path)
 			assert.Equal(t, c.status, answer.Code)

@@ -24,11 +24,19 @@ type pipelinePage struct {
 	Destinations          []destinationRow
 	DestinationsNote      string
 	Process               string
+	Servers               []serverLink
 	Dead                  *shareTable
 	DeadHref              string
 	ListsHref             string
 	ReceiptsBy            string
 	Reload                int
+}
+
+// serverLink is one Redis of several.
+type serverLink struct {
+	Href, Name, Address string
+	Troubles            int
+	Current             bool
 }
 
 type findingRow struct {
@@ -51,25 +59,27 @@ type destination struct{ Class, Name string }
 
 func (s *Site) pipeline(q *request) (*page, error) {
 	p := &page{template: "pipeline", title: "Pipeline", nav: "Pipeline"}
-	pp := &pipelinePage{JSON: q.as(formJSON), DeadHref: s.Base + "pipeline/dead", ListsHref: s.Base + "pipeline/lists"}
+	pp := &pipelinePage{JSON: q.as(formJSON), DeadHref: q.link("pipeline/dead"), ListsHref: q.link("pipeline/lists")}
 	p.data = pp
-	process := s.backend.Process()
-	if s.backend.Redis() == nil {
-		pp.Verdict = "This collector reads no lists of a gateway"
-		pp.State = &State{Title: "There is no tykredis receiver in a pipeline", Text: []string{"Pipeline shows what waits in the Redis that such a receiver reads."}}
-		q.fillDestinations(pp, process)
-		p.json = map[string]any{"destinations": process.Components}
-		return p, nil
-	}
-	snap := s.looks.wait(q.Context())
+	s.backend.Measure(q.Context())
+	l := q.looks()
 	if q.values.Get("pause") == "" {
 		pp.Reload, pp.PauseHref = int(lookEvery/time.Second), q.here(map[string]string{"pause": "1"})
 		p.refresh = int(lookEvery / time.Second)
 	} else {
 		pp.Paused, pp.PauseHref = "Paused.", q.here(map[string]string{"pause": ""})
 	}
+	if l == nil {
+		pp.Verdict = "This collector reads no lists of a gateway"
+		pp.State = &State{Title: "There is no tykredis receiver in a pipeline", Text: []string{"Pipeline shows what waits in the Redis that such a receiver reads."}}
+		p.json = pipelineJSON{Destinations: q.fillDestinations(pp, s.backend.Process())}
+		return p, nil
+	}
+	snap := l.wait(q.Context())
+	process := s.backend.Process()
+	pp.Servers = q.servers(l)
 	if snap.err != nil {
-		pp.State = &State{Kind: "trouble", Title: "Redis at " + s.looks.address() + " does not answer since " + snap.failed.In(s.Zone).Format("15:04:05"), Text: []string{view.Visible(snap.err.Error()), "Gateways keep what they cannot push only for moments. What was claimed is safe in Redis."}, Retry: 5}
+		pp.State = &State{Kind: "trouble", Title: "Redis at " + l.address() + " does not answer since " + snap.failed.In(s.Zone).Format("15:04:05"), Text: []string{view.Visible(snap.err.Error()), "Gateways keep what they cannot push only for moments. What was claimed is safe in Redis."}, Retry: 5}
 		if snap.look != nil {
 			pp.State.Text = append(pp.State.Text, "Below is what the last look at "+snap.seen.In(s.Zone).Format("15:04:05")+" saw.")
 		}
@@ -81,8 +91,7 @@ func (s *Site) pipeline(q *request) (*page, error) {
 		} else if pp.State == nil {
 			pp.State = &State{Title: "Looking for the first time…", Text: []string{"This page loads again by itself."}, Retry: 2}
 		}
-		q.fillDestinations(pp, process)
-		p.json = map[string]any{"error": pp.Verdict}
+		p.json = pipelineJSON{Servers: serversJSON(pp.Servers), Error: pp.Verdict, Destinations: q.fillDestinations(pp, process)}
 		return p, nil
 	}
 	look := snap.look
@@ -97,18 +106,57 @@ func (s *Site) pipeline(q *request) (*page, error) {
 		}
 	}
 	q.fillFindings(pp, look)
-	q.fillFlow(pp, look, process)
-	q.fillGroups(pp, look, snap, process)
+	q.fillFlow(pp, look, l)
+	q.fillGroups(pp, l, snap, process)
 	q.fillReceipts(pp, look)
-	pp.Redis = q.redisBlock(look)
-	q.fillDestinations(pp, process)
+	pp.Redis = q.redisBlock(l, snap)
 	pp.Dead = q.deadTable(look)
-	p.json = struct {
-		Status       any                    `json:"status"`
-		Destinations map[string]Destination `json:"destinations,omitempty"`
-		Components   []Component            `json:"components"`
-	}{look.JSON, process.Destinations, process.Components}
+	p.json = pipelineJSON{Servers: serversJSON(pp.Servers), Status: look.JSON, Destinations: q.fillDestinations(pp, process)}
+	if snap.err != nil {
+		p.json = pipelineJSON{Servers: serversJSON(pp.Servers), Error: snap.err.Error(), Status: look.JSON, Destinations: q.fillDestinations(pp, process)}
+	}
 	return p, nil
+}
+
+// pipelineJSON is the page for programs. Status is what tykctl status -json says.
+type pipelineJSON struct {
+	Servers      []serverJSON      `json:"servers,omitempty"`
+	Error        string            `json:"error,omitempty"`
+	Status       any               `json:"status,omitempty"`
+	Destinations []destinationJSON `json:"destinations"`
+}
+
+type serverJSON struct {
+	Receiver string `json:"receiver"`
+	Address  string `json:"address"`
+	Troubles int    `json:"in_trouble"`
+	Shown    bool   `json:"shown"`
+}
+
+func serversJSON(servers []serverLink) []serverJSON {
+	var all []serverJSON
+	for _, s := range servers {
+		all = append(all, serverJSON{s.Name, s.Address, s.Troubles, s.Current})
+	}
+	return all
+}
+
+// servers are the links to each Redis, where there are several.
+func (q *request) servers(current *looks) []serverLink {
+	each := q.site.watches.each()
+	if len(each) < 2 {
+		return nil
+	}
+	var all []serverLink
+	for _, l := range each {
+		s := l.snapshot()
+		link := serverLink{Href: q.linkWith("pipeline", map[string]string{"redis": l.name()}), Name: view.Visible(strings.Join(l.redis.Receivers(), ", ")), Address: view.Visible(l.address()), Troubles: troubles(s.look), Current: l == current}
+		if s.err != nil {
+			link.Troubles++
+		}
+		all = append(all, link)
+	}
+	return all
 }
 
 // verdict says the worst in one sentence, then whether anything is lost.
@@ -171,13 +219,13 @@ func (q *request) fillFindings(pp *pipelinePage, look *Look) {
 		case f.Code == "dead_letters":
 			row.Act = &Link{"Look at them", q.linkWith("pipeline/dead", map[string]string{"source": f.Source})}
 		case f.Code == "group_away" && q.mayAct():
-			row.Act, row.Danger, row.Command = &Link{"Remove group…", q.site.Base + "pipeline/groups/" + escape(f.Group) + "/remove"}, true, ""
+			row.Act, row.Danger, row.Command = &Link{"Remove group…", q.link("pipeline/groups/" + escape(f.Group) + "/remove")}, true, ""
 		}
 		pp.Findings = append(pp.Findings, row)
 	}
 }
 
-func (q *request) fillFlow(pp *pipelinePage, look *Look, process Process) {
+func (q *request) fillFlow(pp *pipelinePage, look *Look, l *looks) {
 	var unclaimed, flight, dead int64
 	stored := 0.0
 	lists, forms, ttl := 0, []string{}, time.Duration(-1)
@@ -194,7 +242,7 @@ func (q *request) fillFlow(pp *pipelinePage, look *Look, process Process) {
 			ttl = l.TTL
 		}
 	}
-	oldest, group := time.Duration(0), process.StoreGroup
+	oldest, group := time.Duration(0), firstOf(l.redis.StoreGroups())
 	found := false
 	for _, g := range look.Groups {
 		if g.Name == group {
@@ -242,8 +290,8 @@ func pushRate(look *Look) (float64, bool) {
 	return rate, known
 }
 
-func (q *request) fillGroups(pp *pipelinePage, look *Look, snap snapshot, process Process) {
-	for _, g := range look.Groups {
+func (q *request) fillGroups(pp *pipelinePage, l *looks, snap snapshot, process Process) {
+	for _, g := range snap.look.Groups {
 		row := groupRow{
 			Name: view.Visible(g.Name), Waiting: view.Count(g.Waiting), Oldest: view.Age(g.Oldest), Seen: view.Age(g.Ago) + " ago", Away: g.Away, Stalled: g.Movement == "stalled" || g.Away && g.Waiting > 0,
 			Bad: g.Away && g.Waiting > 0, Keeps: "0", NoKeeps: g.Keeps.Entries == 0,
@@ -269,7 +317,7 @@ func (q *request) fillGroups(pp *pipelinePage, look *Look, snap snapshot, proces
 		}
 		row.Spark = view.NewSpark("Waiting entries of group "+row.Name+" over the last 15 minutes", snap.course[g.Name], nil, row.Bad)
 		row.Leases, row.NoLease = leasesText(g.Leases)
-		exporters := process.Groups[g.Name]
+		exporters := l.redis.Groups()[g.Name]
 		for _, id := range exporters {
 			row.Destinations = append(row.Destinations, destination{healthClass(process, id), id})
 		}

@@ -23,13 +23,8 @@ type receiptCell struct {
 }
 
 type redisBlock struct {
-	Address, Answers, Foot string
-	Rows                   []shareRow
-}
-
-type destinationRow struct {
-	ID, Own, Class, Health, Since               string
-	Stored, Had, NotTaken, Refused, Writes, P99 string
+	Address, Answers, Foot, Full string
+	Rows                         []shareRow
 }
 
 func receiptCells(r Receipts) []receiptCell {
@@ -72,12 +67,13 @@ func (s *Site) pipelineLists(q *request) (*page, error) {
 	p := &page{template: "pipelinelists", title: "Receipts by list", nav: "Pipeline"}
 	pp := &pipelinePage{JSON: q.as(formJSON)}
 	p.data = pp
-	if s.backend.Redis() == nil {
+	l := q.looks()
+	if l == nil {
 		pp.State = &State{Title: "There is no tykredis receiver in a pipeline"}
 		p.json = map[string]any{}
 		return p, nil
 	}
-	snap := s.looks.wait(q.Context())
+	snap := l.wait(q.Context())
 	if snap.look == nil {
 		pp.State = &State{Title: "Redis was not looked at yet", Retry: 2}
 		p.json = map[string]any{}
@@ -99,8 +95,9 @@ func (s *Site) pipelineLists(q *request) (*page, error) {
 	return p, nil
 }
 
-func (q *request) redisBlock(look *Look) *redisBlock {
-	b := &redisBlock{Address: q.site.looks.address(), Answers: "looked in " + view.LatencyText(math.Max(1, math.Round(float64(look.Took.Microseconds())/1000)))}
+func (q *request) redisBlock(l *looks, snap snapshot) *redisBlock {
+	look := snap.look
+	b := &redisBlock{Address: l.address(), Answers: "looked in " + view.LatencyText(math.Max(1, math.Round(float64(look.Took.Microseconds())/1000)))}
 	type part struct {
 		name           string
 		entries, bytes int64
@@ -149,70 +146,8 @@ func (q *request) redisBlock(look *Look) *redisBlock {
 	default:
 		b.Foot = fmt.Sprintf("%s used, no maxmemory, %s", view.Size(used), view.Visible(policy))
 	}
+	b.Full = fullText(snap.memory, used, limit)
 	return b
-}
-
-func (q *request) fillDestinations(pp *pipelinePage, process Process) {
-	pp.Process = process.Name
-	if !process.Started.IsZero() {
-		pp.Process += ", since it started " + view.Age(q.now.Sub(process.Started)) + " ago"
-	}
-	if process.Destinations == nil {
-		pp.DestinationsNote = "Counts are not measured: no metrics endpoint"
-		if process.MetricsError != "" {
-			pp.DestinationsNote = "Counts are not measured: " + process.MetricsError
-		}
-	}
-	for _, c := range process.Components {
-		if c.Kind != "exporter" {
-			continue
-		}
-		row := destinationRow{ID: c.ID, Class: statusClassOf(c.Status), Health: healthText(c.Status), Stored: view.Unknown, Had: view.Unknown, NotTaken: view.Unknown, Refused: view.Unknown, Writes: view.Unknown, P99: view.Unknown}
-		if !c.Since.IsZero() {
-			row.Since = "since " + q.site.clock(c.Since)
-		}
-		if c.Error != "" {
-			row.Since += ": " + view.Visible(c.Error)
-		}
-		if d, ok := process.Destinations[c.ID]; ok {
-			row.Stored = view.Count(int64(d.Stored))
-			if d.HadKnown {
-				row.Had = view.Count(int64(d.Had))
-			}
-			if d.NotTakenKnown {
-				row.NotTaken = view.Count(int64(d.NotTaken))
-			}
-			if d.RefusedKnown {
-				row.Refused = view.Count(int64(d.Refused))
-			}
-			if d.P99 > 0 {
-				row.P99 = view.LatencyText(float64(d.P99.Microseconds()) / 1000)
-			}
-			if d.Writes > 0 {
-				row.Writes = view.Count(int64(d.Writes))
-			}
-		}
-		pp.Destinations = append(pp.Destinations, row)
-	}
-}
-
-func healthText(status string) string {
-	switch status {
-	case "StatusOK":
-		return "works"
-	case "StatusStarting", "":
-		return "starting"
-	case "StatusRecoverableError":
-		return "fails, is tried again"
-	case "StatusPermanentError":
-		return "fails for good"
-	case "StatusFatalError":
-		return "ended the collector"
-	case "StatusStopping":
-		return "stopping"
-	default:
-		return "stopped"
-	}
 }
 
 func (q *request) deadTable(look *Look) *shareTable {

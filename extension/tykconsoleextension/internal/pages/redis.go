@@ -8,6 +8,12 @@ import (
 
 // Redis is where lists, groups and dead letters are.
 type Redis interface {
+	// Receivers are those of the configuration that read it, the one that names it first.
+	Receivers() []string
+	// Groups are those of this process, with the exporters behind each.
+	Groups() map[string][]string
+	// StoreGroups are the groups whose records go to the store that is read.
+	StoreGroups() []string
 	// Address is where it is, for people.
 	Address() string
 	// Look surveys it once. before is the look before, which tells what moved; nil for none.
@@ -169,16 +175,14 @@ type Process struct {
 	Components                   []Component
 	// Settings are those of components that may be shown.
 	Settings []Settings
-	// Groups are the groups of tykredis receivers, with the exporters behind each.
-	Groups map[string][]string
-	// StoreGroup is the group whose records go to the store that is read.
-	StoreGroup string
+	// StoreExporter writes the tables that are read; empty for none.
+	StoreExporter string
+	// Memory is what it takes of the system, in bytes.
+	Memory int64
 	// Retention is after how many days tables are dropped, 0 for never.
 	Retention int
-	// Destinations are the counts of exporters, by id; nil where there is no metrics endpoint.
-	Destinations map[string]Destination
-	// MetricsError says why there are none.
-	MetricsError string
+	// Metrics are its own counts.
+	Metrics Metrics
 }
 
 // Pipeline is one of this process.
@@ -199,11 +203,30 @@ type Settings struct {
 	Values [][2]string
 }
 
-// Destination is what one exporter counted since the process started.
+// Metrics are what a process counts of itself.
+type Metrics struct {
+	// Place is where they are read, empty where there is no such place; Error says why they could not be.
+	Place, Error string
+	// At is when they were read; zero for never.
+	At time.Time
+	// Destinations are the counts of exporters, by id; nil where they were never read.
+	Destinations map[string]Destination
+	// Grew is when an exporter's count was last seen to grow.
+	Grew map[string]time.Time
+}
+
+// Destination is what one exporter counted since the process started; below 0 is what it does not count.
 type Destination struct {
-	Stored, Had, NotTaken, Refused float64
-	// Known say which of them the exporter counts.
-	HadKnown, NotTakenKnown, RefusedKnown bool
-	Writes                                float64
-	P99                                   time.Duration
+	Stored   int64 `json:"stored"`
+	Had      int64 `json:"had_before"`
+	NotTaken int64 `json:"not_taken"`
+	Refused  int64 `json:"refused"`
+	Failed   int64 `json:"failed_attempts"`
+	Writes   int64 `json:"writes"`
+	// Rate is how many records a second it took of late, WriteRate how many writes a second it made.
+	Rate      float64 `json:"per_second"`
+	WriteRate float64 `json:"writes_per_second"`
+	// P99 is how long the slowest of a hundred writes took at most, or at least where P99Beyond is set; 0 where nothing tells.
+	P99       time.Duration `json:"-"`
+	P99Beyond bool          `json:"-"`
 }

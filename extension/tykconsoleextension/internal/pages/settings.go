@@ -21,6 +21,8 @@ type settingsPage struct {
 	Missing    []missingRow
 	Console    []fact
 	Slowest    []slowRow
+	Sources    []sourceRow
+	Recorded   *recordedPart
 	JSON       string
 }
 
@@ -40,6 +42,9 @@ func (s *Site) settings(q *request) (*page, error) {
 	sp := &settingsPage{JSON: q.as(formJSON)}
 	p := &page{template: "settings", title: "Settings", nav: "Settings", data: sp}
 	sp.Facts = []fact{{Name: "Process", Value: process.Name}, {Name: "Version", Value: strings.TrimSpace("otelcol-tyk " + process.Version)}, {Name: "Collector", Value: process.Collector}, {Name: "Go", Value: process.Go}, {Name: "Started", Value: s.moment(process.Started), Quiet: view.Age(q.now.Sub(process.Started)) + " ago"}, {Name: "Time zone", Value: s.Zone.String()}}
+	if process.Memory > 0 {
+		sp.Facts = append(sp.Facts, fact{Name: "Memory", Value: view.Size(process.Memory)})
+	}
 	for _, pl := range process.Pipelines {
 		steps := append([]string{strings.Join(pl.Receivers, ", ")}, pl.Processors...)
 		way := strings.Join(append(steps, strings.Join(pl.Exporters, ", ")), " → ")
@@ -48,31 +53,55 @@ func (s *Site) settings(q *request) (*page, error) {
 	for _, c := range process.Settings {
 		sp.Components = append(sp.Components, settingsRow(c))
 	}
-	out := map[string]any{"process": process.Name, "version": process.Version, "collector": process.Collector, "started": process.Started, "pipelines": process.Pipelines}
+	out := map[string]any{"process": process.Name, "version": process.Version, "collector": process.Collector, "started": process.Started, "pipelines": process.Pipelines, "memory_bytes": process.Memory}
+	source, room := sp.fillStore(q, process, out)
+	out["sources"] = sp.fillSources(q, source, room)
+	p.json = out
+	return p, nil
+}
+
+// fillStore says what is known of the store, as far as it answers.
+func (sp *settingsPage) fillStore(q *request, process Process, out map[string]any) (source sourceJSON, room string) {
+	s := q.site
 	store, err := s.backend.Store()
 	if err != nil {
 		sp.StoreState = s.stateOf(q, err)
-	} else {
-		q.wait = max(q.wait, lasting)
-		info, infoErr := ask(q, store.Info).must(q)
-		if infoErr != nil {
-			sp.StoreState = s.stateOf(q, infoErr)
-		} else {
-			sp.storeFacts(s, info, process)
-			out["store"] = info
-		}
-		if storage, err := ask(q, func(ctx context.Context) (query.Storage, error) { return store.Storage(ctx) }).must(q); err == nil {
-			sp.storage(storage)
-			out["storage"] = storage
-		} else if infoErr == nil {
-			sp.StoreState = s.stateOf(q, err)
-		}
+		return q.storeSource(query.Info{}, nil, err, 0)
+	}
+	q.wait = max(q.wait, lasting)
+	defer func() {
 		stats := store.Stats()
 		sp.stats(s, stats)
 		out["console"] = stats
+	}()
+	info, err := ask(q, store.Info).must(q)
+	if err != nil {
+		sp.StoreState = s.stateOf(q, err)
+		return q.storeSource(query.Info{}, nil, err, 0)
 	}
-	p.json = out
-	return p, nil
+	recorded := ask(q, func(ctx context.Context) (query.Recorded, error) { return store.Recorded(ctx) })
+	storage, storageErr := ask(q, func(ctx context.Context) (query.Storage, error) { return store.Storage(ctx) }).must(q)
+	sp.storeFacts(s, info, process)
+	out["store"] = info
+	if info.Records {
+		_, err := recorded.must(q)
+		sp.Recorded = q.recordedPart(recorded.value, err)
+		if err == nil {
+			out["recorded"] = recorded.value
+		}
+	}
+	if storageErr != nil {
+		sp.StoreState = s.stateOf(q, storageErr)
+		return q.storeSource(info, nil, nil, process.Retention)
+	}
+	sp.storage(storage)
+	out["storage"] = storage
+	source, room = q.storeSource(info, &storage, nil, process.Retention)
+	sp.Store = append(sp.Store, fact{Name: "Full", Value: source.Full})
+	if storage.Ledger > 0 {
+		sp.Store = append(sp.Store, fact{Name: "Ledger", Value: view.Plural(storage.Ledger, "row", "rows"), Quiet: "what was stored already, so that nothing is stored twice"})
+	}
+	return source, room
 }
 
 func (sp *settingsPage) storeFacts(s *Site, info query.Info, process Process) {

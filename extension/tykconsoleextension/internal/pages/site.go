@@ -53,8 +53,10 @@ type Assets struct{ Style, Script, Live, Icon string }
 type Backend interface {
 	// Store is what is read of SQL. The error is a [NoStoreError], or [ErrStarting].
 	Store() (query.Store, error)
-	// Redis is where lists are; nil where the configuration has no receiver of them.
-	Redis() Redis
+	// Redises are where lists are, one for each place that receivers read; none where the configuration has no receiver of them.
+	Redises() []Redis
+	// Measure has the process' own counts read, unless they were a moment ago.
+	Measure(ctx context.Context)
 	// Process is this process.
 	Process() Process
 }
@@ -79,7 +81,7 @@ type Site struct {
 	backend   Backend
 	templates map[string]*template.Template
 	mux       *http.ServeMux
-	looks     *looks
+	watches   *watches
 	live      *live
 }
 
@@ -108,7 +110,7 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 		}
 		s.templates[name] = own
 	}
-	s.looks = newLooks(s)
+	s.watches = &watches{site: s}
 	s.live = newLive(s)
 	s.routes()
 	return s, nil
@@ -116,7 +118,7 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 
 // Close ends what watches in the background.
 func (s *Site) Close() {
-	s.looks.close()
+	s.watches.close()
 	s.live.close()
 }
 
@@ -310,7 +312,7 @@ func (q *request) writeJSON(status int, value any) {
 	}
 	q.w.Header().Set("Content-Type", "application/json")
 	q.w.WriteHeader(status)
-	_, _ = q.w.Write(out.Bytes())
+	_, _ = q.w.Write(view.VisibleJSON(out.Bytes()))
 }
 
 // problem answers as RFC 9457 says.
@@ -318,7 +320,9 @@ func (q *request) problem(status int, code, detail string) {
 	q.w.Header().Set("Content-Type", "application/problem+json")
 	q.w.Header().Set("Cache-Control", "no-store")
 	q.w.WriteHeader(status)
-	_ = json.NewEncoder(q.w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail})
+	var out bytes.Buffer
+	_ = json.NewEncoder(&out).Encode(map[string]any{"title": http.StatusText(status), "status": status, "code": code, "detail": detail}) // texts and a number
+	_, _ = q.w.Write(view.VisibleJSON(out.Bytes()))
 }
 
 func fileName(title string) string {

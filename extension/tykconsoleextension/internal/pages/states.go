@@ -107,7 +107,7 @@ func (s *Site) storeState(q *request, e *query.Error, pipeline Link) *State {
 	switch e.Code {
 	case query.Away:
 		state.Kind, state.Again, state.Links, state.Retry = "trouble", q.here(nil), []Link{pipeline}, 5
-		if waiting := s.looks.waiting(); waiting > 0 {
+		if waiting := s.watches.waiting(); waiting > 0 {
 			state.Text = append(state.Text, fmt.Sprintf("Nothing is lost: %s wait in Redis until it is back.", view.Plural(waiting, "record", "records")))
 		}
 	case query.Busy:
@@ -149,7 +149,7 @@ func badRequest(title string, text ...string) error {
 // empty is the state of a store that has no rows at all.
 func (s *Site) empty(q *request, info query.Info) *State {
 	text := []string{"The table of requests in " + info.Place + " is there and has no rows."}
-	if address := s.looks.address(); address != "" {
+	if address := s.watches.addresses(); address != "" {
 		text = []string{"The table of requests in " + info.Place + " is there and has no rows, and nothing that gateways pushed to " + address + " has been stored."}
 	}
 	return &State{

@@ -189,6 +189,28 @@ async function renew() {
 const refreshing = document.querySelector("[data-refresh]");
 if (refreshing && refreshing.dataset.refresh !== "0") setTimeout(renew, 1000 * refreshing.dataset.refresh);
 
+// ===== how many requests came since a page of Logs was loaded =====
+const newer = document.querySelector("[data-newer]");
+if (newer) {
+  const look = async () => {
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(newer.dataset.href, { headers: { Accept: "text/html" } });
+        if (answer.ok) {
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          const text = page.body.textContent.trim();
+          if (text !== newer.textContent.trim() && !newer.contains(document.activeElement)) {
+            newer.replaceChildren(...page.body.childNodes);
+            tell(text);
+          }
+        }
+      } catch { /* the next time tells */ }
+    }
+    setTimeout(look, 1000 * newer.dataset.newer);
+  };
+  setTimeout(look, 1000 * newer.dataset.newer);
+}
+
 // ===== rows, forms, copying =====
 const wide = matchMedia("(min-width: 75.01rem)");
 document.addEventListener("click", (e) => {
