@@ -3,17 +3,15 @@ package mysql
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -44,51 +42,26 @@ var sessionSettings = []string{
 const mysqlIdleTime = 20 * time.Second
 
 // New connects when it is first used.
-func New(set engine.Settings, tls TLS) (engine.Driver, error) {
-	parsed, err := driverConfig(set, tls)
+func New(set engine.Settings, tls datasource.TLS) (engine.Driver, error) {
+	parsed, err := datasource.MySQL(set.Datasource, tls)
 	if err != nil {
 		return nil, err
 	}
-	if tls.HasValue() {
-		if parsed.TLS, err = tls.Get().LoadTLSConfig(context.Background()); err != nil {
-			return nil, fmt.Errorf("mysql::tls: %w", err)
+	db, err := datasource.OpenMySQL(parsed, tls, set.Logger.Sugar().Debug, func(exec func(string) error) error {
+		for _, setting := range sessionSettings {
+			if err := exec(setting); err != nil {
+				return err
+			}
 		}
-	}
-	connector, err := mysql.NewConnector(parsed)
-	if err != nil {
-		return nil, errDatasource
-	}
-	s := &server{
-		db: sql.OpenDB(&settingConnector{Connector: connector}), idle: set.MaxOpenConns,
-		indexes: set.Indexes, clock: parsed.Loc, logger: set.Logger,
-	}
-	s.db.SetMaxOpenConns(set.MaxOpenConns)
-	s.db.SetMaxIdleConns(s.idle)
-	s.db.SetConnMaxIdleTime(mysqlIdleTime)
-	return s, nil
-}
-
-// settingConnector opens connections with the settings.
-type settingConnector struct {
-	driver.Connector
-}
-
-// Connect opens a connection.
-func (c *settingConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	execer, ok := conn.(driver.ExecerContext)
-	if !ok {
-		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
-	}
-	for _, setting := range sessionSettings {
-		if _, err := execer.ExecContext(ctx, setting, nil); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", setting, err), conn.Close())
-		}
-	}
-	return conn, nil
+	db.SetMaxOpenConns(set.MaxOpenConns)
+	db.SetMaxIdleConns(set.MaxOpenConns)
+	db.SetConnMaxIdleTime(mysqlIdleTime)
+	return &server{db: db, idle: set.MaxOpenConns, indexes: set.Indexes, clock: parsed.Loc, logger: set.Logger}, nil
 }
 
 func (s *server) Close() error {

@@ -17,6 +17,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 // types is how MySQL spells the classes (contract: records and raw stores,
@@ -105,7 +106,7 @@ type schema struct {
 	logger  *zap.Logger
 }
 
-func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+func quote(name string) string { return datasource.QuoteMySQL(name) }
 
 // typeOf is the type of a column in a table of ours: that of Tyk Pump.
 func typeOf(of *layout.Layout, c layout.Column) string {

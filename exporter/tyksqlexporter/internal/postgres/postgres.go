@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -28,54 +28,18 @@ type server struct {
 	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
 }
 
-// errDatasource does not pass on what the parser says, which may hold the password.
-var errDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
-	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
-
-// errPassword is of a URL that would be read as another host, user or database, whose name
-// messages show.
-var errPassword = errors.New("datasource: the value (not shown, it may hold a password) is a URL with an @ behind its host, " +
-	"or several: write those of the password and others of its characters in percent form (@ %40, / %2F, ? %3F, # %23, : %3A)")
-
-// Validate refuses a datasource that could not work.
-func Validate(datasource string) error {
-	if scheme, rest, isURL := strings.Cut(datasource, "://"); isURL && (scheme == "postgres" || scheme == "postgresql") {
-		authority := rest
-		if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-			authority = rest[:end]
-		}
-		if at := strings.Count(rest, "@"); at > 1 || at > strings.Count(authority, "@") {
-			return errPassword
-		}
-	}
-	if _, err := pgxpool.ParseConfig(datasource); err != nil {
-		return errDatasource
-	}
-	return nil
-}
-
 // New connects when it is first used.
 func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
-	pool, err := pgxpool.ParseConfig(set.Datasource)
+	config, err := datasource.Postgres(set.Datasource, "otelcol-tyk", simpleProtocol)
 	if err != nil {
-		return nil, errDatasource
+		return nil, err
 	}
-	pool.MaxConns = int32(min(set.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
-	// Statements without a name work behind PgBouncer too, when it pools transactions.
-	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if simpleProtocol {
-		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	}
-	params := pool.ConnConfig.RuntimeParams
-	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
-	if params["application_name"] == "" {
-		params["application_name"] = "otelcol-tyk"
-	}
-	opened, err := pgxpool.NewWithConfig(context.Background(), pool) // connects when first used
+	config.MaxConns = int32(min(set.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &server{pool: opened, indexes: set.Indexes, logger: set.Logger}, nil
+	return &server{pool: pool, indexes: set.Indexes, logger: set.Logger}, nil
 }
 
 func (s *server) Close() error {
@@ -98,7 +62,7 @@ func (*server) ServerText(err error) string {
 func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", lastCauseFirst(err))
+		return fmt.Errorf("connect: %w", datasource.LastCauseFirst(err))
 	}
 	defer conn.Release()
 	found, err := openTables(ctx, conn.Conn(), shards, s.ledger.Load(), s.indexes, s.logger)
@@ -113,7 +77,7 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, lastCauseFirst(err)
+		return nil, datasource.LastCauseFirst(err)
 	}
 	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
 }
@@ -137,7 +101,7 @@ func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
 func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, lastCauseFirst(err)
+		return nil, datasource.LastCauseFirst(err)
 	}
 	defer conn.Release()
 	return findColumns(ctx, conn.Conn(), pgx.Identifier{relation})

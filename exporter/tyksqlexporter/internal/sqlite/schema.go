@@ -12,6 +12,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 // types is how SQLite spells the classes (contract: records and raw stores,
@@ -87,9 +88,7 @@ func newTable(of layout.Shard, indexes bool) *table {
 	return t
 }
 
-func quote(name string) string {
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-}
+func quote(name string) string { return datasource.QuoteSQLite(name) }
 
 // openTables checks the tables and makes what is missing.
 func openTables(ctx context.Context, session *session, tables map[string]*table) error {
