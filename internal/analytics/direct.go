@@ -150,7 +150,7 @@ func (st *step) read(d *msgpackReader, b *attributes, r *Record, ignored FieldSe
 	switch st.kind {
 	case stepText:
 		if text := d.str(); text != "" {
-			b.Str(st.field.attribute, cleanUTF8(text))
+			b.Str(st.field.attribute, CleanUTF8(text))
 		}
 		return true
 	case stepNumber:

@@ -144,6 +144,6 @@ func putStrs(v pcommon.Value, values []string) {
 func setStrs(list pcommon.Slice, values []string) {
 	list.EnsureCapacity(len(values))
 	for _, value := range values {
-		list.AppendEmpty().SetStr(cleanUTF8(value))
+		list.AppendEmpty().SetStr(CleanUTF8(value))
 	}
 }

@@ -117,7 +117,7 @@ var errorsCodec = codec[[]GraphQLError]{
 		for i := range faults {
 			m := list.AppendEmpty().SetEmptyMap()
 			if message := faults[i].Message; message != "" {
-				m.PutStr(errorMessage, cleanUTF8(message))
+				m.PutStr(errorMessage, CleanUTF8(message))
 			}
 			if len(faults[i].Path) > 0 {
 				faults[i].putPath(m.PutEmpty(errorPath))
@@ -223,7 +223,7 @@ func (e *GraphQLError) putPath(v pcommon.Value) {
 	for _, step := range e.Path {
 		switch step := step.(type) {
 		case string:
-			path.AppendEmpty().SetStr(cleanUTF8(step))
+			path.AppendEmpty().SetStr(CleanUTF8(step))
 		case int64:
 			path.AppendEmpty().SetInt(step)
 		}
