@@ -2,14 +2,9 @@ package mysql
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
@@ -17,13 +12,9 @@ import (
 
 // server is MySQL 5.7 or later, or MariaDB 10.3 or later.
 type server struct {
-	engine.Cache[*stdsql.Table]
+	*stdsql.Server[*stdsql.Table]
 
-	db      *sql.DB
-	idle    int // connections that are kept
-	indexes bool
-	clock   *time.Location // whose clock the columns of times show
-	logger  *zap.Logger
+	idle int // connections that are kept
 }
 
 // sessionSettings are made on each connection, whatever the datasource or the server's
@@ -47,7 +38,7 @@ func New(set engine.Settings, tls datasource.TLS) (engine.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := datasource.OpenMySQL(parsed, tls, set.Logger.Sugar().Debug, func(exec func(string) error) error {
+	db, err := datasource.OpenMySQL(parsed, tls, func(v ...any) { set.Logger.Sugar().Debug(v...) }, func(exec func(string) error) error {
 		for _, setting := range sessionSettings {
 			if err := exec(setting); err != nil {
 				return err
@@ -61,77 +52,28 @@ func New(set engine.Settings, tls datasource.TLS) (engine.Driver, error) {
 	db.SetMaxOpenConns(set.MaxOpenConns)
 	db.SetMaxIdleConns(set.MaxOpenConns)
 	db.SetConnMaxIdleTime(mysqlIdleTime)
-	return &server{db: db, idle: set.MaxOpenConns, indexes: set.Indexes, clock: parsed.Loc, logger: set.Logger}, nil
-}
-
-func (s *server) Close() error {
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("close the connections to MySQL: %w", err)
-	}
-	return nil
+	tables := &stdsql.Server[*stdsql.Table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: catalog{set.Indexes, parsed.Loc, set.Logger}}
+	return &server{Server: tables, idle: set.MaxOpenConns}, nil
 }
 
 // Reconnect closes the connections that wait; those in use end with their writes,
 // which fail too.
 func (s *server) Reconnect() {
-	s.db.SetMaxIdleConns(0)
-	s.db.SetMaxIdleConns(s.idle)
+	s.DB.SetMaxIdleConns(0)
+	s.DB.SetMaxIdleConns(s.idle)
 }
 
 func (*server) Classify(err error) (engine.Action, sink.Reason) { return classify(err) }
 
 func (*server) ServerText(err error) string { return serverText(err) }
 
-func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close() }() // only gives it back
-	schema := &schema{conn: conn, indexes: s.indexes, clock: s.clock, logger: s.logger}
-	found, err := schema.open(ctx, shards)
-	if err != nil {
-		return err
-	}
-	s.Add(found)
-	return nil
-}
-
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &session{stdsql.Session{Conn: conn, Dialect: dialect, Table: s.Need}}, nil
+	return stdsql.Connect(ctx, s.Server)
 }
 
 // Isolating needs nothing: no constraint is deferred.
 func (*server) Isolating() []string { return nil }
 
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	result, err := s.db.ExecContext(ctx, mysqlPrune, age.Microseconds(), table, len(table)+1, table+"/", limit)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	relations, err := stdsql.Texts(ctx, s.db, `select table_name from information_schema.tables
-		where table_schema = database() and table_type = 'BASE TABLE' and table_name regexp '_[0-9]{8}$'`)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	var seconds int64
-	err = s.db.QueryRowContext(ctx, "select unix_timestamp()").Scan(&seconds)
-	return relations, time.Unix(seconds, 0), err
-}
-
-func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
-	return columns(ctx, s.db, relation)
-}
-
-func (s *server) Drop(ctx context.Context, relation string) error {
-	_, err := s.db.ExecContext(ctx, "drop table if exists "+quote(relation))
-	return err
+	return s.PruneLedger(ctx, prune, table, age, limit)
 }

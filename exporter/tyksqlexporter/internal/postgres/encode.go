@@ -59,11 +59,6 @@ func canonicalType(c layout.Class) string {
 	return "text"
 }
 
-func encodingFor(c layout.Class, typ string) (encoding, bool) {
-	e, ok := encodings[c][typ]
-	return e, ok
-}
-
 // appendRow adds one tuple of a binary COPY. After an error b is as it was.
 func appendRow(b []byte, columns []layout.Column, encodings []encoding, r *analytics.Record) ([]byte, error) {
 	start := len(b)

@@ -2,29 +2,29 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/zap"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // server is PostgreSQL 12 or later.
 type server struct {
-	engine.Cache[*table]
+	*stdsql.Server[*table] // over the pool
 
 	pool    *pgxpool.Pool
-	indexes bool
-	logger  *zap.Logger
+	catalog *catalog
 	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
 }
 
@@ -39,12 +39,17 @@ func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &server{pool: pool, indexes: set.Indexes, logger: set.Logger}, nil
+	db := sql.OpenDB(datasource.Clear{Connector: stdlib.GetPoolConnector(pool)})
+	db.SetMaxIdleConns(0) // they are the pool's
+	s := &server{pool: pool}
+	s.catalog = &catalog{indexes: set.Indexes, ledger: &s.ledger}
+	s.Server = &stdsql.Server[*table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: s.catalog}
+	return s, nil
 }
 
 func (s *server) Close() error {
-	s.pool.Close()
-	return nil
+	defer s.pool.Close()
+	return s.Server.Close()
 }
 
 func (s *server) Reconnect() { s.pool.Reset() }
@@ -60,17 +65,10 @@ func (*server) ServerText(err error) string {
 }
 
 func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", datasource.LastCauseFirst(err))
-	}
-	defer conn.Release()
-	found, err := openTables(ctx, conn.Conn(), shards, s.ledger.Load(), s.indexes, s.logger)
-	if err != nil {
+	if err := s.Server.Find(ctx, shards); err != nil {
 		return err
 	}
-	s.ledger.CompareAndSwap(nil, newLedger(found.home)) // which stays, wherever tables are found
-	s.Add(found.known)
+	s.ledger.CompareAndSwap(nil, s.catalog.near.Load()) // which stays, wherever tables are found
 	return nil
 }
 
@@ -86,37 +84,9 @@ func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 func (*server) Isolating() []string { return []string{"set constraints all immediate"} }
 
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit, table, table+"/")
-	return tag.RowsAffected(), err
-}
-
-func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	var names []string
-	var now time.Time
-	err := s.pool.QueryRow(ctx, `select coalesce(array_agg(relname::text), '{}'), now() from pg_class
-		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`).Scan(&names, &now)
-	return names, now, err
+	return s.PruneLedger(ctx, s.ledger.Load().prune, table, age, limit)
 }
 
 func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return nil, datasource.LastCauseFirst(err)
-	}
-	defer conn.Release()
-	return findColumns(ctx, conn.Conn(), pgx.Identifier{relation})
+	return s.Server.Columns(ctx, quote(relation))
 }
-
-func (s *server) Drop(ctx context.Context, relation string) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+tablePatience+"'"); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
-		return err
-	})
-}
-
-// tablePatience is for how long the making or dropping of a table waits for those who
-// use it: whoever comes meanwhile waits too. It is tried again later.
-const tablePatience = "500ms"

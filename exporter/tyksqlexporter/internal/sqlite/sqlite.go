@@ -11,17 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
-
-// sqlitePatience is how long a write waits for another process' write before that
-// is reported. SQLite itself waits only a little at a time, since it does not
-// look at the context meanwhile.
-const sqlitePatience = 5 * time.Second
 
 // options are of each connection. Readers are never in the way (WAL); a commit is on disk
 // when it returns.
@@ -30,10 +27,8 @@ var options = url.Values{"_pragma": {"busy_timeout(100)", "journal_mode(wal)", "
 // server is an SQLite file behind one connection: SQLite has one writer at a
 // time anyway.
 type server struct {
-	engine.Cache[*stdsql.Table]
+	*stdsql.Server[*stdsql.Table]
 
-	db         *sql.DB
-	indexes    bool
 	datasource string
 }
 
@@ -65,14 +60,10 @@ func New(set engine.Settings) (engine.Driver, error) {
 	}
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
-	return &server{db: db, datasource: set.Datasource, indexes: set.Indexes}, nil
-}
-
-func (s *server) Close() error {
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("close the SQLite database: %w", err)
-	}
-	return nil
+	return &server{
+		Server:     &stdsql.Server[*stdsql.Table]{DB: db, Dialect: dialect, Logger: zap.NewNop(), Catalog: catalog{set.Indexes}},
+		datasource: set.Datasource,
+	}, nil
 }
 
 func (*server) Reconnect() {} // a file stays where it is
@@ -92,19 +83,7 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 			return layout.Errorf("datasource: the SQLite file cannot be made: %v: give another path, or rights", err)
 		}
 	}
-	tables := make(map[string]*table, len(shards))
-	for _, of := range shards {
-		tables[of.Relation()] = newTable(of, s.indexes)
-	}
-	if err := s.transact(ctx, func(session *session) error { return openTables(ctx, session, tables) }); err != nil {
-		return err
-	}
-	found := make(map[string]*stdsql.Table, len(tables))
-	for relation, t := range tables {
-		found[relation] = t.Table
-	}
-	s.Add(found)
-	return nil
+	return s.Server.Find(ctx, shards)
 }
 
 // makePrivate makes the file for its owner only, where it is missing: it holds what requests held. SQLite
@@ -124,54 +103,17 @@ func makePrivate(file, text string) error {
 	return f.Close()
 }
 
-// transact runs do in a transaction that may write from its beginning, so that
-// what do reads cannot be outdated when it writes.
-func (s *server) transact(ctx context.Context, do func(*session) error) error {
-	session, err := s.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer session.Release(ctx)
-	if err := session.start(ctx); err != nil {
-		return err
-	}
-	if err := do(session); err != nil {
-		return err
-	}
-	return session.Commit(ctx)
-}
-
-// open waits for its turn.
-func (s *server) open(ctx context.Context) (*session, error) {
-	conn, err := s.db.Conn(ctx)
+func (s *server) Connect(ctx context.Context) (engine.Session, error) {
+	session, err := stdsql.Connect(ctx, s.Server)
 	if err != nil {
 		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
-	return &session{stdsql.Session{Conn: conn, Dialect: dialect, Table: s.Need}}, nil
-}
-
-func (s *server) Connect(ctx context.Context) (engine.Session, error) { return s.open(ctx) }
-
-func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	relations, err := stdsql.Texts(ctx, s.db, "select name from sqlite_master where type = 'table'")
-	return relations, time.Now(), err // whose clock is this host's
-}
-
-func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
-	return findColumns(ctx, s.db, relation)
+	return session, nil
 }
 
 // Isolating needs nothing: only foreign keys are deferred.
 func (*server) Isolating() []string { return nil }
 
-func (s *server) Drop(ctx context.Context, relation string) error {
-	return s.transact(ctx, func(session *session) error { return session.Exec(ctx, "drop table if exists "+quote(relation)) })
-}
-
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), table, len(table)+1, table+"/", limit)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return s.PruneLedger(ctx, prune, table, age, limit)
 }
