@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -204,7 +203,7 @@ func appendTime(dst []byte, key string, t time.Time) []byte {
 }
 
 func appendText(dst []byte, key, s string) []byte {
-	return bsoncore.AppendStringElement(dst, key, cleanText(s))
+	return bsoncore.AppendStringElement(dst, key, analytics.CleanUTF8(s))
 }
 
 func appendTexts(dst []byte, key string, list []string) []byte {
@@ -238,15 +237,7 @@ func decimal(i int) string {
 	return strconv.Itoa(i)
 }
 
-// cleanText gives valid UTF-8, with U+FFFD for each run of bytes that are not.
-func cleanText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-// cleanKey is cleanText for a field's name, which cannot hold NUL.
+// cleanKey is valid UTF-8 for a field's name, which cannot hold NUL.
 func cleanKey(s string) string {
-	return strings.ReplaceAll(cleanText(s), "\x00", "\uFFFD")
+	return strings.ReplaceAll(analytics.CleanUTF8(s), "\x00", "\uFFFD")
 }

@@ -10,15 +10,12 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/mysql"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/postgres"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqlite"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
@@ -110,7 +107,7 @@ type PostgresConfig struct {
 type MySQLConfig struct {
 	// TLS names files with certificates, which a DSN cannot. With it, connections are
 	// encrypted; without it, the DSN says whether they are.
-	TLS configoptional.Optional[configtls.ClientConfig] `mapstructure:"tls"`
+	TLS datasource.TLS `mapstructure:"tls"`
 }
 
 // LedgerConfig says how long the ledger remembers.
@@ -263,15 +260,18 @@ func (c *Config) validateDatasource() error {
 	if c.Datasource == "" {
 		return errors.New("datasource: is empty: set a PostgreSQL DSN or URL, a MySQL DSN, or the path of an SQLite file")
 	}
-	switch datasource := string(c.Datasource); c.Driver {
+	var err error
+	switch text := string(c.Datasource); c.Driver {
 	case driverPostgres:
-		return postgres.Validate(datasource)
+		_, err = datasource.Postgres(text, "", false)
 	case driverMySQL:
-		return mysql.Validate(datasource, c.MySQL.TLS)
+		_, err = datasource.MySQL(text, c.MySQL.TLS)
 	case driverSQLite:
-		return sqlite.Validate(datasource)
+		err = sqlite.Validate(text)
+	default:
+		err = fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
 	}
-	return fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
+	return err
 }
 
 // Validate checks the ledger's times.

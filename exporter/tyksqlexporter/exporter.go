@@ -76,7 +76,7 @@ func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
 	var err error
 	switch config.Driver {
 	case driverSQLite:
-		s = sqlite.New(set)
+		s, err = sqlite.New(set)
 	case driverPostgres:
 		s, err = postgres.New(set, config.Postgres.PreferSimpleProtocol)
 	case driverMySQL:

@@ -159,7 +159,7 @@ func setErrors(v pcommon.Value, faults []GraphQLError, whole bool) {
 		if message := faults[i].Message; whole {
 			m.PutStr(errorMessage, message)
 		} else if message != "" {
-			m.PutStr(errorMessage, cleanUTF8(message))
+			m.PutStr(errorMessage, CleanUTF8(message))
 		}
 		if steps := faults[i].Path; len(steps) > 0 {
 			setPath(m.PutEmpty(errorPath).SetEmptySlice(), steps)
@@ -174,7 +174,7 @@ func setPath(path pcommon.Slice, steps []any) {
 	for _, step := range steps {
 		switch step := step.(type) {
 		case string:
-			path.AppendEmpty().SetStr(cleanUTF8(step))
+			path.AppendEmpty().SetStr(CleanUTF8(step))
 		case int64:
 			path.AppendEmpty().SetInt(step)
 		}

@@ -156,7 +156,7 @@ func (g *group) read(d *msgpack.Reader, r *Record, b *attributes, ignored FieldS
 				*f.text(r) = text
 			}
 			if b != nil && f.plain && wanted && text != "" {
-				if !isASCII(text) { // as cleanUTF8, with one call less
+				if !isASCII(text) { // as CleanUTF8, with one call less
 					text = toUTF8(text)
 				}
 				b.Str(f.attribute, text)

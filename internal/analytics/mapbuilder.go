@@ -31,7 +31,7 @@ func newAttributes(s *slab.Slab, most int) attributes {
 
 func (b *attributes) str(key, value string) {
 	if value != "" {
-		b.Str(key, cleanUTF8(value))
+		b.Str(key, CleanUTF8(value))
 	}
 }
 
@@ -78,8 +78,8 @@ func SetInstant(value pcommon.Value, t time.Time) {
 	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
 }
 
-// cleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
-func cleanUTF8(s string) string {
+// CleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
+func CleanUTF8(s string) string {
 	if isASCII(s) {
 		return s
 	}
@@ -132,7 +132,7 @@ func cleanKeys[V any](m map[string]V) map[string]V {
 	}
 	cleaned := make(map[string]V, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		name := cleanUTF8(key)
+		name := CleanUTF8(key)
 		if _, taken := cleaned[name]; !taken {
 			cleaned[name] = m[key]
 		}

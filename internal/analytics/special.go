@@ -51,7 +51,7 @@ func (tags) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *Record)
 		if strings.HasPrefix(tag, traceTagPrefix) {
 			r.Tags = append(r.Tags, tag)
 		}
-		list.Str(cleanUTF8(tag))
+		list.Str(CleanUTF8(tag))
 	}
 }
 
@@ -72,7 +72,7 @@ func (template) put(b *attributes, _ string, r *Record) {
 	case r.TrackPath && r.Path != "":
 		b.str(AttrRoute, r.Path)
 	case r.Path != r.RawPath:
-		b.Str(AttrNormalisedPath, cleanUTF8(r.Path))
+		b.Str(AttrNormalisedPath, CleanUTF8(r.Path))
 	}
 }
 
@@ -208,7 +208,7 @@ func (n cityNames) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *
 			city = name
 			continue
 		}
-		names.Str(language, cleanUTF8(name))
+		names.Str(language, CleanUTF8(name))
 		others++
 	}
 	b.str(AttrGeoCity, city)
@@ -271,7 +271,7 @@ func putNames(b *attributes, key string, all map[string]string) {
 	names := b.room.Inner(others)
 	for language, name := range cleanKeys(all) {
 		if language != english || city == "" {
-			names.Str(language, cleanUTF8(name))
+			names.Str(language, CleanUTF8(name))
 		}
 	}
 	names.Into(b.Empty(key).SetEmptyMap())

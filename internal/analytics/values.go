@@ -268,7 +268,7 @@ func appendTexts(b []byte, list []string) []byte {
 func putTexts(b *slab.Builder, key string, list []string) {
 	to := b.List(key, len(list))
 	for _, value := range list {
-		to.Str(cleanUTF8(value))
+		to.Str(CleanUTF8(value))
 	}
 }
 
@@ -276,7 +276,7 @@ func setTexts(v pcommon.Value, list []string) {
 	to := v.SetEmptySlice()
 	to.EnsureCapacity(len(list))
 	for _, value := range list {
-		to.AppendEmpty().SetStr(cleanUTF8(value))
+		to.AppendEmpty().SetStr(CleanUTF8(value))
 	}
 }
 

@@ -8,10 +8,9 @@ import (
 	_ "time/tzdata" // zones, on machines that have none
 
 	"go.opentelemetry.io/collector/config/configopaque"
-	"go.opentelemetry.io/collector/config/configoptional"
-	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
@@ -51,7 +50,7 @@ type Config struct {
 	// SimpleProtocol is for poolers of PostgreSQL that know nothing else.
 	SimpleProtocol bool
 	// TLS names files with certificates, for MySQL.
-	TLS configoptional.Optional[configtls.ClientConfig]
+	TLS datasource.TLS
 	// Tables are the tables' names, Sharded tells whether days of records have tables of their own.
 	Tables  Tables
 	Sharded bool
@@ -79,7 +78,7 @@ type exporterSettings struct {
 		PreferSimpleProtocol bool `mapstructure:"prefer_simple_protocol"`
 	} `mapstructure:"postgres"`
 	MySQL struct {
-		TLS configoptional.Optional[configtls.ClientConfig] `mapstructure:"tls"`
+		TLS datasource.TLS `mapstructure:"tls"`
 	} `mapstructure:"mysql"`
 }
 

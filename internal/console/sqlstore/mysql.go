@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,90 +11,49 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 // mysqlDialect reads MySQL 8 or later and MariaDB 10.3 or later.
 type mysqlDialect struct{ clock *time.Location }
 
-var errMySQL = errors.New("datasource: the value (not shown, it may hold a password) is not a MySQL DSN such as tyk:password@tcp(localhost:3306)/tyk_analytics")
-
 func (d *mysqlDialect) open(c *Config) (*sql.DB, string, []string, error) {
-	config, err := mysql.ParseDSN(string(c.Datasource))
+	config, err := datasource.MySQL(string(c.Datasource), c.TLS)
 	if err != nil {
-		return nil, "", nil, errMySQL
-	}
-	if err := config.Apply(mysql.Charset("utf8mb4", "")); err != nil {
-		return nil, "", nil, errMySQL
-	}
-	if c.TLS.HasValue() {
-		if config.TLS, err = c.TLS.Get().LoadTLSConfig(context.Background()); err != nil {
-			return nil, "", nil, fmt.Errorf("mysql::tls: %w", err)
-		}
+		return nil, "", nil, err
 	}
 	d.clock = config.Loc
 	if d.clock == nil {
 		d.clock = time.UTC
 	}
-	config.InterpolateParams = true // one round trip for a statement with values instead of three
-	config.CheckConnLiveness = true
-	config.ParseTime = false
-	config.MaxAllowedPacket = 0 // the server's own
-	config.Logger = quiet{}
-	connector, err := mysql.NewConnector(config)
+	db, err := datasource.OpenMySQL(config, c.TLS, func(...any) {}, func(exec func(string) error) error { return limit(exec, c.StatementTimeout) })
 	if err != nil {
-		return nil, "", nil, errMySQL
+		return nil, "", nil, err
 	}
-	db := sql.OpenDB(&mysqlConnector{Connector: connector, timeout: c.StatementTimeout})
 	db.SetMaxOpenConns(c.MaxQueries)
 	db.SetMaxIdleConns(c.MaxQueries)
 	db.SetConnMaxIdleTime(20 * time.Second) // before the server closes it
 	return db, config.Addr + "/" + config.DBName, []string{config.Passwd}, nil
 }
 
-// quiet drops what the driver says of connections that broke: it comes back as an error.
-type quiet struct{}
-
-// Print does nothing.
-func (quiet) Print(...any) {}
-
-// mysqlConnector bounds each connection's statements.
-type mysqlConnector struct {
-	driver.Connector
-
-	timeout time.Duration
-}
-
-// Connect opens a connection. How long a statement may take is said in MariaDB's way where the
-// server knows that, else in MySQL's.
-func (c *mysqlConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	execer, ok := conn.(driver.ExecerContext)
-	if !ok {
-		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
-	}
+// limit bounds a new connection's statements. How long one may take is said in MariaDB's way
+// where the server knows that, else in MySQL's.
+func limit(exec func(string) error, timeout time.Duration) error {
 	const settings = "set session time_zone = '+00:00', sql_mode = '', lock_wait_timeout = 1, wait_timeout = 60, %[1]s_isolation = 'READ-COMMITTED', %[1]s_read_only = 1"
-	if _, err = execer.ExecContext(ctx, fmt.Sprintf(settings, "transaction"), nil); err != nil { // servers before MariaDB 11 have older names
-		_, err = execer.ExecContext(ctx, fmt.Sprintf(settings, "tx"), nil)
-	}
-	if err == nil {
-		if _, err = execer.ExecContext(ctx, fmt.Sprintf("set session max_statement_time = %f", c.timeout.Seconds()), nil); err != nil {
-			_, err = execer.ExecContext(ctx, fmt.Sprintf("set session max_execution_time = %d", c.timeout.Milliseconds()), nil)
+	if exec(fmt.Sprintf(settings, "transaction")) != nil { // servers before MariaDB 11 have older names
+		if err := exec(fmt.Sprintf(settings, "tx")); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("set up the session: %w", err), conn.Close())
+	if exec(fmt.Sprintf("set session max_statement_time = %f", timeout.Seconds())) == nil {
+		return nil
 	}
-	return conn, nil
+	return exec(fmt.Sprintf("set session max_execution_time = %d", timeout.Milliseconds()))
 }
 
 func (*mysqlDialect) begin(time.Duration) []string { return []string{"start transaction read only"} }
 
-func (*mysqlDialect) quote(name string) string {
-	return "`" + strings.ReplaceAll(name, "`", "``") + "`"
-}
+func (*mysqlDialect) quote(name string) string { return datasource.QuoteMySQL(name) }
 
 func (*mysqlDialect) packs() bool { return false }
 

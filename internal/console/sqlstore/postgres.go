@@ -10,31 +10,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 // postgresDialect reads PostgreSQL 12 or later, also behind PgBouncer.
 type postgresDialect struct{}
 
-var errPostgres = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN or URL")
-
 func (postgresDialect) open(c *Config) (*sql.DB, string, []string, error) {
-	config, err := pgx.ParseConfig(string(c.Datasource))
+	pool, err := datasource.Postgres(string(c.Datasource), "", c.SimpleProtocol)
 	if err != nil {
-		return nil, "", nil, errPostgres
+		return nil, "", nil, err
 	}
-	// Statements without a name work behind poolers of transactions too.
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if c.SimpleProtocol {
-		config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	}
-	config.RuntimeParams["client_encoding"] = "UTF8"
+	config := pool.ConnConfig
 	config.RuntimeParams["application_name"] = "tykconsole"
-	db := stdlib.OpenDB(*config)
+	db := sql.OpenDB(datasource.Clear{Connector: stdlib.GetConnector(*config)})
 	db.SetMaxOpenConns(c.MaxQueries)
 	db.SetMaxIdleConns(c.MaxQueries)
 	db.SetConnMaxIdleTime(time.Minute)
@@ -50,7 +43,7 @@ func (postgresDialect) begin(timeout time.Duration) []string {
 		"set local max_parallel_workers_per_gather = 0; set local jit = off; set local work_mem = '16MB'", timeout.Milliseconds())}
 }
 
-func (postgresDialect) quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+func (postgresDialect) quote(name string) string { return datasource.QuotePostgres(name) }
 
 func (postgresDialect) packs() bool { return false }
 

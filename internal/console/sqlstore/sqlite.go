@@ -14,6 +14,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 // sqliteDialect reads a file, beside its writer.
@@ -22,20 +23,11 @@ type sqliteDialect struct{}
 // open makes two connections at most: what reads keeps the log of writes from being taken up.
 func (sqliteDialect) open(c *Config) (*sql.DB, string, []string, error) {
 	source := string(c.Datasource)
-	uri := source
-	if !strings.HasPrefix(source, "file:") {
-		uri = "file:" + (&url.URL{Path: source}).EscapedPath()
-	}
-	uri, options, _ := strings.Cut(uri, "?")
-	values, err := url.ParseQuery(options)
+	uri, err := datasource.SQLite(source, url.Values{"mode": {"ro"}, "_txlock": nil, "_pragma": {"query_only(1)", "busy_timeout(2000)"}})
 	if err != nil {
-		return nil, "", nil, errors.New("datasource: what follows the question mark is no query of a URI")
+		return nil, "", nil, err
 	}
-	values.Del("_txlock")
-	values.Set("mode", "ro")
-	values.Add("_pragma", "query_only(1)")
-	values.Add("_pragma", "busy_timeout(2000)")
-	db, err := sql.Open("sqlite", uri+"?"+values.Encode())
+	db, err := sql.Open("sqlite", uri)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -43,15 +35,12 @@ func (sqliteDialect) open(c *Config) (*sql.DB, string, []string, error) {
 	db.SetMaxOpenConns(min(c.MaxQueries, readers))
 	db.SetMaxIdleConns(readers)
 	db.SetConnMaxIdleTime(time.Minute)
-	path, _, _ := strings.Cut(strings.TrimPrefix(source, "file:"), "?")
-	return db, filepath.Clean(path), nil, nil
+	return db, filepath.Clean(datasource.FileOf(source)), nil, nil
 }
 
 func (sqliteDialect) begin(time.Duration) []string { return []string{"begin"} }
 
-func (sqliteDialect) quote(name string) string {
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-}
+func (sqliteDialect) quote(name string) string { return datasource.QuoteSQLite(name) }
 
 func (sqliteDialect) packs() bool { return true }
 

@@ -3,13 +3,13 @@ package sqlrows
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -20,9 +20,9 @@ type postgres struct {
 }
 
 var postgresDialect = dialect{
-	quote:     func(name string) string { return pgx.Identifier{name}.Sanitize() },
+	quote:     func(name string) string { return datasource.QuotePostgres(name) },
 	parameter: func(n int) string { return "$" + strconv.Itoa(n) },
-	column:    func(c rows.Column) string { return pgx.Identifier{c.Name}.Sanitize() },
+	column:    func(c rows.Column) string { return datasource.QuotePostgres(c.Name) },
 	instant: func(at time.Time, c rows.Column) any {
 		if n, whole := seconds(at, c); whole {
 			return n
@@ -31,20 +31,20 @@ var postgresDialect = dialect{
 	},
 }
 
-func openPostgres(ctx context.Context, datasource string) (rows.Store, error) {
-	config, err := pgx.ParseConfig(datasource)
+func openPostgres(ctx context.Context, text string) (rows.Store, error) {
+	pool, err := datasource.Postgres(text, "tykctl", false)
 	if err != nil {
-		return nil, errors.New(`datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as "host=localhost dbname=tyk_analytics user=tyk" nor a URL`)
+		return nil, err
 	}
+	config := pool.ConnConfig
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, patience)
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may have another server for each transaction
 	place := fmt.Sprintf("PostgreSQL %s, database %s", config.Host, config.Database)
 	if path := config.RuntimeParams["search_path"]; path != "" {
 		place += ", schema " + path
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", place, err)
+		return nil, fmt.Errorf("connect to %s: %w", place, datasource.LastCauseFirst(err))
 	}
 	return &postgres{conn: conn, place: place}, nil
 }

@@ -8,13 +8,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -28,28 +24,22 @@ type standard struct {
 
 func question(int) string { return "?" }
 
-func openMySQL(ctx context.Context, datasource string) (rows.Store, error) {
-	config, err := mysql.ParseDSN(datasource)
-	if err != nil || config.DBName == "" {
-		return nil, errors.New(`datasource: the value (not shown, it may hold a password) is not a MySQL DSN with a database, such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
-	}
-	config.ParseTime, config.InterpolateParams, config.Loc = false, true, time.UTC
-	config.Timeout = cmp.Or(config.Timeout, patience)
-	if config.Params == nil {
-		config.Params = map[string]string{}
-	}
-	config.Params["time_zone"] = "'+00:00'"
-	connector, err := mysql.NewConnector(config)
+func openMySQL(ctx context.Context, text string) (rows.Store, error) {
+	config, err := datasource.MySQL(text, datasource.TLS{})
 	if err != nil {
-		return nil, errors.New("datasource: the value (not shown, it may hold a password) is not what MySQL's driver takes")
+		return nil, err
 	}
-	quote := func(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+	config.Loc, config.Timeout = time.UTC, cmp.Or(config.Timeout, patience)
+	db, err := datasource.OpenMySQL(config, datasource.TLS{}, func(...any) {}, inUTC)
+	if err != nil {
+		return nil, err
+	}
 	s := &standard{
-		db: sql.OpenDB(connector), place: fmt.Sprintf("MySQL %s, database %s", config.Addr, config.DBName),
+		db: db, place: fmt.Sprintf("MySQL %s, database %s", config.Addr, config.DBName),
 		catalog: "select table_name, column_name, column_type from information_schema.columns where table_schema = database() and table_name not like 'otelcol_tyk%' order by table_name, ordinal_position",
 		dialect: dialect{
-			quote: quote, parameter: question,
-			column: func(c rows.Column) string { return quote(c.Name) },
+			quote: datasource.QuoteMySQL, parameter: question,
+			column: func(c rows.Column) string { return datasource.QuoteMySQL(c.Name) },
 			instant: func(at time.Time, c rows.Column) any {
 				if n, whole := seconds(at, c); whole {
 					return n
@@ -61,25 +51,29 @@ func openMySQL(ctx context.Context, datasource string) (rows.Store, error) {
 	return s.open(ctx)
 }
 
-func openSQLite(ctx context.Context, datasource string) (rows.Store, error) {
-	file := strings.TrimPrefix(datasource, "file:")
-	file, _, _ = strings.Cut(file, "?")
+// inUTC has times read and written as they are stored.
+func inUTC(exec func(string) error) error { return exec("set session time_zone = '+00:00'") }
+
+func openSQLite(ctx context.Context, text string) (rows.Store, error) {
+	file := datasource.FileOf(text)
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("datasource: %w: give the path of a file that is there", err)
 	}
-	uri := url.URL{Scheme: "file", Opaque: filepath.ToSlash(file), RawQuery: "mode=ro&_pragma=busy_timeout(10000)"}
-	db, err := sql.Open("sqlite", uri.String())
+	uri, err := datasource.SQLite(text, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(10000)"}})
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", uri)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
-	quote := func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 	s := &standard{
 		db: db, place: "SQLite " + file,
 		catalog: "select m.name, c.name, c.type from sqlite_master m join pragma_table_info(m.name) c where m.type in ('table', 'view') and m.name not like 'otelcol_tyk%' order by m.name, c.cid",
 		dialect: dialect{
-			quote: quote, parameter: question,
+			quote: datasource.QuoteSQLite, parameter: question,
 			// The plus takes away the declared type, by which the driver would convert.
-			column: func(c rows.Column) string { return "+" + quote(c.Name) },
+			column: func(c rows.Column) string { return "+" + datasource.QuoteSQLite(c.Name) },
 			instant: func(at time.Time, c rows.Column) any {
 				if n, whole := seconds(at, c); whole {
 					return n

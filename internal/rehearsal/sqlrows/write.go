@@ -5,14 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -27,38 +27,34 @@ type Writer struct {
 }
 
 // NewWriter opens a database for writing rollups. The zone is that of the days of its tables, if days have tables.
-func NewWriter(driver, datasource string, table *rows.Table, zone *time.Location) (*Writer, error) {
+func NewWriter(driver, text string, table *rows.Table, zone *time.Location) (*Writer, error) {
 	w := &Writer{driver: driver, table: table, zone: zone, question: question}
 	switch driver {
 	case Postgres:
-		config, err := pgx.ParseConfig(datasource)
-		if err != nil {
-			return nil, errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN")
-		}
-		config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // lets the server read values by their column's type
-		w.db, w.quote, w.question = stdlib.OpenDB(*config), postgresDialect.quote, postgresDialect.parameter
-	case MySQL:
-		config, err := mysql.ParseDSN(datasource)
-		if err != nil {
-			return nil, errors.New("datasource: the value (not shown, it may hold a password) is not a MySQL DSN")
-		}
-		config.InterpolateParams, config.ClientFoundRows = true, true
-		if config.Params == nil {
-			config.Params = map[string]string{}
-		}
-		config.Params["time_zone"] = "'+00:00'"
-		connector, err := mysql.NewConnector(config)
-		if err != nil {
-			return nil, errors.New("datasource: the value (not shown, it may hold a password) is not what MySQL's driver takes")
-		}
-		w.db, w.quote = sql.OpenDB(connector), func(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
-	case SQLite:
-		file, _, _ := strings.Cut(strings.TrimPrefix(datasource, "file:"), "?")
-		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)")
+		pool, err := datasource.Postgres(text, "tykctl", true) // the simple protocol lets the server read values by their column's type
 		if err != nil {
 			return nil, err
 		}
-		w.db, w.quote = db, func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+		w.db, w.quote, w.question = sql.OpenDB(datasource.Clear{Connector: stdlib.GetConnector(*pool.ConnConfig)}), postgresDialect.quote, postgresDialect.parameter
+	case MySQL:
+		config, err := datasource.MySQL(text, datasource.TLS{})
+		if err != nil {
+			return nil, err
+		}
+		config.ClientFoundRows = true
+		if w.db, err = datasource.OpenMySQL(config, datasource.TLS{}, func(...any) {}, inUTC); err != nil {
+			return nil, err
+		}
+		w.quote = datasource.QuoteMySQL
+	case SQLite:
+		uri, err := datasource.SQLite(text, url.Values{"_pragma": {"busy_timeout(10000)"}})
+		if err != nil {
+			return nil, err
+		}
+		if w.db, err = sql.Open("sqlite", uri); err != nil {
+			return nil, err
+		}
+		w.quote = datasource.QuoteSQLite
 	default:
 		return nil, fmt.Errorf("driver: %q: use postgres, mysql or sqlite", driver)
 	}

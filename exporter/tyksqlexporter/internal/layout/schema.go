@@ -26,6 +26,7 @@ type FoundColumn struct {
 	Mandatory bool   // not null and without a default
 	Generated bool
 	Indexed   bool
+	Unique    bool   // no two rows have the same, by an index that is of it alone
 	Length    int    // of text in characters; MySQL's only
 	Precision int    // of times in digits of a second; MySQL's only
 	Charset   string // of text; MySQL's only
@@ -33,20 +34,19 @@ type FoundColumn struct {
 
 // Rules say how a database's columns hold values.
 type Rules struct {
-	// Spell is how the database spells the type that a column gets.
-	Spell func(c Column) string
+	// Type is how the database spells the type that a column gets.
+	Type func(of *Layout, c Column) string
 	// Same tells whether two names are one column's.
 	Same func(a, b string) bool
-	// Holds tells whether a column that was found holds the values of the table's
-	// column at a place, and notes how.
-	Holds func(place int, found FoundColumn) bool
-	// Remedy is what to do about a column of a wrong type.
-	Remedy func(c Column) string
+	// Remedy is what to do about a column of a table, by its name as it was found, that has
+	// not the type.
+	Remedy func(table string, c Column, typ string) string
 }
 
 // Missing compares the columns of an existing table with what they must be, and gives
-// those that it lacks.
-func (r Rules) Missing(of Shard, found []FoundColumn) ([]Column, error) {
+// those that it lacks. A column that was found is shown to holds, which tells whether it
+// holds the values of the table's column at a place.
+func (r Rules) Missing(of Shard, table string, found []FoundColumn, holds func(place int, found FoundColumn) bool) ([]Column, error) {
 	name, columns := of.Relation(), of.Layout.Columns
 	var missing []Column
 	var errs []error
@@ -56,10 +56,10 @@ func (r Rules) Missing(of Shard, found []FoundColumn) ([]Column, error) {
 		case at < 0:
 			missing = append(missing, c)
 		case found[at].Generated:
-			errs = append(errs, Errorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.Name, r.Spell(c)))
-		case !r.Holds(i, found[at]):
+			errs = append(errs, Errorf("table %q, column %q: is generated, so records cannot be stored in it: make it an ordinary column of type %s", name, c.Name, r.Type(of.Layout, c)))
+		case !holds(i, found[at]):
 			errs = append(errs, Errorf("table %q, column %q: has type %s, want %s: %s, or set tables::%s::name to another table",
-				name, c.Name, found[at].Declared, r.Spell(c), r.Remedy(c), of.Layout.Key))
+				name, c.Name, found[at].Declared, r.Type(of.Layout, c), r.Remedy(table, c, r.Type(of.Layout, c)), of.Layout.Key))
 		}
 	}
 	for _, f := range found {
@@ -69,6 +69,11 @@ func (r Rules) Missing(of Shard, found []FoundColumn) ([]Column, error) {
 	}
 	if len(errs) > 0 {
 		return nil, &SchemaError{Text: errors.Join(errs...).Error()}
+	}
+	unique := func(f FoundColumn) bool { return f.Unique && r.Same(f.Name, of.Layout.Primary) }
+	if of.Layout.Primary != "" && !slices.ContainsFunc(found, unique) {
+		return nil, Errorf("table %q: has no primary key or unique index on %q, so nothing can be added to its rows: make one, or set tables::%s::name to another table",
+			name, of.Layout.Primary, of.Layout.Key)
 	}
 	return missing, nil
 }

@@ -151,9 +151,3 @@ func mcpColumns() []Column {
 		text("primitive_name", func(r *analytics.Record) string { return r.MCP.PrimitiveName }),
 	}, recordColumns()...)
 }
-
-// NoPrimary says that rows of a table could not be found again.
-func NoPrimary(of Shard) error {
-	return Errorf("table %q: has no primary key or unique index on %q, so nothing can be added to its rows: make one, or set tables::%s::name to another table",
-		of.Relation(), of.Layout.Primary, of.Layout.Key)
-}

@@ -1,24 +1,19 @@
 package layout
 
 import (
-	"encoding/binary"
 	"strings"
-	"unicode/utf8"
-	"unsafe"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// CleanText gives s as both databases can hold it: a NUL byte, which PostgreSQL
+// CleanText gives s as all databases can hold it: a NUL byte, which PostgreSQL
 // refuses, and each run of bytes that is not UTF-8 become U+FFFD. A clean string
 // is returned as it is.
 func CleanText(s string) string {
-	if isPlainText(s) || isCleanText(s) {
+	if isPlainText(s) {
 		return s
 	}
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-func isCleanText(s string) bool {
-	return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+	return strings.ReplaceAll(analytics.CleanUTF8(s), "\x00", "\uFFFD")
 }
 
 // isPlainText tells whether all bytes lie from 1 to 127, as in nearly all texts, eight
@@ -33,12 +28,18 @@ func isPlainText(s string) bool {
 		}
 		return true
 	}
-	bytes := unsafe.Slice(unsafe.StringData(s), len(s))
-	last := binary.LittleEndian.Uint64(bytes[len(s)-8:])
+	last := word(s[len(s)-8:])
 	found := (last - ones) | last
-	for ; len(bytes) > 8; bytes = bytes[8:] {
-		word := binary.LittleEndian.Uint64(bytes)
-		found |= (word - ones) | word
+	for ; len(s) > 8; s = s[8:] {
+		next := word(s)
+		found |= (next - ones) | next
 	}
 	return found&highs == 0
+}
+
+// word is the first 8 bytes of s; the compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

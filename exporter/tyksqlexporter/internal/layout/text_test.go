@@ -3,6 +3,7 @@ package layout
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
@@ -42,7 +43,8 @@ func TestTextIsCleaned(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := anyString().Draw(t, "text")
 		clean := CleanText(text)
-		if !isCleanText(clean) || isCleanText(text) && clean != text || CleanText(clean) != clean {
+		isClean := func(s string) bool { return !strings.Contains(s, "\x00") && utf8.ValidString(s) }
+		if !isClean(clean) || isClean(text) && clean != text || CleanText(clean) != clean {
 			t.Fatalf("%q became %q", text, clean)
 		}
 	})

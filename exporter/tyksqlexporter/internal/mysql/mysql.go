@@ -2,30 +2,19 @@ package mysql
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-	"go.uber.org/zap"
-
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // server is MySQL 5.7 or later, or MariaDB 10.3 or later.
 type server struct {
-	engine.Cache[*stdsql.Table]
+	*stdsql.Server[*stdsql.Table]
 
-	db      *sql.DB
-	idle    int // connections that are kept
-	indexes bool
-	clock   *time.Location // whose clock the columns of times show
-	logger  *zap.Logger
+	idle int // connections that are kept
 }
 
 // sessionSettings are made on each connection, whatever the datasource or the server's
@@ -44,121 +33,47 @@ var sessionSettings = []string{
 const mysqlIdleTime = 20 * time.Second
 
 // New connects when it is first used.
-func New(set engine.Settings, tls TLS) (engine.Driver, error) {
-	parsed, err := driverConfig(set, tls)
+func New(set engine.Settings, tls datasource.TLS) (engine.Driver, error) {
+	parsed, err := datasource.MySQL(set.Datasource, tls)
 	if err != nil {
 		return nil, err
 	}
-	if tls.HasValue() {
-		if parsed.TLS, err = tls.Get().LoadTLSConfig(context.Background()); err != nil {
-			return nil, fmt.Errorf("mysql::tls: %w", err)
+	db, err := datasource.OpenMySQL(parsed, tls, func(v ...any) { set.Logger.Sugar().Debug(v...) }, func(exec func(string) error) error {
+		for _, setting := range sessionSettings {
+			if err := exec(setting); err != nil {
+				return err
+			}
 		}
-	}
-	connector, err := mysql.NewConnector(parsed)
-	if err != nil {
-		return nil, errDatasource
-	}
-	s := &server{
-		db: sql.OpenDB(&settingConnector{Connector: connector}), idle: set.MaxOpenConns,
-		indexes: set.Indexes, clock: parsed.Loc, logger: set.Logger,
-	}
-	s.db.SetMaxOpenConns(set.MaxOpenConns)
-	s.db.SetMaxIdleConns(s.idle)
-	s.db.SetConnMaxIdleTime(mysqlIdleTime)
-	return s, nil
-}
-
-// settingConnector opens connections with the settings.
-type settingConnector struct {
-	driver.Connector
-}
-
-// Connect opens a connection.
-func (c *settingConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	execer, ok := conn.(driver.ExecerContext)
-	if !ok {
-		return nil, errors.Join(errors.New("the MySQL driver cannot execute statements"), conn.Close())
-	}
-	for _, setting := range sessionSettings {
-		if _, err := execer.ExecContext(ctx, setting, nil); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", setting, err), conn.Close())
-		}
-	}
-	return conn, nil
-}
-
-func (s *server) Close() error {
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("close the connections to MySQL: %w", err)
-	}
-	return nil
+	db.SetMaxOpenConns(set.MaxOpenConns)
+	db.SetMaxIdleConns(set.MaxOpenConns)
+	db.SetConnMaxIdleTime(mysqlIdleTime)
+	tables := &stdsql.Server[*stdsql.Table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: catalog{set.Indexes, parsed.Loc, set.Logger}}
+	return &server{Server: tables, idle: set.MaxOpenConns}, nil
 }
 
 // Reconnect closes the connections that wait; those in use end with their writes,
 // which fail too.
 func (s *server) Reconnect() {
-	s.db.SetMaxIdleConns(0)
-	s.db.SetMaxIdleConns(s.idle)
+	s.DB.SetMaxIdleConns(0)
+	s.DB.SetMaxIdleConns(s.idle)
 }
 
 func (*server) Classify(err error) (engine.Action, sink.Reason) { return classify(err) }
 
 func (*server) ServerText(err error) string { return serverText(err) }
 
-func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() { _ = conn.Close() }() // only gives it back
-	schema := &schema{conn: conn, indexes: s.indexes, clock: s.clock, logger: s.logger}
-	found, err := schema.open(ctx, shards)
-	if err != nil {
-		return err
-	}
-	s.Add(found)
-	return nil
-}
-
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &session{stdsql.Session{Conn: conn, Dialect: dialect, Table: s.Need}}, nil
+	return stdsql.Connect(ctx, s.Server)
 }
 
 // Isolating needs nothing: no constraint is deferred.
 func (*server) Isolating() []string { return nil }
 
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	result, err := s.db.ExecContext(ctx, mysqlPrune, age.Microseconds(), table, len(table)+1, table+"/", limit)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	relations, err := stdsql.Texts(ctx, s.db, `select table_name from information_schema.tables
-		where table_schema = database() and table_type = 'BASE TABLE' and table_name regexp '_[0-9]{8}$'`)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	var seconds int64
-	err = s.db.QueryRowContext(ctx, "select unix_timestamp()").Scan(&seconds)
-	return relations, time.Unix(seconds, 0), err
-}
-
-func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
-	return columns(ctx, s.db, relation)
-}
-
-func (s *server) Drop(ctx context.Context, relation string) error {
-	_, err := s.db.ExecContext(ctx, "drop table if exists "+quote(relation))
-	return err
+	return s.PruneLedger(ctx, prune, table, age, limit)
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 var merge = rollups.Merge{
-	There:    quote,
-	Comes:    func(column string) string { return "values(" + quote(column) + ")" },
+	There:    datasource.QuoteMySQL,
+	Comes:    func(column string) string { return "values(" + datasource.QuoteMySQL(column) + ")" },
 	Greatest: "greatest", Least: "least",
 	Mean: func(sum, hits string) string {
 		return "case when " + hits + " = 0 then 0 else (0e0 + " + sum + ") / (" + hits + ") end"
@@ -27,7 +28,7 @@ func addClause(columns []layout.RollupColumn) string {
 	slices.SortStableFunc(sorted, func(x, y layout.RollupColumn) int { return cmp.Compare(order[x.Merging], order[y.Merging]) })
 	changes := make([]string, len(sorted))
 	for i := range sorted {
-		changes[i] = quote(sorted[i].Name) + " = " + merge.Change(&sorted[i])
+		changes[i] = datasource.QuoteMySQL(sorted[i].Name) + " = " + merge.Change(&sorted[i])
 	}
 	return "\non duplicate key update " + strings.Join(changes, ", ")
 }

@@ -28,8 +28,8 @@ func appendTime(b []byte, day *layout.DayText, t time.Time, clock *time.Location
 	return b
 }
 
-// mysqlShortest is how many characters an id has at least room for: a checksum's.
-const mysqlShortest = 2 * sha256.Size
+// shortestID is how many characters an id has at least room for: a checksum's.
+const shortestID = 2 * sha256.Size
 
 // shortID is an id of at most so many characters, which are not fewer than those of a
 // checksum.
@@ -38,7 +38,7 @@ func shortID(id string, length int) string {
 		return id
 	}
 	sum := sha256.Sum256([]byte(id))
-	return id[:length-mysqlShortest] + hex.EncodeToString(sum[:])
+	return id[:length-shortestID] + hex.EncodeToString(sum[:])
 }
 
 // cutText is the beginning of a text, at most so many characters of it.

@@ -59,11 +59,6 @@ func canonicalType(c layout.Class) string {
 	return "text"
 }
 
-func encodingFor(c layout.Class, typ string) (encoding, bool) {
-	e, ok := encodings[c][typ]
-	return e, ok
-}
-
 // appendRow adds one tuple of a binary COPY. After an error b is as it was.
 func appendRow(b []byte, columns []layout.Column, encodings []encoding, r *analytics.Record) ([]byte, error) {
 	start := len(b)
@@ -168,11 +163,10 @@ func appendInteger(b []byte, e encoding, c *layout.Column, v int64) ([]byte, err
 		b = append(b, 0, 0, 0, 2)
 		return binary.BigEndian.AppendUint16(b, uint16(v)), nil //nolint:gosec // checked
 	case encodeNumeric:
-		magnitude := uint64(v) //nolint:gosec // two's complement
 		if v < 0 {
-			magnitude = -magnitude
+			return appendDecimal(b, numericNegative, -uint64(v), 0), nil //nolint:gosec // two's complement
 		}
-		return appendNumericInteger(b, v < 0, magnitude), nil
+		return appendDecimal(b, numericPositive, uint64(v), 0), nil //nolint:gosec // not negative
 	case encodeFloat8:
 		return appendFloat(b, e, float64(v)), nil
 	case encodeInt8, encodeText, encodeJSONB, encodeFloat4, encodeBool, encodeTime:
@@ -186,7 +180,7 @@ func appendUnsigned(b []byte, e encoding, c *layout.Column, v uint64) ([]byte, e
 	}
 	switch e {
 	case encodeNumeric:
-		return appendNumericInteger(b, false, v), nil
+		return appendDecimal(b, numericPositive, v, 0), nil
 	case encodeFloat8:
 		return appendFloat(b, e, float64(v)), nil
 	case encodeInt2, encodeInt4, encodeInt8, encodeText, encodeJSONB, encodeFloat4, encodeBool, encodeTime:

@@ -123,7 +123,7 @@ func TestPostgresTimeIsCutToMicroseconds(t *testing.T) {
 // However the driver reads, it gets the same bytes.
 func TestCopySourceIsTheSameInAnyPieces(t *testing.T) {
 	t.Parallel()
-	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
+	encodings := ownEncodings()
 	records := sinktest.GoldenRecordsOf(t, "msgpack")
 	read := func(wrap func(io.Reader) io.Reader) []byte {
 		b := push.NewBatch(sinktest.Push("seg", 0, records...), requests...)
@@ -146,7 +146,7 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 	t.Parallel()
 	b := push.NewBatch(sinktest.Samples("seg", 0, 99), requests...)
 	defer b.Release()
-	source := newCopySource(newTable("public", layout.Shard{Table: requests[0]}, false).encodings, &b.Parts[0], b.Parts[0].Pending())
+	source := newCopySource(ownEncodings(), &b.Parts[0], b.Parts[0].Pending())
 	_, err := source.Read(make([]byte, 100))
 	require.NoError(t, err)
 	source.stop()
@@ -155,7 +155,7 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 }
 
 func FuzzRowIsAsLongAsItSays(f *testing.F) {
-	encodings := newTable("public", layout.Shard{Table: requests[0]}, false).encodings
+	encodings := ownEncodings()
 	for _, r := range sinktest.GoldenRecordsOf(f, "msgpack")[:20] {
 		f.Add(r.Path, r.UserAgent, r.Geo.Latitude, r.ContentLength, r.TimeStamp.Unix())
 	}

@@ -2,85 +2,54 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/zap"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // server is PostgreSQL 12 or later.
 type server struct {
-	engine.Cache[*table]
+	*stdsql.Server[*table] // over the pool
 
 	pool    *pgxpool.Pool
-	indexes bool
-	logger  *zap.Logger
+	catalog *catalog
 	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
-}
-
-// errDatasource does not pass on what the parser says, which may hold the password.
-var errDatasource = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
-	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
-
-// errPassword is of a URL that would be read as another host, user or database, whose name
-// messages show.
-var errPassword = errors.New("datasource: the value (not shown, it may hold a password) is a URL with an @ behind its host, " +
-	"or several: write those of the password and others of its characters in percent form (@ %40, / %2F, ? %3F, # %23, : %3A)")
-
-// Validate refuses a datasource that could not work.
-func Validate(datasource string) error {
-	if scheme, rest, isURL := strings.Cut(datasource, "://"); isURL && (scheme == "postgres" || scheme == "postgresql") {
-		authority := rest
-		if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-			authority = rest[:end]
-		}
-		if at := strings.Count(rest, "@"); at > 1 || at > strings.Count(authority, "@") {
-			return errPassword
-		}
-	}
-	if _, err := pgxpool.ParseConfig(datasource); err != nil {
-		return errDatasource
-	}
-	return nil
 }
 
 // New connects when it is first used.
 func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
-	pool, err := pgxpool.ParseConfig(set.Datasource)
+	config, err := datasource.Postgres(set.Datasource, "otelcol-tyk", simpleProtocol)
 	if err != nil {
-		return nil, errDatasource
+		return nil, err
 	}
-	pool.MaxConns = int32(min(set.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
-	// Statements without a name work behind PgBouncer too, when it pools transactions.
-	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	if simpleProtocol {
-		pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	}
-	params := pool.ConnConfig.RuntimeParams
-	params["client_encoding"] = "UTF8" // what rows are encoded in, whatever the database's own encoding
-	if params["application_name"] == "" {
-		params["application_name"] = "otelcol-tyk"
-	}
-	opened, err := pgxpool.NewWithConfig(context.Background(), pool) // connects when first used
+	config.MaxConns = int32(min(set.MaxOpenConns, 1<<20)) //nolint:gosec // bounded
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, fmt.Errorf("set up the connection pool: %w", err)
 	}
-	return &server{pool: opened, indexes: set.Indexes, logger: set.Logger}, nil
+	db := sql.OpenDB(datasource.Clear{Connector: stdlib.GetPoolConnector(pool)})
+	db.SetMaxIdleConns(0) // they are the pool's
+	s := &server{pool: pool}
+	s.catalog = &catalog{indexes: set.Indexes, ledger: &s.ledger}
+	s.Server = &stdsql.Server[*table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: s.catalog}
+	return s, nil
 }
 
 func (s *server) Close() error {
-	s.pool.Close()
-	return nil
+	defer s.pool.Close()
+	return s.Server.Close()
 }
 
 func (s *server) Reconnect() { s.pool.Reset() }
@@ -96,24 +65,17 @@ func (*server) ServerText(err error) string {
 }
 
 func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", lastCauseFirst(err))
-	}
-	defer conn.Release()
-	found, err := openTables(ctx, conn.Conn(), shards, s.ledger.Load(), s.indexes, s.logger)
-	if err != nil {
+	if err := s.Server.Find(ctx, shards); err != nil {
 		return err
 	}
-	s.ledger.CompareAndSwap(nil, newLedger(found.home)) // which stays, wherever tables are found
-	s.Add(found.known)
+	s.ledger.CompareAndSwap(nil, s.catalog.near.Load()) // which stays, wherever tables are found
 	return nil
 }
 
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, lastCauseFirst(err)
+		return nil, datasource.LastCauseFirst(err)
 	}
 	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
 }
@@ -122,37 +84,9 @@ func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 func (*server) Isolating() []string { return []string{"set constraints all immediate"} }
 
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	tag, err := s.pool.Exec(ctx, s.ledger.Load().prune, age.Seconds(), limit, table, table+"/")
-	return tag.RowsAffected(), err
-}
-
-func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	var names []string
-	var now time.Time
-	err := s.pool.QueryRow(ctx, `select coalesce(array_agg(relname::text), '{}'), now() from pg_class
-		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`).Scan(&names, &now)
-	return names, now, err
+	return s.PruneLedger(ctx, s.ledger.Load().prune, table, age, limit)
 }
 
 func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return nil, lastCauseFirst(err)
-	}
-	defer conn.Release()
-	return findColumns(ctx, conn.Conn(), pgx.Identifier{relation})
+	return s.Server.Columns(ctx, quote(relation))
 }
-
-func (s *server) Drop(ctx context.Context, relation string) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "set local lock_timeout = '"+tablePatience+"'"); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "drop table if exists "+pgx.Identifier{relation}.Sanitize())
-		return err
-	})
-}
-
-// tablePatience is for how long the making or dropping of a table waits for those who
-// use it: whoever comes meanwhile waits too. It is tried again later.
-const tablePatience = "500ms"

@@ -5,10 +5,9 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 var merge = rollups.Merge{
@@ -17,7 +16,7 @@ var merge = rollups.Merge{
 	Greatest: "greatest", Least: "least", Mean: mean,
 }
 
-func quote(column string) string { return pgx.Identifier{column}.Sanitize() }
+func quote(name string) string { return datasource.QuotePostgres(name) }
 
 // addStatement writes the statement that adds rows to a table, whose arguments it adds
 // to a. Each column is one array, or one value where all rows have always had the same.

@@ -92,7 +92,7 @@ func (s *session) Send(ctx context.Context, p engine.Portion) (int, error) {
 		return sink.Unplaced, s.sendSecured(ctx, t, p)
 	}
 	if err := s.copy(ctx, t, t.quoted, p); err != nil {
-		return refusedPlace(err, t.bare, p), err
+		return refusedPlace(err, t.Relation(), p), err
 	}
 	return sink.Unplaced, nil
 }

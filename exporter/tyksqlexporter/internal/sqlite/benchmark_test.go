@@ -16,19 +16,19 @@ import (
 // BenchmarkSQLiteInsert is the same for SQLite, and what its driver does with values.
 func BenchmarkSQLiteInsert(b *testing.B) {
 	of := layout.Shard{Table: requests[0]}
-	table := newTable(of, false)
+	table, create := catalog{}.Table(of.Relation(), of)
 	db, err := sql.Open("sqlite", ":memory:")
 	require.NoError(b, err)
 	defer func() { require.NoError(b, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	for _, statement := range table.create {
+	for _, statement := range create {
 		_, err := db.Exec(statement)
 		require.NoError(b, err)
 	}
 	conn, err := db.Conn(b.Context())
 	require.NoError(b, err)
 	defer func() { require.NoError(b, conn.Close()) }()
-	session := stdsql.Session{Conn: conn, Dialect: dialect, Table: func(layout.Shard) (*stdsql.Table, error) { return table.Table, nil }}
+	session := stdsql.Session{Conn: conn, Dialect: dialect, Table: func(layout.Shard) (*stdsql.Table, error) { return table, nil }}
 	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
 	for b.Loop() {

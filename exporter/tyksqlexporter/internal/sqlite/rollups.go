@@ -5,11 +5,12 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
 
 var merge = rollups.Merge{
-	There:    quote,
-	Comes:    func(column string) string { return "excluded." + quote(column) },
+	There:    datasource.QuoteSQLite,
+	Comes:    func(column string) string { return "excluded." + datasource.QuoteSQLite(column) },
 	Greatest: "max", Least: "min",
 	Mean: func(sum, hits string) string {
 		return "case when " + hits + " = 0 then 0 else (" + sum + ") / cast(" + hits + " as real) end"
@@ -21,7 +22,7 @@ func addClause(columns []layout.RollupColumn) string {
 	var changes []string
 	for i := range columns {
 		if c := &columns[i]; c.Changes() {
-			changes = append(changes, quote(c.Name)+" = "+merge.Change(c))
+			changes = append(changes, datasource.QuoteSQLite(c.Name)+" = "+merge.Change(c))
 		}
 	}
 	return "\non conflict (id) do update set " + strings.Join(changes, ", ")

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,118 +11,59 @@ import (
 	"strings"
 	"time"
 
-	"modernc.org/sqlite"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// sqlitePatience is how long a write waits for another process' write before that
-// is reported. SQLite itself waits only a little at a time, since it does not
-// look at the context meanwhile.
-const sqlitePatience = 5 * time.Second
-
-// sqlitePragmas are set on each connection. Readers are never in the way (WAL); a
-// commit is on disk when it returns.
-var sqlitePragmas = []string{
-	"pragma busy_timeout = 100",
-	"pragma journal_mode = wal",
-	"pragma synchronous = full",
-}
+// options are of each connection. Readers are never in the way (WAL); a commit is on disk
+// when it returns.
+var options = url.Values{"_pragma": {"busy_timeout(100)", "journal_mode(wal)", "synchronous(full)"}}
 
 // server is an SQLite file behind one connection: SQLite has one writer at a
 // time anyway.
 type server struct {
-	engine.Cache[*stdsql.Table]
+	*stdsql.Server[*stdsql.Table]
 
-	db         *sql.DB
-	indexes    bool
 	datasource string
 }
 
 // Validate refuses a datasource that is meant for another database.
-func Validate(datasource string) error {
-	if strings.Contains(datasource, ":memory:") || strings.Contains(datasource, "mode=memory") {
+func Validate(text string) error {
+	if strings.Contains(text, ":memory:") || strings.Contains(text, "mode=memory") {
 		return errors.New("datasource: a database in memory forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
 	}
-	if strings.HasPrefix(datasource, "postgres://") || strings.HasPrefix(datasource, "postgresql://") ||
-		strings.Contains(datasource, "host=") {
+	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") ||
+		strings.Contains(text, "host=") {
 		return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
 	}
-	if strings.Contains(datasource, "@tcp(") || strings.Contains(datasource, "@unix(") {
+	if strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix(") {
 		return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
 	}
-	return nil
+	_, err := datasource.SQLite(text, options)
+	return err
 }
 
 // New opens the file when it is first used.
-func New(set engine.Settings) engine.Driver {
-	db := sql.OpenDB(&connector{driver: &sqlite.Driver{}, datasource: uriOf(set.Datasource)})
-	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1)
-	return &server{db: db, datasource: set.Datasource, indexes: set.Indexes}
-}
-
-// connector opens connections with the pragmas.
-type connector struct {
-	driver     *sqlite.Driver
-	datasource string
-}
-
-func (c *connector) Driver() driver.Driver { return c.driver }
-
-func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.driver.Open(c.datasource)
+func New(set engine.Settings) (engine.Driver, error) {
+	uri, err := datasource.SQLite(set.Datasource, options)
 	if err != nil {
 		return nil, err
 	}
-	execer, ok := conn.(driver.ExecerContext)
-	if !ok {
-		return nil, errors.Join(errors.New("the SQLite driver cannot execute statements"), conn.Close())
-	}
-	for _, pragma := range sqlitePragmas {
-		if _, err := execer.ExecContext(ctx, pragma, nil); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
-		}
-	}
-	return conn, nil
-}
-
-// uriOf is a datasource as the driver reads it to the letter: it takes what follows a
-// question mark in a path for its own.
-func uriOf(datasource string) string {
-	if strings.HasPrefix(datasource, "file:") {
-		return datasource
-	}
-	return "file:" + (&url.URL{Path: datasource}).EscapedPath()
-}
-
-// fileOf is the path in a datasource.
-func fileOf(datasource string) string {
-	if !strings.HasPrefix(datasource, "file:") {
-		return datasource
-	}
-	uri, err := url.Parse(datasource)
+	db, err := sql.Open("sqlite", uri)
 	if err != nil {
-		return ""
+		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
-	if uri.Opaque != "" { // file:name.db
-		path, err := url.PathUnescape(uri.Opaque)
-		if err != nil {
-			return uri.Opaque
-		}
-		return path
-	}
-	return uri.Path
-}
-
-func (s *server) Close() error {
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("close the SQLite database: %w", err)
-	}
-	return nil
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	return &server{
+		Server:     &stdsql.Server[*stdsql.Table]{DB: db, Dialect: dialect, Logger: zap.NewNop(), Catalog: catalog{set.Indexes}},
+		datasource: set.Datasource,
+	}, nil
 }
 
 func (*server) Reconnect() {} // a file stays where it is
@@ -134,7 +74,7 @@ func (*server) ServerText(err error) string { return err.Error() }
 
 // Find makes the file's directory and the tables where they are missing.
 func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	if file := fileOf(s.datasource); file != "" && file != ":memory:" { // which only tests have
+	if file := datasource.FileOf(s.datasource); file != "" && file != ":memory:" { // which only tests have
 		const onlyOwnerAndGroup = 0o750
 		if err := os.MkdirAll(filepath.Dir(file), onlyOwnerAndGroup); err != nil {
 			return layout.Errorf("datasource: the directory of the SQLite file cannot be made: %v: make it, or give another path", err)
@@ -143,25 +83,13 @@ func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
 			return layout.Errorf("datasource: the SQLite file cannot be made: %v: give another path, or rights", err)
 		}
 	}
-	tables := make(map[string]*table, len(shards))
-	for _, of := range shards {
-		tables[of.Relation()] = newTable(of, s.indexes)
-	}
-	if err := s.transact(ctx, func(session *session) error { return openTables(ctx, session, tables) }); err != nil {
-		return err
-	}
-	found := make(map[string]*stdsql.Table, len(tables))
-	for relation, t := range tables {
-		found[relation] = t.Table
-	}
-	s.Add(found)
-	return nil
+	return s.Server.Find(ctx, shards)
 }
 
 // makePrivate makes the file for its owner only, where it is missing: it holds what requests held. SQLite
 // gives its siblings the same rights.
-func makePrivate(file, datasource string) error {
-	if strings.Contains(datasource, "mode=") && strings.HasPrefix(datasource, "file:") {
+func makePrivate(file, text string) error {
+	if strings.Contains(text, "mode=") && strings.HasPrefix(text, "file:") {
 		return nil // which says whether SQLite may make it
 	}
 	const onlyOwner = 0o600
@@ -175,54 +103,17 @@ func makePrivate(file, datasource string) error {
 	return f.Close()
 }
 
-// transact runs do in a transaction that may write from its beginning, so that
-// what do reads cannot be outdated when it writes.
-func (s *server) transact(ctx context.Context, do func(*session) error) error {
-	session, err := s.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer session.Release(ctx)
-	if err := session.start(ctx); err != nil {
-		return err
-	}
-	if err := do(session); err != nil {
-		return err
-	}
-	return session.Commit(ctx)
-}
-
-// open waits for its turn.
-func (s *server) open(ctx context.Context) (*session, error) {
-	conn, err := s.db.Conn(ctx)
+func (s *server) Connect(ctx context.Context) (engine.Session, error) {
+	session, err := stdsql.Connect(ctx, s.Server)
 	if err != nil {
 		return nil, fmt.Errorf("open the SQLite database: %w", err)
 	}
-	return &session{stdsql.Session{Conn: conn, Dialect: dialect, Table: s.Need}}, nil
-}
-
-func (s *server) Connect(ctx context.Context) (engine.Session, error) { return s.open(ctx) }
-
-func (s *server) Relations(ctx context.Context) ([]string, time.Time, error) {
-	relations, err := stdsql.Texts(ctx, s.db, "select name from sqlite_master where type = 'table'")
-	return relations, time.Now(), err // whose clock is this host's
-}
-
-func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {
-	return findColumns(ctx, s.db, relation)
+	return session, nil
 }
 
 // Isolating needs nothing: only foreign keys are deferred.
 func (*server) Isolating() []string { return nil }
 
-func (s *server) Drop(ctx context.Context, relation string) error {
-	return s.transact(ctx, func(session *session) error { return session.Exec(ctx, "drop table if exists "+quote(relation)) })
-}
-
 func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	result, err := s.db.ExecContext(ctx, sqlitePrune, fmt.Sprintf("%+.3f seconds", -age.Seconds()), table, len(table)+1, table+"/", limit)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return s.PruneLedger(ctx, prune, table, age, limit)
 }

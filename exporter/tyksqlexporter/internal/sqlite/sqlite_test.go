@@ -11,18 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/engine"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 )
-
-func TestSQLiteFileIsFoundInTheDatasource(t *testing.T) {
-	t.Parallel()
-	for datasource, want := range map[string]string{
-		"tyk.db": "tyk.db", "/var/lib/tyk.db": "/var/lib/tyk.db", "a/b?c.db": "a/b?c.db",
-		"file:tyk.db": "tyk.db", "file:a%20b/tyk.db?mode=rwc": "a b/tyk.db", "file:/var/lib/tyk.db": "/var/lib/tyk.db",
-		"file:///var/lib/tyk.db": "/var/lib/tyk.db",
-	} {
-		assert.Equal(t, want, fileOf(datasource), datasource)
-	}
-}
 
 func TestADatabaseInMemoryIsRefused(t *testing.T) {
 	t.Parallel()
@@ -35,7 +25,8 @@ func TestADatabaseInMemoryIsRefused(t *testing.T) {
 func TestAQuestionMarkIsPartOfAPath(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "of what?", "tyk.db")
-	s := New(engine.Settings{Datasource: path, MaxOpenConns: 1, Logger: zap.NewNop()})
+	s, err := New(engine.Settings{Datasource: path, MaxOpenConns: 1, Logger: zap.NewNop()})
+	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, s.Find(t.Context(), nil))
 	require.FileExists(t, path)
@@ -54,14 +45,15 @@ func TestTheFileIsItsOwnersOnly(t *testing.T) {
 		}
 		return all
 	}
-	open := func(datasource string) {
-		s := New(engine.Settings{Datasource: datasource, MaxOpenConns: 1, Logger: zap.NewNop()})
+	open := func(text string) {
+		s, err := New(engine.Settings{Datasource: text, MaxOpenConns: 1, Logger: zap.NewNop()})
+		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, s.Close()) })
 		require.NoError(t, s.Find(t.Context(), nil))
 	}
-	for _, datasource := range []string{filepath.Join(dir, "a", "tyk.db"), "file:" + filepath.Join(dir, "b", "tyk.db")} {
-		open(datasource)
-		assert.Equal(t, []string{" -rw-------", "-shm -rw-------", "-wal -rw-------"}, rights(fileOf(datasource)), datasource)
+	for _, text := range []string{filepath.Join(dir, "a", "tyk.db"), "file:" + filepath.Join(dir, "b", "tyk.db")} {
+		open(text)
+		assert.Equal(t, []string{" -rw-------", "-shm -rw-------", "-wal -rw-------"}, rights(datasource.FileOf(text)), text)
 	}
 
 	shared := filepath.Join(dir, "tyk.db")

@@ -36,7 +36,7 @@ func (nowhere) Close() error { return nil }
 // identity, pdata to record, record to values.
 func BenchmarkInsert(b *testing.B) {
 	of := layout.Shard{Table: requests[0]}
-	table := NewTable(of, "insert into tyk_analytics values ", "")
+	table := NewTable(of, plain, "")
 	table.Time = func(b []byte, day *layout.DayText, at time.Time, _ int) []byte { return day.Append(b, at) }
 	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
@@ -56,3 +56,6 @@ func BenchmarkInsert(b *testing.B) {
 
 // requests is the default: one table.
 var requests = []layout.Table{{Layout: layout.RequestLayout, Name: "tyk_analytics"}}
+
+// plain quotes nothing.
+var plain = &Dialect{Quote: func(name string) string { return name }}

@@ -28,14 +28,19 @@ type Table struct {
 	Time func(b []byte, day *layout.DayText, at time.Time, column int) []byte
 	// Text is a text of rollups as a column, by its place, holds it; it may be nil.
 	Text func(text string, column int) string
+	// Found is what was found of the columns, by their places.
+	Found []layout.FoundColumn
 
 	blanks []string
 	shape  atomic.Uint64 // what inserts of records took values for lately
 }
 
 // NewTable knows a shard's table, but for what the database does in its own way.
-func NewTable(of layout.Shard, insert, after string) *Table {
-	t := &Table{Shard: of, Insert: insert, After: after}
+func NewTable(of layout.Shard, d *Dialect, after string) *Table {
+	t := &Table{
+		Shard: of, Insert: "insert into " + d.Quote(of.Relation()) + " (" + d.Names(of.Layout) + ") values ", After: after,
+		Found: make([]layout.FoundColumn, len(of.Layout.Columns)),
+	}
 	if t.blanks = make([]string, len(of.Layout.Columns)); of.Layout.Rollups == nil {
 		t.blanks = layout.BlanksOf(of.Layout.Columns)
 	}

@@ -15,24 +15,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 )
 
-// Dialect is in what databases differ.
-type Dialect struct {
-	// Rows is how many rows one statement inserts, the last one up to twice as many.
-	Rows int
-	// Segments is for how many segments one look into the ledger is.
-	Segments int
-	// Unsigned tells that columns hold numbers above the greatest int64.
-	Unsigned bool
-	// Uncancelled has the context looked at between inserts only, where the driver starts a
-	// goroutine for each statement otherwise.
-	Uncancelled bool
-	// Lost is what the driver says of a connection that is lost, beside driver.ErrBadConn.
-	Lost error
-	// RefusedRow reads from an error which row of a statement the database refused, from 1
-	// on, or gives 0; it may be nil.
-	RefusedRow func(error) int
-}
-
 // Session is a session over a connection of database/sql.
 type Session struct {
 	Conn    *sql.Conn
@@ -93,45 +75,68 @@ func (s *Session) Look(ctx context.Context, sinks []string, segments []push.Segm
 		for _, of := range some {
 			arguments = append(arguments, of.Name, of.First-push.MaxSpan, of.Last, of.First)
 		}
-		rows, err := s.Conn.QueryContext(ctx, "select sink, segment, first_index, last_index, members from "+push.LedgerTable+
+		err := scan(ctx, s.Conn, func(rows *sql.Rows) error {
+			var sink string
+			var found push.Span
+			if err := rows.Scan(&sink, &found.Segment, &found.First, &found.Last, &found.Members); err != nil {
+				return err
+			}
+			if at := slices.Index(sinks, sink); at >= 0 {
+				spans[at] = append(spans[at], found)
+			}
+			return nil
+		}, "select sink, segment, first_index, last_index, members from "+push.LedgerTable+
 			" where sink in (?"+strings.Repeat(", ?", len(sinks)-1)+") and ("+segment+strings.Repeat(" or "+segment, len(some)-1)+")", arguments...)
 		if err != nil {
-			return nil, s.Note(err)
-		}
-		if err := scanSpans(rows, sinks, spans); err != nil {
 			return nil, s.Note(err)
 		}
 	}
 	return spans, nil
 }
 
-// scanSpans adds rows to those of their sinks.
-func scanSpans(rows *sql.Rows, sinks []string, spans [][]push.Span) error {
-	defer func() { _ = rows.Close() }() // Err tells what matters
-	return each(rows, func() error {
-		var sink string
-		var found push.Span
-		if err := rows.Scan(&sink, &found.Segment, &found.First, &found.Last, &found.Members); err != nil {
-			return err
+// Begin opens a transaction that sees what others have committed until each of its
+// statements.
+func (s *Session) Begin(ctx context.Context, sinks []string, segments []push.Segment) ([][]push.Span, error) {
+	if err := s.Dialect.Begin(ctx, s); err != nil {
+		return nil, err
+	}
+	return s.Look(ctx, sinks, segments)
+}
+
+// Record writes to the ledger. Where others may write meanwhile it takes the locks, and
+// looks again, first.
+func (s *Session) Record(ctx context.Context, keys []int64, entries []push.LedgerEntry, segments []push.Segment) (rows [][]push.Span, err error) {
+	if s.Dialect.Lock != nil {
+		if err := s.Note(s.Dialect.Lock(ctx, s, keys)); err != nil {
+			return nil, err
 		}
-		if at := slices.Index(sinks, sink); at >= 0 {
-			spans[at] = append(spans[at], found)
+		sinks := make([]string, len(entries))
+		for i, entry := range entries {
+			sinks[i] = entry.Sink
 		}
-		return nil
-	})
+		if rows, err = s.Look(ctx, sinks, segments); err != nil {
+			return nil, err
+		}
+		for i, entry := range entries {
+			if push.Overlap(entry.Spans, rows[i]) {
+				return rows, nil // the caller starts anew
+			}
+		}
+	}
+	return rows, s.writeLedger(ctx, "insert", entries)
 }
 
 // Touch replaces rows of the ledger, which needs no more rights than all else does.
 func (s *Session) Touch(ctx context.Context, entries []push.LedgerEntry) error {
-	return s.WriteLedger(ctx, "replace", entries)
+	return s.writeLedger(ctx, "replace", entries)
 }
 
 // spansAtOnce is how many rows one statement adds to the ledger: even the largest
 // stay within what the smallest server takes as one packet.
 const spansAtOnce = 100
 
-// WriteLedger adds rows to the ledger.
-func (s *Session) WriteLedger(ctx context.Context, verb string, entries []push.LedgerEntry) error {
+// writeLedger adds rows to the ledger.
+func (s *Session) writeLedger(ctx context.Context, verb string, entries []push.LedgerEntry) error {
 	for _, entry := range entries {
 		for some := range slices.Chunk(entry.Spans, spansAtOnce) {
 			arguments := make([]any, 0, 5*len(some))
@@ -180,4 +185,13 @@ func (s *Session) insert(of layout.Shard, do func(*inserter) error) error {
 		return fmt.Errorf("insert into %s: %w", of.Relation(), s.Note(err))
 	}
 	return nil
+}
+
+// Connect makes a session over a connection of its own.
+func Connect(ctx context.Context, s *Server[*Table]) (*Session, error) {
+	conn, err := s.DB.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Conn: conn, Dialect: s.Dialect, Table: s.Need}, nil
 }

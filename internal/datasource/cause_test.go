@@ -1,4 +1,4 @@
-package postgres
+package datasource
 
 import (
 	"errors"
@@ -23,11 +23,11 @@ func TestTheLastCauseOfAFailedConnectionComesFirst(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), dsn)
 	require.Error(t, err)
 	require.Nil(t, conn)
-	said := lastCauseFirst(err)
+	said := LastCauseFirst(err)
 	assert.Regexp(t, `^\S+ \(\S+\): server error: FATAL: database "no_such_database" does not exist`, said.Error())
 	assert.NotContains(t, said.Error(), "\n")
 	_, still := errors.AsType[*pgconn.PgError](said)
 	assert.True(t, still, "what decides by the cause still finds it")
 	other := errors.New("other")
-	assert.Equal(t, other, lastCauseFirst(other))
+	assert.Equal(t, other, LastCauseFirst(other))
 }

@@ -1,4 +1,4 @@
-package postgres
+package datasource
 
 import (
 	"errors"
@@ -21,8 +21,8 @@ func (e *lastFirst) Error() string { return e.text }
 // Unwrap gives what the driver said.
 func (e *lastFirst) Unwrap() error { return e.error }
 
-// lastCauseFirst puts the causes of an error of connecting in the order in which people need them.
-func lastCauseFirst(err error) error {
+// LastCauseFirst puts the causes of an error of connecting in the order in which people need them.
+func LastCauseFirst(err error) error {
 	failed, ok := errors.AsType[*pgconn.ConnectError](err)
 	if !ok {
 		return err

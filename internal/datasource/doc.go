@@ -1,0 +1,3 @@
+// Package datasource reads how users name an SQL database, and opens connections to it. What
+// they write may hold a password, so that no error shows it.
+package datasource

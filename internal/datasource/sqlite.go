@@ -1,0 +1,52 @@
+package datasource
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// SQLite is the URI of a file for the driver "sqlite", with more options. Those that users
+// write count less; one without a value takes theirs away.
+func SQLite(text string, options url.Values) (string, error) {
+	uri := text
+	if !strings.HasPrefix(text, "file:") { // to the letter: the driver takes what follows a question mark for its own
+		uri = "file:" + (&url.URL{Path: text}).EscapedPath()
+	}
+	uri, own, _ := strings.Cut(uri, "?")
+	values, err := url.ParseQuery(own)
+	if err != nil {
+		return "", errors.New("datasource: what follows the question mark is no query of a URI")
+	}
+	for key, list := range options {
+		if key != "_pragma" { // of which there may be many, and the last one counts
+			values.Del(key)
+		}
+		values[key] = append(values[key], list...)
+	}
+	return uri + "?" + values.Encode(), nil
+}
+
+// FileOf is the path in what names an SQLite database; empty where that is no URI.
+func FileOf(text string) string {
+	if !strings.HasPrefix(text, "file:") {
+		return text
+	}
+	uri, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	if uri.Opaque != "" { // file:name.db
+		path, err := url.PathUnescape(uri.Opaque)
+		if err != nil {
+			return uri.Opaque
+		}
+		return path
+	}
+	return uri.Path
+}
+
+// QuoteSQLite writes a name.
+func QuoteSQLite(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
