@@ -3,10 +3,10 @@
 package e2e
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,15 +28,41 @@ import (
 // tykctl runs the built command, and gives what it printed and its exit status.
 func tykctl(tb testing.TB, env []string, args ...string) (string, int) {
 	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), repository(tb, "bin", "tykctl"), args...) //nolint:gosec // the program under test
-	cmd.Env = append(cmd.Environ(), env...)
-	cmd.Stderr = testWriter{tb}
-	out, err := cmd.Output()
+	return startTykctl(tb, env, args...).end(tb)
+}
+
+// runningTykctl is one that has been started.
+type runningTykctl struct {
+	cmd  *exec.Cmd
+	out  bytes.Buffer
+	err  error         // readable once done is closed
+	done chan struct{} // closed when it has ended
+}
+
+func startTykctl(tb testing.TB, env []string, args ...string) *runningTykctl {
+	tb.Helper()
+	r := &runningTykctl{done: make(chan struct{})}
+	r.cmd = exec.CommandContext(tb.Context(), repository(tb, "bin", "tykctl"), args...) //nolint:gosec // the program under test
+	r.cmd.Env = append(r.cmd.Environ(), env...)
+	r.cmd.Stdout, r.cmd.Stderr = &r.out, testWriter{tb}
+	require.NoError(tb, r.cmd.Start())
+	go func() {
+		r.err = r.cmd.Wait()
+		close(r.done)
+	}()
+	tb.Cleanup(func() { <-r.done }) // nothing may be logged after the test
+	return r
+}
+
+// end waits, and gives what it printed and its status.
+func (r *runningTykctl) end(tb testing.TB) (string, int) {
+	tb.Helper()
+	<-r.done
 	var exit *exec.ExitError
-	if err != nil {
-		require.ErrorAs(tb, err, &exit)
+	if r.err != nil {
+		require.ErrorAs(tb, r.err, &exit)
 	}
-	return string(out), cmd.ProcessState.ExitCode()
+	return r.out.String(), r.cmd.ProcessState.ExitCode()
 }
 
 // testWriter shows what a command complains of.
@@ -153,13 +179,10 @@ func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
 	require.NoError(t, os.WriteFile(conf, text, 0o600))
 
 	dir := filepath.Join(t.TempDir(), "rehearsal")
-	pump := make(chan error, 1)
-	ctx, stop := context.WithCancel(t.Context())
-	go func() { pump <- playTykPump(ctx, t, dir, box.Addr()) }()
-	out, status := tykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t),
+	running := startTykctl(t, nil, "rehearse", "-redis", box.Addr(), "-conf", conf, "-from", file, "-dir", dir, "-otelcol-tyk", program(t),
 		"-settle", "12s", "-wait", "2m", "-min-records", "500", "-shift", "8760h", "-json", "-report", filepath.Join(t.TempDir(), "report.html"))
-	stop()
-	require.NoError(t, <-pump)
+	playTykPump(t, running.done, dir, box.Addr())
+	out, status := running.end(t)
 	var r report.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &r), out)
 	assert.Zero(t, status)
@@ -195,25 +218,14 @@ func TestARehearsalFromTheCaptureToTheReport(t *testing.T) {
 }
 
 // playTykPump takes what there is once the last list has come, and stores what the real one did, where its configuration says. It shows the
-// real one's page of metrics until the context ends.
-func playTykPump(ctx context.Context, t *testing.T, dir, address string) error {
+// real one's page of metrics until the rehearsal has ended.
+func playTykPump(t *testing.T, ended <-chan struct{}, dir, address string) {
+	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: address, DB: 1})
 	defer rdb.Close()
-	for deadline := time.Now().Add(drainTimeout); ; time.Sleep(20 * time.Millisecond) {
-		if n, err := rdb.Exists(t.Context(), uptimeList).Result(); err != nil || n == 1 {
-			if err != nil {
-				return err
-			}
-			break
-		}
-		if time.Now().After(deadline) {
-			return errors.New("no list came")
-		}
-	}
+	require.Eventually(t, func() bool { return rdb.Exists(t.Context(), uptimeList).Val() == 1 }, drainTimeout, 20*time.Millisecond)
 	text, err := os.ReadFile(filepath.Join(dir, "tyk-pump.conf"))
-	if err != nil {
-		return err
-	}
+	require.NoError(t, err)
 	var config struct {
 		Pumps map[string]struct {
 			Meta struct {
@@ -223,29 +235,22 @@ func playTykPump(ctx context.Context, t *testing.T, dir, address string) error {
 			}
 		}
 	}
-	if err := json.Unmarshal(text, &config); err != nil {
-		return err
-	}
+	require.NoError(t, json.Unmarshal(text, &config))
 	for table, file := range rehearsals[msgpack] {
 		rehearsaltest.LoadPostgres(t, config.Pumps["sql-postgres"].Meta.Address, table, table, rehearsaltest.Lines(t, rehearsaltest.Repository(t, file...)))
 	}
 	page := reference(t, "internal", "measure", "testdata", "pump", "prometheus.txt.gz")
 	metrics := http.NewServeMux()
 	metrics.HandleFunc(config.Pumps["prometheus"].Meta.Path, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
-	server := &http.Server{Addr: config.Pumps["prometheus"].Meta.Listen, Handler: metrics, ReadHeaderTimeout: time.Minute}
-	ended := make(chan error, 1)
-	go func() { ended <- server.ListenAndServe() }()
-	if err := rdb.FlushDB(t.Context()).Err(); err != nil {
-		return errors.Join(err, server.Close())
-	}
-	<-ctx.Done()
-	if err := server.Close(); err != nil {
-		return err
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	listener, err := net.Listen("tcp", config.Pumps["prometheus"].Meta.Listen)
+	require.NoError(t, err)
+	server := &http.Server{Handler: metrics, ReadHeaderTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	require.NoError(t, rdb.FlushDB(t.Context()).Err())
+	<-ended
+	require.NoError(t, server.Close())
+	require.ErrorIs(t, <-served, http.ErrServerClosed)
 }
 
 // rawRuns are pumps of records, whose tables Tyk Pump can fill in every database: its rollups fail in MySQL.

@@ -133,8 +133,9 @@ func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel 
 	}
 	err = s.read(ctx, func(q *session) error {
 		defer q.count(&l.answer)
-		columns, groups, packed := s.column("timestamp")+", org_id, dimension_value", "", ""
-		switch packed = s.pack([]string{"bin", "hits"}, nil); {
+		columns, groups := s.column("timestamp")+", org_id, dimension_value", ""
+		packed := s.pack([]string{"bin", "hits"}, nil)
+		switch {
 		case !byBucket && !s.dialect.packs():
 			columns, groups, packed = "0, org_id, dimension_value, bin, sum(hits)", " group by org_id, dimension_value, bin", ""
 		case packed != "":

@@ -196,7 +196,7 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 		p.fragments[bl.Name] = bl
 	}
 	q.drillJSON(b, p, f, lists, samples, answers)
-	dp.Foot = dp.Foot + q.foot(b, answers)
+	dp.Foot += q.foot(b, answers)
 	p.csv = q.bucketsCSV(f)
 	return p, nil
 }

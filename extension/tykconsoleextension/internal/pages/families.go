@@ -40,10 +40,10 @@ func (q *request) askedTable(by query.Dimension, list query.List) *shareTable {
 	for _, item := range list.Items {
 		name := view.Visible(view.Middle(item.Value, longName-12, 10))
 		row := shareRow{Share: share{Width: view.Width(float64(item.Requests), top)}, Name: name, Title: view.Visible(item.Value), Code: true, Cells: []cell{{"num", view.Count(item.Requests)}, {"num", errorsOf(item.Counts)}}}
-		switch {
-		case item.Value == query.OtherValue:
+		switch item.Value {
+		case query.OtherValue:
 			row.Name, row.Code = "others", false
-		case item.Value == "":
+		case "":
 			row.Name, row.Code = "not known", false
 		}
 		t.Rows = append(t.Rows, row)

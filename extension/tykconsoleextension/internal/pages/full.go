@@ -38,7 +38,7 @@ func fullText(samples []memorySample, used, limit int64) string {
 }
 
 // storeFull says when the store's disk is full, at the pace of the last day; why it is not known is said, too.
-func storeFull(storage query.Storage, retention int, oldest time.Time, now time.Time) string {
+func storeFull(storage query.Storage, retention int, oldest, now time.Time) string {
 	switch {
 	case storage.Free < 0:
 		return "not known here: the disk is the server’s"

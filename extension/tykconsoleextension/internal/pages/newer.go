@@ -29,7 +29,7 @@ func (q *request) fillNewer(l *logsPage, search query.Search, found query.Page) 
 	if len(found.Records) == 0 || search.Before != nil || search.To.Before(q.now.Add(-time.Minute)) {
 		return
 	}
-	after := found.Records[0].Ref.Cursor.String()
+	after := found.Records[0].Ref.String()
 	set := map[string]string{"after": after, "before": "", "record": ""}
 	l.Newer = &newerBlock{Href: q.here(set), Every: int(newerEvery / time.Second)}
 	set["block"] = "newer"

@@ -75,7 +75,7 @@ func (q *request) storeSource(info query.Info, storage *query.Storage, err error
 }
 
 // redisSources are the Redis servers that receivers read.
-func (q *request) redisSources() (all []sourceJSON, rooms []string, replicas []string) {
+func (q *request) redisSources() (all []sourceJSON, rooms, replicas []string) {
 	for _, l := range q.site.watches.each() {
 		snap := l.wait(q.Context())
 		j := sourceJSON{Name: "Redis of " + strings.Join(l.redis.Receivers(), ", "), Place: l.address(), State: sourceOK}
