@@ -66,7 +66,7 @@ func newBench(t *testing.T, hits func(series, bucket int) int) *bench {
 	b.db, b.there, b.repair.ThereTable = open(b.file, hits)
 	_, b.anew, b.repair.AnewTable = open(other, func(int, int) int { return 10 })
 	b.repair.There, b.repair.Anew = b.there, b.anew
-	w, err := sqlrows.NewWriter(sqlrows.SQLite, b.file+"?mode=rwc", b.repair.ThereTable, nil)
+	w, err := sqlrows.NewWriter(sqlrows.SQLite, b.file, b.repair.ThereTable, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.Close() })
 	b.repair.Writer = w

@@ -47,7 +47,7 @@ func NewWriter(driver, text string, table *rows.Table, zone *time.Location) (*Wr
 		}
 		w.quote = datasource.QuoteMySQL
 	case SQLite:
-		uri, err := datasource.SQLite(text, url.Values{"_pragma": {"busy_timeout(10000)"}})
+		uri, err := datasource.SQLite(text, url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)"}})
 		if err != nil {
 			return nil, err
 		}
