@@ -32,7 +32,7 @@ const (
 	faultRate    = 2_000 // records a second
 	faultKills   = 5
 	// faultDrain is how long the backlog may take after the last fault.
-	faultDrain = 60 * time.Second
+	faultDrain = 3 * time.Minute
 	// seedVariable repeats a run: the times of the faults follow from the seed.
 	seedVariable = "E2E_SEED"
 )

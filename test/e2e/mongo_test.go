@@ -43,7 +43,7 @@ func TestNoRecordIsLostOrStoredTwiceInMongoWhenTheCollectorIsKilled(t *testing.T
 	redis := peers.StartRedis(t)
 	server := peers.StartMongo(t)
 	exporter := object{
-		"uri": server.URI("tyk"), "timeout": "5s",
+		"uri": server.URI("tyk"), "timeout": "20s", // the server is slow where others use the processors
 		"retry_on_failure": object{"initial_interval": "100ms", "max_interval": "1s"},
 	}
 	c := newCollector(t, pipeline(redis, faultReceiver(random), object{}, map[string]object{"tykmongo": exporter}))
