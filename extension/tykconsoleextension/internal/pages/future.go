@@ -64,8 +64,11 @@ func (f *future[T]) ready(q *request) bool {
 	return false
 }
 
-// must waits for what a page cannot be made without, as long as a statement may take.
-func (f *future[T]) must(q *request) (T, error) {
+// must waits for what a page cannot be made without, as long as a statement may take. A block alone does not ask for all of it.
+func (f *future[T]) must(q *request) (value T, err error) {
+	if f == nil {
+		return value, badRequest("There is no such block", "This page is not made of the block alone: leave block out.")
+	}
 	timer := time.NewTimer(lasting)
 	defer timer.Stop()
 	select {

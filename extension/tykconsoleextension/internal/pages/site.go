@@ -224,7 +224,9 @@ func (s *Site) newRequest(w http.ResponseWriter, r *http.Request) *request {
 		span = "1h"
 	}
 	q.params = readParams(r.URL.Query(), now, span)
-	q.block = q.one("block")
+	if q.block = q.one("block"); q.values.Get("table") != "" {
+		q.block = "" // a table is a page, which needs all that it is made of
+	}
 	if text := q.one("wait"); text != "" {
 		if d, err := time.ParseDuration(text); err != nil || d < 0 || d > mostWait {
 			q.fault("wait", "%q is no time to wait: use one up to 30s", short(text))
