@@ -135,3 +135,34 @@ func TestIsolatorWaitsForAStoreThatGoesDown(t *testing.T) {
 	}.Store([]int{0, 1, 2, 3})
 	require.ErrorIs(t, err, errDown)
 }
+
+// What keeps everything out may be over while items are looked for: those that failed before that are tried again.
+func TestIsolatorRefusesNothingForAnOutageThatEnds(t *testing.T) {
+	t.Parallel()
+	for outage := range 40 {
+		tries := 0
+		stored := map[int]bool{}
+		list := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
+		var refused []int
+		err := sink.Isolator[int]{
+			Try: func(piece []int) (int, error) {
+				if tries++; tries <= outage || slices.Contains(piece, 7) {
+					return sink.Unplaced, errBad
+				}
+				for _, i := range piece {
+					assert.False(t, stored[i], "once")
+					stored[i] = true
+				}
+				return sink.Unplaced, nil
+			},
+			Judge:  func(error) sink.Outcome { return sink.Unclear },
+			Refuse: func(i int, _ error) { refused = append(refused, i) },
+		}.Store(list)
+		if err != nil { // it outlasted the search
+			assert.Empty(t, refused)
+			continue
+		}
+		assert.Equal(t, []int{7}, refused, "an outage of %d tries", outage)
+		assert.Len(t, stored, len(list)-1)
+	}
+}

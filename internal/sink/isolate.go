@@ -36,7 +36,8 @@ type Isolator[T any] struct {
 
 // Store stores the list. A piece that fails is cut at the named place, or in the
 // middle, until an item stands alone. Items whose error is unclear are refused only if
-// any other was taken; its error asks for another attempt, and what was stored stays so.
+// any other was taken before they failed; those that failed earlier are tried once more, since
+// what kept all of them out may be over. An error asks for another attempt, and what was stored stays so.
 func (s Isolator[T]) Store(list []T) error {
 	if len(list) == 0 {
 		return nil
@@ -66,21 +67,34 @@ func (s Isolator[T]) Store(list []T) error {
 		case outcome == Refused:
 			s.Refuse(piece[0], err)
 		default:
-			unclear = append(unclear, suspect[T]{piece[0], err})
+			unclear = append(unclear, suspect[T]{piece[0], err, !accepted})
 		}
 	}
 	if len(unclear) > 0 && !accepted {
 		return unclear[0].err
 	}
+	for i := range unclear {
+		u := &unclear[i]
+		if !u.early {
+			continue
+		}
+		if _, u.err = s.Try([]T{u.item}); u.err != nil && s.Judge(u.err) == Later {
+			return u.err
+		}
+	}
 	for _, u := range unclear {
-		s.Refuse(u.item, u.err)
+		if u.err != nil {
+			s.Refuse(u.item, u.err)
+		}
 	}
 	return nil
 }
 
+// suspect is an item whose error is unclear.
 type suspect[T any] struct {
-	item T
-	err  error
+	item  T
+	err   error
+	early bool // it failed before any other was taken
 }
 
 // cut gives the pieces of a list behind, at and before place, or its halves, so that
