@@ -91,6 +91,19 @@ func TestRecordsThatTheServerNeverTakes(t *testing.T) {
 	assert.Regexp(t, "rejected: the server answers to .PurgeAnalyticsDataAggregated: Panic .*: nil map", refused.Records[0].Reason)
 }
 
+// While the records to blame are looked for, a server may fail for a time, and so all of them: that blames nobody.
+func TestAnOutageWhileRecordsAreLookedFor(t *testing.T) {
+	t.Parallel()
+	server := peers.StartMDCB(t, nil)
+	e := start(t, server.Addr(), sinktest.NewHost(), retrying)
+	for times := 5; times < 20; times += 3 {
+		before := len(paths(t, server))
+		behave(t, server, peers.MDCBBehaviour{Error: "the database is away", Times: times})
+		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.LogsOf(numbered(12)...)))
+		assert.ElementsMatch(t, numbers(12), paths(t, server)[before:])
+	}
+}
+
 // A server that takes nothing at all is waited for, however often it says so.
 func TestAServerThatTakesNothing(t *testing.T) {
 	t.Parallel()

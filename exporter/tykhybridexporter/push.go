@@ -158,9 +158,14 @@ func nameOf(g *rollup.Group) string {
 func (p *push) send(ctx context.Context) error {
 	var failed []error
 	for _, parcel := range p.parcels {
+		suspected := "" // what the whole of it was answered often enough
 		err := sink.Isolator[item]{
 			Try: func(piece []item) (int, error) {
-				return sink.Unplaced, p.try(ctx, parcel.function, piece, len(piece) == len(parcel.items))
+				err := p.try(ctx, parcel.function, piece, suspected)
+				if f, ok := errors.AsType[*failedCall](err); ok && f.finding != sink.Wait && len(piece) == len(parcel.items) {
+					suspected = f.text
+				}
+				return sink.Unplaced, err
 			},
 			Judge:  judge,
 			Refuse: func(i item, err error) { p.refuse(parcel.function, i, reasonRejected, err.Error()) },
@@ -180,6 +185,7 @@ func (p *push) send(ctx context.Context) error {
 type failedCall struct {
 	error
 
+	text    string
 	finding sink.Finding
 }
 
@@ -194,8 +200,8 @@ func judge(err error) sink.Outcome {
 	return sink.Later
 }
 
-// try sends a piece of a parcel.
-func (p *push) try(ctx context.Context, function string, piece []item, whole bool) error {
+// try sends a piece of a parcel. It is suspected at once where it is answered what the whole was.
+func (p *push) try(ctx context.Context, function string, piece []item, suspected string) error {
 	err := p.call(ctx, function, p.argument(function, piece))
 	name := strconv.Itoa(len(piece)) + " from " + piece[0].name
 	if err == nil {
@@ -214,10 +220,10 @@ func (p *push) try(ctx context.Context, function string, piece []item, whole boo
 	}
 	if answer, ok := errors.AsType[*rpc.AnswerError](err); ok {
 		failure := sink.Failure{Place: function, Item: name, Fault: answer.Text}
-		if !whole {
-			failure.Enough = 1 // the whole has failed often enough
+		if answer.Text == suspected {
+			failure.Enough = 1
 		}
-		return &failedCall{error: err, finding: p.evidence.Failed(failure)}
+		return &failedCall{error: err, text: answer.Text, finding: p.evidence.Failed(failure)}
 	}
 	return err
 }
