@@ -13,7 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
@@ -264,9 +264,9 @@ func (d *bucketDocument) sort(groups []*rollup.Group) (fresh []*rollup.Group, n 
 // the servers has counts: what was counted must not be undone by a failover after it
 // was taken for counted.
 func (s *mongoStore) read(ctx context.Context, to *connection, k bucketKey) (*bucketDocument, error) {
-	filter := bson.D{{Key: "orgid", Value: analytics.CleanUTF8(k.org)}, {Key: "timestamp", Value: bson.DateTime(k.bucket * 1000)}}
+	filter := bson.D{{Key: "orgid", Value: plaintext.CleanUTF8(k.org)}, {Key: "timestamp", Value: bson.DateTime(k.bucket * 1000)}}
 	if k.kind.family == rollup.MCP {
-		filter = append(filter, bson.E{Key: "owner_apiid", Value: analytics.CleanUTF8(k.api)})
+		filter = append(filter, bson.E{Key: "owner_apiid", Value: plaintext.CleanUTF8(k.api)})
 	}
 	cursor, err := to.reading.Collection(k.collection).Find(ctx, filter)
 	if err != nil {

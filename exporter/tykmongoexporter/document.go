@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 )
 
 // bytesBesideBodies is what Tyk Pump reckons for a record beside its recorded request
@@ -203,7 +204,7 @@ func appendTime(dst []byte, key string, t time.Time) []byte {
 }
 
 func appendText(dst []byte, key, s string) []byte {
-	return bsoncore.AppendStringElement(dst, key, analytics.CleanUTF8(s))
+	return bsoncore.AppendStringElement(dst, key, plaintext.CleanUTF8(s))
 }
 
 func appendTexts(dst []byte, key string, list []string) []byte {
@@ -239,5 +240,5 @@ func decimal(i int) string {
 
 // cleanKey is valid UTF-8 for a field's name, which cannot hold NUL.
 func cleanKey(s string) string {
-	return strings.ReplaceAll(analytics.CleanUTF8(s), "\x00", "\uFFFD")
+	return strings.ReplaceAll(plaintext.CleanUTF8(s), "\x00", "\uFFFD")
 }

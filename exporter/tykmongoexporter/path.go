@@ -3,7 +3,7 @@ package tykmongoexporter
 import (
 	"strings"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 )
 
 // escaper replaces what parts a path in two, as Tyk Pump does in endpoints only, and
@@ -13,7 +13,7 @@ var escaper = strings.NewReplacer(".", `\u2e`, "\x00", `\u00`)
 // escape makes a value a step of a path: the name of a field which every database
 // takes, and which is not taken for several, for an operator or for nothing.
 func escape(value string) string {
-	value = analytics.CleanUTF8(value)
+	value = plaintext.CleanUTF8(value)
 	if strings.ContainsAny(value, ".\x00") {
 		value = escaper.Replace(value)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
@@ -159,7 +160,7 @@ func setErrors(v pcommon.Value, faults []GraphQLError, whole bool) {
 		if message := faults[i].Message; whole {
 			m.PutStr(errorMessage, message)
 		} else if message != "" {
-			m.PutStr(errorMessage, CleanUTF8(message))
+			m.PutStr(errorMessage, plaintext.CleanUTF8(message))
 		}
 		if steps := faults[i].Path; len(steps) > 0 {
 			setPath(m.PutEmpty(errorPath).SetEmptySlice(), steps)
@@ -174,7 +175,7 @@ func setPath(path pcommon.Slice, steps []any) {
 	for _, step := range steps {
 		switch step := step.(type) {
 		case string:
-			path.AppendEmpty().SetStr(CleanUTF8(step))
+			path.AppendEmpty().SetStr(plaintext.CleanUTF8(step))
 		case int64:
 			path.AppendEmpty().SetInt(step)
 		}

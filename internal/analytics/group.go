@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
@@ -156,8 +157,8 @@ func (g *group) read(d *msgpack.Reader, r *Record, b *attributes, ignored FieldS
 				*f.text(r) = text
 			}
 			if b != nil && f.plain && wanted && text != "" {
-				if !isASCII(text) { // as CleanUTF8, with one call less
-					text = toUTF8(text)
+				if !plaintext.IsASCII(text) { // as CleanUTF8, with one call less
+					text = plaintext.ToUTF8(text)
 				}
 				b.Str(f.attribute, text)
 			}

@@ -399,17 +399,3 @@ func TestScopeAndResourceAreNamed(t *testing.T) {
 	assert.Equal(t, map[string]any{"service.name": "tyk-gateway"}, logs.ResourceLogs().At(0).Resource().Attributes().AsRaw())
 	assert.Equal(t, ScopeName, logs.ResourceLogs().At(0).ScopeLogs().At(0).Scope().Name())
 }
-
-func TestIsASCII(t *testing.T) {
-	t.Parallel()
-	for n := range 40 {
-		text := []byte("0123456789abcdefghijklmnopqrstuvwxyz_-./")[:n]
-		assert.True(t, isASCII(string(text)))
-		for i := range text {
-			kept := text[i]
-			text[i] = 0x80
-			assert.False(t, isASCII(string(text)), "byte %d of %d", i, n)
-			text[i] = kept
-		}
-	}
-}

@@ -4,12 +4,12 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
 
@@ -31,7 +31,7 @@ func newAttributes(s *slab.Slab, most int) attributes {
 
 func (b *attributes) str(key, value string) {
 	if value != "" {
-		b.Str(key, CleanUTF8(value))
+		b.Str(key, plaintext.CleanUTF8(value))
 	}
 }
 
@@ -78,47 +78,6 @@ func SetInstant(value pcommon.Value, t time.Time) {
 	pair.AppendEmpty().SetInt(int64(t.Nanosecond()))
 }
 
-// CleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD.
-func CleanUTF8(s string) string {
-	if isASCII(s) {
-		return s
-	}
-	return toUTF8(s)
-}
-
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, string(utf8.RuneError))
-}
-
-// isASCII looks at the short ASCII strings, of which records consist, in fewer
-// steps than utf8.ValidString.
-func isASCII(s string) bool {
-	const high = 0x8080808080808080
-	if len(s) < 8 {
-		var all byte
-		for i := range len(s) {
-			all |= s[i]
-		}
-		return all < utf8.RuneSelf
-	}
-	all := word(s[len(s)-8:])
-	for len(s) > 8 {
-		all |= word(s)
-		s = s[8:]
-	}
-	return all&high == 0
-}
-
-// word is the first 8 bytes of s; the compiler makes one load of it.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
 // cleanKeys is m if all its keys are UTF-8, else a copy with clean keys. Of keys
 // that thereby become equal the first in order of bytes stays: a built map must
 // have no duplicates, and a record delivered again must look the same.
@@ -132,7 +91,7 @@ func cleanKeys[V any](m map[string]V) map[string]V {
 	}
 	cleaned := make(map[string]V, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		name := CleanUTF8(key)
+		name := plaintext.CleanUTF8(key)
 		if _, taken := cleaned[name]; !taken {
 			cleaned[name] = m[key]
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 )
 
@@ -51,7 +52,7 @@ func (tags) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *Record)
 		if strings.HasPrefix(tag, traceTagPrefix) {
 			r.Tags = append(r.Tags, tag)
 		}
-		list.Str(CleanUTF8(tag))
+		list.Str(plaintext.CleanUTF8(tag))
 	}
 }
 
@@ -72,7 +73,7 @@ func (template) put(b *attributes, _ string, r *Record) {
 	case r.TrackPath && r.Path != "":
 		b.str(AttrRoute, r.Path)
 	case r.Path != r.RawPath:
-		b.Str(AttrNormalisedPath, CleanUTF8(r.Path))
+		b.Str(AttrNormalisedPath, plaintext.CleanUTF8(r.Path))
 	}
 }
 
@@ -196,7 +197,7 @@ func (n cityNames) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *
 	for i := range count {
 		language, name := d.Str(), d.Str()
 		// What a map makes of these is not to be had in passing.
-		if i == most || !isASCII(language) || slices.Contains(languages[:i], language) {
+		if i == most || !plaintext.IsASCII(language) || slices.Contains(languages[:i], language) {
 			names.Drop()
 			d.Rewind(start)
 			n.readMsgpack(d, r)
@@ -208,7 +209,7 @@ func (n cityNames) copyMsgpack(d *msgpack.Reader, b *attributes, key string, r *
 			city = name
 			continue
 		}
-		names.Str(language, CleanUTF8(name))
+		names.Str(language, plaintext.CleanUTF8(name))
 		others++
 	}
 	b.str(AttrGeoCity, city)
@@ -271,7 +272,7 @@ func putNames(b *attributes, key string, all map[string]string) {
 	names := b.room.Inner(others)
 	for language, name := range cleanKeys(all) {
 		if language != english || city == "" {
-			names.Str(language, CleanUTF8(name))
+			names.Str(language, plaintext.CleanUTF8(name))
 		}
 	}
 	names.Into(b.Empty(key).SetEmptyMap())

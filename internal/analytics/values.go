@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/msgpack"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/protobuf"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/slab"
 )
@@ -268,7 +269,7 @@ func appendTexts(b []byte, list []string) []byte {
 func putTexts(b *slab.Builder, key string, list []string) {
 	to := b.List(key, len(list))
 	for _, value := range list {
-		to.Str(CleanUTF8(value))
+		to.Str(plaintext.CleanUTF8(value))
 	}
 }
 
@@ -276,7 +277,7 @@ func setTexts(v pcommon.Value, list []string) {
 	to := v.SetEmptySlice()
 	to.EnsureCapacity(len(list))
 	for _, value := range list {
-		to.AppendEmpty().SetStr(CleanUTF8(value))
+		to.AppendEmpty().SetStr(plaintext.CleanUTF8(value))
 	}
 }
 

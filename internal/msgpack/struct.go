@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 )
 
 // Key is a key of a struct, and its bytes as they appear in a map.
@@ -26,8 +28,8 @@ func NewKeys(names ...string) []Key {
 		for at := range copy(bytes[:], k.wire) {
 			part[at] = 0xff
 		}
-		k.words = [2]uint64{word(string(bytes[:])), word(string(bytes[8:]))}
-		k.masks = [2]uint64{word(string(part[:])), word(string(part[8:]))}
+		k.words = [2]uint64{plaintext.Word(string(bytes[:])), plaintext.Word(string(bytes[8:]))}
+		k.masks = [2]uint64{plaintext.Word(string(part[:])), plaintext.Word(string(part[8:]))}
 		keys[i] = k
 	}
 	return keys
@@ -76,7 +78,7 @@ func (d *Reader) Next(w *Walk) bool {
 	// Keys come in one order from one version of the gateway: nearly always the one that follows is there.
 	if at := w.Field + 1; w.left > 0 && at < len(w.inOrder) && len(d.text)-d.pos >= keyWords {
 		k, next := &w.inOrder[at], d.text[d.pos:][:keyWords]
-		if word(next)&k.masks[0] == k.words[0] && word(next[8:])&k.masks[1] == k.words[1] &&
+		if plaintext.Word(next)&k.masks[0] == k.words[0] && plaintext.Word(next[8:])&k.masks[1] == k.words[1] &&
 			(len(k.wire) <= keyWords || strings.HasPrefix(d.text[d.pos:], k.wire)) {
 			d.pos += len(k.wire)
 			w.Field = at
@@ -126,11 +128,4 @@ func (d *Reader) key() string {
 		return ""
 	}
 	return d.Str()
-}
-
-// word is the first 8 bytes of s; the compiler makes one load of it.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

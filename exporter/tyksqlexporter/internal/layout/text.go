@@ -3,7 +3,7 @@ package layout
 import (
 	"strings"
 
-	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/plaintext"
 )
 
 // CleanText gives s as all databases can hold it: a NUL byte, which PostgreSQL
@@ -13,7 +13,7 @@ func CleanText(s string) string {
 	if isPlainText(s) {
 		return s
 	}
-	return strings.ReplaceAll(analytics.CleanUTF8(s), "\x00", "\uFFFD")
+	return strings.ReplaceAll(plaintext.CleanUTF8(s), "\x00", "\uFFFD")
 }
 
 // isPlainText tells whether all bytes lie from 1 to 127, as in nearly all texts, eight
@@ -28,18 +28,11 @@ func isPlainText(s string) bool {
 		}
 		return true
 	}
-	last := word(s[len(s)-8:])
+	last := plaintext.Word(s[len(s)-8:])
 	found := (last - ones) | last
 	for ; len(s) > 8; s = s[8:] {
-		next := word(s)
+		next := plaintext.Word(s)
 		found |= (next - ones) | next
 	}
 	return found&highs == 0
-}
-
-// word is the first 8 bytes of s; the compiler makes one load of it.
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

@@ -1,0 +1,48 @@
+// Package plaintext looks at the short, plain texts of which records consist in fewer steps than the standard library does.
+package plaintext
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Word is the first 8 bytes of s, which has that many, the first one lowest. The compiler makes one load of it.
+func Word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// IsASCII tells whether all bytes are below 128.
+func IsASCII(s string) bool {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		var all byte
+		for i := range len(s) {
+			all |= s[i]
+		}
+		return all < utf8.RuneSelf
+	}
+	all := Word(s[len(s)-8:])
+	for len(s) > 8 {
+		all |= Word(s)
+		s = s[8:]
+	}
+	return all&high == 0
+}
+
+// CleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD. A clean text is returned as it is.
+func CleanUTF8(s string) string {
+	if IsASCII(s) {
+		return s
+	}
+	return ToUTF8(s)
+}
+
+// ToUTF8 is CleanUTF8 of a text that is not ASCII.
+func ToUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}
