@@ -75,14 +75,14 @@ func check(w *wiring.Wiring, conf *confmap.Conf) error {
 			continue
 		}
 		settings := w.Components("extensions")[id]
-		stores := used(w, exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
+		stores := w.Used(exporterType, func(p wiring.Pipeline) []string { return p.Exporters })
 		switch name, _ := sub(settings, "store")["exporter"].(string); {
 		case name == "" && len(stores) > 1:
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: is empty, and there are %s: name the one whose tables the console reads", id, strings.Join(stores, ", ")))
 		case name != "" && w.Components("exporters")[name] == nil:
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %q: name one of exporters, such as tyksql", id, name))
 		}
-		receivers := used(w, receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
+		receivers := w.Used(receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
 		if name, _ := sub(settings, "redis")["receiver"].(string); name != "" && len(receivers) > 0 && !slices.Contains(receivers, name) {
 			errs = append(errs, fmt.Errorf("extensions::%s::redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
 		}
@@ -93,19 +93,6 @@ func check(w *wiring.Wiring, conf *confmap.Conf) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// used are the components of a type that stand in a pipeline.
-func used(w *wiring.Wiring, kind string, of func(wiring.Pipeline) []string) []string {
-	var all []string
-	for _, p := range w.Pipelines {
-		for _, id := range of(p) {
-			if wiring.Type(id) == kind && !slices.Contains(all, id) {
-				all = append(all, id)
-			}
-		}
-	}
-	return all
 }
 
 func sub(settings map[string]any, key string) map[string]any {
@@ -154,7 +141,7 @@ func redisOf(w *wiring.Wiring, own map[string]any) map[string]any {
 	}
 	// Further receivers are let in where they read another Redis.
 	others := map[string]any{}
-	for _, id := range used(w, receiverType, receivers) {
+	for _, id := range w.Used(receiverType, receivers) {
 		if way := connectionOf(w, id); id != first && sub(own, "connections")[id] == nil && len(way) > 0 && !reflect.DeepEqual(way, mine) {
 			others[id] = way
 		}

@@ -168,25 +168,12 @@ func (b *backend) read(conf *confmap.Conf) error {
 	return nil
 }
 
-// used are the components of a type that stand in a pipeline.
-func used(w *wiring.Wiring, kind string, of func(wiring.Pipeline) []string) []string {
-	var all []string
-	for _, p := range w.Pipelines {
-		for _, id := range of(p) {
-			if wiring.Type(id) == kind && !slices.Contains(all, id) {
-				all = append(all, id)
-			}
-		}
-	}
-	return all
-}
-
 func exportersOf(p wiring.Pipeline) []string { return p.Exporters }
 func receiversOf(p wiring.Pipeline) []string { return p.Receivers }
 
 // chooseStore is the exporter whose tables are read; empty for none.
 func (b *backend) chooseStore(w *wiring.Wiring) (string, error) {
-	all := used(w, "tyksql", exportersOf)
+	all := w.Used("tyksql", exportersOf)
 	name := b.config.Store.Exporter
 	switch {
 	case name != "" && w.Components("exporters")[name] == nil:
@@ -203,7 +190,7 @@ func (b *backend) chooseStore(w *wiring.Wiring) (string, error) {
 
 func (b *backend) readStore(w *wiring.Wiring, exporter string) {
 	if exporter == "" {
-		none := &pages.NoStoreError{Mongo: len(used(w, "tykmongo", exportersOf)) > 0}
+		none := &pages.NoStoreError{Mongo: len(w.Used("tykmongo", exportersOf)) > 0}
 		for _, p := range w.Pipelines {
 			none.Exporters = append(none.Exporters, p.Exporters...)
 		}
@@ -372,7 +359,7 @@ func metricsOf(conf *confmap.Conf) string {
 // retentionOf is how long the stores of this configuration remember what they stored, the shortest.
 func retentionOf(w *wiring.Wiring) time.Duration {
 	shortest := time.Duration(-1)
-	for _, id := range used(w, "tyksql", exportersOf) {
+	for _, id := range w.Used("tyksql", exportersOf) {
 		ledger, _ := w.Components("exporters")[id]["ledger"].(map[string]any)
 		d := inspect.RememberedFor
 		if text, ok := ledger["retention"].(string); ok {

@@ -46,7 +46,7 @@ var _ pages.Redis = (*redisBackend)(nil)
 
 // readRedis finds the receivers whose lists are shown, and which exporters stand behind which group.
 func (b *backend) readRedis(w *wiring.Wiring, exporter string) error {
-	ids := used(w, "tykredis", receiversOf)
+	ids := w.Used("tykredis", receiversOf)
 	chosen := b.config.Redis.Receiver
 	switch {
 	case len(ids) == 0:

@@ -77,6 +77,19 @@ func Type(id string) string {
 	return strings.TrimSpace(kind)
 }
 
+// Used are the components of a type that stand in a pipeline, in the part of it that of gives, each once.
+func (w *Wiring) Used(kind string, of func(Pipeline) []string) []string {
+	var all []string
+	for _, p := range w.Pipelines {
+		for _, id := range of(p) {
+			if Type(id) == kind && !slices.Contains(all, id) {
+				all = append(all, id)
+			}
+		}
+	}
+	return all
+}
+
 // Components are the settings of all components in a section, such as receivers, by ID. Those
 // without any have an empty map.
 func (w *Wiring) Components(section string) map[string]map[string]any {
