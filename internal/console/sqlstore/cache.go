@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// maxCacheBytes is about how much the cache keeps.
-const maxCacheBytes = 32 << 20
+// maxCacheBytes is about how much the cache keeps: the collector's pipelines need their memory.
+const maxCacheBytes = 16 << 20
 
 // cache keeps answers for a while, the least recently used ones the shortest, and has equal questions
 // that are asked at the same time asked once.
@@ -25,7 +25,6 @@ type entry struct {
 	key   string
 	value any
 	bytes int64
-	until time.Time
 }
 
 // flight is a question under way. It ends when nobody waits for it any more.
@@ -70,14 +69,10 @@ func cached[T any](ctx context.Context, c *cache, key string, load func(context.
 func (c *cache) get(ctx context.Context, key string, load func(context.Context) (any, int64, time.Duration, error)) (any, error) {
 	c.mu.Lock()
 	if at, ok := c.entries[key]; ok {
-		e := at.Value.(*entry)
-		if time.Now().Before(e.until) {
-			c.order.MoveToFront(at)
-			c.hits++
-			c.mu.Unlock()
-			return e.value, nil
-		}
-		c.remove(at)
+		c.order.MoveToFront(at)
+		c.hits++
+		c.mu.Unlock()
+		return at.Value.(*entry).value, nil
 	}
 	f, ok := c.flights[key]
 	if ok {
@@ -118,7 +113,9 @@ func (c *cache) launch(ctx context.Context, key string, load func(context.Contex
 			delete(c.flights, key)
 		}
 		if err == nil && ttl > 0 {
-			c.put(&entry{key: key, value: value, bytes: bytes + int64(len(key)), until: time.Now().Add(ttl)})
+			e := &entry{key: key, value: value, bytes: bytes + int64(len(key))}
+			c.put(e)
+			time.AfterFunc(ttl, func() { c.expire(e) })
 		}
 		close(f.done)
 	}()
@@ -133,6 +130,15 @@ func (c *cache) put(e *entry) {
 	c.bytes += e.bytes
 	for c.bytes > maxCacheBytes && c.order.Len() > 0 {
 		c.remove(c.order.Back())
+	}
+}
+
+// expire removes what is over, so that nothing is kept of which nobody asks any more.
+func (c *cache) expire(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, ok := c.entries[e.key]; ok && at.Value.(*entry) == e {
+		c.remove(at)
 	}
 }
 

@@ -461,6 +461,18 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 }
 
+// What is over is not kept, even where nobody asks again.
+func TestWhatIsOverLeavesTheCache(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	_, err := cached(t.Context(), c, "key", func(context.Context) (answered[int], error) { return answered[int]{1, 1000, 10 * time.Millisecond}, nil })
+	require.NoError(t, err)
+	assert.Eventually(t, func() bool {
+		_, bytes := c.stats()
+		return bytes == 0
+	}, sinktest.Long, 5*time.Millisecond)
+}
+
 func TestTheExportersSettingsAreRead(t *testing.T) {
 	t.Parallel()
 	config, err := FromExporter(confmap.NewFromStringMap(map[string]any{

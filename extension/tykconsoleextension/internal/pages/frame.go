@@ -91,28 +91,31 @@ type bar struct {
 	Faults                       []string
 }
 
+// The cookies of what a browser chose.
+const themeCookie, keysCookie = "theme", "keys"
+
 func (q *request) frame(p *page) *frame {
 	s := q.site
 	f := &frame{
 		Title: p.title, Host: s.Host, Assets: s.Assets, Home: q.link("", "range", "from", "to", "compare", "org"), PipelineHref: s.Base + "pipeline",
 		Refresh: p.refresh, Bar: p.bar, Fields: p.fields, Strips: p.strips, Data: p.data, NowMillis: q.asked.UnixMilli(),
 	}
-	if c, err := q.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+	if c, err := q.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
 		f.Theme = c.Value
 	}
 	if theme := q.values.Get("theme"); theme == "light" || theme == "dark" {
 		f.Theme = theme
 	}
-	if c, err := q.Cookie("keys"); err == nil && c.Value == "off" {
+	if c, err := q.Cookie(keysCookie); err == nil && c.Value == "off" {
 		f.NoKeys = true
 	}
 	switch q.values.Get("keys") {
 	case "off":
 		f.NoKeys = true
-		http.SetCookie(q.w, &http.Cookie{Name: "keys", Value: "off", Path: s.Base, MaxAge: 31536000, SameSite: http.SameSiteStrictMode, HttpOnly: true})
+		http.SetCookie(q.w, &http.Cookie{Name: keysCookie, Value: "off", Path: s.Base, MaxAge: 31536000, SameSite: http.SameSiteStrictMode, HttpOnly: true})
 	case "on":
 		f.NoKeys = false
-		http.SetCookie(q.w, &http.Cookie{Name: "keys", Path: s.Base, MaxAge: -1, SameSite: http.SameSiteStrictMode, HttpOnly: true})
+		http.SetCookie(q.w, &http.Cookie{Name: keysCookie, Path: s.Base, MaxAge: -1, SameSite: http.SameSiteStrictMode, HttpOnly: true})
 	}
 	f.Trouble, f.Stored = s.watches.glance()
 	if p.bar != nil || p.fields != nil {

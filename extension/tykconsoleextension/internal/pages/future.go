@@ -51,6 +51,7 @@ func (f *future[T]) ready(q *request) bool {
 	}
 	left := q.wait - q.site.Now().Sub(q.asked)
 	if left <= 0 {
+		q.late.Store(true)
 		return false
 	}
 	timer := time.NewTimer(left)
@@ -61,6 +62,7 @@ func (f *future[T]) ready(q *request) bool {
 	case <-timer.C:
 	case <-q.Context().Done():
 	}
+	q.late.Store(true)
 	return false
 }
 

@@ -269,6 +269,7 @@ func newSite(t *testing.T, s *stage, change func(*Options)) (*Site, *observer.Ob
 
 func get(t *testing.T, site *Site, path string) *httptest.ResponseRecorder {
 	t.Helper()
+	site.kept.forget() // tests change what pages show
 	return ask2(t, site, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
 }
 

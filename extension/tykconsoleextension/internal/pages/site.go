@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -83,6 +84,7 @@ type Site struct {
 	mux       *http.ServeMux
 	watches   *watches
 	live      *live
+	kept      kept
 }
 
 // NewSite reads the templates.
@@ -168,6 +170,8 @@ type request struct {
 	asked time.Time
 	// wait is how long blocks are waited for.
 	wait time.Duration
+	// late is set where a block was not waited for.
+	late atomic.Bool
 }
 
 // page is an answer: a template with its data, and the same as JSON.
@@ -199,21 +203,51 @@ const (
 )
 
 func (s *Site) handler(answer func(*request) (*page, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	made := func(w http.ResponseWriter, r *http.Request) (whole bool) {
 		q := s.newRequest(w, r)
 		p, err := answer(q)
 		if err != nil {
 			p = s.failed(q, err)
 		}
 		if p == nil {
-			return // the page wrote its answer itself
+			return false // the page wrote its answer itself
 		}
 		if len(q.faults) > 0 && q.form != formHTML {
 			q.problem(http.StatusBadRequest, "bad_parameter", strings.Join(sortedFaults(q.faults), "; "))
-			return
+			return false
 		}
 		q.write(p)
+		return !q.late.Load()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch key, ok := s.keyOf(r); {
+		case ok:
+			s.kept.serve(w, r, key, func(w http.ResponseWriter) bool { return made(w, r) })
+		default:
+			made(w, r)
+			if r.Method == http.MethodPost {
+				s.kept.forget()
+			}
+		}
 	})
+}
+
+// keyOf tells pages apart that may be shown to whoever asks next: by address, form, who asks, and what his browser chose.
+func (s *Site) keyOf(r *http.Request) (string, bool) {
+	if r.Method != http.MethodGet || wanted(r) == formCSV || strings.HasPrefix(r.URL.Path, "/live") {
+		return "", false
+	}
+	user := ""
+	if s.User != nil {
+		user = s.User(r)
+	}
+	chosen := ""
+	for _, c := range r.Cookies() {
+		if c.Name == themeCookie || c.Name == keysCookie {
+			chosen += c.Name + "=" + c.Value + ";"
+		}
+	}
+	return fmt.Sprintf("%s %q %q %q", wanted(r), user, chosen, r.URL.RequestURI()), true
 }
 
 func (s *Site) newRequest(w http.ResponseWriter, r *http.Request) *request {
