@@ -15,6 +15,7 @@ type drain struct {
 	took      time.Duration // from the claim to the last acknowledgement
 	processor time.Duration // the collectors', in that time
 	machine   time.Duration // everything's on this machine
+	redis     time.Duration // Redis' own
 	peak      int64         // bytes of resident memory since its start, of the largest collector
 	pages     []float64     // milliseconds that each page of the console took
 	refused   int           // pages that it was too busy for
@@ -26,6 +27,11 @@ func (d drain) perProcessorSecond() float64 { return float64(d.records) / d.proc
 
 func (d drain) microseconds() float64 {
 	return float64(d.processor.Microseconds()) / float64(d.records)
+}
+
+// redisMicroseconds is what Redis needs of a processor for a record.
+func (d drain) redisMicroseconds() float64 {
+	return float64(d.redis.Microseconds()) / float64(d.records)
 }
 
 func (d drain) mebibytes() float64 { return float64(d.peak) / (1 << 20) }
@@ -141,7 +147,7 @@ func (r *rig) gone(ctx context.Context, running []*collector, key string) func()
 // claimed, to the last acknowledgement.
 func (r *rig) watch(ctx context.Context, running []*collector, list string, d *drain) error {
 	start, before := time.Now(), usage{}
-	if err := before.read(running); err != nil {
+	if err := r.usage(ctx, &before, running); err != nil {
 		return err
 	}
 	segments := "otelcol-tyk:{" + list + "}:segments"
@@ -150,10 +156,10 @@ func (r *rig) watch(ctx context.Context, running []*collector, list string, d *d
 	}
 	d.took = time.Since(start)
 	var after usage
-	if err := after.read(running); err != nil {
+	if err := r.usage(ctx, &after, running); err != nil {
 		return err
 	}
-	d.processor, d.machine = after.processor-before.processor, after.machine-before.machine
+	d.processor, d.machine, d.redis = after.processor-before.processor, after.machine-before.machine, after.redis-before.redis
 	for _, c := range running {
 		peak, err := peakMemory(c.PID())
 		if err != nil {
@@ -164,10 +170,10 @@ func (r *rig) watch(ctx context.Context, running []*collector, list string, d *d
 	return nil
 }
 
-// usage is processor time so far: the collectors', and everything's.
-type usage struct{ processor, machine time.Duration }
+// usage is processor time so far: the collectors', everything's, and Redis'.
+type usage struct{ processor, machine, redis time.Duration }
 
-func (u *usage) read(running []*collector) (err error) {
+func (r *rig) usage(ctx context.Context, u *usage, running []*collector) (err error) {
 	for _, c := range running {
 		used, err := processorTime(c.PID())
 		if err != nil {
@@ -175,7 +181,10 @@ func (u *usage) read(running []*collector) (err error) {
 		}
 		u.processor += used
 	}
-	u.machine, err = machineTime()
+	if u.machine, err = machineTime(); err != nil {
+		return err
+	}
+	u.redis, err = redisTime(ctx, r.redis.Client())
 	return err
 }
 

@@ -68,14 +68,16 @@ func (j *groupsJob) measure(ctx context.Context, r *rig) error {
 }
 
 func (j *groupsJob) rows() []row {
-	var shares, possible, speeds, limits, peaks []float64
+	var shares, possible, reached, speeds, limits, peaks []float64
 	for _, run := range j.runs {
+		reached = append(reached, run.share()/run.possible())
 		shares, possible = append(shares, run.share()), append(possible, run.possible())
 		speeds, limits = append(speeds, run.both.perSecond()), append(limits, run.slower())
 		peaks = append(peaks, run.both.mebibytes())
 	}
 	return []row{
-		{job: j.title(), unit: share.named("share of the slower one alone"), pump: "times add up", values: shares, limits: possible, goal: atLeast(0.85)},
+		{job: j.title(), unit: share.named("share of the slower one alone"), pump: "times add up", values: shares, limits: possible},
+		{job: j.title(), unit: share.named("of what the processors allow"), values: reached, goal: atLeast(0.9)},
 		{job: j.title(), unit: perSecond.named("records/s until both are done"), values: speeds, limits: limits},
 		{job: j.title(), unit: mebibytes, values: peaks},
 	}

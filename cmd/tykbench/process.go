@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // clockTicks is the kernel's unit of processor time, the same on every Linux that Go runs on.
@@ -77,4 +80,21 @@ func statusBytes(pid int, field string) (int64, error) {
 func openFiles(pid int) (int64, error) {
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	return int64(len(entries)), err
+}
+
+// redisTime is the processor time that a Redis has used so far.
+func redisTime(ctx context.Context, client *redis.Client) (time.Duration, error) {
+	info, err := client.InfoMap(ctx, "cpu").Result()
+	if err != nil {
+		return 0, fmt.Errorf("processor time of Redis: %w", err)
+	}
+	used := time.Duration(0)
+	for _, name := range []string{"used_cpu_sys", "used_cpu_user"} {
+		seconds, err := strconv.ParseFloat(info["CPU"][name], 64)
+		if err != nil {
+			return 0, fmt.Errorf("processor time of Redis: %s: %w", name, err)
+		}
+		used += time.Duration(seconds * float64(time.Second))
+	}
+	return used, nil
 }

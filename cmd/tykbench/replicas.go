@@ -68,7 +68,34 @@ func (j *replicasJob) section() string {
 		fmt.Sprintf("%s raw records that wait in one list's segments, as after an outage, worked off into PostgreSQL by one process of a group and by two.", thousands(float64(j.records))),
 		fmt.Sprintf("The kernel (the processor quota of a control group) gives each process at most %.2f of a processor, and Redis and PostgreSQL all that is left,", replicaQuota),
 		"so that two processes find what two machines would: the last columns show whether there was some to spare.",
-	) + markdown(lines)
+	) + markdown(lines) + j.arithmetic()
+}
+
+const (
+	// listsOfGateway is over how many lists a gateway spreads records with `enable_multiple_analytics_keys`.
+	listsOfGateway = 10
+	// masters are those of the smallest Redis Cluster; one of them has that many of the lists.
+	masters, listsOfMaster = 3, 4
+)
+
+// arithmetic says what bounds a larger installation, by what this run's processes needed.
+func (j *replicasJob) arithmetic() string {
+	redis, collector := median(each(j.one, drain.redisMicroseconds)), median(each(j.one, drain.microseconds))
+	if redis <= 0 || collector <= 0 {
+		return ""
+	}
+	const million = 1e6
+	one := million / redis
+	cluster := one * listsOfGateway / listsOfMaster
+	needed := cluster / (million / collector)
+	return "\n" + sentences(
+		fmt.Sprintf("What that bounds, as arithmetic and not measured: for a record Redis needed %.2f µs of a processor without the gateway's push, and the collector %.2f µs.", redis, collector),
+		fmt.Sprintf("Redis has one thread for commands, so one Redis ends at %s records/s, less what gateways' pushes and sessions take of it; %.0f processors of collectors keep up with that.", thousands(one), one/(million/collector)),
+		fmt.Sprintf("A list is in one slot of a cluster. With `enable_multiple_analytics_keys` a gateway has %d lists, of which one of %d masters has %d: so %d masters do %.1f times as much, %s records/s, for which %.0f processors of collectors are needed.",
+			listsOfGateway, masters, listsOfMaster, masters, float64(listsOfGateway)/listsOfMaster, thousands(cluster), needed),
+		"The next bound is the store: one PostgreSQL takes what the limit of raw records to PostgreSQL says, however many collectors there are.",
+		"A tier of Kafka in between moves that bound to the partitions' consumers, and costs a document for each record, see [measurements](measurements.md): then as many stores as one likes are fed from one claim.",
+	)
 }
 
 // throttle bounds what a process gets of a processor by a control group of its own, until end is called.
