@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -155,5 +156,66 @@ func TestAnUnnamedPoisonRecordIsFoundAndItsNeighboursArrive(t *testing.T) {
 	require.Len(t, dead, 1)
 	for _, letter := range dead {
 		assert.Contains(t, letter.Reason, "400 bad request")
+	}
+}
+
+// Exporters of ours try again by themselves, and learn only from what others bring that a record is to blame. Where all that is under
+// way is such, others are sent beside it.
+func TestRecordsThatAnExporterWaitsWithDoNotHoldUpOthers(t *testing.T) {
+	for name, bad := range map[string]func(key int) bool{
+		"one at the front":   func(key int) bool { return key == 0 },
+		"a run at the front": func(key int) bool { return key < 90 },
+		"one of all":         func(key int) bool { return key == 17 },
+		"a run at the end":   func(key int) bool { return key >= 60 && key < 100 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRedis(t)
+			pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 100)
+			var taken atomic.Int64
+			d := newDestination()
+			d.answer = func(ctx context.Context, keys []string, ld plog.Logs) error {
+				before, refused := taken.Load(), &analytics.RefusedError{}
+				eachRecord(ld, func(lr plog.LogRecord) {
+					var record analytics.Record
+					uid, err := analytics.ParseUID(record.FromLog(lr))
+					if key, _ := strconv.Atoi(record.APIKey); err == nil && bad(key) {
+						refused.Records = append(refused.Records, analytics.RefusedRecord{UID: uid, Reason: "too odd", Destination: "tyksql/main"})
+					}
+				})
+				switch len(refused.Records) {
+				case 0:
+					taken.Add(1)
+					return nil
+				case len(keys): // as an exporter with retry_on_failure does
+					for taken.Load() == before {
+						select {
+						case <-ctx.Done():
+							return ctx.Err()
+						case <-time.After(5 * time.Millisecond):
+						}
+					}
+				default:
+					taken.Add(1)
+				}
+				return consumererror.NewPermanent(refused)
+			}
+			dead := 0
+			for key := range 100 {
+				if bad(key) {
+					dead++
+				}
+			}
+			rec := start(t, r.Addr(), d, func(cfg *Config) {
+				cfg.ChunkSize, cfg.MaxInFlight = 1, 1
+				cfg.Redelivery.InitialInterval, cfg.Redelivery.MaxInterval = 10*time.Millisecond, 50*time.Millisecond
+			})
+			eventually(t, "an empty Redis", func() bool {
+				if taken.Load() >= 60 { // of the run at the end nothing tells until something else comes
+					pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 99_999, 100_000)
+				}
+				return rec.sum(t, "tykredis_records_delivered") > 0 && len(letters(t, r.Client(), list)) == dead && len(leftover(t, r.Client())) == 0
+			})
+		})
 	}
 }

@@ -27,7 +27,9 @@ import (
 type RedeliveryConfig struct {
 	// InitialInterval is the first wait, above 0.
 	InitialInterval time.Duration `mapstructure:"initial_interval"`
-	// MaxInterval is the longest, at least InitialInterval.
+	// MaxInterval is the longest, at least InitialInterval. For so long pipelines may take for a delivery before another one is
+	// begun beside it: an exporter that tries again by itself may wait for what only others can tell, which is that the
+	// destination takes records.
 	MaxInterval time.Duration `mapstructure:"max_interval"`
 }
 
@@ -129,8 +131,8 @@ func (d *Deliverer) Wait() { d.underWay.Wait() }
 // are acknowledged. It returns an error when ctx was done, or its segments became another
 // worker's, before that.
 func (d *Deliverer) deliver(ctx context.Context, b held.Batch) error {
-	defer func() { <-d.slots }()
 	dl := newDelivery(b)
+	defer d.giveBack(dl)
 	d.Watch.Begin(dl)
 	defer d.Watch.End(dl)
 	wait := &pace.Backoff{Next: d.Redelivery.InitialInterval, Longest: d.Redelivery.MaxInterval}
@@ -202,7 +204,7 @@ func (d *Deliverer) send(ctx context.Context, dl *delivery, places []int) answer
 	var passed selection.Passed
 	at := d.evidence.send()
 	if len(sent) > 0 && d.Next != nil {
-		a = judge(d.consume(analytics.WithEntries(passed.Context(ctx), newEntries(dl)), logs))
+		a = judge(d.consume(analytics.WithEntries(passed.Context(ctx), newEntries(dl)), dl, logs))
 	}
 	if a.err != nil && !a.retry && dl.since == 0 {
 		dl.since = at
@@ -213,7 +215,13 @@ func (d *Deliverer) send(ctx context.Context, dl *delivery, places []int) answer
 	return a
 }
 
-func (d *Deliverer) consume(ctx context.Context, logs plog.Logs) error {
+func (d *Deliverer) consume(ctx context.Context, dl *delivery, logs plog.Logs) error {
+	dl.slot.begin()
+	slow := time.AfterFunc(d.Redelivery.MaxInterval, func() { d.lend(dl) })
+	defer func() {
+		slow.Stop()
+		d.takeBack(dl)
+	}()
 	records := logs.LogRecordCount()
 	op := d.Obsrep.StartLogsOp(ctx)
 	err := d.Next.ConsumeLogs(op, logs)
@@ -262,6 +270,7 @@ func (d *Deliverer) isLegible(c *delivering) bool {
 // what others bring lets them have its slot, as far as memory allows.
 func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until *pace.Backoff) bool {
 	switch records, bytes := dl.left(); {
+	case dl.slot.lent:
 	case dl.standAside(1):
 		defer dl.standAside(-1)
 		defer func() { d.slots <- struct{}{} }()

@@ -74,6 +74,8 @@ type delivery struct {
 	// word about which: what was sent once with others is sent only alone again.
 	partly bool
 
+	slot slot
+
 	said     error          // by the destination that refused something last
 	decoded  bool           // once
 	replayed map[string]int // places of replayed records, by identity

@@ -126,7 +126,19 @@ func (e *evidence) enter(records, bytes int) (keeps int, ok bool) {
 	return keeps, true
 }
 
-// leave is the end of what enter began.
+// lend tells whether a delivery that pipelines have may wait without a place: alone, or if all of it fits beside the others.
+func (e *evidence) lend(records, bytes int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.records > 0 && (e.records+records > e.mostRecords || e.bytes+bytes > e.mostBytes) {
+		return false
+	}
+	e.records += records
+	e.bytes += bytes
+	return true
+}
+
+// leave is the end of what enter or lend began.
 func (e *evidence) leave(records, keeps int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
