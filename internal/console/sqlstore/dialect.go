@@ -24,6 +24,12 @@ type dialect interface {
 	// packs says whether even rows that the database could add up are better joined: its driver takes longer for a
 	// row than the database for ten.
 	packs() bool
+	// sets says whether rows are added up in several ways at once.
+	sets() bool
+	// locates says whether some values of many buckets are found sooner one by one than by reading all that lies between.
+	locates() bool
+	// among adds that a column is one of some numbers.
+	among(st *statement, column string, numbers []int64)
 	// numbered says whether parameters are $1, $2 instead of ?.
 	numbered() bool
 	// bind is a time as a parameter.

@@ -143,9 +143,17 @@ func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel 
 		default:
 			columns += ", bin, hits"
 		}
-		st := newStatement("select " + columns + " from " + s.dialect.quote(table.table))
+		source := "select " + columns + " from "
+		apart := byBucket && s.dialect.sets()
+		if apart {
+			of := [3]string{s.column("timestamp"), "org_id", "dimension_value"}
+			source = "select coalesce(at, 0), coalesce(org, ''), coalesce(value, ''), " + packed +
+				" from (select " + of[0] + " as at, " + of[1] + " as org, " + of[2] + " as value, bin, sum(hits) as hits from "
+			groups = " group by grouping sets ((" + of[0] + ", bin), (" + of[1] + ", " + of[2] + ", bin))) as added group by at, org, value"
+		}
+		st := newStatement(source + s.dialect.quote(table.table))
 		s.where(st, table, sel, sp, k.Bucket).add(groups + fmt.Sprintf(" limit %d", mostBins))
-		err := l.read(ctx, q, st, r, packed != "")
+		err := l.read(ctx, q, st, r, packed != "", apart)
 		if q.rowsRead >= mostBins {
 			l.answer.Exactness, l.answer.Reason = query.Limited, fmt.Sprintf("there are more than %d rows in this time", mostBins)
 		}
@@ -154,8 +162,9 @@ func (s *Store) readLatencies(ctx context.Context, k *known, r query.Range, sel 
 	return l, err
 }
 
-// read reads rows of one bin each, or of many that are packed.
-func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range, packs bool) error {
+// read reads rows of one bin each, or of many that are packed. Those that are of a bucket, with all values in it, may come apart from
+// those of a value, in all buckets.
+func (l *latencies) read(ctx context.Context, q *session, st *statement, r query.Range, packs, apart bool) error {
 	var org, value, packed sql.RawBytes
 	var last valueKey
 	var of bins
@@ -169,7 +178,9 @@ func (l *latencies) read(ctx context.Context, q *session, st *statement, r query
 		if err := rows.Scan(places...); err != nil {
 			return err
 		}
-		if of == nil || string(org) != last.org || string(value) != last.value {
+		if apart && at != 0 {
+			of, last = bins{}, valueKey{} // which is counted elsewhere
+		} else if of == nil || last == (valueKey{}) || string(org) != last.org || string(value) != last.value {
 			last = valueKey{string(org), string(value)}
 			if of = l.values[last]; of == nil {
 				of = bins{}

@@ -57,6 +57,15 @@ func (*mysqlDialect) quote(name string) string { return datasource.QuoteMySQL(na
 
 func (*mysqlDialect) packs() bool { return false }
 
+func (*mysqlDialect) sets() bool { return false }
+
+// locates is false: MySQL reads all that lies between faster than it finds one place.
+func (*mysqlDialect) locates() bool { return false }
+
+func (*mysqlDialect) among(st *statement, column string, numbers []int64) {
+	st.add(" and " + column + " in (" + joined(numbers) + ")")
+}
+
 // join cannot: what MySQL joins, it cuts.
 func (*mysqlDialect) join(string) string { return "" }
 

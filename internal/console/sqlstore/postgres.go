@@ -47,6 +47,15 @@ func (postgresDialect) quote(name string) string { return datasource.QuotePostgr
 
 func (postgresDialect) packs() bool { return false }
 
+func (postgresDialect) sets() bool { return true }
+
+func (postgresDialect) locates() bool { return true }
+
+// among has one text however many numbers there are, for pg_stat_statements.
+func (postgresDialect) among(st *statement, column string, numbers []int64) {
+	st.add(" and "+column+" = any(cast(? as bigint[]))", "{"+joined(numbers)+"}")
+}
+
 func (postgresDialect) join(text string) string { return "string_agg(" + text + ", '')" }
 
 func (postgresDialect) numbered() bool { return true }

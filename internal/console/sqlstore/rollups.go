@@ -65,7 +65,7 @@ func (s *Store) where(st *statement, f family, sel *selection, sp span, width ti
 	if at == nil {
 		st.add(" and "+timestamp+" >= ? and "+timestamp+" < ?", sp.from, sp.to)
 	} else {
-		st.add(" and " + timestamp + " in (" + joined(at) + ")")
+		s.dialect.among(st, timestamp, at)
 	}
 	st.in("org_id", sel.orgs).in("dimension_value", sel.values)
 	if f.byAPI {
@@ -88,14 +88,11 @@ func (sel *selection) has(f family) bool {
 
 // joined writes numbers with commas between them.
 func joined(numbers []int64) string {
-	var b strings.Builder
+	texts := make([]string, len(numbers))
 	for i, n := range numbers {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(strconv.FormatInt(n, 10))
+		texts[i] = strconv.FormatInt(n, 10)
 	}
-	return b.String()
+	return strings.Join(texts, ", ")
 }
 
 // places are about how many buckets are counted to tell how many rows a span has.
@@ -154,11 +151,10 @@ func (s *Store) thin(ctx context.Context, k *known, f family, sel *selection, sp
 // mostPlaces is how many places of an index are looked up one by one, in the stead of reading all that lies between.
 const mostPlaces = 20_000
 
-// located tells whether the values that are wanted, and their organisations, are known and few enough for that. Servers
-// read all that lies between faster than they find one place.
+// located tells whether the values that are wanted, and their organisations, are known and few enough for that.
 func (s *Store) located(k *known, sel *selection, sp span) bool {
 	width, each := int64(k.Bucket/time.Second), int64(len(sel.values)*len(sel.orgs))
-	return s.dialect.packs() && sel.dimension != "" && width > 0 && each > 0 && (sp.to-sp.from)/width*each <= mostPlaces
+	return s.dialect.locates() && sel.dimension != "" && width > 0 && each > 0 && (sp.to-sp.from)/width*each <= mostPlaces
 }
 
 // locate finds a span's buckets, where each is looked up by itself.

@@ -44,6 +44,14 @@ func (sqliteDialect) quote(name string) string { return datasource.QuoteSQLite(n
 
 func (sqliteDialect) packs() bool { return true }
 
+func (sqliteDialect) sets() bool { return false }
+
+func (sqliteDialect) locates() bool { return true }
+
+func (sqliteDialect) among(st *statement, column string, numbers []int64) {
+	st.add(" and " + column + " in (" + joined(numbers) + ")")
+}
+
 func (sqliteDialect) join(text string) string { return "group_concat(" + text + ", '')" }
 
 func (sqliteDialect) numbered() bool { return false }

@@ -465,7 +465,9 @@ func TestTheCacheIsBounded(t *testing.T) {
 func TestWhatIsOverLeavesTheCache(t *testing.T) {
 	t.Parallel()
 	c := newCache()
-	_, err := cached(t.Context(), c, "key", func(context.Context) (answered[int], error) { return answered[int]{1, 1000, 10 * time.Millisecond}, nil })
+	_, err := cached(t.Context(), c, "key", func(context.Context) (answered[int], error) {
+		return answered[int]{1, 1000, 10 * time.Millisecond}, nil
+	})
 	require.NoError(t, err)
 	assert.Eventually(t, func() bool {
 		_, bytes := c.stats()
