@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,7 +79,7 @@ func TestPagesAreKeptInBounds(t *testing.T) {
 	t.Parallel()
 	var k kept
 	for i := range 100 {
-		k.serve(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), fmt.Sprint(i), func(w http.ResponseWriter) bool {
+		k.serve(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), strconv.Itoa(i), func(w http.ResponseWriter) bool {
 			_, _ = w.Write([]byte(strings.Repeat("x", mostKeptPage)))
 			return true
 		})

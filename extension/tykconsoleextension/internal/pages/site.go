@@ -241,10 +241,10 @@ func (s *Site) keyOf(r *http.Request) (string, bool) {
 	if s.User != nil {
 		user = s.User(r)
 	}
-	chosen := ""
+	var chosen []string
 	for _, c := range r.Cookies() {
 		if c.Name == themeCookie || c.Name == keysCookie {
-			chosen += c.Name + "=" + c.Value + ";"
+			chosen = append(chosen, c.Name, c.Value)
 		}
 	}
 	return fmt.Sprintf("%s %q %q %q", wanted(r), user, chosen, r.URL.RequestURI()), true
