@@ -9,10 +9,10 @@ import (
 )
 
 // A page that was just made is shown to everybody who asks for it, so that many who look at the same cost what one costs. The
-// dearer a page is, the longer it is kept: making it takes a twentieth of the time at most, whatever the store and however many look.
+// dearer a page is, the longer it is kept: making it takes a fortieth of the time at most, whatever the store and however many look.
 const (
-	leastKept, mostKept = time.Second, 5 * time.Second
-	keptTimes           = 20
+	leastKept, mostKept = time.Second, 10 * time.Second
+	keptTimes           = 40
 	mostKeptBytes       = 4 << 20
 	mostKeptPage        = 512 << 10
 )
