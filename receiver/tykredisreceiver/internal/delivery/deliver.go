@@ -270,11 +270,13 @@ func (d *Deliverer) isLegible(c *delivering) bool {
 // what others bring lets them have its slot, as far as memory allows.
 func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until *pace.Backoff) bool {
 	switch records, bytes := dl.left(); {
-	case dl.slot.lent:
 	case dl.standAside(1):
 		defer dl.standAside(-1)
-		defer func() { d.slots <- struct{}{} }()
-		<-d.slots
+		if !dl.slot.lent {
+			defer func() { d.slots <- struct{}{} }()
+			<-d.slots
+		}
+	case dl.slot.lent:
 	case !errors.Is(trouble, errRefusesAll):
 		return until.Sleep(ctx)
 	default:
