@@ -2,6 +2,7 @@ package pages
 
 import (
 	"bytes"
+	"context"
 	"maps"
 	"net/http"
 	"sync"
@@ -46,7 +47,7 @@ func (k *kept) serve(w http.ResponseWriter, r *http.Request, key string, answer 
 		k.pages[key] = p
 		made := k.made
 		k.mu.Unlock()
-		k.make(key, made, p, answer)
+		k.make(r.Context(), key, made, p, answer)
 		p.send(w)
 		return
 	}
@@ -64,13 +65,13 @@ func (k *kept) serve(w http.ResponseWriter, r *http.Request, key string, answer 
 }
 
 // make makes a page, and keeps it where others may see it. It is not sent yet: others do not wait for a slow browser.
-func (k *kept) make(key string, made int64, p *keptPage, answer func(http.ResponseWriter) bool) {
+func (k *kept) make(ctx context.Context, key string, made int64, p *keptPage, answer func(http.ResponseWriter) bool) {
 	began, whole, finished := time.Now(), false, false
 	defer func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		defer close(p.done)
-		p.shared = finished && p.status == http.StatusOK && p.header.Get("Set-Cookie") == "" && k.made == made
+		p.shared = finished && p.status == http.StatusOK && p.header.Get("Set-Cookie") == "" && k.made == made && ctx.Err() == nil // else it is what was made when nobody waited
 		switch {
 		case k.pages[key] != p:
 		case p.shared && p.body.Len() <= mostKeptPage && k.bytes+p.body.Len() <= mostKeptBytes:

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -65,6 +66,10 @@ func TestAPageIsMadeOnceForAllWhoLook(t *testing.T) {
 	assert.Equal(t, "personal 7", ask("d", personal).Body.String(), "it is of one browser")
 	require.Panics(t, func() { ask("e", func(http.ResponseWriter) bool { panic("of a template") }) })
 	assert.Equal(t, "page 8", ask("e", page).Body.String())
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	k.serve(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/", http.NoBody), "g", page)
+	assert.Equal(t, "page 10", ask("g", page).Body.String(), "nobody waited for what was made before")
 	large := func(w http.ResponseWriter) bool {
 		_, _ = w.Write([]byte(strings.Repeat("x", mostKeptPage+1)))
 		made.Add(1)
@@ -72,7 +77,7 @@ func TestAPageIsMadeOnceForAllWhoLook(t *testing.T) {
 	}
 	ask("f", large)
 	ask("f", large)
-	assert.EqualValues(t, 10, made.Load(), "it is too large to be kept")
+	assert.EqualValues(t, 12, made.Load(), "it is too large to be kept")
 }
 
 func TestPagesAreKeptInBounds(t *testing.T) {

@@ -69,6 +69,7 @@ func (q *request) makeBlock(name, heading string, makes func() (any, error), rea
 	}
 	data, err := makes()
 	if err != nil {
+		q.late.Store(true)
 		bl.State = q.site.stateOf(q, err)
 		return bl
 	}

@@ -170,7 +170,7 @@ type request struct {
 	asked time.Time
 	// wait is how long blocks are waited for.
 	wait time.Duration
-	// late is set where a block was not waited for.
+	// late is set where a block was not waited for, or failed: such a page is not kept for long.
 	late atomic.Bool
 }
 
