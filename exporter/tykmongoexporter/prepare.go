@@ -155,9 +155,9 @@ func (s *mongoStore) index(ctx context.Context, to *connection, k *collectionKin
 	made, failed := make(chan struct{}), make(chan error, 1)
 	p.indexing = made
 	s.working.Go(func() {
-		defer close(made)
 		began := time.Now()
 		err := s.makeIndexes(s.alive, to, k, name)
+		close(made) // first, since the next write must not find them still being made
 		failed <- err
 		if took := time.Since(began); took > indexPatience && s.alive.Err() == nil {
 			s.logger.Info("making the indexes that took long has ended", zap.String("collection", name), zap.Duration("took", took), zap.Error(err))
