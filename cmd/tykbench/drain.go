@@ -48,18 +48,18 @@ func (d drain) String() string {
 		thousands(d.perSecond()), d.microseconds(), thousands(d.perProcessorSecond()), d.mebibytes())
 }
 
-// drain pushes a backlog to a list that the collector does not know, starts the
+// drain pushes a backlog of n records, whose times are of the last span, to a list that the collector does not know, starts the
 // collector, with a group for each destination, and gives the list its name when it is
 // ready. Then it watches Redis until every record is acknowledged by all groups, which
 // is after it was committed. Waiting, where not nil, is called with the list before
 // the collector starts.
-func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) error, to ...destination) (drain, error) {
+func (r *rig) drain(ctx context.Context, n int64, span time.Duration, waiting func(list string) error, to ...destination) (drain, error) {
 	d := drain{records: n}
 	if err := r.fresh(ctx, to...); err != nil {
 		return d, err
 	}
 	want := make([]int64, len(to))
-	list, err := r.stage(ctx, &d, want, to)
+	list, err := r.stage(ctx, &d, span, want, to)
 	if err != nil {
 		return d, err
 	}
@@ -113,13 +113,13 @@ func (r *rig) drain(ctx context.Context, n int64, waiting func(list string) erro
 const staged = "staged"
 
 // stage pushes a backlog, and gives the list that a gateway would have pushed it to.
-func (r *rig) stage(ctx context.Context, d *drain, want []int64, to []destination) (string, error) {
+func (r *rig) stage(ctx context.Context, d *drain, span time.Duration, want []int64, to []destination) (string, error) {
 	gateway, err := r.gateway(want, to...)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = gateway.Close() }()
-	if err := gateway.Backlog(ctx, d.records, time.Hour); err != nil {
+	if err := gateway.Backlog(ctx, d.records, span); err != nil {
 		return "", err
 	}
 	totals := gateway.Totals()

@@ -50,15 +50,15 @@ func (j *groupsJob) measure(ctx context.Context, r *rig) error {
 		return err
 	}
 	var run groupsRun
-	if run.first, err = r.drain(ctx, j.records, nil, first); err != nil {
+	if run.first, err = r.drain(ctx, j.records, time.Hour, nil, first); err != nil {
 		return fmt.Errorf("PostgreSQL alone: %w", err)
 	}
 	fmt.Printf("  PostgreSQL alone: %s\n", run.first)
-	if run.second, err = r.drain(ctx, j.records, nil, second); err != nil {
+	if run.second, err = r.drain(ctx, j.records, time.Hour, nil, second); err != nil {
 		return fmt.Errorf("%s alone: %w", j.second, err)
 	}
 	fmt.Printf("  %s alone: %s\n", j.second, run.second)
-	if run.both, err = r.drain(ctx, j.records, nil, first, second); err != nil {
+	if run.both, err = r.drain(ctx, j.records, time.Hour, nil, first, second); err != nil {
 		return fmt.Errorf("both: %w", err)
 	}
 	fmt.Printf("  both: %s; share of the slower one alone %.2f, at most %.2f with %d processors\n",

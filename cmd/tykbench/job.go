@@ -24,7 +24,7 @@ type job interface {
 // allJobs are those of the report, in its order.
 func allJobs(o options) []job {
 	return []job{
-		rawJob(o), rollupsJob(o), trackedJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o), mongoJob(o),
+		rawJob(o), rollupsJob(o), trackedJob(o), wideJob(o), nopJob(o), metricsJob(o), sqliteJob(o), mariaDBJob(o), mongoJob(o),
 		&memoryJob{backlogs: o.memory}, &latencyJob{name: "latency", rate: o.rate, duration: o.duration, p99: atMost(200)},
 		&latencyJob{name: "trickle", rate: o.rate / 50, duration: o.duration, p50: atMost(50)},
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // memoryJob drains backlogs of several lengths.
@@ -25,7 +26,7 @@ func (j *memoryJob) measure(ctx context.Context, r *rig) error {
 		j.drains = make([][]drain, len(j.backlogs))
 	}
 	for i, n := range j.backlogs {
-		drain, err := r.drain(ctx, n, nil, to)
+		drain, err := r.drain(ctx, n, time.Hour, nil, to)
 		if err != nil {
 			return err
 		}

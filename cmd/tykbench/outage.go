@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // outageJob drains what an outage of the destination has left, beside as many records as
@@ -26,7 +27,7 @@ func (j *outageJob) measure(ctx context.Context, r *rig) error {
 	if err != nil {
 		return err
 	}
-	plain, err := r.drain(ctx, j.records, nil, to)
+	plain, err := r.drain(ctx, j.records, time.Hour, nil, to)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (r *rig) pileUp(ctx context.Context, n int64, to destination) (*pile, error
 		return nil, err
 	}
 	d.records = min(n, 100_000)
-	if p.list, err = r.stage(ctx, &d, want, []destination{to}); err != nil {
+	if p.list, err = r.stage(ctx, &d, time.Hour, want, []destination{to}); err != nil {
 		return nil, err
 	}
 	full, err := r.usedMemory(ctx)

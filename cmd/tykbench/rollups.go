@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,7 +18,14 @@ const uncounted = "method, host, content_length, user_agent, ip_address, raw_req
 // rollups is a PostgreSQL that gets what records count up to.
 type rollups struct {
 	*postgres
-	everyPath bool // counts for itself, not only those of tracked endpoints
+	rollupTraffic
+}
+
+// rollupTraffic is what is counted.
+type rollupTraffic struct {
+	everyPath                     bool // counts for itself, not only those of tracked endpoints
+	apis, pathVariants, consumers int
+	span                          time.Duration // of a backlog's times
 }
 
 // pipeline makes big chunks: the more records a chunk has, the fewer rows for each. Of
@@ -34,10 +42,9 @@ func (r rollups) pipeline() pipeline {
 	}
 }
 
-// traffic is of 20 APIs with some 500 keys and 1,000 paths.
-func (rollups) traffic() (traffic.Settings, traffic.Serializer) {
+func (r rollups) traffic() (traffic.Settings, traffic.Serializer) {
 	s := traffic.DefaultSettings()
-	s.APIs, s.PathVariants = 20, 52
+	s.APIs, s.PathVariants, s.Consumers = r.apis, r.pathVariants, r.consumers
 	return s, traffic.Msgpack
 }
 
@@ -101,23 +108,29 @@ func (r rollups) shape(ctx context.Context) (string, error) {
 		counts["apiid"], counts["apikeys"], counts["apiendpoints"], counts["keyendpoints"], counts["tags"], thousands(float64(rows))), err
 }
 
-// rollupsJob counts every one of the paths, trackedJob those of tracked endpoints.
+// rollupsJob counts every one of the paths, trackedJob those of tracked endpoints, and
+// wideJob every one where each has few records.
 func rollupsJob(o options) job {
-	return newRollupsJob(o, true, 150_000, 6, "rollups", "rollups to PostgreSQL, 1,000 paths",
+	return newRollupsJob(o, rollupTraffic{true, 20, 52, 40, time.Hour}, 150_000, 6, "rollups", "rollups to PostgreSQL, 1,000 paths",
 		"With `track_all_paths: true`, so that each of the paths is counted, alone and by key.")
 }
 
 func trackedJob(o options) job {
-	return newRollupsJob(o, false, 250_000, 5, "tracked", "rollups to PostgreSQL, tracked endpoints only",
+	return newRollupsJob(o, rollupTraffic{false, 20, 52, 40, time.Hour}, 250_000, 5, "tracked", "rollups to PostgreSQL, tracked endpoints only",
 		"The same records with the default settings, where paths are counted only for the endpoints that the gateway tracks: two of each of two APIs, a tenth of the records.")
 }
 
-func newRollupsJob(o options, everyPath bool, speed, processor float64, key, title, about string) job {
+func wideJob(o options) job {
+	return newRollupsJob(o, rollupTraffic{true, 60, 16, 12, 2 * time.Hour}, 130_000, 6, "rollups-wide", "rollups to PostgreSQL, 60 APIs, 500 keys, 2 hours",
+		"With `track_all_paths: true`. Three times as many APIs share the records out, so that each value has fewer in a chunk.")
+}
+
+func newRollupsJob(o options, t rollupTraffic, speed, processor float64, key, title, about string) job {
 	return &storeJob{
-		name: key, shown: title, records: o.records,
+		name: key, shown: title, records: o.records, span: t.span,
 		open: func(ctx context.Context, r *rig) (destination, error) {
 			p, err := r.openPostgres(ctx)
-			return rollups{p, everyPath}, err
+			return rollups{p, t}, err
 		},
 		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, its `max_in_flight` 3, " +
 			"since bigger chunks have fewer rows for each record, and those that wait are stored together; its `requests::ignore_fields` names what rollups count nothing of. The sum of all totals' hits is compared with the records pushed. " + about,
@@ -128,7 +141,7 @@ func newRollupsJob(o options, everyPath bool, speed, processor float64, key, tit
 				{unit: microseconds, values: each(j.drains, drain.microseconds), goal: atMost(processor)},
 				{unit: mebibytes, values: each(j.drains, drain.mebibytes), goal: memoryBound},
 			}
-			if everyPath { // as Tyk Pump counted
+			if key == "rollups" { // as Tyk Pump counted
 				rows[0].pump, rows[1].pump, rows[2].pump = "17,500 to 18,300", "66 to 69", "890"
 			}
 			return rows

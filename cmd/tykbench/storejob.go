@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // storeJob drains a backlog into a destination, beside what limits that in the same run.
@@ -12,6 +14,7 @@ type storeJob struct {
 	name    string // its key
 	shown   string // its title
 	records int64
+	span    time.Duration // of the records' times; an hour where it is 0
 	open    opener
 	// limit, where there is one, is measured with what the drain left behind.
 	limit func(ctx context.Context, to destination) (float64, error)
@@ -56,7 +59,7 @@ func (j *storeJob) measure(ctx context.Context, r *rig) error {
 			return err
 		}
 	}
-	drain, err := r.drain(ctx, j.records, waiting, to)
+	drain, err := r.drain(ctx, j.records, cmp.Or(j.span, time.Hour), waiting, to)
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (j *viewersJob) measure(ctx context.Context, r *rig) error {
 	}
 	for _, step := range steps {
 		r.viewers = step.viewers
-		if *step.to, err = r.drain(ctx, j.records, nil, indexed{to}); err != nil {
+		if *step.to, err = r.drain(ctx, j.records, time.Hour, nil, indexed{to}); err != nil {
 			return fmt.Errorf("with %d viewers: %w", step.viewers, err)
 		}
 		fmt.Printf("  with %d viewers: %s\n", step.viewers, *step.to)

@@ -21,6 +21,8 @@ type Settings struct {
 	APIs int
 	// PathVariants is how many concrete paths stand behind an endpoint whose path varies.
 	PathVariants int
+	// Consumers is how many keys each API has that is not open to all.
+	Consumers int
 	// Lean leaves out what makes records big, tags, places and user agents, as a
 	// gateway without GeoIP data records calls of plain clients. Records that are not
 	// detailed have some 300 bytes of protobuf then.
@@ -43,7 +45,7 @@ type Settings struct {
 
 // DefaultSettings are twelve APIs of three organisations, without detailed recording.
 func DefaultSettings() Settings {
-	return Settings{Seed: 1, Organisations: 3, APIs: 12, PathVariants: 40, BodyBytes: 512, Location: time.UTC}
+	return Settings{Seed: 1, Organisations: 3, APIs: 12, PathVariants: 40, Consumers: 40, BodyBytes: 512, Location: time.UTC}
 }
 
 // Validate names every setting out of range.
@@ -57,6 +59,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.PathVariants < 1 {
 		errs = append(errs, fmt.Errorf("number of paths behind an endpoint is %d: it must be at least 1", s.PathVariants))
+	}
+	if s.Consumers < 1 {
+		errs = append(errs, fmt.Errorf("number of keys of an API is %d: it must be at least 1", s.Consumers))
 	}
 	if !(s.DetailedShare >= 0 && s.DetailedShare <= 1) { // also refuses NaN
 		errs = append(errs, fmt.Errorf("share of detailed records is %v: it must be from 0 to 1", s.DetailedShare))

@@ -9,11 +9,8 @@ import (
 	"strings"
 )
 
-// How many callers stand behind an API, and client addresses behind everything.
-const (
-	apiConsumers = 40
-	worldClients = 760
-)
+// worldClients is how many client addresses stand behind everything.
+const worldClients = 760
 
 // anonymousKey is what a gateway that hashes keys records where there is none.
 const anonymousKey = "00000000"
@@ -77,7 +74,7 @@ func build(s Settings) ([]*api, picker) {
 		}
 		weights[i] = bp.weight / float64(round+1)
 		a.addCalls(s.PathVariants)
-		a.addConsumers(name)
+		a.addConsumers(name, s.Consumers)
 		a.addOutcomes()
 		list[i] = a
 	}
@@ -134,7 +131,7 @@ func concrete(path string, n int) string {
 	).Replace(path)
 }
 
-func (a *api) addConsumers(org string) {
+func (a *api) addConsumers(org string, count int) {
 	a.anonymous = a.consumer(anonymousKey, nil)
 	if a.auth == keyless {
 		a.consumers = []consumer{a.anonymous}
@@ -143,7 +140,7 @@ func (a *api) addConsumers(org string) {
 	}
 	people := []string{"mobile app", "web shop", "back office", "nightly batch", "partner portal", "Zoë's Bäckerei", "warehouse", "data team"}
 	plans := []string{"gold", "silver", "free"}
-	for n := range apiConsumers {
+	for n := range count {
 		var tags []string
 		if n%4 == 1 || n%4 == 2 {
 			tags = append(tags, "pol-"+plans[n%len(plans)]+"-plan", "dev-"+identifier(24, "developer", org, strconv.Itoa(n)))
@@ -163,7 +160,7 @@ func (a *api) addConsumers(org string) {
 		}
 		a.consumers = append(a.consumers, c)
 	}
-	a.nextConsumer = newPicker(zipf(apiConsumers, 1.2))
+	a.nextConsumer = newPicker(zipf(count, 1.2))
 }
 
 func (a *api) consumer(key string, tags []string) consumer {
