@@ -198,6 +198,11 @@ func replayed(t *testing.T, w *consoletest.World, at string) {
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	assert.Contains(t, string(body), "Replayed 3 of 3 letters")
+	outcome := strings.TrimPrefix(response.Request.URL.String(), at)
+	require.Eventually(t, func() bool {
+		_, body := fetch(t, http.MethodGet, at+outcome, nil)
+		return strings.Contains(body, "3 are stored, 0 came back.")
+	}, sinktest.Long, 100*time.Millisecond, outcome)
 	require.Eventually(t, func() bool {
 		_, rows := fetch(t, http.MethodGet, at+"/logs.json?range=1h&path=/refused/*", nil)
 		return strings.Count(rows, `"path": "/refused/`) == 3

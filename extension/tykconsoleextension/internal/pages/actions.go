@@ -183,6 +183,12 @@ func (s *Site) actDead(q *request) (*page, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
 	defer cancel()
 	_ = http.NewResponseController(q.w).SetWriteDeadline(s.Now().Add(actTime + 10*time.Second))
+	before := ""
+	if replay {
+		if look, err := l.redis.Look(ctx, nil); err == nil {
+			before = look.replays(filter.Group).String()
+		}
+	}
 	taken, err := l.redis.Take(ctx, filter, replay, false)
 	outcome := "done"
 	if err != nil {
@@ -196,6 +202,9 @@ func (s *Site) actDead(q *request) (*page, error) {
 	set := map[string]string{"done": strings.ToLower(past), "taken": strconv.FormatInt(taken.Taken, 10), "of": strconv.FormatInt(taken.Matched, 10), "at": strconv.FormatInt(s.Now().Unix(), 10)}
 	if user != "" {
 		set["by"] = user
+	}
+	if before != "" {
+		set["before"], set["into"] = before, filter.Group
 	}
 	set["redis"] = form.Get("redis")
 	if q.form == formJSON {
@@ -216,9 +225,56 @@ func (q *request) doneState() *State {
 	}
 	st := &State{Title: fmt.Sprintf("%s %s of %s", sentenceStart(done), view.Count(taken), view.Plural(of, "letter", "letters")), Links: []Link{{"Dead letters", q.link("pipeline/dead")}, {"Logs", q.site.Base + "logs"}}}
 	if done == "replayed" {
-		st.Text = []string{"They wait for their group. What is stored already is skipped; what fails again comes back here."}
+		st.Text = q.replayedText(taken)
 	}
 	return st
+}
+
+// replayedText says what has become of replayed letters so far.
+func (q *request) replayedText(taken int64) []string {
+	const waits = "They wait for their group. What is stored already is skipped; what fails again comes back here."
+	l, before := q.looks(), replays{}
+	if _, err := fmt.Sscanf(q.values.Get("before"), replaysForm, &before.stored, &before.back); err != nil || l == nil {
+		return []string{waits}
+	}
+	look := l.wait(q.Context()).look
+	if look == nil {
+		return []string{waits}
+	}
+	now := look.replays(q.values.Get("into"))
+	// Others may have replayed since then, and a collector that counted anew begins at 0.
+	stored := min(max(now.stored-before.stored, 0), taken)
+	back := min(max(now.back-before.back, 0), taken-stored)
+	switch left := taken - stored - back; {
+	case left == taken:
+		return []string{waits}
+	case left > 0:
+		return []string{fmt.Sprintf("So far %s, %s; %s.", view.Plural(stored, "is stored", "are stored"), view.Count(back)+" came back", view.Plural(left, "waits for its group", "wait for their group"))}
+	}
+	return []string{fmt.Sprintf("%s, %s came back.", view.Plural(stored, "is stored", "are stored"), view.Count(back))}
+}
+
+// replays are what became of all letters that were ever replayed: the stores have them, or they are letters again.
+type replays struct{ stored, back int64 }
+
+const replaysForm = "%d-%d"
+
+func (r replays) String() string { return fmt.Sprintf(replaysForm, r.stored, r.back) }
+
+// replays adds up those of a group; of all where none is named.
+func (l *Look) replays(group string) (all replays) {
+	for _, g := range l.Groups {
+		if group != "" && g.Name != group {
+			continue
+		}
+		for _, list := range g.Lists {
+			if list.ReplayTo != "" {
+				all.stored += list.Receipts.Delivered
+				all.back += list.Receipts.Dead
+			}
+		}
+	}
+	return all
 }
 
 func (s *Site) confirmGroup(q *request) (*page, error) {
