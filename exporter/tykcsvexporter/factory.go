@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykcsvexporter/internal/metadata"
 )
@@ -31,5 +30,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // logs wraps pushes into what bounds, repeats and queues them.
 func (e *csvExporter) logs(ctx context.Context, set exporter.Settings, push consumer.ConsumeLogsFunc) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, e.config, push, e.config.Options(e.start, e.shutdown)...)
+	return e.config.NewLogs(ctx, set, e.config, push, e.start, e.shutdown)
 }

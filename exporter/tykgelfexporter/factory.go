@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykgelfexporter/internal/metadata"
 )
@@ -25,5 +24,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	if err != nil {
 		return nil, fmt.Errorf("create the tykgelf exporter: %w", err)
 	}
-	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs, config.Options(e.start, e.shutdown)...)
+	return config.NewLogs(ctx, set, config, e.pushLogs, e.start, e.shutdown)
 }

@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykhybridexporter/internal/metadata"
 )
@@ -32,5 +31,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 func (e *hybridExporter) logs(ctx context.Context, set exporter.Settings) (exporter.Logs, error) {
 	sending := e.config.Sending
 	sending.Timeout.Timeout = 0 // each call has one
-	return exporterhelper.NewLogs(ctx, set, e.config, e.pushLogs, sending.Options(e.start, e.shutdown)...)
+	return sending.NewLogs(ctx, set, e.config, e.pushLogs, e.start, e.shutdown)
 }

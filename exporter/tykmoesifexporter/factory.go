@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykmoesifexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
@@ -27,5 +26,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 		return nil, fmt.Errorf("create the tykmoesif exporter: %w", err)
 	}
 	sending := sink.Sending{Retry: config.Retry, Queue: config.Queue} // the client bounds an attempt
-	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs, sending.Options(e.start, e.shutdown)...)
+	return sending.NewLogs(ctx, set, config, e.pushLogs, e.start, e.shutdown)
 }

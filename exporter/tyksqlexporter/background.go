@@ -6,7 +6,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 )
 
 // pruneLimit is how many ledger rows one transaction deletes, so that none holds
@@ -64,7 +63,10 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 
 // attempt bounds one use of the database as a write is bounded.
 func (e *sqlExporter) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
-	return rollups.BoundedBy(ctx, e.config.Timeout.Timeout)
+	if e.config.Timeout.Timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, e.config.Timeout.Timeout)
 }
 
 // dropNow drops the tables of days that are too old.

@@ -62,14 +62,14 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	if e.store, err = newStore(config, set.Logger); err != nil {
 		return nil, err
 	}
-	e.rollupWrites = rollups.GroupCommit{Write: e.store.WriteRollups, Timeout: config.Timeout.Timeout, Tables: e.rollups}
+	e.rollupWrites = rollups.GroupCommit{Write: e.store.WriteRollups, Tables: e.rollups}
 	return e, nil
 }
 
 // newStore opens nothing yet.
 func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
 	set := engine.Settings{
-		Datasource: string(config.Datasource), MaxOpenConns: config.MaxOpenConns, Indexes: config.Indexes, Timeout: config.Timeout.Timeout,
+		Datasource: string(config.Datasource), MaxOpenConns: config.MaxOpenConns, Indexes: config.Indexes,
 		Tables: config.enabledTables(), Calendar: config.calendar(), Logger: logger,
 	}
 	var s engine.Driver

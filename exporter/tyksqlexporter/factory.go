@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/metadata"
 )
@@ -34,5 +33,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // wire puts queue, retries and timeout before the exporter, in this order.
 func wire(ctx context.Context, set exporter.Settings, config *Config, e *sqlExporter) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, set, config, e.push, config.Options(e.start, e.shutdown)...)
+	return config.NewLogs(ctx, set, config, e.push, e.start, e.shutdown)
 }

@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqsexporter/internal/metadata"
 )
@@ -27,5 +26,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 	}
 	sending := config.Sending
 	sending.Timeout.Timeout = 0 // each request has one
-	return exporterhelper.NewLogs(ctx, set, config, e.pushLogs, sending.Options(e.start, e.shutdown)...)
+	return sending.NewLogs(ctx, set, config, e.pushLogs, e.start, e.shutdown)
 }

@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksyslogexporter/internal/metadata"
 )
@@ -30,5 +29,5 @@ func createLogs(ctx context.Context, set exporter.Settings, cfg component.Config
 
 // logs wraps the exporter into what bounds, repeats and queues its pushes.
 func (e *syslogExporter) logs(ctx context.Context) (exporter.Logs, error) {
-	return exporterhelper.NewLogs(ctx, e.set, e.config, e.pushLogs, e.config.Options(e.start, e.shutdown)...)
+	return e.config.NewLogs(ctx, e.set, e.config, e.pushLogs, e.start, e.shutdown)
 }

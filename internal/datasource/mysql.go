@@ -41,6 +41,9 @@ func MySQL(text string, tls TLS) (*mysql.Config, error) {
 	if err := parsed.Apply(mysql.Charset("utf8mb4", "")); err != nil {
 		return nil, errMySQL
 	}
+	if parsed.Timeout == 0 {
+		parsed.Timeout = connectTimeout
+	}
 	parsed.InterpolateParams = true // one round trip for a statement with values instead of three
 	parsed.CheckConnLiveness = true
 	parsed.ParseTime = false

@@ -34,6 +34,9 @@ func Postgres(text, application string, simpleProtocol bool) (*pgxpool.Config, e
 	if err != nil {
 		return nil, errPostgres
 	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
 	// Statements without a name work behind poolers of transactions too.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	if simpleProtocol {

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,12 +10,13 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 )
 
 // Sending says how pushes are bounded, repeated and queued; it is part of an exporter's configuration.
 type Sending struct {
-	// Timeout bounds each attempt; 0 is no bound.
+	// Timeout bounds a first attempt; 0 is no bound. See NewLogs.
 	Timeout exporterhelper.TimeoutConfig `mapstructure:",squash"`
 	// Retry says how a failed attempt is tried again; max_elapsed_time 0 retries without end.
 	Retry configretry.BackOffConfig `mapstructure:"retry_on_failure"`
@@ -42,12 +44,20 @@ func Defaults() Sending {
 	return s
 }
 
-// Options put queue, retries and timeout before an exporter that changes nothing of what it is pushed.
+// NewLogs puts queue, retries and timeout before an exporter that changes nothing of what it is pushed. A push
+// that runs out of time has twice the time in its next attempt, ten times the timeout at most.
+func (s Sending) NewLogs(ctx context.Context, set exporter.Settings, config component.Config, push consumer.ConsumeLogsFunc, start component.StartFunc, shutdown component.ShutdownFunc) (exporter.Logs, error) {
+	l := &timeLimit{timeout: s.Timeout.Timeout, logger: set.Logger}
+	return exporterhelper.NewLogs(ctx, set, config, l.bound(push), s.Options(start, shutdown)...)
+}
+
+// Options put queue and retries before an exporter that changes nothing of what it is pushed, and bounds its
+// attempts itself.
 func (s Sending) Options(start component.StartFunc, shutdown component.ShutdownFunc) []exporterhelper.Option {
 	return []exporterhelper.Option{
 		exporterhelper.WithStart(start),
 		exporterhelper.WithShutdown(shutdown),
-		exporterhelper.WithTimeout(s.Timeout),
+		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{}),
 		exporterhelper.WithRetry(s.Retry),
 		exporterhelper.WithQueue(s.Queue),
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),

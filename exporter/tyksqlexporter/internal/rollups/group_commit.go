@@ -12,14 +12,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
 
-// BoundedBy ends ctx after timeout, unless that is 0.
-func BoundedBy(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout == 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, timeout)
-}
-
 // maxMergedRollups and maxMergedPushes bound what one transaction stores of several
 // pushes, and so its memory and how long others wait for its locks.
 const (
@@ -35,9 +27,8 @@ var errShutDown = errors.New("the exporter is shut down")
 // push that comes alone is written at once, and what comes meanwhile makes the next
 // transaction.
 type GroupCommit struct {
-	Write   func(ctx context.Context, b *Batch) error
-	Timeout time.Duration // of one transaction; 0 is no bound
-	Tables  Tables
+	Write  func(ctx context.Context, b *Batch) error
+	Tables Tables
 
 	mu      sync.Mutex // guards what follows
 	waiting []*waitingPush
@@ -50,6 +41,7 @@ type GroupCommit struct {
 // waitingPush is a push whose caller waits.
 type waitingPush struct {
 	batch *Batch
+	until time.Time     // how long its caller waits; zero is for ever
 	with  *sharedWrite  // guarded by groupCommit.mu; nil until a transaction takes the push
 	done  chan struct{} // closed when err and the batch tell what became of it
 	err   error
@@ -66,6 +58,7 @@ type sharedWrite struct {
 // leaves at once; the ledger then tells the next attempt whether the groups are stored.
 func (c *GroupCommit) Store(ctx context.Context, b *Batch) error {
 	p := &waitingPush{batch: b, done: make(chan struct{})}
+	p.until, _ = ctx.Deadline()
 	if err := c.enter(ctx, p); err != nil {
 		return err
 	}
@@ -115,11 +108,16 @@ func (c *GroupCommit) writeAll(ctx context.Context) {
 
 // writeNext makes one transaction, unless nothing waits.
 func (c *GroupCommit) writeNext(ctx context.Context) bool {
-	ctx, cancel := BoundedBy(ctx, c.Timeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := c.next(cancel)
 	if w == nil {
 		return false
+	}
+	if until := w.until(); !until.IsZero() {
+		var end context.CancelFunc
+		ctx, end = context.WithDeadline(ctx, until)
+		defer end()
 	}
 	err := c.writeTogether(ctx, w.pushes)
 	for _, p := range w.pushes {
@@ -154,6 +152,20 @@ func (c *GroupCommit) next(cancel context.CancelFunc) *sharedWrite {
 	})
 	w.alive = len(w.pushes)
 	return w
+}
+
+// until is how long the last caller waits; zero is for ever.
+func (w *sharedWrite) until() time.Time {
+	last := w.pushes[0].until
+	for _, p := range w.pushes {
+		if p.until.IsZero() {
+			return p.until
+		}
+		if p.until.After(last) {
+			last = p.until
+		}
+	}
+	return last
 }
 
 // meets tells whether records of segments may be among those that are taken. The same

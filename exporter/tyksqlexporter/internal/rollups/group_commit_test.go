@@ -239,11 +239,28 @@ func TestAWriteThatNobodyWaitsForIsBrokenOff(t *testing.T) {
 	g.Close()
 }
 
-func TestAWriteIsBoundedByTheTimeout(t *testing.T) {
+func TestAWriteLastsAsLongAsTheLastCallerWaits(t *testing.T) {
 	t.Parallel()
+	now := time.Now()
+	for name, test := range map[string]struct {
+		until []time.Time
+		want  time.Time
+	}{
+		"one":               {[]time.Time{now}, now},
+		"the last":          {[]time.Time{now, now.Add(time.Hour), now.Add(time.Minute)}, now.Add(time.Hour)},
+		"one without bound": {[]time.Time{now, {}}, time.Time{}},
+		"first without":     {[]time.Time{{}, now}, time.Time{}},
+	} {
+		w := &sharedWrite{}
+		for _, until := range test.until {
+			w.pushes = append(w.pushes, &waitingPush{until: until})
+		}
+		assert.Equal(t, test.want, w.until(), name)
+	}
 	g := newGate(t)
-	g.Timeout = time.Hour
-	_, done := g.push(t.Context(), t, "seg", 0, 9)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	_, done := g.push(ctx, t, "seg", 0, 9)
 	deadline, bounded := (<-g.entered).ctx.Deadline()
 	assert.True(t, bounded)
 	assert.Greater(t, time.Until(deadline), time.Minute)
