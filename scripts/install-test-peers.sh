@@ -47,8 +47,9 @@ if ((${#packages[@]} == 0)) && has_syslog_ng; then
 fi
 
 if ! command -v apt-get >/dev/null || ((EUID != 0)); then
-  echo "The tests need what is missing here; install it, then run this again." >&2
-  echo "On Debian or Ubuntu: sudo $0" >&2
+  has_syslog_ng || packages+=(syslog-ng-core)
+  echo "The tests need programs that are missing here. Debian's packages of them: ${packages[*]}" >&2
+  echo "On Debian or Ubuntu: sudo $0. Elsewhere install them yourself." >&2
   exit 1
 fi
 
