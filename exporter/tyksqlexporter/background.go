@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
 )
 
 // pruneLimit is how many ledger rows one transaction deletes, so that none holds
