@@ -74,11 +74,11 @@ func overview(ctx context.Context, s *Store, last time.Duration) error {
 	}
 	apis, codes := query.ListOptions{By: query.ByAPI, Courses: true, Percentiles: true, Limit: 200}, query.ListOptions{By: query.ByCode, Limit: 200}
 	blocks := []func() error{
+		list(now, query.ListOptions{By: query.ByKey, Limit: 16, Percentiles: true}), list(now, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true}),
 		func() error { _, err := s.Traffic(ctx, now); return err }, func() error { _, err := s.Traffic(ctx, before); return err },
 		func() error { _, err := s.Latency(ctx, now); return err }, func() error { _, err := s.Latency(ctx, before); return err },
 		list(now, apis), list(before, apis), list(now, codes), list(before, codes),
-		list(now, query.ListOptions{By: query.ByKey, Limit: 16, Percentiles: true}),
-		list(now, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true}), list(now, query.ListOptions{By: query.ByCountry, Limit: 200}),
+		list(now, query.ListOptions{By: query.ByCountry, Limit: 200}),
 	}
 	errs := make([]error, len(blocks))
 	var all sync.WaitGroup

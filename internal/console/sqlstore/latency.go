@@ -64,11 +64,11 @@ func (s *Store) latencyRows(ctx context.Context, k *known, r query.Range, sel *s
 	all := newLatencies(r)
 	all.answer = query.Answer{Source: query.FromRollups, Exactness: query.Exact, RelativeError: rollup.SketchAccuracy}
 	sp := s.spanOf(k, r)
-	var err error
-	if sp.every, err = s.thin(ctx, k, family{table: s.config.Tables.Latency}, sel, sp); err != nil {
+	every, err := s.thin(ctx, k, []string{s.config.Tables.Latency}, sel, sp)
+	if err != nil {
 		return nil, err
 	}
-	if sp.every > 1 {
+	if sp.every = every[s.config.Tables.Latency]; sp.every > 1 {
 		all.answer.Exactness, all.answer.Every = query.Approximate, sp.every
 		all.answer.Reason = fmt.Sprintf("there are more than %d rows in this time, so that every %d buckets one was read", mostRollups, sp.every)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 )
@@ -85,15 +87,22 @@ func (s *Store) List(ctx context.Context, scope query.Scope, o query.ListOptions
 		list = list[:min(len(list), o.Limit)]
 	}
 	result.Items = list
-	if all.by.lean {
-		if err := s.setDetails(ctx, k, scope, all, list); err != nil {
-			return result, err
-		}
-	}
+	var asked errgroup.Group // neither waits for the other
+	ranked := slices.Clone(list[:min(len(list), rankedByLatency)])
 	if o.Percentiles && !byLatency {
-		if result.Percentiles, err = s.setLatencies(ctx, k, scope, all, list[:min(len(list), rankedByLatency)]); err != nil {
-			return result, err
-		}
+		asked.Go(func() (err error) {
+			result.Percentiles, err = s.setLatencies(ctx, k, scope, all, ranked)
+			return err
+		})
+	}
+	if all.by.lean {
+		asked.Go(func() error { return s.setDetails(ctx, k, scope, all, list) })
+	}
+	if err := asked.Wait(); err != nil {
+		return result, err
+	}
+	for i := range ranked {
+		list[i].Latency = ranked[i].Latency
 	}
 	if o.Courses {
 		err = s.setCourses(ctx, k, scope, all, list)
@@ -120,15 +129,12 @@ const fewRollups = 10_000
 
 // grouping says how a list's rows are read. Of many rows of which few are shown, only what ranks them is read at first.
 func (s *Store) grouping(ctx context.Context, k *known, r query.Range, sel *selection, o *query.ListOptions) (group, error) {
-	rows, sp := int64(0), s.spanOf(k, r)
-	for _, f := range k.families {
-		if !sel.has(f) {
-			continue
-		}
-		n, err := s.estimate(ctx, k, f, sel, sp)
-		if err != nil {
-			return group{}, err
-		}
+	estimates, err := s.estimates(ctx, k, k.asked(sel), sel, s.spanOf(k, r))
+	if err != nil {
+		return group{}, err
+	}
+	rows := int64(0)
+	for _, n := range estimates {
 		rows += n
 	}
 	if rows <= s.fewRollups {

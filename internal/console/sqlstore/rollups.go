@@ -98,12 +98,12 @@ func joined(numbers []int64) string {
 // places are about how many buckets are counted to tell how many rows a span has.
 const places = 12
 
-// estimate is about how many rows of a dimension a span has, by those of some buckets all over it. It reads an index only,
-// and no more of it for a long time than for a short one.
-func (s *Store) estimate(ctx context.Context, k *known, f family, sel *selection, sp span) (int64, error) {
+// estimates are about how many rows of a dimension each table has in a span, by those of some buckets all over it. They read
+// an index only, and no more of it for a long time than for a short one.
+func (s *Store) estimates(ctx context.Context, k *known, tables []string, sel *selection, sp span) (map[string]int64, error) {
 	width := int64(k.Bucket / time.Second)
-	if sel.dimension == "" || width <= 0 || !k.tables[f.table].leads("dimension", "timestamp") {
-		return 0, nil // one row a bucket and organisation; or an estimate would cost as much as reading them
+	if sel.dimension == "" || width <= 0 {
+		return nil, nil // one row a bucket and organisation
 	}
 	buckets := (sp.to - sp.from) / width
 	looked := min(buckets, places)
@@ -119,33 +119,67 @@ func (s *Store) estimate(ctx context.Context, k *known, f family, sel *selection
 		at = append(at, sp.from+place*width)
 	}
 	if len(at) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	bare := *sel
 	bare.values, bare.prefixes = nil, nil // what is left out is read all the same
 	chosen := sp
 	chosen.at, chosen.every = at, 1
-	st := newStatement("select count(*) from (select 1 from " + s.dialect.quote(f.table))
-	s.where(st, family{}, &bare, chosen, k.Bucket).add(fmt.Sprintf(" limit %d) as counted", mostRollups))
-	return cached(ctx, s.cache, "estimate "+f.table+cacheKey(st), func(ctx context.Context) (answered[int64], error) {
-		var n int64
-		err := s.read(ctx, func(q *session) error { return q.row(ctx, st, &n) })
-		return answered[int64]{n * buckets / looked, 16, time.Minute}, err
+	where := s.where(newStatement(""), family{}, &bare, chosen, k.Bucket)
+	return cached(ctx, s.cache, fmt.Sprintf("estimates %q%s", tables, cacheKey(where)), func(ctx context.Context) (answered[map[string]int64], error) {
+		found := map[string]int64{}
+		err := s.read(ctx, func(q *session) error {
+			for _, table := range tables {
+				if !k.tables[table].leads("dimension", "timestamp") {
+					continue // an estimate would cost as much as reading them
+				}
+				st := newStatement("select count(*) from (select 1 from " + s.dialect.quote(table))
+				s.where(st, family{}, &bare, chosen, k.Bucket).add(fmt.Sprintf(" limit %d) as counted", mostRollups))
+				var n int64
+				if err := q.row(ctx, st, &n); err != nil {
+					return err
+				}
+				found[table] = n * buckets / looked
+			}
+			return nil
+		})
+		return answered[map[string]int64]{found, int64(64 * len(found)), time.Minute}, err
 	})
 }
 
-// thin says of how many buckets one is read, so that rows are not too many.
-func (s *Store) thin(ctx context.Context, k *known, f family, sel *selection, sp span) (int, error) {
+// asked are the tables of the families that a selection asks.
+func (k *known) asked(sel *selection) []string {
+	var tables []string
+	for _, f := range k.families {
+		if sel.has(f) {
+			tables = append(tables, f.table)
+		}
+	}
+	return tables
+}
+
+// thin says for each table of how many buckets one is read, so that rows are not too many.
+func (s *Store) thin(ctx context.Context, k *known, tables []string, sel *selection, sp span) (map[string]int, error) {
+	every := map[string]int{}
+	for _, table := range tables {
+		every[table] = 1
+	}
 	if s.located(k, sel, sp) {
-		return 1, nil
+		return every, nil
 	}
-	n, err := s.estimate(ctx, k, f, sel, sp)
-	if err != nil || n <= mostRollups {
-		return 1, err
+	rows, err := s.estimates(ctx, k, tables, sel, sp)
+	if err != nil {
+		return nil, err
 	}
-	buckets := (sp.to - sp.from) / int64(k.Bucket/time.Second)
-	allowed := max(mostRollups*buckets/n, 1)
-	return int((buckets + allowed - 1) / allowed), nil
+	for table, n := range rows {
+		if n <= mostRollups {
+			continue
+		}
+		buckets := (sp.to - sp.from) / int64(k.Bucket/time.Second)
+		allowed := max(mostRollups*buckets/n, 1)
+		every[table] = int((buckets + allowed - 1) / allowed)
+	}
+	return every, nil
 }
 
 // mostPlaces is how many places of an index are looked up one by one, in the stead of reading all that lies between.
@@ -303,16 +337,12 @@ type group struct{ bucket, value, lean bool }
 func (s *Store) rollups(ctx context.Context, k *known, r query.Range, sel *selection, by group) (*rollupRows, error) {
 	sp := s.spanOf(k, r)
 	all := &rollupRows{answer: query.Answer{Source: query.FromRollups, Exactness: query.Exact}, every: 1}
-	every := map[string]int{} // by table
-	for _, f := range k.families {
-		if !sel.has(f) {
-			continue
-		}
-		n, err := s.thin(ctx, k, f, sel, sp)
-		if err != nil {
-			return nil, err
-		}
-		every[f.table], all.every = n, max(all.every, n)
+	every, err := s.thin(ctx, k, k.asked(sel), sel, sp)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range every {
+		all.every = max(all.every, n)
 	}
 	for _, part := range s.parts(k, sp) {
 		key := fmt.Sprintf("rollups %v %s %d %d %v %v", by, sel.key(), part.from, part.to, part.cut, every)

@@ -181,6 +181,7 @@ func TestStatementsOnlyReadAndEnd(t *testing.T) {
 			return q.rows(t.Context(), newStatement(endless), func(*sql.Rows) error { return nil })
 		})
 		assert.Equal(t, query.Timeout, code(t, err))
+		s.config.StatementTimeout = time.Minute
 		info, err := s.Info(t.Context()) // the connection, or another one, is of use
 		require.NoError(t, err)
 		assert.True(t, info.Records)
@@ -202,6 +203,7 @@ func TestTooManyQuestionsAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, query.ErrBusy)
 	assert.EqualValues(t, 2, s.Stats().Refused)
 	<-s.places
+	s.config.StatementTimeout = time.Minute
 	_, err = s.Info(t.Context())
 	require.NoError(t, err)
 }

@@ -116,18 +116,19 @@ func (s *Site) overview(q *request) (*page, error) {
 		p.json = map[string]any{"meta": q.meta(b, nil), "empty": true}
 		return p, nil
 	}
-	f := q.askFigures(b)
 	list := func(block string, scope query.Scope, options query.ListOptions) *future[query.List] {
 		if !q.wants(block) && (block != "apis" || !q.wants("changed")) {
 			return nil
 		}
 		return q.askList(b, scope, options)
 	}
+	// Those of many values ask several times, one after the other: the sooner they begin, the sooner the page is there.
+	keys := list("keys", b.scope, query.ListOptions{By: query.ByKey, Limit: 2 * blockRows, Percentiles: true})
+	endpoints := list("endpoints", b.scope, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true})
+	f := q.askFigures(b)
 	apiOptions := query.ListOptions{By: query.ByAPI, Courses: true, Percentiles: true, Limit: 200}
 	apis := list("apis", b.scope, apiOptions)
 	codes := list("codes", b.scope, query.ListOptions{By: query.ByCode, Limit: askedRows})
-	keys := list("keys", b.scope, query.ListOptions{By: query.ByKey, Limit: 2 * blockRows, Percentiles: true})
-	endpoints := list("endpoints", b.scope, query.ListOptions{By: query.ByEndpoint, Limit: 8, Percentiles: true})
 	countries := list("countries", b.scope, query.ListOptions{By: query.ByCountry, Limit: askedRows})
 	var apisBefore, codesBefore *future[query.List]
 	if b.compared {
