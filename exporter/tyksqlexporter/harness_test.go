@@ -3,6 +3,7 @@ package tyksqlexporter
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,6 +26,15 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
+
+// More tests run at once than there are processors, unless -parallel says otherwise: they
+// mostly wait for servers.
+func init() {
+	testing.Init()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+}
 
 // target is an empty database for one test: the exporter's configuration for it,
 // and a connection of the test's own.

@@ -40,7 +40,7 @@ func differentlyFilled() []analytics.Record {
 	}
 	const ofOneStatement = 16 // SQLite's
 	var records []analytics.Record
-	for i := range 3 * ofOneStatement * len(fill) {
+	for i := range 2 * ofOneStatement * len(fill) {
 		r := analytics.Record{TimeStamp: sinktest.Sample(i).TimeStamp}
 		if i%ofOneStatement == ofOneStatement/2 {
 			fill[i/ofOneStatement%len(fill)](&r)
