@@ -39,11 +39,11 @@ var affinities = map[layout.Class][]string{
 
 // columns asks for those of a table. Of the hidden ones, 2 and 3 are generated.
 const columns = `select name, '', type, "notnull" and dflt_value is null and pk = 0, hidden >= 2,
-		pk > 0 or exists (select 1 from pragma_index_list(?) as l, pragma_index_info(l.name) as i where i.name = x.name),
-		exists (select 1 from pragma_index_list(?) as l where l."unique" and not l.partial
-			and (select count(*) = 1 and min(i.name) = x.name and min(i.coll) = 'BINARY' from pragma_index_xinfo(l.name) as i where i.key)),
+		pk > 0 or name in (select i.name from pragma_index_list(?) as l, pragma_index_info(l.name) as i),
+		name in (select min(i.name) from pragma_index_list(?) as l, pragma_index_xinfo(l.name) as i
+			where l."unique" and not l.partial and i.key group by l.name having count(*) = 1 and min(i.coll) = 'BINARY'),
 		0, 0, ''
-	from pragma_table_xinfo(?) as x`
+	from pragma_table_xinfo(?)`
 
 // The ledger.
 const (
