@@ -55,20 +55,7 @@ func (s Shard) Relation() string {
 // Day is an instant's. One outside of the years that four digits name is in the
 // nearest day inside.
 func (c Calendar) Day(at time.Time) string {
-	switch {
-	case at.Before(EarliestCheck):
-		at = EarliestCheck
-	case at.After(LatestCheck):
-		at = LatestCheck
-	}
-	local := at.In(c.Zone)
-	switch year := local.Year(); {
-	case year < EarliestCheck.Year():
-		local = EarliestCheck
-	case year > LatestCheck.Year():
-		local = LatestCheck
-	}
-	return local.Format(tyktables.DayForm)
+	return WithinYears(Within(at, EarliestCheck, LatestCheck).In(c.Zone)).Format(tyktables.DayForm)
 }
 
 // Current are the shards that must be there now: of today, and of tomorrow before

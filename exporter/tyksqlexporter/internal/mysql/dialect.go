@@ -46,10 +46,7 @@ func refusedRow(err error) int {
 		return 0
 	}
 	digits := mysqlErr.Message[len(strings.TrimRight(mysqlErr.Message, "0123456789")):]
-	row, err := strconv.Atoi(digits)
-	if err != nil {
-		return 0
-	}
+	row, _ := strconv.Atoi(digits) // 0 for none
 	return row
 }
 

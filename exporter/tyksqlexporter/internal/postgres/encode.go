@@ -42,23 +42,6 @@ var encodings = map[layout.Class]map[string]encoding{
 	layout.ClassTime:     {"timestamptz": encodeTime, "timestamp": encodeTime},
 }
 
-// canonicalType is the type, as pg_type names it, that a column of the class gets
-// in a table of ours.
-func canonicalType(c layout.Class) string {
-	switch c {
-	case layout.ClassInteger, layout.ClassUnsigned:
-		return "int8"
-	case layout.ClassFloat:
-		return "numeric"
-	case layout.ClassBool:
-		return "bool"
-	case layout.ClassTime:
-		return "timestamptz"
-	case layout.ClassText, layout.ClassJSON:
-	}
-	return "text"
-}
-
 // appendRow adds one tuple of a binary COPY. After an error b is as it was.
 func appendRow(b []byte, columns []layout.Column, encodings []encoding, r *analytics.Record) ([]byte, error) {
 	start := len(b)
@@ -216,11 +199,6 @@ var (
 // timestamp is microseconds since 2000, cut, not rounded, as Tyk Pump stores
 // them. An instant outside of PostgreSQL's range becomes the nearest inside.
 func timestamp(t time.Time) int64 {
-	switch {
-	case t.Before(earliest):
-		t = earliest
-	case t.After(latest):
-		t = latest
-	}
+	t = layout.Within(t, earliest, latest)
 	return (t.Unix()-epoch)*1_000_000 + int64(t.Nanosecond())/1000
 }

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -17,15 +15,18 @@ import (
 )
 
 // types is how PostgreSQL spells the classes (contract: records and raw
-// stores, section 2.3).
-var types = map[layout.Class]string{
-	layout.ClassText:     "text",
-	layout.ClassInteger:  "bigint",
-	layout.ClassUnsigned: "bigint",
-	layout.ClassFloat:    "decimal",
-	layout.ClassBool:     "boolean",
-	layout.ClassTime:     "timestamptz",
-	layout.ClassJSON:     "text",
+// stores, section 2.3), and how a column of that type is encoded.
+var types = map[layout.Class]struct {
+	name     string
+	encoding encoding
+}{
+	layout.ClassText:     {"text", encodeText},
+	layout.ClassInteger:  {"bigint", encodeInt8},
+	layout.ClassUnsigned: {"bigint", encodeInt8},
+	layout.ClassFloat:    {"decimal", encodeNumeric},
+	layout.ClassBool:     {"boolean", encodeBool},
+	layout.ClassTime:     {"timestamptz", encodeTime},
+	layout.ClassJSON:     {"text", encodeText},
 }
 
 // tablePatience is for how long the making or dropping of a table waits for those who
@@ -35,7 +36,7 @@ const tablePatience = "500ms"
 // dialect is of what tables need; records have a session of their own.
 var dialect = &stdsql.Dialect{
 	Rules: layout.Rules{
-		Type: func(_ *layout.Layout, c layout.Column) string { return types[c.Class] },
+		Type: func(_ *layout.Layout, c layout.Column) string { return types[c.Class].name },
 		Same: func(a, b string) bool { return a == b },
 		Remedy: func(table string, c layout.Column, typ string) string {
 			return "change it (alter table " + table + " alter column " + quote(c.Name) + " type " + typ + " using ...)"
@@ -101,7 +102,7 @@ func (*catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) 
 func (c *catalog) Table(name string, of layout.Shard) (*table, []string) {
 	t := &table{Shard: of, quoted: name, columns: dialect.Names(of.Layout), encodings: make([]encoding, len(of.Layout.Columns))}
 	for i, c := range of.Layout.Columns {
-		t.encodings[i] = encodings[c.Class][canonicalType(c.Class)]
+		t.encodings[i] = types[c.Class].encoding
 	}
 	return t, append([]string{dialect.Create(name, of.Layout, nil, storage(of.Layout))}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)
 }
@@ -151,32 +152,21 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 // findRelation looks for a table, along the search path where schema is empty, and
 // gives its schema and its kind (pg_class.relkind). A table that is not there has
 // no kind; its schema is the one in which it would be made.
-func findRelation(ctx context.Context, from stdsql.Queryer, schema, name string) (string, string, error) {
+func findRelation(ctx context.Context, from stdsql.Queryer, schema, name string) (found, kind string, err error) {
 	quoted := datasource.QuotePostgres(name)
 	if schema != "" {
 		quoted = datasource.QuotePostgres(schema, name)
 	}
-	var kind string
-	err := from.QueryRowContext(ctx, `select n.nspname::text, c.relkind::text
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.oid = to_regclass($1)`, quoted).Scan(&schema, &kind)
-	if err == nil {
-		return schema, kind, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	err = from.QueryRowContext(ctx, `select coalesce(n.nspname, nullif($2::text, ''), current_schema(), '')::text, coalesce(c.relkind, '')::text
+		from (select to_regclass($1) as oid) as named
+		left join pg_class c on c.oid = named.oid left join pg_namespace n on n.oid = c.relnamespace`, quoted, schema).Scan(&found, &kind)
+	if err != nil {
 		return "", "", fmt.Errorf("look for table %q: %w", name, err)
 	}
-	if schema != "" {
-		return schema, "", nil
-	}
-	var current sql.NullString
-	if err := from.QueryRowContext(ctx, "select current_schema()::text").Scan(&current); err != nil {
-		return "", "", fmt.Errorf("look for the current schema: %w", err)
-	}
-	if !current.Valid {
+	if found == "" {
 		return "", "", layout.Errorf("table %q: no schema of the search path exists: create one, or set search_path in the datasource", name)
 	}
-	return current.String, "", nil
+	return found, kind, nil
 }
 
 func newLedger(schema string) *ledgerStatements {

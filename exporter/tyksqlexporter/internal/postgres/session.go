@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -123,6 +124,8 @@ func (s *session) sendSecured(ctx context.Context, t *table, p engine.Portion) e
 	return nil
 }
 
+var firstNumber = regexp.MustCompile("[0-9]+")
+
 // refusedPlace reads from the server's error which row it refused: "COPY t, line
 // 17, column path: ..." in the server's language. It is only a hint of where to
 // look first.
@@ -131,19 +134,8 @@ func refusedPlace(err error, bare string, p engine.Portion) int {
 	if !ok {
 		return sink.Unplaced
 	}
-	_, rest, found := strings.Cut(pgErr.Where, "COPY "+bare+",")
-	if !found {
-		return sink.Unplaced
-	}
-	start := strings.IndexAny(rest, "0123456789")
-	if start < 0 {
-		return sink.Unplaced
-	}
-	end := start
-	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
-		end++
-	}
-	line, err := strconv.Atoi(rest[start:end])
+	_, rest, _ := strings.Cut(pgErr.Where, "COPY "+bare+",")
+	line, err := strconv.Atoi(firstNumber.FindString(rest))
 	if err != nil {
 		return sink.Unplaced
 	}

@@ -264,7 +264,7 @@ func (w *inserter) rollupValue(c *layout.RollupColumn, column int, row *layout.R
 	case layout.ClassFloat:
 		return c.Float(row)
 	case layout.ClassTime:
-		return w.time(layout.WithinChecks(c.Instant(row)), column)
+		return w.time(layout.Within(c.Instant(row), layout.EarliestCheck, layout.LatestCheck), column)
 	default:
 		text := c.Text(row)
 		if w.table.Text != nil {
