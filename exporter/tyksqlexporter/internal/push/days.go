@@ -2,7 +2,6 @@ package push
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -62,8 +61,9 @@ func (b *Batch) Pick(list []int32, tables []layout.Table) *Batch {
 	for _, i := range list {
 		piece.Entries = append(piece.Entries, b.Entries[i])
 	}
-	piece.Segments = append(piece.Segments, b.Segments...)
-	maps.Copy(piece.bySource, b.bySource)
+	for _, s := range b.Segments {
+		piece.AskFor(s.Name, s.First, s.Last)
+	}
 	piece.divide(tables)
 	piece.Rewind()
 	return piece
@@ -90,45 +90,30 @@ type DayList struct {
 
 // Split divides entries by day, the earliest first, and keeps their order.
 func (b *Batch) Split(c layout.Calendar, list []int32) []DayList {
-	if !c.Sharded || len(list) == 0 {
+	if len(list) == 0 {
+		return nil
+	}
+	if !c.Sharded {
 		return []DayList{{List: list}}
 	}
-	type date struct {
-		year, day int
-	}
 	var days []DayList
-	places := map[date]int{}
-	var last date
-	place := -1
+	places := map[string]int{}
+	place, year, yearDay := -1, 0, 0 // of the entry before
 	for _, i := range list {
 		at := b.timeOf(i)
 		local := at.In(c.Zone)
-		if of := (date{local.Year(), local.YearDay()}); place < 0 || of != last {
-			found, known := places[of]
-			if !known {
-				found = len(days)
-				days = append(days, DayList{Day: c.Day(at)})
-				places[of] = found
+		if place < 0 || local.YearDay() != yearDay || local.Year() != year {
+			year, yearDay = local.Year(), local.YearDay()
+			day, known := c.Day(at), false
+			if place, known = places[day]; !known {
+				place = len(days)
+				places[day], days = place, append(days, DayList{Day: day})
 			}
-			place, last = found, of
 		}
 		days[place].List = append(days[place].List, i)
 	}
-	slices.SortStableFunc(days, func(x, y DayList) int { return cmp.Compare(x.Day, y.Day) })
-	return mergeDays(days)
-}
-
-// mergeDays joins neighbours of one day, which only days out of range are.
-func mergeDays(days []DayList) []DayList {
-	merged := days[:0]
-	for _, d := range days {
-		if n := len(merged); n > 0 && merged[n-1].Day == d.Day {
-			merged[n-1].List = append(merged[n-1].List, d.List...)
-			continue
-		}
-		merged = append(merged, d)
-	}
-	return merged
+	slices.SortFunc(days, func(x, y DayList) int { return cmp.Compare(x.Day, y.Day) })
+	return days
 }
 
 // timeOf is when a record was made.

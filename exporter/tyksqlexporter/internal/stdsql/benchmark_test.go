@@ -48,7 +48,7 @@ func BenchmarkInsert(b *testing.B) {
 		_, err = w.records(b.Context(), engine.Portion{Shard: of, Part: p, List: p.Pending()})
 		require.NoError(b, err)
 		require.NoError(b, w.close())
-		p.Applied()
+		batch.Ledger()
 		batch.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")
