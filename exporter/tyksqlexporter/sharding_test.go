@@ -339,10 +339,11 @@ func testPostgresWritesWhileTablesAreMade(t *testing.T, server *peers.Postgres) 
 // have no indexes, and so are soon made.
 func TestPostgresLocksAreEnoughForAnyNumberOfDays(t *testing.T) {
 	t.Parallel()
-	server := peers.StartPostgres(t, peers.PostgresConfig("max_connections=10", "max_locks_per_transaction=10"))
+	server := peers.StartPostgres(t, peers.PostgresConfig("max_locks_per_transaction=10", // for each of all these
+		"max_connections=5", "max_wal_senders=0", "max_worker_processes=0", "autovacuum_max_workers=1"))
 	d := sharded(withAllTables(postgresTarget(server)(t)))
-	d.config.Tables.Requests.Enabled = false
-	const days = 600
+	d.config.Tables.Requests.Enabled, d.config.MaxOpenConns = false, 2
+	const days = 300
 	records := make([]analytics.Record, days)
 	for i := range records {
 		records[i] = sinktest.Sample(i)
