@@ -33,7 +33,7 @@ var dialect = &stdsql.Dialect{
 	Begin: func(ctx context.Context, s *stdsql.Session) error { return s.Exec(ctx, "start transaction") },
 	Made: func(err error) bool {
 		mysqlErr, ok := errors.AsType[*mysql.MySQLError](err)
-		return ok && mysqlErr.Number == mysqlDuplicateColumn
+		return ok && mysqlErr.Number == 1060 // duplicate column
 	},
 	Lock: lock, Rows: 64, Segments: 250, Unsigned: true, Lost: mysql.ErrInvalidConn, RefusedRow: refusedRow,
 }
