@@ -177,14 +177,12 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// list gives the tables by their keys.
-func (c *TablesConfig) list() []struct {
-	TableConfig
-	layout *layout.Layout
-} {
-	return []struct {
+// enabled are the tables to be written, that of the requests first.
+func (c *TablesConfig) enabled() []layout.Table {
+	var tables []layout.Table
+	for _, t := range []struct {
 		TableConfig
-		layout *layout.Layout
+		of *layout.Layout
 	}{
 		{c.Requests, layout.RequestLayout},
 		{c.Graph, layout.GraphLayout},
@@ -194,16 +192,19 @@ func (c *TablesConfig) list() []struct {
 		{c.GraphAggregated, layout.GraphAggregatedLayout},
 		{c.MCPAggregated, layout.MCPAggregatedLayout},
 		{c.Latency, layout.LatencyLayout},
+	} {
+		if t.Enabled {
+			tables = append(tables, layout.Table{Layout: t.of, Name: t.Name})
+		}
 	}
+	return tables
 }
 
-// enabledTables are the tables to be written, that of the requests first.
+// enabledTables are these as the rest of the configuration wants them.
 func (c *Config) enabledTables() []layout.Table {
-	var tables []layout.Table
-	for _, t := range c.Tables.list() {
-		if t.Enabled {
-			tables = append(tables, layout.Table{Layout: t.layout, Name: t.Name, OmitIndexes: c.OmitIndexCreation})
-		}
+	tables := c.Tables.enabled()
+	for i := range tables {
+		tables[i].OmitIndexes = c.OmitIndexCreation
 	}
 	return tables
 }
@@ -212,11 +213,8 @@ func (c *Config) enabledTables() []layout.Table {
 func (c *TablesConfig) Validate() error {
 	var errs []error
 	keys := map[string]string{} // by name; SQLite does not tell capitals from small letters
-	for _, t := range c.list() {
-		if !t.Enabled {
-			continue
-		}
-		key := t.layout.Key
+	for _, t := range c.enabled() {
+		key := t.Layout.Key
 		switch other, taken := keys[strings.ToLower(t.Name)]; {
 		case !tableNames.MatchString(t.Name):
 			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits, underscores and dashes, at most 63, not starting with a dash; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))

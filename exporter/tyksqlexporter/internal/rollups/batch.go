@@ -60,12 +60,9 @@ func NewBatch(tables Tables, pushes ...[]rollup.Group) *Batch {
 // sink gives the place of the name under which the ledger knows what is applied of groups
 // like g: the table, and the settings that made g.
 func (b *Batch) sink(g *rollup.Group) int {
-	to, ok := b.Tables.Families[g.Family]
+	to, ok := b.Tables.Of(g.Family)
 	if !ok {
-		if b.Tables.latency == nil {
-			return noSink
-		}
-		to = *b.Tables.latency
+		return noSink
 	}
 	// A name of every database's ledger: with a hash of all, it may lose its end.
 	const longest, hashed = 64, 17
@@ -112,11 +109,12 @@ func (b *Batch) Look(rows [][]push.Span) {
 			case rollup.Mixed:
 				g := &b.Groups[i]
 				b.overlaps[at] = append(b.overlaps[at], rollup.Overlap{Family: g.Family, Segment: g.Segment, Applied: known})
-			case rollup.New:
 			}
 		}
-		if len(b.overlaps[at]) > 0 {
-			b.withhold(first, n)
+		for i := first; i < first+n; i++ { // nothing is written of a push of which some was
+			if len(b.overlaps[at]) > 0 && b.States[i] == push.StatePending {
+				b.States[i] = push.StateWithheld
+			}
 		}
 		first += n
 	}
@@ -136,15 +134,6 @@ func (b *Batch) overlap(group int, rows []push.Span) (rollup.Coverage, rollup.In
 	return b.Groups[group].Overlap(func(index int64) bool {
 		return slices.ContainsFunc(mine, func(s *push.Span) bool { return s.Tells(index) })
 	})
-}
-
-// withhold has nothing written of the n groups from first on.
-func (b *Batch) withhold(first, n int) {
-	for i := first; i < first+n; i++ {
-		if b.States[i] == push.StatePending {
-			b.States[i] = push.StateWithheld
-		}
-	}
 }
 
 // OverlapError is nil, or says that nothing of the push was stored, since some of it
