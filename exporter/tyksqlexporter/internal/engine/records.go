@@ -79,7 +79,7 @@ func (r *records) isolate(ctx context.Context, t *transaction) error {
 // storeAround stores a portion around the records that the database does not take. What
 // the attempt has no time for is withheld, as is what was not tried yet.
 func (r *records) storeAround(ctx context.Context, t *transaction, p Portion) error {
-	p.Part.Withhold(p.List)
+	p.Part.Turn(p.List, push.StatePending, push.StateWithheld)
 	err := sink.Isolator[int32]{
 		Try: func(list []int32) (int, error) {
 			if !t.until.IsZero() && time.Now().After(t.until) {
@@ -87,13 +87,13 @@ func (r *records) storeAround(ctx context.Context, t *transaction, p Portion) er
 			}
 			piece, place := p, sink.Unplaced
 			piece.List = list
-			p.Part.Resume(list)
+			p.Part.Turn(list, push.StateWithheld, push.StatePending)
 			err := t.within(ctx, "piece", func() (err error) {
 				place, err = r.put(ctx, t, piece)
 				return err
 			})
 			if err != nil {
-				p.Part.Withhold(list)
+				p.Part.Turn(list, push.StatePending, push.StateWithheld)
 			}
 			return place, err
 		},

@@ -128,7 +128,7 @@ const daysAtOnce = 50
 func (s *Store) Write(ctx context.Context, b *push.Batch) error {
 	pieces := b.Pieces(s.calendar, daysAtOnce)
 	if pieces == nil {
-		return s.writeOne(ctx, b)
+		return s.persist(ctx, &records{b, s})
 	}
 	b.Refusals = b.Refusals[:0] // each piece has its own
 	for _, list := range pieces {
@@ -142,15 +142,11 @@ func (s *Store) Write(ctx context.Context, b *push.Batch) error {
 func (s *Store) writePiece(ctx context.Context, b *push.Batch, list []int32) error {
 	piece := b.Pick(list, s.sinks)
 	defer piece.Release()
-	if err := s.writeOne(ctx, piece); err != nil {
+	if err := s.persist(ctx, &records{piece, s}); err != nil {
 		return err
 	}
 	b.Adopt(piece, list)
 	return nil
-}
-
-func (s *Store) writeOne(ctx context.Context, b *push.Batch) error {
-	return s.persist(ctx, &records{b, s})
 }
 
 // WriteRollups stores the groups of the batch as Write does records, but for those of
@@ -204,7 +200,6 @@ func (s *Store) after(action Action, err error, w work) {
 	case ActionInspect:
 		s.ready.Store(false)
 		s.server.ForgetAll()
-	case ActionRetry, ActionDoubt, ActionLocked, ActionRefuse:
 	}
 	if action != ActionRefuse && !action.doubtful() && !errors.Is(err, errUnfinished) {
 		s.settle(w)

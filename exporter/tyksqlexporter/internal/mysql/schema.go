@@ -125,11 +125,7 @@ func (c catalog) Table(relation string, of layout.Shard) (*stdsql.Table, []strin
 		}
 		indexes = append(indexes, "index "+dialect.Quote(index.Name)+" ("+strings.Join(parts, ", ")+")")
 	}
-	after := ""
-	if of.Layout.Rollups != nil {
-		after = addClause(of.Layout.Rollups)
-	}
-	t := stdsql.NewTable(of, dialect, after)
+	t := stdsql.NewTable(of, dialect, add)
 	for i := range t.Found {
 		t.Found[i] = layout.FoundColumn{Precision: millis, Length: keyLength}
 	}

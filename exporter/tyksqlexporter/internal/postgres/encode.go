@@ -152,7 +152,6 @@ func appendInteger(b []byte, e encoding, c *layout.Column, v int64) ([]byte, err
 		return appendDecimal(b, numericPositive, uint64(v), 0), nil //nolint:gosec // not negative
 	case encodeFloat8:
 		return appendFloat(b, e, float64(v)), nil
-	case encodeInt8, encodeText, encodeJSONB, encodeFloat4, encodeBool, encodeTime:
 	}
 	return appendInt8(b, v), nil
 }
@@ -166,7 +165,6 @@ func appendUnsigned(b []byte, e encoding, c *layout.Column, v uint64) ([]byte, e
 		return appendDecimal(b, numericPositive, v, 0), nil
 	case encodeFloat8:
 		return appendFloat(b, e, float64(v)), nil
-	case encodeInt2, encodeInt4, encodeInt8, encodeText, encodeJSONB, encodeFloat4, encodeBool, encodeTime:
 	}
 	return b, layout.OutOfRange(c.Name, v, "bigint")
 }
@@ -184,7 +182,6 @@ func appendFloat(b []byte, e encoding, v float64) []byte {
 	case encodeFloat8:
 		b = append(b, 0, 0, 0, 8)
 		return binary.BigEndian.AppendUint64(b, math.Float64bits(v))
-	case encodeNumeric, encodeText, encodeJSONB, encodeInt2, encodeInt4, encodeInt8, encodeBool, encodeTime:
 	}
 	return appendNumeric(b, v)
 }

@@ -23,9 +23,8 @@ import (
 type server struct {
 	*stdsql.Server[*table] // over the pool
 
-	pool    *pgxpool.Pool
-	catalog *catalog
-	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
+	pool   *pgxpool.Pool
+	ledger atomic.Pointer[ledgerStatements] // nil until the tables were found first
 }
 
 // New connects when it is first used.
@@ -42,8 +41,7 @@ func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
 	db := sql.OpenDB(datasource.Clear{Connector: stdlib.GetPoolConnector(pool)})
 	db.SetMaxIdleConns(0) // they are the pool's
 	s := &server{pool: pool}
-	s.catalog = &catalog{indexes: set.Indexes, ledger: &s.ledger}
-	s.Server = &stdsql.Server[*table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: s.catalog}
+	s.Server = &stdsql.Server[*table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: &catalog{set.Indexes, &s.ledger}}
 	return s, nil
 }
 
@@ -62,14 +60,6 @@ func (*server) ServerText(err error) string {
 		return pgErr.Message + " (SQLSTATE " + pgErr.Code + ")"
 	}
 	return err.Error()
-}
-
-func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	if err := s.Server.Find(ctx, shards); err != nil {
-		return err
-	}
-	s.ledger.CompareAndSwap(nil, s.catalog.near.Load()) // which stays, wherever tables are found
-	return nil
 }
 
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {

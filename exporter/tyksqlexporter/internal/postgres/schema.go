@@ -86,8 +86,7 @@ type table struct {
 // catalog looks for tables and describes them.
 type catalog struct {
 	indexes bool
-	ledger  *atomic.Pointer[ledgerStatements] // nil until the tables were found first
-	near    atomic.Pointer[ledgerStatements]  // where the ledger is to be until then
+	ledger  *atomic.Pointer[ledgerStatements] // nil until it was found first
 }
 
 func (*catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) (string, bool, error) {
@@ -104,7 +103,13 @@ func (c *catalog) Table(name string, of layout.Shard) (*table, []string) {
 	for i, c := range of.Layout.Columns {
 		t.encodings[i] = types[c.Class].encoding
 	}
-	return t, append([]string{dialect.Create(name, of.Layout, nil, storage(of.Layout))}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)
+	storage := ""
+	if of.Layout.Rollups != nil {
+		// Each push changes rows: half of each page is left to their next versions, which then
+		// need no new index entries. Other tables only grow.
+		storage = " with (fillfactor = 50)"
+	}
+	return t, append([]string{dialect.Create(name, of.Layout, nil, storage)}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)
 }
 
 func (*catalog) Holds(t *table, place int, found layout.FoundColumn) (ok bool) {
@@ -134,7 +139,6 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 	if err != nil {
 		return nil, err
 	}
-	c.near.Store(newLedger(home))
 	name := datasource.QuotePostgres(home, push.LedgerTable)
 	if kind != "" {
 		if secured, err := isSecured(ctx, from, name); err != nil {
@@ -143,6 +147,7 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 			return nil, layout.Errorf("table %q: row-level security is active for the datasource's role, and may hide what is stored already: "+
 				"switch it off for this table (alter table ... disable row level security), or give the role bypassrls", push.LedgerTable)
 		}
+		c.ledger.CompareAndSwap(nil, newLedger(home)) // which stays, wherever tables are found
 	}
 	return []stdsql.LedgerTable{{Name: push.LedgerTable, Find: name, Create: createLedger(name), Columns: map[string]string{
 		"sink": "text", "segment": "text", "first_index": "int8", "last_index": "int8", "members": "bytea", "applied_at": "timestamptz",
@@ -183,15 +188,6 @@ func newLedger(schema string) *ledgerStatements {
 		prune: "delete from " + quoted + " where ctid = any(array(select ctid from " + quoted +
 			" where applied_at < now() - make_interval(secs => $1::bigint / 1e6) and (sink = $2 or left(sink, length($3)) = $3) order by applied_at limit $4 for update skip locked))",
 	}
-}
-
-// storage leaves half of each page of a table whose rows each push changes to
-// their next versions, which then need no new index entries. Other tables only grow.
-func storage(l *layout.Layout) string {
-	if l.Rollups != nil {
-		return " with (fillfactor = 50)"
-	}
-	return ""
 }
 
 // createLedger gives the statements that make the ledger.

@@ -145,20 +145,12 @@ func sameSegment(uid, name string) (int64, bool) {
 	if len(uid) < len(name)+2 || uid[len(name)] != '-' || uid[:len(name)] != name {
 		return 0, false
 	}
-	var index int64
 	digits := uid[len(name)+1:]
-	const safe = 18 // digits that cannot overflow
-	if len(digits) > safe || digits[0] == '0' && len(digits) > 1 {
+	if digits[0] < '0' || digits[0] == '0' && len(digits) > 1 {
 		return 0, false
 	}
-	for i := range len(digits) {
-		d := digits[i] - '0'
-		if d > 9 {
-			return 0, false
-		}
-		index = index*10 + int64(d)
-	}
-	return index, true
+	index, err := strconv.ParseInt(digits, 10, 64)
+	return index, err == nil
 }
 
 // identify splits a uid. One that is not of our making is an identity all the

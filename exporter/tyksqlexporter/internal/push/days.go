@@ -5,15 +5,13 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 )
 
 // Pieces divides a batch's entries so that none has more than some number of days,
 // and keeps their order. It gives nil where the batch as a whole has no more.
 func (b *Batch) Pieces(c layout.Calendar, most int) [][]int32 {
-	if !c.Sharded || !b.mayHaveMore(most) {
+	if !c.Sharded {
 		return nil
 	}
 	all := make([]int32, len(b.Entries))
@@ -34,24 +32,6 @@ func (b *Batch) Pieces(c layout.Calendar, most int) [][]int32 {
 		pieces = append(pieces, piece)
 	}
 	return pieces
-}
-
-// mayHaveMore tells cheaply whether a batch may have records of more than some number
-// of days.
-func (b *Batch) mayHaveMore(days int) bool {
-	const shortest = 22 * time.Hour // with clocks set forward
-	var first, last pcommon.Timestamp
-	for i := range b.Entries {
-		at := b.Entries[i].Log.Timestamp()
-		if at == 0 { // as of times that it cannot hold
-			return true
-		}
-		if i == 0 {
-			first, last = at, at
-		}
-		first, last = min(first, at), max(last, at)
-	}
-	return last-first > pcommon.Timestamp(time.Duration(days-1)*shortest) //nolint:gosec // positive
 }
 
 // Pick makes a batch of some entries. The caller releases it, before this one.

@@ -148,18 +148,6 @@ func (s Span) intersects(t Span) bool {
 	return false
 }
 
-// size is the number of members.
-func (s Span) size() int64 {
-	if s.Members == nil {
-		return s.Last - s.First + 1
-	}
-	var n int64
-	for _, b := range s.Members {
-		n += int64(bits.OnesCount8(b))
-	}
-	return n
-}
-
 // AppendSpans adds the fewest spans that hold exactly the indices, which rise.
 func AppendSpans(spans []Span, segment string, indices []int64) []Span {
 	for len(indices) > 0 {

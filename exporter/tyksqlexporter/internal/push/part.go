@@ -86,13 +86,8 @@ func (p *Part) skipApplied(rows []Span) {
 	}
 }
 
-// Withhold keeps entries that are pending for another attempt.
-func (p *Part) Withhold(list []int32) { p.turn(list, StatePending, StateWithheld) }
-
-// Resume has entries that are withheld written.
-func (p *Part) Resume(list []int32) { p.turn(list, StateWithheld, StatePending) }
-
-func (p *Part) turn(list []int32, from, to EntryState) {
+// Turn gives those of the entries that are in one state another one.
+func (p *Part) Turn(list []int32, from, to EntryState) {
 	for _, i := range list {
 		if p.States[i] == from {
 			p.States[i] = to

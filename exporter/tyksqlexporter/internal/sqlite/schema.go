@@ -84,11 +84,7 @@ func (catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) (
 }
 
 func (c catalog) Table(relation string, of layout.Shard) (*stdsql.Table, []string) {
-	after := ""
-	if of.Layout.Rollups != nil {
-		after = addClause(of.Layout.Rollups)
-	}
-	t := stdsql.NewTable(of, dialect, after)
+	t := stdsql.NewTable(of, dialect, add)
 	t.Time = appendTime
 	name := dialect.Quote(relation)
 	return t, append([]string{dialect.Create(name, of.Layout, nil, "")}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)

@@ -36,7 +36,7 @@ func (nowhere) Close() error { return nil }
 // identity, pdata to record, record to values.
 func BenchmarkInsert(b *testing.B) {
 	of := layout.Shard{Table: requests[0]}
-	table := NewTable(of, plain, "")
+	table := NewTable(of, plain, nil)
 	table.Time = func(b []byte, day *layout.DayText, at time.Time, _ int) []byte { return day.Append(b, at) }
 	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
