@@ -27,12 +27,15 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
 
-// More tests run at once than there are processors, unless -parallel says otherwise: they
-// mostly wait for servers.
+// More tests run at once than there are processors, since they mostly wait for servers, and
+// properties are checked less often, since each check writes to one. Both can be set to
+// something else as always.
 func init() {
 	testing.Init()
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		panic(err)
+	for name, value := range map[string]string{"test.parallel": "8", "rapid.checks": "40"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -61,7 +61,7 @@ func testMySQLSessionEnded(t *testing.T, server *peers.MariaDB) {
 	var ended atomic.Int64
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for {
+		for ended.Load() < 10 {
 			select {
 			case <-stop:
 				return

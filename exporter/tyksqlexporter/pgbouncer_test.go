@@ -75,7 +75,7 @@ func betweenTransactions() map[string]func(*testing.T, newTarget) {
 // sessions now and then, which so the pooler loses in the midst of transactions.
 func testPooledWriters(t *testing.T, fresh newTarget) {
 	d := withDefaults(sharded(withUptime(withAllTables(fresh(t)))))
-	const exporters, chunks, days, ofEach, cuts = 3, 24, 4, 50, 3
+	const exporters, chunks, days, ofEach, cuts = 3, 12, 3, 30, 2
 	var wg sync.WaitGroup
 	var stored atomic.Int64
 	for i := range exporters {

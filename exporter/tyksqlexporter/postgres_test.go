@@ -47,7 +47,8 @@ func TestPostgres(t *testing.T) {
 		"what came before a failure is not done again":        testPostgresFailureBetweenTransactions,
 		"serializable by default makes no difference":         testPostgresSerializableByDefault,
 		"a deadlock with others is one more attempt":          testPostgresDeadlock,
-		"rollups of other settings are those of Tyk Pump":     onPostgres(testRollupsGolden(goldenRollupsOfSettings)),
+		"rollups of other tables are those of Tyk Pump":       onPostgres(testRollupsGolden(otherGoldenRollups)),
+		"rollups of a purge of one hour are rows of Tyk Pump": onPostgres(testRollupsByHour),
 	}
 	for name, test := range anyDatabase() {
 		tests[name] = onPostgres(test)
@@ -109,8 +110,8 @@ func overSimpleProtocol() map[string]func(*testing.T, newTarget) {
 	tests := chosen(refusedTests, "refused records anywhere are found", "a refused record is stored once it is taken")
 	maps.Copy(tests, tableTests)
 	maps.Copy(tests, chosen(exactlyOnceTests, "identities of others are identities", "disjoint subsets of a chunk are both stored", "old ledger rows are deleted in bounded steps"))
-	maps.Copy(tests, chosen(rollupTests, "rollups of a purge of one hour are rows of Tyk Pump", "rollups are applied once in any cut",
-		"rollups with long and dirty values are stored", "percentiles come from the table of latencies"))
+	tests["rollups of a purge of one hour are rows of Tyk Pump"] = testRollupsByHour
+	maps.Copy(tests, chosen(rollupTests, "rollups are applied once in any cut", "rollups with long and dirty values are stored", "percentiles come from the table of latencies"))
 	maps.Copy(tests, chosen(uptimeTests, "uptime rows are those of Tyk Pump", "uptime checks are counted once", "an uptime check that is refused is named", "text in uptime checks is cleaned"))
 	maps.Copy(tests, chosen(shardingTests, "days come in one chunk and are stored once", "a table of a day that exists is used as it is",
 		"today's and tomorrow's tables are there first", "indexes for tables of many days"))

@@ -95,6 +95,7 @@ func testDaysOnce(t *testing.T, fresh newTarget) {
 
 func testVeryManyDays(t *testing.T, fresh newTarget) {
 	d := sharded(withAllTables(fresh(t)))
+	d.config.OmitIndexCreation = true // which take most of the time
 	const days, ofEach = manyDays + 7, 3
 	const foreign, refusedEarly, refusedLate = 41, days + 3, days + manyDays
 	e := d.start(t)
