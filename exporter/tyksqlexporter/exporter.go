@@ -68,7 +68,7 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 // newStore opens nothing yet.
 func newStore(config *Config, logger *zap.Logger) (*engine.Store, error) {
 	set := engine.Settings{
-		Datasource: string(config.Datasource), MaxOpenConns: config.MaxOpenConns, Indexes: config.Indexes, Timeout: config.Timeout.Timeout,
+		Datasource: string(config.Datasource), MaxOpenConns: config.MaxOpenConns, Indexes: config.Indexes,
 		Tables: config.enabledTables(), Calendar: config.calendar(), Logger: logger,
 	}
 	var s engine.Driver

@@ -44,8 +44,7 @@ func (a Action) doubtful() bool { return a == ActionDoubt || a == ActionInspect 
 type Settings struct {
 	Datasource   string
 	MaxOpenConns int
-	Indexes      bool          // tables that hold many days get indexes when they are made
-	Timeout      time.Duration // of one attempt to write; 0 is no bound
+	Indexes      bool // tables that hold many days get indexes when they are made
 	Tables       []layout.Table
 	Calendar     layout.Calendar
 	Logger       *zap.Logger

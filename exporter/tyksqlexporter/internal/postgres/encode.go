@@ -27,21 +27,6 @@ const (
 	encodeTime
 )
 
-// encodings are the types that a column of a class may have, by the names of
-// pg_type.
-var encodings = map[layout.Class]map[string]encoding{
-	layout.ClassText: {"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText},
-	layout.ClassJSON: {
-		"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText,
-		"json": encodeText, "jsonb": encodeJSONB,
-	},
-	layout.ClassInteger:  {"int8": encodeInt8, "int4": encodeInt4, "int2": encodeInt2, "numeric": encodeNumeric, "float8": encodeFloat8},
-	layout.ClassUnsigned: {"int8": encodeInt8, "int4": encodeInt4, "int2": encodeInt2, "numeric": encodeNumeric, "float8": encodeFloat8},
-	layout.ClassFloat:    {"numeric": encodeNumeric, "float8": encodeFloat8, "float4": encodeFloat4},
-	layout.ClassBool:     {"bool": encodeBool},
-	layout.ClassTime:     {"timestamptz": encodeTime, "timestamp": encodeTime},
-}
-
 // appendRow adds one tuple of a binary COPY. After an error b is as it was.
 func appendRow(b []byte, columns []layout.Column, encodings []encoding, r *analytics.Record) ([]byte, error) {
 	start := len(b)

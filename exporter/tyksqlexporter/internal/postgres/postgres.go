@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -68,13 +67,6 @@ func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 		return nil, datasource.LastCauseFirst(err)
 	}
 	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
-}
-
-// Isolating has deferred constraints speak of the statement that violates them.
-func (*server) Isolating() []string { return []string{"set constraints all immediate"} }
-
-func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	return s.PruneLedger(ctx, s.ledger.Load().prune, table, age, limit)
 }
 
 func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {

@@ -15,19 +15,25 @@ import (
 )
 
 // types is how PostgreSQL spells the classes (contract: records and raw
-// stores, section 2.3), and how a column of that type is encoded.
+// stores, section 2.3), how a column of that type is encoded, and how those of other types,
+// by the names of pg_type.
 var types = map[layout.Class]struct {
 	name     string
 	encoding encoding
+	holds    map[string]encoding
 }{
-	layout.ClassText:     {"text", encodeText},
-	layout.ClassInteger:  {"bigint", encodeInt8},
-	layout.ClassUnsigned: {"bigint", encodeInt8},
-	layout.ClassFloat:    {"decimal", encodeNumeric},
-	layout.ClassBool:     {"boolean", encodeBool},
-	layout.ClassTime:     {"timestamptz", encodeTime},
-	layout.ClassJSON:     {"text", encodeText},
+	layout.ClassText: {"text", encodeText, map[string]encoding{"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText}},
+	layout.ClassJSON: {"text", encodeText, map[string]encoding{
+		"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText, "json": encodeText, "jsonb": encodeJSONB,
+	}},
+	layout.ClassInteger:  {"bigint", encodeInt8, numbers},
+	layout.ClassUnsigned: {"bigint", encodeInt8, numbers},
+	layout.ClassFloat:    {"decimal", encodeNumeric, map[string]encoding{"numeric": encodeNumeric, "float8": encodeFloat8, "float4": encodeFloat4}},
+	layout.ClassBool:     {"boolean", encodeBool, map[string]encoding{"bool": encodeBool}},
+	layout.ClassTime:     {"timestamptz", encodeTime, map[string]encoding{"timestamptz": encodeTime, "timestamp": encodeTime}},
 }
+
+var numbers = map[string]encoding{"int8": encodeInt8, "int4": encodeInt4, "int2": encodeInt2, "numeric": encodeNumeric, "float8": encodeFloat8}
 
 // tablePatience is for how long the making or dropping of a table waits for those who
 // use it: whoever comes meanwhile waits too. It is tried again later.
@@ -57,6 +63,8 @@ var dialect = &stdsql.Dialect{
 	Relations: `select relname::text from pg_class
 		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`,
 	Now: "select extract(epoch from now())::bigint",
+	// Deferred constraints are to speak of the statement that violates them.
+	Isolating: []string{"set constraints all immediate"},
 	Begin: func(ctx context.Context, s *stdsql.Session) error {
 		return s.Exec(ctx, "begin", "select pg_advisory_xact_lock("+schemaLock+")", "set local lock_timeout = '"+tablePatience+"'")
 	},
@@ -113,7 +121,7 @@ func (c *catalog) Table(name string, of layout.Shard) (*table, []string) {
 }
 
 func (*catalog) Holds(t *table, place int, found layout.FoundColumn) (ok bool) {
-	t.encodings[place], ok = encodings[t.Layout.Columns[place].Class][found.Typ]
+	t.encodings[place], ok = types[t.Layout.Columns[place].Class].holds[found.Typ]
 	return ok
 }
 
@@ -132,9 +140,7 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 	}
 	home, kind, err := findRelation(ctx, from, at, push.LedgerTable)
 	if err == nil && at == "" && kind == "" {
-		if home, _, err = findRelation(ctx, from, "", tables[0].Relation()); err == nil {
-			_, kind, err = findRelation(ctx, from, home, push.LedgerTable)
-		}
+		home, _, err = findRelation(ctx, from, "", tables[0].Relation())
 	}
 	if err != nil {
 		return nil, err
@@ -153,6 +159,8 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 		"sink": "text", "segment": "text", "first_index": "int8", "last_index": "int8", "members": "bytea", "applied_at": "timestamptz",
 	}}}, nil
 }
+
+func (c *catalog) Prune() string { return c.ledger.Load().prune }
 
 // findRelation looks for a table, along the search path where schema is empty, and
 // gives its schema and its kind (pg_class.relkind). A table that is not there has

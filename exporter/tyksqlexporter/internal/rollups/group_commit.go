@@ -107,26 +107,22 @@ func (c *GroupCommit) leave(p *waitingPush) {
 	}
 }
 
-// writeAll writes until nothing waits.
+// writeAll makes one transaction after the other until nothing waits.
 func (c *GroupCommit) writeAll(ctx context.Context) {
-	for c.writeNext(ctx) {
+	for {
+		attempt, cancel := BoundedBy(ctx, c.Timeout)
+		w := c.next(cancel)
+		if w == nil {
+			cancel()
+			return
+		}
+		err := c.writeTogether(attempt, w.pushes)
+		cancel()
+		for _, p := range w.pushes {
+			p.err = err
+			close(p.done)
+		}
 	}
-}
-
-// writeNext makes one transaction, unless nothing waits.
-func (c *GroupCommit) writeNext(ctx context.Context) bool {
-	ctx, cancel := BoundedBy(ctx, c.Timeout)
-	defer cancel()
-	w := c.next(cancel)
-	if w == nil {
-		return false
-	}
-	err := c.writeTogether(ctx, w.pushes)
-	for _, p := range w.pushes {
-		p.err = err
-		close(p.done)
-	}
-	return true
 }
 
 // next takes what the next transaction stores: the push that waits longest, and
