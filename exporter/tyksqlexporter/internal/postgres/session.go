@@ -124,7 +124,7 @@ func (s *session) sendSecured(ctx context.Context, t *table, p engine.Portion) e
 	return nil
 }
 
-var firstNumber = regexp.MustCompile("[0-9]+")
+var firstNumber = regexp.MustCompile(`\d+`)
 
 // refusedPlace reads from the server's error which row it refused: "COPY t, line
 // 17, column path: ..." in the server's language. It is only a hint of where to

@@ -100,7 +100,7 @@ func (b *Batch) divide(tables []layout.Table) {
 func (b *Batch) Release() {
 	clear(b.Entries)
 	clear(b.Refusals)
-	b.Question.clear()
+	b.reset()
 	b.record = analytics.Record{}
 	b.Entries, b.Parts, b.Refusals = b.Entries[:0], b.Parts[:0], b.Refusals[:0]
 	batches.Put(b)

@@ -84,11 +84,13 @@ func (b *Batch) Split(c layout.Calendar, list []int32) []DayList {
 		local := at.In(c.Zone)
 		if place < 0 || local.YearDay() != yearDay || local.Year() != year {
 			year, yearDay = local.Year(), local.YearDay()
-			day, known := c.Day(at), false
-			if place, known = places[day]; !known {
-				place = len(days)
-				places[day], days = place, append(days, DayList{Day: day})
+			day := c.Day(at)
+			found, known := places[day]
+			if !known {
+				found = len(days)
+				places[day], days = found, append(days, DayList{Day: day})
 			}
+			place = found
 		}
 		days[place].List = append(days[place].List, i)
 	}

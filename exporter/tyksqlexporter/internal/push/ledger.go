@@ -72,8 +72,8 @@ func (q *Question) Known() []LedgerEntry {
 	return entries
 }
 
-// clear makes the memory reusable.
-func (q *Question) clear() {
+// reset makes the memory reusable.
+func (q *Question) reset() {
 	clear(q.Segments)
 	clear(q.places)
 	q.Sinks, q.Segments, q.rows = q.Sinks[:0], q.Segments[:0], nil
