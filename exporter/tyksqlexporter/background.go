@@ -11,22 +11,32 @@ import (
 // locks for long.
 const pruneLimit = 5000
 
-// aheadInterval is the time between two looks whether tomorrow's tables are there.
-const aheadInterval = time.Hour
+// daysInterval is the time between two looks whether tomorrow's tables are there, and for
+// tables that are too old.
+const daysInterval = time.Hour
 
-// dropInterval is the time between two looks for tables that are too old.
-const dropInterval = time.Hour
+// begin starts the work in the background.
+func (e *sqlExporter) begin(ctx context.Context) {
+	ctx, e.stop = context.WithCancel(ctx)
+	if e.config.Ledger.Retention > 0 {
+		e.working.Go(func() { every(ctx, 0, e.config.Ledger.PruneInterval, e.pruneNow) })
+	}
+	if e.config.RetentionDays > 0 {
+		e.working.Go(func() { every(ctx, 0, daysInterval, e.dropNow) })
+	}
+	if e.config.TableSharding {
+		e.working.Go(func() { every(ctx, daysInterval, daysInterval, e.aheadNow) })
+	}
+}
 
-// every does work until ctx ends. Its failure is no more than a delay: the same is
-// found to be done next time.
-func every(ctx context.Context, interval time.Duration, work func(context.Context)) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
+// every does work after a first time and then after each interval until ctx ends. Its failure
+// is no more than a delay: the same is found to be done next time.
+func every(ctx context.Context, first, interval time.Duration, work func(context.Context)) {
+	for wait := first; ; wait = interval {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(wait):
 			work(ctx)
 		}
 	}
@@ -47,7 +57,7 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 		attempt, cancel := e.attempt(ctx)
 		n, more, err := e.store.Prune(attempt, e.config.Ledger.Retention, pruneLimit)
 		cancel()
-		e.telemetry.prunedRows(ctx, n)
+		e.telemetry.builder.ExporterTyksqlLedgerPrunedRows.Add(ctx, n)
 		if err != nil {
 			if ctx.Err() == nil {
 				e.logger.Warn("deleting old ledger rows failed; trying again later", zap.Error(err))
@@ -76,7 +86,7 @@ func (e *sqlExporter) dropNow(ctx context.Context) {
 	for _, name := range dropped {
 		e.logger.Info("dropped a table, because it is older than retention_days", zap.String("table", name))
 	}
-	e.telemetry.droppedTables(ctx, len(dropped))
+	e.telemetry.builder.ExporterTyksqlDroppedTables.Add(ctx, int64(len(dropped)))
 	if err != nil && ctx.Err() == nil {
 		e.logger.Warn("dropping old tables failed; trying again later", zap.Error(err))
 	}

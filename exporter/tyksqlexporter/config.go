@@ -168,8 +168,10 @@ func (c *Config) Validate() error {
 	if c.OmitIndexCreation && c.Indexes {
 		errs = append(errs, errors.New("indexes: has no meaning with omit_index_creation, which makes none: remove one of them"))
 	}
-	if c.TableSharding || c.Indexes {
-		errs = append(errs, c.validateLongNames())
+	for _, t := range c.enabledTables() {
+		if (c.TableSharding || c.Indexes) && len(t.Name) > maxLongName {
+			errs = append(errs, fmt.Errorf("tables::%s::name: %q is too long for table_sharding or indexes, which append to it: use at most %d letters", t.Layout.Key, t.Name, maxLongName))
+		}
 	}
 	if c.MaxOpenConns < 1 {
 		errs = append(errs, fmt.Errorf("max_open_conns: %d must be 1 or more", c.MaxOpenConns))
@@ -177,14 +179,14 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// list gives the tables by their keys.
-func (c *TablesConfig) list() []struct {
-	TableConfig
-	layout *layout.Layout
-} {
-	return []struct {
+// enabledTables are the tables to be written, that of the requests first.
+func (c *Config) enabledTables() []layout.Table { return c.Tables.enabled(c.OmitIndexCreation) }
+
+func (c *TablesConfig) enabled(omitIndexes bool) []layout.Table {
+	var tables []layout.Table
+	for _, t := range []struct {
 		TableConfig
-		layout *layout.Layout
+		of *layout.Layout
 	}{
 		{c.Requests, layout.RequestLayout},
 		{c.Graph, layout.GraphLayout},
@@ -194,15 +196,9 @@ func (c *TablesConfig) list() []struct {
 		{c.GraphAggregated, layout.GraphAggregatedLayout},
 		{c.MCPAggregated, layout.MCPAggregatedLayout},
 		{c.Latency, layout.LatencyLayout},
-	}
-}
-
-// enabledTables are the tables to be written, that of the requests first.
-func (c *Config) enabledTables() []layout.Table {
-	var tables []layout.Table
-	for _, t := range c.Tables.list() {
+	} {
 		if t.Enabled {
-			tables = append(tables, layout.Table{Layout: t.layout, Name: t.Name, OmitIndexes: c.OmitIndexCreation})
+			tables = append(tables, layout.Table{Layout: t.of, Name: t.Name, OmitIndexes: omitIndexes})
 		}
 	}
 	return tables
@@ -212,11 +208,8 @@ func (c *Config) enabledTables() []layout.Table {
 func (c *TablesConfig) Validate() error {
 	var errs []error
 	keys := map[string]string{} // by name; SQLite does not tell capitals from small letters
-	for _, t := range c.list() {
-		if !t.Enabled {
-			continue
-		}
-		key := t.layout.Key
+	for _, t := range c.enabled(false) {
+		key := t.Layout.Key
 		switch other, taken := keys[strings.ToLower(t.Name)]; {
 		case !tableNames.MatchString(t.Name):
 			errs = append(errs, fmt.Errorf("%s::name: %q is not a plain table name: use letters, digits, underscores and dashes, at most 63, not starting with a dash; choose a PostgreSQL schema with search_path in the datasource", key, t.Name))
@@ -236,16 +229,6 @@ func (c *TablesConfig) Validate() error {
 // maxLongName is the longest name of a table to which a day and the name of an index
 // may be appended within PostgreSQL's 63 bytes, which cuts longer ones.
 const maxLongName = 63 - len("_20060102") - len("_idx_responsecode")
-
-func (c *Config) validateLongNames() error {
-	var errs []error
-	for _, t := range c.enabledTables() {
-		if len(t.Name) > maxLongName {
-			errs = append(errs, fmt.Errorf("tables::%s::name: %q is too long for table_sharding or indexes, which append to it: use at most %d letters", t.Layout.Key, t.Name, maxLongName))
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // calendar is that of a configuration that is valid.
 func (c *Config) calendar() layout.Calendar {

@@ -29,6 +29,7 @@ func testPostgresSerializationFailure(t *testing.T, server *peers.Postgres) {
 // done again.
 func testPostgresFailureBetweenTransactions(t *testing.T, server *peers.Postgres) {
 	d := sharded(postgresTarget(server)(t))
+	d.config.OmitIndexCreation = true // which take most of the time
 	const days, ofEach = manyDays + 2, 2
 	e := d.start(t)
 	require.NoError(t, e.ConsumeLogs(t.Context(), onDays("first", days, 1))) // which makes the tables

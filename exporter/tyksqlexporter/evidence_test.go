@@ -130,7 +130,7 @@ func testReadersGoOn(t *testing.T, fresh newTarget) {
 	e := d.start(t)
 	stored := make(chan error, 1)
 	go func() { stored <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
-	for range 20 {
+	for range 5 {
 		reading, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		var n int
 		require.NoError(t, d.db.QueryRowContext(reading, "select count(*) from tyk_analytics").Scan(&n), "behind the exporter")

@@ -34,7 +34,6 @@ type sqlExporter struct {
 	id        string // as the configuration names it
 	config    *Config
 	tables    []layout.Table
-	calendar  layout.Calendar
 	logger    *zap.Logger
 	rollups   rollups.Tables
 	telemetry *telemetry
@@ -55,8 +54,8 @@ func newSQLExporter(config *Config, set exporter.Settings) (*sqlExporter, error)
 	}
 	tables := config.enabledTables()
 	e := &sqlExporter{
-		id: set.ID.String(), config: config, tables: tables, calendar: config.calendar(), rollups: rollups.NewTables(tables), logger: set.Logger,
-		telemetry: newTelemetry(builder, layout.OfRecords(tables)),
+		id: set.ID.String(), config: config, tables: tables, rollups: rollups.NewTables(tables), logger: set.Logger,
+		telemetry: newTelemetry(builder, tables),
 		replays:   sink.Replays{Retention: config.Ledger.Retention, Key: "ledger::retention", Destination: set.ID.String()},
 	}
 	if e.store, err = newStore(config, set.Logger); err != nil {
@@ -104,23 +103,7 @@ func (e *sqlExporter) start(ctx context.Context, host component.Host) error {
 	if err == nil {
 		e.logger.Info("ready to store records", zap.String("driver", e.config.Driver), zap.String("tables", layout.NamesOf(e.tables)))
 	}
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e.stop = stop
-	if e.config.Ledger.Retention > 0 {
-		e.working.Go(func() {
-			e.pruneNow(background)
-			every(background, e.config.Ledger.PruneInterval, e.pruneNow)
-		})
-	}
-	if e.config.RetentionDays > 0 {
-		e.working.Go(func() {
-			e.dropNow(background)
-			every(background, dropInterval, e.dropNow)
-		})
-	}
-	if e.config.TableSharding {
-		e.working.Go(func() { every(background, aheadInterval, e.aheadNow) })
-	}
+	e.begin(context.WithoutCancel(ctx))
 	return nil
 }
 
@@ -172,20 +155,15 @@ func (e *sqlExporter) pushRecords(ctx context.Context, logs plog.Logs) error {
 	b := push.NewBatch(logs, layout.OfRecords(e.tables)...)
 	defer b.Release()
 	if !b.Empty() {
-		began := time.Now()
-		var err error
-		if len(b.Parts) > 0 {
-			err = e.store.Write(ctx, b)
-		}
-		if err == nil {
-			err = b.Misrouted()
-		}
-		e.telemetry.duration(ctx, time.Since(began))
-		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
-			e.health.Report(err)
-		}
-		if err != nil {
-			return fmt.Errorf("store %s in %s: %w", b.Describe(), layout.NamesOf(e.tables), err)
+		if err := e.write(ctx, b, func() error {
+			if len(b.Parts) > 0 {
+				if err := e.store.Write(ctx, b); err != nil {
+					return err
+				}
+			}
+			return b.Misrouted()
+		}); err != nil {
+			return err
 		}
 	}
 	e.telemetry.count(ctx, b)
@@ -200,14 +178,8 @@ func (e *sqlExporter) pushRollups(ctx context.Context, groups []rollup.Group) er
 	}
 	b := rollups.NewBatch(e.rollups, groups)
 	if len(b.Pending()) > 0 {
-		began := time.Now()
-		err := e.rollupWrites.Store(ctx, b)
-		e.telemetry.duration(ctx, time.Since(began))
-		if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
-			e.health.Report(err)
-		}
-		if err != nil {
-			return fmt.Errorf("store %s in %s: %w", b.Describe(), layout.NamesOf(e.tables), err)
+		if err := e.write(ctx, b, func() error { return e.rollupWrites.Store(ctx, b) }); err != nil {
+			return err
 		}
 		if err := b.OverlapError(); err != nil {
 			return err
@@ -215,4 +187,18 @@ func (e *sqlExporter) pushRollups(ctx context.Context, groups []rollup.Group) er
 	}
 	e.telemetry.countRollups(ctx, b)
 	return b.RefusedError(e.id)
+}
+
+// write makes an attempt to store something.
+func (e *sqlExporter) write(ctx context.Context, what interface{ Describe() string }, store func() error) error {
+	began := time.Now()
+	err := store()
+	e.telemetry.builder.ExporterTyksqlWriteDuration.Record(ctx, time.Since(began).Seconds())
+	if !errors.Is(err, engine.ErrRaced) { // which says nothing about the database
+		e.health.Report(err)
+	}
+	if err != nil {
+		return fmt.Errorf("store %s in %s: %w", what.Describe(), layout.NamesOf(e.tables), err)
+	}
+	return nil
 }

@@ -135,7 +135,7 @@ func testRollupsTogetherApart(t *testing.T, fresh newTarget) {
 func testRollupOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	d := withDefaults(onlyRollups(fresh(t)))
 	e := d.start(t)
-	const workers, chunks, size, outages = 6, 30, 20, 3
+	const workers, chunks, size, outages = 6, 15, 20, 2
 	var wg sync.WaitGroup
 	stored := make(chan struct{}, workers*chunks)
 	for worker := range workers {

@@ -3,6 +3,7 @@ package tyksqlexporter
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,6 +26,18 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
+
+// More tests run at once than there are processors, since they mostly wait for servers, and
+// properties are checked less often, since each check writes to one. Both can be set to
+// something else as always.
+func init() {
+	testing.Init()
+	for name, value := range map[string]string{"test.parallel": "8", "rapid.checks": "40"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+}
 
 // target is an empty database for one test: the exporter's configuration for it,
 // and a connection of the test's own.

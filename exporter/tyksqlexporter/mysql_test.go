@@ -58,11 +58,10 @@ func TestMySQL(t *testing.T) {
 		"uptime without its primary key is told":           onMySQL(testUptimeWithoutKey),
 		"uptime with a unique index goes on":               onMySQL(testUptimeWithUniqueIndex),
 	}
-	for name, test := range evidenceTests {
-		tests[name] = onMySQL(test)
-	}
-	for name, test := range anyDatabase() {
-		tests[name] = onMySQL(test)
+	for _, others := range []map[string]func(*testing.T, newTarget){anyDatabase(), evidenceTests, serverUpgradeTests} {
+		for name, test := range others {
+			tests[name] = onMySQL(test)
+		}
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -395,9 +394,7 @@ func TestMySQLOverTLS(t *testing.T) {
 
 // A server that became read-only, as a primary does when another takes its place, is
 // asked again over new connections.
-func TestMySQLReadOnlyIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	server := peers.StartMariaDB(t)
+func testMySQLReadOnly(t *testing.T, server *peers.MariaDB) {
 	d := withDefaults(mysqlTarget(server)(t))
 	user := mysqlUser(t, d)
 	d.exec(t, "grant all on "+d.texts(t, "select database()")[0]+".* to "+user)

@@ -25,41 +25,49 @@ func pooledTarget(server *peers.Postgres, pooler *peers.PgBouncer, simple bool) 
 	}
 }
 
-// TestPgBouncer runs what shares one server behind two poolers.
-func TestPgBouncer(t *testing.T) {
-	t.Parallel()
-	server := peers.StartPostgres(t, peers.PostgresConfig("max_connections=300"))
-	// With sessions, each connection of an exporter needs one of the server; with
-	// transactions all exporters of a test share very few.
+// pooledTests are the tests that go through poolers. With a pool of sessions, each connection
+// of an exporter needs one of the server; with one of transactions all exporters of a test
+// share very few, and nothing may be left in a session.
+func pooledTests(t *testing.T, server *peers.Postgres) map[string]func(*testing.T, *peers.Postgres) {
+	t.Helper()
 	const forSessions, forTransactions = 20, 3
-	poolers := map[peers.Pooling]*peers.PgBouncer{
-		peers.SessionPooling:     peers.StartPgBouncer(t, server, peers.SessionPooling, forSessions),
-		peers.TransactionPooling: peers.StartPgBouncer(t, server, peers.TransactionPooling, forTransactions),
-	}
-	for pooling, pooler := range poolers {
+	tests := map[string]func(*testing.T, *peers.Postgres){}
+	for pooling, size := range map[peers.Pooling]int{peers.SessionPooling: forSessions, peers.TransactionPooling: forTransactions} {
+		pooler := peers.StartPgBouncer(t, server, pooling, size)
 		for protocol, simple := range map[string]bool{"extended": false, "simple": true} {
-			tests := map[string]func(*testing.T, newTarget){
+			pooled := map[string]func(*testing.T, newTarget){
 				"writers at once store each record once": testPooledWriters,
-				"rows are those of Tyk Pump":             func(t *testing.T, fresh newTarget) { testGoldenRows(t, fresh, "msgpack") },
-				"rollups of an hour are Tyk Pump's":      testRollupsByHour,
 				"long and dirty rollups are stored":      testRollupsLongValues,
 				"rollups that wait are stored together":  testRollupsTogether,
 			}
-			if pooling == peers.TransactionPooling && !simple {
-				maps.Copy(tests, exactlyOnceTests)
-				maps.Copy(tests, refusedTests)
-				maps.Copy(tests, tableTests)
-				maps.Copy(tests, uptimeTests)
-				maps.Copy(tests, shardingTests)
+			if pooling == peers.TransactionPooling {
+				pooled["rows are those of Tyk Pump"] = goldenRows("msgpack")
+				pooled["rollups of an hour are Tyk Pump's"] = testRollupsByHour
 			}
-			for name, test := range tests {
-				t.Run(fmt.Sprintf("%s pooling, %s protocol: %s", pooling, protocol, name), func(t *testing.T) {
-					t.Parallel()
+			if pooling == peers.TransactionPooling && !simple {
+				maps.Copy(pooled, betweenTransactions())
+			}
+			for name, test := range pooled {
+				tests[fmt.Sprintf("%s pooling, %s protocol: %s", pooling, protocol, name)] = func(t *testing.T, server *peers.Postgres) {
 					test(t, pooledTarget(server, pooler, simple))
-				})
+				}
 			}
 		}
 	}
+	return tests
+}
+
+// betweenTransactions are the tests with statements of each kind, and with writers that
+// meet.
+func betweenTransactions() map[string]func(*testing.T, newTarget) {
+	tests := chosen(exactlyOnceTests, "a chunk delivered again is skipped", "several segments travel in one push", "the same chunk delivered at once is stored once",
+		"overlapping pushes at once store each record once", "old ledger rows are deleted in bounded steps")
+	maps.Copy(tests, chosen(refusedTests, "refused records anywhere are found", "a refused record is stored once it is taken"))
+	maps.Copy(tests, chosen(tableTests, "each table gets its records once", "a record that two tables refuse is named once", "a wrong type in any table is told"))
+	maps.Copy(tests, chosen(uptimeTests, "uptime rows are those of Tyk Pump", "uptime checks of many writers are all counted", "an uptime check that is refused is named"))
+	maps.Copy(tests, chosen(shardingTests, "writers that need the same new days do not fail", "a refused record among days is named", "a table of a day that exists is used as it is",
+		"a dropped table of a day is made again", "today's and tomorrow's tables are there first", "indexes for tables of many days", "more days than one transaction writes"))
+	return tests
 }
 
 // Several exporters push chunks at once, each of several days that have no tables
@@ -67,7 +75,7 @@ func TestPgBouncer(t *testing.T) {
 // sessions now and then, which so the pooler loses in the midst of transactions.
 func testPooledWriters(t *testing.T, fresh newTarget) {
 	d := withDefaults(sharded(withUptime(withAllTables(fresh(t)))))
-	const exporters, chunks, days, ofEach, cuts = 3, 24, 4, 50, 3
+	const exporters, chunks, days, ofEach, cuts = 3, 12, 3, 30, 2
 	var wg sync.WaitGroup
 	var stored atomic.Int64
 	for i := range exporters {

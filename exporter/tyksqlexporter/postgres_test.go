@@ -10,7 +10,7 @@ import (
 // TestPostgres runs what shares one server, each test in a database of its own.
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	server := peers.StartPostgres(t, peers.PostgresConfig("shared_preload_libraries=pg_stat_statements"))
+	server := peers.StartPostgres(t, peers.PostgresConfig("shared_preload_libraries=pg_stat_statements", "max_connections=300"))
 	tests := map[string]func(*testing.T, *peers.Postgres){
 		"tables are those of Tyk Pump":                        testPostgresTablesAreThoseOfTykPump,
 		"a record too large for an index is refused":          testPostgresRefusesByIndex,
@@ -47,13 +47,18 @@ func TestPostgres(t *testing.T) {
 		"what came before a failure is not done again":        testPostgresFailureBetweenTransactions,
 		"serializable by default makes no difference":         testPostgresSerializableByDefault,
 		"a deadlock with others is one more attempt":          testPostgresDeadlock,
+		"rollups of other tables are those of Tyk Pump":       onPostgres(testRollupsGolden(otherGoldenRollups)),
+		"rollups of a purge of one hour are rows of Tyk Pump": onPostgres(testRollupsByHour),
 	}
 	for name, test := range anyDatabase() {
 		tests[name] = onPostgres(test)
 	}
-	for name, test := range evidenceTests {
-		tests[name] = onPostgres(test)
+	for _, others := range []map[string]func(*testing.T, newTarget){evidenceTests, goldenRecordTests, serverUpgradeTests, postgresUpgradeTests} {
+		for name, test := range others {
+			tests[name] = onPostgres(test)
+		}
 	}
+	maps.Copy(tests, pooledTests(t, server))
 	for name, test := range overSimpleProtocol() {
 		tests[name+", over the simple protocol"] = func(t *testing.T, server *peers.Postgres) { test(t, simpleProtocolTarget(server)) }
 	}
@@ -84,22 +89,32 @@ func anyDatabase() map[string]func(*testing.T, newTarget) {
 	maps.Copy(tests, shardingTests)
 	maps.Copy(tests, retentionTests)
 	maps.Copy(tests, rollupTests)
+	maps.Copy(tests, upgradeTests)
 	return tests
 }
 
-// overSimpleProtocol are the tests with statements and values of each kind.
-func overSimpleProtocol() map[string]func(*testing.T, newTarget) {
-	tests := map[string]func(*testing.T, newTarget){}
-	maps.Copy(tests, refusedTests)
-	maps.Copy(tests, tableTests)
-	for _, name := range []string{
-		"rollups of a purge of one hour are rows of Tyk Pump", "rollups are applied once in any cut", "rollups with long and dirty values are stored",
-		"percentiles come from the table of latencies",
-	} {
-		tests[name] = rollupTests[name]
+// chosen are some of tests.
+func chosen(tests map[string]func(*testing.T, newTarget), names ...string) map[string]func(*testing.T, newTarget) {
+	some := map[string]func(*testing.T, newTarget){}
+	for _, name := range names {
+		if some[name] = tests[name]; some[name] == nil {
+			panic("no test has the name " + name)
+		}
 	}
-	maps.Copy(tests, uptimeTests)
-	maps.Copy(tests, shardingTests)
+	return some
+}
+
+// overSimpleProtocol are the tests with statements and values of each kind; records travel
+// in COPY there too.
+func overSimpleProtocol() map[string]func(*testing.T, newTarget) {
+	tests := chosen(refusedTests, "refused records anywhere are found", "a refused record is stored once it is taken")
+	maps.Copy(tests, tableTests)
+	maps.Copy(tests, chosen(exactlyOnceTests, "identities of others are identities", "disjoint subsets of a chunk are both stored", "old ledger rows are deleted in bounded steps"))
+	tests["rollups of a purge of one hour are rows of Tyk Pump"] = testRollupsByHour
+	maps.Copy(tests, chosen(rollupTests, "rollups are applied once in any cut", "rollups with long and dirty values are stored", "percentiles come from the table of latencies"))
+	maps.Copy(tests, chosen(uptimeTests, "uptime rows are those of Tyk Pump", "uptime checks are counted once", "an uptime check that is refused is named", "text in uptime checks is cleaned"))
+	maps.Copy(tests, chosen(shardingTests, "days come in one chunk and are stored once", "a table of a day that exists is used as it is",
+		"today's and tomorrow's tables are there first", "indexes for tables of many days"))
 	return tests
 }
 

@@ -111,7 +111,11 @@ func testStartAtOnce(t *testing.T, fresh newTarget) {
 	for range 8 {
 		wg.Go(func() {
 			e := newTestExporter(t, d.config)
-			assert.NoError(t, e.store.Open(t.Context()))
+			open := func() error { return e.store.Open(t.Context()) }
+			if d.config.Driver == driverSQLite { // which is busy while somebody begins its journal
+				untilStored(t, open)
+			}
+			assert.NoError(t, open())
 			assert.NoError(t, e.store.Close())
 		})
 	}

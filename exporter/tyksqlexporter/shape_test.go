@@ -20,6 +20,9 @@ var shapeTests = map[string]func(*testing.T, newTarget){
 	"a row is the same whatever records are beside it": testRowsBeside,
 }
 
+// ofOneStatement is how many rows SQLite gets in one.
+const ofOneStatement = 16
+
 // differentlyFilled are records that have values in different columns, among many that
 // have few.
 func differentlyFilled() []analytics.Record {
@@ -38,9 +41,8 @@ func differentlyFilled() []analytics.Record {
 			}
 		},
 	}
-	const ofOneStatement = 16 // SQLite's
 	var records []analytics.Record
-	for i := range 3 * ofOneStatement * len(fill) {
+	for i := range 2 * ofOneStatement * len(fill) {
 		r := analytics.Record{TimeStamp: sinktest.Sample(i).TimeStamp}
 		if i%ofOneStatement == ofOneStatement/2 {
 			fill[i/ofOneStatement%len(fill)](&r)
@@ -57,8 +59,13 @@ func testRowsBeside(t *testing.T, fresh newTarget) {
 	require.NoError(t, together.start(t).ConsumeLogs(t.Context(), sinktest.Push("seg", 0, records...)))
 	e := alone.start(t)
 	slices.Reverse(records) // so that statements have other shapes
-	for i := range records {
-		require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", int64(i), records[i])))
+	i := 0
+	const half = ofOneStatement / 2
+	for some := range slices.Chunk(records, half) { // whose last one may have values
+		for _, part := range [][]analytics.Record{some[:half-1], some[half-1:]} {
+			require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", int64(i), part...)))
+			i += len(part)
+		}
 	}
 	for _, of := range together.config.enabledTables() {
 		if of.Layout.Kind&(layout.KindRequest|layout.KindGraph) == 0 {

@@ -252,7 +252,7 @@ func testUptimeOnce(t *testing.T, fresh newTarget) {
 func testUptimeWriters(t *testing.T, fresh newTarget) {
 	d := withUptime(fresh(t))
 	e := d.start(t)
-	const writers, pushes, each = 8, 10, 20
+	const writers, pushes, each = 8, 5, 20
 	var wg sync.WaitGroup
 	for writer := range writers {
 		wg.Go(func() {

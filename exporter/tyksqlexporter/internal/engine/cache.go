@@ -1,31 +1,22 @@
 package engine
 
 import (
-	"maps"
 	"sync"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 )
 
-// Cache is what a server knows of its tables, by relation.
+// Cache is what a server knows of its tables.
 type Cache[T any] struct {
-	mu    sync.RWMutex // guards known
-	known map[string]T
+	known sync.Map // of T, by relation
 }
 
-// Get gives what is known of a shard's table.
-func (m *Cache[T]) Get(of layout.Shard) (T, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	t, ok := m.known[of.Relation()]
-	return t, ok
-}
-
-// Need gives what is known of a shard's table, or a MissingShards where it was forgotten
-// meanwhile.
+// Need gives what is known of a shard's table, or a MissingShards where it was not found, or
+// was forgotten meanwhile.
 func (m *Cache[T]) Need(of layout.Shard) (T, error) {
-	t, known := m.Get(of)
-	if !known {
+	known, _ := m.known.Load(of.Relation())
+	t, ok := known.(T)
+	if !ok {
 		return t, &MissingShards{Shards: []layout.Shard{of}}
 	}
 	return t, nil
@@ -33,30 +24,19 @@ func (m *Cache[T]) Need(of layout.Shard) (T, error) {
 
 // Knows tells whether a shard's table was found and not forgotten since.
 func (m *Cache[T]) Knows(of layout.Shard) bool {
-	_, ok := m.Get(of)
+	_, ok := m.known.Load(of.Relation())
 	return ok
 }
 
-// Add remembers tables.
+// Add remembers tables, by relation.
 func (m *Cache[T]) Add(found map[string]T) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil {
-		m.known = make(map[string]T, len(found))
+	for relation, t := range found {
+		m.known.Store(relation, t)
 	}
-	maps.Copy(m.known, found)
 }
 
 // Forget forgets a shard's table.
-func (m *Cache[T]) Forget(of layout.Shard) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.known, of.Relation())
-}
+func (m *Cache[T]) Forget(of layout.Shard) { m.known.Delete(of.Relation()) }
 
 // ForgetAll forgets all tables.
-func (m *Cache[T]) ForgetAll() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.known = nil
-}
+func (m *Cache[T]) ForgetAll() { m.known.Clear() }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"iter"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
@@ -14,98 +13,45 @@ import (
 
 // records is the work of a push of records and uptime checks.
 type records struct {
+	*push.Batch
+
 	store *Store
-	batch *push.Batch
 }
 
-func (r *records) key() string { return r.batch.Key() }
-
-func (r *records) ledger() ([]string, []push.Segment) {
-	sinks := make([]string, len(r.store.sinks))
-	for i, table := range r.store.sinks {
-		sinks[i] = table.Name
-	}
-	return sinks, r.batch.Segments
+func (r *records) Look(rows [][]push.Span) {
+	r.Batch.Look(rows)
+	refused, _ := r.store.unfinished.Get(r.Key())
+	r.RefuseAgain(refused)
 }
 
-func (r *records) look(rows [][]push.Span) {
-	for i := range rows {
-		r.batch.Parts[i].SkipApplied(rows[i])
-	}
-	r.batch.RefuseAgain(r.store.postponed(r.key()))
-}
-
-func (r *records) rewind() { r.batch.Rewind() }
-
-func (r *records) entries() []push.LedgerEntry {
-	return r.ofParts((*push.Part).Applied)
-}
-
-func (r *records) known() []push.LedgerEntry {
-	return r.ofParts(func(p *push.Part) []push.Span { return p.Known })
-}
-
-func (r *records) ofParts(spans func(*push.Part) []push.Span) []push.LedgerEntry {
-	var entries []push.LedgerEntry
-	for i, table := range r.store.sinks {
-		if found := spans(&r.batch.Parts[i]); len(found) > 0 {
-			entries = append(entries, push.LedgerEntry{Sink: table.Name, Spans: found})
-		}
-	}
-	return entries
-}
-
-// portions gives what is to be stored. That of a table is made when the one before
+// each gives do what is to be stored. That of a table is made when the one before
 // is stored, since that finds out what kinds of records there are.
-func (r *records) portions() iter.Seq2[Portion, error] {
-	return func(yield func(Portion, error) bool) {
-		for i := range r.store.sinks {
-			of, err := r.divide(i)
-			if err != nil {
-				yield(Portion{}, err)
-				return
-			}
-			for _, p := range of {
-				if !yield(p, nil) {
-					return
-				}
-			}
+func (r *records) each(do func(Portion) error) error {
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		var portions []Portion
+		var shards []layout.Shard
+		for _, day := range r.Split(r.store.calendar, p.Pending()) {
+			of := layout.Shard{Table: p.Table, Day: day.Day}
+			portions, shards = append(portions, Portion{Shard: of, Part: p, List: day.List}), append(shards, of)
 		}
-	}
-}
-
-// divide gives the portions of a part.
-func (r *records) divide(part int) ([]Portion, error) {
-	p := &r.batch.Parts[part]
-	list := p.Pending()
-	if len(list) == 0 {
-		return nil, nil
-	}
-	var portions []Portion
-	var missing []layout.Shard
-	for _, day := range r.batch.Split(r.store.calendar, list) {
-		of := layout.Shard{Table: r.store.sinks[part], Day: day.Day}
-		if !r.store.server.Knows(of) {
-			missing = append(missing, of)
-		}
-		portions = append(portions, Portion{Shard: of, Part: p, List: day.List})
-	}
-	if len(missing) > 0 {
-		return nil, &MissingShards{Shards: missing}
-	}
-	return portions, nil
-}
-
-func (r *records) send(ctx context.Context, t *transaction) error {
-	for p, err := range r.portions() {
-		if err == nil {
-			_, err = r.put(ctx, t, p)
-		}
-		if err != nil {
+		if err := r.store.needs(shards); err != nil {
 			return err
+		}
+		for _, p := range portions {
+			if err := do(p); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (r *records) send(ctx context.Context, t *transaction) error {
+	return r.each(func(p Portion) error {
+		_, err := r.put(ctx, t, p)
+		return err
+	})
 }
 
 // put writes a portion: the records themselves, or what they count.
@@ -123,24 +69,17 @@ func (r *records) put(ctx context.Context, t *transaction, p Portion) (int, erro
 // isolate costs two or three statements a refused record, or two for each halving
 // where the database does not name it.
 func (r *records) isolate(ctx context.Context, t *transaction) error {
-	for p, err := range r.portions() {
-		if err == nil {
-			err = r.storeAround(ctx, t, p)
-		}
-		if err != nil {
-			return err
-		}
+	err := r.each(func(p Portion) error { return r.storeAround(ctx, t, p) })
+	if err == nil && t.unfinished && r.Key() != "" {
+		r.store.unfinished.Put(r.Key(), r.Refused())
 	}
-	if t.unfinished {
-		r.store.postpone(r.key(), r.batch.Refused())
-	}
-	return nil
+	return err
 }
 
 // storeAround stores a portion around the records that the database does not take. What
 // the attempt has no time for is withheld, as is what was not tried yet.
 func (r *records) storeAround(ctx context.Context, t *transaction, p Portion) error {
-	p.Part.Withhold(p.List)
+	p.Part.Turn(p.List, push.StatePending, push.StateWithheld)
 	err := sink.Isolator[int32]{
 		Try: func(list []int32) (int, error) {
 			if !t.until.IsZero() && time.Now().After(t.until) {
@@ -148,13 +87,13 @@ func (r *records) storeAround(ctx context.Context, t *transaction, p Portion) er
 			}
 			piece, place := p, sink.Unplaced
 			piece.List = list
-			p.Part.Resume(list)
+			p.Part.Turn(list, push.StateWithheld, push.StatePending)
 			err := t.within(ctx, "piece", func() (err error) {
 				place, err = r.put(ctx, t, piece)
 				return err
 			})
 			if err != nil {
-				p.Part.Withhold(list)
+				p.Part.Turn(list, push.StatePending, push.StateWithheld)
 			}
 			return place, err
 		},

@@ -6,53 +6,30 @@ import (
 	"fmt"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
 // groups is the work of rollups of one push, or of several.
 type groups struct {
+	*rollups.Batch
+
 	store *Store
-	batch *rollups.Batch
-}
-
-func (g *groups) key() string { return g.batch.Key() }
-
-func (g *groups) ledger() ([]string, []push.Segment) { return g.batch.Sinks, g.batch.Segments }
-
-func (g *groups) look(rows [][]push.Span) { g.batch.Look(rows) }
-
-func (g *groups) rewind() { g.batch.Rewind() }
-
-func (g *groups) entries() []push.LedgerEntry { return g.batch.Ledger() }
-
-func (g *groups) known() []push.LedgerEntry { return g.batch.Known() }
-
-// portions gives the rows of groups, by table.
-func (g *groups) portions(list []int) ([]rollups.Portion, error) {
-	portions := g.batch.Portions(list, g.store.calendar)
-	var missing []layout.Shard
-	for _, p := range portions {
-		if !g.store.server.Knows(p.Shard) {
-			missing = append(missing, p.Shard)
-		}
-	}
-	if len(missing) > 0 {
-		return nil, &MissingShards{Shards: missing}
-	}
-	return portions, nil
 }
 
 // send adds the rows of all groups, those of a table with one statement.
 func (g *groups) send(ctx context.Context, t *transaction) error {
-	return g.add(g.batch.Pending(), func(p rollups.Portion) error { return t.add(ctx, p.Shard, p.Rows) })
+	return g.add(g.Pending(), func(p rollups.Portion) error { return t.add(ctx, p.Shard, p.Rows) })
 }
 
 // add gives the portions of groups to put.
 func (g *groups) add(list []int, put func(rollups.Portion) error) error {
-	portions, err := g.portions(list)
-	if err != nil {
+	portions := g.Portions(list, g.store.calendar)
+	shards := make([]layout.Shard, len(portions))
+	for i, p := range portions {
+		shards[i] = p.Shard
+	}
+	if err := g.store.needs(shards); err != nil {
 		return err
 	}
 	for _, p := range portions {
@@ -73,7 +50,7 @@ func (t *transaction) add(ctx context.Context, to layout.Shard, rows []*layout.R
 // isolate adds groups around those of which the database does not take a row in any
 // form, which are refused.
 func (g *groups) isolate(ctx context.Context, t *transaction) error {
-	judge := t.outcome(g.batch.Sinks...)
+	judge := t.outcome(g.Sinks...)
 	return sink.Isolator[int]{
 		Try: func(list []int) (int, error) {
 			put := func(p rollups.Portion) error { return t.add(ctx, p.Shard, p.Rows) }
@@ -85,9 +62,9 @@ func (g *groups) isolate(ctx context.Context, t *transaction) error {
 		Judge: judge,
 		Refuse: func(group int, err error) {
 			reason, text := t.why(err)
-			g.batch.Refuse(group, reason, text)
+			g.Refuse(group, reason, text)
 		},
-	}.Store(g.batch.Pending())
+	}.Store(g.Pending())
 }
 
 // addAround adds rows around those that the database does not take. Such a row gets a

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,24 +50,26 @@ type Store struct {
 	calendar layout.Calendar
 	ready    atomic.Bool // the current tables were found or made, and did not change since
 
-	evidence sink.Evidence
-
-	mu         sync.Mutex                                // guards what follows
-	unfinished map[string]map[push.Identity]sink.Refusal // what is refused of pushes that are stored in part
+	evidence   sink.Evidence
+	unfinished *sink.Cache[map[push.Identity]sink.Refusal] // what is refused of pushes that are stored in part
 }
 
 // enoughFailures is after how many failures in a row, each of which may be a record's
 // fault, a push is taken apart.
 const enoughFailures = 3
 
-// maxUnfinished bounds of how many pushes is remembered what is refused of them.
-const maxUnfinished = 64
+// unfinishedBytes and unfinishedFor bound of how many pushes is remembered what is refused
+// of them, some dozens, and for how long.
+const (
+	unfinishedBytes = 16 << 10
+	unfinishedFor   = time.Hour
+)
 
 // NewStore stores by way of a driver that was opened with the settings.
 func NewStore(s Driver, set Settings) *Store {
 	return &Store{
 		server: s, tables: set.Tables, sinks: layout.OfRecords(set.Tables), calendar: set.Calendar,
-		unfinished: map[string]map[push.Identity]sink.Refusal{},
+		unfinished: sink.NewCache[map[push.Identity]sink.Refusal](unfinishedBytes, unfinishedFor),
 	}
 }
 
@@ -106,6 +107,14 @@ func (s *Store) extend(ctx context.Context, shards []layout.Shard) error {
 	return nil
 }
 
+// needs is nil, or names those of the shards that are not known yet.
+func (s *Store) needs(shards []layout.Shard) error {
+	if missing := slices.DeleteFunc(shards, s.server.Knows); len(missing) > 0 {
+		return &MissingShards{Shards: missing}
+	}
+	return nil
+}
+
 // daysAtOnce is of how many days one transaction writes tables. Those of a day take
 // up to a dozen locks, of which a PostgreSQL with its defaults has some 6400 for all
 // transactions together.
@@ -119,7 +128,7 @@ const daysAtOnce = 50
 func (s *Store) Write(ctx context.Context, b *push.Batch) error {
 	pieces := b.Pieces(s.calendar, daysAtOnce)
 	if pieces == nil {
-		return s.writeOne(ctx, b)
+		return s.persist(ctx, &records{b, s})
 	}
 	b.Refusals = b.Refusals[:0] // each piece has its own
 	for _, list := range pieces {
@@ -133,21 +142,17 @@ func (s *Store) Write(ctx context.Context, b *push.Batch) error {
 func (s *Store) writePiece(ctx context.Context, b *push.Batch, list []int32) error {
 	piece := b.Pick(list, s.sinks)
 	defer piece.Release()
-	if err := s.writeOne(ctx, piece); err != nil {
+	if err := s.persist(ctx, &records{piece, s}); err != nil {
 		return err
 	}
 	b.Adopt(piece, list)
 	return nil
 }
 
-func (s *Store) writeOne(ctx context.Context, b *push.Batch) error {
-	return s.persist(ctx, &records{store: s, batch: b})
-}
-
 // WriteRollups stores the groups of the batch as Write does records, but for those of
 // pushes of which some were stored before in part.
 func (s *Store) WriteRollups(ctx context.Context, b *rollups.Batch) error {
-	return s.persist(ctx, &groups{store: s, batch: b})
+	return s.persist(ctx, &groups{b, s})
 }
 
 // persist makes attempts, with a rewind before each further one, until one succeeds
@@ -160,12 +165,12 @@ func (s *Store) persist(ctx context.Context, w work) error {
 		}
 		if err == nil {
 			s.settle(w)
-			s.postpone(w.key(), nil)
+			s.unfinished.Delete(w.Key())
 			return nil
 		}
 		if missing, ok := errors.AsType[*MissingShards](err); ok {
 			if err = s.extend(ctx, missing.Shards); err == nil {
-				w.rewind()
+				w.Rewind()
 				continue
 			}
 		}
@@ -183,7 +188,7 @@ func (s *Store) persist(ctx context.Context, w work) error {
 			s.after(action, err, w)
 			return err
 		}
-		w.rewind()
+		w.Rewind()
 	}
 }
 
@@ -195,7 +200,6 @@ func (s *Store) after(action Action, err error, w work) {
 	case ActionInspect:
 		s.ready.Store(false)
 		s.server.ForgetAll()
-	case ActionRetry, ActionDoubt, ActionLocked, ActionRefuse:
 	}
 	if action != ActionRefuse && !action.doubtful() && !errors.Is(err, errUnfinished) {
 		s.settle(w)
@@ -204,34 +208,9 @@ func (s *Store) after(action Action, err error, w work) {
 
 // settle forgets how often work failed in a row.
 func (s *Store) settle(w work) {
-	sinks, _ := w.ledger()
-	for _, name := range sinks {
-		s.evidence.Settled(name, w.key())
+	for _, name := range w.Asked().Sinks {
+		s.evidence.Settled(name, w.Key())
 	}
-}
-
-// postpone keeps what is refused of a push for its next attempt, or forgets it.
-func (s *Store) postpone(key string, refused map[push.Identity]sink.Refusal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.unfinished, key)
-	if key == "" || refused == nil {
-		return
-	}
-	for other := range s.unfinished {
-		if len(s.unfinished) < maxUnfinished {
-			break
-		}
-		delete(s.unfinished, other)
-	}
-	s.unfinished[key] = refused
-}
-
-// postponed gives what an attempt before has found refused.
-func (s *Store) postponed(key string) map[push.Identity]sink.Refusal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.unfinished[key]
 }
 
 // Drop drops the tables of days that are older than a number of days at now, each by

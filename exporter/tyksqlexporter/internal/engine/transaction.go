@@ -12,23 +12,23 @@ import (
 
 // work is what one transaction stores: the records of a push, or the rollups of several.
 type work interface {
-	// key names the work, the same whenever it is tried again; it is empty where it cannot
+	// Key names the work, the same whenever it is tried again; it is empty where it cannot
 	// be known again.
-	key() string
-	// ledger names what the ledger is asked for.
-	ledger() (sinks []string, segments []push.Segment)
-	// look takes the ledger's rows, by sink.
-	look(rows [][]push.Span)
+	Key() string
+	// Asked is what the ledger is asked for.
+	Asked() *push.Question
+	// Look takes the ledger's rows, by sink.
+	Look(rows [][]push.Span)
 	// send writes everything.
 	send(ctx context.Context, t *transaction) error
 	// isolate writes around what the database refuses.
 	isolate(ctx context.Context, t *transaction) error
-	// entries are the ledger's rows for what was written, and known those that told what
+	// Ledger are the ledger's rows for what was written, and Known those that told what
 	// was stored before.
-	entries() []push.LedgerEntry
-	known() []push.LedgerEntry
-	// rewind forgets what an attempt found out, before the next one.
-	rewind()
+	Ledger() []push.LedgerEntry
+	Known() []push.LedgerEntry
+	// Rewind forgets what an attempt found out, before the next one.
+	Rewind()
 }
 
 // errUnfinished says that a transaction has stored a part of a push, since it refused
@@ -80,12 +80,11 @@ func (s *Store) apply(ctx context.Context, w work) error {
 
 // write makes the transaction.
 func (t *transaction) write(ctx context.Context, w work) error {
-	sinks, segments := w.ledger()
-	rows, err := t.session.Begin(ctx, sinks, segments)
+	rows, err := t.session.Begin(ctx, w.Asked().Sinks, w.Asked().Segments)
 	if err != nil {
 		return fmt.Errorf("begin and read %s: %w", push.LedgerTable, err)
 	}
-	w.look(rows)
+	w.Look(rows)
 	send := w.send
 	if t.isolating {
 		if err := t.session.Exec(ctx, t.store.server.Isolating()...); err != nil {
@@ -109,8 +108,7 @@ func (t *transaction) blames(err error, w work) bool {
 	if action != ActionRefuse && !action.doubtful() {
 		return false
 	}
-	key := w.key()
-	sinks, _ := w.ledger()
+	key, sinks := w.Key(), w.Asked().Sinks
 	if key != "" {
 		t.findings = make(map[string]sink.Finding, len(sinks))
 		for _, name := range sinks {
@@ -158,7 +156,7 @@ func (t *transaction) isolate(ctx context.Context, w work) error {
 	if err := t.session.Exec(ctx, "rollback"); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}
-	w.rewind()
+	w.Rewind()
 	t.isolating, t.accepted = true, nil
 	return t.write(ctx, w)
 }
@@ -189,20 +187,16 @@ func (t *transaction) within(ctx context.Context, savepoint string, do func() er
 // written in parallel. Rows that were found are written again: what they say is then
 // as durable as what this transaction writes, and is kept as long as it is asked for.
 func (t *transaction) record(ctx context.Context, w work) error {
-	if known := w.known(); len(known) > 0 {
+	if known := w.Known(); len(known) > 0 {
 		if err := t.session.Touch(ctx, known); err != nil {
 			return fmt.Errorf("touch %s: %w", push.LedgerTable, err)
 		}
 	}
-	entries := w.entries()
+	entries := w.Ledger()
 	if len(entries) == 0 {
 		return nil
 	}
-	sinks := make([]string, len(entries))
-	for i, entry := range entries {
-		sinks[i] = entry.Sink
-	}
-	_, segments := w.ledger()
+	sinks, segments := push.SinksOf(entries), w.Asked().Segments
 	rows, err := t.session.Record(ctx, push.LockKeys(sinks, segments), entries, segments)
 	for i := range rows {
 		if push.Overlap(entries[i].Spans, rows[i]) {

@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +16,7 @@ func (c Calendar) OldShards(tables []Table, relations []string, now time.Time, d
 	for _, t := range tables {
 		for _, relation := range relations {
 			day, found := strings.CutPrefix(relation, t.Name+"_")
-			if !found || !dayForm.MatchString(day) || day >= oldest {
-				continue
-			}
-			if _, err := time.Parse(tyktables.DayForm, day); err == nil {
+			if _, err := time.Parse(tyktables.DayForm, day); err == nil && found && day < oldest {
 				old = append(old, Shard{Table: t, Day: day})
 			}
 		}
@@ -28,8 +24,6 @@ func (c Calendar) OldShards(tables []Table, relations []string, now time.Time, d
 	slices.SortFunc(old, func(x, y Shard) int { return strings.Compare(x.Day, y.Day) })
 	return old
 }
-
-var dayForm = regexp.MustCompile(`^\d{8}$`)
 
 // Calendar says whose days and hours count, and whether each day has tables of its own.
 type Calendar struct {
@@ -55,20 +49,7 @@ func (s Shard) Relation() string {
 // Day is an instant's. One outside of the years that four digits name is in the
 // nearest day inside.
 func (c Calendar) Day(at time.Time) string {
-	switch {
-	case at.Before(EarliestCheck):
-		at = EarliestCheck
-	case at.After(LatestCheck):
-		at = LatestCheck
-	}
-	local := at.In(c.Zone)
-	switch year := local.Year(); {
-	case year < EarliestCheck.Year():
-		local = EarliestCheck
-	case year > LatestCheck.Year():
-		local = LatestCheck
-	}
-	return local.Format(tyktables.DayForm)
+	return WithinYears(Within(at, EarliestCheck, LatestCheck).In(c.Zone)).Format(tyktables.DayForm)
 }
 
 // Current are the shards that must be there now: of today, and of tomorrow before

@@ -10,13 +10,24 @@ var (
 	LatestCheck   = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
 )
 
-// WithinChecks is the instant, or the nearest that databases have.
-func WithinChecks(at time.Time) time.Time {
+// Within is the instant, or the nearest between two others.
+func Within(at, earliest, latest time.Time) time.Time {
 	switch {
-	case at.Before(EarliestCheck):
-		return EarliestCheck
-	case at.After(LatestCheck):
-		return LatestCheck
+	case at.Before(earliest):
+		return earliest
+	case at.After(latest):
+		return latest
 	}
 	return at
+}
+
+// WithinYears is the instant, or the nearest in whose years a clock shows four digits.
+func WithinYears(local time.Time) time.Time {
+	switch year := local.Year(); {
+	case year < EarliestCheck.Year():
+		return EarliestCheck
+	case year > LatestCheck.Year():
+		return LatestCheck
+	}
+	return local
 }

@@ -159,9 +159,6 @@ func newRollupLayout(key string, k Kind, columns []RollupColumn) *Layout {
 	return l
 }
 
-// Changes tells whether a row that is there gets another value.
-func (c *RollupColumn) Changes() bool { return c.Merging != KeepFirst }
-
 // Missing tells whether the column counts something that no row has.
 func (c *RollupColumn) Missing(rows []*Row) bool {
 	return c.Merging == AddUp && c.Class == ClassInteger && !slices.ContainsFunc(rows, func(r *Row) bool { return c.Integer(r) != 0 })

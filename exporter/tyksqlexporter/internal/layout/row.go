@@ -132,24 +132,19 @@ func (r *Row) mapped(to func(string) string) *Row {
 	return &other
 }
 
-// basicPlane replaces what takes four bytes.
-func basicPlane(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c > '\uFFFF' {
-			return utf8.RuneError
-		}
-		return c
-	}, text)
-}
+// What basicPlane leaves takes three bytes, and what ascii leaves each character set has.
+var basicPlane, ascii = below('\uFFFF', utf8.RuneError), below(unicode.MaxASCII, '?')
 
-// ascii replaces what not every character set has.
-func ascii(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c > unicode.MaxASCII {
-			return '?'
-		}
-		return c
-	}, text)
+// below replaces the characters beyond a last one.
+func below(last, by rune) func(string) string {
+	return func(text string) string {
+		return strings.Map(func(c rune) rune {
+			if c > last {
+				return by
+			}
+			return c
+		}, text)
+	}
 }
 
 // brief is short, too.

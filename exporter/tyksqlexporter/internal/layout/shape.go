@@ -35,7 +35,6 @@ func BlanksOf(columns []Column) []string {
 			blanks[i] = "0"
 		case ClassFloat:
 			blanks[i] = "0e0"
-		case ClassTime:
 		}
 	}
 	return blanks

@@ -128,11 +128,8 @@ func recordColumns() []Column {
 }
 
 func graphColumns() []Column {
-	all := []Column{
-		jsonText("types", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendLists(b, r.GraphQL.Types) }),
-	}
-	all = append(all, recordColumns()...)
-	return append(all,
+	types := jsonText("types", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendLists(b, r.GraphQL.Types) })
+	return append(append([]Column{types}, recordColumns()...),
 		text("operation_type", func(r *analytics.Record) string { return r.GraphQL.OperationType.Name() }),
 		text("variables", func(r *analytics.Record) string { return r.GraphQL.Variables }),
 		jsonText("root_fields", func(b []byte, r *analytics.Record) []byte { return jsontext.AppendStrings(b, r.GraphQL.RootFields) }),

@@ -34,7 +34,6 @@ func (c *Column) Value(r *analytics.Record, scratch *[]byte) (driver.Value, bool
 	case ClassBool:
 		v := c.Boolean(r)
 		return v, !v
-	case ClassTime:
 	}
 	return nil, true
 }

@@ -12,56 +12,6 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
-// The numbers of MySQL's and MariaDB's errors that matter here.
-const (
-	mysqlDiskFull           = 1021
-	mysqlUnknownCommand     = 1047 // Galera: this node is not ready for queries
-	mysqlNull               = 1048
-	mysqlUnknownColumn      = 1054
-	mysqlDuplicateColumn    = 1060
-	mysqlDuplicate          = 1062
-	mysqlUnknown            = 1105
-	mysqlTableFull          = 1114
-	mysqlRowTooLarge        = 1118
-	mysqlTableDenied        = 1142
-	mysqlColumnDenied       = 1143
-	mysqlNoTable            = 1146
-	mysqlPacketTooLarge     = 1153
-	mysqlLockTimeout        = 1205
-	mysqlDeadlock           = 1213 // also what Galera says of a conflict with another node
-	mysqlNoParent           = 1216
-	mysqlRange              = 1264
-	mysqlTruncated          = 1265
-	mysqlNotWhileOption     = 1290 // such as --read-only
-	mysqlWrongValue         = 1292
-	mysqlBadString          = 1300
-	mysqlPacketOverflow     = 1301
-	mysqlNoDefault          = 1364
-	mysqlWrongTypeValue     = 1366
-	mysqlTooLong            = 1406
-	mysqlForeignKey         = 1452
-	mysqlNotInsertable      = 1471
-	mysqlOutOfRange         = 1690
-	mysqlReadOnlySession    = 1792
-	mysqlReadOnlyMode       = 1836
-	mysqlInvalidJSON        = 3140
-	mysqlCheck              = 3819
-	mysqlCannotConvertText  = 3854
-	mariaDBCheck            = 4025
-	mysqlLongDataPhrase     = "send_long_data" // of the only error 1105 that speaks of a value
-	mysqlWithoutValuePhrase = "the server refuses it with error %d (SQLSTATE %s)"
-)
-
-// mysqlRefusals are the errors that speak of a value.
-var mysqlRefusals = map[uint16]sink.Reason{
-	mysqlBadString: push.ReasonEncoding, mysqlWrongTypeValue: push.ReasonEncoding, mysqlCannotConvertText: push.ReasonEncoding,
-	mysqlRange: push.ReasonRange, mysqlWrongValue: push.ReasonRange, mysqlOutOfRange: push.ReasonRange,
-	mysqlTooLong: push.ReasonTooLarge, mysqlRowTooLarge: push.ReasonTooLarge, mysqlPacketTooLarge: push.ReasonTooLarge, mysqlPacketOverflow: push.ReasonTooLarge,
-	mysqlCheck: push.ReasonConstraint, mariaDBCheck: push.ReasonConstraint, mysqlDuplicate: push.ReasonConstraint, mysqlNull: push.ReasonConstraint,
-	mysqlNoParent: push.ReasonConstraint, mysqlForeignKey: push.ReasonConstraint,
-	mysqlTruncated: push.ReasonOther, mysqlInvalidJSON: push.ReasonOther,
-}
-
 // classify judges an error of a write to MySQL or MariaDB by the rule of the
 // others: what the server says about a value itself is a refusal, and whether anything
 // else that it says is a record's fault, the engine finds out.
@@ -73,22 +23,31 @@ func classify(err error) (engine.Action, sink.Reason) {
 	if !ok {
 		return engine.ActionRetry, ""
 	}
-	if reason, ok := mysqlRefusals[mysqlErr.Number]; ok {
-		return engine.ActionRefuse, reason
-	}
 	switch mysqlErr.Number {
-	case mysqlUnknown:
-		if strings.Contains(mysqlErr.Message, mysqlLongDataPhrase) {
+	case 1300, 1366, 3854: // text that the character set does not have
+		return engine.ActionRefuse, push.ReasonEncoding
+	case 1264, 1292, 1690: // number, time or sum out of range
+		return engine.ActionRefuse, push.ReasonRange
+	case 1406, 1118, 1153, 1301: // too long for the column, the row or a packet
+		return engine.ActionRefuse, push.ReasonTooLarge
+	case 1062, 1048, 1216, 1452, // duplicate; null; no parent
+		3819, 4025: // a CHECK of MySQL, of MariaDB
+		return engine.ActionRefuse, push.ReasonConstraint
+	case 1265, 3140: // truncated; no JSON
+		return engine.ActionRefuse, push.ReasonOther
+	case 1105: // "unknown error", of which one speaks of a value
+		if strings.Contains(mysqlErr.Message, "send_long_data") {
 			return engine.ActionRefuse, push.ReasonTooLarge
 		}
-	case mysqlDiskFull, mysqlTableFull: // which may still have room for a small record
+	case 1021, 1114: // disk or table full, which may still have room for a small record
 		return engine.ActionRetry, ""
-	case mysqlLockTimeout, mysqlDeadlock:
+	case 1205, 1213: // lock timeout; deadlock, also with another node of Galera
 		return engine.ActionLocked, ""
-	case mysqlNotWhileOption, mysqlReadOnlySession, mysqlReadOnlyMode, mysqlUnknownCommand,
-		mysqlTableDenied, mysqlColumnDenied: // rights to a database are given to new connections
+	case 1290, 1792, 1836, // such as --read-only
+		1047,       // Galera: this node is not ready for queries
+		1142, 1143: // no right to a table or column: those to a database are given to new connections
 		return engine.ActionReconnect, ""
-	case mysqlNoTable, mysqlUnknownColumn, mysqlNoDefault, mysqlNotInsertable:
+	case 1146, 1054, 1364, 1471: // no such table, column; a column without default; a view
 		return engine.ActionInspect, ""
 	}
 	return engine.ActionDoubt, ""
@@ -103,8 +62,8 @@ func serverText(err error) string {
 	}
 	state := string(mysqlErr.SQLState[:])
 	switch mysqlErr.Number {
-	case mysqlTooLong, mysqlRange, mysqlNull, mysqlCheck, mariaDBCheck, mysqlRowTooLarge, mysqlPacketTooLarge, mysqlUnknown:
+	case 1406, 1264, 1048, 3819, 4025, 1118, 1153, 1105:
 		return fmt.Sprintf("%s (error %d, SQLSTATE %s)", mysqlErr.Message, mysqlErr.Number, state)
 	}
-	return fmt.Sprintf(mysqlWithoutValuePhrase, mysqlErr.Number, state)
+	return fmt.Sprintf("the server refuses it with error %d (SQLSTATE %s)", mysqlErr.Number, state)
 }

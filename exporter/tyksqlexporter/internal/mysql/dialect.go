@@ -33,7 +33,7 @@ var dialect = &stdsql.Dialect{
 	Begin: func(ctx context.Context, s *stdsql.Session) error { return s.Exec(ctx, "start transaction") },
 	Made: func(err error) bool {
 		mysqlErr, ok := errors.AsType[*mysql.MySQLError](err)
-		return ok && mysqlErr.Number == mysqlDuplicateColumn
+		return ok && mysqlErr.Number == 1060 // duplicate column
 	},
 	Lock: lock, Rows: 64, Segments: 250, Unsigned: true, Lost: mysql.ErrInvalidConn, RefusedRow: refusedRow,
 }
@@ -46,10 +46,7 @@ func refusedRow(err error) int {
 		return 0
 	}
 	digits := mysqlErr.Message[len(strings.TrimRight(mysqlErr.Message, "0123456789")):]
-	row, err := strconv.Atoi(digits)
-	if err != nil {
-		return 0
-	}
+	row, _ := strconv.Atoi(digits) // 0 for none
 	return row
 }
 

@@ -70,10 +70,3 @@ func (*server) ServerText(err error) string { return serverText(err) }
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	return stdsql.Connect(ctx, s.Server)
 }
-
-// Isolating needs nothing: no constraint is deferred.
-func (*server) Isolating() []string { return nil }
-
-func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	return s.PruneLedger(ctx, prune, table, age, limit)
-}

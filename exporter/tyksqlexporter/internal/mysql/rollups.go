@@ -3,7 +3,6 @@ package mysql
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/rollups"
@@ -11,6 +10,7 @@ import (
 )
 
 var merge = rollups.Merge{
+	Quote:    datasource.QuoteMySQL,
 	There:    datasource.QuoteMySQL,
 	Comes:    func(column string) string { return "values(" + datasource.QuoteMySQL(column) + ")" },
 	Greatest: "greatest", Least: "least",
@@ -19,16 +19,14 @@ var merge = rollups.Merge{
 	},
 }
 
-// addClause is what becomes of a row of rollups that is there already. MySQL assigns
+// add is what becomes of a row of rollups that is there already. MySQL assigns
 // from left to right, and reads what it has assigned: what is computed from other
 // columns comes before them, and hits last.
-func addClause(columns []layout.RollupColumn) string {
-	order := map[layout.Merging]int{layout.MeanOfSums: 0, layout.LeastByRank: 1, layout.Latest: 2, layout.Greatest: 3, layout.AddUp: 4}
-	sorted := slices.DeleteFunc(slices.Clone(columns), func(c layout.RollupColumn) bool { return !c.Changes() })
-	slices.SortStableFunc(sorted, func(x, y layout.RollupColumn) int { return cmp.Compare(order[x.Merging], order[y.Merging]) })
-	changes := make([]string, len(sorted))
-	for i := range sorted {
-		changes[i] = datasource.QuoteMySQL(sorted[i].Name) + " = " + merge.Change(&sorted[i])
-	}
-	return "\non duplicate key update " + strings.Join(changes, ", ")
+func add(columns []layout.RollupColumn) string {
+	order := []layout.Merging{layout.MeanOfSums, layout.LeastByRank, layout.Latest, layout.Greatest, layout.AddUp}
+	sorted := slices.Clone(columns)
+	slices.SortStableFunc(sorted, func(x, y layout.RollupColumn) int {
+		return cmp.Compare(slices.Index(order, x.Merging), slices.Index(order, y.Merging))
+	})
+	return "\non duplicate key update " + merge.Changes(sorted)
 }

@@ -18,28 +18,25 @@ import (
 )
 
 // types is how MySQL spells the classes (contract: records and raw stores,
-// section 2.3).
-var types = map[layout.Class]string{
-	layout.ClassText:     "longtext",
-	layout.ClassInteger:  "bigint",
-	layout.ClassUnsigned: "bigint unsigned",
-	layout.ClassFloat:    "double",
-	layout.ClassBool:     "boolean",
-	layout.ClassTime:     "datetime(3)",
-	layout.ClassJSON:     "longtext",
+// section 2.3), and the types, as information_schema names them, that a column of a
+// class may have.
+var types = map[layout.Class]struct {
+	name  string
+	holds []string
+}{
+	layout.ClassText:     {"longtext", texts},
+	layout.ClassInteger:  {"bigint", numbers},
+	layout.ClassUnsigned: {"bigint unsigned", numbers},
+	layout.ClassFloat:    {"double", []string{"double", "float", "decimal"}},
+	layout.ClassBool:     {"boolean", []string{"tinyint", "smallint", "mediumint", "int", "bigint"}},
+	layout.ClassTime:     {"datetime(3)", []string{"datetime"}},
+	layout.ClassJSON:     {"longtext", append([]string{"json"}, texts...)},
 }
 
-// holds are the types, as information_schema names them, that a column of a
-// class may have.
-var holds = map[layout.Class][]string{
-	layout.ClassText:     {"longtext", "mediumtext", "text", "tinytext", "varchar", "char"},
-	layout.ClassInteger:  {"bigint", "int", "mediumint", "smallint", "tinyint", "decimal", "double"},
-	layout.ClassUnsigned: {"bigint", "int", "mediumint", "smallint", "tinyint", "decimal", "double"},
-	layout.ClassFloat:    {"double", "float", "decimal"},
-	layout.ClassBool:     {"tinyint", "smallint", "mediumint", "int", "bigint"},
-	layout.ClassTime:     {"datetime"},
-	layout.ClassJSON:     {"longtext", "mediumtext", "text", "tinytext", "varchar", "char", "json"},
-}
+var (
+	texts   = []string{"longtext", "mediumtext", "text", "tinytext", "varchar", "char"}
+	numbers = []string{"bigint", "int", "mediumint", "smallint", "tinyint", "decimal", "double"}
+)
 
 // keyLength is how many characters of a text an index holds, whatever the row
 // format: 191 of four bytes.
@@ -108,7 +105,7 @@ func typeOf(of *layout.Layout, c layout.Column) string {
 	if of.Kind == layout.KindUptime && c.Class == layout.ClassText && (c.Name == of.Primary || slices.Contains(layout.UptimeIndex, c.Name)) {
 		return "varchar(" + strconv.Itoa(keyLength) + ")"
 	}
-	return types[c.Class]
+	return types[c.Class].name
 }
 
 // Table has the indexes made with the table.
@@ -119,17 +116,13 @@ func (c catalog) Table(relation string, of layout.Shard) (*stdsql.Table, []strin
 		for i, name := range index.Columns {
 			parts[i] = dialect.Quote(name)
 			at := slices.IndexFunc(of.Layout.Columns, func(c layout.Column) bool { return c.Name == name })
-			if typeOf(of.Layout, of.Layout.Columns[at]) == types[layout.ClassText] {
+			if typeOf(of.Layout, of.Layout.Columns[at]) == types[layout.ClassText].name {
 				parts[i] += "(" + strconv.Itoa(keyLength) + ")"
 			}
 		}
 		indexes = append(indexes, "index "+dialect.Quote(index.Name)+" ("+strings.Join(parts, ", ")+")")
 	}
-	after := ""
-	if of.Layout.Rollups != nil {
-		after = addClause(of.Layout.Rollups)
-	}
-	t := stdsql.NewTable(of, dialect, after)
+	t := stdsql.NewTable(of, dialect, add)
 	for i := range t.Found {
 		t.Found[i] = layout.FoundColumn{Precision: millis, Length: keyLength}
 	}
@@ -151,7 +144,7 @@ func (c catalog) Table(relation string, of layout.Shard) (*stdsql.Table, []strin
 func (catalog) Holds(t *stdsql.Table, place int, found layout.FoundColumn) bool {
 	t.Found[place] = found
 	class := t.Layout.Columns[place].Class
-	return slices.Contains(holds[class], found.Typ) && (class != layout.ClassInteger || !strings.Contains(found.Declared, "unsigned"))
+	return slices.Contains(types[class].holds, found.Typ) && (class != layout.ClassInteger || !strings.Contains(found.Declared, "unsigned"))
 }
 
 func (c catalog) Match(_ context.Context, _ stdsql.Queryer, t *stdsql.Table, missing []layout.Column) ([]string, error) {
@@ -176,6 +169,8 @@ func (c catalog) Match(_ context.Context, _ stdsql.Queryer, t *stdsql.Table, mis
 func (catalog) Ledger(context.Context, stdsql.Queryer, []layout.Shard) ([]stdsql.LedgerTable, error) {
 	return ledger, nil
 }
+
+func (catalog) Prune() string { return prune }
 
 // Look refuses what is no table, and a table that knows no transactions.
 func (catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) (string, bool, error) {

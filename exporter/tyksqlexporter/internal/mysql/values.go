@@ -13,14 +13,7 @@ import (
 // second: the server would round, and move a day's last record to the next day. One
 // outside of the years that MySQL knows becomes the nearest inside.
 func appendTime(b []byte, day *layout.DayText, t time.Time, clock *time.Location, digits int) []byte {
-	t = t.In(clock)
-	switch year := t.Year(); {
-	case year < layout.EarliestCheck.Year():
-		t = layout.EarliestCheck
-	case year > layout.LatestCheck.Year():
-		t = layout.LatestCheck
-	}
-	b = day.Append(b, t)
+	b = day.Append(b, layout.WithinYears(t.In(clock)))
 	b = b[:len(b)-6+digits]
 	if digits == 0 {
 		return b[:len(b)-1] // without the point

@@ -99,7 +99,7 @@ func appendRollupBinary(buf []byte, c *layout.RollupColumn, row *layout.Row) []b
 	case layout.ClassFloat:
 		return appendNumeric(buf, c.Float(row))
 	case layout.ClassTime:
-		return appendInt8(buf, timestamp(layout.WithinChecks(c.Instant(row))))
+		return appendInt8(buf, timestamp(layout.Within(c.Instant(row), layout.EarliestCheck, layout.LatestCheck)))
 	default:
 		return appendText(buf, c.Text(row))
 	}

@@ -37,7 +37,7 @@ func BenchmarkCopySource(b *testing.B) {
 			b.Fatal(err)
 		}
 		source.stop()
-		batch.Parts[0].Applied()
+		batch.Ledger()
 		batch.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")

@@ -27,38 +27,6 @@ const (
 	encodeTime
 )
 
-// encodings are the types that a column of a class may have, by the names of
-// pg_type.
-var encodings = map[layout.Class]map[string]encoding{
-	layout.ClassText: {"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText},
-	layout.ClassJSON: {
-		"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText,
-		"json": encodeText, "jsonb": encodeJSONB,
-	},
-	layout.ClassInteger:  {"int8": encodeInt8, "int4": encodeInt4, "int2": encodeInt2, "numeric": encodeNumeric, "float8": encodeFloat8},
-	layout.ClassUnsigned: {"int8": encodeInt8, "int4": encodeInt4, "int2": encodeInt2, "numeric": encodeNumeric, "float8": encodeFloat8},
-	layout.ClassFloat:    {"numeric": encodeNumeric, "float8": encodeFloat8, "float4": encodeFloat4},
-	layout.ClassBool:     {"bool": encodeBool},
-	layout.ClassTime:     {"timestamptz": encodeTime, "timestamp": encodeTime},
-}
-
-// canonicalType is the type, as pg_type names it, that a column of the class gets
-// in a table of ours.
-func canonicalType(c layout.Class) string {
-	switch c {
-	case layout.ClassInteger, layout.ClassUnsigned:
-		return "int8"
-	case layout.ClassFloat:
-		return "numeric"
-	case layout.ClassBool:
-		return "bool"
-	case layout.ClassTime:
-		return "timestamptz"
-	case layout.ClassText, layout.ClassJSON:
-	}
-	return "text"
-}
-
 // appendRow adds one tuple of a binary COPY. After an error b is as it was.
 func appendRow(b []byte, columns []layout.Column, encodings []encoding, r *analytics.Record) ([]byte, error) {
 	start := len(b)
@@ -169,7 +137,6 @@ func appendInteger(b []byte, e encoding, c *layout.Column, v int64) ([]byte, err
 		return appendDecimal(b, numericPositive, uint64(v), 0), nil //nolint:gosec // not negative
 	case encodeFloat8:
 		return appendFloat(b, e, float64(v)), nil
-	case encodeInt8, encodeText, encodeJSONB, encodeFloat4, encodeBool, encodeTime:
 	}
 	return appendInt8(b, v), nil
 }
@@ -183,7 +150,6 @@ func appendUnsigned(b []byte, e encoding, c *layout.Column, v uint64) ([]byte, e
 		return appendDecimal(b, numericPositive, v, 0), nil
 	case encodeFloat8:
 		return appendFloat(b, e, float64(v)), nil
-	case encodeInt2, encodeInt4, encodeInt8, encodeText, encodeJSONB, encodeFloat4, encodeBool, encodeTime:
 	}
 	return b, layout.OutOfRange(c.Name, v, "bigint")
 }
@@ -201,7 +167,6 @@ func appendFloat(b []byte, e encoding, v float64) []byte {
 	case encodeFloat8:
 		b = append(b, 0, 0, 0, 8)
 		return binary.BigEndian.AppendUint64(b, math.Float64bits(v))
-	case encodeNumeric, encodeText, encodeJSONB, encodeInt2, encodeInt4, encodeInt8, encodeBool, encodeTime:
 	}
 	return appendNumeric(b, v)
 }
@@ -216,11 +181,6 @@ var (
 // timestamp is microseconds since 2000, cut, not rounded, as Tyk Pump stores
 // them. An instant outside of PostgreSQL's range becomes the nearest inside.
 func timestamp(t time.Time) int64 {
-	switch {
-	case t.Before(earliest):
-		t = earliest
-	case t.After(latest):
-		t = latest
-	}
+	t = layout.Within(t, earliest, latest)
 	return (t.Unix()-epoch)*1_000_000 + int64(t.Nanosecond())/1000
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,9 +22,8 @@ import (
 type server struct {
 	*stdsql.Server[*table] // over the pool
 
-	pool    *pgxpool.Pool
-	catalog *catalog
-	ledger  atomic.Pointer[ledgerStatements] // nil until the tables were found first
+	pool   *pgxpool.Pool
+	ledger atomic.Pointer[ledgerStatements] // nil until the tables were found first
 }
 
 // New connects when it is first used.
@@ -42,8 +40,7 @@ func New(set engine.Settings, simpleProtocol bool) (engine.Driver, error) {
 	db := sql.OpenDB(datasource.Clear{Connector: stdlib.GetPoolConnector(pool)})
 	db.SetMaxIdleConns(0) // they are the pool's
 	s := &server{pool: pool}
-	s.catalog = &catalog{indexes: set.Indexes, ledger: &s.ledger}
-	s.Server = &stdsql.Server[*table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: s.catalog}
+	s.Server = &stdsql.Server[*table]{DB: db, Dialect: dialect, Logger: set.Logger, Catalog: &catalog{set.Indexes, &s.ledger}}
 	return s, nil
 }
 
@@ -64,27 +61,12 @@ func (*server) ServerText(err error) string {
 	return err.Error()
 }
 
-func (s *server) Find(ctx context.Context, shards []layout.Shard) error {
-	if err := s.Server.Find(ctx, shards); err != nil {
-		return err
-	}
-	s.ledger.CompareAndSwap(nil, s.catalog.near.Load()) // which stays, wherever tables are found
-	return nil
-}
-
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, datasource.LastCauseFirst(err)
 	}
 	return &session{pooled: conn, server: s, ledger: s.ledger.Load()}, nil
-}
-
-// Isolating has deferred constraints speak of the statement that violates them.
-func (*server) Isolating() []string { return []string{"set constraints all immediate"} }
-
-func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	return s.PruneLedger(ctx, s.ledger.Load().prune, table, age, limit)
 }
 
 func (s *server) Columns(ctx context.Context, relation string) ([]layout.FoundColumn, error) {

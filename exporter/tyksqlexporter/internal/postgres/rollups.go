@@ -11,6 +11,7 @@ import (
 )
 
 var merge = rollups.Merge{
+	Quote:    quote,
 	There:    func(column string) string { return "t." + quote(column) },
 	Comes:    func(column string) string { return "excluded." + quote(column) },
 	Greatest: "greatest", Least: "least", Mean: mean,
@@ -26,7 +27,9 @@ func quote(name string) string { return datasource.QuotePostgres(name) }
 // between.
 func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
 	columns := t.Layout.Rollups
-	names, values, changes, arrays := make([]string, len(columns)), make(map[string]string, len(columns)), []string{}, []string{}
+	names, values := make([]string, len(columns)), make(map[string]string, len(columns))
+	var arrays []string
+	var sent []layout.RollupColumn
 	for i := range columns {
 		c := &columns[i]
 		names[i] = quote(c.Name)
@@ -44,9 +47,7 @@ func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
 			arrays = append(arrays, "unnest("+a.array(c, rows)+") as "+names[i])
 			values[names[i]] = "u." + names[i]
 		}
-		if c.Changes() {
-			changes = append(changes, names[i]+" = "+merge.Change(c))
-		}
+		sent = append(sent, *c)
 	}
 	list := make([]string, len(columns))
 	for i := range columns {
@@ -56,7 +57,7 @@ func (t *table) addStatement(rows []*layout.Row, a *arguments) string {
 		list[i] = values[names[i]]
 	}
 	return "insert into " + t.quoted + " as t (" + strings.Join(names, ", ") + ")\nselect " + strings.Join(list, ", ") +
-		"\nfrom (select " + strings.Join(arrays, ", ") + ") as u\non conflict (id) do update set " + strings.Join(changes, ", ")
+		"\nfrom (select " + strings.Join(arrays, ", ") + ") as u\non conflict (id) do update set " + merge.Changes(sent)
 }
 
 // has tells whether a column is in a set that only grows, and puts it there.

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -17,16 +15,25 @@ import (
 )
 
 // types is how PostgreSQL spells the classes (contract: records and raw
-// stores, section 2.3).
-var types = map[layout.Class]string{
-	layout.ClassText:     "text",
-	layout.ClassInteger:  "bigint",
-	layout.ClassUnsigned: "bigint",
-	layout.ClassFloat:    "decimal",
-	layout.ClassBool:     "boolean",
-	layout.ClassTime:     "timestamptz",
-	layout.ClassJSON:     "text",
+// stores, section 2.3), how a column of that type is encoded, and how those of other types,
+// by the names of pg_type.
+var types = map[layout.Class]struct {
+	name     string
+	encoding encoding
+	holds    map[string]encoding
+}{
+	layout.ClassText: {"text", encodeText, map[string]encoding{"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText}},
+	layout.ClassJSON: {"text", encodeText, map[string]encoding{
+		"text": encodeText, "varchar": encodeText, "bpchar": encodeText, "citext": encodeText, "json": encodeText, "jsonb": encodeJSONB,
+	}},
+	layout.ClassInteger:  {"bigint", encodeInt8, numbers},
+	layout.ClassUnsigned: {"bigint", encodeInt8, numbers},
+	layout.ClassFloat:    {"decimal", encodeNumeric, map[string]encoding{"numeric": encodeNumeric, "float8": encodeFloat8, "float4": encodeFloat4}},
+	layout.ClassBool:     {"boolean", encodeBool, map[string]encoding{"bool": encodeBool}},
+	layout.ClassTime:     {"timestamptz", encodeTime, map[string]encoding{"timestamptz": encodeTime, "timestamp": encodeTime}},
 }
+
+var numbers = map[string]encoding{"int8": encodeInt8, "int4": encodeInt4, "int2": encodeInt2, "numeric": encodeNumeric, "float8": encodeFloat8}
 
 // tablePatience is for how long the making or dropping of a table waits for those who
 // use it: whoever comes meanwhile waits too. It is tried again later.
@@ -35,7 +42,7 @@ const tablePatience = "500ms"
 // dialect is of what tables need; records have a session of their own.
 var dialect = &stdsql.Dialect{
 	Rules: layout.Rules{
-		Type: func(_ *layout.Layout, c layout.Column) string { return types[c.Class] },
+		Type: func(_ *layout.Layout, c layout.Column) string { return types[c.Class].name },
 		Same: func(a, b string) bool { return a == b },
 		Remedy: func(table string, c layout.Column, typ string) string {
 			return "change it (alter table " + table + " alter column " + quote(c.Name) + " type " + typ + " using ...)"
@@ -56,6 +63,8 @@ var dialect = &stdsql.Dialect{
 	Relations: `select relname::text from pg_class
 		where relkind in ('r', 'p') and pg_table_is_visible(oid) and relname ~ '_[0-9]{8}$'`,
 	Now: "select extract(epoch from now())::bigint",
+	// Deferred constraints are to speak of the statement that violates them.
+	Isolating: []string{"set constraints all immediate"},
 	Begin: func(ctx context.Context, s *stdsql.Session) error {
 		return s.Exec(ctx, "begin", "select pg_advisory_xact_lock("+schemaLock+")", "set local lock_timeout = '"+tablePatience+"'")
 	},
@@ -85,8 +94,7 @@ type table struct {
 // catalog looks for tables and describes them.
 type catalog struct {
 	indexes bool
-	ledger  *atomic.Pointer[ledgerStatements] // nil until the tables were found first
-	near    atomic.Pointer[ledgerStatements]  // where the ledger is to be until then
+	ledger  *atomic.Pointer[ledgerStatements] // nil until it was found first
 }
 
 func (*catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) (string, bool, error) {
@@ -101,13 +109,19 @@ func (*catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) 
 func (c *catalog) Table(name string, of layout.Shard) (*table, []string) {
 	t := &table{Shard: of, quoted: name, columns: dialect.Names(of.Layout), encodings: make([]encoding, len(of.Layout.Columns))}
 	for i, c := range of.Layout.Columns {
-		t.encodings[i] = encodings[c.Class][canonicalType(c.Class)]
+		t.encodings[i] = types[c.Class].encoding
 	}
-	return t, append([]string{dialect.Create(name, of.Layout, nil, storage(of.Layout))}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)
+	storage := ""
+	if of.Layout.Rollups != nil {
+		// Each push changes rows: half of each page is left to their next versions, which then
+		// need no new index entries. Other tables only grow.
+		storage = " with (fillfactor = 50)"
+	}
+	return t, append([]string{dialect.Create(name, of.Layout, nil, storage)}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)
 }
 
 func (*catalog) Holds(t *table, place int, found layout.FoundColumn) (ok bool) {
-	t.encodings[place], ok = encodings[t.Layout.Columns[place].Class][found.Typ]
+	t.encodings[place], ok = types[t.Layout.Columns[place].Class].holds[found.Typ]
 	return ok
 }
 
@@ -126,14 +140,11 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 	}
 	home, kind, err := findRelation(ctx, from, at, push.LedgerTable)
 	if err == nil && at == "" && kind == "" {
-		if home, _, err = findRelation(ctx, from, "", tables[0].Relation()); err == nil {
-			_, kind, err = findRelation(ctx, from, home, push.LedgerTable)
-		}
+		home, _, err = findRelation(ctx, from, "", tables[0].Relation())
 	}
 	if err != nil {
 		return nil, err
 	}
-	c.near.Store(newLedger(home))
 	name := datasource.QuotePostgres(home, push.LedgerTable)
 	if kind != "" {
 		if secured, err := isSecured(ctx, from, name); err != nil {
@@ -142,41 +153,33 @@ func (c *catalog) Ledger(ctx context.Context, from stdsql.Queryer, tables []layo
 			return nil, layout.Errorf("table %q: row-level security is active for the datasource's role, and may hide what is stored already: "+
 				"switch it off for this table (alter table ... disable row level security), or give the role bypassrls", push.LedgerTable)
 		}
+		c.ledger.CompareAndSwap(nil, newLedger(home)) // which stays, wherever tables are found
 	}
 	return []stdsql.LedgerTable{{Name: push.LedgerTable, Find: name, Create: createLedger(name), Columns: map[string]string{
 		"sink": "text", "segment": "text", "first_index": "int8", "last_index": "int8", "members": "bytea", "applied_at": "timestamptz",
 	}}}, nil
 }
 
+func (c *catalog) Prune() string { return c.ledger.Load().prune }
+
 // findRelation looks for a table, along the search path where schema is empty, and
 // gives its schema and its kind (pg_class.relkind). A table that is not there has
 // no kind; its schema is the one in which it would be made.
-func findRelation(ctx context.Context, from stdsql.Queryer, schema, name string) (string, string, error) {
+func findRelation(ctx context.Context, from stdsql.Queryer, schema, name string) (found, kind string, err error) {
 	quoted := datasource.QuotePostgres(name)
 	if schema != "" {
 		quoted = datasource.QuotePostgres(schema, name)
 	}
-	var kind string
-	err := from.QueryRowContext(ctx, `select n.nspname::text, c.relkind::text
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.oid = to_regclass($1)`, quoted).Scan(&schema, &kind)
-	if err == nil {
-		return schema, kind, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	err = from.QueryRowContext(ctx, `select coalesce(n.nspname, nullif($2::text, ''), current_schema(), '')::text, coalesce(c.relkind, '')::text
+		from (select to_regclass($1) as oid) as named
+		left join pg_class c on c.oid = named.oid left join pg_namespace n on n.oid = c.relnamespace`, quoted, schema).Scan(&found, &kind)
+	if err != nil {
 		return "", "", fmt.Errorf("look for table %q: %w", name, err)
 	}
-	if schema != "" {
-		return schema, "", nil
-	}
-	var current sql.NullString
-	if err := from.QueryRowContext(ctx, "select current_schema()::text").Scan(&current); err != nil {
-		return "", "", fmt.Errorf("look for the current schema: %w", err)
-	}
-	if !current.Valid {
+	if found == "" {
 		return "", "", layout.Errorf("table %q: no schema of the search path exists: create one, or set search_path in the datasource", name)
 	}
-	return current.String, "", nil
+	return found, kind, nil
 }
 
 func newLedger(schema string) *ledgerStatements {
@@ -193,15 +196,6 @@ func newLedger(schema string) *ledgerStatements {
 		prune: "delete from " + quoted + " where ctid = any(array(select ctid from " + quoted +
 			" where applied_at < now() - make_interval(secs => $1::bigint / 1e6) and (sink = $2 or left(sink, length($3)) = $3) order by applied_at limit $4 for update skip locked))",
 	}
-}
-
-// storage leaves half of each page of a table whose rows each push changes to
-// their next versions, which then need no new index entries. Other tables only grow.
-func storage(l *layout.Layout) string {
-	if l.Rollups != nil {
-		return " with (fillfactor = 50)"
-	}
-	return ""
 }
 
 // createLedger gives the statements that make the ledger.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -123,6 +124,8 @@ func (s *session) sendSecured(ctx context.Context, t *table, p engine.Portion) e
 	return nil
 }
 
+var firstNumber = regexp.MustCompile(`\d+`)
+
 // refusedPlace reads from the server's error which row it refused: "COPY t, line
 // 17, column path: ..." in the server's language. It is only a hint of where to
 // look first.
@@ -131,19 +134,8 @@ func refusedPlace(err error, bare string, p engine.Portion) int {
 	if !ok {
 		return sink.Unplaced
 	}
-	_, rest, found := strings.Cut(pgErr.Where, "COPY "+bare+",")
-	if !found {
-		return sink.Unplaced
-	}
-	start := strings.IndexAny(rest, "0123456789")
-	if start < 0 {
-		return sink.Unplaced
-	}
-	end := start
-	for end < len(rest) && rest[end] >= '0' && rest[end] <= '9' {
-		end++
-	}
-	line, err := strconv.Atoi(rest[start:end])
+	_, rest, _ := strings.Cut(pgErr.Where, "COPY "+bare+",")
+	line, err := strconv.Atoi(firstNumber.FindString(rest))
 	if err != nil {
 		return sink.Unplaced
 	}
@@ -176,10 +168,7 @@ func (s *session) Record(ctx context.Context, keys []int64, entries []push.Ledge
 func (s *session) Touch(ctx context.Context, entries []push.LedgerEntry) error {
 	queries := &pgx.Batch{}
 	for _, entry := range entries {
-		segments, firsts := make([]string, len(entry.Spans)), make([]int64, len(entry.Spans))
-		for i, span := range entry.Spans {
-			segments[i], firsts[i] = span.Segment, span.First
-		}
+		segments, firsts, _, _ := arraysOf(entry.Spans)
 		queries.Queue(s.ledger.touch, entry.Sink, segments, firsts)
 		s.queueInsert(queries, entry)
 	}
@@ -188,13 +177,15 @@ func (s *session) Touch(ctx context.Context, entries []push.LedgerEntry) error {
 
 // queueInsert adds rows to the ledger.
 func (s *session) queueInsert(queries *pgx.Batch, entry push.LedgerEntry) {
-	n := len(entry.Spans)
-	segments := make([]string, n)
-	firsts, lasts, members := make([]int64, n), make([]int64, n), make([][]byte, n)
-	for i, span := range entry.Spans {
-		segments[i], firsts[i], lasts[i], members[i] = span.Segment, span.First, span.Last, span.Members
-	}
+	segments, firsts, lasts, members := arraysOf(entry.Spans)
 	queries.Queue(s.ledger.insert, entry.Sink, segments, firsts, lasts, members)
+}
+
+func arraysOf(spans []push.Span) (segments []string, firsts, lasts []int64, members [][]byte) {
+	for _, s := range spans {
+		segments, firsts, lasts, members = append(segments, s.Segment), append(firsts, s.First), append(lasts, s.Last), append(members, s.Members)
+	}
+	return segments, firsts, lasts, members
 }
 
 // Commit makes it so. A server that rolls back instead says so only in the tag.

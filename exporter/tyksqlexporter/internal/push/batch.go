@@ -33,24 +33,17 @@ type entry struct {
 	Kind    layout.Kind
 }
 
-// Segment is one segment of which a push holds records.
-type Segment struct {
-	Name        string
-	First, Last int64 // of the records of this push
-	sorted      bool  // the indices come in rising order, each once
-}
-
 // Batch is what one push carries, and what becomes of each record. It is used by
 // one goroutine at a time, and refers to the push's pdata until release.
 type Batch struct {
+	Question
+
 	Entries  []entry
 	Parts    []Part // one for each table
-	Segments []Segment
 	Refusals []sink.Refusal
-	bySource map[string]int32 // segment name to place in segments
 	record   analytics.Record // scratch of Part.Pending
-	members  []member         // scratch of Part.Applied
-	indices  []int64          // scratch of Part.Applied
+	members  []member         // scratch of Part.applied
+	indices  []int64          // scratch of Part.applied
 }
 
 // member is one record's identity: its segment's place in the batch, and index.
@@ -59,7 +52,7 @@ type member struct {
 	index   int64
 }
 
-var batches = sync.Pool{New: func() any { return &Batch{bySource: map[string]int32{}} }}
+var batches = sync.Pool{New: func() any { return &Batch{} }}
 
 // NewBatch lists the records of logs for tables. The caller releases the batch.
 func NewBatch(logs plog.Logs, tables ...layout.Table) *Batch {
@@ -97,7 +90,8 @@ func (b *Batch) divide(tables []layout.Table) {
 	b.Parts = slices.Grow(b.Parts, len(tables))[:len(tables)] // which keeps the memory of former parts
 	for i := range b.Parts {
 		p := &b.Parts[i]
-		p.Batch, p.Layout = b, tables[i].Layout
+		p.Batch, p.Table = b, tables[i]
+		b.Sinks = append(b.Sinks, p.Name)
 		p.States = slices.Grow(p.States[:0], len(b.Entries))[:len(b.Entries)]
 	}
 }
@@ -105,11 +99,10 @@ func (b *Batch) divide(tables []layout.Table) {
 // Release makes the batch reusable and lets go of the pdata.
 func (b *Batch) Release() {
 	clear(b.Entries)
-	clear(b.Segments)
 	clear(b.Refusals)
-	clear(b.bySource)
+	b.reset()
 	b.record = analytics.Record{}
-	b.Entries, b.Parts, b.Segments, b.Refusals = b.Entries[:0], b.Parts[:0], b.Segments[:0], b.Refusals[:0]
+	b.Entries, b.Parts, b.Refusals = b.Entries[:0], b.Parts[:0], b.Refusals[:0]
 	batches.Put(b)
 }
 
@@ -137,28 +130,13 @@ func (b *Batch) add(log plog.LogRecord, current int32) int32 {
 	if current != noSegment {
 		if index, same := sameSegment(uid, b.Segments[current].Name); same {
 			e.segment, e.index = current, index
-			b.widen(current, index)
+			b.widen(current, index, index)
 			return current
 		}
 	}
 	name, index := identify(uid)
-	place, known := b.bySource[name]
-	if !known {
-		place = int32(len(b.Segments)) //nolint:gosec // as many as records at most
-		b.bySource[name] = place
-		b.Segments = append(b.Segments, Segment{Name: name, First: index, Last: index, sorted: true})
-	} else {
-		b.widen(place, index)
-	}
-	e.segment, e.index = place, index
-	return place
-}
-
-// widen takes one more index into the segment's range.
-func (b *Batch) widen(place int32, index int64) {
-	s := &b.Segments[place]
-	s.sorted = s.sorted && index > s.Last
-	s.First, s.Last = min(s.First, index), max(s.Last, index)
+	e.segment, e.index = b.AskFor(name, index, index), index
+	return e.segment
 }
 
 // sameSegment reads the index of a uid that begins with the segment's name, by the
@@ -167,20 +145,12 @@ func sameSegment(uid, name string) (int64, bool) {
 	if len(uid) < len(name)+2 || uid[len(name)] != '-' || uid[:len(name)] != name {
 		return 0, false
 	}
-	var index int64
 	digits := uid[len(name)+1:]
-	const safe = 18 // digits that cannot overflow
-	if len(digits) > safe || digits[0] == '0' && len(digits) > 1 {
+	if digits[0] < '0' || digits[0] == '0' && len(digits) > 1 {
 		return 0, false
 	}
-	for i := range len(digits) {
-		d := digits[i] - '0'
-		if d > 9 {
-			return 0, false
-		}
-		index = index*10 + int64(d)
-	}
-	return index, true
+	index, err := strconv.ParseInt(digits, 10, 64)
+	return index, err == nil
 }
 
 // identify splits a uid. One that is not of our making is an identity all the
@@ -222,6 +192,7 @@ func (b *Batch) dropRepeated() {
 
 // Rewind forgets what an attempt to write found out, before the next one.
 func (b *Batch) Rewind() {
+	b.Answer(nil)
 	b.Refusals = b.Refusals[:0]
 	for i := range b.Entries {
 		if e := &b.Entries[i]; e.Kind == layout.KindForeign {
@@ -277,6 +248,25 @@ const (
 
 // Reasons are all of them.
 var Reasons = []sink.Reason{ReasonForeign, ReasonEncoding, ReasonRange, ReasonTooLarge, ReasonConstraint, ReasonOther}
+
+// Look marks what the ledger's rows, by sink, name as stored before.
+func (b *Batch) Look(rows [][]Span) {
+	b.Answer(rows)
+	for i := range rows {
+		b.Parts[i].skipApplied(rows[i])
+	}
+}
+
+// Ledger gives the rows for what was written.
+func (b *Batch) Ledger() []LedgerEntry {
+	var entries []LedgerEntry
+	for i := range b.Parts {
+		if spans := b.Parts[i].applied(); len(spans) > 0 {
+			entries = append(entries, LedgerEntry{Sink: b.Sinks[i], Spans: spans})
+		}
+	}
+	return entries
+}
 
 // Key names the push, as long as it comes again in the same cut.
 func (b *Batch) Key() string {

@@ -45,7 +45,7 @@ func TestSameSegmentRefusesWhatIsNoIndex(t *testing.T) {
 func TestBatchKeepsNothingFromThePushBefore(t *testing.T) {
 	t.Parallel()
 	b := NewBatch(sinktest.Samples("a", 0, 9), requests...)
-	b.Parts[0].SkipApplied([]Span{{Segment: "a", First: 0, Last: 4}})
+	b.Parts[0].skipApplied([]Span{{Segment: "a", First: 0, Last: 4}})
 	b.Parts[0].Refuse(9, ReasonOther, "no")
 	assert.Len(t, b.Parts[0].Pending(), 4)
 	require.Error(t, b.RefusedError("tyksql"))
@@ -57,7 +57,7 @@ func TestBatchKeepsNothingFromThePushBefore(t *testing.T) {
 	again := NewBatch(sinktest.Samples("b", 5, 6), requests...)
 	defer again.Release()
 	assert.Len(t, again.Parts[0].Pending(), 2)
-	assert.Equal(t, []Span{{Segment: "b", First: 5, Last: 6}}, again.Parts[0].Applied())
+	assert.Equal(t, []Span{{Segment: "b", First: 5, Last: 6}}, again.Parts[0].applied())
 }
 
 func BenchmarkNewBatch(b *testing.B) {
@@ -66,7 +66,7 @@ func BenchmarkNewBatch(b *testing.B) {
 	for b.Loop() {
 		batch := NewBatch(logs, requests...)
 		batch.Parts[0].Pending()
-		batch.Parts[0].Applied()
+		batch.Parts[0].applied()
 		batch.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")

@@ -2,11 +2,8 @@ package push
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 )
@@ -14,7 +11,7 @@ import (
 // Pieces divides a batch's entries so that none has more than some number of days,
 // and keeps their order. It gives nil where the batch as a whole has no more.
 func (b *Batch) Pieces(c layout.Calendar, most int) [][]int32 {
-	if !c.Sharded || !b.mayHaveMore(most) {
+	if !c.Sharded {
 		return nil
 	}
 	all := make([]int32, len(b.Entries))
@@ -37,24 +34,6 @@ func (b *Batch) Pieces(c layout.Calendar, most int) [][]int32 {
 	return pieces
 }
 
-// mayHaveMore tells cheaply whether a batch may have records of more than some number
-// of days.
-func (b *Batch) mayHaveMore(days int) bool {
-	const shortest = 22 * time.Hour // with clocks set forward
-	var first, last pcommon.Timestamp
-	for i := range b.Entries {
-		at := b.Entries[i].Log.Timestamp()
-		if at == 0 { // as of times that it cannot hold
-			return true
-		}
-		if i == 0 {
-			first, last = at, at
-		}
-		first, last = min(first, at), max(last, at)
-	}
-	return last-first > pcommon.Timestamp(time.Duration(days-1)*shortest) //nolint:gosec // positive
-}
-
 // Pick makes a batch of some entries. The caller releases it, before this one.
 func (b *Batch) Pick(list []int32, tables []layout.Table) *Batch {
 	piece := batches.Get().(*Batch) //nolint:forcetypeassert // the pool holds nothing else
@@ -62,8 +41,9 @@ func (b *Batch) Pick(list []int32, tables []layout.Table) *Batch {
 	for _, i := range list {
 		piece.Entries = append(piece.Entries, b.Entries[i])
 	}
-	piece.Segments = append(piece.Segments, b.Segments...)
-	maps.Copy(piece.bySource, b.bySource)
+	for _, s := range b.Segments {
+		piece.AskFor(s.Name, s.First, s.Last)
+	}
 	piece.divide(tables)
 	piece.Rewind()
 	return piece
@@ -90,45 +70,32 @@ type DayList struct {
 
 // Split divides entries by day, the earliest first, and keeps their order.
 func (b *Batch) Split(c layout.Calendar, list []int32) []DayList {
-	if !c.Sharded || len(list) == 0 {
+	if len(list) == 0 {
+		return nil
+	}
+	if !c.Sharded {
 		return []DayList{{List: list}}
 	}
-	type date struct {
-		year, day int
-	}
 	var days []DayList
-	places := map[date]int{}
-	var last date
-	place := -1
+	places := map[string]int{}
+	place, year, yearDay := -1, 0, 0 // of the entry before
 	for _, i := range list {
 		at := b.timeOf(i)
 		local := at.In(c.Zone)
-		if of := (date{local.Year(), local.YearDay()}); place < 0 || of != last {
-			found, known := places[of]
+		if place < 0 || local.YearDay() != yearDay || local.Year() != year {
+			year, yearDay = local.Year(), local.YearDay()
+			day := c.Day(at)
+			found, known := places[day]
 			if !known {
 				found = len(days)
-				days = append(days, DayList{Day: c.Day(at)})
-				places[of] = found
+				places[day], days = found, append(days, DayList{Day: day})
 			}
-			place, last = found, of
+			place = found
 		}
 		days[place].List = append(days[place].List, i)
 	}
-	slices.SortStableFunc(days, func(x, y DayList) int { return cmp.Compare(x.Day, y.Day) })
-	return mergeDays(days)
-}
-
-// mergeDays joins neighbours of one day, which only days out of range are.
-func mergeDays(days []DayList) []DayList {
-	merged := days[:0]
-	for _, d := range days {
-		if n := len(merged); n > 0 && merged[n-1].Day == d.Day {
-			merged[n-1].List = append(merged[n-1].List, d.List...)
-			continue
-		}
-		merged = append(merged, d)
-	}
-	return merged
+	slices.SortFunc(days, func(x, y DayList) int { return cmp.Compare(x.Day, y.Day) })
+	return days
 }
 
 // timeOf is when a record was made.

@@ -10,6 +10,75 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
 )
 
+// Segment is one segment of which records are written.
+type Segment struct {
+	Name        string
+	First, Last int64 // of the records
+	sorted      bool  // the indices came in rising order, each once
+}
+
+// Question is what the ledger is asked for.
+type Question struct {
+	Sinks    []string
+	Segments []Segment
+	places   map[string]int32 // of the segments, by name
+	rows     [][]Span         // the answer, by sink
+}
+
+// Asked is the question itself.
+func (q *Question) Asked() *Question { return q }
+
+// AskFor takes in the indices from first to last of a segment, and gives its place.
+func (q *Question) AskFor(segment string, first, last int64) int32 {
+	place, known := q.places[segment]
+	if !known {
+		place = int32(len(q.Segments)) //nolint:gosec // as many as records at most
+		q.Segments = append(q.Segments, Segment{Name: segment, First: first, Last: last, sorted: true})
+		if q.places == nil {
+			q.places = map[string]int32{}
+		}
+		q.places[segment] = place
+		return place
+	}
+	q.widen(place, first, last)
+	return place
+}
+
+// widen takes more indices into a segment's range.
+func (q *Question) widen(place int32, first, last int64) {
+	s := &q.Segments[place]
+	s.sorted = s.sorted && first > s.Last
+	s.First, s.Last = min(s.First, first), max(s.Last, last)
+}
+
+// Answer takes the ledger's rows, by sink.
+func (q *Question) Answer(rows [][]Span) { q.rows = rows }
+
+// Known gives the rows that have told that a record was stored before.
+func (q *Question) Known() []LedgerEntry {
+	var entries []LedgerEntry
+	for i := range q.rows {
+		var told []Span
+		for _, row := range q.rows[i] {
+			if row.told {
+				told = append(told, row)
+			}
+		}
+		if len(told) > 0 {
+			SortSpans(told)
+			entries = append(entries, LedgerEntry{Sink: q.Sinks[i], Spans: told})
+		}
+	}
+	return entries
+}
+
+// reset makes the memory reusable.
+func (q *Question) reset() {
+	clear(q.Segments)
+	clear(q.places)
+	q.Sinks, q.Segments, q.rows = q.Sinks[:0], q.Segments[:0], nil
+}
+
 // LockKeys names the segments of sinks for locks: the same keys in the same order in
 // every process, few however many segments there are.
 func LockKeys(sinks []string, segments []Segment) []int64 {
@@ -44,7 +113,7 @@ type Span struct {
 	// Members has bit i (of byte i/8, from the lowest) set where first+i is a
 	// member; nil where all of first..last are.
 	Members []byte
-	used    bool // it tells that a record of a push was stored
+	told    bool // that a record was stored before
 }
 
 // Contains tells whether index is a member.
@@ -59,6 +128,13 @@ func (s Span) Contains(index int64) bool {
 	return bit/8 < int64(len(s.Members)) && s.Members[bit/8]&(1<<(bit%8)) != 0
 }
 
+// Tells tells whether index is a member, and remembers that it told so.
+func (s *Span) Tells(index int64) bool {
+	member := s.Contains(index)
+	s.told = s.told || member
+	return member
+}
+
 // intersects tells whether both have a member in common.
 func (s Span) intersects(t Span) bool {
 	if s.Segment != t.Segment {
@@ -70,18 +146,6 @@ func (s Span) intersects(t Span) bool {
 		}
 	}
 	return false
-}
-
-// size is the number of members.
-func (s Span) size() int64 {
-	if s.Members == nil {
-		return s.Last - s.First + 1
-	}
-	var n int64
-	for _, b := range s.Members {
-		n += int64(bits.OnesCount8(b))
-	}
-	return n
 }
 
 // AppendSpans adds the fewest spans that hold exactly the indices, which rise.
@@ -153,4 +217,13 @@ func LockKey(table, segment string) int64 {
 type LedgerEntry struct {
 	Sink  string
 	Spans []Span
+}
+
+// SinksOf are the sinks of entries.
+func SinksOf(entries []LedgerEntry) []string {
+	sinks := make([]string, len(entries))
+	for i, entry := range entries {
+		sinks[i] = entry.Sink
+	}
+	return sinks
 }

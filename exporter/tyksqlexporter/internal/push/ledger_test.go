@@ -1,6 +1,7 @@
 package push
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,18 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
 )
+
+// size is the number of members.
+func (s Span) size() int64 {
+	if s.Members == nil {
+		return s.Last - s.First + 1
+	}
+	var n int64
+	for _, b := range s.Members {
+		n += int64(bits.OnesCount8(b))
+	}
+	return n
+}
 
 func TestSpansHoldExactlyTheirIndices(t *testing.T) {
 	t.Parallel()

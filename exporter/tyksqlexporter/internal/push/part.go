@@ -22,10 +22,10 @@ const (
 
 // Part is what a push has for one table.
 type Part struct {
+	layout.Table
+
 	Batch    *Batch
-	Layout   *layout.Layout
 	States   []EntryState   // of the batch's entries
-	Known    []Span         // the ledger's rows that tell what was stored before
 	refusals []sink.Refusal // of this table
 	order    []int32        // scratch of pending
 }
@@ -33,7 +33,7 @@ type Part struct {
 // rewind forgets what an attempt to write found out, before the next one.
 func (p *Part) rewind() {
 	clear(p.States)
-	p.Known, p.refusals = nil, nil
+	p.refusals = nil
 	for i := range p.Batch.Entries {
 		if p.Batch.Entries[i].Kind == layout.KindForeign {
 			p.States[i] = StateRefused
@@ -62,15 +62,15 @@ func (p *Part) Takes(i int32) bool {
 	return false
 }
 
-// SkipApplied marks the records that the ledger's rows name as stored before.
-func (p *Part) SkipApplied(rows []Span) {
+// skipApplied marks the records that the ledger's rows name as stored before.
+func (p *Part) skipApplied(rows []Span) {
 	if len(rows) == 0 {
 		return
 	}
-	bySegment := make(map[int32][]Span, 1)
-	for _, row := range rows {
-		if place, ok := p.Batch.bySource[row.Segment]; ok {
-			bySegment[place] = append(bySegment[place], row)
+	bySegment := make(map[int32][]*Span, 1)
+	for i := range rows {
+		if place, ok := p.Batch.places[rows[i].Segment]; ok {
+			bySegment[place] = append(bySegment[place], &rows[i])
 		}
 	}
 	for i := range p.States {
@@ -78,26 +78,16 @@ func (p *Part) SkipApplied(rows []Span) {
 		if p.States[i] != StatePending || e.segment == noSegment {
 			continue
 		}
-		for at := range bySegment[e.segment] {
-			if row := &bySegment[e.segment][at]; row.Contains(e.index) {
+		for _, row := range bySegment[e.segment] {
+			if row.Tells(e.index) {
 				p.States[i] = StateApplied
-				row.used = true
 			}
 		}
 	}
-	for _, mine := range bySegment {
-		p.Known = append(p.Known, slices.DeleteFunc(mine, func(s Span) bool { return !s.used })...)
-	}
-	SortSpans(p.Known)
 }
 
-// Withhold keeps entries that are pending for another attempt.
-func (p *Part) Withhold(list []int32) { p.turn(list, StatePending, StateWithheld) }
-
-// Resume has entries that are withheld written.
-func (p *Part) Resume(list []int32) { p.turn(list, StateWithheld, StatePending) }
-
-func (p *Part) turn(list []int32, from, to EntryState) {
+// Turn gives those of the entries that are in one state another one.
+func (p *Part) Turn(list []int32, from, to EntryState) {
 	for _, i := range list {
 		if p.States[i] == from {
 			p.States[i] = to
@@ -132,10 +122,10 @@ func (p *Part) Pending() []int32 {
 	return p.order
 }
 
-// Applied gives the ledger rows for what a write has dealt with: the pending
+// applied gives the ledger rows for what a write has dealt with: the pending
 // records, and those not taken, which nobody needs to look at again. They are
 // sorted by segment and first index. A write that stored nothing needs none.
-func (p *Part) Applied() []Span {
+func (p *Part) applied() []Span {
 	if !slices.Contains(p.States, StatePending) {
 		return nil
 	}

@@ -17,18 +17,20 @@ import (
 // Batch is the groups of one push, or of several that are stored together, and
 // what becomes of each. The group is what is stored as a whole, once.
 type Batch struct {
+	push.Question
+
 	Groups   []rollup.Group
 	pushes   []int // how many of the groups each push has
 	States   []push.EntryState
 	Reasons  []string           // of the refused ones
 	overlaps [][]rollup.Overlap // of each push: what was stored before in part
 	Tables   Tables
-	Sinks    []string // of the ledger
-	sinkOf   []int    // the groups' places in sinks
-	Segments []push.Segment
-	names    []string      // the groups' segments as the ledger has them
-	known    [][]push.Span // the rows that tell what was stored before, by sink
+	sinkOf   []int    // the groups' places in Sinks, or noSink
+	names    []string // the groups' segments as the ledger has them
 }
+
+// noSink is of a group that no table takes.
+const noSink = -1
 
 // NewBatch lists the groups of pushes for tables.
 func NewBatch(tables Tables, pushes ...[]rollup.Group) *Batch {
@@ -43,60 +45,43 @@ func NewBatch(tables Tables, pushes ...[]rollup.Group) *Batch {
 	for _, push := range pushes {
 		b.pushes = append(b.pushes, len(push))
 	}
-	sinks, segments := map[string]int{}, map[string]int{}
 	for i := range groups {
 		g := &groups[i]
-		if sink := b.sink(g); sink != "" {
-			at, known := sinks[sink]
-			if !known {
-				at = len(b.Sinks)
-				b.Sinks, sinks[sink] = append(b.Sinks, sink), at
-			}
-			b.sinkOf[i] = at
+		b.sinkOf[i] = b.sink(g)
+		if ranges := g.Records.Ranges(); g.Segment != "" && len(ranges) > 0 {
+			b.names[i] = push.LedgerSegment(g.Segment)
+			b.AskFor(b.names[i], ranges[0].First, ranges[len(ranges)-1].Last)
 		}
-		ranges := g.Records.Ranges()
-		if g.Segment == "" || len(ranges) == 0 {
-			continue
-		}
-		name := push.LedgerSegment(g.Segment)
-		b.names[i] = name
-		first, last := ranges[0].First, ranges[len(ranges)-1].Last
-		at, known := segments[name]
-		if !known {
-			segments[name] = len(b.Segments)
-			b.Segments = append(b.Segments, push.Segment{Name: name, First: first, Last: last})
-			continue
-		}
-		s := &b.Segments[at]
-		s.First, s.Last = min(s.First, first), max(s.Last, last)
 	}
 	b.Rewind()
 	return b
 }
 
-// sink is under which the ledger knows what is applied of groups like g: the table,
-// and the settings that made g. It is empty where no table takes g.
-func (b *Batch) sink(g *rollup.Group) string {
-	to, ok := b.Tables.Families[g.Family]
+// sink gives the place of the name under which the ledger knows what is applied of groups
+// like g: the table, and the settings that made g.
+func (b *Batch) sink(g *rollup.Group) int {
+	to, ok := b.Tables.Of(g.Family)
 	if !ok {
-		if b.Tables.latency == nil {
-			return ""
-		}
-		to = *b.Tables.latency
+		return noSink
 	}
 	// A name of every database's ledger: with a hash of all, it may lose its end.
 	const longest, hashed = 64, 17
 	sum := xxhash.Sum64String(to.Name + " " + g.Family.String() + " " + g.Settings)
-	return to.Name[:min(len(to.Name), longest-hashed)] + fmt.Sprintf("/%016x", sum)
+	name := to.Name[:min(len(to.Name), longest-hashed)] + fmt.Sprintf("/%016x", sum)
+	at := slices.Index(b.Sinks, name)
+	if at < 0 {
+		at, b.Sinks = len(b.Sinks), append(b.Sinks, name)
+	}
+	return at
 }
 
 // Rewind forgets what an attempt to write found out, before the next one.
 func (b *Batch) Rewind() {
 	clear(b.overlaps)
-	b.known = make([][]push.Span, len(b.Sinks))
+	b.Answer(nil)
 	for i := range b.Groups {
 		b.States[i], b.Reasons[i] = push.StatePending, ""
-		if b.sink(&b.Groups[i]) == "" {
+		if b.sinkOf[i] == noSink {
 			b.States[i] = push.StateNotTaken
 		}
 	}
@@ -111,6 +96,7 @@ func (b *Batch) Refuse(group int, reason sink.Reason, text string) {
 // Look marks the groups of which the ledger's rows, by sink, say that they are
 // applied, and those of pushes of which some are in part.
 func (b *Batch) Look(rows [][]push.Span) {
+	b.Answer(rows)
 	first := 0
 	for at, n := range b.pushes {
 		for i := first; i < first+n; i++ {
@@ -120,63 +106,34 @@ func (b *Batch) Look(rows [][]push.Span) {
 			switch how, known := b.overlap(i, rows[b.sinkOf[i]]); how {
 			case rollup.Known:
 				b.States[i] = push.StateApplied
-				b.know(i, rows[b.sinkOf[i]])
 			case rollup.Mixed:
 				g := &b.Groups[i]
 				b.overlaps[at] = append(b.overlaps[at], rollup.Overlap{Family: g.Family, Segment: g.Segment, Applied: known})
-			case rollup.New:
 			}
 		}
-		if len(b.overlaps[at]) > 0 {
-			b.withhold(first, n)
+		for i := first; i < first+n; i++ { // nothing is written of a push of which some was
+			if len(b.overlaps[at]) > 0 && b.States[i] == push.StatePending {
+				b.States[i] = push.StateWithheld
+			}
 		}
 		first += n
 	}
 }
 
-// know keeps the rows that tell of a group.
-func (b *Batch) know(group int, rows []push.Span) {
-	at := b.sinkOf[group]
-	for _, row := range rows {
-		told := row.Segment == b.names[group] && anyOf(&b.Groups[group], row)
-		if told && !slices.ContainsFunc(b.known[at], func(k push.Span) bool { return k.Segment == row.Segment && k.First == row.First }) {
-			b.known[at] = append(b.known[at], row)
-		}
-	}
-}
-
-func anyOf(g *rollup.Group, row push.Span) bool {
-	for index := range g.Records.All() {
-		if row.Contains(index) {
-			return true
-		}
-	}
-	return false
-}
-
 // overlap tells how much of a group is in rows of its sink.
 func (b *Batch) overlap(group int, rows []push.Span) (rollup.Coverage, rollup.Indices) {
-	var mine []push.Span
-	for _, row := range rows {
-		if row.Segment == b.names[group] {
-			mine = append(mine, row)
+	var mine []*push.Span
+	for i := range rows {
+		if rows[i].Segment == b.names[group] {
+			mine = append(mine, &rows[i])
 		}
 	}
-	if len(mine) == 0 {
+	if len(mine) == 0 { // as nearly always
 		return rollup.New, rollup.Indices{}
 	}
 	return b.Groups[group].Overlap(func(index int64) bool {
-		return slices.ContainsFunc(mine, func(s push.Span) bool { return s.Contains(index) })
+		return slices.ContainsFunc(mine, func(s *push.Span) bool { return s.Tells(index) })
 	})
-}
-
-// withhold has nothing written of the n groups from first on.
-func (b *Batch) withhold(first, n int) {
-	for i := first; i < first+n; i++ {
-		if b.States[i] == push.StatePending {
-			b.States[i] = push.StateWithheld
-		}
-	}
 }
 
 // OverlapError is nil, or says that nothing of the push was stored, since some of it
@@ -236,18 +193,6 @@ func (b *Batch) Ledger() []push.LedgerEntry {
 		if len(spans) > 0 {
 			push.SortSpans(spans)
 			entries = append(entries, push.LedgerEntry{Sink: sink, Spans: spans})
-		}
-	}
-	return entries
-}
-
-// Known gives the ledger's rows that tell what was stored before.
-func (b *Batch) Known() []push.LedgerEntry {
-	var entries []push.LedgerEntry
-	for at, sink := range b.Sinks {
-		if len(b.known[at]) > 0 {
-			push.SortSpans(b.known[at])
-			entries = append(entries, push.LedgerEntry{Sink: sink, Spans: b.known[at]})
 		}
 	}
 	return entries

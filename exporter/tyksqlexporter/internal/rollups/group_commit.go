@@ -100,7 +100,7 @@ func (c *GroupCommit) leave(p *waitingPush) {
 	}
 }
 
-// writeAll writes until nothing waits.
+// writeAll makes one transaction after the other until nothing waits.
 func (c *GroupCommit) writeAll(ctx context.Context) {
 	for c.writeNext(ctx) {
 	}

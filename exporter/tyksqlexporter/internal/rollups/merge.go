@@ -1,9 +1,15 @@
 package rollups
 
-import "github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+import (
+	"strings"
+
+	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
+)
 
 // Merge is how a database spells what becomes of a row that is there already.
 type Merge struct {
+	// Quote writes a name.
+	Quote func(column string) string
 	// There and Comes name a column of the row that is there, and of the one that comes.
 	There, Comes func(column string) string
 	// Greatest and Least are functions of two values.
@@ -12,8 +18,19 @@ type Merge struct {
 	Mean func(sum, hits string) string
 }
 
-// Change is the value that a column of a row that is there gets.
-func (m Merge) Change(c *layout.RollupColumn) string {
+// Changes are what becomes of the columns of a row that is there.
+func (m Merge) Changes(columns []layout.RollupColumn) string {
+	var changes []string
+	for i := range columns {
+		if c := &columns[i]; c.Merging != layout.KeepFirst {
+			changes = append(changes, m.Quote(c.Name)+" = "+m.change(c))
+		}
+	}
+	return strings.Join(changes, ", ")
+}
+
+// change is the value that a column of a row that is there gets.
+func (m Merge) change(c *layout.RollupColumn) string {
 	there, comes := m.There(c.Name), m.Comes(c.Name)
 	switch c.Merging {
 	case layout.AddUp:
@@ -28,7 +45,6 @@ func (m Merge) Change(c *layout.RollupColumn) string {
 		return m.Mean(m.sum(c.Sum), m.sum("counter_hits"))
 	case layout.Latest:
 		return "case when " + m.There("counter_last_time") + " > " + m.Comes("counter_last_time") + " then " + there + " else " + comes + " end"
-	case layout.KeepFirst:
 	}
 	return there
 }

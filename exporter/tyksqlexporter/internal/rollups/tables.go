@@ -31,6 +31,15 @@ func NewTables(tables []layout.Table) Tables {
 	return t
 }
 
+// Of is the table that groups of a family are for; that of latencies takes all of them beside,
+// or alone.
+func (t Tables) Of(family rollup.Family) (to layout.Table, ok bool) {
+	if to, ok = t.Families[family]; !ok && t.latency != nil {
+		return *t.latency, true
+	}
+	return to, ok
+}
+
 // Misrouted is nil, or says that rollups arrive and that no table takes any. They wait
 // until somebody enables one.
 func (t Tables) Misrouted() error {

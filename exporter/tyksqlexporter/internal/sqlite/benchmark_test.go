@@ -40,7 +40,7 @@ func BenchmarkSQLiteInsert(b *testing.B) {
 		require.NoError(b, err)
 		_, err = conn.ExecContext(b.Context(), "rollback")
 		require.NoError(b, err)
-		p.Applied()
+		batch.Ledger()
 		batch.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")

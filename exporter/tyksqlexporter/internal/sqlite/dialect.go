@@ -19,7 +19,7 @@ import (
 // during a transaction.
 var dialect = &stdsql.Dialect{
 	Rules: layout.Rules{
-		Type:   func(_ *layout.Layout, c layout.Column) string { return types[c.Class] },
+		Type:   func(_ *layout.Layout, c layout.Column) string { return types[c.Class].name },
 		Same:   strings.EqualFold,
 		Remedy: func(string, layout.Column, string) string { return "rebuild the table with that type" },
 	},

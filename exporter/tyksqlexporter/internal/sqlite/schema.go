@@ -14,36 +14,28 @@ import (
 )
 
 // types is how SQLite spells the classes (contract: records and raw stores,
-// section 2.3).
-var types = map[layout.Class]string{
-	layout.ClassText:     "text",
-	layout.ClassInteger:  "integer",
-	layout.ClassUnsigned: "integer",
-	layout.ClassFloat:    "real",
-	layout.ClassBool:     "numeric",
-	layout.ClassTime:     "datetime",
-	layout.ClassJSON:     "text",
-}
-
-// affinities are those with which a column keeps the values of its class as
+// section 2.3), and the affinities with which a column keeps the values of its class as
 // they are; see affinity. A column without a type ("blob") keeps everything.
-var affinities = map[layout.Class][]string{
-	layout.ClassText:     {"text", "blob"},
-	layout.ClassInteger:  {"integer", "numeric", "blob"},
-	layout.ClassUnsigned: {"integer", "numeric", "blob"},
-	layout.ClassFloat:    {"real", "numeric", "blob"},
-	layout.ClassBool:     {"numeric", "integer", "blob"},
-	layout.ClassTime:     {"numeric", "text", "blob"},
-	layout.ClassJSON:     {"text", "blob"},
+var types = map[layout.Class]struct {
+	name       string
+	affinities []string
+}{
+	layout.ClassText:     {"text", []string{"text", "blob"}},
+	layout.ClassInteger:  {"integer", []string{"integer", "numeric", "blob"}},
+	layout.ClassUnsigned: {"integer", []string{"integer", "numeric", "blob"}},
+	layout.ClassFloat:    {"real", []string{"real", "numeric", "blob"}},
+	layout.ClassBool:     {"numeric", []string{"numeric", "integer", "blob"}},
+	layout.ClassTime:     {"datetime", []string{"numeric", "text", "blob"}},
+	layout.ClassJSON:     {"text", []string{"text", "blob"}},
 }
 
 // columns asks for those of a table. Of the hidden ones, 2 and 3 are generated.
 const columns = `select name, '', type, "notnull" and dflt_value is null and pk = 0, hidden >= 2,
-		pk > 0 or exists (select 1 from pragma_index_list(?) as l, pragma_index_info(l.name) as i where i.name = x.name),
-		exists (select 1 from pragma_index_list(?) as l where l."unique" and not l.partial
-			and (select count(*) = 1 and min(i.name) = x.name and min(i.coll) = 'BINARY' from pragma_index_xinfo(l.name) as i where i.key)),
+		pk > 0 or name in (select i.name from pragma_index_list(?) as l, pragma_index_info(l.name) as i),
+		name in (select min(i.name) from pragma_index_list(?) as l, pragma_index_xinfo(l.name) as i
+			where l."unique" and not l.partial and i.key group by l.name having count(*) = 1 and min(i.coll) = 'BINARY'),
 		0, 0, ''
-	from pragma_table_xinfo(?) as x`
+	from pragma_table_xinfo(?)`
 
 // The ledger.
 const (
@@ -84,18 +76,14 @@ func (catalog) Look(ctx context.Context, from stdsql.Queryer, of layout.Shard) (
 }
 
 func (c catalog) Table(relation string, of layout.Shard) (*stdsql.Table, []string) {
-	after := ""
-	if of.Layout.Rollups != nil {
-		after = addClause(of.Layout.Rollups)
-	}
-	t := stdsql.NewTable(of, dialect, after)
+	t := stdsql.NewTable(of, dialect, add)
 	t.Time = appendTime
 	name := dialect.Quote(relation)
 	return t, append([]string{dialect.Create(name, of.Layout, nil, "")}, dialect.CreateIndexes(name, of.Layout.Indexes(of, c.indexes))...)
 }
 
 func (catalog) Holds(t *stdsql.Table, place int, found layout.FoundColumn) bool {
-	return slices.Contains(affinities[t.Layout.Columns[place].Class], affinity(found.Declared))
+	return slices.Contains(types[t.Layout.Columns[place].Class].affinities, affinity(found.Declared))
 }
 
 func (catalog) Match(_ context.Context, _ stdsql.Queryer, t *stdsql.Table, missing []layout.Column) ([]string, error) {
@@ -105,6 +93,8 @@ func (catalog) Match(_ context.Context, _ stdsql.Queryer, t *stdsql.Table, missi
 func (catalog) Ledger(context.Context, stdsql.Queryer, []layout.Shard) ([]stdsql.LedgerTable, error) {
 	return ledger, nil
 }
+
+func (catalog) Prune() string { return prune }
 
 // affinity is what SQLite makes of a declared type (its documentation, "Datatypes
 // in SQLite", section 3.1).

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -104,16 +103,5 @@ func makePrivate(file, text string) error {
 }
 
 func (s *server) Connect(ctx context.Context) (engine.Session, error) {
-	session, err := stdsql.Connect(ctx, s.Server)
-	if err != nil {
-		return nil, fmt.Errorf("open the SQLite database: %w", err)
-	}
-	return session, nil
-}
-
-// Isolating needs nothing: only foreign keys are deferred.
-func (*server) Isolating() []string { return nil }
-
-func (s *server) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
-	return s.PruneLedger(ctx, prune, table, age, limit)
+	return stdsql.Connect(ctx, s.Server)
 }

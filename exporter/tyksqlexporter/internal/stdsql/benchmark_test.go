@@ -36,7 +36,7 @@ func (nowhere) Close() error { return nil }
 // identity, pdata to record, record to values.
 func BenchmarkInsert(b *testing.B) {
 	of := layout.Shard{Table: requests[0]}
-	table := NewTable(of, plain, "")
+	table := NewTable(of, plain, nil)
 	table.Time = func(b []byte, day *layout.DayText, at time.Time, _ int) []byte { return day.Append(b, at) }
 	logs := sinktest.Samples("segment", 0, 5000-1)
 	b.ReportAllocs()
@@ -48,7 +48,7 @@ func BenchmarkInsert(b *testing.B) {
 		_, err = w.records(b.Context(), engine.Portion{Shard: of, Part: p, List: p.Pending()})
 		require.NoError(b, err)
 		require.NoError(b, w.close())
-		p.Applied()
+		batch.Ledger()
 		batch.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5000, "ns/record")

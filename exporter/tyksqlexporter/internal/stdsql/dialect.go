@@ -20,6 +20,9 @@ type Dialect struct {
 	Relations, Now string
 	// Made tells that a statement failed because others did before what it does; it may be nil.
 	Made func(error) bool
+	// Isolating are the statements with which a transaction begins to look for records that
+	// are refused; there may be none.
+	Isolating []string
 	// Begin opens a transaction.
 	Begin func(ctx context.Context, s *Session) error
 

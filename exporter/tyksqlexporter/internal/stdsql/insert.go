@@ -35,14 +35,17 @@ type Table struct {
 	shape  atomic.Uint64 // what inserts of records took values for lately
 }
 
-// NewTable knows a shard's table, but for what the database does in its own way.
-func NewTable(of layout.Shard, d *Dialect, after string) *Table {
+// NewTable knows a shard's table, but for what the database does in its own way; add is what
+// becomes of a row of rollups that is there already.
+func NewTable(of layout.Shard, d *Dialect, add func([]layout.RollupColumn) string) *Table {
 	t := &Table{
-		Shard: of, Insert: "insert into " + d.Quote(of.Relation()) + " (" + d.Names(of.Layout) + ") values ", After: after,
-		Found: make([]layout.FoundColumn, len(of.Layout.Columns)),
+		Shard: of, Insert: "insert into " + d.Quote(of.Relation()) + " (" + d.Names(of.Layout) + ") values ",
+		Found: make([]layout.FoundColumn, len(of.Layout.Columns)), blanks: make([]string, len(of.Layout.Columns)),
 	}
-	if t.blanks = make([]string, len(of.Layout.Columns)); of.Layout.Rollups == nil {
+	if of.Layout.Rollups == nil {
 		t.blanks = layout.BlanksOf(of.Layout.Columns)
+	} else {
+		t.After = add(of.Layout.Rollups)
 	}
 	return t
 }
@@ -245,7 +248,6 @@ func (w *inserter) value(c *layout.Column, at int) (driver.Value, bool, error) {
 		default:
 			return nil, false, layout.OutOfRange(c.Name, v, "integer")
 		}
-	case layout.ClassText, layout.ClassJSON, layout.ClassInteger, layout.ClassFloat, layout.ClassBool:
 	}
 	value, blank := c.Value(&w.record, &w.scratch)
 	return value, blank, nil
@@ -264,7 +266,7 @@ func (w *inserter) rollupValue(c *layout.RollupColumn, column int, row *layout.R
 	case layout.ClassFloat:
 		return c.Float(row)
 	case layout.ClassTime:
-		return w.time(layout.WithinChecks(c.Instant(row)), column)
+		return w.time(layout.Within(c.Instant(row), layout.EarliestCheck, layout.LatestCheck), column)
 	default:
 		text := c.Text(row)
 		if w.table.Text != nil {

@@ -34,7 +34,7 @@ func (l listener) ExecContext(_ context.Context, args []driver.NamedValue) (driv
 
 func TestStatementsForRollupsAreFew(t *testing.T) {
 	t.Parallel()
-	table := NewTable(layout.Shard{Table: layout.Table{Layout: layout.AggregatedLayout, Name: "tyk_aggregated"}}, plain, " on duplicate key update x")
+	table := NewTable(layout.Shard{Table: layout.Table{Layout: layout.AggregatedLayout, Name: "tyk_aggregated"}}, plain, func([]layout.RollupColumn) string { return " on duplicate key update x" })
 	table.Time = func(b []byte, day *layout.DayText, at time.Time, _ int) []byte { return day.Append(b, at) }
 	l := listener{texts: map[string]int{}, rows: new(int)}
 	const atOnce, most = 8, 100

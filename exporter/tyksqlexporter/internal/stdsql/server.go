@@ -40,6 +40,9 @@ type Catalog[T any] interface {
 	Match(ctx context.Context, from Queryer, t T, missing []layout.Column) ([]string, error)
 	// Ledger gives the tables of the ledger, which tables use.
 	Ledger(ctx context.Context, from Queryer, tables []layout.Shard) ([]LedgerTable, error)
+	// Prune is the statement that deletes rows of the ledger: it takes their age in
+	// microseconds, a table, the beginning of its other sinks, and how many rows at most.
+	Prune() string
 }
 
 // LedgerTable is a table of the ledger.
@@ -49,6 +52,9 @@ type LedgerTable struct {
 	Columns map[string]string
 	Create  []string
 }
+
+// Isolating are the dialect's statements.
+func (s *Server[T]) Isolating() []string { return s.Dialect.Isolating }
 
 // Close ends all connections.
 func (s *Server[T]) Close() error {
@@ -239,10 +245,9 @@ func (s *Server[T]) Drop(ctx context.Context, relation string) error {
 	})
 }
 
-// PruneLedger deletes rows of the ledger by a statement that takes their age in
-// microseconds, a table, the beginning of its other sinks, and how many rows at most.
-func (s *Server[T]) PruneLedger(ctx context.Context, statement, table string, age time.Duration, limit int) (int64, error) {
-	result, err := s.DB.ExecContext(ctx, statement, age.Microseconds(), table, table+"/", limit)
+// Prune deletes old rows of the ledger.
+func (s *Server[T]) Prune(ctx context.Context, table string, age time.Duration, limit int) (int64, error) {
+	result, err := s.DB.ExecContext(ctx, s.Catalog.Prune(), age.Microseconds(), table, table+"/", limit)
 	if err != nil {
 		return 0, err
 	}

@@ -110,11 +110,7 @@ func (s *Session) Record(ctx context.Context, keys []int64, entries []push.Ledge
 		if err := s.Note(s.Dialect.Lock(ctx, s, keys)); err != nil {
 			return nil, err
 		}
-		sinks := make([]string, len(entries))
-		for i, entry := range entries {
-			sinks[i] = entry.Sink
-		}
-		if rows, err = s.Look(ctx, sinks, segments); err != nil {
+		if rows, err = s.Look(ctx, push.SinksOf(entries), segments); err != nil {
 			return nil, err
 		}
 		for i, entry := range entries {
