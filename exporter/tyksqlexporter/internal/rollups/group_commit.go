@@ -41,7 +41,7 @@ type GroupCommit struct {
 // waitingPush is a push whose caller waits.
 type waitingPush struct {
 	batch *Batch
-	until time.Time     // how long its caller waits; zero is for ever
+	until time.Time     // how long its caller waits
 	with  *sharedWrite  // guarded by groupCommit.mu; nil until a transaction takes the push
 	done  chan struct{} // closed when err and the batch tell what became of it
 	err   error
@@ -58,7 +58,10 @@ type sharedWrite struct {
 // leaves at once; the ledger then tells the next attempt whether the groups are stored.
 func (c *GroupCommit) Store(ctx context.Context, b *Batch) error {
 	p := &waitingPush{batch: b, done: make(chan struct{})}
-	p.until, _ = ctx.Deadline()
+	var bounded bool
+	if p.until, bounded = ctx.Deadline(); !bounded {
+		p.until = time.Now().AddDate(1, 0, 0)
+	}
 	if err := c.enter(ctx, p); err != nil {
 		return err
 	}
@@ -102,41 +105,26 @@ func (c *GroupCommit) leave(p *waitingPush) {
 
 // writeAll makes one transaction after the other until nothing waits.
 func (c *GroupCommit) writeAll(ctx context.Context) {
-	for c.writeNext(ctx) {
+	for attempt, w := c.next(ctx); w != nil; attempt, w = c.next(ctx) {
+		err := c.writeTogether(attempt, w.pushes)
+		w.cancel()
+		for _, p := range w.pushes {
+			p.err = err
+			close(p.done)
+		}
 	}
-}
-
-// writeNext makes one transaction, unless nothing waits.
-func (c *GroupCommit) writeNext(ctx context.Context) bool {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w := c.next(cancel)
-	if w == nil {
-		return false
-	}
-	if until := w.until(); !until.IsZero() {
-		var end context.CancelFunc
-		ctx, end = context.WithDeadline(ctx, until)
-		defer end()
-	}
-	err := c.writeTogether(ctx, w.pushes)
-	for _, p := range w.pushes {
-		p.err = err
-		close(p.done)
-	}
-	return true
 }
 
 // next takes what the next transaction stores: the push that waits longest, and
-// those that may go with it.
-func (c *GroupCommit) next(cancel context.CancelFunc) *sharedWrite {
+// those that may go with it. It lasts as long as the last of their callers waits.
+func (c *GroupCommit) next(ctx context.Context) (context.Context, *sharedWrite) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.waiting) == 0 {
 		c.writing = false
-		return nil
+		return ctx, nil
 	}
-	w := &sharedWrite{cancel: cancel}
+	w, until := &sharedWrite{}, time.Time{}
 	taken, rollups := map[string][]push.Segment{}, 0
 	c.waiting = slices.DeleteFunc(c.waiting, func(p *waitingPush) bool {
 		n := p.batch.rollups()
@@ -146,26 +134,15 @@ func (c *GroupCommit) next(cancel context.CancelFunc) *sharedWrite {
 		for _, s := range p.batch.Segments {
 			taken[s.Name] = append(taken[s.Name], s)
 		}
-		p.with = w
+		if p.with = w; p.until.After(until) {
+			until = p.until
+		}
 		w.pushes, rollups = append(w.pushes, p), rollups+n
 		return true
 	})
 	w.alive = len(w.pushes)
-	return w
-}
-
-// until is how long the last caller waits; zero is for ever.
-func (w *sharedWrite) until() time.Time {
-	last := w.pushes[0].until
-	for _, p := range w.pushes {
-		if p.until.IsZero() {
-			return p.until
-		}
-		if p.until.After(last) {
-			last = p.until
-		}
-	}
-	return last
+	ctx, w.cancel = context.WithDeadline(ctx, until)
+	return ctx, w
 }
 
 // meets tells whether records of segments may be among those that are taken. The same

@@ -242,21 +242,15 @@ func TestAWriteThatNobodyWaitsForIsBrokenOff(t *testing.T) {
 func TestAWriteLastsAsLongAsTheLastCallerWaits(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	for name, test := range map[string]struct {
-		until []time.Time
-		want  time.Time
-	}{
-		"one":               {[]time.Time{now}, now},
-		"the last":          {[]time.Time{now, now.Add(time.Hour), now.Add(time.Minute)}, now.Add(time.Hour)},
-		"one without bound": {[]time.Time{now, {}}, time.Time{}},
-		"first without":     {[]time.Time{{}, now}, time.Time{}},
-	} {
-		w := &sharedWrite{}
-		for _, until := range test.until {
-			w.pushes = append(w.pushes, &waitingPush{until: until})
-		}
-		assert.Equal(t, test.want, w.until(), name)
+	c := &GroupCommit{Tables: NewTables([]layout.Table{{Layout: layout.AggregatedLayout, Name: "tyk_aggregated"}})}
+	for _, minutes := range []time.Duration{1, 60, 2} {
+		c.waiting = append(c.waiting, &waitingPush{batch: NewBatch(c.Tables, nil), until: now.Add(minutes * time.Minute)})
 	}
+	together, w := c.next(t.Context())
+	defer w.cancel()
+	require.Len(t, w.pushes, 3)
+	last, _ := together.Deadline()
+	assert.Equal(t, now.Add(time.Hour), last)
 	g := newGate(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
