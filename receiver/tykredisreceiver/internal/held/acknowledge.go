@@ -29,6 +29,8 @@ type acking struct {
 	outcome   claim.Outcome // of all up to done
 	recording bool          // somebody does so, and takes along what is added
 	recorded  int64         // of the delivered entries, those that are acknowledged
+	settled   int64         // how far Redis was told
+	shown     int64         // how much of that the next visit must show
 }
 
 // advance notes a chunk that is done, and tells whether the caller is to record that.
@@ -61,9 +63,19 @@ func (a *acking) settle(done, delivered int64) (more int64, all bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	more = delivered - a.recorded
-	a.recorded = delivered
+	a.recorded, a.settled = delivered, done
 	a.recording = a.done > done
 	return more, !a.recording
+}
+
+// forgotten tells that a visit shows less of a segment than Redis was told before the visit,
+// although all count entries were acknowledged: nothing would tell it again.
+func (a *acking) forgotten(shown, count int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.shown
+	a.shown = a.settled
+	return shown < before && a.settled >= count
 }
 
 // Acknowledger records progress in Redis. A segment's progress is recorded by one

@@ -186,3 +186,41 @@ func TestProgressWaitsForEarlierChunks(t *testing.T) {
 	_, all = a.settle(45, 0)
 	assert.True(t, all)
 }
+
+// A group is removed, and works on, between an acknowledgement and the next visit.
+func TestWhatRedisForgotThatItWasToldIsDeliveredAgain(t *testing.T) {
+	rdb := peers.StartRedis(t).Client()
+	store, ctx := claim.NewStore(rdb), t.Context()
+	settings := claim.Settings{Group: "late", Worker: "w", Lease: 1 << 40, MaxHeld: 1, MaxDead: 1}
+	late := claim.NewSource(list, settings)
+	settings.Group, settings.Worker = "other", "v"
+	other := claim.NewSource(list, settings)
+	groups := [][]string{{"late", "other"}}
+	all := NewSegments(1)
+	visit := func() (held []claim.Segment, added []*Segment) {
+		visits, err := store.Visit(ctx, []*claim.Source{late}, groups)
+		require.NoError(t, err)
+		require.NoError(t, visits[0].Err)
+		return visits[0].Held, all.Update(0, nil, visits[0].Held)
+	}
+	require.NoError(t, rdb.RPush(ctx, list, "a", "b", "c").Err())
+	_, err := store.Visit(ctx, []*claim.Source{other}, groups)
+	require.NoError(t, err)
+	_, added := visit()
+	require.Len(t, added, 1)
+	s := added[0]
+	require.True(t, s.acking.advance(Acknowledgement{Chunk{Segment: s, Count: 3}, claim.Outcome{Delivered: 3}}))
+	a := Acknowledger{Store: store, Recorded: func(context.Context, int64) {}}
+	require.NoError(t, a.record(ctx, s))
+	_, err = store.Forget(ctx, late, "late")
+	require.NoError(t, err)
+	held, added := visit()
+	require.Len(t, held, 1, "the other group keeps it")
+	assert.Empty(t, added, "this visit may have begun before the acknowledgement")
+	_, added = visit()
+	require.Len(t, added, 1)
+	assert.True(t, s.IsLost())
+	assert.Zero(t, added[0].Start())
+	_, added = visit()
+	assert.Empty(t, added, "once")
+}

@@ -68,7 +68,8 @@ func NewSegments(sources int) *Segments {
 
 // Update takes over what a visit to a source found. Segments not seen before
 // are added; those that have grown are read on; those that the visit no longer shows
-// are done or lost, and go.
+// are done or lost, and go. What Redis has forgotten that it was told, after a failover or
+// since the group was removed, is delivered again.
 func (all *Segments) Update(i int, src *source.Source, seen []claim.Segment) (added []*Segment) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -80,7 +81,7 @@ func (all *Segments) Update(i int, src *source.Source, seen []claim.Segment) (ad
 	grown := false
 	for _, g := range seen {
 		s := known[g.Seq]
-		if s == nil || s.ID != g.ID || s.IsLost() || s.isSpent(g.Done) {
+		if s == nil || s.ID != g.ID || s.IsLost() || s.isSpent(g.Done) || s.acking.forgotten(g.Done, g.Count) {
 			s = newSegment(src, g)
 			added = append(added, s)
 		} else {
