@@ -152,10 +152,10 @@ func (q *request) newestRecord() time.Time {
 		return time.Time{}
 	}
 	info := ask(q, func(ctx context.Context) (query.Info, error) { return store.Info(ctx) })
-	if !info.ready(q) || info.err != nil {
+	if !info.ready(q) || info.err() != nil {
 		return time.Time{}
 	}
-	return info.value.NewestRecord
+	return info.value().NewestRecord
 }
 
 // metricsNote says why there are no counts, or what they are of.

@@ -156,41 +156,41 @@ func (s *Site) drill(q *request, d *drilled, name func(*base, query.Info)) (*pag
 	}
 	dp.Requests, dp.Errors, dp.Latency = q.chartBlocks(b, f)
 	answers := map[string]*query.Answer{}
-	dp.Split = q.makeBlock("split", "Gateway or upstream", func() (any, error) { return s.splitChart(b, f.traffic.value), f.traffic.err }, f.traffic.ready(q))
+	dp.Split = q.makeBlock("split", "Gateway or upstream", func() (any, error) { return s.splitChart(b, f.traffic.value()), f.traffic.err() }, f.traffic.ready(q))
 	dp.Distribution = q.makeBlock("distribution", "Distribution", func() (any, error) {
-		if f.latency.err == nil && f.latency.value.Answer.Exactness == query.Absent {
-			return nil, &statusError{state: State{Title: "No distribution of latencies", Text: textOf(named(f.latency.value.Answer.Reason, "tykaggregate counts latencies with latencies: true"))}}
+		if f.latency.err() == nil && f.latency.value().Answer.Exactness == query.Absent {
+			return nil, &statusError{state: State{Title: "No distribution of latencies", Text: textOf(named(f.latency.value().Answer.Reason, "tykaggregate counts latencies with latencies: true"))}}
 		}
-		return s.distributionChart(f.latency.value), f.latency.err
+		return s.distributionChart(f.latency.value()), f.latency.err()
 	}, f.latency.ready(q))
 	codes := lists[query.ByCode]
 	dp.Codes = q.makeBlock("codes", "Status codes", func() (any, error) {
-		if f.traffic.err != nil {
-			return nil, f.traffic.err
+		if f.traffic.err() != nil {
+			return nil, f.traffic.err()
 		}
-		t := q.codesTable(f.traffic.value, optional(f.trafficBefore), codes.value, nil)
+		t := q.codesTable(f.traffic.value(), optional(f.trafficBefore), codes.value(), nil)
 		if d.mcp {
-			q.addClasses(t, f.traffic.value.Totals, codes.value)
+			q.addClasses(t, f.traffic.value().Totals, codes.value())
 		}
-		return t, codes.err
+		return t, codes.err()
 	}, f.traffic.ready(q), codes.ready(q))
 	for _, by := range d.parts {
 		list := lists[by]
 		bl := q.makeBlock(blockOf(by), headings[by], func() (any, error) {
-			t := q.partTable(b, by, list.value, d.logs)
-			if d.mcp && len(t.Rows) == 0 && list.value.Answer.Source == query.FromRecords {
+			t := q.partTable(b, by, list.value(), d.logs)
+			if d.mcp && len(t.Rows) == 0 && list.value().Answer.Source == query.FromRecords {
 				t.None = noMCPRecords
 			}
-			return t, list.err
+			return t, list.err()
 		}, list.ready(q))
 		dp.Parts = append(dp.Parts, part2{blockOf(by), bl})
 		p.fragments[blockOf(by)] = bl
 	}
 	dp.Slowest = q.makeBlock("slowest", "Slowest", func() (any, error) {
-		return q.sampleTable(samples.value.Slowest, samples.value.Answer, d.mcp), samples.err
+		return q.sampleTable(samples.value().Slowest, samples.value().Answer, d.mcp), samples.err()
 	}, samples.ready(q))
 	dp.Failed = q.makeBlock("failed", "Newest with 5xx", func() (any, error) {
-		return q.sampleTable(samples.value.Failed, samples.value.Answer, d.mcp), samples.err
+		return q.sampleTable(samples.value().Failed, samples.value().Answer, d.mcp), samples.err()
 	}, samples.ready(q))
 	for _, bl := range []*block{dp.Requests, dp.Errors, dp.Latency, dp.Split, dp.Distribution, dp.Codes, dp.Slowest, dp.Failed} {
 		p.fragments[bl.Name] = bl
@@ -311,9 +311,9 @@ func (q *request) sampleTable(records []query.Record, a query.Answer, mcp bool) 
 
 func (q *request) drillJSON(b *base, p *page, f *figures, lists map[query.Dimension]*future[query.List], samples *future[query.Samples], answers map[string]*query.Answer) {
 	out := map[string]any{}
-	if f.traffic.ready(q) && f.traffic.err == nil {
-		answers["totals"] = &f.traffic.value.Answer
-		out["totals"], out["buckets"] = totals(f.traffic.value, optionalReady(q, f.latency)), bucketsJSON(f.traffic.value, optionalReady(q, f.latency))
+	if traffic := optionalReady(q, f.traffic); traffic != nil {
+		answers["totals"] = &traffic.Answer
+		out["totals"], out["buckets"] = totals(*traffic, optionalReady(q, f.latency)), bucketsJSON(*traffic, optionalReady(q, f.latency))
 	}
 	if l := optionalReady(q, f.latency); l != nil {
 		answers["latency"] = &l.Answer

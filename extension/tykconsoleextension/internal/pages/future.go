@@ -10,9 +10,34 @@ import (
 
 // future is what a store is asked while others are asked, too.
 type future[T any] struct {
-	done  chan struct{}
-	value T
-	err   error
+	done   chan struct{}
+	answer T     // value reads it, because it may be written until done is closed
+	fault  error // err reads it
+}
+
+// value is the answer, or nothing of it while the store is still asked.
+func (f *future[T]) value() (none T) {
+	if !f.over() {
+		return none
+	}
+	return f.answer
+}
+
+// err says why there is no answer: context.DeadlineExceeded while the store is still asked.
+func (f *future[T]) err() error {
+	if !f.over() {
+		return context.DeadlineExceeded
+	}
+	return f.fault
+}
+
+func (f *future[T]) over() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // lasting is how long a question goes on after its page was sent, so that asking for the block finds it answered.
@@ -31,10 +56,10 @@ func ask[T any](q *request, question func(context.Context) (T, error)) *future[T
 		defer func() {
 			if r := recover(); r != nil {
 				q.site.Log.Error("A block of the console failed", zap.Any("panic", r), zap.Stack("stack"))
-				f.err = fmt.Errorf("the console failed; the collector's log says why")
+				f.fault = fmt.Errorf("the console failed; the collector's log says why")
 			}
 		}()
-		f.value, f.err = question(ctx)
+		f.answer, f.fault = question(ctx)
 	}()
 	return f
 }
@@ -44,10 +69,8 @@ func (f *future[T]) ready(q *request) bool {
 	if f == nil {
 		return false
 	}
-	select {
-	case <-f.done:
+	if f.over() {
 		return true
-	default:
 	}
 	left := q.wait - q.site.Now().Sub(q.asked)
 	if left <= 0 {
@@ -75,10 +98,10 @@ func (f *future[T]) must(q *request) (value T, err error) {
 	defer timer.Stop()
 	select {
 	case <-f.done:
-		return f.value, f.err
+		return f.answer, f.fault
 	case <-timer.C:
-		return f.value, context.DeadlineExceeded
+		return value, context.DeadlineExceeded
 	case <-q.Context().Done():
-		return f.value, q.Context().Err()
+		return value, q.Context().Err()
 	}
 }

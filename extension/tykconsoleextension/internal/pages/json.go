@@ -123,10 +123,10 @@ func (q *request) overviewJSON(b *base, f *figures, answers map[string]*query.An
 	put := func(name string, by query.Dimension, list, before *future[query.List]) {
 		switch {
 		case list == nil:
-		case list.err != nil:
-			failed[name] = codeOf(list.err)
+		case list.err() != nil:
+			failed[name] = codeOf(list.err())
 		default:
-			out[name] = q.itemsJSON(b, by, &list.value, optional(before))
+			out[name] = q.itemsJSON(b, by, optional(list), optional(before))
 		}
 	}
 	put("apis", query.ByAPI, apis, apisBefore)
@@ -134,16 +134,16 @@ func (q *request) overviewJSON(b *base, f *figures, answers map[string]*query.An
 	put("keys", query.ByKey, keys, nil)
 	put("endpoints", query.ByEndpoint, endpoints, nil)
 	put("countries", query.ByCountry, countries, nil)
-	if f.traffic != nil && f.traffic.err == nil {
-		out["totals"], out["buckets"] = totals(f.traffic.value, optional(f.latency)), bucketsJSON(f.traffic.value, optional(f.latency))
+	if f.traffic != nil && f.traffic.err() == nil {
+		out["totals"], out["buckets"] = totals(f.traffic.value(), optional(f.latency)), bucketsJSON(f.traffic.value(), optional(f.latency))
 		if before := optional(f.trafficBefore); before != nil {
 			out["before"] = totals(*before, optional(f.latencyBefore))
 		}
 	} else if f.traffic != nil {
-		failed["totals"] = codeOf(f.traffic.err)
+		failed["totals"] = codeOf(f.traffic.err())
 	}
-	if f.latency != nil && f.latency.err != nil {
-		failed["latency"] = codeOf(f.latency.err)
+	if f.latency != nil && f.latency.err() != nil {
+		failed["latency"] = codeOf(f.latency.err())
 	}
 	if len(failed) > 0 {
 		out["failed"] = failed
@@ -190,7 +190,7 @@ func (t *table) csv(w http.ResponseWriter) error {
 func (f *figures) table(zone *time.Location) *table {
 	t := &table{Heads: []string{"from", "requests", "success", "other", "client_errors", "server_errors", "p50_ms", "p95_ms", "p99_ms"}}
 	latency := optional(f.latency)
-	for _, j := range bucketsJSON(f.traffic.value, latency) {
+	for _, j := range bucketsJSON(f.traffic.value(), latency) {
 		number := func(p *float64) string {
 			if p == nil {
 				return ""
@@ -211,7 +211,7 @@ func (f *figures) table(zone *time.Location) *table {
 }
 
 func (q *request) bucketsCSV(f *figures) func(http.ResponseWriter) error {
-	if f.traffic == nil || !f.traffic.ready(q) || f.traffic.err != nil {
+	if f.traffic == nil || !f.traffic.ready(q) || f.traffic.err() != nil {
 		return nil
 	}
 	f.latency.ready(q)

@@ -221,7 +221,7 @@ func (s *Site) logs(q *request) (*page, error) {
 		counted.Before, counted.After = nil, nil
 		course = ask(q, func(ctx context.Context) (query.Traffic, error) { return store.Course(ctx, counted, width) })
 	}
-	l.Course = q.makeBlock("course", "Requests by time", func() (any, error) { return q.courseChart(search, width, course.value), course.err }, course.ready(q))
+	l.Course = q.makeBlock("course", "Requests by time", func() (any, error) { return q.courseChart(search, width, course.value()), course.err() }, course.ready(q))
 	p.fragments["course"] = l.Course
 	if q.block != "" {
 		return p, nil
@@ -231,8 +231,8 @@ func (s *Site) logs(q *request) (*page, error) {
 		return nil, err
 	}
 	q.fillLogs(l, search, found)
-	if course.ready(q) && course.err == nil && course.value.Answer.Exactness == query.Exact {
-		l.Number = view.Count(course.value.Totals.Requests)
+	if course.ready(q) && course.err() == nil && course.value().Answer.Exactness == query.Exact {
+		l.Number = view.Count(course.value().Totals.Requests)
 	}
 	if at := q.one("record"); at != "" {
 		if err := q.openRecord(l, store, at); err != nil {

@@ -79,25 +79,26 @@ func (q *request) makeBlock(name, heading string, makes func() (any, error), rea
 
 // optional is an answer of which a block can do without.
 func optional[T any](f *future[T]) *T {
-	if f == nil || f.err != nil {
+	if f == nil || f.err() != nil {
 		return nil
 	}
-	return &f.value
+	value := f.value()
+	return &value
 }
 
 func (q *request) chartBlocks(b *base, f *figures) (requests, errors, latency *block) {
 	both := f.traffic.ready(q) && (f.trafficBefore == nil || f.trafficBefore.ready(q))
 	requests = q.makeBlock("requests", "Requests", func() (any, error) {
-		return q.site.requestsChart(b, f.traffic.value, optional(f.trafficBefore)), f.traffic.err
+		return q.site.requestsChart(b, f.traffic.value(), optional(f.trafficBefore)), f.traffic.err()
 	}, both)
 	errors = q.makeBlock("errors", "Errors", func() (any, error) {
-		return q.site.errorsChart(b, f.traffic.value, optional(f.trafficBefore)), f.traffic.err
+		return q.site.errorsChart(b, f.traffic.value(), optional(f.trafficBefore)), f.traffic.err()
 	}, both)
 	latency = q.makeBlock("latency", "Latency", func() (any, error) {
-		if f.latency.err != nil {
-			return nil, f.latency.err
+		if f.latency.err() != nil {
+			return nil, f.latency.err()
 		}
-		return q.site.latencyChart(b, f.latency.value, optional(f.latencyBefore), f.traffic.value), nil
+		return q.site.latencyChart(b, f.latency.value(), optional(f.latencyBefore), f.traffic.value()), nil
 	}, f.traffic.ready(q), f.latency.ready(q), f.latencyBefore == nil || f.latencyBefore.ready(q))
 	return requests, errors, latency
 }
@@ -138,20 +139,20 @@ func (s *Site) overview(q *request) (*page, error) {
 	o.Requests, o.Errors, o.Latency = q.chartBlocks(b, f)
 	apisReady := apis.ready(q) && (apisBefore == nil || apisBefore.ready(q))
 	o.APIs = q.makeBlock("apis", "APIs", func() (any, error) {
-		return q.overviewAPIs(b, apis.value, optional(apisBefore)), apis.err
+		return q.overviewAPIs(b, apis.value(), optional(apisBefore)), apis.err()
 	}, apisReady)
 	o.Changed = q.makeBlock("changed", "Changed most", func() (any, error) {
-		return q.changed(b, apis.value, optional(apisBefore)), apis.err
+		return q.changed(b, apis.value(), optional(apisBefore)), apis.err()
 	}, apisReady)
 	o.Codes = q.makeBlock("codes", "Status codes", func() (any, error) {
-		if f.traffic.err != nil {
-			return nil, f.traffic.err
+		if f.traffic.err() != nil {
+			return nil, f.traffic.err()
 		}
-		return q.codesTable(f.traffic.value, optional(f.trafficBefore), codes.value, optional(codesBefore)), codes.err
+		return q.codesTable(f.traffic.value(), optional(f.trafficBefore), codes.value(), optional(codesBefore)), codes.err()
 	}, f.traffic.ready(q), f.trafficBefore == nil || f.trafficBefore.ready(q), codes.ready(q), codesBefore == nil || codesBefore.ready(q))
-	o.Keys = q.makeBlock("keys", "Keys", func() (any, error) { return q.keysTable(b, keys.value), keys.err }, keys.ready(q))
-	o.Endpoints = q.makeBlock("endpoints", "Endpoints", func() (any, error) { return q.endpointsTable(endpoints.value), endpoints.err }, endpoints.ready(q))
-	o.Countries = q.makeBlock("countries", "Countries", func() (any, error) { return q.countriesTable(countries.value), countries.err }, countries.ready(q))
+	o.Keys = q.makeBlock("keys", "Keys", func() (any, error) { return q.keysTable(b, keys.value()), keys.err() }, keys.ready(q))
+	o.Endpoints = q.makeBlock("endpoints", "Endpoints", func() (any, error) { return q.endpointsTable(endpoints.value()), endpoints.err() }, endpoints.ready(q))
+	o.Countries = q.makeBlock("countries", "Countries", func() (any, error) { return q.countriesTable(countries.value()), countries.err() }, countries.ready(q))
 	p.fragments = map[string]*block{
 		"requests": o.Requests, "errors": o.Errors, "latency": o.Latency, "apis": o.APIs, "changed": o.Changed, "codes": o.Codes, "keys": o.Keys, "endpoints": o.Endpoints, "countries": o.Countries,
 	}
@@ -161,16 +162,16 @@ func (s *Site) overview(q *request) (*page, error) {
 			answers[name] = a
 		}
 	}
-	if f.traffic.ready(q) && f.traffic.err == nil {
-		note("totals", &f.traffic.value.Answer)
-		o.Note = s.noteOf(q, b, f.traffic.value)
+	if traffic := optionalReady(q, f.traffic); traffic != nil {
+		note("totals", &traffic.Answer)
+		o.Note = s.noteOf(q, b, *traffic)
 	}
-	if f.latency.ready(q) && f.latency.err == nil {
-		note("latency", &f.latency.value.Answer)
+	if latency := optionalReady(q, f.latency); latency != nil {
+		note("latency", &latency.Answer)
 	}
 	for name, l := range map[string]*future[query.List]{"apis": apis, "codes": codes, "keys": keys, "endpoints": endpoints, "countries": countries} {
-		if l.ready(q) && l.err == nil {
-			note(name, &l.value.Answer)
+		if list := optionalReady(q, l); list != nil {
+			note(name, &list.Answer)
 		}
 	}
 	o.Foot = q.foot(b, answers)

@@ -84,10 +84,10 @@ func (sp *settingsPage) fillStore(q *request, process Process, out map[string]an
 	sp.storeFacts(s, info, process)
 	out["store"] = info
 	if info.Records {
-		_, err := recorded.must(q)
-		sp.Recorded = q.recordedPart(recorded.value, err)
+		since, err := recorded.must(q)
+		sp.Recorded = q.recordedPart(since, err)
 		if err == nil {
-			out["recorded"] = recorded.value
+			out["recorded"] = since
 		}
 	}
 	if storageErr != nil {
