@@ -1,22 +1,18 @@
 -- Claims a source list. A small list joins the newest segment while that is small
 -- too, so that segments stay few however long a group is away; any other becomes a
 -- segment of its own, as it is. Nothing expires either.
--- ARGV: prefix, group, lease in ms, source hash, random part, groups that live
--- Returns the number of entries claimed.
+-- ARGV: prefix, group, lease in ms, source hash, random part, groups that live; none where
+-- that is not known
+-- Returns the number of entries claimed; 0, too, where nobody's groups are known.
 local small, most_moved = 500, 256 * 1024
 local entries = redis.call('LLEN', list)
-if entries == 0 then
+if entries == 0 or #ARGV < 6 and redis.call('EXISTS', groups) == 0 then
   return 0
 end
 ready({ 'LRANGE', list, 0, 0 }, { 'LTRIM', list, 0, -1 }, { 'RENAME', list, list }, { 'SET', sequence, '', 'NX', 'XX' }, { 'RPUSH', list, '' })
 unlock(list)
 local now = clock()
-if redis.call('EXISTS', groups) == 0 then
-  -- Whoever lives sees what comes from here on, however late it looks.
-  for i = 6, #ARGV do
-    join(ARGV[i], tonumber(ARGV[3]), now)
-  end
-end
+join_all(6, tonumber(ARGV[3]), now)
 -- A server that comes back without its last writes, and one that takes over, is
 -- another run: what it lost of a segment may be delivered already, and new entries
 -- must not get the same indices.

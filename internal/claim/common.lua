@@ -255,6 +255,18 @@ local function join(name, lease, now)
   return true
 end
 
+-- Has all groups of the arguments join where none is known: whoever lives sees what comes from
+-- here on, however late it looks. Returns whether there are groups.
+local function join_all(first, lease, now)
+  if redis.call('EXISTS', groups) == 1 then
+    return true
+  end
+  for i = first, #ARGV do
+    join(ARGV[i], lease, now)
+  end
+  return #ARGV >= first
+end
+
 -- Tells every group that a segment has more for it.
 local function open(seq, now)
   for _, name in ipairs(redis.call('ZRANGE', groups, 0, -1)) do

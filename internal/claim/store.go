@@ -41,6 +41,9 @@ type Visit struct {
 	Total int64
 	// Segments is how many there are, of all groups.
 	Segments int64
+	// Groupless is whether the source has no groups, and it was not said who lives: nothing was
+	// claimed of it, nor leased.
+	Groupless bool
 	// Unknown is how many segments the group waited for that Redis does not know any more.
 	Unknown int64
 	// Err says why Held could not be found out.
@@ -53,19 +56,25 @@ type Visit struct {
 // all of them in one round trip. The result has one Visit per source. An error of
 // one source does not stop the others: their visits are filled, and the errors
 // joined. Beside the worker's own, the groups of a source see what its list has where
-// that was never claimed before; without any, nil will do.
+// none are known to it, since it was never claimed before or Redis has lost that. Where those that live
+// are not known, groups has nil for the source; groups itself is nil where the worker's own is all there is.
 func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]string) ([]Visit, error) {
 	claims := make([]*call, len(sources))
 	leases := make([]*call, len(sources))
 	calls := make([]*call, 0, 2*len(sources))
 	for i, src := range sources {
-		args := []any{src.settings.Lease.Milliseconds(), src.hash, randomPart(), src.settings.Group}
-		if !src.isReplay && groups != nil {
+		live := []any{src.settings.Group}
+		switch {
+		case src.isReplay || groups == nil:
+		case groups[i] == nil:
+			live = nil
+		default:
 			for _, group := range groups[i] {
-				args = append(args, group)
+				live = append(live, group)
 			}
 		}
-		claims[i], leases[i] = src.call(claimScript, args...), src.lease(false)
+		claims[i] = src.call(claimScript, append([]any{src.settings.Lease.Milliseconds(), src.hash, randomPart()}, live...)...)
+		leases[i] = src.lease(false, live...)
 		calls = append(calls, claims[i], leases[i])
 	}
 	s.pipelined(ctx, calls)
@@ -95,14 +104,14 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]string)
 }
 
 // lease is the call that renews and takes leases. It writes only where that is due,
-// unless it must.
-func (s *Source) lease(must bool) *call {
+// unless it must. Live are the groups that live, for a source that has none.
+func (s *Source) lease(must bool, live ...any) *call {
 	force := 0
 	if must {
 		force = 1
 	}
 	set := s.settings
-	return s.call(leaseScript, set.Lease.Milliseconds(), set.Worker, set.MaxHeld, set.GroupExpiry.Milliseconds(), force)
+	return s.call(leaseScript, append([]any{set.Lease.Milliseconds(), set.Worker, set.MaxHeld, set.GroupExpiry.Milliseconds(), force}, live...)...)
 }
 
 // held reads the reply of the lease script; leaving says that the group must be
@@ -110,7 +119,7 @@ func (s *Source) lease(must bool) *call {
 func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	var reply struct {
 		Total, Segments, Unknown int64
-		Leaving                  bool
+		Leaving, Groupless       bool
 		Held                     []struct {
 			Seq, Kept             int64
 			Description, Progress string
@@ -119,7 +128,7 @@ func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	if err := lease.decode(&reply); err != nil {
 		return Visit{Err: err}, false
 	}
-	v = Visit{Total: reply.Total, Segments: reply.Segments, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
+	v = Visit{Total: reply.Total, Segments: reply.Segments, Groupless: reply.Groupless, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
 	for _, row := range reply.Held {
 		segment, err := s.parseSegment(row.Seq, row.Description, row.Kept)
 		if err != nil {

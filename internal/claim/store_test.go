@@ -248,6 +248,41 @@ func TestALateGroupStartsAtWhatIsThere(t *testing.T) {
 	})
 }
 
+// A replica that takes over may not have been told of a source's groups. What comes then is for all that live.
+func TestASourceWithoutGroupsIsLeftUntilItIsSaidWhoLives(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
+		store := claim.NewStore(rdb)
+		away := settings("b")
+		away.Group = "away"
+		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, away)
+		looks := func(groups []string) claim.Visit {
+			visits, err := store.Visit(t.Context(), []*claim.Source{a}, [][]string{groups})
+			require.NoError(t, err)
+			return visits[0]
+		}
+		push(t, rdb, 0, 12)
+
+		got := looks(nil)
+		assert.True(t, got.Groupless)
+		assert.Empty(t, got.Held)
+		assert.EqualValues(t, 12, rdb.LLen(t.Context(), list).Val())
+		assert.Empty(t, keysIn(t, rdb, "otelcol-tyk:*"))
+
+		got = looks([]string{"away", "default"})
+		assert.False(t, got.Groupless)
+		require.Len(t, got.Held, 1)
+		require.NoError(t, store.Ack(t.Context(), got.Held[0], 12, claim.Outcome{Delivered: 12}))
+		require.Len(t, visit(t, store, b).Held, 1)
+
+		require.NoError(t, rdb.Del(t.Context(), "otelcol-tyk:{"+list+"}:groups").Err())
+		got = looks(nil)
+		assert.True(t, got.Groupless)
+		assert.EqualValues(t, 1, got.Segments)
+		assert.Equal(t, claim.Visit{Held: []claim.Segment{}, Segments: 1, Total: 12}, looks([]string{"away"}), "default is a new one, which sees nothing of what is there")
+		assert.Len(t, visit(t, store, b).Held, 1)
+	})
+}
+
 func TestSegmentIdsStayUniqueWhenRedisComesBackEmpty(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))

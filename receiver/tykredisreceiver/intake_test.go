@@ -182,6 +182,50 @@ func TestAGroupIsWaitedForOnlyWhereItReads(t *testing.T) {
 	assert.Equal(t, []string{"default"}, r.Client().ZRange(t.Context(), "otelcol-tyk:{"+list+"}:groups", 0, -1).Val())
 }
 
+// A failover loses what a list's groups were, or keeps from knowing who lives, while one of them is off.
+func TestAListThatDoesNotKnowItsGroupsWaitsForThoseThatAreOff(t *testing.T) {
+	t.Parallel()
+	const another = list + "_0"
+	for name, lose := range map[string]func(*testing.T, *redis.Client) (again func()){
+		"the list's state is lost": func(t *testing.T, rdb *redis.Client) func() {
+			require.NoError(t, rdb.Del(t.Context(), rdb.Keys(t.Context(), "otelcol-tyk:{"+another+"}:*").Val()...).Err())
+			return func() {}
+		},
+		"the registry cannot be read": func(t *testing.T, rdb *redis.Client) func() {
+			const registry, aside = "otelcol-tyk:{registry:analytics-}:groups", "{registry:analytics-}aside"
+			require.NoError(t, rdb.Rename(t.Context(), registry, aside).Err())
+			require.NoError(t, rdb.Set(t.Context(), registry, "no groups", 0).Err())
+			return func() { require.NoError(t, rdb.Rename(t.Context(), aside, registry).Err()) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRedis(t)
+			on, off := newDestination(), newDestination()
+			first := list
+			if name == "the list's state is lost" {
+				first = another
+			}
+			start(t, r.Addr(), on, func(cfg *Config) { cfg.Group = "on" })
+			pushRecords(t, r.Client(), first, analytics.AppendMsgpack, 0, 10)
+			eventually(t, "its records", func() bool { return on.count() == 10 && len(leftover(t, r.Client())) == 0 })
+			away := start(t, r.Addr(), off, func(cfg *Config) { cfg.Group = "off" })
+			eventually(t, "its registration", func() bool {
+				return r.Client().ZCard(t.Context(), "otelcol-tyk:{registry:analytics-}:groups").Val() == 2
+			})
+			require.NoError(t, away.Shutdown(t.Context()))
+
+			again := lose(t, r.Client())
+			pushRecords(t, r.Client(), another, analytics.AppendMsgpack, 10, 30)
+			time.Sleep(300 * time.Millisecond)
+			again()
+			eventually(t, "what came meanwhile", func() bool { return on.count() == 30 })
+			start(t, r.Addr(), off, func(cfg *Config) { cfg.Group = "off" })
+			eventually(t, "the same", func() bool { return off.count() == 20 })
+		})
+	}
+}
+
 // Everything was off for longer than group_expiry. The first collector that is back
 // takes nothing away from the others.
 func TestSilenceOfAllGroupsCountsForNone(t *testing.T) {

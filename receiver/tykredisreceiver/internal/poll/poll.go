@@ -68,7 +68,6 @@ type Poller struct {
 	visiting                   error
 	beating, measuring, sweeps task
 
-	groups      map[source.Registry][]string // those that live, as far as known
 	measuredAll time.Time
 	stats       atomic.Pointer[[]claim.Stat]
 	workers     atomic.Int64 // of the group that live
@@ -112,7 +111,7 @@ func New(set Settings) *Poller {
 	p := &Poller{
 		Settings: set, plain: source.Plain(set.Sources), registries: map[source.Registry]*claim.Registry{},
 		rivals: rivals{health: set.Health, logger: set.Logger},
-		more:   make(chan struct{}, 1), states: make([]state, len(set.Sources)), groups: map[source.Registry][]string{},
+		more:   make(chan struct{}, 1), states: make([]state, len(set.Sources)),
 	}
 	for _, src := range set.Sources {
 		p.registries[src.Registry] = set.Store.Registry(string(src.Registry))
@@ -194,11 +193,13 @@ func (p *Poller) hangs(err error) {
 func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 	beat := p.beating.do(p.Member.Lease/3, func() error { return p.beat(ctx) })
 	now := time.Now() // one moment for all, so that a source is either visited or remembered to be in trouble
-	due, registry := p.due(ctx, now)
+	due, live, registry := p.due(ctx, now)
 	left := slices.ContainsFunc(p.states, func(s state) bool { return s.rests(now) }) // alone by this look
-	groups := make([][]string, len(due))
+	groups := make([][]string, len(due))                                              // nil for those that have some
 	for at, i := range due {
-		groups[at] = p.groups[p.Sources[i].Registry]
+		if !p.states[i].used {
+			groups[at] = live[p.Sources[i].Registry]
+		}
 	}
 	visits, err := p.Store.Visit(ctx, pick(p.plain, due), groups)
 	p.hangs(err)
@@ -218,7 +219,7 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 		if v.Err != nil {
 			continue // what is held of it stays held as far as anyone knows
 		}
-		reached, state.used = true, true
+		reached, state.used = true, !v.Groupless // who lives is read before the next visit
 		full = full || len(v.Held) >= MaxHeld
 		p.growing = p.growing || v.Total > state.total
 		p.notice(ctx, i, v.Total)
@@ -242,8 +243,8 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 }
 
 // due finds the sources to visit, and which groups live where a source may be new.
-// Where that is unknown, such a source waits.
-func (p *Poller) due(ctx context.Context, now time.Time) (due []int, err error) {
+// Where that is unknown, such a source waits: what was known once lacks who came since.
+func (p *Poller) due(ctx context.Context, now time.Time) (due []int, live map[source.Registry][]string, err error) {
 	others := p.having(func(s *state) bool { return !s.busy })
 	some := make([]bool, len(p.states))
 	found, err := p.Store.Look(ctx, pick(p.plain, others))
@@ -252,6 +253,7 @@ func (p *Poller) due(ctx context.Context, now time.Time) (due []int, err error) 
 		some[i] = found[at]
 	}
 	fresh := map[source.Registry]bool{}
+	live = map[source.Registry][]string{}
 	for i := range p.states {
 		some[i] = some[i] || p.states[i].busy
 		if some[i] && !p.states[i].used {
@@ -262,17 +264,17 @@ func (p *Poller) due(ctx context.Context, now time.Time) (due []int, err error) 
 	for of := range fresh {
 		groups, unknown := p.registries[of].Groups(ctx)
 		if unknown == nil {
-			p.groups[of] = groups
+			live[of] = groups
 		}
 		p.hangs(unknown)
 		err = errors.Join(err, unknown)
 	}
 	for i, s := range p.states {
-		if some[i] && s.entitled && !s.rests(now) && (s.used || p.groups[p.Sources[i].Registry] != nil) {
+		if some[i] && s.entitled && !s.rests(now) && (s.used || live[p.Sources[i].Registry] != nil) {
 			due = append(due, i)
 		}
 	}
-	return due, err
+	return due, live, err
 }
 
 // having lists the sources of which something is true.
