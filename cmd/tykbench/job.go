@@ -29,7 +29,7 @@ func allJobs(o options) []job {
 		&latencyJob{name: "trickle", rate: o.rate / 50, duration: o.duration, p50: atMost(50)},
 		groupsOf(o.records, "groups", "SQLite", toSQLite), groupsOf(o.records, "groups-mariadb", "MariaDB", toMariaDB),
 		groupsOf(o.mongo, "groups-mongo", "MongoDB's protocol", toMongoDB),
-		largeJob(o), smallJob(o), &outageJob{records: o.outage}, &replicasJob{records: o.records}, &startJob{}, idleOf(o.idle),
+		largeJob(o), &hugeJob{}, smallJob(o), &outageJob{records: o.outage}, &replicasJob{records: o.records}, &startJob{}, idleOf(o.idle),
 		viewersOf(o.viewed, "viewers", "PostgreSQL", toPostgres), viewersOf(o.viewed, "viewers-sqlite", "SQLite", toSQLite),
 	}
 }
