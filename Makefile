@@ -76,7 +76,7 @@ test: build $(FERRETDB) $(MDCB) $(GOAWS) ## all tests with the race detector, th
 chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 600)) + 1800 ))s
 
 .PHONY: chaos
-chaos: build $(FERRETDB) ## faults under load for SEEDS seeds of SECONDS each, or for one SEED; writes docs/chaos.md
+chaos: build $(FERRETDB) $(MDCB) ## faults under load for SEEDS seeds of SECONDS each, or for one SEED; writes docs/chaos.md
 	@scripts/install-test-peers.sh
 	@mkdir -p bin/chaos
 	CGO_ENABLED=0 go test -tags chaos -artifacts -outputdir bin/chaos -count=1 -timeout $(chaos_timeout) -v ./test/chaos -seconds $(SECONDS) \

@@ -153,7 +153,8 @@ func (g *gateway) flush(ctx context.Context, records int) error {
 }
 
 func (g *gateway) entry(protobuf bool, alias string, change func(*analytics.Record)) []byte {
-	r := g.generator.Next(time.Now())
+	// InfluxDB has one point for a time: no two gateways have one in common.
+	r := g.generator.Next(time.Now().Truncate(gateways).Add(time.Duration(g.number)))
 	r.Alias, r.RawRequest = alias, recorded(alias)
 	if g.dice.chance(bigShare) {
 		r.RawResponse = strings.Repeat("QUJD", 1000*(1+g.dice.IntN(100)))

@@ -46,10 +46,11 @@ type world struct {
 }
 
 func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err error) {
-	w = &world{plan: p, data: data, logs: logs, chronicle: newChronicle(), journal: newJournal()}
+	begun := &world{plan: p, data: data, logs: logs, chronicle: newChronicle(), journal: newJournal()}
+	w = begun
 	defer func() {
 		if err != nil {
-			w.close()
+			begun.close()
 		}
 	}()
 	if w.server, err = newServer(ctx, p); err != nil {
