@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
@@ -36,6 +37,9 @@ type copyScratch struct {
 }
 
 var copyScratches = sync.Pool{New: func() any { return &copyScratch{} }}
+
+// roomBeside is about what the other columns of a row take, in bytes.
+const roomBeside = 2 << 10
 
 // maxKeptBuffer bounds the buffer that is kept: one big record must not hold its
 // memory for ever.
@@ -90,6 +94,8 @@ func (s *copySource) encode(buf []byte, i int32) []byte {
 	if !s.part.Takes(i) {
 		return buf
 	}
+	// Recorded bodies make most of a big row: growing step by step would hold it twice.
+	buf = slices.Grow(buf, len(record.RawRequest)+len(record.RawResponse)+roomBeside)
 	buf, err := appendRow(buf, s.part.Layout.Columns, s.encodings, record)
 	if err != nil {
 		s.part.Refuse(i, push.ReasonRange, err.Error())

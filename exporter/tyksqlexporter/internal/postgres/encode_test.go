@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -191,4 +192,25 @@ func TestJSONBDoesNotHoldNUL(t *testing.T) {
 		var list []string
 		require.NoError(t, json.Unmarshal([]byte(want), &list))
 	}
+}
+
+// A record whose bodies are most of its row is in memory once more while it is sent, not twice.
+func TestABigRowIsHeldOnce(t *testing.T) {
+	t.Parallel()
+	record := sinktest.Sample(1)
+	record.RawRequest, record.RawResponse = strings.Repeat("QUJD", 1<<20), strings.Repeat("REVG", 1<<20)
+	batch := push.NewBatch(sinktest.Push("segment", 0, record), requests...)
+	defer batch.Release()
+	source := newCopySource(ownEncodings(), &batch.Parts[0], batch.Parts[0].Pending())
+	defer source.stop()
+	allocated := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			source.next, source.ended, source.scratch.buf, source.unread = 0, false, nil, nil
+			source.fill(1)
+		}
+	}).AllocedBytesPerOp()
+	row := int64(len(source.unread))
+	assert.Greater(t, row, int64(8<<20))
+	assert.Less(t, allocated, row+row/8)
 }
