@@ -89,7 +89,7 @@ func (r *rig) claimInSteps(ctx context.Context, p *pile, to destination) error {
 		if err := gateway.Backlog(ctx, min(pileStep, p.records-pushed), time.Second); err != nil {
 			return err
 		}
-		visits, err := store.Visit(ctx, sources, [][]string{{"g0"}})
+		visits, err := store.Visit(ctx, sources, [][]claim.Live{{{Group: "g0"}}})
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ func TestProcessesOfAGroupThatDeliverToDifferentPlacesAreSaid(t *testing.T) {
 	t.Parallel()
 	o := onRedis(t)
 	beat := func(registry, group, worker, destinations string) {
-		_, err := o.store.Registry(registry).Heartbeat(t.Context(), claim.Member{
+		_, _, err := o.store.Registry(registry).Heartbeat(t.Context(), claim.Member{
 			Group: group, Worker: worker, Lease: time.Minute, Expiry: time.Hour, Destinations: destinations,
 		})
 		require.NoError(t, err)

@@ -1,12 +1,11 @@
 -- Claims a source list. A small list joins the newest segment while that is small
 -- too, so that segments stay few however long a group is away; any other becomes a
 -- segment of its own, as it is. Nothing expires either.
--- ARGV: prefix, group, lease in ms, source hash, random part, groups that live; none where
--- that is not known
--- Returns the number of entries claimed; 0, too, where nobody's groups are known.
+-- ARGV: prefix, group, lease in ms, source hash, random part, groups that live as join_all has them
+-- Returns the number of entries claimed.
 local small, most_moved = 500, 256 * 1024
 local entries = redis.call('LLEN', list)
-if entries == 0 or #ARGV < 6 and redis.call('EXISTS', groups) == 0 then
+if entries == 0 then
   return 0
 end
 ready({ 'LRANGE', list, 0, 0 }, { 'LTRIM', list, 0, -1 }, { 'RENAME', list, list }, { 'SET', sequence, '', 'NX', 'XX' }, { 'RPUSH', list, '' })

@@ -1,15 +1,13 @@
 -- Renews this worker's leases and takes free or expired ones, oldest segment first.
 -- ARGV: prefix, group, lease in ms, worker, most segments to hold, group expiry in
--- ms, 1 to renew leases that are fresh too, groups that live; none where that is not known
+-- ms, 1 to renew leases that are fresh too, groups that live as join_all has them
 -- Returns JSON, as store.go reads it.
 local lease, worker, most = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local now = clock()
-ready()
+ready({ 'LTRIM', list, 0, -1 })
 unlock(groups)
 local claimed = tonumber(redis.call('HGET', receipts, 'claimed') or '0')
-if not join_all(8, lease, now) then
-  return cjson.encode({ total = claimed, segments = redis.call('ZCARD', segments), groupless = true })
-end
+join_all(8, lease, now)
 if not join(group, lease, now) then
   return cjson.encode({ total = claimed, leaving = true })
 end

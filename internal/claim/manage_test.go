@@ -204,7 +204,7 @@ func TestReceiptsAddUpWhateverHappens(t *testing.T) {
 			},
 			"visit": func(rt *rapid.T) {
 				id := who()
-				visits, err := m.store.Visit(ctx, []*claim.Source{m.byID[id]}, [][]string{{"a", "b"}})
+				visits, err := m.store.Visit(ctx, []*claim.Source{m.byID[id]}, [][]claim.Live{{{Group: "a"}, {Group: "b"}}})
 				require.NoError(rt, err)
 				m.held[id] = visits[0].Held
 			},

@@ -3,6 +3,7 @@ package claim
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,12 @@ type Member struct {
 	Destinations string
 }
 
+// Live is a group that counts.
+type Live struct {
+	Group string
+	until int64 // ms by Redis' clock, 0 for ever
+}
+
 // Registry gives that of some lists: the key prefix of those for requests, or the name
 // of another list.
 func (s *Store) Registry(lists string) *Registry {
@@ -38,14 +45,16 @@ func (s *Store) Registry(lists string) *Registry {
 	return &Registry{rdb: s.rdb, groups: base + "groups", workers: base + "workers"}
 }
 
-// Heartbeat notes that a member lives, and returns all that do.
-func (r *Registry) Heartbeat(ctx context.Context, m Member) ([]Member, error) {
-	err := heartbeatScript.Run(ctx, r.rdb, []string{r.groups, r.workers},
-		m.Group, m.Worker, m.Lease.Milliseconds(), m.Destinations, m.Expiry.Milliseconds()).Err()
+// Heartbeat notes that a member lives, and returns all that do, and whether the member was among them
+// before.
+func (r *Registry) Heartbeat(ctx context.Context, m Member) (all []Member, known bool, err error) {
+	known, err = heartbeatScript.Run(ctx, r.rdb, []string{r.groups, r.workers},
+		m.Group, m.Worker, m.Lease.Milliseconds(), m.Destinations, m.Expiry.Milliseconds()).Bool()
 	if err != nil {
-		return nil, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
+		return nil, false, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
 	}
-	return r.members(ctx, time.Time{}) // who does not live was taken out
+	all, err = r.members(ctx, time.Time{}) // who does not live was taken out
+	return all, known, err
 }
 
 // Members returns the workers that live, by group and worker.
@@ -82,10 +91,18 @@ func (m Member) DeliversElsewhere(other Member) bool {
 }
 
 // Groups returns the groups that count.
-func (r *Registry) Groups(ctx context.Context) ([]string, error) {
-	groups, err := r.rdb.ZRange(ctx, r.groups, 0, -1).Result()
+func (r *Registry) Groups(ctx context.Context) ([]Live, error) {
+	rows, err := r.rdb.ZRangeWithScores(ctx, r.groups, 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read the registry of groups: %w", err)
+	}
+	groups := make([]Live, len(rows))
+	for i, row := range rows {
+		name, _ := row.Member.(string)
+		groups[i] = Live{Group: name}
+		if !math.IsInf(row.Score, 1) {
+			groups[i].until = int64(row.Score)
+		}
 	}
 	return groups, nil
 }

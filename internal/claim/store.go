@@ -41,9 +41,6 @@ type Visit struct {
 	Total int64
 	// Segments is how many there are, of all groups.
 	Segments int64
-	// Groupless is whether the source has no groups, and it was not said who lives: nothing was
-	// claimed of it, nor leased.
-	Groupless bool
 	// Unknown is how many segments the group waited for that Redis does not know any more.
 	Unknown int64
 	// Err says why Held could not be found out.
@@ -55,22 +52,17 @@ type Visit struct {
 // Visit claims what lies in the sources' lists, then renews and takes leases, for
 // all of them in one round trip. The result has one Visit per source. An error of
 // one source does not stop the others: their visits are filled, and the errors
-// joined. Beside the worker's own, the groups of a source see what its list has where
-// none are known to it, since it was never claimed before or Redis has lost that. Where those that live
-// are not known, groups has nil for the source; groups itself is nil where the worker's own is all there is.
-func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]string) ([]Visit, error) {
+// joined. Beside the worker's own, the groups of a source see what its list has where it knows
+// none, since it was never claimed before or Redis has lost them; without any, nil will do.
+func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]Live) ([]Visit, error) {
 	claims := make([]*call, len(sources))
 	leases := make([]*call, len(sources))
 	calls := make([]*call, 0, 2*len(sources))
 	for i, src := range sources {
-		live := []any{src.settings.Group}
-		switch {
-		case src.isReplay || groups == nil:
-		case groups[i] == nil:
-			live = nil
-		default:
+		live := []any{src.settings.Group, 0}
+		if !src.isReplay && groups != nil {
 			for _, group := range groups[i] {
-				live = append(live, group)
+				live = append(live, group.Group, group.until)
 			}
 		}
 		claims[i] = src.call(claimScript, append([]any{src.settings.Lease.Milliseconds(), src.hash, randomPart()}, live...)...)
@@ -104,7 +96,7 @@ func (s *Store) Visit(ctx context.Context, sources []*Source, groups [][]string)
 }
 
 // lease is the call that renews and takes leases. It writes only where that is due,
-// unless it must. Live are the groups that live, for a source that has none.
+// unless it must. Live are the groups that join a source which knows none.
 func (s *Source) lease(must bool, live ...any) *call {
 	force := 0
 	if must {
@@ -119,7 +111,7 @@ func (s *Source) lease(must bool, live ...any) *call {
 func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	var reply struct {
 		Total, Segments, Unknown int64
-		Leaving, Groupless       bool
+		Leaving                  bool
 		Held                     []struct {
 			Seq, Kept             int64
 			Description, Progress string
@@ -128,7 +120,7 @@ func (s *Source) held(lease *call) (v Visit, leaving bool) {
 	if err := lease.decode(&reply); err != nil {
 		return Visit{Err: err}, false
 	}
-	v = Visit{Total: reply.Total, Segments: reply.Segments, Groupless: reply.Groupless, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
+	v = Visit{Total: reply.Total, Segments: reply.Segments, Unknown: reply.Unknown, Held: make([]Segment, 0, len(reply.Held))}
 	for _, row := range reply.Held {
 		segment, err := s.parseSegment(row.Seq, row.Description, row.Kept)
 		if err != nil {

@@ -249,37 +249,49 @@ func TestALateGroupStartsAtWhatIsThere(t *testing.T) {
 }
 
 // A replica that takes over may not have been told of a source's groups. What comes then is for all that live.
-func TestASourceWithoutGroupsIsLeftUntilItIsSaidWhoLives(t *testing.T) {
+func TestASourceThatLostItsGroupsIsJoinedByAllThatLive(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, rdb *redis.Client) {
 		store := claim.NewStore(rdb)
 		away := settings("b")
-		away.Group = "away"
+		away.Group, away.GroupExpiry = "away", time.Hour
 		a, b := claim.NewSource(list, settings("a")), claim.NewSource(list, away)
-		looks := func(groups []string) claim.Visit {
-			visits, err := store.Visit(t.Context(), []*claim.Source{a}, [][]string{groups})
+		registry := store.Registry("analytics-")
+		beat := func() {
+			_, _, err := registry.Heartbeat(t.Context(), claim.Member{Group: "away", Worker: "b", Lease: time.Second, Expiry: time.Second})
+			require.NoError(t, err)
+		}
+		looks := func() claim.Visit {
+			live, err := registry.Groups(t.Context())
+			require.NoError(t, err)
+			visits, err := store.Visit(t.Context(), []*claim.Source{a}, [][]claim.Live{live})
 			require.NoError(t, err)
 			return visits[0]
 		}
+		beat()
 		push(t, rdb, 0, 12)
+		g := looks().Held[0]
+		groups := "otelcol-tyk:{" + list + "}:groups"
+		require.NoError(t, rdb.Del(t.Context(), groups).Err())
+		require.NoError(t, store.Ack(t.Context(), g, 12, claim.Outcome{Delivered: 12}))
+		assert.Empty(t, looks().Held, "nothing is claimed, and a is done")
+		h := visit(t, store, b).Held
+		require.Len(t, h, 1)
+		assert.EqualValues(t, 12, h[0].Count)
 
-		got := looks(nil)
-		assert.True(t, got.Groupless)
-		assert.Empty(t, got.Held)
-		assert.EqualValues(t, 12, rdb.LLen(t.Context(), list).Val())
-		assert.Empty(t, keysIn(t, rdb, "otelcol-tyk:*"))
+		require.NoError(t, rdb.Del(t.Context(), groups).Err())
+		require.NoError(t, store.Ack(t.Context(), h[0], 12, claim.Outcome{Delivered: 12}))
+		assert.Len(t, keysIn(t, rdb, "*:seg:*"), 1, "nobody is known to be done")
+		looks()
+		assert.Empty(t, keysIn(t, rdb, "*:seg:*"))
 
-		got = looks([]string{"away", "default"})
-		assert.False(t, got.Groupless)
-		require.Len(t, got.Held, 1)
-		require.NoError(t, store.Ack(t.Context(), got.Held[0], 12, claim.Outcome{Delivered: 12}))
-		require.Len(t, visit(t, store, b).Held, 1)
-
-		require.NoError(t, rdb.Del(t.Context(), "otelcol-tyk:{"+list+"}:groups").Err())
-		got = looks(nil)
-		assert.True(t, got.Groupless)
-		assert.EqualValues(t, 1, got.Segments)
-		assert.Equal(t, claim.Visit{Held: []claim.Segment{}, Segments: 1, Total: 12}, looks([]string{"away"}), "default is a new one, which sees nothing of what is there")
-		assert.Len(t, visit(t, store, b).Held, 1)
+		require.NoError(t, rdb.Del(t.Context(), groups).Err())
+		beat()
+		looks()
+		assert.ElementsMatch(t, []string{"default", "away"}, rdb.ZRange(t.Context(), groups, 0, -1).Val())
+		time.Sleep(1100 * time.Millisecond)
+		expired, err := store.Expire(t.Context(), []*claim.Source{a})
+		require.NoError(t, err)
+		assert.Equal(t, map[string][]string{list: {"away"}}, expired, "a group counts no longer than the registry says")
 	})
 }
 

@@ -226,6 +226,29 @@ func TestAListThatDoesNotKnowItsGroupsWaitsForThoseThatAreOff(t *testing.T) {
 	}
 }
 
+// Redis comes back with nothing, and a group that looks often registers anew before one that looks rarely.
+func TestARedisThatComesBackEmptyKeepsNothingFromAGroup(t *testing.T) {
+	t.Parallel()
+	r := newRedis(t)
+	often, rarely := newDestination(), newDestination()
+	start(t, r.Addr(), often, func(cfg *Config) {
+		cfg.Group, cfg.PollInterval, cfg.Lease = "often", 10*time.Millisecond, 3*time.Second
+	})
+	start(t, r.Addr(), rarely, func(cfg *Config) { cfg.Group, cfg.PollInterval, cfg.Lease = "rarely", time.Second, 3*time.Second })
+	registry := "otelcol-tyk:{registry:analytics-}:groups"
+	eventually(t, "both groups", func() bool { return r.Client().ZCard(t.Context(), registry).Val() == 2 })
+	for round := 1; round <= 3; round++ {
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10*round-10, 10*round-5)
+		eventually(t, "what came before", func() bool { return often.count() == 10*round-5 && rarely.count() == 10*round-5 })
+		require.NoError(t, r.Client().FlushAll(t.Context()).Err())
+		if round == 3 {
+			eventually(t, "a heartbeat of the one", func() bool { return r.Client().Exists(t.Context(), registry).Val() == 1 })
+		}
+		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10*round-5, 10*round)
+		eventually(t, "what came then", func() bool { return often.count() == 10*round && rarely.count() == 10*round })
+	}
+}
+
 // Everything was off for longer than group_expiry. The first collector that is back
 // takes nothing away from the others.
 func TestSilenceOfAllGroupsCountsForNone(t *testing.T) {

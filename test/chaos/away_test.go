@@ -25,7 +25,7 @@ const (
 // leaveAway registers groupAway.
 func (w *world) leaveAway(ctx context.Context) error {
 	return retry(ctx, "register group "+groupAway, func(ctx context.Context) error {
-		_, err := w.books.store.Registry("analytics-").Heartbeat(ctx, claim.Member{Group: groupAway, Worker: "nobody", Lease: time.Second})
+		_, _, err := w.books.store.Registry("analytics-").Heartbeat(ctx, claim.Member{Group: groupAway, Worker: "nobody", Lease: time.Second})
 		return err
 	})
 }

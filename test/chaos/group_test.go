@@ -79,7 +79,7 @@ func (b *books) waitJoined(ctx context.Context, g *group) error {
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(known, g.name) {
+		if !slices.ContainsFunc(known, func(of claim.Live) bool { return of.Group == g.name }) {
 			return errors.New("it is not registered yet")
 		}
 		reports, err := b.inspect(ctx)

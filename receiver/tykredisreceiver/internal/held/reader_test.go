@@ -195,7 +195,7 @@ func TestWhatRedisForgotThatItWasToldIsDeliveredAgain(t *testing.T) {
 	late := claim.NewSource(list, settings)
 	settings.Group, settings.Worker = "other", "v"
 	other := claim.NewSource(list, settings)
-	groups := [][]string{{"late", "other"}}
+	groups := [][]claim.Live{{{Group: "late"}, {Group: "other"}}}
 	all := NewSegments(1)
 	visit := func() (held []claim.Segment, added []*Segment) {
 		visits, err := store.Visit(ctx, []*claim.Source{late}, groups)

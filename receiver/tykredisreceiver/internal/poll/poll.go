@@ -68,6 +68,7 @@ type Poller struct {
 	visiting                   error
 	beating, measuring, sweeps task
 
+	living      map[source.Registry]*living
 	measuredAll time.Time
 	stats       atomic.Pointer[[]claim.Stat]
 	workers     atomic.Int64 // of the group that live
@@ -111,10 +112,10 @@ func New(set Settings) *Poller {
 	p := &Poller{
 		Settings: set, plain: source.Plain(set.Sources), registries: map[source.Registry]*claim.Registry{},
 		rivals: rivals{health: set.Health, logger: set.Logger},
-		more:   make(chan struct{}, 1), states: make([]state, len(set.Sources)),
+		more:   make(chan struct{}, 1), states: make([]state, len(set.Sources)), living: map[source.Registry]*living{},
 	}
 	for _, src := range set.Sources {
-		p.registries[src.Registry] = set.Store.Registry(string(src.Registry))
+		p.registries[src.Registry], p.living[src.Registry] = set.Store.Registry(string(src.Registry)), &living{}
 	}
 	p.stats.Store(&[]claim.Stat{})
 	return p
@@ -195,11 +196,9 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 	now := time.Now() // one moment for all, so that a source is either visited or remembered to be in trouble
 	due, live, registry := p.due(ctx, now)
 	left := slices.ContainsFunc(p.states, func(s state) bool { return s.rests(now) }) // alone by this look
-	groups := make([][]string, len(due))                                              // nil for those that have some
+	groups := make([][]claim.Live, len(due))
 	for at, i := range due {
-		if !p.states[i].used {
-			groups[at] = live[p.Sources[i].Registry]
-		}
+		groups[at] = live[p.Sources[i].Registry]
 	}
 	visits, err := p.Store.Visit(ctx, pick(p.plain, due), groups)
 	p.hangs(err)
@@ -219,7 +218,7 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 		if v.Err != nil {
 			continue // what is held of it stays held as far as anyone knows
 		}
-		reached, state.used = true, !v.Groupless // who lives is read before the next visit
+		reached, state.used = true, true
 		full = full || len(v.Held) >= MaxHeld
 		p.growing = p.growing || v.Total > state.total
 		p.notice(ctx, i, v.Total)
@@ -242,9 +241,9 @@ func (p *Poller) look(ctx context.Context) (reached bool, err error) {
 		p.measuring.do(measureEvery, func() error { return p.measure(ctx) }))
 }
 
-// due finds the sources to visit, and which groups live where a source may be new.
-// Where that is unknown, such a source waits: what was known once lacks who came since.
-func (p *Poller) due(ctx context.Context, now time.Time) (due []int, live map[source.Registry][]string, err error) {
+// due finds the sources to visit, and which groups live, for those that know none. Where that cannot be
+// read, a source that may be new waits: what was known before lacks who came since.
+func (p *Poller) due(ctx context.Context, now time.Time) (due []int, live map[source.Registry][]claim.Live, err error) {
 	others := p.having(func(s *state) bool { return !s.busy })
 	some := make([]bool, len(p.states))
 	found, err := p.Store.Look(ctx, pick(p.plain, others))
@@ -252,25 +251,25 @@ func (p *Poller) due(ctx context.Context, now time.Time) (due []int, live map[so
 	for at, i := range others {
 		some[i] = found[at]
 	}
-	fresh := map[source.Registry]bool{}
-	live = map[source.Registry][]string{}
-	for i := range p.states {
-		some[i] = some[i] || p.states[i].busy
-		if some[i] && !p.states[i].used {
-			fresh[p.Sources[i].Registry] = true
+	fresh := map[source.Registry]bool{} // whether something may be new there
+	for i, s := range p.states {
+		some[i] = (some[i] || s.busy) && s.entitled && !s.rests(now)
+		if of := p.Sources[i].Registry; some[i] {
+			fresh[of] = fresh[of] || !s.used
 		}
 	}
 	err = nil // a visit says it, to whomever it matters
-	for of := range fresh {
-		groups, unknown := p.registries[of].Groups(ctx)
-		if unknown == nil {
-			live[of] = groups
-		}
+	live, unread := map[source.Registry][]claim.Live{}, map[source.Registry]bool{}
+	for of, must := range fresh {
+		var unknown error
+		live[of], unknown = p.living[of].now(ctx, p.registries[of], must)
 		p.hangs(unknown)
-		err = errors.Join(err, unknown)
+		if unread[of] = unknown != nil; must {
+			err = errors.Join(err, unknown)
+		}
 	}
 	for i, s := range p.states {
-		if some[i] && s.entitled && !s.rests(now) && (s.used || live[p.Sources[i].Registry] != nil) {
+		if some[i] && (s.used || !unread[p.Sources[i].Registry]) {
 			due = append(due, i)
 		}
 	}

@@ -25,8 +25,11 @@ const (
 func (p *Poller) beat(ctx context.Context) error {
 	var registered error
 	var all []claim.Member
-	for _, registry := range p.registries {
-		members, err := registry.Heartbeat(ctx, p.Member)
+	for of, registry := range p.registries {
+		members, known, err := registry.Heartbeat(ctx, p.Member)
+		if err == nil {
+			err = p.living[of].beat(ctx, registry, known, p.Member.Lease)
+		}
 		if err != nil {
 			p.hangs(err)
 			registered = errors.Join(registered, err)
