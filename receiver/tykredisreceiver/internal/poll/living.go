@@ -11,7 +11,7 @@ import (
 // living are the groups of a registry that live, for sources that know none because they are new, or because Redis has lost them.
 // A group that is off never sees what is claimed without it.
 type living struct {
-	groups     []claim.Live // as of the last heartbeat
+	groups     []claim.Live // as of the last heartbeat, and who came since
 	registered bool
 	lost       time.Time // when the registry no longer knew this worker
 	unread     time.Time // until when it is not asked for what can do without, after an error
@@ -36,8 +36,8 @@ func (l *living) beat(ctx context.Context, registry *claim.Registry, known bool,
 	return nil
 }
 
-// now are those of this moment and of the last heartbeat. Where nothing must be new they are asked for
-// less often while that fails.
+// now are those of this moment, and who was there since the last heartbeat. Where nothing must be new they are
+// asked for less often while that fails.
 func (l *living) now(ctx context.Context, registry *claim.Registry, must bool) ([]claim.Live, error) {
 	if !must && time.Now().Before(l.unread) {
 		return l.groups, l.err
@@ -46,7 +46,8 @@ func (l *living) now(ctx context.Context, registry *claim.Registry, must bool) (
 	if l.err = err; err != nil {
 		l.unread = time.Now().Add(again)
 	}
-	return union(groups, l.groups), err
+	l.groups = union(groups, l.groups)
+	return l.groups, err
 }
 
 // union has the groups of both, each once.
