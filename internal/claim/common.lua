@@ -224,8 +224,6 @@ local function enter(name)
     end
     if progress_of(name, seq)[1] < count then
       redis.call('ZADD', waiting, 0, field)
-    else
-      give_back(seq) -- which the last acknowledgement could not while the group was unknown
     end
     from = '(' .. seq
   end
@@ -236,9 +234,10 @@ local function enter(name)
   end
 end
 
--- Makes a group known to the source: one that is new starts at what is there, and its receipts
--- with it. Returns false while it is being removed.
-local function admit(name, lease, now, expiry)
+-- Makes a group known to the source, and its part whole: one that is new starts at
+-- what is there, and its receipts with it. Its own calls say later when it expires. Returns
+-- false while it is being removed.
+local function join(name, lease, now, expiry)
   if redis.call('ZSCORE', leaving, name) then
     return false
   end
@@ -249,17 +248,9 @@ local function admit(name, lease, now, expiry)
     end
     redis.call('HSET', receipts, name .. '|before', redis.call('HGET', receipts, 'claimed') or 0)
     -- Some progress is there as long as there are groups: without any, it is lost.
-    redis.call('HSET', progress, name .. '|entering', 'new +inf', name .. '|expiry', expiry)
+    redis.call('HSET', progress, name .. '|entering', 'new +inf', name .. '|expiry', expiry or 0)
   elseif redis.call('EXISTS', waiting) == 0 and redis.call('EXISTS', segments) == 1 and redis.call('HEXISTS', progress, name .. '|entering') == 0 then
     redis.call('HSET', progress, name .. '|entering', 'again +inf') -- what somebody waits for is lost
-  end
-  return true
-end
-
--- Makes a group known, and its part whole. Its own call says when it expires.
-local function join(name, lease, now)
-  if not admit(name, lease, now, 0) then
-    return false
   end
   enter(name)
   return true
@@ -267,17 +258,14 @@ end
 
 -- Has the groups join that the arguments name, each with until when it counts, where the source knows
 -- none: it was never claimed, or Redis has lost them. Whoever lives sees what comes from here on,
--- however late it looks. None enters before all are known, so that none gives back what is another's.
+-- however late it looks.
 local function join_all(first, lease, now)
   if redis.call('EXISTS', groups) == 1 then
     return
   end
   for i = first, #ARGV, 2 do
     local till = tonumber(ARGV[i + 1])
-    admit(ARGV[i], lease, now, till == 0 and 0 or math.max(till - now, 1))
-  end
-  for i = first, #ARGV, 2 do
-    enter(ARGV[i])
+    join(ARGV[i], lease, now, till == 0 and 0 or math.max(till - now, 1))
   end
 end
 

@@ -4,7 +4,7 @@
 -- Returns JSON, as store.go reads it.
 local lease, worker, most = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local now = clock()
-ready({ 'LTRIM', list, 0, -1 })
+ready()
 unlock(groups)
 local claimed = tonumber(redis.call('HGET', receipts, 'claimed') or '0')
 join_all(8, lease, now)

@@ -38,6 +38,9 @@ type Live struct {
 	until int64 // ms by Redis' clock, 0 for ever
 }
 
+// Over is whether the group no longer counts, if nothing was heard of it since.
+func (l Live) Over(now time.Time) bool { return l.until > 0 && l.until < now.UnixMilli() }
+
 // Registry gives that of some lists: the key prefix of those for requests, or the name
 // of another list.
 func (s *Store) Registry(lists string) *Registry {
@@ -45,13 +48,13 @@ func (s *Store) Registry(lists string) *Registry {
 	return &Registry{rdb: s.rdb, groups: base + "groups", workers: base + "workers"}
 }
 
-// Heartbeat notes that a member lives, and returns all that do, and whether the member was among them
-// before.
+// Heartbeat notes that a member lives, and returns all that do; known is false where Redis says that the member was
+// not among them before.
 func (r *Registry) Heartbeat(ctx context.Context, m Member) (all []Member, known bool, err error) {
 	known, err = heartbeatScript.Run(ctx, r.rdb, []string{r.groups, r.workers},
 		m.Group, m.Worker, m.Lease.Milliseconds(), m.Destinations, m.Expiry.Milliseconds()).Bool()
 	if err != nil {
-		return nil, false, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
+		return nil, true, fmt.Errorf("register a worker of group %s: %w", m.Group, err)
 	}
 	all, err = r.members(ctx, time.Time{}) // who does not live was taken out
 	return all, known, err
@@ -90,13 +93,16 @@ func (m Member) DeliversElsewhere(other Member) bool {
 	return m.Group == other.Group && m.Destinations != "" && other.Destinations != "" && m.Destinations != other.Destinations
 }
 
-// Groups returns the groups that count.
-func (r *Registry) Groups(ctx context.Context) ([]Live, error) {
-	rows, err := r.rdb.ZRangeWithScores(ctx, r.groups, 0, -1).Result()
-	if err != nil {
-		return nil, fmt.Errorf("read the registry of groups: %w", err)
+// Groups returns the groups that count, and whether a member is among the workers: where it is not although it
+// has registered, the registry has lost more than that.
+func (r *Registry) Groups(ctx context.Context, m Member) (groups []Live, known bool, err error) {
+	pipe := r.rdb.Pipeline()
+	found, worker := pipe.ZRangeWithScores(ctx, r.groups, 0, -1), pipe.HExists(ctx, r.workers, m.Group+"|"+m.Worker)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, true, fmt.Errorf("read the registry of groups: %w", err)
 	}
-	groups := make([]Live, len(rows))
+	rows := found.Val()
+	groups = make([]Live, len(rows))
 	for i, row := range rows {
 		name, _ := row.Member.(string)
 		groups[i] = Live{Group: name}
@@ -104,7 +110,7 @@ func (r *Registry) Groups(ctx context.Context) ([]Live, error) {
 			groups[i].until = int64(row.Score)
 		}
 	}
-	return groups, nil
+	return groups, worker.Val(), nil
 }
 
 // Forget takes a group out, so that lists that are new no longer wait for it.

@@ -78,9 +78,8 @@ var verbs = map[string]verb{
 		return []any{60_000, "w", 4, 7_200_000, 1} // another expiry than before
 	}},
 	"lease, the groups lost": {script: leaseScript, prepare: func(t *testing.T, store *Store, src *Source) []any {
-		g := held(t, store, src, 10)
+		held(t, store, src, 10)
 		require.NoError(t, store.rdb.Del(t.Context(), src.keys.groups).Err())
-		require.NoError(t, store.Ack(t.Context(), g, 10, Outcome{Delivered: 10}))
 		return []any{60_000, "w", 4, 3_600_000, 1, "a", 0, "b", 0}
 	}},
 	"lease, a new group": {script: leaseScript, group: "new", prepare: func(t *testing.T, store *Store, src *Source) []any {

@@ -374,7 +374,7 @@ func TestTheRegistryDoesNotCountWhileEverythingIsOff(t *testing.T) {
 		}
 		require.NoError(t, rdb.HIncrBy(t.Context(), base+"workers", "", -2*3_600_000).Err())
 		beat("a")
-		groups, err := registry.Groups(t.Context())
+		groups, _, err := registry.Groups(t.Context(), claim.Member{})
 		require.NoError(t, err)
 		assert.ElementsMatch(t, []string{"a", "b"}, names(groups))
 		members, err := registry.Members(t.Context())
@@ -382,7 +382,7 @@ func TestTheRegistryDoesNotCountWhileEverythingIsOff(t *testing.T) {
 		assert.Len(t, members, 2)
 		require.NoError(t, rdb.ZIncrBy(t.Context(), base+"groups", -2*3_600_000, "b").Err())
 		beat("a")
-		groups, err = registry.Groups(t.Context())
+		groups, _, err = registry.Groups(t.Context(), claim.Member{})
 		require.NoError(t, err)
 		assert.Equal(t, []string{"a"}, names(groups), "what was off alone is gone")
 	})

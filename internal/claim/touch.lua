@@ -12,7 +12,7 @@ if ARGV[4] == '1' and not redis.acl_check_cmd then
   redis.call('UNLINK', prefix)
 end
 if redis.call('EXISTS', groups) == 1 then
-  ready({ 'LTRIM', list, 0, -1 })
+  ready()
   unlock(groups)
   local lease, now = tonumber(ARGV[3]), clock()
   if join(group, lease, now) then

@@ -226,27 +226,35 @@ func TestAListThatDoesNotKnowItsGroupsWaitsForThoseThatAreOff(t *testing.T) {
 	}
 }
 
-// Redis comes back with nothing, and a group that looks often registers anew before one that looks rarely.
+// Redis comes back with nothing. A group that looks often registers anew before one that looks rarely, and one is off.
 func TestARedisThatComesBackEmptyKeepsNothingFromAGroup(t *testing.T) {
 	t.Parallel()
 	r := newRedis(t)
-	often, rarely := newDestination(), newDestination()
-	start(t, r.Addr(), often, func(cfg *Config) {
-		cfg.Group, cfg.PollInterval, cfg.Lease = "often", 10*time.Millisecond, 3*time.Second
-	})
-	start(t, r.Addr(), rarely, func(cfg *Config) { cfg.Group, cfg.PollInterval, cfg.Lease = "rarely", time.Second, 3*time.Second })
-	registry := "otelcol-tyk:{registry:analytics-}:groups"
-	eventually(t, "both groups", func() bool { return r.Client().ZCard(t.Context(), registry).Val() == 2 })
-	for round := 1; round <= 3; round++ {
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10*round-10, 10*round-5)
-		eventually(t, "what came before", func() bool { return often.count() == 10*round-5 && rarely.count() == 10*round-5 })
-		require.NoError(t, r.Client().FlushAll(t.Context()).Err())
-		if round == 3 {
-			eventually(t, "a heartbeat of the one", func() bool { return r.Client().Exists(t.Context(), registry).Val() == 1 })
-		}
-		pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10*round-5, 10*round)
-		eventually(t, "what came then", func() bool { return often.count() == 10*round && rarely.count() == 10*round })
+	rdb := r.Client()
+	often, rarely, off := newDestination(), newDestination(), newDestination()
+	begin := func(group string, d *destination, interval, lease time.Duration) *running {
+		return start(t, r.Addr(), d, func(cfg *Config) { cfg.Group, cfg.PollInterval, cfg.Lease = group, interval, lease })
 	}
+	begin("often", often, 10*time.Millisecond, 3*time.Second)
+	begin("rarely", rarely, time.Second, time.Minute)
+	away := begin("off", off, 10*time.Millisecond, time.Minute)
+	registry := "otelcol-tyk:{registry:analytics-}:groups"
+	eventually(t, "all groups", func() bool { return rdb.ZCard(t.Context(), registry).Val() == 3 })
+	pushRecords(t, rdb, list, analytics.AppendMsgpack, 0, 5)
+	eventually(t, "what came before", func() bool {
+		return often.count() == 5 && rarely.count() == 5 && off.count() == 5 && len(leftover(t, rdb)) == 0
+	})
+	require.NoError(t, away.Shutdown(t.Context()))
+
+	require.NoError(t, rdb.FlushAll(t.Context()).Err())
+	pushRecords(t, rdb, list, analytics.AppendMsgpack, 5, 10)
+	eventually(t, "what came at once", func() bool { return often.count() == 10 && rarely.count() == 10 })
+	require.NoError(t, rdb.FlushAll(t.Context()).Err())
+	eventually(t, "a heartbeat of the one", func() bool { return rdb.Exists(t.Context(), registry).Val() == 1 })
+	pushRecords(t, rdb, list, analytics.AppendMsgpack, 10, 15)
+	eventually(t, "what came then", func() bool { return often.count() == 15 && rarely.count() == 15 })
+	begin("off", off, 10*time.Millisecond, time.Minute)
+	eventually(t, "what came last", func() bool { return off.count() == 10 })
 }
 
 // Everything was off for longer than group_expiry. The first collector that is back

@@ -75,7 +75,7 @@ func (b *books) inspect(ctx context.Context) ([]claim.Report, error) {
 // waitJoined waits until Redis knows the group, at every list that was ever used.
 func (b *books) waitJoined(ctx context.Context, g *group) error {
 	err := retry(ctx, "group "+g.name+" to join", func(ctx context.Context) error {
-		known, err := b.store.Registry("analytics-").Groups(ctx)
+		known, _, err := b.store.Registry("analytics-").Groups(ctx, claim.Member{})
 		if err != nil {
 			return err
 		}

@@ -262,7 +262,7 @@ func (p *Poller) due(ctx context.Context, now time.Time) (due []int, live map[so
 	live, unread := map[source.Registry][]claim.Live{}, map[source.Registry]bool{}
 	for of, must := range fresh {
 		var unknown error
-		live[of], unknown = p.living[of].now(ctx, p.registries[of], must)
+		live[of], unknown = p.living[of].now(ctx, p.registries[of], p.Member, must)
 		p.hangs(unknown)
 		if unread[of] = unknown != nil; must {
 			err = errors.Join(err, unknown)

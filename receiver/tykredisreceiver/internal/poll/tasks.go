@@ -27,8 +27,8 @@ func (p *Poller) beat(ctx context.Context) error {
 	var all []claim.Member
 	for of, registry := range p.registries {
 		members, known, err := registry.Heartbeat(ctx, p.Member)
-		if err == nil {
-			err = p.living[of].beat(ctx, registry, known, p.Member.Lease)
+		if err == nil || !known {
+			err = errors.Join(err, p.living[of].beat(ctx, registry, p.Member, known))
 		}
 		if err != nil {
 			p.hangs(err)
