@@ -45,12 +45,11 @@ type world struct {
 	chronicle *chronicle
 }
 
-func newWorld(ctx context.Context, p plan, data, logs string) (w *world, err error) {
-	begun := &world{plan: p, data: data, logs: logs, chronicle: newChronicle(), journal: newJournal()}
-	w = begun
+func newWorld(ctx context.Context, p plan, data, logs string) (_ *world, err error) {
+	w := &world{plan: p, data: data, logs: logs, chronicle: newChronicle(), journal: newJournal()}
 	defer func() {
 		if err != nil {
-			begun.close()
+			w.close()
 		}
 	}()
 	if w.server, err = newServer(ctx, p); err != nil {
