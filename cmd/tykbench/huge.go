@@ -28,11 +28,8 @@ func (*hugeJob) key() string { return "huge" }
 func (*hugeJob) title() string { return "a record with 50 MB of bodies" }
 
 func (j *hugeJob) measure(ctx context.Context, r *rig) error {
-	to, err := r.openPostgres(ctx)
+	to, err := r.freshPostgres(ctx)
 	if err != nil {
-		return err
-	}
-	if err := r.fresh(ctx, to); err != nil {
 		return err
 	}
 	entry, err := hugeEntry()
@@ -55,8 +52,11 @@ func (j *hugeJob) measure(ctx context.Context, r *rig) error {
 		return err
 	}
 	stored := func() (bool, error) {
+		if err := c.failed(); err != nil {
+			return false, err
+		}
 		n, err := to.count(ctx, tableName)
-		return n == 1 || c.failed() != nil, err
+		return n == 1, err
 	}
 	if err := await(ctx, 100*time.Millisecond, 5*time.Minute, "the record", stored); err != nil {
 		return err

@@ -80,11 +80,8 @@ func (j *latencyJob) section() string {
 // each row was committed.
 func (r *rig) latency(ctx context.Context, rate float64, duration time.Duration) (latency, error) {
 	var l latency
-	to, err := r.openPostgres(ctx)
+	to, err := r.freshPostgres(ctx)
 	if err != nil {
-		return l, err
-	}
-	if err := r.fresh(ctx, to); err != nil {
 		return l, err
 	}
 	c, err := r.collect(ctx, to.pipeline())

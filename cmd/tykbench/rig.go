@@ -82,6 +82,15 @@ func (r *rig) openPostgres(ctx context.Context) (*postgres, error) {
 	return r.postgres, err
 }
 
+// freshPostgres is openPostgres with an empty database, beside an empty Redis.
+func (r *rig) freshPostgres(ctx context.Context) (*postgres, error) {
+	to, err := r.openPostgres(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return to, r.fresh(ctx, to)
+}
+
 func toMariaDB(ctx context.Context, r *rig) (destination, error) {
 	var err error
 	if r.mariaDB == nil {
