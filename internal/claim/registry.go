@@ -83,9 +83,12 @@ func (r *Registry) members(ctx context.Context, now time.Time) ([]Member, error)
 			all = append(all, Member{Group: group, Worker: worker, Destinations: destinations})
 		}
 	}
-	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Group+"|"+a.Worker, b.Group+"|"+b.Worker) })
+	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.field(), b.field()) })
 	return all, nil
 }
+
+// field is where heartbeat.lua keeps the member.
+func (m Member) field() string { return m.Group + "|" + m.Worker }
 
 // DeliversElsewhere is whether another member of the same group delivers to other places, as far
 // as both know theirs: the two share the records out.
@@ -97,7 +100,7 @@ func (m Member) DeliversElsewhere(other Member) bool {
 // has registered, the registry has lost more than that.
 func (r *Registry) Groups(ctx context.Context, m Member) (groups []Live, known bool, err error) {
 	pipe := r.rdb.Pipeline()
-	found, worker := pipe.ZRangeWithScores(ctx, r.groups, 0, -1), pipe.HExists(ctx, r.workers, m.Group+"|"+m.Worker)
+	found, worker := pipe.ZRangeWithScores(ctx, r.groups, 0, -1), pipe.HExists(ctx, r.workers, m.field())
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, true, fmt.Errorf("read the registry of groups: %w", err)
 	}
@@ -123,7 +126,7 @@ func (r *Registry) Forget(ctx context.Context, group string) error {
 
 // Leave takes a worker out that ends, so that no peer takes it for one that lives.
 func (r *Registry) Leave(ctx context.Context, m Member) error {
-	if err := r.rdb.HDel(ctx, r.workers, m.Group+"|"+m.Worker).Err(); err != nil {
+	if err := r.rdb.HDel(ctx, r.workers, m.field()).Err(); err != nil {
 		return fmt.Errorf("take a worker of group %s out of the registry: %w", m.Group, err)
 	}
 	return nil

@@ -11,6 +11,9 @@ import (
 // living are the groups of a registry that live, for sources that know none because they are new, or because Redis has lost them.
 // A group that is off never sees what is claimed without it.
 type living struct {
+	registry *claim.Registry
+	member   claim.Member
+
 	groups     []claim.Live // as they were read last
 	missing    []claim.Live // that the registry had before it lost this worker; others come back by their own heartbeats, and who is off does not
 	registered bool
@@ -18,25 +21,29 @@ type living struct {
 	err        error
 }
 
-// beat notes what a heartbeat found out.
-func (l *living) beat(ctx context.Context, registry *claim.Registry, m claim.Member, known bool) error {
+// beat notes that this worker lives, and returns all workers that do.
+func (l *living) beat(ctx context.Context) ([]claim.Member, error) {
+	members, known, err := l.registry.Heartbeat(ctx, l.member)
 	l.note(known)
+	if err != nil {
+		return nil, err
+	}
 	l.registered = true
-	return l.read(ctx, registry, m)
+	return members, l.read(ctx)
 }
 
 // now are those that live. Where nothing must be new they are asked for less often while that fails.
-func (l *living) now(ctx context.Context, registry *claim.Registry, m claim.Member, must bool) ([]claim.Live, error) {
+func (l *living) now(ctx context.Context, must bool) ([]claim.Live, error) {
 	if must || time.Now().After(l.unread) {
-		if l.err = l.read(ctx, registry, m); l.err != nil {
-			l.unread = time.Now().Add(m.Lease / 3)
+		if l.err = l.read(ctx); l.err != nil {
+			l.unread = time.Now().Add(l.member.Lease / 3)
 		}
 	}
 	return union(l.groups, l.missing), l.err
 }
 
-func (l *living) read(ctx context.Context, registry *claim.Registry, m claim.Member) error {
-	groups, known, err := registry.Groups(ctx, m)
+func (l *living) read(ctx context.Context) error {
+	groups, known, err := l.registry.Groups(ctx, l.member)
 	if err != nil {
 		return err
 	}

@@ -19,18 +19,17 @@ func TestWhoLivesIsRememberedWhereRedisLostIt(t *testing.T) {
 	member := func(group string) claim.Member {
 		return claim.Member{Group: group, Worker: group, Lease: time.Minute, Expiry: time.Hour}
 	}
-	l := &living{}
+	l := &living{registry: registry, member: member("mine")}
 	beat := func() {
-		_, known, err := registry.Heartbeat(ctx, member("mine"))
+		_, err := l.beat(ctx)
 		require.NoError(t, err)
-		require.NoError(t, l.beat(ctx, registry, member("mine"), known))
 	}
 	register := func(group string) {
 		_, _, err := registry.Heartbeat(ctx, member(group))
 		require.NoError(t, err)
 	}
 	live := func() (names []string) {
-		groups, err := l.now(ctx, registry, member("mine"), true)
+		groups, err := l.now(ctx, true)
 		require.NoError(t, err)
 		for _, group := range groups {
 			names = append(names, group.Group)

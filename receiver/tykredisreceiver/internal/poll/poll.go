@@ -53,9 +53,8 @@ type Settings struct {
 // Poller looks at the lists, also while every destination is down.
 type Poller struct {
 	Settings
-	plain      []*claim.Source
-	registries map[source.Registry]*claim.Registry
-	rivals     rivals
+	plain  []*claim.Source
+	rivals rivals
 
 	// more has a value when there is more to lease than was held.
 	more chan struct{}
@@ -110,12 +109,12 @@ func (t *task) do(every time.Duration, work func() error) error {
 // New prepares looking at lists.
 func New(set Settings) *Poller {
 	p := &Poller{
-		Settings: set, plain: source.Plain(set.Sources), registries: map[source.Registry]*claim.Registry{},
+		Settings: set, plain: source.Plain(set.Sources),
 		rivals: rivals{health: set.Health, logger: set.Logger},
 		more:   make(chan struct{}, 1), states: make([]state, len(set.Sources)), living: map[source.Registry]*living{},
 	}
 	for _, src := range set.Sources {
-		p.registries[src.Registry], p.living[src.Registry] = set.Store.Registry(string(src.Registry)), &living{}
+		p.living[src.Registry] = &living{registry: set.Store.Registry(string(src.Registry)), member: set.Member}
 	}
 	p.stats.Store(&[]claim.Stat{})
 	return p
@@ -262,7 +261,7 @@ func (p *Poller) due(ctx context.Context, now time.Time) (due []int, live map[so
 	live, unread := map[source.Registry][]claim.Live{}, map[source.Registry]bool{}
 	for of, must := range fresh {
 		var unknown error
-		live[of], unknown = p.living[of].now(ctx, p.registries[of], p.Member, must)
+		live[of], unknown = p.living[of].now(ctx, must)
 		p.hangs(unknown)
 		if unread[of] = unknown != nil; must {
 			err = errors.Join(err, unknown)

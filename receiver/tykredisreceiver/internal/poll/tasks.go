@@ -25,11 +25,8 @@ const (
 func (p *Poller) beat(ctx context.Context) error {
 	var registered error
 	var all []claim.Member
-	for of, registry := range p.registries {
-		members, known, err := registry.Heartbeat(ctx, p.Member)
-		if err == nil || !known {
-			err = errors.Join(err, p.living[of].beat(ctx, registry, p.Member, known))
-		}
+	for _, l := range p.living {
+		members, err := l.beat(ctx)
 		if err != nil {
 			p.hangs(err)
 			registered = errors.Join(registered, err)
@@ -129,8 +126,8 @@ func (p *Poller) Leave(ctx context.Context) {
 		p.Logger.Warn("Leases could not be given back; peers wait until they expire",
 			zap.Duration("lease", p.Member.Lease), zap.Error(err))
 	}
-	for _, registry := range p.registries {
-		if err := registry.Leave(ctx, p.Member); err != nil {
+	for _, l := range p.living {
+		if err := l.registry.Leave(ctx, p.Member); err != nil {
 			p.Logger.Debug("The registry goes on naming this process until its lease has run out", zap.Error(err))
 		}
 	}
