@@ -8,7 +8,7 @@ SHELL := bash
 
 # The Redis that `make run` reads, and the memory it may take beside the mapped binary.
 REDIS ?= localhost:6379
-GOMEMLIMIT ?= 110MiB
+GOMEMLIMIT ?= 140MiB
 GOGC ?= 400
 
 # The micro-benchmarks that `make bench` runs, and what else it is told, such as -only raw,nop or -pause 30s.

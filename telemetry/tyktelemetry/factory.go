@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/logging"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/resident"
 )
 
 // NewFactory makes telemetry that is configured as every collector's, under service::telemetry.
@@ -31,7 +32,11 @@ func NewFactory() telemetry.Factory {
 			}
 			logger = logging.Wrap(logger)
 			warnOfDefaults(logger)
-			return logger, shutdown, nil
+			stop := resident.ReleaseWhileStarting(logger)
+			return logger, func(ctx context.Context) error {
+				stop()
+				return shutdown(ctx)
+			}, nil
 		}),
 		telemetry.WithCreateMeterProvider(usual.CreateMeterProvider),
 		telemetry.WithCreateTracerProvider(usual.CreateTracerProvider),

@@ -3,10 +3,12 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
@@ -58,9 +60,25 @@ func (a *arguments) exec(ctx context.Context, conn *pgx.Conn, statement string) 
 	for i, end := range a.ends {
 		values[i], from = a.buf[from:end:end], end
 	}
+	conn.PgConn().Frontend().Send(room(len(statement) + len(a.buf) + len(a.ends)*16))
 	// The connection's own method takes bytes as they are, where pgx would copy them.
 	return conn.PgConn().ExecParams(ctx, statement, values, a.types, []int16{pgx.BinaryFormatCode}, nil).Read().Err
 }
+
+// room is a message without a byte that makes room for what is sent next, which would
+// outgrow one buffer after the other: five times the memory of a big statement.
+type room int
+
+var _ pgproto3.FrontendMessage = room(0)
+
+// Frontend marks what clients send.
+func (room) Frontend() {}
+
+// Encode makes the room behind what is to be sent already.
+func (r room) Encode(sent []byte) ([]byte, error) { return slices.Grow(sent, int(r)), nil }
+
+// Decode is for servers, which get nothing of it.
+func (room) Decode([]byte) error { return nil }
 
 // add ends an argument that buf now holds, and gives its name in the statement.
 func (a *arguments) add(oid uint32, name string) string {

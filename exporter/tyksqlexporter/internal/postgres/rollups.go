@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -82,5 +83,8 @@ func (s *session) Add(ctx context.Context, p rollups.Portion) error {
 	}
 	a := takeArguments()
 	defer a.release()
-	return a.exec(ctx, s.conn(), t.addStatement(p.Rows, a))
+	a.buf = slices.Grow(a.buf, len(p.Rows)*int(t.rowSize.Load()))
+	statement := t.addStatement(p.Rows, a)
+	t.rowSize.Store(int64(len(a.buf)/len(p.Rows) + 1))
+	return a.exec(ctx, s.conn(), statement)
 }

@@ -89,6 +89,7 @@ type table struct {
 	encodings []encoding
 	// The columns of rollups that have been sent, and those of which rows have differed.
 	sent, varies atomic.Uint64
+	rowSize      atomic.Int64 // bytes of a row's arguments in the last statement for rollups
 }
 
 // catalog looks for tables and describes them.

@@ -1,0 +1,2 @@
+// Package resident keeps the memory small that the process takes beside its heap.
+package resident
