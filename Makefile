@@ -8,7 +8,7 @@ SHELL := bash
 
 # The Redis that `make run` reads, and the memory it may take beside the mapped binary.
 REDIS ?= localhost:6379
-GOMEMLIMIT ?= 140MiB
+GOMEMLIMIT ?= 165MiB
 GOGC ?= 400
 
 # The micro-benchmarks that `make bench` runs, and what else it is told, such as -only raw,nop or -pause 30s.
@@ -105,7 +105,7 @@ bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, t
 .PHONY: pgo
 pgo: build ## profile the benchmark's jobs into cmd/otelcol-tyk/default.pgo, which the next build uses by itself
 	@mkdir -p bin/pgo
-	go run ./cmd/tykbench -only raw,tracked,nop -runs 1 -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' -profile-dir bin/pgo -output bin/pgo/benchmarks.md
+	go run ./cmd/tykbench -only raw,rollups,tracked,nop -records 1000000 -runs 1 -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' -profile-dir bin/pgo -output bin/pgo/benchmarks.md
 	go tool pprof -proto bin/pgo/*.cpu.pprof >$(DISTRIBUTION)/default.pgo
 
 .PHONY: soak
