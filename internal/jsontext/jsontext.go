@@ -80,29 +80,34 @@ func AppendStrings(b []byte, list []string) []byte {
 
 // AppendMap writes a map in the order of its keys.
 func AppendMap(b []byte, m map[string]string) []byte {
-	if len(m) == 0 {
-		return append(b, "{}"...)
-	}
 	b = append(b, '{')
-	if len(m) == 1 { // nothing to sort
-		for key, value := range m {
-			b = appendMember(b, key, value)
-		}
-		return append(b, '}')
-	}
-	var room [16]string // as many languages as places have names in
-	keys := room[:0]
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for i, key := range keys {
+	var room [mostRoom]string
+	for i, key := range sorted(room[:0], m) {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = appendMember(b, key, m[key])
 	}
 	return append(b, '}')
+}
+
+// mostRoom is as many keys as the languages that places have names in.
+const mostRoom = 16
+
+// sorted gives the keys of a map in their order, in room if that suffices: most maps are small or empty, and then
+// cost no memory.
+func sorted[V any](room []string, m map[string]V) []string {
+	if len(m) > cap(room) {
+		return slices.Sorted(maps.Keys(m))
+	}
+	for key := range m {
+		at := len(room)
+		for room = append(room, key); at > 0 && room[at-1] > key; at-- {
+			room[at] = room[at-1]
+		}
+		room[at] = key
+	}
+	return room
 }
 
 func appendMember(b []byte, key, value string) []byte {
@@ -114,7 +119,8 @@ func appendMember(b []byte, key, value string) []byte {
 // AppendLists writes a map of lists in the order of its keys.
 func AppendLists(b []byte, m map[string][]string) []byte {
 	b = append(b, '{')
-	for i, key := range slices.Sorted(maps.Keys(m)) {
+	var room [mostRoom]string
+	for i, key := range sorted(room[:0], m) {
 		if i > 0 {
 			b = append(b, ',')
 		}
