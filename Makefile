@@ -6,7 +6,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# The Redis that `make run` reads, and the memory it may take beside the mapped binary.
+# The Redis that `make run` reads, and the memory it may take beside the mapped binary, with which all jobs of
+# the benchmark stay below 200 MiB.
 REDIS ?= localhost:6379
 GOMEMLIMIT ?= 165MiB
 GOGC ?= 400
@@ -104,7 +105,7 @@ bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, t
 
 .PHONY: pgo
 pgo: build ## profile the benchmark's jobs into cmd/otelcol-tyk/default.pgo, which the next build uses by itself
-	@mkdir -p bin/pgo
+	@rm -rf bin/pgo && mkdir -p bin/pgo
 	go run ./cmd/tykbench -only raw,rollups,tracked,nop -records 1000000 -runs 1 -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' -profile-dir bin/pgo -output bin/pgo/benchmarks.md
 	go tool pprof -proto bin/pgo/*.cpu.pprof >$(DISTRIBUTION)/default.pgo
 

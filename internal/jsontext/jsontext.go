@@ -91,7 +91,7 @@ func AppendMap(b []byte, m map[string]string) []byte {
 	return append(b, '}')
 }
 
-// mostRoom is as many keys as the languages that places have names in.
+// mostRoom is twice the languages that GeoIP databases name places in.
 const mostRoom = 16
 
 // sorted gives the keys of a map in their order, in room if that suffices: most maps are small or empty, and then

@@ -3,9 +3,11 @@ package jsontext
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
@@ -57,6 +59,22 @@ func TestEmptyJSONValues(t *testing.T) {
 	assert.Equal(t, "[]", string(AppendPath(nil, nil)))
 	want := []byte(`{"Empty":[]}`)
 	assert.Equal(t, want, AppendLists(nil, map[string][]string{"Empty": nil}))
+}
+
+func TestKeysAreSortedInTheRoomThereIs(t *testing.T) {
+	for _, n := range []int{0, 1, mostRoom - 1, mostRoom, mostRoom + 1, 3 * mostRoom} {
+		m := map[string]string{}
+		for i := range n {
+			m[strconv.Itoa(i*7919%1000)] = "place"
+		}
+		want, err := json.Marshal(m)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(AppendMap(nil, m)))
+		if n <= mostRoom {
+			room := make([]byte, 0, 2*len(want))
+			assert.Zero(t, testing.AllocsPerRun(10, func() { AppendMap(room, m) }), "%d keys", n)
+		}
+	}
 }
 
 func TestNumbersThatJSONHasNot(t *testing.T) {

@@ -8,30 +8,31 @@ import (
 	"go.uber.org/zap"
 )
 
-// Starting takes less than the first on a quiet machine, and may wait for a store until the last.
+// Starting takes less than the first on a quiet machine, and may wait for a store for about as long as all together.
 const (
-	firstRelease = 125 * time.Millisecond
-	lastRelease  = 64 * time.Second
+	firstWait = 125 * time.Millisecond
+	lastWait  = 32 * time.Second
 )
 
-// ReleaseWhileStarting gives the pages of the binary back that only starting needs, now and after
-// times that double, since nothing tells when all has started. What runs is mapped again at once.
+// ReleaseWhileStarting lets go of the binary's pages for about a minute, at intervals that double, since nothing tells when
+// all has started: starting hundreds of packages reads most of them, and what runs later reads few. Those come back
+// when they are next used. It goes on in the background until it is stopped, which waits for it.
 func ReleaseWhileStarting(logger *zap.Logger) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
-		for after := firstRelease; ; after *= 2 {
-			if err := releaseMapped(); err != nil {
-				logger.Debug("The binary's pages stay mapped, which takes some 50 MB of memory more", zap.Error(err))
+		for wait := firstWait; ; wait *= 2 {
+			if err := releasePages(); err != nil {
+				logger.Debug("The pages of the binary that only starting needed stay in memory", zap.Error(err))
 				return
 			}
-			if after > lastRelease {
+			if wait > lastWait {
 				return
 			}
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(after):
+			case <-time.After(wait):
 			}
 		}
 	})

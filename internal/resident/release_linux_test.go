@@ -1,60 +1,67 @@
 package resident
 
 import (
+	"debug/elf"
+	"fmt"
 	"os"
-	"regexp"
-	"strconv"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 )
 
-// fromFiles is how much of the memory of this process is mapped from files, in kB.
-func fromFiles(t *testing.T) int {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run builds a program and runs it, and gives what it printed.
+func run(t *testing.T, environment string, arguments ...string) (before, after int) {
 	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	require.NoError(t, err)
-	match := regexp.MustCompile(`(?m)^RssFile:\s+(\d+) kB$`).FindSubmatch(status)
-	require.NotNil(t, match, "%s", status)
-	kilobytes, err := strconv.Atoi(string(match[1]))
-	require.NoError(t, err)
-	return kilobytes
+	binary := filepath.Join(t.TempDir(), "program")
+	build := exec.CommandContext(t.Context(), "go", append(append([]string{"build", "-o", binary}, arguments...), "./testdata/program")...) //nolint:gosec // the test's own
+	build.Env = append(os.Environ(), environment)
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	output, err = exec.CommandContext(t.Context(), binary).CombinedOutput() //nolint:gosec // the same
+	require.NoError(t, err, "%s", output)
+	_, err = fmt.Sscan(string(output), &before, &after)
+	require.NoError(t, err, "%s", output)
+	return before, after
 }
 
-func TestWhatOnlyStartingNeedsIsGivenBack(t *testing.T) {
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	before := fromFiles(t)
-	require.NoError(t, releaseMapped())
-	after := fromFiles(t)
+func TestWhatOnlyStartingNeedsIsLetGo(t *testing.T) {
+	before, after := run(t, "CGO_ENABLED=0")
 	assert.Less(t, after, before, "kB mapped from files")
-
-	content, err := os.ReadFile(binary)
-	require.NoError(t, err)
-	assert.NotEmpty(t, content, "what was unmapped runs on")
 }
 
-func TestOnlyWhatNobodyWritesToIsReleased(t *testing.T) {
-	for line, want := range map[string]struct{ from, to uintptr }{
-		"00400000-0446c000 r-xp 00000000 fe:00 10002889                           /opt/collector":           {0x400000, 0x446c000},
-		"0446c000-088e1000 r--p 0406c000 fe:00 10002889                           /opt/collector":           {0x446c000, 0x88e1000},
-		"7f0000000000-7f0000001000 r--p 0406c000 fe:00 1 /opt/collector":                                    {0x7f0000000000, 0x7f0000001000},
-		"088e1000-08b15000 rw-p 084e1000 fe:00 10002889                           /opt/collector":           {},
-		"088e1000-08b15000 r--s 084e1000 fe:00 10002889                           /opt/collector":           {},
-		"088e1000-08b15000 ---p 084e1000 fe:00 10002889                           /opt/collector":           {},
-		"088e1000-08b15000 r--p 00000000 fe:00 10002889                           /usr/lib/libc.so":         {},
-		"088e1000-08b15000 r--p 00000000 fe:00 10002889                           /opt/collector (deleted)": {},
-		"c000000000-c000400000 rw-p 00000000 00:00 0":                                                       {},
-		"nonsense /opt/collector": {},
-		"":                        {},
+func TestABinaryThatALoaderHasChangedRunsOn(t *testing.T) {
+	run(t, "CGO_ENABLED=0", "-buildmode=pie")
+	run(t, "CGO_ENABLED=1", "-race")
+}
+
+func TestOnlyWhatNobodyHasChangedIsLetGo(t *testing.T) {
+	text, data := elf.ProgHeader{Type: elf.PT_LOAD, Flags: elf.PF_R | elf.PF_X}, elf.ProgHeader{Type: elf.PT_LOAD, Flags: elf.PF_R | elf.PF_W}
+	constants, note := elf.ProgHeader{Type: elf.PT_LOAD, Flags: elf.PF_R}, elf.ProgHeader{Type: elf.PT_NOTE, Flags: elf.PF_R}
+	for name, c := range map[string]struct {
+		of   elf.Type
+		has  []elf.ProgHeader
+		want int
+	}{
+		"static":               {elf.ET_EXEC, []elf.ProgHeader{text, constants, data, note}, 2},
+		"position-independent": {elf.ET_DYN, []elf.ProgHeader{text, constants, data}, 0},
+		"with a loader":        {elf.ET_EXEC, []elf.ProgHeader{text, constants, data, {Type: elf.PT_INTERP, Flags: elf.PF_R}}, 0},
+		"relocated":            {elf.ET_EXEC, []elf.ProgHeader{text, constants, data, {Type: elf.PT_GNU_RELRO, Flags: elf.PF_R}}, 0},
 	} {
-		from, to, ok := readOnly(line, "/opt/collector")
-		assert.Equal(t, want.to != 0, ok, line)
-		if ok {
-			assert.Equal(t, want.from, from, line)
-			assert.Equal(t, want.to, to, line)
+		binary := &elf.File{FileHeader: elf.FileHeader{Type: c.of}}
+		for _, header := range c.has {
+			binary.Progs = append(binary.Progs, &elf.Prog{ProgHeader: header})
+		}
+		let := unchanged(binary)
+		assert.Len(t, let, c.want, name)
+		for _, p := range let {
+			assert.Zero(t, p.Flags&elf.PF_W, name)
 		}
 	}
 }

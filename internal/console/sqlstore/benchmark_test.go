@@ -104,10 +104,10 @@ func BenchmarkPages(b *testing.B) {
 			b.Run(driver+"/"+source, func(b *testing.B) {
 				d := databases[driver](b)
 				d.generate(b, rows, c)
-				if c.covering {
-					d.cover(b)
-				}
 				s := d.open(b, c, benchEnd.Add(time.Second), func(c *Config) { c.StatementTimeout = time.Minute })
+				if c.covering {
+					d.cover(b, s)
+				}
 				slow := func(b *testing.B) {
 					b.Helper()
 					for _, st := range s.Stats().Slowest[:3] {

@@ -43,10 +43,12 @@ func takeArguments() *arguments {
 	return argumentsPool.Get().(*arguments) //nolint:forcetypeassert // the pool holds nothing else
 }
 
+// mostKept is how much memory arguments have before their size is known, or for the next ones.
+const mostKept = 4 << 20
+
 // release makes the memory reusable, unless it is more than one needs.
 func (a *arguments) release() {
-	const most = 4 << 20
-	if cap(a.buf) > most {
+	if cap(a.buf) > mostKept {
 		return
 	}
 	a.buf, a.ends, a.types = a.buf[:0], a.ends[:0], a.types[:0]
@@ -60,13 +62,16 @@ func (a *arguments) exec(ctx context.Context, conn *pgx.Conn, statement string) 
 	for i, end := range a.ends {
 		values[i], from = a.buf[from:end:end], end
 	}
-	conn.PgConn().Frontend().Send(room(len(statement) + len(a.buf) + len(a.ends)*16))
+	if !conn.PgConn().IsBusy() && !conn.PgConn().IsClosed() {
+		const heads, head = 64, 8 // of the messages, and of each argument: its type and its length
+		conn.PgConn().Frontend().Send(room(heads + len(statement) + len(a.buf) + len(a.ends)*head))
+	}
 	// The connection's own method takes bytes as they are, where pgx would copy them.
 	return conn.PgConn().ExecParams(ctx, statement, values, a.types, []int16{pgx.BinaryFormatCode}, nil).Read().Err
 }
 
 // room is a message without a byte that makes room for what is sent next, which would
-// outgrow one buffer after the other: five times the memory of a big statement.
+// outgrow one buffer after the other: in all five times the size of a big statement.
 type room int
 
 var _ pgproto3.FrontendMessage = room(0)

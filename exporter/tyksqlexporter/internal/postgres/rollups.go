@@ -83,7 +83,7 @@ func (s *session) Add(ctx context.Context, p rollups.Portion) error {
 	}
 	a := takeArguments()
 	defer a.release()
-	a.buf = slices.Grow(a.buf, len(p.Rows)*int(t.rowSize.Load()))
+	a.buf = slices.Grow(a.buf, int(min(int64(len(p.Rows))*t.rowSize.Load(), mostKept)))
 	statement := t.addStatement(p.Rows, a)
 	t.rowSize.Store(int64(len(a.buf)/len(p.Rows) + 1))
 	return a.exec(ctx, s.conn(), statement)
