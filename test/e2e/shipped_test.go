@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -153,6 +154,20 @@ func TestTheShippedConfigurationAnswersAboutItsHealth(t *testing.T) {
 	}
 	status, _ = get(t, "http://"+c.health+"/ready")
 	assert.Zero(t, status, "nobody answers any more")
+}
+
+func TestAnIdleCollectorIsSmall(t *testing.T) {
+	t.Parallel()
+	c := newShipped(t, peers.StartRedis(t).Addr())
+	c.start()
+	time.Sleep(10 * time.Second) // in which all that runs has run
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(c.current().PID()) + "/status")
+	require.NoError(t, err)
+	match := regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`).FindSubmatch(status)
+	require.NotNil(t, match, "%s", status)
+	kilobytes, err := strconv.Atoi(string(match[1]))
+	require.NoError(t, err)
+	assert.Less(t, kilobytes, 80_000, "%s", status)
 }
 
 func TestTheShippedConfigurationSaysWhenRedisIsAway(t *testing.T) {
