@@ -46,6 +46,11 @@ func takeArguments() *arguments {
 // mostKept is how much memory arguments have before their size is known, or for the next ones.
 const mostKept = 4 << 20
 
+// expect makes room for about so many bytes, unless that is more than rows have as a rule.
+func (a *arguments) expect(size int64) {
+	a.buf = slices.Grow(a.buf, int(min(size, mostKept)))
+}
+
 // release makes the memory reusable, unless it is more than one needs.
 func (a *arguments) release() {
 	if cap(a.buf) > mostKept {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -83,7 +82,7 @@ func (s *session) Add(ctx context.Context, p rollups.Portion) error {
 	}
 	a := takeArguments()
 	defer a.release()
-	a.buf = slices.Grow(a.buf, int(min(int64(len(p.Rows))*t.rowSize.Load(), mostKept)))
+	a.expect(int64(len(p.Rows)) * t.rowSize.Load())
 	statement := t.addStatement(p.Rows, a)
 	t.rowSize.Store(int64(len(a.buf)/len(p.Rows) + 1))
 	return a.exec(ctx, s.conn(), statement)
