@@ -98,7 +98,7 @@ slim: $(SLIM) ## build bin/otelcol-tyk-slim, with few stock components
 
 $(SLIM): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/slim/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
 	@echo 'building $@'
-	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' ./slim
+	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -pgo default.pgo -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' ./slim
 	@touch $@
 
 $(DISTRIBUTION)/slim/components.go: builder-config.slim.yaml tools.mod tools.sum scripts/distribution.sh
