@@ -25,10 +25,10 @@ type living struct {
 func (l *living) beat(ctx context.Context) ([]claim.Member, error) {
 	members, known, err := l.registry.Heartbeat(ctx, l.member)
 	l.note(known)
+	l.registered = l.registered || err == nil || !known // also where only the others could not be read
 	if err != nil {
 		return nil, err
 	}
-	l.registered = true
 	return members, l.read(ctx)
 }
 

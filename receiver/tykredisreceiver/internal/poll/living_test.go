@@ -1,9 +1,12 @@
 package poll
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -60,6 +63,45 @@ func TestWhoLivesIsRememberedWhereRedisLostIt(t *testing.T) {
 	beat()
 	l.missing = []claim.Live{over(t, registry)}
 	assert.ElementsMatch(t, []string{"mine"}, live(), "no longer than it counts")
+}
+
+func TestAHeartbeatThatCannotReadTheOthersHasRegisteredAllTheSame(t *testing.T) {
+	t.Parallel()
+	rdb := peers.StartRedis(t).Client()
+	registry, ctx := claim.NewStore(rdb).Registry("analytics-"), t.Context()
+	_, _, err := registry.Heartbeat(ctx, claim.Member{Group: "other", Worker: "w", Lease: time.Minute, Expiry: time.Hour})
+	require.NoError(t, err)
+	l := &living{registry: registry, member: claim.Member{Group: "mine", Worker: "w", Lease: time.Minute, Expiry: time.Hour}}
+	rdb.AddHook(breaks{})
+	_, err = l.beat(ctx)
+	require.ErrorIs(t, err, errBroken)
+	_, err = l.now(ctx, true)
+	require.NoError(t, err)
+	require.NoError(t, rdb.FlushAll(ctx).Err())
+	groups, err := l.now(ctx, true)
+	require.NoError(t, err)
+	assert.Len(t, groups, 2, "Redis has lost both")
+}
+
+var errBroken = errors.New("broken")
+
+// breaks fails all that reads the registry of workers.
+type breaks struct{}
+
+func (breaks) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (breaks) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (breaks) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "hgetall" {
+			cmd.SetErr(errBroken)
+			return errBroken
+		}
+		return next(ctx, cmd)
+	}
 }
 
 // over is a group that no longer counts.
