@@ -6,8 +6,8 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# The Redis that `make run` reads, and the memory it may take beside the mapped binary, with which all jobs of
-# the benchmark stay below 200 MiB.
+# The Redis that `make run` reads, and the memory it may take beside the mapped binary, with which the jobs
+# of the benchmark that have a bound for it stay below 200 MiB.
 REDIS ?= localhost:6379
 GOMEMLIMIT ?= 165MiB
 GOGC ?= 400

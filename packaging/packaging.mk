@@ -96,7 +96,7 @@ chart: .tools/helm ## the Helm chart as an archive, in bin/packages
 .PHONY: slim
 slim: $(SLIM) ## build bin/otelcol-tyk-slim, with few stock components
 
-$(SLIM): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/slim/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
+$(SLIM): $(SOURCES) go.mod go.sum $(DISTRIBUTION)/default.pgo $(DISTRIBUTION)/slim/components.go $(DISTRIBUTION)/go.mod $(DISTRIBUTION)/go.sum
 	@echo 'building $@'
 	@cd $(DISTRIBUTION) && CGO_ENABLED=0 go build -pgo default.pgo -trimpath -buildvcs=false -ldflags '-s -w' -o '$(abspath $@)' ./slim
 	@touch $@
