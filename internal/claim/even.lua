@@ -1,14 +1,21 @@
 -- Tells how far a segment may be read as it lies, without a script that looks at each
--- entry, which costs Redis several times as much: in a big one whose nodes are as big
--- there as elsewhere.
--- ARGV: prefix, group, sequence, segment id, index of the first entry, most entries
+-- entry, which costs Redis several times as much: where its nodes are as big there as
+-- elsewhere.
+-- ARGV: prefix, group, sequence, segment id, index of the first entry, most entries, entries that the
+-- caller knows of
 -- Returns how many entries that holds for, and about the bytes of each; nothing where
--- some may suddenly be bigger.
+-- some may suddenly be bigger, or where the segment's end is not where the caller thinks.
 local description, count, key = find(ARGV[3], ARGV[4])
-if not description or count <= most_joined then
+if not description or count ~= tonumber(ARGV[7]) then
   return {}
 end
 local kept = redis.call('LLEN', key)
+if kept + tonumber(redis.call('HGET', progress, '|' .. ARGV[3]) or '0') ~= count then
+  return {}
+end
+if ARGV[6] == '0' then
+  return { 0, 0 } -- whether the end is still there is all that was asked
+end
 local at = tonumber(ARGV[5]) - (count - kept)
 local entries = math.min(tonumber(ARGV[6]), kept - at)
 if at < 0 or entries < 1 then

@@ -1,6 +1,7 @@
 package claim_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,4 +63,59 @@ func TestReadsOfABigSegmentEndAtBytes(t *testing.T) {
 		require.NoError(t, store.Ack(t.Context(), g, int64(done), claim.Outcome{Delivered: int64(done)}))
 	}
 	assert.LessOrEqual(t, longest, 6*most)
+}
+
+// Small segments, such as an outage leaves many of, are read as they lie, too, unless more
+// has joined them.
+func TestReadsOfASmallSegment(t *testing.T) {
+	r := peers.StartRedis(t)
+	rdb := r.Client()
+	const size, most = 1000, 300 * 1000
+	total := 0
+	add := func(n int) {
+		page := make([]any, n)
+		for i := range page {
+			page[i] = fmt.Sprintf("%-*d", size, total)
+			total++
+		}
+		require.NoError(t, rdb.RPush(t.Context(), list, page...).Err())
+	}
+	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+	read := func(g claim.Segment, ahead *claim.Ahead, from, entries int) (n int, lranges int64) {
+		t.Helper()
+		require.NoError(t, rdb.ConfigResetStat(t.Context()).Err())
+		page, err := store.Read(t.Context(), g, ahead, int64(from), int64(entries), most)
+		require.NoError(t, err)
+		for i, entry := range page {
+			require.Equal(t, fmt.Sprintf("%-*d", size, from+i), entry)
+		}
+		stats := rdb.InfoMap(t.Context(), "commandstats").Item("Commandstats", "cmdstat_lrange")
+		_, err = fmt.Sscanf(stats, "calls=%d,", &lranges)
+		require.NoError(t, err)
+		return len(page), lranges
+	}
+	add(1000)
+	g := visit(t, store, src).Held[0]
+	var ahead claim.Ahead
+	n, lranges := read(g, &ahead, 0, 1000)
+	assert.Greater(t, n, 200)
+	assert.EqualValues(t, 1, lranges, "it was read as it lies")
+
+	add(100)
+	joined := visit(t, store, src).Held[0]
+	require.Equal(t, g.ID, joined.ID)
+	require.EqualValues(t, total, joined.Count)
+	more, lranges := read(g, &ahead, n, 1000-n)
+	assert.Positive(t, more)
+	assert.Greater(t, lranges, int64(1), "a script has found where the end is now")
+
+	ahead = claim.Ahead{}
+	_, lranges = read(joined, &ahead, n, total-n)
+	assert.EqualValues(t, 1, lranges)
+	require.NoError(t, store.Ack(t.Context(), joined, 600, claim.Outcome{Delivered: 600}))
+	_, lranges = read(joined, &ahead, 700, total-700)
+	assert.EqualValues(t, 1, lranges, "what leaves from the head changes nothing")
+	ahead = claim.Ahead{}
+	_, lranges = read(joined, &ahead, 600, 50)
+	assert.Greater(t, lranges, int64(1), "of few entries the sizes are not asked for")
 }

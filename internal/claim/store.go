@@ -199,6 +199,9 @@ func (s *Store) existing(ctx context.Context, sources []*Source, groups [][]int)
 // mostJoined is the most entries of a segment that others join, as common.lua has it.
 const mostJoined = 4000
 
+// leastEven is how many entries are worth a look at their sizes first.
+const leastEven = 100
+
 // Ahead is what the reader of a segment knows of the entries that come next. The zero
 // value knows nothing yet.
 type Ahead struct {
@@ -237,13 +240,13 @@ func (s *Store) Read(ctx context.Context, g Segment, ahead *Ahead, from, entries
 // readEven is Read of entries that Redis knows to be of even sizes, and of no others. It
 // asks once for all of them.
 func (s *Store) readEven(ctx context.Context, g Segment, ahead *Ahead, from, entries int64, bytes int) ([]string, error) {
-	if g.Count <= mostJoined {
-		return nil, nil
-	}
 	if from >= ahead.end {
-		even, err := s.do(ctx, g.Source.call(evenScript, g.Seq, g.ID, from, entries)).Int64Slice()
+		if entries < leastEven {
+			return nil, nil
+		}
+		even, err := s.even(ctx, g, from, entries)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", g.Key(), err)
+			return nil, err
 		}
 		if *ahead = (Ahead{end: from + entries}); len(even) == 2 {
 			*ahead = Ahead{end: from + even[0], each: max(even[1], 1)}
@@ -256,10 +259,27 @@ func (s *Store) readEven(ctx context.Context, g Segment, ahead *Ahead, from, ent
 	// The end of a segment stays where it is, while others take from its head.
 	first := from - g.Count
 	all, err := s.rdb.LRange(ctx, g.Key(), first, first+n-1).Result()
-	if err == nil && int64(len(all)) != n {
-		all = nil // the head has left the segment meanwhile
+	if err != nil {
+		return nil, wrap(err, "read %s", g.Key())
 	}
-	return all, wrap(err, "read %s", g.Key())
+	if int64(len(all)) != n {
+		return nil, nil // the head has left the segment meanwhile
+	}
+	if g.Count <= mostJoined {
+		// Unless more has joined: it never becomes less, so that the end was there if it still is.
+		if same, err := s.even(ctx, g, from, 0); err != nil || len(same) == 0 {
+			*ahead = Ahead{end: ahead.end}
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// even asks whether so many entries from an index on are of even sizes, or, of none,
+// only whether the segment has as many as g says.
+func (s *Store) even(ctx context.Context, g Segment, from, entries int64) ([]int64, error) {
+	reply, err := s.do(ctx, g.Source.call(evenScript, g.Seq, g.ID, from, entries, g.Count)).Int64Slice()
+	return reply, wrap(err, "read %s", g.Key())
 }
 
 // wrap says what could not be done; it returns nil where nothing went wrong.
