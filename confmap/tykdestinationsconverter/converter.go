@@ -14,6 +14,8 @@ import (
 const (
 	receiverType = "tykredis"
 	setting      = "destinations"
+	// aggregateType is the processor that passes on rollups in the place of records.
+	aggregateType = "tykaggregate"
 	// entriesType is the exporter that pushes entries as they came.
 	entriesType = "tykredis"
 )
@@ -26,14 +28,10 @@ func NewFactory() confmap.ConverterFactory {
 type converter struct{}
 
 // Convert sets destinations where nobody has, and has entries that cannot be decoded delivered where
-// nothing but their bytes is wanted.
+// nothing but their bytes is wanted, and records given up where nobody else has them.
 func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 	w := wiring.Of(conf)
-	found := map[string]any{}
-	for id, settings := range w.Components("receivers") {
-		if wiring.Type(id) != receiverType {
-			continue
-		}
+	receivers := derive(w.Components("receivers"), receiverType, func(id string) map[string]any {
 		derived := map[string]any{}
 		if all := destinations(w, id); all != "" {
 			derived[setting] = all
@@ -41,6 +39,35 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 		if onlyEntries(w, id) {
 			derived["undecodable"] = "deliver"
 		}
+		return derived
+	})
+	processors := derive(w.Components("processors"), aggregateType, func(id string) map[string]any {
+		if !isAlone(w, id) {
+			return nil
+		}
+		return map[string]any{"release_records": true}
+	})
+	for section, found := range map[string]map[string]any{"receivers": receivers, "processors": processors} {
+		for id := range found {
+			if len(w.Components(section)[id]) == 0 {
+				conf.Delete(section + confmap.KeyDelimiter + id) // nothing can be merged into what is nil
+			}
+		}
+		if err := conf.Merge(confmap.NewFromStringMap(map[string]any{section: found})); err != nil {
+			return fmt.Errorf("set what follows for %s: %w", section, err)
+		}
+	}
+	return nil
+}
+
+// derive gives the settings that follow for the components of a type, without those that somebody has made.
+func derive(all map[string]map[string]any, kind string, follows func(id string) map[string]any) map[string]any {
+	found := map[string]any{}
+	for id, settings := range all {
+		if wiring.Type(id) != kind {
+			continue
+		}
+		derived := follows(id)
 		for key := range settings {
 			delete(derived, key)
 		}
@@ -48,13 +75,32 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 			found[id] = derived
 		}
 	}
-	if len(found) == 0 {
-		return nil
+	return found
+}
+
+// isAlone tells whether what a processor gets is in no other pipeline: its receivers are in one
+// pipeline of logs each, and are no connectors.
+func isAlone(w *wiring.Wiring, processor string) bool {
+	pipelines, used := map[string]int{}, map[string]bool{}
+	for _, p := range w.Pipelines {
+		for _, id := range p.Receivers {
+			if wiring.Type(p.ID) == "logs" {
+				pipelines[id]++
+			}
+			used[id] = used[id] || slices.Contains(p.Processors, processor)
+		}
 	}
-	if err := conf.Merge(confmap.NewFromStringMap(map[string]any{"receivers": found})); err != nil {
-		return fmt.Errorf("set what follows for %s: %w", receiverType, err)
+	connectors, some := w.Components("connectors"), false
+	for id, n := range pipelines {
+		if !used[id] {
+			continue
+		}
+		if _, isConnector := connectors[id]; isConnector || n > 1 {
+			return false
+		}
+		some = true
 	}
-	return nil
+	return some
 }
 
 // destinations names the exporters that a receiver reaches, each with a fingerprint of where it

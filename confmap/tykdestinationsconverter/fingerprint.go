@@ -16,7 +16,7 @@ var nowhere = map[string]bool{"debug": true, "nop": true, "prometheus": true}
 // manner is of settings that say how an exporter writes, who it is there, or which secret it
 // shows. They may differ between processes, and a secret changes.
 var manner = regexp.MustCompile(`(?i)queue|retry|timeout|interval|^tls$|ssl|auth|header|user|pass|pwd|secret|token|credential|_key$|_key_id$|` +
-	`compress|batch|flush|buffer|rotation|client_id|label|conn|idle|^(max|min|num)_|worker|concurren|keepalive|balancer|verbosity|sampling|cache|ignore_fields`)
+	`compress|batch|flush|buffer|rotation|client_id|label|conn|idle|^(max|min|num)_|worker|concurren|keepalive|balancer|verbosity|sampling|cache|ignore_fields|release_records`)
 
 // In what names a place, these say who comes.
 var (

@@ -188,7 +188,7 @@ func testPostgresRollupsLocked(t *testing.T, server *peers.Postgres) {
 		where application_name = 'otelcol-tyk' and datname = current_database() and wait_event_type = 'Lock'`
 	require.Eventually(t, func() bool { return d.number(t, waiting) > 0 }, time.Minute, time.Millisecond)
 	leave()
-	require.ErrorIs(t, <-gone, context.Canceled)
+	require.Error(t, <-gone, "in the attempt, or in the pause before the next one, whose error is the attempt's")
 	assert.LessOrEqual(t, d.number(t, waiting), int64(2), "attempts that ended leave no session behind that waits for the lock")
 	require.NoError(t, tx.Commit())
 	pushing.Wait()

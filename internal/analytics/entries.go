@@ -14,6 +14,9 @@ type Entry struct {
 type Entries interface {
 	// Entry is that of the log record with an identity; false where there is none.
 	Entry(uid UID) (Entry, bool)
+	// Release gives entries up whose log records nobody has or needs any more: only the answer
+	// is waited for. There is no Entry after that.
+	Release()
 }
 
 type entriesKey struct{}

@@ -23,7 +23,7 @@ if at < 0 or entries < 1 then
 end
 -- What Redis estimates for all of a list is the mean of the nodes that it looks at, from
 -- the head, times their number.
-local looks, node = 8000, 8192
+local looks, node = 40000, 8192
 local known, far = pcall(redis.call, 'MEMORY', 'USAGE', key, 'SAMPLES', looks)
 if not known or type(far) ~= 'number' or far / kept > node / 2 then
   return {}

@@ -24,6 +24,9 @@ type aggregation struct {
 	counted bool // the record, in some family
 	tally   Tally
 
+	kept  keptRecord
+	texts map[string]string // those of groups that share none with log records; nil where they do
+
 	counters *counters
 	ordered  []*counter // scratch of close
 	encoded  []byte     // scratch of encode
@@ -117,6 +120,9 @@ func (b *aggregation) countRead() {
 		b.touch(&b.read[i])
 	}
 	for i := range b.read {
+		if b.texts != nil {
+			b.kept.record(&b.read[i], &b.givenUp)
+		}
 		b.countRecord(&b.read[i])
 	}
 	b.read = b.read[:0]

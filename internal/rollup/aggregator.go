@@ -61,6 +61,36 @@ func (t *Tally) FoldedBy(yield func(Dimension, int64) bool) {
 func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 	b := a.newAggregation(cut)
 	defer b.release()
+	b.takeAll(logs)
+	return b.groups(), b.tally
+}
+
+// AggregateAndKeep does as Aggregate for no cut. The groups share no memory with the log
+// records, which nobody needs any more: what is kept is enough to count them anew.
+func (a *Aggregator) AggregateAndKeep(logs plog.Logs) ([]Group, Tally, Kept) {
+	b := a.newAggregation(nil)
+	defer b.release()
+	b.texts = map[string]string{}
+	b.kept.written = make([]byte, 0, logs.LogRecordCount()*keptSize)
+	b.takeAll(logs)
+	return b.groups(), b.tally, Kept{b.kept.written}
+}
+
+// AggregateKept counts records anew of which AggregateAndKeep gave what it kept.
+func (a *Aggregator) AggregateKept(kept Kept, cut Cut) []Group {
+	b := a.newAggregation(cut)
+	defer b.release()
+	from := keptRecord{unread: string(kept.records), reading: true}
+	for from.unread != "" {
+		r := &analytics.Countable{}
+		from.record(r, &b.givenUp)
+		b.countRecord(r)
+	}
+	return b.groups()
+}
+
+// takeAll takes the requests of a chunk.
+func (b *aggregation) takeAll(logs plog.Logs) {
 	for _, resource := range logs.ResourceLogs().All() {
 		for _, scope := range resource.ScopeLogs().All() {
 			if at := analytics.GivenUp(scope.Scope()); !at.Equal(b.givenUp) {
@@ -80,5 +110,4 @@ func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 		}
 	}
 	b.countRead()
-	return b.groups(), b.tally
 }

@@ -29,12 +29,12 @@ func (b *aggregation) groups() []Group {
 // close makes a group of a draft.
 func (b *aggregation) close(l *draft) Group {
 	g := Group{
-		Family: l.family, Settings: b.fingerprint, Org: l.org, API: l.api, Bucket: l.start, Minutes: b.settings.Minutes,
-		Segment: l.segment, Records: l.records, ExpireAt: l.expireAt, GivenUp: l.givenUp,
+		Family: l.family, Settings: b.fingerprint, Org: b.own(l.org), API: b.own(l.api), Bucket: l.start, Minutes: b.settings.Minutes,
+		Segment: b.own(l.segment), Records: l.records, ExpireAt: l.expireAt, GivenUp: l.givenUp,
 		Rollups: make([]Rollup, 0, l.size+1),
 	}
 	l.total.text = "total"
-	g.append(&l.total)
+	b.append(&g, &l.total)
 	b.encode(l)
 	for _, list := range l.opened {
 		b.ordered = b.ordered[:0]
@@ -45,7 +45,7 @@ func (b *aggregation) close(l *draft) Group {
 			return cmp.Or(strings.Compare(x.owner, y.owner), strings.Compare(x.text, y.text))
 		})
 		for _, a := range b.ordered {
-			g.append(a)
+			b.append(&g, a)
 		}
 	}
 	if b.budget.alert(l.budgetKey(Tags)) {
@@ -68,16 +68,43 @@ func (b *aggregation) encode(l *draft) {
 		for a := list; a != nil; a = a.next {
 			if to := b.ends[i]; from < to {
 				a.text, from = encoded[from:to], to
+			} else {
+				a.text = b.own(a.text)
 			}
 			i++
 		}
 	}
 }
 
+// own gives a text in memory of its own, each once, where log records are not to be kept by theirs.
+func (b *aggregation) own(text string) string {
+	if b.texts == nil || text == "" {
+		return text
+	}
+	mine, ok := b.texts[text]
+	if !ok {
+		mine = strings.Clone(text)
+		b.texts[mine] = mine
+	}
+	return mine
+}
+
+// like is own of a text that is mostly the same as another one, which is own already.
+func (b *aggregation) like(text, other string) string {
+	if text == other {
+		return other
+	}
+	return b.own(text)
+}
+
 // append adds a counter's rollup behind those that are less. It adds up those whose
 // values are the same once encoded, as those of "a:b" and "c" and of "a" and "b:c" are.
-func (g *Group) append(a *counter) {
-	r := Rollup{Dimension: a.key.dimension, Owner: a.owner, Value: a.text, Counter: a.result()}
+func (b *aggregation) append(g *Group, a *counter) {
+	r := Rollup{Dimension: a.key.dimension, Owner: b.own(a.owner), Value: a.text, Counter: a.result()}
+	if b.texts != nil {
+		r.Counter.Identifier = b.like(r.Counter.Identifier, r.Value)
+		r.Counter.HumanIdentifier = b.like(r.Counter.HumanIdentifier, r.Counter.Identifier)
+	}
 	if n := len(g.Rollups); n > 0 {
 		if last := &g.Rollups[n-1]; last.Dimension == r.Dimension && last.Owner == r.Owner && last.Value == r.Value {
 			last.Counter.Add(&r.Counter, r.Dimension)

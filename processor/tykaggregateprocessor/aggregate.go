@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rollup"
 	"github.com/otelcol-tyk/otelcol-tyk/processor/tykaggregateprocessor/internal/metadata"
 )
@@ -29,6 +30,9 @@ type aggregateProcessor struct {
 	telemetry  *metadata.TelemetryBuilder
 	logger     *zap.Logger
 	version    string
+	// release gives records up once they are counted. They are nobody else's then, and what
+	// waits for the store takes a fraction of their memory.
+	release bool
 }
 
 func newAggregateProcessor(cfg *Config, set processor.Settings, next consumer.Logs) (*aggregateProcessor, error) {
@@ -44,11 +48,13 @@ func newAggregateProcessor(cfg *Config, set processor.Settings, next consumer.Lo
 	if err != nil {
 		return nil, fmt.Errorf("set up own metrics: %w", err)
 	}
-	return &aggregateProcessor{aggregator: aggregator, next: next, telemetry: telemetry, logger: set.Logger, version: set.BuildInfo.Version}, nil
+	return &aggregateProcessor{aggregator: aggregator, next: next, telemetry: telemetry, logger: set.Logger, version: set.BuildInfo.Version, release: cfg.ReleaseRecords}, nil
 }
 
-// Capabilities tells that records are only read.
-func (*aggregateProcessor) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+// Capabilities tells that records are only read, unless they are given up.
+func (p *aggregateProcessor) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: p.release}
+}
 
 // Shutdown holds nothing back, since nothing is held.
 func (p *aggregateProcessor) Shutdown(context.Context) error {
@@ -59,8 +65,7 @@ func (p *aggregateProcessor) Shutdown(context.Context) error {
 // ConsumeLogs returns when the rollups of the chunk are stored. Several goroutines
 // call it at a time.
 func (p *aggregateProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	groups, tally := p.aggregator.Aggregate(ld, nil)
-	p.tell(ctx, &tally)
+	groups, again := p.aggregate(ctx, ld)
 	var cut rollup.Cut
 	for {
 		if len(groups) == 0 {
@@ -79,8 +84,27 @@ func (p *aggregateProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) erro
 			return fmt.Errorf("make rollups anew: %w: %w", err, answer)
 		}
 		p.telemetry.TykaggregateRecuts.Add(ctx, 1)
-		groups, _ = p.aggregator.Aggregate(ld, cut)
+		groups = again(cut)
 	}
+}
+
+// aggregate counts the records of a chunk, and gives what counts them anew in another cut.
+func (p *aggregateProcessor) aggregate(ctx context.Context, ld plog.Logs) (groups []rollup.Group, again func(rollup.Cut) []rollup.Group) {
+	if !p.release {
+		groups, tally := p.aggregator.Aggregate(ld, nil)
+		p.tell(ctx, &tally)
+		return groups, func(cut rollup.Cut) []rollup.Group {
+			groups, _ := p.aggregator.Aggregate(ld, cut)
+			return groups
+		}
+	}
+	groups, tally, kept := p.aggregator.AggregateAndKeep(ld)
+	p.tell(ctx, &tally)
+	ld.ResourceLogs().MoveAndAppendTo(plog.NewLogs().ResourceLogs()) // the collector keeps ld itself until the answer
+	if entries := analytics.EntriesOf(ctx); entries != nil {
+		entries.Release()
+	}
+	return groups, func(cut rollup.Cut) []rollup.Group { return p.aggregator.AggregateKept(kept, cut) }
 }
 
 // overlapsOf collects what the stores of an answer ask for, however it is joined

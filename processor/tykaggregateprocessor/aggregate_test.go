@@ -174,27 +174,66 @@ func TestFoldedValuesAreCountedAndManyTagsTold(t *testing.T) {
 // has had before, each record is counted once.
 func TestRedeliveriesInAnotherCutAreStoredOnce(t *testing.T) {
 	t.Parallel()
-	tel := componenttest.NewTelemetry()
-	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.WithoutCancel(t.Context()))) })
-	first, second := newStore(), newStore()
-	p := start(t, createDefaultConfig().(*Config), metadatatest.NewSettings(tel), fanOut{first, second})
-	outage := errors.New("down")
+	for name, release := range map[string]bool{"records are kept": false, "records are given up": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tel := componenttest.NewTelemetry()
+			t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.WithoutCancel(t.Context()))) })
+			first, second := newStore(), newStore()
+			cfg := createDefaultConfig().(*Config)
+			cfg.ReleaseRecords = release
+			p := start(t, cfg, metadatatest.NewSettings(tel), fanOut{first, second})
+			push := func(from, to int) error {
+				chunk := plog.NewLogs()
+				records(from, to).CopyTo(chunk) // whoever releases gets its own
+				return p.ConsumeLogs(t.Context(), chunk)
+			}
+			outage := errors.New("down")
 
-	second.fail = outage
-	require.ErrorIs(t, p.ConsumeLogs(t.Context(), records(10, 19)), outage)
-	second.fail, first.fail = nil, outage
-	require.ErrorIs(t, p.ConsumeLogs(t.Context(), records(25, 40)), outage)
-	first.fail = nil
-	require.NoError(t, p.ConsumeLogs(t.Context(), records(0, 29)))
-	require.NoError(t, p.ConsumeLogs(t.Context(), records(5, 49)))
-	for _, s := range []*store{first, second} {
-		assert.Equal(t, int64(50), s.hits)
-		assert.Len(t, s.applied, 50)
+			second.fail = outage
+			require.ErrorIs(t, push(10, 19), outage)
+			second.fail, first.fail = nil, outage
+			require.ErrorIs(t, push(25, 40), outage)
+			first.fail = nil
+			require.NoError(t, push(0, 29))
+			require.NoError(t, push(5, 49))
+			for _, s := range []*store{first, second} {
+				assert.Equal(t, int64(50), s.hits)
+				assert.Len(t, s.applied, 50)
+			}
+			metadatatest.AssertEqualTykaggregateRecuts(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
+			groups := first.groups
+			require.NoError(t, push(0, 49))
+			assert.Equal(t, groups, first.groups, "all was known")
+		})
 	}
-	metadatatest.AssertEqualTykaggregateRecuts(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
-	groups := first.groups
-	require.NoError(t, p.ConsumeLogs(t.Context(), records(0, 49)))
-	assert.Equal(t, groups, first.groups, "all was known")
+}
+
+// push is what a receiver has of a push.
+type push struct{ released int }
+
+func (*push) Entry(analytics.UID) (analytics.Entry, bool) { return analytics.Entry{}, false }
+
+func (p *push) Release() { p.released++ }
+
+// Records that nobody else has are given up before the store is asked, which may take long.
+func TestRecordsAreGivenUpOnceTheyAreCounted(t *testing.T) {
+	t.Parallel()
+	cfg := createDefaultConfig().(*Config)
+	cfg.ReleaseRecords = true
+	chunk, entries, asked := plog.NewLogs(), &push{}, 0
+	records(0, 9).CopyTo(chunk)
+	next, err := consumer.NewLogs(func(context.Context, plog.Logs) error {
+		asked++
+		assert.Zero(t, chunk.LogRecordCount())
+		assert.Equal(t, 1, entries.released)
+		return nil
+	})
+	require.NoError(t, err)
+	p := start(t, cfg, processortest.NewNopSettings(metadata.Type), next)
+	assert.True(t, p.Capabilities().MutatesData)
+	require.NoError(t, p.ConsumeLogs(analytics.WithEntries(t.Context(), entries), chunk))
+	assert.Equal(t, 1, asked)
 }
 
 // Errors reach the receiver as they are: it must tell what is for good.

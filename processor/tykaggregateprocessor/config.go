@@ -37,6 +37,10 @@ type Config struct {
 	MaxValues int `mapstructure:"max_values"`
 	// Latencies adds a sketch of the latencies by API, key and endpoint.
 	Latencies bool `mapstructure:"latencies"`
+	// ReleaseRecords gives records up once they are counted, so that more chunks wait for the
+	// store at a time, which stores their rollups together. Where another pipeline has the
+	// same receiver, it costs a copy of each record.
+	ReleaseRecords bool `mapstructure:"release_records"`
 }
 
 func createDefaultConfig() component.Config {

@@ -30,6 +30,8 @@ type picky struct {
 	take func(p *picky, records []sentRecord) error
 	// isBad tells the records that are refused.
 	isBad func(key int) bool
+	// releases gives records up before the answer, as tykaggregate does.
+	releases bool
 
 	mu    sync.Mutex // guards the rest
 	taken map[int]int
@@ -45,7 +47,7 @@ type sentRecord struct {
 
 func (*picky) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-func (p *picky) ConsumeLogs(_ context.Context, ld plog.Logs) error {
+func (p *picky) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	var records []sentRecord
 	eachRecord(ld, func(lr plog.LogRecord) {
 		var r analytics.Record
@@ -53,6 +55,9 @@ func (p *picky) ConsumeLogs(_ context.Context, ld plog.Logs) error {
 		key, _ := strconv.Atoi(r.APIKey)
 		records = append(records, sentRecord{key, uid, lr})
 	})
+	if p.releases {
+		analytics.EntriesOf(ctx).Release()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls++
@@ -161,15 +166,17 @@ func inMessages(p *picky, records []sentRecord) error {
 func inAllWays(t *testing.T, test func(t *testing.T, p *picky, most int)) {
 	t.Helper()
 	for _, way := range []struct {
-		name string
-		take func(*picky, []sentRecord) error
-		most int
+		name     string
+		take     func(*picky, []sentRecord) error
+		most     int
+		releases bool
 	}{
-		{"naming", naming, 1}, {"plainly", plainly, 1}, {"in buffers", inBuffers, 1}, {"in messages", inMessages, 2},
+		{"naming", naming, 1, false}, {"plainly", plainly, 1, false}, {"in buffers", inBuffers, 1, false}, {"in messages", inMessages, 2, false},
+		{"naming, of what it has given up", naming, 1, true}, {"plainly, of what it has given up", plainly, 1, true},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
-			test(t, &picky{take: way.take, taken: map[int]int{}}, way.most)
+			test(t, &picky{take: way.take, taken: map[int]int{}, releases: way.releases}, way.most)
 		})
 	}
 }

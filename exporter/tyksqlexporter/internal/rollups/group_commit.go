@@ -15,7 +15,7 @@ import (
 // maxMergedRollups and maxMergedPushes bound what one transaction stores of several
 // pushes, and so its memory and how long others wait for its locks.
 const (
-	maxMergedRollups = 20_000
+	maxMergedRollups = 60_000
 	maxMergedPushes  = 64
 )
 

@@ -82,11 +82,11 @@ func BenchmarkEntries(b *testing.B) {
 	b.Run("made", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_ = analytics.WithEntries(b.Context(), newEntries(dl))
+			_ = analytics.WithEntries(b.Context(), newEntries(dl, func() {}))
 		}
 	})
 	b.Run("read", func(b *testing.B) {
-		entries := analytics.EntriesOf(analytics.WithEntries(b.Context(), newEntries(dl)))
+		entries := analytics.EntriesOf(analytics.WithEntries(b.Context(), newEntries(dl, func() {})))
 		b.ReportAllocs()
 		for b.Loop() {
 			if entry, ok := entries.Entry(analytics.UID{Segment: "0f1e2d3c.123.a1b2c3d4", Index: records - 1}); !ok || len(entry.Bytes) == 0 {

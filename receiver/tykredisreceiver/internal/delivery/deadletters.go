@@ -53,13 +53,16 @@ func (d *Deliverer) keepDeadLetters(ctx context.Context, dl *delivery, c *delive
 // restore reads again what a delivery still has to send and has released. A chunk that is
 // another worker's by now ends.
 func (d *Deliverer) restore(ctx context.Context, dl *delivery) error {
+	if err := d.enter(ctx, dl); err != nil {
+		return err
+	}
 	for i := range dl.chunks {
 		c := &dl.chunks[i]
 		if c.ended || c.Entries != nil || dl.isDecided(c) {
 			continue
 		}
 		if err := c.ReadAgain(ctx, d.Store); err != nil && !c.Segment.IsLost() {
-			return err
+			return d.Health.OfRedis(err)
 		} else if err != nil {
 			dl.abandon(c)
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/consumer"
@@ -68,6 +70,7 @@ type Settings struct {
 type Deliverer struct {
 	Settings
 	slots    chan struct{} // a value for each delivery under way
+	released atomic.Int64  // the records of deliveries that wait without a slot, and without records
 	evidence evidence
 	underWay sync.WaitGroup
 	ending   <-chan struct{} // closed once nothing is read any more
@@ -163,7 +166,7 @@ func (d *Deliverer) deliver(ctx context.Context, b held.Batch) error {
 // to send, or why that is to wait.
 func (d *Deliverer) attempt(ctx context.Context, dl *delivery) error {
 	if err := d.restore(ctx, dl); err != nil {
-		return d.Health.OfRedis(err)
+		return err
 	}
 	switch {
 	case dl.state == probing && d.evidence.takes(dl.since, dl.unproven):
@@ -177,6 +180,10 @@ func (d *Deliverer) attempt(ctx context.Context, dl *delivery) error {
 	}
 	for {
 		for next := dl.next(); len(next) > 0; next = dl.next() {
+			if err := d.restore(ctx, dl); err != nil { // what was sent before may be released
+				return err
+			}
+			next = slices.DeleteFunc(next, func(place int) bool { return dl.fates[place] == shed })
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -204,7 +211,11 @@ func (d *Deliverer) send(ctx context.Context, dl *delivery, places []int) answer
 	var passed selection.Passed
 	at := d.evidence.send()
 	if len(sent) > 0 && d.Next != nil {
-		a = judge(d.consume(analytics.WithEntries(passed.Context(ctx), newEntries(dl)), dl, logs))
+		released := func() {}
+		if dl.state == whole { // else the next part is sent soon
+			released = func() { d.release(dl) }
+		}
+		a = judge(d.consume(analytics.WithEntries(passed.Context(ctx), newEntries(dl, released)), dl, logs))
 	}
 	if a.err != nil && !a.retry && dl.since == 0 {
 		dl.since = at
@@ -272,11 +283,11 @@ func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until
 	switch records, bytes := dl.left(); {
 	case dl.standAside(1):
 		defer dl.standAside(-1)
-		if !dl.slot.lent {
+		if !dl.slot.isElsewhere() {
 			defer func() { d.slots <- struct{}{} }()
 			<-d.slots
 		}
-	case dl.slot.lent:
+	case dl.slot.isElsewhere():
 	case !errors.Is(trouble, errRefusesAll):
 		return until.Sleep(ctx)
 	default:

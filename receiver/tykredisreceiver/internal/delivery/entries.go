@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
@@ -9,16 +10,29 @@ import (
 // entries are those of a delivery, for destinations that want them as they came. They share the memory
 // of the delivery, which has it anyway.
 type entries struct {
-	chunks   []delivering
+	released func()
 	replayed map[string]int // places of replayed records, by identity
+
+	mu     sync.RWMutex // guards chunks
+	chunks []delivering
 }
 
-func newEntries(dl *delivery) *entries {
-	return &entries{chunks: slices.Clone(dl.chunks), replayed: dl.replayed}
+func newEntries(dl *delivery, released func()) *entries {
+	return &entries{chunks: slices.Clone(dl.chunks), replayed: dl.replayed, released: released}
+}
+
+// Release gives all of them up, and tells the delivery.
+func (e *entries) Release() {
+	e.mu.Lock()
+	e.chunks = nil
+	e.mu.Unlock()
+	e.released()
 }
 
 // Entry finds an entry by its identity.
 func (e *entries) Entry(uid analytics.UID) (analytics.Entry, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
 	place, isReplayed := 0, false
 	if len(e.replayed) > 0 {
 		place, isReplayed = e.replayed[uid.String()]
