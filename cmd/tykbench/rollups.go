@@ -28,15 +28,15 @@ type rollupTraffic struct {
 	span                          time.Duration // of a backlog's times
 }
 
-// pipeline makes big chunks: the more records a chunk has, the fewer rows for each. Of
-// three in flight, two may wait for the database, which stores them together then.
+// pipeline makes big chunks: the more records a chunk has, the fewer rows for each. Those
+// that are counted wait for the database beside the two in flight, and it stores them together.
 func (r rollups) pipeline() pipeline {
 	aggregate := "tykaggregate"
 	if r.everyPath {
 		aggregate = "tykaggregate/paths"
 	}
 	return pipeline{
-		signal: "logs", receiver: "chunk_size: 5000, max_in_flight: 3, requests: {ignore_fields: [" + uncounted + "]}", processors: "tykfilter, " + aggregate, exporter: "tyksql",
+		signal: "logs", receiver: "chunk_size: 5000, requests: {ignore_fields: [" + uncounted + "]}", processors: "tykfilter, " + aggregate, exporter: "tyksql",
 		config: fmt.Sprintf("{driver: postgres, datasource: %q, tables: {requests: {enabled: false}, "+
 			"aggregated: {enabled: true}, graph_aggregated: {enabled: true}, mcp_aggregated: {enabled: true}}}", r.database),
 	}
@@ -132,7 +132,7 @@ func newRollupsJob(o options, t rollupTraffic, speed, processor float64, key, ti
 			p, err := r.openPostgres(ctx)
 			return rollups{p, t}, err
 		},
-		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, its `max_in_flight` 3, " +
+		about: "Through tykredis, tykfilter and tykaggregate into Tyk's aggregate tables. The receiver's `chunk_size` is 5000, " +
 			"since bigger chunks have fewer rows for each record, and those that wait are stored together; its `requests::ignore_fields` names what rollups count nothing of. The sum of all totals' hits is compared with the records pushed. " + about,
 		after: func(ctx context.Context, to destination) (string, error) { return to.(rollups).shape(ctx) },
 		judge: func(j *storeJob) []row {

@@ -192,3 +192,49 @@ func TestUndecodableEntriesAreDeliveredWhereOnlyEntriesAreWanted(t *testing.T) {
 		assert.Equal(t, c.want, conf.Get("receivers::tykredis::undecodable"), name)
 	}
 }
+
+// Records are given up where nobody else has them, and by nobody who is told not to.
+func TestRecordsAreGivenUpWhereNoOtherPipelineHasThem(t *testing.T) {
+	pipeline := func(receivers, processors, exporters []any) map[string]any {
+		return object{"receivers": receivers, "processors": processors, "exporters": exporters}
+	}
+	for name, test := range map[string]struct {
+		pipelines object
+		settings  any // of tykaggregate
+		want      any
+	}{
+		"alone": {object{"logs": pipeline([]any{"tykredis"}, []any{"tykfilter", "tykaggregate"}, []any{"tyksql"})}, nil, true},
+		"beside metrics": {object{
+			"logs": pipeline([]any{"tykredis"}, []any{"tykaggregate"}, []any{"tyksql"}), "metrics": pipeline([]any{"tykredis"}, nil, []any{"prometheus"}),
+		}, object{"max_values": 5}, true},
+		"with a group of its own": {object{
+			"logs": pipeline([]any{"tykredis/raw"}, nil, []any{"tyksql"}), "logs/rollups": pipeline([]any{"tykredis"}, []any{"tykaggregate"}, []any{"tyksql"}),
+		}, nil, true},
+		"beside records": {object{
+			"logs": pipeline([]any{"tykredis"}, nil, []any{"tyksql"}), "logs/rollups": pipeline([]any{"tykredis"}, []any{"tykaggregate"}, []any{"tyksql"}),
+		}, nil, nil},
+		"in one of its pipelines": {object{
+			"logs": pipeline([]any{"tykredis", "tykredis/raw"}, []any{"tykaggregate"}, []any{"tyksql"}), "logs/raw": pipeline([]any{"tykredis/raw"}, nil, []any{"tyksql"}),
+		}, nil, nil},
+		"behind a connector": {object{
+			"logs": pipeline([]any{"tykredis"}, nil, []any{"routing"}), "logs/rollups": pipeline([]any{"routing"}, []any{"tykaggregate"}, []any{"tyksql"}),
+		}, nil, nil},
+		"unused":  {object{"logs": pipeline([]any{"tykredis"}, nil, []any{"tyksql"})}, nil, nil},
+		"by hand": {object{"logs": pipeline([]any{"tykredis"}, []any{"tykaggregate"}, []any{"tyksql"})}, object{"release_records": false}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conf := confmap.NewFromStringMap(object{
+				"receivers": object{"tykredis": nil, "tykredis/raw": nil}, "processors": object{"tykaggregate": test.settings, "tykfilter": nil},
+				"exporters": object{"tyksql": nil}, "connectors": object{"routing": nil}, "service": object{"pipelines": test.pipelines},
+			})
+			convert(t, conf)
+			processors := conf.ToStringMap()["processors"].(map[string]any)
+			after, _ := processors["tykaggregate"].(map[string]any)
+			assert.Equal(t, test.want, after["release_records"])
+			before, _ := test.settings.(map[string]any)
+			for key, value := range before {
+				assert.Equal(t, value, after[key])
+			}
+		})
+	}
+}

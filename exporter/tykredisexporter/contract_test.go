@@ -40,6 +40,8 @@ func (u undecided) ConsumeLogs(ctx context.Context, logs plog.Logs) error {
 // anything has an entry for each identity.
 type anything struct{}
 
+func (anything) Release() {}
+
 func (anything) Entry(analytics.UID) (analytics.Entry, bool) {
 	return analytics.Entry{List: listName, Bytes: []byte("entry")}, true
 }

@@ -51,6 +51,8 @@ func newDelivery() *delivery {
 }
 
 // Entry finds an entry.
+func (*delivery) Release() {}
+
 func (d *delivery) Entry(uid analytics.UID) (analytics.Entry, bool) {
 	entry, ok := d.entries[uid]
 	return entry, ok

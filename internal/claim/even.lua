@@ -22,14 +22,19 @@ if at < 0 or entries < 1 then
   return {}
 end
 -- What Redis estimates for all of a list is the mean of the nodes that it looks at, from
--- the head, times their number.
-local looks, node = 40000, 8192
-local known, far = pcall(redis.call, 'MEMORY', 'USAGE', key, 'SAMPLES', looks)
-if not known or type(far) ~= 'number' or far / kept > node / 2 then
-  return {}
+-- the head, times their number. It looks further only for what lies there.
+local node, looks = 8192, { 8000, 40000 }
+for _, most in ipairs(looks) do
+  local known, far = pcall(redis.call, 'MEMORY', 'USAGE', key, 'SAMPLES', most)
+  if not known or type(far) ~= 'number' or far / kept > node / 2 then
+    return {}
+  end
+  local nodes = math.ceil((at + entries) * far / kept * 1.5 / node) + 1
+  if nodes <= most then
+    if redis.call('MEMORY', 'USAGE', key, 'SAMPLES', nodes) > far * 1.25 then
+      return {}
+    end
+    return { entries, math.ceil(far / kept) }
+  end
 end
-local nodes = math.ceil((at + entries) * far / kept * 1.5 / node) + 1
-if nodes > looks or redis.call('MEMORY', 'USAGE', key, 'SAMPLES', nodes) > far * 1.25 then
-  return {}
-end
-return { entries, math.ceil(far / kept) }
+return {}

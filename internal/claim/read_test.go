@@ -65,6 +65,31 @@ func TestReadsOfABigSegmentEndAtBytes(t *testing.T) {
 	assert.LessOrEqual(t, longest, 6*most)
 }
 
+// What lies far behind entries that are not acknowledged yet is read as it lies, too.
+func TestReadsFarFromTheHead(t *testing.T) {
+	r := peers.StartRedis(t)
+	rdb := r.Client()
+	const size, total, far = 1000, 120_000, 100_000 // far is behind some 14,000 nodes
+	for from := 0; from < total; from += 1000 {
+		page := make([]any, 1000)
+		for i := range page {
+			page[i] = fmt.Sprintf("%-*d", size, from+i)
+		}
+		require.NoError(t, rdb.RPush(t.Context(), list, page...).Err())
+	}
+	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+	g := visit(t, store, src).Held[0]
+	for _, from := range []int{0, far, total - 500} {
+		require.NoError(t, rdb.ConfigResetStat(t.Context()).Err())
+		var ahead claim.Ahead
+		page, err := store.Read(t.Context(), g, &ahead, int64(from), 500, 1<<20)
+		require.NoError(t, err)
+		require.Len(t, page, 500)
+		assert.Equal(t, fmt.Sprintf("%-*d", size, from), page[0])
+		assert.Contains(t, rdb.InfoMap(t.Context(), "commandstats").Item("Commandstats", "cmdstat_lrange"), "calls=1,", from)
+	}
+}
+
 // Small segments, such as an outage leaves many of, are read as they lie, too, unless more
 // has joined them.
 func TestReadsOfASmallSegment(t *testing.T) {

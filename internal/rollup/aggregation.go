@@ -24,7 +24,7 @@ type aggregation struct {
 	counted bool // the record, in some family
 	tally   Tally
 
-	kept  keptRecord
+	kept  []byte            // see appendKept
 	texts map[string]string // those of groups that share none with log records; nil where they do
 
 	counters *counters
@@ -121,7 +121,7 @@ func (b *aggregation) countRead() {
 	}
 	for i := range b.read {
 		if b.texts != nil {
-			b.kept.record(&b.read[i], &b.givenUp)
+			b.kept = appendKept(b.kept, &b.read[i], b.givenUp)
 		}
 		b.countRecord(&b.read[i])
 	}

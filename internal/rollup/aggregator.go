@@ -71,19 +71,18 @@ func (a *Aggregator) AggregateAndKeep(logs plog.Logs) ([]Group, Tally, Kept) {
 	b := a.newAggregation(nil)
 	defer b.release()
 	b.texts = map[string]string{}
-	b.kept.written = make([]byte, 0, logs.LogRecordCount()*keptSize)
+	b.kept = make([]byte, 0, logs.LogRecordCount()*keptSize)
 	b.takeAll(logs)
-	return b.groups(), b.tally, Kept{b.kept.written}
+	return b.groups(), b.tally, Kept{b.kept}
 }
 
 // AggregateKept counts records anew of which AggregateAndKeep gave what it kept.
 func (a *Aggregator) AggregateKept(kept Kept, cut Cut) []Group {
 	b := a.newAggregation(cut)
 	defer b.release()
-	from := keptRecord{unread: string(kept.records), reading: true}
-	for from.unread != "" {
+	for from := keptReader(kept.records); from != ""; {
 		r := &analytics.Countable{}
-		from.record(r, &b.givenUp)
+		b.givenUp = from.record(r)
 		b.countRecord(r)
 	}
 	return b.groups()

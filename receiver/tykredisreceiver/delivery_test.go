@@ -171,8 +171,12 @@ func inAllWays(t *testing.T, test func(t *testing.T, p *picky, most int)) {
 		most     int
 		releases bool
 	}{
-		{"naming", naming, 1, false}, {"plainly", plainly, 1, false}, {"in buffers", inBuffers, 1, false}, {"in messages", inMessages, 2, false},
-		{"naming, of what it has given up", naming, 1, true}, {"plainly, of what it has given up", plainly, 1, true},
+		{"naming", naming, 1, false},
+		{"plainly", plainly, 1, false},
+		{"in buffers", inBuffers, 1, false},
+		{"in messages", inMessages, 2, false},
+		{"naming, of what it has given up", naming, 1, true},
+		{"plainly, of what it has given up", plainly, 1, true},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()

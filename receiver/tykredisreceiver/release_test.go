@@ -14,7 +14,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// What gives its records up lets the next deliveries begin, twelve chunks of them.
+// What gives its records up lets the next deliveries begin, ten chunks of them.
 func TestDeliveriesThatNeedNoRecordsLetOthersBegin(t *testing.T) {
 	r := newRedis(t)
 	const records = 400
@@ -33,7 +33,7 @@ func TestDeliveriesThatNeedNoRecordsLetOthersBegin(t *testing.T) {
 		return ctx.Err()
 	}
 	start(t, r.Addr(), d, func(cfg *Config) { cfg.MaxInFlight = 1 })
-	const chunks = 12 + 1 // in the only place
+	const chunks = 10 + 1 // in the only place
 	eventually(t, "as many deliveries as there is room for", func() bool { return waiting.Load() == chunks })
 	time.Sleep(50 * time.Millisecond)
 	assert.EqualValues(t, chunks, most.Load())
@@ -95,7 +95,7 @@ func TestReleasedDeliveriesHoldNoShutdown(t *testing.T) {
 		return ctx.Err()
 	}
 	rec := start(t, r.Addr(), d, func(cfg *Config) { cfg.MaxInFlight, cfg.ShutdownTimeout = 2, 200*time.Millisecond })
-	eventually(t, "deliveries", func() bool { return calls.Load() == 12+2 })
+	eventually(t, "deliveries", func() bool { return calls.Load() == 10+2 })
 	began := time.Now()
 	require.NoError(t, rec.Shutdown(context.Background()))
 	assert.Less(t, time.Since(began), 20*time.Second)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -74,16 +75,30 @@ func mean(sum, hits string) string {
 	return "case when " + hits + " = 0 then 0 else ((" + sum + ")::float8 / (" + hits + ")::float8)::text::numeric end"
 }
 
-// Add sends the rows with one statement.
+// rowsAtOnce is how many rows a statement has: enough that the statement itself costs little,
+// and few enough that its arguments take little memory, which is used for the next one.
+const rowsAtOnce = 3000
+
+// Add sends the rows.
 func (s *session) Add(ctx context.Context, p rollups.Portion) error {
 	t, err := s.server.Need(p.Shard)
-	if err != nil || len(p.Rows) == 0 {
+	if err != nil {
 		return err
 	}
+	for rows := range slices.Chunk(p.Rows, rowsAtOnce) {
+		if err := s.addRows(ctx, t, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addRows sends rows with one statement.
+func (s *session) addRows(ctx context.Context, t *table, rows []*layout.Row) error {
 	a := takeArguments()
 	defer a.release()
-	a.expect(int64(len(p.Rows)) * t.rowSize.Load())
-	statement := t.addStatement(p.Rows, a)
-	t.rowSize.Store(int64(len(a.buf)/len(p.Rows) + 1))
+	a.expect(int64(len(rows)) * t.rowSize.Load())
+	statement := t.addStatement(rows, a)
+	t.rowSize.Store(int64(len(a.buf)/len(rows) + 1))
 	return a.exec(ctx, s.conn(), statement)
 }

@@ -22,7 +22,7 @@ func (s *slot) isElsewhere() bool {
 
 // mostReleased is how many chunks may wait without a place whose records nobody needs any more: what waits of them
 // takes a fraction of their memory.
-const mostReleased = 12
+const mostReleased = 10
 
 // release frees the entries of a delivery that pipelines have, and lets others have its place, as far as there is
 // room for what still waits.
