@@ -78,8 +78,8 @@ func derive(all map[string]map[string]any, kind string, follows func(id string) 
 	return found
 }
 
-// isAlone tells whether what a processor gets is in no other pipeline: its receivers are in one
-// pipeline of logs each, and are no connectors.
+// isAlone tells whether what a processor gets is in no other pipeline: all that it gets is from
+// tykredis receivers that are in one pipeline of logs each.
 func isAlone(w *wiring.Wiring, processor string) bool {
 	pipelines, used := map[string]int{}, map[string]bool{}
 	for _, p := range w.Pipelines {
@@ -90,12 +90,12 @@ func isAlone(w *wiring.Wiring, processor string) bool {
 			used[id] = used[id] || slices.Contains(p.Processors, processor)
 		}
 	}
-	connectors, some := w.Components("connectors"), false
+	some := false
 	for id, n := range pipelines {
 		if !used[id] {
 			continue
 		}
-		if _, isConnector := connectors[id]; isConnector || n > 1 {
+		if wiring.Type(id) != receiverType || n > 1 {
 			return false
 		}
 		some = true

@@ -219,8 +219,9 @@ func TestRecordsAreGivenUpWhereNoOtherPipelineHasThem(t *testing.T) {
 		"behind a connector": {object{
 			"logs": pipeline([]any{"tykredis"}, nil, []any{"routing"}), "logs/rollups": pipeline([]any{"routing"}, []any{"tykaggregate"}, []any{"tyksql"}),
 		}, nil, nil},
-		"unused":  {object{"logs": pipeline([]any{"tykredis"}, nil, []any{"tyksql"})}, nil, nil},
-		"by hand": {object{"logs": pipeline([]any{"tykredis"}, []any{"tykaggregate"}, []any{"tyksql"})}, object{"release_records": false}, false},
+		"beside what sends the same again": {object{"logs": pipeline([]any{"tykredis", "otlp"}, []any{"tykaggregate"}, []any{"tyksql"})}, nil, nil},
+		"unused":                           {object{"logs": pipeline([]any{"tykredis"}, nil, []any{"tyksql"})}, nil, nil},
+		"by hand":                          {object{"logs": pipeline([]any{"tykredis"}, []any{"tykaggregate"}, []any{"tyksql"})}, object{"release_records": false}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf := confmap.NewFromStringMap(object{

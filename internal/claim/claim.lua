@@ -12,11 +12,9 @@ ready({ 'LRANGE', list, 0, 0 }, { 'LTRIM', list, 0, -1 }, { 'RENAME', list, list
 unlock(list)
 local now = clock()
 join_all(6, tonumber(ARGV[3]), now)
--- A server that comes back without its last writes, and one that takes over, is
--- another run: what it lost of a segment may be delivered already, and new entries
--- must not get the same indices.
-local known, info = pcall(redis.call, 'INFO', 'server')
-local run = known and type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
+-- What a server lost of a segment that another run began may be delivered already, and new
+-- entries must not get the same indices.
+local run = server_run()
 local left = entries
 local description, seq = unpack(redis.call('ZRANGE', segments, -1, -1, 'WITHSCORES'))
 if description and entries <= small and string.match(description, ' (%S+)$') == run then

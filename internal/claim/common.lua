@@ -70,6 +70,13 @@ local function ready(...)
   end
 end
 
+-- Which run of which server this is: one that comes back without its last writes, and one
+-- that takes over, is another.
+local function server_run()
+  local known, info = pcall(redis.call, 'INFO', 'server')
+  return known and type(info) == 'string' and string.match(info, 'run_id:(%w+)') or 'unknown'
+end
+
 -- Makes a first write that Redis takes even when its memory is full: it lets the
 -- rest of the script through, and these scripts are what frees memory.
 local function unlock(key)

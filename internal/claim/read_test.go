@@ -65,6 +65,33 @@ func TestReadsOfABigSegmentEndAtBytes(t *testing.T) {
 	assert.LessOrEqual(t, longest, 6*most)
 }
 
+// Bigger entries at the end of a small segment do not come all at once either.
+func TestReadsOfASmallSegmentEndAtBytes(t *testing.T) {
+	r := peers.StartRedis(t)
+	rdb := r.Client()
+	const small, big, most = 3960, 40, 256 << 10
+	for i := range small + big {
+		size := 200
+		if i >= small {
+			size = 240 << 10
+		}
+		require.NoError(t, rdb.RPush(t.Context(), list, strings.Repeat("x", size)).Err())
+	}
+	store, src := claim.NewStore(rdb), claim.NewSource(list, settings("a"))
+	g := visit(t, store, src).Held[0]
+	var ahead claim.Ahead
+	for done := 0; done < small+big; {
+		page, err := store.Read(t.Context(), g, &ahead, int64(done), int64(small+big-done), most)
+		require.NoError(t, err)
+		bytes := 0
+		for _, entry := range page {
+			bytes += len(entry)
+		}
+		assert.LessOrEqual(t, bytes, 3*most, "from %d", done)
+		done += len(page)
+	}
+}
+
 // What lies far behind entries that are not acknowledged yet is read as it lies, too.
 func TestReadsFarFromTheHead(t *testing.T) {
 	r := peers.StartRedis(t)

@@ -47,6 +47,14 @@ type Rollup struct {
 	Counter Counter
 }
 
+// Count is the number of the groups' rollups.
+func Count(groups []Group) (n int) {
+	for i := range groups {
+		n += len(groups[i].Rollups)
+	}
+	return n
+}
+
 // FlatValue is the value in one text, as SQL tables have it.
 func (r *Rollup) FlatValue() string {
 	if r.Dimension == KeyEndpoints || r.Dimension == OauthEndpoints {

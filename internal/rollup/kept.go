@@ -8,12 +8,12 @@ import (
 )
 
 // Kept is what was counted of the records of a chunk, in bytes: enough to count them anew
-// in another cut once their log records and entries are given up. It takes a fraction of
-// the memory of these, and none that the garbage collector looks into.
+// in another cut once their log records and entries are given up. It takes a tenth of the
+// memory of these, and none that the garbage collector looks into.
 type Kept struct{ records []byte }
 
 // keptSize is about how many bytes a record takes there.
-const keptSize = 320
+const keptSize = 160
 
 // appendKept writes all of a record that countRecord looks at, and when it became a dead
 // letter; keptReader has the same order.

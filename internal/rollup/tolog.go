@@ -14,11 +14,7 @@ import (
 // version is that of the scope. The log records share the memory of the texts.
 func AppendLogs(logs plog.Logs, version string, groups []Group) {
 	logs.ResourceLogs().EnsureCapacity(logs.ResourceLogs().Len() + len(groups))
-	rollups := 0
-	for i := range groups {
-		rollups += len(groups[i].Rollups)
-	}
-	room := slab.New(rollups)
+	room := slab.New(Count(groups))
 	for i := range groups {
 		groups[i].toLogs(room, logs.ResourceLogs().AppendEmpty(), version)
 	}

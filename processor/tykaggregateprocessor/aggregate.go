@@ -88,6 +88,10 @@ func (p *aggregateProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) erro
 	}
 }
 
+// mostRollups is how many rollups a record has at most in a chunk that is released. More take
+// as much memory as the record itself, so that no more of them may wait than without release.
+const mostRollups = 2
+
 // aggregate counts the records of a chunk, and gives what counts them anew in another cut.
 func (p *aggregateProcessor) aggregate(ctx context.Context, ld plog.Logs) (groups []rollup.Group, again func(rollup.Cut) []rollup.Group) {
 	if !p.release {
@@ -100,11 +104,15 @@ func (p *aggregateProcessor) aggregate(ctx context.Context, ld plog.Logs) (group
 	}
 	groups, tally, kept := p.aggregator.AggregateAndKeep(ld)
 	p.tell(ctx, &tally)
+	again = func(cut rollup.Cut) []rollup.Group { return p.aggregator.AggregateKept(kept, cut) }
+	if rollup.Count(groups) > mostRollups*ld.LogRecordCount() {
+		return groups, again
+	}
 	ld.ResourceLogs().MoveAndAppendTo(plog.NewLogs().ResourceLogs()) // the collector keeps ld itself until the answer
 	if entries := analytics.EntriesOf(ctx); entries != nil {
 		entries.Release()
 	}
-	return groups, func(cut rollup.Cut) []rollup.Group { return p.aggregator.AggregateKept(kept, cut) }
+	return groups, again
 }
 
 // overlapsOf collects what the stores of an answer ask for, however it is joined

@@ -221,8 +221,9 @@ func TestRecordsAreGivenUpOnceTheyAreCounted(t *testing.T) {
 	t.Parallel()
 	cfg := createDefaultConfig().(*Config)
 	cfg.ReleaseRecords = true
+	cfg.IgnoreAggregations = []string{"tags"} // each record has one of its own
 	chunk, entries, asked := plog.NewLogs(), &push{}, 0
-	records(0, 9).CopyTo(chunk)
+	records(0, 29).CopyTo(chunk)
 	next, err := consumer.NewLogs(func(context.Context, plog.Logs) error {
 		asked++
 		assert.Zero(t, chunk.LogRecordCount())
@@ -234,6 +235,19 @@ func TestRecordsAreGivenUpOnceTheyAreCounted(t *testing.T) {
 	assert.True(t, p.Capabilities().MutatesData)
 	require.NoError(t, p.ConsumeLogs(analytics.WithEntries(t.Context(), entries), chunk))
 	assert.Equal(t, 1, asked)
+}
+
+// Where records have more rollups than that they would take less memory, they stay, and so few chunks wait.
+func TestRecordsOfVeryManyRollupsAreNotGivenUp(t *testing.T) {
+	t.Parallel()
+	cfg := createDefaultConfig().(*Config)
+	cfg.ReleaseRecords = true
+	chunk, entries := plog.NewLogs(), &push{}
+	records(0, 2).CopyTo(chunk) // of three APIs and keys, with three tags
+	p := start(t, cfg, processortest.NewNopSettings(metadata.Type), consumertest.NewNop())
+	require.NoError(t, p.ConsumeLogs(analytics.WithEntries(t.Context(), entries), chunk))
+	assert.Equal(t, 3, chunk.LogRecordCount())
+	assert.Zero(t, entries.released)
 }
 
 // Errors reach the receiver as they are: it must tell what is for good.

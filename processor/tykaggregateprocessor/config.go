@@ -38,8 +38,8 @@ type Config struct {
 	// Latencies adds a sketch of the latencies by API, key and endpoint.
 	Latencies bool `mapstructure:"latencies"`
 	// ReleaseRecords gives records up once they are counted, so that more chunks wait for the
-	// store at a time, which stores their rollups together. Where another pipeline has the
-	// same receiver, it costs a copy of each record.
+	// store at a time, which stores their rollups together. It is not for where another
+	// pipeline has the same receiver: that costs a copy of each record, and takes the entries from it.
 	ReleaseRecords bool `mapstructure:"release_records"`
 }
 

@@ -3,18 +3,22 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// What gives its records up lets the next deliveries begin, ten chunks of them.
+// What gives its records up lets the next deliveries begin, ten of them, however small they are.
 func TestDeliveriesThatNeedNoRecordsLetOthersBegin(t *testing.T) {
 	r := newRedis(t)
 	const records = 400
@@ -45,8 +49,7 @@ func TestDeliveriesThatNeedNoRecordsLetOthersBegin(t *testing.T) {
 	}
 }
 
-// During an outage, what was given up is read again in its turn, at most one delivery at a time
-// here, and nothing further is begun than when the destination is well.
+// During an outage, what was given up is read again in its turn, and takes a place for that.
 func TestAnOutageHoldsNoMoreRecordsThanThereArePlaces(t *testing.T) {
 	r := newRedis(t)
 	const records = 400
@@ -56,7 +59,7 @@ func TestAnOutageHoldsNoMoreRecordsThanThereArePlaces(t *testing.T) {
 	var holding, calls atomic.Int64
 	d := newDestination()
 	d.answer = func(ctx context.Context, keys []string, _ plog.Logs) error {
-		assert.EqualValues(t, 1, holding.Add(1), "deliveries with records")
+		assert.LessOrEqual(t, holding.Add(1), int64(2), "in the only place, and in the spare one")
 		assert.Len(t, keys, 10)
 		time.Sleep(time.Millisecond)
 		holding.Add(-1)
@@ -104,4 +107,95 @@ func TestReleasedDeliveriesHoldNoShutdown(t *testing.T) {
 	again := newDestination()
 	start(t, r.Addr(), again, nil)
 	eventually(t, "an empty Redis", func() bool { return again.count() == 400 && len(leftover(t, r.Client())) == 0 })
+}
+
+// A delivery whose records were given up is counted with those records that nobody has counted meanwhile.
+func TestReleasedRecordsAreCountedOnce(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 5)
+	entered, leave := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(leave) })
+	d, b := newDestination(), &board{}
+	var isFirst atomic.Bool
+	isFirst.Store(true)
+	d.answer = func(ctx context.Context, _ []string, _ plog.Logs) error {
+		analytics.EntriesOf(ctx).Release()
+		if isFirst.CompareAndSwap(true, false) {
+			close(entered)
+			<-leave
+		}
+		return nil
+	}
+	rec := startSignals(t, r.Addr(), d, b, nil)
+	t.Cleanup(goOn)
+	<-entered
+	leases := "otelcol-tyk:{" + list + "}:leases"
+	held := r.Client().HKeys(t.Context(), leases).Val()
+	require.Len(t, held, 1)
+	soon := time.Now().Add(600 * time.Millisecond).UnixMilli()
+	require.NoError(t, r.Client().HSet(t.Context(), leases, held[0], fmt.Sprintf("other %d", soon)).Err())
+	segments := rec.Logs.(*redisReceiver).segments
+	eventually(t, "the loss to be noticed", func() bool { return len(segments.Of(0)) == 0 })
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 5, 10) // join them
+	eventually(t, "the delivery in another cut", func() bool { return d.count() == 10 })
+	goOn()
+	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
+	eventually(t, "all counted", func() bool { return b.requests() >= 10 })
+	time.Sleep(50 * time.Millisecond)
+	assert.EqualValues(t, 10, b.requests())
+}
+
+// A delivery that was released brings the evidence for which others, in all places, wait.
+func TestReleasedDeliveriesGoOnBesideThoseThatWaitForEvidence(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 10)
+	var isDown atomic.Bool
+	isDown.Store(true)
+	mended := make(chan struct{})
+	d := newDestination()
+	d.answer = func(ctx context.Context, keys []string, _ plog.Logs) error {
+		analytics.EntriesOf(ctx).Release()
+		for _, key := range keys {
+			if n, _ := strconv.Atoi(key); n >= 10 {
+				return consumererror.NewPermanent(errors.New("no such column"))
+			}
+		}
+		if isDown.CompareAndSwap(true, false) {
+			<-mended
+			return errors.New("503 service unavailable")
+		}
+		return nil
+	}
+	rec := start(t, r.Addr(), d, func(cfg *Config) {
+		cfg.MaxInFlight = 2
+		cfg.Redelivery.InitialInterval, cfg.Redelivery.MaxInterval = 10*time.Millisecond, 300*time.Millisecond
+	})
+	eventually(t, "the first delivery", func() bool { return !isDown.Load() })
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 10, 410)
+	eventually(t, "the others to wait", func() bool { return rec.sum(t, "tykredis_chunks_redelivered") > 30 })
+	close(mended)
+	eventually(t, "the evidence", func() bool { return d.count() == 10 })
+	eventually(t, "dead letters", func() bool { return len(letters(t, r.Client(), list)) > 0 })
+}
+
+// What is to be sent next is not forgotten while its entries cannot be read again.
+func TestPartsWaitForARedisThatDoesNotAnswer(t *testing.T) {
+	r := newRedis(t)
+	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 0, 1000)
+	var first atomic.Bool
+	p := &picky{taken: map[int]int{}, releases: true, isBad: func(key int) bool { return key == 700 }}
+	p.take = func(p *picky, records []sentRecord) error {
+		err := inBuffers(p, records)
+		if err != nil && first.CompareAndSwap(false, true) {
+			r.Client().ClientPause(context.Background(), 1500*time.Millisecond)
+		}
+		return err
+	}
+	start(t, r.Addr(), p, func(cfg *Config) {
+		cfg.ChunkSize, cfg.MaxInFlight = 1000, 1
+		cfg.Timeout, cfg.Lease = 200*time.Millisecond, 20*time.Second
+		cfg.Redelivery.InitialInterval, cfg.Redelivery.MaxInterval = 10*time.Millisecond, 100*time.Millisecond
+	})
+	eventually(t, "an empty Redis", func() bool { return p.count() == 999 && len(leftover(t, r.Client())) == 0 })
+	assert.Len(t, letters(t, r.Client(), list), 1)
 }

@@ -17,7 +17,7 @@ type groups struct {
 	store *Store
 }
 
-// send adds the rows of all groups, those of a table with one statement.
+// send adds the rows of all groups, table by table.
 func (g *groups) send(ctx context.Context, t *transaction) error {
 	return g.add(g.Pending(), func(p rollups.Portion) error { return t.add(ctx, p.Shard, p.Rows) })
 }

@@ -156,15 +156,6 @@ func (b *Batch) share(pushes []*Batch) {
 	}
 }
 
-// rollups is the number of all groups' rollups.
-func (b *Batch) rollups() int {
-	n := 0
-	for i := range b.Groups {
-		n += len(b.Groups[i].Rollups)
-	}
-	return n
-}
-
 // Pending lists the groups that are to be written.
 func (b *Batch) Pending() []int {
 	var list []int

@@ -16,6 +16,7 @@ import (
 // pushes, and so its memory and how long others wait for its locks.
 const (
 	maxMergedRollups = 60_000
+	minMergedRollups = 2_000
 	maxMergedPushes  = 64
 )
 
@@ -33,6 +34,7 @@ type GroupCommit struct {
 	mu      sync.Mutex // guards what follows
 	waiting []*waitingPush
 	writing bool // somebody writes what waits
+	fewer   int  // how often the most rollups of a transaction are halved
 	closed  bool
 
 	writer sync.WaitGroup
@@ -108,10 +110,24 @@ func (c *GroupCommit) writeAll(ctx context.Context) {
 	for attempt, w := c.next(ctx); w != nil; attempt, w = c.next(ctx) {
 		err := c.writeTogether(attempt, w.pushes)
 		w.cancel()
+		c.learn(err)
 		for _, p := range w.pushes {
 			p.err = err
 			close(p.done)
 		}
+	}
+}
+
+// learn has transactions get smaller after each that failed, which may have taken too long,
+// and bigger again after each that did not.
+func (c *GroupCommit) learn(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		c.fewer = max(c.fewer-1, 0)
+	case maxMergedRollups>>c.fewer > minMergedRollups:
+		c.fewer++
 	}
 }
 
@@ -127,8 +143,8 @@ func (c *GroupCommit) next(ctx context.Context) (context.Context, *sharedWrite) 
 	w, until := &sharedWrite{}, time.Time{}
 	taken, rollups := map[string][]push.Segment{}, 0
 	c.waiting = slices.DeleteFunc(c.waiting, func(p *waitingPush) bool {
-		n := p.batch.rollups()
-		if len(w.pushes) > 0 && (len(w.pushes) == maxMergedPushes || rollups+n > maxMergedRollups || meets(taken, p.batch.Segments)) {
+		n := rollup.Count(p.batch.Groups)
+		if len(w.pushes) > 0 && (len(w.pushes) == maxMergedPushes || rollups+n > maxMergedRollups>>c.fewer || meets(taken, p.batch.Segments)) {
 			return false
 		}
 		for _, s := range p.batch.Segments {

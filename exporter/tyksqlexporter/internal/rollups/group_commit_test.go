@@ -151,6 +151,45 @@ func TestTransactionsOfManyPushesAreBounded(t *testing.T) {
 	g.Close()
 }
 
+// What may have taken too long is tried with fewer, down to what any database manages in time.
+func TestTransactionsGetSmallerAfterFailures(t *testing.T) {
+	t.Parallel()
+	c := &GroupCommit{}
+	for range 20 {
+		c.learn(errors.New("deadline exceeded"))
+	}
+	assert.LessOrEqual(t, maxMergedRollups>>c.fewer, minMergedRollups)
+	assert.Greater(t, maxMergedRollups>>c.fewer, minMergedRollups/2-1)
+	for range 20 {
+		c.learn(nil)
+	}
+	assert.Zero(t, c.fewer)
+
+	g := newGate(t)
+	g.fewer = 5 // 1875
+	_, first := g.push(t.Context(), t, "seg", 0, 0)
+	<-g.entered
+	var done []<-chan error
+	for i := range 3 {
+		b := g.batch(t, "seg", i+1, i+1)
+		b.Groups[0].Rollups = slices.Repeat(b.Groups[0].Rollups, 900/len(b.Groups[0].Rollups))
+		one := make(chan error, 1)
+		go func() { one <- g.Store(t.Context(), b) }()
+		g.awaitWaiting(t, i+1)
+		done = append(done, one)
+	}
+	g.result <- errors.New("deadline exceeded")
+	require.Error(t, <-first)
+	assert.Len(t, (<-g.entered).batch.Groups, 2)
+	g.result <- nil
+	assert.Len(t, (<-g.entered).batch.Groups, 1)
+	g.result <- nil
+	for _, one := range done {
+		require.NoError(t, <-one)
+	}
+	g.Close()
+}
+
 func TestATransactionsErrorIsThatOfEachOfItsPushes(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)

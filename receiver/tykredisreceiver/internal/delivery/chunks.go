@@ -6,6 +6,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/held"
+	"github.com/otelcol-tyk/otelcol-tyk/receiver/tykredisreceiver/internal/metrics"
 )
 
 // delivering is a chunk of a delivery.
@@ -13,6 +14,7 @@ type delivering struct {
 	held.Chunk
 	first  int            // its first record's place
 	tally  *measure.Batch // of its decodable records, until they are counted; nil where nothing is
+	fresh  metrics.Spans  // of the tally: what nobody has counted yet; nil until that is known
 	since  int64          // when it was decoded, as evidence.isLegible wants to know
 	tail   int            // how many entries at its end are undecodable
 	unkept bool           // the last attempt to keep its dead letters failed

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,7 +69,8 @@ type Settings struct {
 type Deliverer struct {
 	Settings
 	slots    chan struct{} // a value for each delivery under way
-	released atomic.Int64  // the records of deliveries that wait without a slot, and without records
+	spare    chan struct{} // one for a delivery that was released
+	released atomic.Int64  // how many deliveries wait without a slot, and without records
 	evidence evidence
 	underWay sync.WaitGroup
 	ending   <-chan struct{} // closed once nothing is read any more
@@ -79,7 +79,7 @@ type Deliverer struct {
 // New makes a deliverer.
 func New(set Settings) *Deliverer {
 	return &Deliverer{
-		Settings: set, slots: make(chan struct{}, set.InFlight),
+		Settings: set, slots: make(chan struct{}, set.InFlight), spare: make(chan struct{}, 1),
 		evidence: evidence{mostRecords: max(set.WaitRecords, leastWaiting), mostBytes: set.WaitBytes, lists: map[*source.Source]*legibility{}, through: map[string]int64{}},
 	}
 }
@@ -179,13 +179,13 @@ func (d *Deliverer) attempt(ctx context.Context, dl *delivery) error {
 		dl.probe(candidates)
 	}
 	for {
-		for next := dl.next(); len(next) > 0; next = dl.next() {
-			if err := d.restore(ctx, dl); err != nil { // what was sent before may be released
+		for {
+			if err := errors.Join(d.restore(ctx, dl), ctx.Err()); err != nil { // what was sent before may be released
 				return err
 			}
-			next = slices.DeleteFunc(next, func(place int) bool { return dl.fates[place] == shed })
-			if err := ctx.Err(); err != nil {
-				return err
+			next := dl.next()
+			if len(next) == 0 {
+				break
 			}
 			if a := d.send(ctx, dl, next); a.retry {
 				return fmt.Errorf("pipelines did not take a delivery: %w", a.err)
@@ -260,6 +260,10 @@ func (d *Deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
 			dl.split(i) // what is in front of these need not wait with them
 			c = &dl.chunks[i]
 		}
+		if err := d.readToCount(ctx, dl, c); err != nil {
+			trouble = d.Health.OfRedis(err)
+			continue
+		}
 		err := d.keepDeadLetters(ctx, dl, c)
 		if c.unkept = err != nil; c.unkept {
 			trouble = d.Health.OfRedis(err)
@@ -280,6 +284,7 @@ func (d *Deliverer) isLegible(c *delivering) bool {
 // wait waits for the next attempt, and returns false when ctx was done first. Who needs
 // what others bring lets them have its slot, as far as memory allows.
 func (d *Deliverer) wait(ctx context.Context, dl *delivery, trouble error, until *pace.Backoff) bool {
+	d.pause(dl)
 	switch records, bytes := dl.left(); {
 	case dl.standAside(1):
 		defer dl.standAside(-1)

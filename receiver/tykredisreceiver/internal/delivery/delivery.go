@@ -142,6 +142,9 @@ func (dl *delivery) next() []int {
 	}
 	last := dl.work[len(dl.work)-1]
 	dl.work = dl.work[:len(dl.work)-1]
+	if last = slices.DeleteFunc(last, func(place int) bool { return dl.fates[place] == shed }); len(last) == 0 {
+		return dl.next() // the chunk is another worker's by now
+	}
 	return last
 }
 

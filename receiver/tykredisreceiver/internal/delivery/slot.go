@@ -10,7 +10,8 @@ import (
 type slot struct {
 	mu                       sync.Mutex // guards the rest
 	lent, released, consumed bool
-	records, bytes           int // how much of it waits without a place
+	spare                    bool // while released: it has the spare place
+	records, bytes           int  // how much of it waits without a place
 }
 
 // isElsewhere tells whether others have the place.
@@ -20,8 +21,7 @@ func (s *slot) isElsewhere() bool {
 	return s.lent || s.released
 }
 
-// mostReleased is how many chunks may wait without a place whose records nobody needs any more: what waits of them
-// takes a fraction of their memory.
+// mostReleased is how many deliveries may wait without a place whose records nobody needs any more.
 const mostReleased = 10
 
 // release frees the entries of a delivery that pipelines have, and lets others have its place, as far as there is
@@ -30,38 +30,57 @@ func (d *Deliverer) release(dl *delivery) {
 	s := &dl.slot
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.released || s.consumed {
+	if s.consumed {
 		return
 	}
 	dl.release()
-	if s.lent {
-		return
+	switch {
+	case s.spare:
+		d.giveSpare(s)
+	case s.lent, s.released:
+	case d.released.Add(1) > mostReleased:
+		d.released.Add(-1)
+	default:
+		s.released = true
+		<-d.slots
 	}
-	s.records, _ = dl.left()
-	if all := d.released.Add(int64(s.records)); all > int64(mostReleased*d.WaitRecords) {
-		d.released.Add(-int64(s.records))
-		return
-	}
-	s.released = true
-	<-d.slots
 }
 
-// enter has a delivery that was released take a place again before its entries are read again.
+// enter has a delivery that was released take a place again before its entries are read again. One of them at a
+// time has a spare one, since all others may be taken by deliveries that wait for what only these can tell.
 func (d *Deliverer) enter(ctx context.Context, dl *delivery) error {
 	s := &dl.slot
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.released {
+	if !s.released || s.spare {
 		return nil
 	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case d.spare <- struct{}{}:
+		s.spare = true
 	case d.slots <- struct{}{}:
+		s.released = false
+		d.released.Add(-1)
 	}
-	s.released = false
-	d.released.Add(-int64(s.records))
 	return nil
+}
+
+// pause takes the spare place from a delivery that waits before its next attempt.
+func (d *Deliverer) pause(dl *delivery) {
+	s := &dl.slot
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spare {
+		dl.release()
+		d.giveSpare(s)
+	}
+}
+
+func (d *Deliverer) giveSpare(s *slot) {
+	<-d.spare
+	s.spare = false
 }
 
 // begin is before pipelines are asked.
@@ -106,11 +125,18 @@ func (d *Deliverer) takeBack(dl *delivery) {
 
 // giveBack is the end of a delivery.
 func (d *Deliverer) giveBack(dl *delivery) {
-	switch s := &dl.slot; {
+	s := &dl.slot
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consumed = true
+	if s.spare {
+		d.giveSpare(s)
+	}
+	switch {
 	case s.lent:
 		d.evidence.leave(s.records, s.bytes)
 	case s.released:
-		d.released.Add(-int64(s.records))
+		d.released.Add(-1)
 	default:
 		<-d.slots
 	}

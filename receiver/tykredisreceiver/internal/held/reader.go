@@ -38,7 +38,7 @@ func (c Chunk) End() int64 { return c.From + int64(c.Count) }
 func (c *Chunk) ReadAgain(ctx context.Context, store *claim.Store) error {
 	var ahead claim.Ahead
 	for entries := []string{}; c.Entries == nil; {
-		more, err := store.Read(ctx, c.Segment.Segment, &ahead, c.From+int64(len(entries)), int64(c.Count-len(entries)), pageBytes)
+		more, err := store.Read(ctx, c.Segment.now(), &ahead, c.From+int64(len(entries)), int64(c.Count-len(entries)), pageBytes)
 		if err != nil {
 			if claim.IsGone(err) && ctx.Err() == nil {
 				c.Segment.Lose()
@@ -226,7 +226,7 @@ func (r *Reader) readChunk(ctx context.Context, s *Segment) (Chunk, error) {
 			return c, nil
 		}
 		missing := most - len(at.ahead)
-		entries, err := r.store.Read(ctx, s.Segment, &at.known, at.next+int64(len(at.ahead)),
+		entries, err := r.store.Read(ctx, s.now(), &at.known, at.next+int64(len(at.ahead)),
 			int64(missing), min(r.page, max(r.bytes-bytes, 1)))
 		if err != nil {
 			if claim.IsLate(err) {

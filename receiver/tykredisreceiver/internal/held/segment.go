@@ -40,6 +40,13 @@ func newSegment(src *source.Source, g claim.Segment) *Segment {
 	return s
 }
 
+// now is the segment with as many entries as it has by now.
+func (s *Segment) now() claim.Segment {
+	g := s.Segment
+	g.Count = s.count.Load()
+	return g
+}
+
 // Lose notes that the segment is no longer this process's to read or acknowledge.
 func (s *Segment) Lose() { s.gone.Store(true) }
 
