@@ -9,7 +9,7 @@ SHELL := bash
 # The Redis that `make run` reads, and the memory it may take beside the mapped binary, with which the jobs
 # of the benchmark that have a bound for it stay below 200 MiB.
 REDIS ?= localhost:6379
-GOMEMLIMIT ?= 165MiB
+GOMEMLIMIT ?= 160MiB
 GOGC ?= 400
 
 # The micro-benchmarks that `make bench` runs, and what else it is told, such as -only raw,nop or -pause 30s.

@@ -74,7 +74,7 @@ func mariaDBJob(o options) job {
 func mongoJob(o options) job {
 	return &storeJob{
 		name: "mongo", shown: "raw records to MongoDB's protocol", records: o.mongo, open: toMongoDB, limit: bulkOf, judge: judgeBulk,
-		about: "The server is FerretDB 1 over SQLite, as there is no MongoDB here: it is slow, so there are fewer records, and the share says more than the speed. " +
+		about: "The server is FerretDB 1 over SQLite, in the place of MongoDB: it is slow, so there are fewer records, and the share says more than the speed. " +
 			"The limit is the driver's own `InsertMany`, unordered, 2,500 at once, of the same documents into a collection beside.",
 	}
 }
