@@ -168,7 +168,9 @@ func exporter(driver, datasource string) object {
 func tables(driver, datasource string) destination {
 	config := exporter(driver, datasource)
 	config["tables"] = object{"aggregated": object{"enabled": true}, "graph_aggregated": object{"enabled": true}}
-	return destination{component: "tyksql", config: config, aggregate: object{}}
+	// The distribution sets it where no other pipeline has the records. Here it is true of some groups, beside
+	// pipelines of records, for which each then costs a copy.
+	return destination{component: "tyksql", config: config, aggregate: object{"release_records": driver != "sqlite"}}
 }
 
 func (p *database) product() string { return "PostgreSQL" }
