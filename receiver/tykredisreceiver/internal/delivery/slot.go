@@ -21,6 +21,13 @@ func (s *slot) isElsewhere() bool {
 	return s.lent || s.released
 }
 
+// needsPlace tells whether a delivery that was released has none.
+func (s *slot) needsPlace() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.released && !s.spare
+}
+
 // mostReleased is how many deliveries may wait without a place whose records nobody needs any more.
 const mostReleased = 10
 
@@ -50,20 +57,21 @@ func (d *Deliverer) release(dl *delivery) {
 // time has a spare one, since all others may be taken by deliveries that wait for what only these can tell.
 func (d *Deliverer) enter(ctx context.Context, dl *delivery) error {
 	s := &dl.slot
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.released || s.spare {
+	if !s.needsPlace() {
 		return nil
 	}
-	select {
+	isSpare := false
+	select { // nobody else changes what needsPlace has seen: the delivery is not with the pipelines
 	case <-ctx.Done():
 		return ctx.Err()
 	case d.spare <- struct{}{}:
-		s.spare = true
+		isSpare = true
 	case d.slots <- struct{}{}:
-		s.released = false
 		d.released.Add(-1)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare, s.released = isSpare, isSpare
 	return nil
 }
 
