@@ -48,6 +48,9 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 		return map[string]any{"release_records": true}
 	})
 	for section, found := range map[string]map[string]any{"receivers": receivers, "processors": processors} {
+		if len(found) == 0 {
+			continue
+		}
 		for id := range found {
 			if len(w.Components(section)[id]) == 0 {
 				conf.Delete(section + confmap.KeyDelimiter + id) // nothing can be merged into what is nil

@@ -86,7 +86,10 @@ func TestAConfigurationThatCannotBeReadIsLeftToTheCollector(t *testing.T) {
 			"logs": nil, "logs/x": map[string]any{"receivers": "tykredis", "exporters": []any{1}},
 		}}},
 	} {
-		assert.Empty(t, convert(t, confmap.NewFromStringMap(conf)))
+		read := confmap.NewFromStringMap(conf)
+		before := read.ToStringMap()
+		assert.Empty(t, convert(t, read))
+		assert.Equal(t, before, read.ToStringMap())
 	}
 }
 
