@@ -3,7 +3,6 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -175,13 +174,7 @@ func TestWhatIsDeliveredAgainAfterALostLeaseCountsOnce(t *testing.T) {
 	rec := startSignals(t, r.Addr(), d, b, nil)
 	t.Cleanup(goOn)
 	<-entered
-	leases := fmt.Sprintf("otelcol-tyk:{%s}:leases", list)
-	held := r.Client().HKeys(t.Context(), leases).Val()
-	require.Len(t, held, 1)
-	soon := time.Now().Add(300 * time.Millisecond).UnixMilli()
-	require.NoError(t, r.Client().HSet(t.Context(), leases, held[0], fmt.Sprintf("other %d", soon)).Err())
-	segments := rec.Logs.(*redisReceiver).segments
-	eventually(t, "the loss to be noticed", func() bool { return len(segments.Of(0)) == 0 })
+	rec.loseLease(t, r.Client(), 300*time.Millisecond)
 	goOn()
 	eventually(t, "an empty Redis", func() bool { return len(leftover(t, r.Client())) == 0 })
 	d.mu.Lock()

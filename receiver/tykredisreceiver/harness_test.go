@@ -194,6 +194,17 @@ func (r *running) sum(t *testing.T, name string) int64 {
 	return total(t, m)
 }
 
+// loseLease gives the lease of the only segment to another worker for a time, and waits until the receiver knows.
+func (r *running) loseLease(t *testing.T, rdb *redis.Client, after time.Duration) {
+	t.Helper()
+	leases := fmt.Sprintf("otelcol-tyk:{%s}:leases", list)
+	held := rdb.HKeys(t.Context(), leases).Val()
+	require.Len(t, held, 1)
+	require.NoError(t, rdb.HSet(t.Context(), leases, held[0], fmt.Sprintf("other %d", time.Now().Add(after).UnixMilli())).Err())
+	segments := r.Logs.(*redisReceiver).segments
+	eventually(t, "the loss to be noticed", func() bool { return len(segments.Of(0)) == 0 })
+}
+
 // pushRecords pushes records whose API keys are their numbers.
 func pushRecords(t *testing.T, rdb redis.UniversalClient, key string, encode func([]byte, *analytics.Record) []byte, from, to int) {
 	t.Helper()

@@ -3,7 +3,6 @@ package tykredisreceiver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -129,13 +128,7 @@ func TestReleasedRecordsAreCountedOnce(t *testing.T) {
 	rec := startSignals(t, r.Addr(), d, b, nil)
 	t.Cleanup(goOn)
 	<-entered
-	leases := "otelcol-tyk:{" + list + "}:leases"
-	held := r.Client().HKeys(t.Context(), leases).Val()
-	require.Len(t, held, 1)
-	soon := time.Now().Add(600 * time.Millisecond).UnixMilli()
-	require.NoError(t, r.Client().HSet(t.Context(), leases, held[0], fmt.Sprintf("other %d", soon)).Err())
-	segments := rec.Logs.(*redisReceiver).segments
-	eventually(t, "the loss to be noticed", func() bool { return len(segments.Of(0)) == 0 })
+	rec.loseLease(t, r.Client(), 600*time.Millisecond)
 	pushRecords(t, r.Client(), list, analytics.AppendMsgpack, 5, 10) // join them
 	eventually(t, "the delivery in another cut", func() bool { return d.count() == 10 })
 	goOn()

@@ -260,16 +260,15 @@ func (d *Deliverer) finish(ctx context.Context, dl *delivery) (trouble error) {
 			dl.split(i) // what is in front of these need not wait with them
 			c = &dl.chunks[i]
 		}
-		if err := d.readToCount(ctx, dl, c); err != nil {
-			trouble = d.Health.OfRedis(err)
-			continue
-		}
 		err := d.keepDeadLetters(ctx, dl, c)
 		if c.unkept = err != nil; c.unkept {
 			trouble = d.Health.OfRedis(err)
 			continue
 		}
-		d.count(dl, c)
+		if err := d.count(ctx, dl, c); err != nil {
+			trouble = d.Health.OfRedis(err)
+			continue
+		}
 		d.Acknowledge <- held.Acknowledgement{Chunk: held.Chunk{Segment: c.Segment, From: c.From, Count: c.Count}, Outcome: dl.outcome(c)}
 		c.ended, c.Entries = true, nil
 	}
