@@ -65,8 +65,7 @@ func TestOutagesLoseAndDoubleNothing(t *testing.T) {
 func TestServerThatIsDownAtTheStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	server := peers.StartMongo(t)
-	d := withRetries(freshTarget(t, server))
-	d.config.URI += "?serverSelectionTimeoutMS=100"
+	d := withRetries(targetOf(t, server.FreshDatabase()+"?serverSelectionTimeoutMS=100"))
 	require.NoError(t, server.Stop(t.Context()))
 	host := newStatusHost()
 	e := d.startWith(t, nopSettings(), host)

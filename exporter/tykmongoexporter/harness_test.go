@@ -44,8 +44,11 @@ type target struct {
 // freshTarget makes an empty database.
 func freshTarget(t testing.TB, server *peers.Mongo) target {
 	t.Helper()
-	return targetOf(t, server.FreshDatabase())
+	return targetOf(t, server.FreshDatabase()+patient)
 }
+
+// patient is how long tests look for a server that is there.
+const patient = "?serverSelectionTimeoutMS=60000"
 
 // targetOf is the target of a URI, which the test reads by, too.
 func targetOf(t testing.TB, uri string) target {
@@ -57,11 +60,12 @@ func targetOf(t testing.TB, uri string) target {
 }
 
 // testConfig is the default one without a queue, so that a push is one attempt
-// unless the test turns on retries.
+// unless the test turns on retries, and with time for it on a machine that has much else to do.
 func testConfig(uri string) *Config {
 	config := createDefaultConfig().(*Config)
 	config.URI = configopaque.String(uri)
 	config.Retry.Enabled = false
+	config.Timeout.Timeout = sinktest.Long
 	return config
 }
 

@@ -25,6 +25,7 @@ const (
 	mostBody      = 64 << 10
 	mostHeader    = 16 << 10
 	mostRequests  = 100 // a second
+	mostAtOnce    = 100 // without those that watch what is live
 	leastToGzip   = 1400
 	robotsNothing = "noindex, nofollow"
 )
@@ -50,6 +51,7 @@ type guard struct {
 	mu     sync.Mutex
 	second int64
 	count  int
+	atOnce int
 }
 
 // ServeHTTP refuses what no browser of a user asks, and catches what fails.
@@ -66,21 +68,51 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "421 Misdirected Request: the console is not known by this name; the key hosts takes further ones", http.StatusMisdirectedRequest)
 		return
 	case !g.admits(time.Now()):
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "503 Service Unavailable: too many requests a second", http.StatusServiceUnavailable)
+		refuse(w, "too many requests a second")
 		return
 	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, "405 Method Not Allowed", http.StatusMethodNotAllowed)
 		return
 	}
+	watches := strings.HasSuffix(r.URL.Path, "/live/events")
+	if !watches {
+		if !g.begin() { // what takes longer than the server lets it write would get no answer at all
+			refuse(w, "too many requests at once")
+			return
+		}
+		defer g.end()
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
-	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !strings.HasSuffix(r.URL.Path, "/live/events") && !strings.Contains(r.URL.Path, "/static/") {
+	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !watches && !strings.Contains(r.URL.Path, "/static/") {
 		z := &gzipWriter{ResponseWriter: w}
 		defer z.close()
 		w = z
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// refuse tells to come again soon.
+func refuse(w http.ResponseWriter, why string) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "503 Service Unavailable: "+why, http.StatusServiceUnavailable)
+}
+
+// begin takes one of the places for requests, if one is free.
+func (g *guard) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.atOnce >= mostAtOnce {
+		return false
+	}
+	g.atOnce++
+	return true
+}
+
+func (g *guard) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.atOnce--
 }
 
 // knows tells whether a request means this console: a page of another site that has its name lead here does not.

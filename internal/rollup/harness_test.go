@@ -39,7 +39,8 @@ func logsOf(segment string, first int, records ...analytics.Record) plog.Logs {
 		if segment != "" {
 			uid = analytics.UID{Segment: segment, Index: int64(first + i)}.String()
 		}
-		records[i].ToLog(slice.AppendEmpty(), uid)
+		record := records[i] // which tests beside this one may use, too
+		record.ToLog(slice.AppendEmpty(), uid)
 	}
 	return logs
 }

@@ -78,7 +78,8 @@ func Push(segment string, first int64, records ...analytics.Record) plog.Logs {
 		if segment != "" {
 			uid = analytics.UID{Segment: segment, Index: first + int64(i)}.String()
 		}
-		records[i].ToLog(slice.AppendEmpty(), uid)
+		record := records[i] // which tests beside this one may use, too: ToLog writes what it needs beside the fields
+		record.ToLog(slice.AppendEmpty(), uid)
 	}
 	return logs
 }
