@@ -17,8 +17,8 @@ import (
 const (
 	// drainPatience is how long the backlog may stand still after the faults.
 	drainPatience = 60 * time.Second
-	// drainTimeout is how long draining may take in all.
-	drainTimeout = 5 * time.Minute
+	// drainTimeout is how long draining may take in all, on a machine that has much else to do.
+	drainTimeout = 20 * time.Minute
 )
 
 // world is everything that a run starts.
