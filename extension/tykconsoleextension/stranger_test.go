@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/consoletest"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sinktest"
@@ -164,6 +166,40 @@ func TestAThousandRequestsAtOnce(t *testing.T) {
 		response, _ := patient(t, http.MethodGet, at+path, nil)
 		assert.Equal(t, http.StatusOK, response.StatusCode, path)
 	}
+}
+
+// What is beyond the places for requests is told to come again, but for those that watch what is live, and not any more once one is free.
+func TestRequestsAtOnceAreBounded(t *testing.T) {
+	t.Parallel()
+	var working sync.WaitGroup
+	end := make(chan struct{})
+	g := &guard{log: zap.NewNop(), next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			working.Done()
+			<-end
+		}
+	})}
+	ask := func(path string) *http.Response {
+		g.mu.Lock()
+		g.count = 0 // of this second
+		g.mu.Unlock()
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		return w.Result()
+	}
+	var all sync.WaitGroup
+	working.Add(mostAtOnce)
+	for range mostAtOnce {
+		all.Go(func() { ask("/slow") })
+	}
+	working.Wait()
+	refused := ask("/logs")
+	assert.Equal(t, http.StatusServiceUnavailable, refused.StatusCode)
+	assert.Equal(t, "1", refused.Header.Get("Retry-After"))
+	assert.Equal(t, http.StatusOK, ask("/live/events").StatusCode)
+	close(end)
+	all.Wait()
+	assert.Equal(t, http.StatusOK, ask("/logs").StatusCode)
 }
 
 // A store that somebody has locked, or that is gone, is said to be; the pipeline stands, and what comes back is read again.
