@@ -26,8 +26,9 @@ SOAK ?= 10m
 UNIT_TIMEOUT ?= 40m
 E2E_TIMEOUT ?= 45m
 
-# Each package is linked, which is faster without what only debuggers need (-ldflags=-w). What drives the built binary has no
-# race detector, since the binary has none. Tests wait more than they compute: so many packages, and tests end to end, run at once, the package that takes longest first.
+# Tests are linked without what only debuggers need, which is faster (-ldflags=-w). What drives the built binary has no race
+# detector, since the binary has none. Tests wait more than they compute: so many packages, and tests end to end, run at once,
+# the package that takes longest first.
 AT_ONCE ?= 4
 
 # The seeds of `make chaos` are 1 to SEEDS, or only SEED, each with a load of SECONDS.
@@ -77,8 +78,8 @@ test: build $(FERRETDB) $(MDCB) $(GOAWS) ## all tests with the race detector, th
 	CGO_ENABLED=0 go test -ldflags=-w -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 -parallel $(AT_ONCE) ./test/...
 	cd test/console && CGO_ENABLED=0 go test -count=1 -timeout $(E2E_TIMEOUT) -artifacts -outputdir "$(abspath bin)" .
 
-# Each seed also starts servers, drains and checks, and has time to fail.
-chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 600)) + 1800 ))s
+# Each seed also starts servers, drains, for up to 20 minutes, and checks, and has time to fail.
+chaos_timeout = $$(( ($(if $(SEED),1,$(SEEDS)) * ($(SECONDS) + 1500)) + 1800 ))s
 
 .PHONY: chaos
 chaos: build $(FERRETDB) $(MDCB) ## faults under load for SEEDS seeds of SECONDS each, or for one SEED; writes docs/chaos.md
