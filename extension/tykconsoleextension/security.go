@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
@@ -51,7 +52,8 @@ type guard struct {
 	mu     sync.Mutex
 	second int64
 	count  int
-	atOnce int
+
+	atOnce atomic.Int64 // requests that are worked on
 }
 
 // ServeHTTP refuses what no browser of a user asks, and catches what fails.
@@ -77,11 +79,11 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	watches := strings.HasSuffix(r.URL.Path, "/live/events")
 	if !watches {
-		if !g.begin() { // what takes longer than the server lets it write would get no answer at all
+		defer g.atOnce.Add(-1)
+		if g.atOnce.Add(1) > mostAtOnce { // what takes longer than the server lets it write would get no answer at all
 			refuse(w, "too many requests at once")
 			return
 		}
-		defer g.end()
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
 	if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && !watches && !strings.Contains(r.URL.Path, "/static/") {
@@ -96,23 +98,6 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, why string) {
 	w.Header().Set("Retry-After", "1")
 	http.Error(w, "503 Service Unavailable: "+why, http.StatusServiceUnavailable)
-}
-
-// begin takes one of the places for requests, if one is free.
-func (g *guard) begin() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.atOnce >= mostAtOnce {
-		return false
-	}
-	g.atOnce++
-	return true
-}
-
-func (g *guard) end() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.atOnce--
 }
 
 // knows tells whether a request means this console: a page of another site that has its name lead here does not.
