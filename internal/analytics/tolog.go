@@ -54,7 +54,8 @@ func StampResource(res pcommon.Resource) {
 // left to the caller. uid is the record's identity (see UID), left out when
 // empty. Zero values become no attribute; FromLog reads everything back, except
 // that invalid UTF-8, for which OTLP would refuse the whole batch, has become
-// U+FFFD. lr shares the memory of r's strings, but of nothing else in r.
+// U+FFFD. lr shares the memory of r's strings, but of nothing else in r. It writes
+// to memory that r has for that: r is used by one goroutine at a time.
 func (r *Record) ToLog(lr plog.LogRecord, uid string) { r.ToLogIn(nil, lr, uid) }
 
 // ToLogIn does as ToLog, with attributes that lie in s, which may be nil.
