@@ -117,7 +117,7 @@ func TestDemoStopsWhenInterrupted(t *testing.T) {
 	start := time.Now()
 	_, _, err := play(t, ctx, "idle")
 	require.Error(t, err)
-	assert.Less(t, time.Since(start), 10*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 }
 
 func TestDemoTellsHowToBuildTheCollector(t *testing.T) {

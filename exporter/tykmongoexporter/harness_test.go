@@ -132,7 +132,7 @@ func (l *commandLog) monitor() *event.CommandMonitor {
 	}}
 }
 
-// of gives the commands of a name so far, without what the driver adds.
+// of gives the commands of a name so far that pushes led to, without what the driver adds.
 func (l *commandLog) of(t testing.TB, name string) []bson.D {
 	t.Helper()
 	l.mu.Lock()
@@ -141,7 +141,7 @@ func (l *commandLog) of(t testing.TB, name string) []bson.D {
 	for _, c := range l.commands {
 		elements, err := c.Elements()
 		require.NoError(t, err)
-		if elements[0].Key() != name {
+		if elements[0].Key() != name || forgets(c) {
 			continue
 		}
 		var command bson.D

@@ -95,7 +95,7 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	}
 	// The outages come while there is work left: each waits for progress first.
 	for outage := range int64(outages) {
-		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/(2*outages) }, 2*time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/(2*outages) }, 5*time.Minute, time.Millisecond)
 		if outage%2 == 0 {
 			server.Kill()
 		} else {
@@ -144,12 +144,12 @@ func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 		err = e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 		var schema *layout.SchemaError
 		return errors.As(err, &schema)
-	}, 2*time.Minute, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	assert.False(t, consumererror.IsPermanent(err))
 	require.Eventually(t, func() bool {
 		_, err := d.db.ExecContext(t.Context(), "drop table tyk_analytics")
 		return err == nil
-	}, 2*time.Minute, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 }
 
@@ -347,14 +347,14 @@ func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return stored.Load() > 200 }, 2*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return stored.Load() > 200 }, 5*time.Minute, time.Millisecond)
 	server.Kill()
 	done := make(chan error, 1)
 	go func() { done <- e.Shutdown(context.Background()) }()
 	select {
 	case err := <-done:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(5 * time.Minute):
 		require.Fail(t, "the shutdown does not end")
 	}
 	wg.Wait()

@@ -93,7 +93,7 @@ func testPooledWriters(t *testing.T, fresh newTarget) {
 		}
 	}
 	for cut := range int64(cuts) {
-		require.Eventually(t, func() bool { return stored.Load() > (cut+1)*2*chunks/(cuts+2) }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return stored.Load() > (cut+1)*2*chunks/(cuts+2) }, 5*time.Minute, time.Millisecond)
 		d.exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'otelcol-tyk' and datname = current_database()")
 	}
 	wg.Wait()

@@ -148,7 +148,7 @@ func TestInspectTellsGroupsLeasesAndProgress(t *testing.T) {
 		require.Len(t, report.Groups, 1)
 		assert.EqualValues(t, 7, report.Groups[0].Waiting)
 		assert.Equal(t, claim.Receipts{Seen: 12, Outcome: claim.Outcome{Delivered: 5}}, report.Groups[0].Receipts)
-		assert.WithinDuration(t, report.At, report.Groups[0].Seen, 5*time.Second)
+		assert.WithinDuration(t, report.At, report.Groups[0].Seen, time.Minute)
 	})
 }
 

@@ -29,7 +29,7 @@ func newPair(t *testing.T) (master, replica *peers.Redis) {
 		return replica.Client().LLen(t.Context(), list).Val() == 10 &&
 			strings.Contains(persistence, "aof_rewrite_in_progress:0") && strings.Contains(persistence, "aof_rewrite_scheduled:0") &&
 			strings.Contains(persistence, "aof_enabled:1")
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	return master, replica
 }
 
@@ -91,7 +91,7 @@ func TestAClaimIsDeliveredOnceAReplicaHasIt(t *testing.T) {
 	require.Eventually(t, func() bool {
 		v, err = look(t, store, src)
 		return err == nil
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	require.Len(t, v.Held, 1)
 	assert.EqualValues(t, 20, v.Held[0].Count)
 }

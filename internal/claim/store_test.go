@@ -73,7 +73,7 @@ func TestClaimMovesTheWholeListAndStopsItsExpiry(t *testing.T) {
 		assert.EqualValues(t, 12, got.Claimed)
 		assert.EqualValues(t, 12, g.Count)
 		assert.EqualValues(t, 0, g.Start())
-		assert.WithinDuration(t, time.Now(), g.ClaimedAt, 10*time.Second)
+		assert.WithinDuration(t, time.Now(), g.ClaimedAt, time.Minute)
 		assert.EqualValues(t, -1, rdb.TTL(t.Context(), g.Key()).Val(), "a claimed segment never expires")
 		assert.EqualValues(t, 0, rdb.Exists(t.Context(), list).Val())
 
@@ -347,7 +347,7 @@ func TestStatsTellWhatWaits(t *testing.T) {
 		require.NoError(t, err)
 		assert.EqualValues(t, 3, stats[0].Unclaimed)
 		assert.EqualValues(t, 7, stats[0].Claimed)
-		assert.Less(t, stats[0].OldestAge, 30*time.Second)
+		assert.Less(t, stats[0].OldestAge, 5*time.Minute)
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // How long an InfluxDB may take to start and to end.
-const influxTimeout = 60 * time.Second
+const influxTimeout = 3 * time.Minute
 
 // ErrNoInflux says that there is no InfluxDB to run, and how to get one.
 var ErrNoInflux = errors.New("InfluxDB is not installed; install it with: apt-get install -y influxdb")

@@ -19,8 +19,8 @@ import (
 
 // How long a MariaDB may take to start (it recovers from a crash first) and to end.
 const (
-	mariaDBStartTimeout = 60 * time.Second
-	mariaDBStopTimeout  = 30 * time.Second
+	mariaDBStartTimeout = 3 * time.Minute
+	mariaDBStopTimeout  = time.Minute
 )
 
 // ErrNoMariaDB says that there is no MariaDB to run, and how to get one.

@@ -15,8 +15,8 @@ import (
 
 // How long a FerretDB may take to start and to end.
 const (
-	mongoStartTimeout = 30 * time.Second
-	mongoStopTimeout  = 15 * time.Second
+	mongoStartTimeout = 3 * time.Minute
+	mongoStopTimeout  = time.Minute
 )
 
 // ErrNoMongo says that there is no server of MongoDB's protocol to run, and how to

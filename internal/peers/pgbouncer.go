@@ -15,8 +15,8 @@ import (
 
 // How long a PgBouncer may take to start and to end.
 const (
-	pgBouncerStartTimeout = 30 * time.Second
-	pgBouncerStopTimeout  = 10 * time.Second
+	pgBouncerStartTimeout = 3 * time.Minute
+	pgBouncerStopTimeout  = time.Minute
 )
 
 // ErrNoPgBouncer says that there is no PgBouncer to run, and how to get one.

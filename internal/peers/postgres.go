@@ -20,8 +20,8 @@ import (
 
 // How long a PostgreSQL may take to start (it recovers from a crash first) and to end.
 const (
-	postgresStartTimeout = 60 * time.Second
-	postgresStopTimeout  = 30 * time.Second
+	postgresStartTimeout = 3 * time.Minute
+	postgresStopTimeout  = time.Minute
 )
 
 // ErrNoPostgres says that there is no PostgreSQL to run, and how to get one.

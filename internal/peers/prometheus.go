@@ -18,7 +18,7 @@ import (
 )
 
 // How long a Prometheus may take to start.
-const prometheusStartTimeout = 60 * time.Second
+const prometheusStartTimeout = 3 * time.Minute
 
 // ErrNoPrometheus says that there is no Prometheus to run, and how to get one.
 var ErrNoPrometheus = errors.New("Prometheus is not installed; install it with: apt-get install -y prometheus")

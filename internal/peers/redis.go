@@ -19,8 +19,8 @@ import (
 
 // How long a Redis may take to start (it loads its data first) and to end.
 const (
-	redisStartTimeout = 30 * time.Second
-	redisStopTimeout  = 15 * time.Second
+	redisStartTimeout = 3 * time.Minute
+	redisStopTimeout  = time.Minute
 )
 
 // ErrNoRedis says that there is no redis-server to run, and how to get one.

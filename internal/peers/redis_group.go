@@ -13,7 +13,7 @@ import (
 
 // groupTimeout is how long several servers may take to find each other, to fail
 // over, or to settle after that.
-const groupTimeout = 60 * time.Second
+const groupTimeout = 3 * time.Minute
 
 // RedisReplicas gives each master of a RedisCluster, or the master of a
 // RedisSentinel, this many replicas. The defaults are none and one.

@@ -17,7 +17,7 @@ import (
 )
 
 // How long a syslog server may take to start and to end.
-const syslogTimeout = 60 * time.Second
+const syslogTimeout = 3 * time.Minute
 
 // ErrNoSyslog says that there is no rsyslog or no syslog-ng to run, and how to get them.
 var ErrNoSyslog = errors.New("the syslog server is not installed; install it with: scripts/install-test-peers.sh")

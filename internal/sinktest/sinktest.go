@@ -29,7 +29,7 @@ import (
 )
 
 // Long is a time that only what hangs takes.
-const Long = time.Minute
+const Long = 5 * time.Minute
 
 // LogsOf is a push of records as the receiver makes it, of the segment seg, numbered from 0.
 func LogsOf(records ...analytics.Record) plog.Logs { return Push("seg", 0, records...) }

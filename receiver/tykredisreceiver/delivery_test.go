@@ -380,7 +380,7 @@ func TestWhatWaitsForADecodableEntryHoldsNoShutdown(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		require.Fail(t, "the receiver does not end")
 	}
 }
@@ -431,7 +431,7 @@ func TestDeadLettersThatCannotBeKeptWaitAndHoldNoShutdown(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		require.Fail(t, "the receiver does not end")
 	}
 	acl("+hstrlen")

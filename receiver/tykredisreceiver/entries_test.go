@@ -99,7 +99,7 @@ func TestEntriesAreHandedOnAsTheyCame(t *testing.T) {
 	}
 	to := newRelay()
 	r := start(t, redis.Addr(), to, func(c *Config) { c.Undecodable, c.Uptime.Enabled = undecodableDelivered, true })
-	require.Eventually(t, func() bool { return to.count() >= 125 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return to.count() >= 125 }, 5*time.Minute, time.Millisecond)
 	require.NoError(t, r.Shutdown(context.Background()))
 	for name, entries := range want {
 		assert.ElementsMatch(t, entries, to.of(name), name)
@@ -131,13 +131,13 @@ func TestReplayedEntriesAreHandedOn(t *testing.T) {
 			return true
 		})
 		return err == nil && len(letters) == 1 && to.count() == 2
-	}, time.Minute, 5*time.Millisecond)
+	}, 5*time.Minute, 5*time.Millisecond)
 	to.mu.Lock()
 	healed = true
 	to.mu.Unlock()
 	_, err := store.Replay(t.Context(), src, letters)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return to.count() == 3 }, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return to.count() == 3 }, 5*time.Minute, 5*time.Millisecond)
 	assert.Contains(t, to.of("tyk-system-analytics"), string(letters[0].Entry))
 }
 
@@ -149,6 +149,6 @@ func TestUndecodableEntriesAreDeadLettersUnlessTheyAreWanted(t *testing.T) {
 	require.NoError(t, redis.Client().RPush(t.Context(), list, "odd", string(analytics.AppendMsgpack(nil, &record))).Err())
 	to := newRelay()
 	r := start(t, redis.Addr(), to, nil)
-	require.Eventually(t, func() bool { return r.sum(t, "tykredis_records_dead_lettered") == 1 && to.count() == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return r.sum(t, "tykredis_records_dead_lettered") == 1 && to.count() == 1 }, 5*time.Minute, time.Millisecond)
 	assert.Equal(t, map[string]int{analytics.EventRequest: 1}, to.events)
 }

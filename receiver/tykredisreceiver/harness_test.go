@@ -226,7 +226,7 @@ func numbered(i int) *analytics.Record {
 
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 60*time.Second, 5*time.Millisecond, what)
+	require.Eventually(t, condition, 5*time.Minute, 5*time.Millisecond, what)
 }
 
 // leftover lists what lies in Redis beside dead letters and what the protocol

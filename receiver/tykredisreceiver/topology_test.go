@@ -21,7 +21,7 @@ import (
 )
 
 // settling is how long a drain may take that a failover interrupts.
-const settling = 60 * time.Second
+const settling = 5 * time.Minute
 
 // ledger is a destination that takes each identity once, as stores do.
 type ledger struct {

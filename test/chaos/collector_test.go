@@ -24,12 +24,12 @@ const (
 	// readyMessage is what a collector logs once every component has started.
 	readyMessage = "Everything is ready"
 	// readyTimeout is generous: a busy machine starts a binary of 130 MB slowly.
-	readyTimeout = 90 * time.Second
+	readyTimeout = 3 * time.Minute
 	// settleTime lies between the word that it is ready and the moment from which
 	// a collector minds SIGTERM, which it does not announce.
 	settleTime = 300 * time.Millisecond
 	// stopTimeout is far beyond what shutdown_timeout and the clients' timeouts allow.
-	stopTimeout = 45 * time.Second
+	stopTimeout = 2 * time.Minute
 )
 
 var errEndedWell = errors.New("status 0")

@@ -24,12 +24,12 @@ const (
 	// readyMessage is what the collector logs once every component has started.
 	readyMessage = "Everything is ready"
 	// readyTimeout is generous: a busy machine starts a binary of 130 MB slowly.
-	readyTimeout = 60 * time.Second
-	// stopTimeout is the receiver's shutdown_timeout and some time for the rest.
-	stopTimeout = 20 * time.Second
+	readyTimeout = 3 * time.Minute
+	// stopTimeout is the receiver's shutdown_timeout and time for the rest on a busy machine.
+	stopTimeout = time.Minute
 	// settleTime lies between the collector's word that it is ready and the moment
 	// from which it minds SIGTERM, which it does not announce.
-	settleTime = 200 * time.Millisecond
+	settleTime = 500 * time.Millisecond
 	// shownLines of a collector's log stand below a failed test.
 	shownLines = 60
 )

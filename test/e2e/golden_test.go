@@ -19,7 +19,7 @@ import (
 )
 
 // drainTimeout is how long a few hundred records may take on a busy machine.
-const drainTimeout = 3 * time.Minute
+const drainTimeout = 10 * time.Minute
 
 // table is where the records go by default.
 const table = "tyk_analytics"

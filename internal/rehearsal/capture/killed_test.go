@@ -43,7 +43,7 @@ func TestAFileCanBeReadWhileItIsWritten(t *testing.T) {
 		}
 		_, err = r.Next()
 		require.ErrorIs(c, err, ErrIncomplete)
-	}, time.Minute, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 	stop()
 	require.NoError(t, <-ended)
 	require.NoError(t, w.Close())

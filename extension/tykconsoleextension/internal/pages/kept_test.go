@@ -97,7 +97,7 @@ func TestPagesAreKeptInBounds(t *testing.T) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.bytes == 0 && len(k.pages) == 0
-	}, time.Minute, 50*time.Millisecond, "none is kept when its time is over")
+	}, 5*time.Minute, 50*time.Millisecond, "none is kept when its time is over")
 }
 
 // Nobody gets a page of somebody else, or in a form that his browser did not choose.
