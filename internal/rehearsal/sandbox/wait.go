@@ -63,23 +63,24 @@ func Wait(ctx context.Context, rdb redis.Cmdable, counters []Counter, settle tim
 	const every = 200 * time.Millisecond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	last, since := int64(-1), time.Now()
+	left, last, since := int64(unknown), int64(-1), time.Now()
 	for {
 		waiting, err := Waiting(ctx, rdb)
 		switch {
-		case err != nil && ctx.Err() != nil: // it was late, whatever the last command says
-			return late(ctx, max(-last-1, 0))
+		case err != nil && over(ctx): // it was late, whatever the last command says
+			return late(ctx, left)
 		case err != nil:
 			return err
 		}
+		left = waiting
 		n := -waiting - 1 // changes with each list that is taken
 		if waiting == 0 {
 			n = 0
 			for _, count := range counters {
 				stored, err := count(ctx)
 				switch {
-				case err != nil && ctx.Err() != nil:
-					return late(ctx, 0)
+				case err != nil && over(ctx):
+					return late(ctx, waiting)
 				case err != nil:
 					return err
 				}
@@ -100,13 +101,29 @@ func Wait(ctx context.Context, rdb redis.Cmdable, counters []Counter, settle tim
 	}
 }
 
+// unknown is how many lists are left where Redis was not asked yet.
+const unknown = -1
+
+// over tells whether the time is over. A connection has the context's deadline, and may find out
+// before the context does.
+func over(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(end)
+}
+
 // late says what was not done in time, of a side with so many lists left.
-func late(ctx context.Context, waiting int64) error {
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return fmt.Errorf("interrupted: %w", ctx.Err())
-	case waiting > 0:
-		return fmt.Errorf("%d lists were not taken in time: does the process run, and read this Redis and database? -wait gives it longer: %w", waiting, ctx.Err())
+func late(ctx context.Context, left int64) error {
+	cause := ctx.Err()
+	if cause == nil {
+		cause = context.DeadlineExceeded
 	}
-	return fmt.Errorf("rows are still being stored: -wait gives it longer: %w", ctx.Err())
+	switch {
+	case errors.Is(cause, context.Canceled):
+		return fmt.Errorf("interrupted: %w", cause)
+	case left > 0:
+		return fmt.Errorf("%d lists were not taken in time: does the process run, and read this Redis and database? -wait gives it longer: %w", left, cause)
+	case left == unknown:
+		return fmt.Errorf("no answer from Redis in time: -wait gives it longer: %w", cause)
+	}
+	return fmt.Errorf("rows are still being stored: -wait gives it longer: %w", cause)
 }
