@@ -126,8 +126,6 @@ func wideJob(o options) job {
 }
 
 func newRollupsJob(o options, t rollupTraffic, speed, processor float64, key, title, about string) job {
-	// A small backlog ends before many chunks have waited together, and with one transaction beside which nothing is done.
-	const longer = 5
 	return &storeJob{
 		name: key, shown: title, records: longer * o.records, span: t.span,
 		open: func(ctx context.Context, r *rig) (destination, error) {
