@@ -31,7 +31,7 @@ func TestATimeThatIsOverIsNoFaultOfAConnection(t *testing.T) {
 	defer cancel()
 	require.NoError(t, rdb.RPush(ctx, lists()[0], "entry").Err())
 	err = Wait(ctx, rdb, nil, time.Minute)
-	assert.ErrorContains(t, err, "1 lists were not taken in time: does the process run")
+	require.ErrorContains(t, err, "1 lists were not taken in time: does the process run")
 
 	ended, end := context.WithCancel(t.Context())
 	end()
