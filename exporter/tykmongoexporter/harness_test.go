@@ -156,7 +156,8 @@ func (l *commandLog) of(t testing.TB, name string) []bson.D {
 // documents reads a collection.
 func (d target) documents(t testing.TB, collection string) []bson.Raw {
 	t.Helper()
-	cursor, err := d.db.Collection(collection).Find(t.Context(), bson.D{})
+	// All at once: a server that was killed meanwhile knows no cursor any more.
+	cursor, err := d.db.Collection(collection).Find(t.Context(), bson.D{}, options.Find().SetBatchSize(100_000))
 	require.NoError(t, err)
 	var documents []bson.Raw
 	require.NoError(t, cursor.All(t.Context(), &documents))

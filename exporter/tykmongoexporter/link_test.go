@@ -156,13 +156,37 @@ const (
 
 func operation(message []byte) uint32 { return binary.LittleEndian.Uint32(message[12:]) }
 
-// command finds the command's document in a message.
+// command gives the command's document in a message, with the lists that a driver may send behind it.
 func command(request []byte) bson.Raw {
 	body := request[messageHeader+4:]
-	if operation(request) == operationMessage {
-		return body[1:]
+	if operation(request) != operationMessage {
+		return body[bytes.IndexByte(body, 0)+1+8:] // behind a name and two numbers
 	}
-	return body[bytes.IndexByte(body, 0)+1+8:] // behind a name and two numbers
+	whole := bson.D{}
+	for len(body) > 0 {
+		kind, size := body[0], binary.LittleEndian.Uint32(body[1:])
+		section := body[1 : 1+size]
+		body = body[1+size:]
+		if kind == 0 {
+			if err := bson.Unmarshal(section, &whole); err != nil {
+				panic(err) // as a test's driver sent it
+			}
+			continue
+		}
+		end := 4 + bytes.IndexByte(section[4:], 0)
+		list := bson.A{}
+		for documents := section[end+1:]; len(documents) > 0; {
+			n := binary.LittleEndian.Uint32(documents)
+			list = append(list, bson.Raw(documents[:n]))
+			documents = documents[n:]
+		}
+		whole = append(whole, bson.E{Key: string(section[4:end]), Value: list})
+	}
+	raw, err := bson.Marshal(whole)
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }
 
 func readMessage(from io.Reader) ([]byte, bool) {

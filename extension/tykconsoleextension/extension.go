@@ -115,7 +115,7 @@ func (e *consoleExtension) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/{hash}/{name}", files)
 	mux.Handle("/", site)
-	return &guard{next: strip(base, mux), hosts: knownHosts(e.config), log: e.set.Logger}, nil
+	return &guard{next: strip(base, mux), hosts: knownHosts(e.config), log: e.set.Logger, write: e.config.Server.WriteTimeout}, nil
 }
 
 // NotifyConfig reads which stores and lists there are.

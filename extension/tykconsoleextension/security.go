@@ -27,6 +27,7 @@ const (
 	mostHeader    = 16 << 10
 	mostRequests  = 100 // a second
 	mostAtOnce    = 100 // without those that watch what is live
+	mostWork      = 2 * time.Minute // which only a machine takes for an answer that has much else to do
 	leastToGzip   = 1400
 	robotsNothing = "noindex, nofollow"
 )
@@ -48,6 +49,7 @@ type guard struct {
 	next  http.Handler
 	hosts map[string]bool
 	log   *zap.Logger
+	write time.Duration // how long an answer may take to be sent, 0 for ever
 
 	mu     sync.Mutex
 	second int64
@@ -80,9 +82,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	watches := strings.HasSuffix(r.URL.Path, "/live/events")
 	if !watches {
 		defer g.atOnce.Add(-1)
-		if g.atOnce.Add(1) > mostAtOnce { // what takes longer than the server lets it write would get no answer at all
+		if g.atOnce.Add(1) > mostAtOnce {
 			refuse(w, "too many requests at once")
 			return
+		}
+		if g.write > 0 { // the server has it begin with the request: whoever waits for longer would get no answer at all
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(mostWork + g.write))
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)

@@ -168,6 +168,17 @@ func TestAThousandRequestsAtOnce(t *testing.T) {
 	}
 }
 
+// How long a page takes to be made is not counted as its sending, which write_timeout bounds.
+func TestAPageThatTakesLongIsSent(t *testing.T) {
+	w := consoletest.New(t, consoletest.Settings{Records: 500, Rollups: true})
+	at := serving(t, w, func(c *Config) { c.Server.WriteTimeout = time.Microsecond }, nil)
+	for _, path := range []string{"/", "/logs", "/settings"} {
+		response, body := patient(t, http.MethodGet, at+path, nil)
+		assert.Equal(t, http.StatusOK, response.StatusCode, path)
+		assert.Contains(t, body, "</html>", path)
+	}
+}
+
 // What is beyond the places for requests is told to come again, but for those that watch what is live, and not any more once one is free.
 func TestRequestsAtOnceAreBounded(t *testing.T) {
 	t.Parallel()

@@ -181,10 +181,11 @@ func TestStatementsOnlyReadAndEnd(t *testing.T) {
 			return q.rows(t.Context(), newStatement(endless), func(*sql.Rows) error { return nil })
 		})
 		assert.Equal(t, query.Timeout, code(t, err))
-		s.config.StatementTimeout = time.Minute
-		info, err := s.Info(t.Context()) // the connection, or another one, is of use
-		require.NoError(t, err)
-		assert.True(t, info.Records)
+		// The connection, or another one, is of use, though a busy machine may not answer in so short a time.
+		require.Eventually(t, func() bool {
+			info, err := s.Info(t.Context())
+			return err == nil && info.Records
+		}, 5*time.Minute, 10*time.Millisecond)
 	})
 }
 
