@@ -25,8 +25,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 const (
 	mostBody      = 64 << 10
 	mostHeader    = 16 << 10
-	mostRequests  = 100 // a second
-	mostAtOnce    = 100 // without those that watch what is live
+	mostRequests  = 100             // a second
+	mostAtOnce    = 100             // without those that watch what is live
 	mostWork      = 2 * time.Minute // which only a machine takes for an answer that has much else to do
 	leastToGzip   = 1400
 	robotsNothing = "noindex, nofollow"

@@ -19,6 +19,8 @@ type cache struct {
 	bytes   int64
 	hits    int64
 	flights map[string]*flight
+	closed  bool // nothing is asked any more
+	running sync.WaitGroup
 }
 
 type entry struct {
@@ -74,6 +76,10 @@ func (c *cache) get(ctx context.Context, key string, load func(context.Context) 
 		c.mu.Unlock()
 		return at.Value.(*entry).value, nil
 	}
+	if c.closed {
+		c.mu.Unlock()
+		return nil, context.Canceled
+	}
 	f, ok := c.flights[key]
 	if ok {
 		c.hits++
@@ -103,7 +109,7 @@ func (c *cache) launch(ctx context.Context, key string, load func(context.Contex
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &flight{done: make(chan struct{}), cancel: cancel}
 	c.flights[key] = f
-	go func() {
+	c.running.Go(func() {
 		defer cancel()
 		value, bytes, ttl, err := load(ctx)
 		c.mu.Lock()
@@ -118,8 +124,19 @@ func (c *cache) launch(ctx context.Context, key string, load func(context.Contex
 			time.AfterFunc(ttl, func() { c.expire(e) })
 		}
 		close(f.done)
-	}()
+	})
 	return f
+}
+
+// close ends all questions, also those that nobody waits for any more, but that did not end yet.
+func (c *cache) close() {
+	c.mu.Lock()
+	c.closed = true
+	for _, f := range c.flights {
+		f.cancel()
+	}
+	c.mu.Unlock()
+	c.running.Wait()
 }
 
 func (c *cache) put(e *entry) {

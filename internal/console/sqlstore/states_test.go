@@ -504,3 +504,26 @@ func TestTheExportersSettingsAreRead(t *testing.T) {
 		require.Error(t, err)
 	}
 }
+
+func TestQuestionsEndWithTheStore(t *testing.T) {
+	t.Parallel()
+	c := newCache()
+	asked, ended, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	load := func(ctx context.Context) (answered[int], error) {
+		close(asked)
+		<-ctx.Done()
+		defer close(ended)
+		return answered[int]{}, ctx.Err()
+	}
+	go func() { _, err := cached(t.Context(), c, "key", load); result <- err }()
+	<-asked
+	c.close()
+	select {
+	case <-ended:
+	default:
+		require.Fail(t, "it is still asked")
+	}
+	require.ErrorIs(t, <-result, context.Canceled)
+	_, err := cached(t.Context(), c, "key", load)
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -90,6 +90,7 @@ func Open(c Config) (*Store, error) {
 
 // Close ends all connections.
 func (s *Store) Close() error {
+	s.cache.close()
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close the console's connections: %w", err)
 	}

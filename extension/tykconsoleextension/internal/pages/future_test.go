@@ -50,3 +50,22 @@ func TestPagesWhoseBlocksAreAnsweredMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// Nothing is asked any more once the site is closed, whatever page it was for.
+func TestQuestionsEndWithTheSite(t *testing.T) {
+	t.Parallel()
+	site, _ := newSite(t, full(), nil)
+	q := site.newRequest(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
+	until := func(ctx context.Context) (int, error) {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	lasting := ask(q, until)
+	q.block = "latency"
+	own := ask(q, until)
+	site.Close()
+	for _, f := range []*future[int]{lasting, own, ask(q, until)} {
+		require.True(t, f.over())
+		require.ErrorIs(t, f.err(), context.Canceled)
+	}
+}

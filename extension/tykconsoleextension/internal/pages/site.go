@@ -85,6 +85,7 @@ type Site struct {
 	watches   *watches
 	live      *live
 	kept      kept
+	questions *questions
 }
 
 // NewSite reads the templates.
@@ -92,7 +93,7 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Site{Options: options, backend: backend, templates: map[string]*template.Template{}}
+	s := &Site{Options: options, backend: backend, templates: map[string]*template.Template{}, questions: newQuestions()}
 	common, err := template.ParseFS(templateFiles, "templates/frame.html", "templates/blocks.html", "templates/records.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the console's templates: %w", err)
@@ -118,8 +119,9 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 	return s, nil
 }
 
-// Close ends what watches in the background.
+// Close ends what watches and asks in the background.
 func (s *Site) Close() {
+	s.questions.close()
 	s.watches.close()
 	s.live.close()
 }
