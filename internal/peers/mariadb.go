@@ -152,13 +152,17 @@ func (m *MariaDB) prepare(ctx context.Context, install string) error {
 			return err
 		}
 	}
-	process, err := StartProcess(m.command(install, "--no-defaults", "--datadir="+m.data(), "--tmpdir="+m.temporary(),
-		"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"))
-	if err != nil {
-		return err
-	}
-	return finish(ctx, process)
+	return mariaDBImage.fill(m.data(), m.account, func() error {
+		process, err := StartProcess(m.command(install, "--no-defaults", "--datadir="+m.data(), "--tmpdir="+m.temporary(),
+			"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"))
+		if err != nil {
+			return err
+		}
+		return finish(ctx, process)
+	})
 }
+
+var mariaDBImage image
 
 // data is the directory of the tables.
 func (m *MariaDB) data() string { return filepath.Join(m.dir, "data") }

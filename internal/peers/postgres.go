@@ -72,7 +72,7 @@ type Postgres struct {
 }
 
 // StartPostgres starts a PostgreSQL for a test and ends it with the test. That
-// takes a second or two: let subtests share one, each with a database of its own
+// takes some seconds the first time, and one afterwards: let subtests share one, each with a database of its own
 // (FreshDatabase).
 func StartPostgres(tb testing.TB, opts ...PostgresOption) *Postgres {
 	tb.Helper()
@@ -127,6 +127,8 @@ func findPostgres() (string, error) {
 	return "", ErrNoPostgres
 }
 
+var postgresImage image
+
 // prepare makes the data directory.
 func (p *Postgres) prepare(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "peer-postgres-")
@@ -142,13 +144,15 @@ func (p *Postgres) prepare(ctx context.Context) error {
 			return fmt.Errorf("give PostgreSQL its directory: %w", err)
 		}
 	}
-	initdb := p.command("initdb", "--pgdata="+p.dir, "--username="+postgresUser, "--auth=trust",
-		"--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-	process, err := StartProcess(initdb)
-	if err != nil {
-		return err
-	}
-	if err := finish(ctx, process); err != nil || !p.settings.tls {
+	err = postgresImage.fill(p.dir, p.account, func() error {
+		process, err := StartProcess(p.command("initdb", "--pgdata="+p.dir, "--username="+postgresUser, "--auth=trust",
+			"--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"))
+		if err != nil {
+			return err
+		}
+		return finish(ctx, process)
+	})
+	if err != nil || !p.settings.tls {
 		return err
 	}
 	return p.secure()
