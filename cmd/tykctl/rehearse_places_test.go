@@ -130,7 +130,7 @@ func TestARehearsalOfPagesAndPlaces(t *testing.T) {
 // A time that is over is told as such, and not as trouble with Redis.
 func TestARehearsalThatIsLateSaysSo(t *testing.T) {
 	o := onRedis(t)
-	a := o.run("rehearse", "-conf", written(t, `{`+kafkaTopic+`}`), "-from", captured(t, 3, 0, ""), "-dir", t.TempDir(), "-otelcol-tyk", "", "-wait", "2s")
+	a := o.run("rehearse", "-conf", written(t, `{`+kafkaTopic+`}`), "-from", captured(t, 3, 0, ""), "-dir", t.TempDir(), "-otelcol-tyk", "", "-wait", "5s")
 	assert.Equal(t, exitFailed, a.status)
 	assert.Contains(t, a.stderr, "were not taken in time")
 	assert.NotContains(t, a.stderr, "i/o timeout")

@@ -114,10 +114,9 @@ func TestDemoStopsWhenInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancelled := time.AfterFunc(400*time.Millisecond, cancel)
 	defer cancelled.Stop()
-	start := time.Now()
 	_, _, err := play(t, ctx, "idle")
 	require.Error(t, err)
-	assert.Less(t, time.Since(start), time.Minute)
+	assert.NotContains(t, err.Error(), "has not moved", "it ends by itself then")
 }
 
 func TestDemoTellsHowToBuildTheCollector(t *testing.T) {

@@ -162,6 +162,9 @@ func command(request []byte) bson.Raw {
 	if operation(request) != operationMessage {
 		return body[bytes.IndexByte(body, 0)+1+8:] // behind a name and two numbers
 	}
+	if flags := binary.LittleEndian.Uint32(request[messageHeader:]); flags&1 != 0 {
+		body = body[:len(body)-4] // a checksum
+	}
 	whole := bson.D{}
 	for len(body) > 0 {
 		kind, size := body[0], binary.LittleEndian.Uint32(body[1:])

@@ -147,8 +147,12 @@ func (e *consoleExtension) Shutdown(context.Context) error {
 		err = e.server.Close()
 		e.serving.Wait()
 	}
+	// At the same time: a connection that is closed ends what waits for a Redis that does not answer.
+	var ends sync.WaitGroup
 	if e.site != nil {
-		e.site.Close()
+		ends.Go(e.site.Close)
 	}
-	return errors.Join(err, e.backend.close())
+	err = errors.Join(err, e.backend.close())
+	ends.Wait()
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension/internal/pages"
@@ -40,6 +41,7 @@ type redisBackend struct {
 
 	mu       sync.Mutex // guards what follows
 	observer *inspect.Observer
+	closed   bool
 }
 
 var _ pages.Redis = (*redisBackend)(nil)
@@ -154,7 +156,10 @@ func (r *redisBackend) Address() string { return strings.Join(r.config.Addresses
 func (r *redisBackend) observe(ctx context.Context) (*inspect.Observer, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.observer != nil {
+	switch {
+	case r.closed:
+		return nil, redis.ErrClosed
+	case r.observer != nil:
 		return r.observer, nil
 	}
 	client, err := r.config.Client(ctx)
@@ -171,6 +176,7 @@ func (r *redisBackend) observe(ctx context.Context) (*inspect.Observer, error) {
 func (r *redisBackend) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	if r.observer == nil {
 		return nil
 	}

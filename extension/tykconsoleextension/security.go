@@ -86,8 +86,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, "too many requests at once")
 			return
 		}
-		if g.write > 0 { // the server has it begin with the request: whoever waits for longer would get no answer at all
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(mostWork + g.write))
+		if g.write > 0 {
+			w = newPatientWriter(w, g.write)
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)
@@ -140,6 +140,46 @@ func knownHosts(c *Config) map[string]bool {
 		hosts[strings.Trim(strings.ToLower(host), "[]")] = true
 	}
 	return hosts
+}
+
+// patientWriter bounds how long an answer takes to be sent from its first byte on. The server has that begin with the
+// request: whoever waits for longer would get no answer at all.
+type patientWriter struct {
+	http.ResponseWriter
+	bound time.Duration
+	begun bool // or the page has said itself how long it takes
+}
+
+func newPatientWriter(w http.ResponseWriter, bound time.Duration) *patientWriter {
+	p := &patientWriter{ResponseWriter: w, bound: bound}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(mostWork + bound))
+	return p
+}
+
+// Unwrap is for http.ResponseController.
+func (p *patientWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// SetWriteDeadline is for http.ResponseController.
+func (p *patientWriter) SetWriteDeadline(deadline time.Time) error {
+	p.begun = true
+	return http.NewResponseController(p.ResponseWriter).SetWriteDeadline(deadline)
+}
+
+// WriteHeader begins to send.
+func (p *patientWriter) WriteHeader(status int) {
+	p.begin()
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *patientWriter) Write(b []byte) (int, error) {
+	p.begin()
+	return p.ResponseWriter.Write(b)
+}
+
+func (p *patientWriter) begin() {
+	if !p.begun {
+		_ = p.SetWriteDeadline(time.Now().Add(p.bound))
+	}
 }
 
 // gzipWriter compresses pages that are worth it.

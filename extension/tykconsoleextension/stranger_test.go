@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -168,15 +169,54 @@ func TestAThousandRequestsAtOnce(t *testing.T) {
 	}
 }
 
-// How long a page takes to be made is not counted as its sending, which write_timeout bounds.
+// How long a page takes to be made is not counted as its sending, which write_timeout bounds. It waits for a Redis that
+// hangs, which holds up nothing when the console ends.
 func TestAPageThatTakesLongIsSent(t *testing.T) {
-	w := consoletest.New(t, consoletest.Settings{Records: 500, Rollups: true})
-	at := serving(t, w, func(c *Config) { c.Server.WriteTimeout = time.Microsecond }, nil)
-	for _, path := range []string{"/", "/logs", "/settings"} {
-		response, body := patient(t, http.MethodGet, at+path, nil)
-		assert.Equal(t, http.StatusOK, response.StatusCode, path)
-		assert.Contains(t, body, "</html>", path)
-	}
+	w := consoletest.New(t, consoletest.Settings{Records: 50, Rollups: true, Redis: true})
+	t.Cleanup(func() { _ = w.Redis.Resume() }) // once the console has ended
+	const bound = time.Second
+	at := serving(t, w, func(c *Config) { c.Server.WriteTimeout = bound }, nil)
+	require.NoError(t, w.Redis.Pause())
+	began := time.Now()
+	_, body := patient(t, http.MethodGet, at+"/pipeline", nil)
+	assert.Greater(t, time.Since(began), bound)
+	assert.Contains(t, body, "</html>")
+}
+
+// The sending of an answer is bounded from its first byte on, however long its making took, unless the page says another time.
+func TestWhoReadsNothingIsCutOff(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	g := &guard{log: zap.NewNop(), write: 300 * time.Millisecond, next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Second)
+		if r.URL.Path == "/own" {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sinktest.Long))
+			time.Sleep(time.Second)
+			_, err := w.Write([]byte("here"))
+			ended <- errors.Join(err, http.NewResponseController(w).Flush())
+			return
+		}
+		var err error
+		for block := make([]byte, 1<<20); err == nil; {
+			_, err = w.Write(block)
+		}
+		ended <- err
+	})}
+	server := httptest.NewUnstartedServer(g)
+	server.Config.WriteTimeout = g.write
+	server.Start()
+	defer server.Close()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = conn.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	require.NoError(t, err)
+	require.ErrorIs(t, <-ended, os.ErrDeadlineExceeded)
+
+	response, body := patient(t, http.MethodGet, server.URL+"/own", nil)
+	assert.Equal(t, http.StatusOK, response.StatusCode)
+	assert.Equal(t, "here", body)
+	require.NoError(t, <-ended)
 }
 
 // What is beyond the places for requests is told to come again, but for those that watch what is live, and not any more once one is free.

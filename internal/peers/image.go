@@ -11,7 +11,7 @@ import (
 )
 
 // image is what a server's own program makes of a new data directory, which takes it seconds. It makes one in a process,
-// and all others are copies.
+// and all others are copies, but for servers that wait for the disk: those have the files that the program made.
 type image struct {
 	mu      sync.Mutex // guards entries: those who want the first one wait for it
 	entries []imageEntry
@@ -36,25 +36,34 @@ const imageBlockSize = 64 << 10
 // fill makes the contents of dir: the first time by program, and else as that made them. They belong to the account, or
 // where that is nil to this process.
 func (i *image) fill(dir string, account *syscall.Credential, program func() error) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.entries == nil {
-		if err := program(); err != nil {
-			return err
-		}
-		entries, err := readImage(dir)
-		if err != nil {
-			return fmt.Errorf("read a new data directory: %w", err)
-		}
-		i.entries = entries
-		return nil
+	entries, err := i.made(dir, program)
+	if err != nil {
+		return err
 	}
-	for n := range i.entries {
-		if err := i.entries[n].write(dir, account); err != nil {
+	for n := range entries {
+		if err := entries[n].write(dir, account); err != nil {
 			return fmt.Errorf("copy a data directory: %w", err)
 		}
 	}
 	return nil
+}
+
+// made gives what is to be copied: nothing where dir is what the program makes.
+func (i *image) made(dir string, program func() error) ([]imageEntry, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.entries != nil {
+		return i.entries, nil
+	}
+	if err := program(); err != nil {
+		return nil, err
+	}
+	entries, err := readImage(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read a new data directory: %w", err)
+	}
+	i.entries = entries
+	return nil, nil
 }
 
 func readImage(dir string) (entries []imageEntry, err error) {
@@ -70,7 +79,11 @@ func readImage(dir string) (entries []imageEntry, err error) {
 		if e.path, err = filepath.Rel(dir, path); err != nil {
 			return err
 		}
-		if e.mode.IsRegular() {
+		switch {
+		case e.mode.IsDir():
+		case !e.mode.IsRegular():
+			return fmt.Errorf("%s is no file that can be copied: %s", path, e.mode)
+		default:
 			contents, err := os.ReadFile(path)
 			if err != nil {
 				return err
@@ -96,6 +109,9 @@ func (e *imageEntry) write(dir string, account *syscall.Credential) error {
 			return err
 		}
 	} else if err := e.writeFile(path); err != nil {
+		return err
+	}
+	if err := os.Chmod(path, e.mode.Perm()); err != nil { // whatever this process' mask
 		return err
 	}
 	if account == nil {

@@ -152,14 +152,18 @@ func (m *MariaDB) prepare(ctx context.Context, install string) error {
 			return err
 		}
 	}
-	return mariaDBImage.fill(m.data(), m.account, func() error {
+	program := func() error {
 		process, err := StartProcess(m.command(install, "--no-defaults", "--datadir="+m.data(), "--tmpdir="+m.temporary(),
 			"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"))
 		if err != nil {
 			return err
 		}
 		return finish(ctx, process)
-	})
+	}
+	if m.settings.durable {
+		return program()
+	}
+	return mariaDBImage.fill(m.data(), m.account, program)
 }
 
 var mariaDBImage image

@@ -144,14 +144,19 @@ func (p *Postgres) prepare(ctx context.Context) error {
 			return fmt.Errorf("give PostgreSQL its directory: %w", err)
 		}
 	}
-	err = postgresImage.fill(p.dir, p.account, func() error {
+	initdb := func() error {
 		process, err := StartProcess(p.command("initdb", "--pgdata="+p.dir, "--username="+postgresUser, "--auth=trust",
 			"--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"))
 		if err != nil {
 			return err
 		}
 		return finish(ctx, process)
-	})
+	}
+	if p.settings.durable {
+		err = initdb()
+	} else {
+		err = postgresImage.fill(p.dir, p.account, initdb)
+	}
 	if err != nil || !p.settings.tls {
 		return err
 	}

@@ -27,9 +27,9 @@ func TestATimeThatIsOverIsNoFaultOfAConnection(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.EqualError(t, err, "no answer from Redis in time: -wait gives it longer: context deadline exceeded")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	require.NoError(t, rdb.RPush(t.Context(), lists()[0], "entry").Err())
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	require.NoError(t, rdb.RPush(ctx, lists()[0], "entry").Err())
 	err = Wait(ctx, rdb, nil, time.Minute)
 	require.ErrorContains(t, err, "1 lists were not taken in time: does the process run")
 

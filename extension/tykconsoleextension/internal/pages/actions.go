@@ -179,9 +179,12 @@ func (s *Site) actDead(q *request) (*page, error) {
 	if !replay && positiveInt(form.Get("typed")) != matched {
 		return nil, badRequest("Nothing was dropped: the number was not typed", "Go back and type the number of letters.")
 	}
+	ctx, ended, ok := s.tasks.begin(context.WithoutCancel(q.Context()), actTime)
+	if !ok {
+		return nil, ErrStarting
+	}
+	defer ended()
 	q.audit(action, user, id, filter.command(strings.ToLower(word)), matched, 0, "begins")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
-	defer cancel()
 	_ = http.NewResponseController(q.w).SetWriteDeadline(s.Now().Add(actTime + 10*time.Second))
 	before := ""
 	if replay {
@@ -336,9 +339,12 @@ func (s *Site) actGroup(q *request) (*page, error) {
 	if strings.TrimSpace(form.Get("typed")) != name {
 		return nil, badRequest("Nothing was removed: the name was not typed", "Go back and type the name of the group.")
 	}
+	ctx, ended, ok := s.tasks.begin(context.WithoutCancel(q.Context()), actTime)
+	if !ok {
+		return nil, ErrStarting
+	}
+	defer ended()
 	q.audit(actRemove, user, id, name, g.Waiting, 0, "begins")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.Context()), actTime)
-	defer cancel()
 	err = l.redis.RemoveGroup(ctx, name)
 	outcome := "done"
 	if err != nil {

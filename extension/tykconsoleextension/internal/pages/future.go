@@ -3,7 +3,6 @@ package pages
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,63 +40,25 @@ func (f *future[T]) over() bool {
 	}
 }
 
-// questions are all that stores are asked, also behind pages that were sent.
-type questions struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-
-	mu     sync.Mutex // guards closed: none begins any more once the running ones are waited for
-	closed bool
-}
-
-func newQuestions() *questions {
-	q := &questions{}
-	q.ctx, q.cancel = context.WithCancel(context.Background())
-	return q
-}
-
-// begin is false when it is too late to ask.
-func (q *questions) begin() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.closed {
-		q.running.Add(1)
-	}
-	return !q.closed
-}
-
-// close ends all questions.
-func (q *questions) close() {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	q.cancel()
-	q.running.Wait()
-}
-
 // lasting is how long a question goes on after its page was sent, so that asking for the block finds it answered.
 const lasting = 15 * time.Second
 
 // ask begins a question. It outlives a page that does not wait for it, for a time; that of one block ends with its request.
 func ask[T any](q *request, question func(context.Context) (T, error)) *future[T] {
 	f := &future[T]{done: make(chan struct{})}
-	all := q.site.questions
-	if !all.begin() {
+	ctx, limit := q.Context(), time.Duration(0)
+	if q.block == "" && q.form == formHTML {
+		ctx, limit = context.WithoutCancel(ctx), max(lasting, q.wait)
+	}
+	ctx, done, ok := q.site.tasks.begin(ctx, limit)
+	if !ok {
 		f.fault = context.Canceled
 		close(f.done)
 		return f
 	}
-	ctx, cancel := context.WithCancel(q.Context())
-	if q.block == "" && q.form == formHTML {
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), max(lasting, q.wait))
-	}
-	stop := context.AfterFunc(all.ctx, cancel)
 	go func() {
-		defer all.running.Done()
+		defer done()
 		defer close(f.done)
-		defer cancel()
-		defer stop()
 		defer func() {
 			if r := recover(); r != nil {
 				q.site.Log.Error("A block of the console failed", zap.Any("panic", r), zap.Stack("stack"))

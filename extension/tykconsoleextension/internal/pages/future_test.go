@@ -18,6 +18,7 @@ func TestWhatIsStillAskedHasNoValue(t *testing.T) {
 	q := site.newRequest(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
 	q.wait = 0
 	answer := make(chan int)
+	defer close(answer)
 	f := ask(q, func(context.Context) (int, error) { return <-answer, nil })
 	assert.False(t, f.ready(q))
 	assert.True(t, q.late.Load())

@@ -52,7 +52,9 @@ func newLooks(s *Site, redis Redis) *looks {
 }
 
 func (l *looks) close() {
+	l.mu.Lock() // so that none begins once they are waited for
 	l.end()
+	l.mu.Unlock()
 	l.done.Wait()
 }
 

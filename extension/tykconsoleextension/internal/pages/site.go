@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -85,7 +86,7 @@ type Site struct {
 	watches   *watches
 	live      *live
 	kept      kept
-	questions *questions
+	tasks     *tasks
 }
 
 // NewSite reads the templates.
@@ -93,7 +94,7 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Site{Options: options, backend: backend, templates: map[string]*template.Template{}, questions: newQuestions()}
+	s := &Site{Options: options, backend: backend, templates: map[string]*template.Template{}, tasks: newTasks()}
 	common, err := template.ParseFS(templateFiles, "templates/frame.html", "templates/blocks.html", "templates/records.html")
 	if err != nil {
 		return nil, fmt.Errorf("read the console's templates: %w", err)
@@ -119,11 +120,13 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 	return s, nil
 }
 
-// Close ends what watches and asks in the background.
+// Close ends what goes on in the background, all at once, and waits for it.
 func (s *Site) Close() {
-	s.questions.close()
-	s.watches.close()
-	s.live.close()
+	var ends sync.WaitGroup
+	ends.Go(s.tasks.close)
+	ends.Go(s.watches.close)
+	ends.Go(s.live.close)
+	ends.Wait()
 }
 
 // ServeHTTP answers below Base, of which the path is already rid.

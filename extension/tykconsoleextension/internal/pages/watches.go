@@ -55,9 +55,11 @@ func (w *watches) close() {
 	all := w.all
 	w.closed = true
 	w.mu.Unlock()
+	var ends sync.WaitGroup
 	for _, l := range all {
-		l.close()
+		ends.Go(l.close)
 	}
+	ends.Wait()
 }
 
 // named is the looks at the Redis that a receiver reads, the first where no receiver is named; nil where there is none.
