@@ -168,6 +168,7 @@ type still struct {
 	err     error
 	taken   []LetterFilter
 	removed string
+	taking  chan struct{} // where there is one, taking is told, and goes on until its context ends
 }
 
 func (r *still) Address() string {
@@ -200,8 +201,13 @@ func (r *still) Letters(_ context.Context, f LetterFilter, _ int) (Letters, erro
 	return out, r.err
 }
 
-func (r *still) Take(_ context.Context, f LetterFilter, _, dry bool) (Taken, error) {
+func (r *still) Take(ctx context.Context, f LetterFilter, _, dry bool) (Taken, error) {
 	t := Taken{Matched: int64(len(r.letters))}
+	if r.taking != nil {
+		close(r.taking)
+		<-ctx.Done()
+		return t, ctx.Err()
+	}
 	if !dry {
 		r.taken = append(r.taken, f)
 		t.Taken = t.Matched

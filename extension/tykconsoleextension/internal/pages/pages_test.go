@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -293,6 +294,28 @@ func TestActionsAreDeliberate(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, post(t, site, "/pipeline/groups/default/remove", remove, nil).Code, "it is alive")
 	assert.Equal(t, http.StatusSeeOther, post(t, site, "/pipeline/groups/gone/remove", remove, nil).Code)
 	assert.Equal(t, "gone", s.redis.removed)
+}
+
+// What an operator began goes on when he leaves, and ends with the site, which the log tells.
+func TestAnActionEndsWithTheSite(t *testing.T) {
+	t.Parallel()
+	s := full()
+	s.redis.taking = make(chan struct{})
+	site, logs := newSite(t, s, on)
+	form := url.Values{"token": {site.token("ops", actReplay, testNow)}, "uid": {"a-1"}, "matched": {"1"}}
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		post(t, site, "/pipeline/dead/replay", form, func(r *http.Request) {
+			left, leave := context.WithCancel(r.Context())
+			leave()
+			*r = *r.WithContext(left)
+		})
+	})
+	<-s.redis.taking
+	site.Close()
+	entries := logs.FilterMessage("tykconsole action").All()
+	assert.Equal(t, "failed: context canceled", entries[len(entries)-1].ContextMap()["outcome"])
+	asked.Wait()
 }
 
 func TestWithoutActionsThereIsNoForm(t *testing.T) {
