@@ -247,7 +247,9 @@ func TestSIGTERMEndsDeliveriesThatCannotSucceedAndLosesNothing(t *testing.T) {
 	require.NoError(t, postgres.Stop(t.Context()))
 	want := pushSome(t, redis.Client())
 	c.waitLog("Exporting failed. Will retry")
+	began := time.Now()
 	c.stop()
+	assert.Less(t, time.Since(began), 10*time.Second, "which is the timeout where none is set")
 	assert.NotEmpty(t, leftovers(t, redis.Client()))
 
 	require.NoError(t, postgres.Start(t.Context()))

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,10 +114,7 @@ func over(ctx context.Context) bool {
 
 // late says what was not done in time, of a side with so many lists left.
 func late(ctx context.Context, left int64) error {
-	cause := ctx.Err()
-	if cause == nil {
-		cause = context.DeadlineExceeded
-	}
+	cause := cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	switch {
 	case errors.Is(cause, context.Canceled):
 		return fmt.Errorf("interrupted: %w", cause)
