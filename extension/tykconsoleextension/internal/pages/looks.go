@@ -28,9 +28,6 @@ const (
 type looks struct {
 	site  *Site
 	redis Redis
-	ctx   context.Context //nolint:containedctx // the life of what looks in the background
-	end   context.CancelFunc
-	done  sync.WaitGroup
 
 	mu      sync.Mutex
 	last    *Look
@@ -47,15 +44,7 @@ type looks struct {
 }
 
 func newLooks(s *Site, redis Redis) *looks {
-	ctx, end := context.WithCancel(context.Background())
-	return &looks{site: s, redis: redis, ctx: ctx, end: end, course: map[string][]float64{}, first: make(chan struct{}), again: make(chan struct{}, 1)}
-}
-
-func (l *looks) close() {
-	l.mu.Lock() // so that none begins once they are waited for
-	l.end()
-	l.mu.Unlock()
-	l.done.Wait()
+	return &looks{site: s, redis: redis, course: map[string][]float64{}, first: make(chan struct{}), again: make(chan struct{}, 1)}
 }
 
 // want says that somebody watches, and begins to look.
@@ -63,16 +52,23 @@ func (l *looks) want() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wanted = l.site.Now()
-	if l.running || l.ctx.Err() != nil {
+	if l.running {
+		return
+	}
+	ctx, done, ok := l.site.tasks.begin(context.Background(), 0)
+	if !ok {
 		return
 	}
 	l.running = true
-	l.done.Go(l.run)
+	go func() {
+		defer done()
+		l.run(ctx)
+	}()
 }
 
-func (l *looks) run() {
+func (l *looks) run(ctx context.Context) {
 	for {
-		l.look()
+		l.look(ctx)
 		pause := lookEvery
 		l.mu.Lock()
 		if l.count == 1 {
@@ -81,7 +77,7 @@ func (l *looks) run() {
 		l.mu.Unlock()
 		timer := time.NewTimer(pause)
 		select {
-		case <-l.ctx.Done():
+		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-l.again:
@@ -98,14 +94,14 @@ func (l *looks) run() {
 	}
 }
 
-func (l *looks) look() {
+func (l *looks) look(life context.Context) {
 	l.mu.Lock()
 	before := l.last
 	if before != nil && l.site.Now().Sub(l.seen) > 12*lookEvery {
 		before = nil // movement since so long ago says nothing of now
 	}
 	l.mu.Unlock()
-	ctx, cancel := context.WithTimeout(l.ctx, lookTime)
+	ctx, cancel := context.WithTimeout(life, lookTime)
 	defer cancel()
 	now, err := l.redis.Look(ctx, before)
 	l.site.backend.Measure(ctx)
@@ -121,7 +117,7 @@ func (l *looks) look() {
 			course := append(l.course[g.Name], float64(g.Waiting))
 			l.course[g.Name] = course[max(0, len(course)-keptLooks):]
 		}
-	case l.ctx.Err() != nil:
+	case life.Err() != nil:
 		return
 	default:
 		if l.err == nil {

@@ -316,6 +316,7 @@ func TestAnActionEndsWithTheSite(t *testing.T) {
 	entries := logs.FilterMessage("tykconsole action").All()
 	assert.Equal(t, "failed: context canceled", entries[len(entries)-1].ContextMap()["outcome"])
 	asked.Wait()
+	assert.Equal(t, http.StatusServiceUnavailable, post(t, site, "/pipeline/dead/replay", form, nil).Code, "it is too late")
 }
 
 func TestWithoutActionsThereIsNoForm(t *testing.T) {

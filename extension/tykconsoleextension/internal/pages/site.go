@@ -124,7 +124,6 @@ func NewSite(options Options, backend Backend) (*Site, error) {
 func (s *Site) Close() {
 	var ends sync.WaitGroup
 	ends.Go(s.tasks.close)
-	ends.Go(s.watches.close)
 	ends.Go(s.live.close)
 	ends.Wait()
 }

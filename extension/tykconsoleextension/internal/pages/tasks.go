@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tasks are what goes on besides requests: stores are asked behind a page that was sent, and what an operator began is
-// done though he has left. They end with the site.
+// tasks are what goes on besides requests: each Redis is looked at, stores are asked behind a page that was sent, and what
+// an operator began is done though he has left. They end with the site.
 type tasks struct {
 	ctx     context.Context //nolint:containedctx // the site's life
 	cancel  context.CancelFunc

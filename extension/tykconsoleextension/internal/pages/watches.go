@@ -18,9 +18,8 @@ type watches struct {
 	// newest is the newest record that the store was seen to have, in Unix nanoseconds.
 	newest atomic.Int64
 
-	mu     sync.Mutex
-	all    []*looks
-	closed bool
+	mu  sync.Mutex
+	all []*looks
 }
 
 // each gives the looks at each Redis, in the configuration's order.
@@ -28,9 +27,6 @@ func (w *watches) each() []*looks {
 	redises := w.site.backend.Redises()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed {
-		return nil
-	}
 	var all []*looks
 	for _, r := range redises {
 		i := slices.IndexFunc(w.all, func(l *looks) bool { return l.name() == firstOf(r.Receivers()) })
@@ -48,18 +44,6 @@ func (w *watches) remember(info query.Info) {
 	if !info.NewestRecord.IsZero() {
 		w.newest.Store(info.NewestRecord.UnixNano())
 	}
-}
-
-func (w *watches) close() {
-	w.mu.Lock()
-	all := w.all
-	w.closed = true
-	w.mu.Unlock()
-	var ends sync.WaitGroup
-	for _, l := range all {
-		ends.Go(l.close)
-	}
-	ends.Wait()
 }
 
 // named is the looks at the Redis that a receiver reads, the first where no receiver is named; nil where there is none.
