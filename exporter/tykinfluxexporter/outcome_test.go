@@ -214,7 +214,7 @@ func TestAnInfluxDBThatIsAwayIsWaitedFor(t *testing.T) {
 	require.NoError(t, server.Stop(context.WithoutCancel(t.Context())))
 	done := make(chan error, 1)
 	go func() { done <- e.ConsumeLogs(t.Context(), samples(30)) }()
-	require.Eventually(t, func() bool { return len(h.reported()) > 0 }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(h.reported()) > 0 }, sinktest.Long, 10*time.Millisecond)
 	require.NoError(t, server.Start(t.Context()))
 	select {
 	case err := <-done:

@@ -284,7 +284,7 @@ func testLargeDocumentsFold(t *testing.T, server *peers.Mongo) {
 		// A busy server may not answer in time, which the pipeline would try again.
 		require.Eventually(t, func() bool {
 			return aggregated(t, e, settings, sinktest.Push("seg", int64(chunk*size), records...)) == nil
-		}, 5*time.Minute, 100*time.Millisecond)
+		}, sinktest.Long, 100*time.Millisecond)
 	}
 	documents := d.documents(t, "z_tyk_analyticz_aggregate_acme")
 	require.Len(t, documents, 1)

@@ -215,7 +215,7 @@ func TestPreparationThatFailsIsTriedAgain(t *testing.T) {
 	assert.Zero(t, d.count(t, "tyk_analytics"), "indexes come before the documents")
 	require.NoError(t, e.ConsumeLogs(t.Context(), samples("seg", 0, 9)))
 	d.assertPaths(t, 0, 9)
-	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, sinktest.Long, 10*time.Millisecond)
 }
 
 // The exact form of an insert, whatever the driver adds.
@@ -319,7 +319,7 @@ func TestReplacedCollectionIsCappedAgain(t *testing.T) {
 	require.Len(t, asked, 1)
 	assert.Equal(t, bson.D{{Key: "convertToCapped", Value: "tyk_analytics"}, {Key: "size", Value: int64(1 << 20)}}, asked[0][:2])
 	d.assertPaths(t, 10, 29)
-	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, sinktest.Long, 10*time.Millisecond)
 }
 
 // Indexes over much take hours on DocumentDB and Cosmos DB.
@@ -343,6 +343,6 @@ func TestIndexesThatTakeLongHoldUpNoWrite(t *testing.T) {
 	d.assertPaths(t, 0, 9)
 	assert.Equal(t, []string{"_id_"}, d.indexNames(t, "tyk_analytics"))
 	close(release)
-	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Contains(d.indexNames(t, "tyk_analytics"), "logBrowserIndex") }, sinktest.Long, 10*time.Millisecond)
 	assert.Len(t, d.seen.of(t, "createIndexes"), 1, "asked for once")
 }

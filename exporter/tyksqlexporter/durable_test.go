@@ -47,7 +47,7 @@ func testRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	d.config.Ledger.Retention = time.Hour
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	d.start(t) // which deletes what is old
-	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, sinktest.Long, 10*time.Millisecond)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 	assert.EqualValues(t, 20, d.rows(t))
 }
@@ -62,7 +62,7 @@ func testRollupRedeliveryIsRemembered(t *testing.T, fresh newTarget) {
 	d.config.Ledger.Retention = time.Hour
 	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
 	d.start(t)
-	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, sinktest.Long, 10*time.Millisecond)
 	require.NoError(t, rolledUp(t, e, a, sinktest.Hits("seg", 0, 9)))
 	assert.EqualValues(t, 20, totalHits(t, d))
 }
@@ -79,7 +79,7 @@ func (d target) forget(t *testing.T) exporter.Logs {
 	d.makeOld(t)
 	d.config.Ledger.Retention = time.Hour
 	e := d.start(t)
-	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 0 }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 0 }, sinktest.Long, 10*time.Millisecond)
 	return e
 }
 
@@ -115,7 +115,7 @@ func testPruneAtStart(t *testing.T, fresh newTarget) {
 	d.makeOld(t)
 	d.config.Ledger.Retention = time.Hour
 	d.start(t)
-	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 0 }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 0 }, sinktest.Long, 10*time.Millisecond)
 }
 
 // Two exporters share a ledger, and have tables of their own.
@@ -131,7 +131,7 @@ func testRetentionIsOfOne(t *testing.T, fresh newTarget) {
 	d.makeOld(t)
 	other.config.Ledger.Retention = time.Hour
 	other.start(t)
-	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, 5*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1 }, sinktest.Long, 10*time.Millisecond)
 	assert.Equal(t, []string{"tyk_analytics"}, d.texts(t, "select sink from otelcol_tyk_ledger"))
 }
 
@@ -172,10 +172,10 @@ func TestPostgresSynchronousStandbyHangs(t *testing.T) {
 	standby("nobody")
 	untilCommitsWait(t, d)
 	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
-	require.Eventually(t, func() bool { return d.rows(t) == 11 }, 5*time.Minute, 10*time.Millisecond, "committed here")
+	require.Eventually(t, func() bool { return d.rows(t) == 11 }, sinktest.Long, 10*time.Millisecond, "committed here")
 	require.Error(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)), "the standby has not got it")
 	require.Error(t, rolledUp(t, e, a, sinktest.Hits("rolled", 0, 9)))
-	require.Eventually(t, func() bool { return totalHits(t, d) == 10 }, 5*time.Minute, 10*time.Millisecond, "committed here")
+	require.Eventually(t, func() bool { return totalHits(t, d) == 10 }, sinktest.Long, 10*time.Millisecond, "committed here")
 	require.Error(t, rolledUp(t, e, a, sinktest.Hits("rolled", 0, 9)), "the standby has not got it")
 	standby("")
 	untilStored(t, func() error { return e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)) })
@@ -198,7 +198,7 @@ func untilCommitsWait(t *testing.T, d target) {
 	}()
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'") > 0
-	}, 5*time.Minute, 10*time.Millisecond)
+	}, sinktest.Long, 10*time.Millisecond)
 	cancel()
 	<-committed
 }

@@ -95,7 +95,7 @@ func testOutages(t *testing.T, server databasePeer, fresh newTarget) {
 	}
 	// The outages come while there is work left: each waits for progress first.
 	for outage := range int64(outages) {
-		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/(2*outages) }, 5*time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return stored.Load() > (outage+1)*workers*chunks/(2*outages) }, sinktest.Long, time.Millisecond)
 		if outage%2 == 0 {
 			server.Kill()
 		} else {
@@ -144,12 +144,12 @@ func testWrongTableLater(t *testing.T, server databasePeer, fresh newTarget) {
 		err = e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9))
 		var schema *layout.SchemaError
 		return errors.As(err, &schema)
-	}, 5*time.Minute, 10*time.Millisecond)
+	}, sinktest.Long, 10*time.Millisecond)
 	assert.False(t, consumererror.IsPermanent(err))
 	require.Eventually(t, func() bool {
 		_, err := d.db.ExecContext(t.Context(), "drop table tyk_analytics")
 		return err == nil
-	}, 5*time.Minute, 10*time.Millisecond)
+	}, sinktest.Long, 10*time.Millisecond)
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)))
 }
 
@@ -347,7 +347,7 @@ func testShutdownUnderLoad(t *testing.T, server databasePeer, fresh newTarget) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return stored.Load() > 200 }, 5*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return stored.Load() > 200 }, sinktest.Long, time.Millisecond)
 	server.Kill()
 	done := make(chan error, 1)
 	go func() { done <- e.Shutdown(context.Background()) }()

@@ -50,7 +50,7 @@ func hold(t *testing.T, d target, first plog.Logs) *held {
 		return write(ctx, b)
 	}
 	h.pushing.Go(func() { assert.NoError(t, rolledUp(t, h, sinktest.Aggregator(t, nil), first)) })
-	require.Eventually(t, func() bool { return len(entered) == 1 }, 5*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return len(entered) == 1 }, sinktest.Long, time.Millisecond)
 	return h
 }
 
@@ -62,7 +62,7 @@ func (h *held) push(t *testing.T, logs plog.Logs, answer func(error)) {
 	rollup.AppendLogs(rollups, "", groups)
 	waiting := h.e.rollupWrites.Waits()
 	h.pushing.Go(func() { answer(h.ConsumeLogs(t.Context(), rollups)) })
-	require.Eventually(t, func() bool { return h.e.rollupWrites.Waits() == waiting+1 }, 5*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return h.e.rollupWrites.Waits() == waiting+1 }, sinktest.Long, time.Millisecond)
 }
 
 // end lets everything through.
@@ -150,7 +150,7 @@ func testRollupOutages(t *testing.T, server databasePeer, fresh newTarget) {
 		})
 	}
 	for outage := range outages {
-		require.Eventually(t, func() bool { return len(stored) > (outage+1)*workers*chunks/(outages+2) }, 5*time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return len(stored) > (outage+1)*workers*chunks/(outages+2) }, sinktest.Long, time.Millisecond)
 		if outage%2 == 0 {
 			server.Kill()
 		} else {
@@ -186,7 +186,7 @@ func testPostgresRollupsLocked(t *testing.T, server *peers.Postgres) {
 	}
 	waiting := `select count(*) from pg_stat_activity
 		where application_name = 'otelcol-tyk' and datname = current_database() and wait_event_type = 'Lock'`
-	require.Eventually(t, func() bool { return d.number(t, waiting) > 0 }, 5*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, waiting) > 0 }, sinktest.Long, time.Millisecond)
 	leave()
 	require.Error(t, <-gone, "in the attempt, or in the pause before the next one, whose error is the attempt's")
 	assert.LessOrEqual(t, d.number(t, waiting), int64(2), "attempts that ended leave no session behind that waits for the lock")

@@ -126,7 +126,7 @@ func testMySQLLockHolderDies(t *testing.T, server *peers.MariaDB) {
 	go func() { pushed <- e.ConsumeLogs(context.Background(), sinktest.Samples("seg", 0, 9)) }()
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from information_schema.processlist where db = database() and info like 'insert into otelcol_tyk_ledger_locks%'") == 1
-	}, 5*time.Minute, 5*time.Millisecond, "it waits")
+	}, sinktest.Long, 5*time.Millisecond, "it waits")
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("other", 10, 19)), "writers of other segments do not")
 	d.exec(t, fmt.Sprintf("kill %d", id))
 	require.NoError(t, <-pushed)

@@ -349,7 +349,7 @@ func testMySQLNoRights(t *testing.T, server *peers.MariaDB) {
 	d.exec(t, "grant all on "+d.texts(t, "select database()")[0]+".* to "+user)
 	require.Eventually(t, func() bool { // rights to a database are those of new connections
 		return e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 0, 9)) == nil
-	}, 5*time.Minute, 100*time.Millisecond)
+	}, sinktest.Long, 100*time.Millisecond)
 	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, host.statuses())
 	assertPaths(t, d, 0, 9)
 }

@@ -65,7 +65,7 @@ func testDroppedAtStart(t *testing.T, fresh newTarget) {
 		"select count(*) from pg_tables where tablename like 'tyk_analytics%_20200101'",
 		"select count(*) from information_schema.tables where table_schema = database() and table_name like 'tyk_analytics%_20200101'",
 		"select count(*) from sqlite_master where name like 'tyk_analytics%_20200101'")
-	require.Eventually(t, func() bool { return d.number(t, query) == 1 }, 5*time.Minute, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, query) == 1 }, sinktest.Long, 5*time.Millisecond)
 }
 
 func testLateRecord(t *testing.T, fresh newTarget) {

@@ -83,12 +83,12 @@ func TestOldLedgerRowsAreDeletedInTheBackground(t *testing.T) {
 	d.exec(t, "update otelcol_tyk_ledger set applied_at = '2020-01-01 00:00:00.000' where segment = 'old'")
 	require.Eventually(t, func() bool {
 		return d.number(t, "select count(*) from otelcol_tyk_ledger") == 1
-	}, 5*time.Minute, 5*time.Millisecond)
+	}, sinktest.Long, 5*time.Millisecond)
 	assert.Equal(t, []string{"new"}, d.texts(t, "select segment from otelcol_tyk_ledger"))
 	require.Eventually(t, func() bool {
 		pruned, err := reader.GetMetric("otelcol_exporter_tyksql_ledger_pruned_rows")
 		return err == nil && pruned.Data.(metricdata.Sum[int64]).DataPoints[0].Value == 1
-	}, 5*time.Minute, 5*time.Millisecond)
+	}, sinktest.Long, 5*time.Millisecond)
 	assert.EqualValues(t, 20, d.rows(t))
 }
 

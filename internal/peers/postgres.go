@@ -72,8 +72,8 @@ type Postgres struct {
 }
 
 // StartPostgres starts a PostgreSQL for a test and ends it with the test. That
-// takes some seconds the first time, and one afterwards: let subtests share one, each with a database of its own
-// (FreshDatabase).
+// takes some seconds the first time, and one afterwards: let subtests share one,
+// each with a database of its own (FreshDatabase).
 func StartPostgres(tb testing.TB, opts ...PostgresOption) *Postgres {
 	tb.Helper()
 	p, err := NewPostgres(tb.Context(), opts...)

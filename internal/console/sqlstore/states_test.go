@@ -185,7 +185,7 @@ func TestStatementsOnlyReadAndEnd(t *testing.T) {
 		require.Eventually(t, func() bool {
 			info, err := s.Info(t.Context())
 			return err == nil && info.Records
-		}, 5*time.Minute, 10*time.Millisecond)
+		}, sinktest.Long, 10*time.Millisecond)
 	})
 }
 
@@ -421,7 +421,7 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 		}
 		results <- err
 	}()
-	require.Eventually(t, func() bool { hits, _ := c.stats(); return hits == 1 }, 5*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { hits, _ := c.stats(); return hits == 1 }, sinktest.Long, time.Millisecond)
 	leave() // who asked first does not end what others wait for
 	require.ErrorIs(t, <-results, context.Canceled)
 	close(release)

@@ -69,7 +69,7 @@ func (g *gate) batch(t *testing.T, segment string, first, last int) *Batch {
 // awaitWaiting waits until so many pushes wait.
 func (g *gate) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return g.Waits() == n }, 5*time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return g.Waits() == n }, sinktest.Long, time.Millisecond)
 }
 
 // ranges tells which records a batch counts.
