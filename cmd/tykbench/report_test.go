@@ -16,7 +16,7 @@ func drained(seconds float64) drain {
 
 func TestTheTableTellsMediansRangesAndWhatIsFlat(t *testing.T) {
 	t.Parallel()
-	j := rawJob(options{records: 200_000}).(*storeJob)
+	j := rawJob(options{records: 200_000 / longer}).(*storeJob)
 	j.drains = []drain{drained(2), drained(1), drained(4)}
 	j.limits = []float64{200_000, 160_000, 100_000}
 	var cells [][]string
