@@ -24,7 +24,7 @@ type postgres struct {
 func newPostgres(ctx context.Context, dir string) (*postgres, error) {
 	server, err := peers.NewPostgres(ctx, peers.PostgresDurable(),
 		// The time of each commit tells when a record became visible.
-		peers.PostgresConfig("track_commit_timestamp=on", "max_wal_size=4GB", "shared_buffers=256MB"))
+		peers.PostgresConfig("track_commit_timestamp=on", "max_wal_size=4GB"))
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,35 @@ func IsASCII(s string) bool {
 	return all&high == 0
 }
 
+// IsPlain tells whether all bytes are ASCII, and none is a control character or a backslash.
+func IsPlain(s string) bool {
+	const (
+		high        = 0x8080808080808080
+		ones        = 0x0101010101010101
+		blanks      = ' ' * ones
+		backslashes = '\\' * ones
+	)
+	if len(s) < 8 {
+		for i := range len(s) {
+			if c := s[i]; c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+				return false
+			}
+		}
+		return true
+	}
+	// A byte's high bit is borrowed where the byte is less than what is taken from it, and was not there before.
+	odd := func(w uint64) uint64 {
+		x := w ^ backslashes
+		return w | (w-blanks)&^w | (x-ones)&^x
+	}
+	all := odd(Word(s[len(s)-8:]))
+	for len(s) > 8 {
+		all |= odd(Word(s))
+		s = s[8:]
+	}
+	return all&high == 0
+}
+
 // CleanUTF8 replaces each run of bytes that is not UTF-8 by U+FFFD. A clean text is returned as it is.
 func CleanUTF8(s string) string {
 	if IsASCII(s) {

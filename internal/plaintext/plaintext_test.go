@@ -19,3 +19,19 @@ func TestIsASCII(t *testing.T) {
 		}
 	}
 }
+
+func TestIsPlain(t *testing.T) {
+	t.Parallel()
+	for n := range 40 {
+		text := []byte("0123456789 bcdefghijklmnopqr~tuvwxyz_-./")[:n]
+		assert.True(t, IsPlain(string(text)))
+		for i := range text {
+			kept := text[i]
+			for c := range 256 {
+				text[i] = byte(c)
+				assert.Equal(t, c >= ' ' && c != '\\' && c < 128, IsPlain(string(text)), "byte %#x at %d of %d", c, i, n)
+			}
+			text[i] = kept
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -131,4 +132,26 @@ func appendRollupBinary(buf []byte, c *layout.RollupColumn, row *layout.Row) []b
 	default:
 		return appendText(buf, c.Text(row))
 	}
+}
+
+func appendText(b []byte, s string) []byte {
+	if s == "" { // many columns of many rollups
+		return append(b, 0, 0, 0, 0)
+	}
+	s = layout.CleanText(s)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(s))) //nolint:gosec // Redis holds at most 512 MiB
+	return append(b, s...)
+}
+
+func appendInt8(b []byte, v int64) []byte {
+	b = append(b, 0, 0, 0, 8)
+	return binary.BigEndian.AppendUint64(b, uint64(v)) //nolint:gosec // two's complement
+}
+
+// epoch is where timestamps count from.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+
+// timestamp is microseconds since 2000, cut, not rounded, as Tyk Pump stores them.
+func timestamp(t time.Time) int64 {
+	return (t.Unix()-epoch)*1_000_000 + int64(t.Nanosecond())/1000
 }

@@ -13,11 +13,12 @@ import (
 func BenchmarkAppendRow(b *testing.B) {
 	encodings := ownEncodings()
 	record := sinktest.Sample(1)
+	days := make([]layout.DayText, len(encodings))
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if buf, err = appendRow(buf[:0], layout.RequestColumns, encodings, &record); err != nil {
+		if buf, err = appendRow(buf[:0], layout.RequestColumns, encodings, days, &record); err != nil {
 			b.Fatal(err)
 		}
 	}

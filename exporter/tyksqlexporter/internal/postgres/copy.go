@@ -10,13 +10,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
-// copyHeader begins a binary COPY: signature, no flags, no header extension.
-const copyHeader = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
-
-// copyTrailer ends it.
-const copyTrailer = "\xff\xff"
-
-// copySource gives the driver a binary COPY, a few rows at a time, so that memory
+// copySource gives the driver the lines of a COPY in text, a few rows at a time, so that memory
 // does not grow with the chunk. A record that is not taken or cannot be encoded is
 // left out, and marked so in the batch.
 type copySource struct {
@@ -24,8 +18,7 @@ type copySource struct {
 	encodings []encoding
 	part      *push.Part
 	list      []int32
-	next      int  // place in list
-	ended     bool // nothing more is encoded
+	next      int // place in list
 	scratch   *copyScratch
 	unread    []byte // of scratch.buf
 }
@@ -33,6 +26,7 @@ type copySource struct {
 // copyScratch is what is worth keeping from one COPY to the next.
 type copyScratch struct {
 	buf    []byte
+	days   []layout.DayText // by column
 	record analytics.Record
 }
 
@@ -48,8 +42,9 @@ const maxKeptBuffer = 1 << 20
 func newCopySource(encodings []encoding, p *push.Part, list []int32) *copySource {
 	s := &copySource{encodings: encodings, part: p, list: list}
 	s.scratch = copyScratches.Get().(*copyScratch) //nolint:forcetypeassert // the pool holds nothing else
-	s.scratch.buf = append(s.scratch.buf[:0], copyHeader...)
-	s.unread = s.scratch.buf
+	if len(s.scratch.days) < len(encodings) {
+		s.scratch.days = make([]layout.DayText, len(encodings))
+	}
 	return s
 }
 
@@ -60,7 +55,7 @@ func (s *copySource) Read(p []byte) (int, error) {
 	if s.scratch == nil {
 		return 0, io.ErrClosedPipe
 	}
-	if len(s.unread) < len(p) && !s.ended {
+	if len(s.unread) < len(p) {
 		s.fill(len(p))
 	}
 	if len(s.unread) == 0 {
@@ -78,10 +73,6 @@ func (s *copySource) fill(size int) {
 		buf = s.encode(buf, s.list[s.next])
 		s.next++
 	}
-	if s.next == len(s.list) && !s.ended {
-		s.ended = true
-		buf = append(buf, copyTrailer...)
-	}
 	s.scratch.buf, s.unread = buf, buf
 }
 
@@ -96,7 +87,7 @@ func (s *copySource) encode(buf []byte, i int32) []byte {
 	}
 	// Recorded bodies make most of a big row: growing step by step would hold it twice.
 	buf = slices.Grow(buf, len(record.RawRequest)+len(record.RawResponse)+roomBeside)
-	buf, err := appendRow(buf, s.part.Layout.Columns, s.encodings, record)
+	buf, err := appendRow(buf, s.part.Layout.Columns, s.encodings, s.scratch.days, record)
 	if err != nil {
 		s.part.Refuse(i, push.ReasonRange, err.Error())
 		return buf

@@ -65,32 +65,27 @@ func TestNumericIsTheShortestDecimal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { check(t, rapid.Float64().Draw(t, "v")) })
 }
 
-func TestNumericOfWhatIsNoNumber(t *testing.T) {
+func TestNumbersAreTheShortestTexts(t *testing.T) {
 	t.Parallel()
-	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		assert.True(t, readNumeric(t, appendFloat(nil, encodeNumeric, v)).NaN)
+	for _, e := range []encoding{encodeNumeric, encodeFloat4, encodeFloat8} {
+		for v, want := range map[float64]string{
+			0: "0", math.Copysign(0, -1): "0", 1: "1", -33.8688: "-33.8688", 52.5244: "52.5244", 1e30: "1e+30", 0.1: "0.1",
+			math.Inf(1): "NaN", math.Inf(-1): "NaN", math.NaN(): "NaN",
+		} {
+			assert.Equal(t, want, string(appendFloat(nil, e, v)))
+		}
 	}
-}
-
-func TestNumericOfIntegers(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		v := rapid.Int64().Draw(t, "v")
-		b, err := appendInteger(nil, encodeNumeric, &layout.RequestColumns[4], v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := readNumeric(t, b)
-		got := new(big.Int).Mul(n.Int, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n.Exp)), nil))
-		if got.Cmp(big.NewInt(v)) != 0 {
-			t.Fatalf("%d became %v", v, got)
-		}
-	})
-	for _, v := range []int64{math.MinInt64, math.MaxInt64, 0} {
+	assert.Equal(t, "1e+300", string(appendFloat(nil, encodeNumeric, 1e300)))
+	assert.Equal(t, "NaN", string(appendFloat(nil, encodeFloat4, 1e300)))
+	assert.Equal(t, "0", string(appendFloat(nil, encodeFloat4, 1e-300)))
+	for _, v := range []int64{math.MinInt64, math.MaxInt64, 0, -1} {
 		b, err := appendInteger(nil, encodeNumeric, &layout.RequestColumns[4], v)
 		require.NoError(t, err)
-		_ = readNumeric(t, b)
+		assert.Equal(t, strconv.FormatInt(v, 10), string(b))
 	}
+	b, err := appendUnsigned(nil, encodeNumeric, &layout.RequestColumns[4], math.MaxUint64)
+	require.NoError(t, err)
+	assert.Equal(t, "18446744073709551615", string(b))
 }
 
 func TestNumbersBeyondTheirColumnAreErrors(t *testing.T) {
@@ -112,13 +107,42 @@ func TestNumbersBeyondTheirColumnAreErrors(t *testing.T) {
 	}
 }
 
-func TestPostgresTimeIsCutToMicroseconds(t *testing.T) {
+func TestInstantsAreCutToMicroseconds(t *testing.T) {
 	t.Parallel()
+	var day layout.DayText
+	for _, c := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2000, 1, 1, 0, 0, 0, 1999, time.UTC), "2000-01-01 00:00:00.000001+00"},
+		{time.Date(1999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), "1999-12-31 23:59:59.999999+00"},
+		{time.Date(2026, 8, 20, 1, 30, 0, 0, time.FixedZone("", 7200)), "2026-08-19 23:30:00.000000+00"},
+		{time.Time{}, "0001-01-01 00:00:00.000000+00"},
+		{time.Date(0, 2, 29, 1, 2, 3, 0, time.UTC), "0001-02-29 01:02:03.000000+00 BC"},
+		{time.Date(-43, 3, 15, 0, 0, 0, 0, time.UTC), "0044-03-15 00:00:00.000000+00 BC"},
+		{time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC), "10000-01-01 00:00:00.000000+00"},
+		{time.Unix(math.MinInt64/2, 0), "4714-11-24 00:00:00.000000+00 BC"},
+		{time.Unix(math.MaxInt64/2, 0), "294276-12-31 23:59:59.999999+00"},
+	} {
+		assert.Equal(t, c.want, string(appendInstant(nil, &day, c.at)))
+	}
 	assert.Zero(t, timestamp(time.Date(2000, 1, 1, 0, 0, 0, 999, time.UTC)))
 	assert.EqualValues(t, 1, timestamp(time.Date(2000, 1, 1, 0, 0, 0, 1999, time.UTC)))
 	assert.EqualValues(t, -1, timestamp(time.Date(1999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)))
-	assert.Equal(t, timestamp(earliest), timestamp(time.Unix(math.MinInt64/2, 0)))
-	assert.Equal(t, timestamp(latest), timestamp(time.Unix(math.MaxInt64/2, 0)))
+}
+
+func TestWhatEndsFieldsIsEscaped(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                      "",
+		"plain":                 "plain",
+		`\N`:                    `\\N`,
+		"a\tb\nc\rd\\":          `a\tb\nc\rd\\`,
+		"\x00\x01ä\xff\\.":      "\uFFFD\x01ä\uFFFD\\\\.",
+		strings.Repeat("\\", 9): strings.Repeat("\\\\", 9),
+	} {
+		assert.Equal(t, "before\t"+want, string(appendField([]byte("before\t"), text)))
+	}
 }
 
 // However the driver reads, it gets the same bytes.
@@ -155,28 +179,54 @@ func TestCopySourceGivesNothingOnceStopped(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrClosedPipe)
 }
 
-func FuzzRowIsAsLongAsItSays(f *testing.F) {
+// fieldsOf are the fields of a line, as the server reads it.
+func fieldsOf(t *testing.T, line string) []string {
+	require.True(t, strings.HasSuffix(line, "\n"))
+	fields := []string{""}
+	for i := 0; i < len(line)-1; i++ {
+		c := line[i]
+		switch c {
+		case '\t':
+			fields = append(fields, "")
+			continue
+		case '\n', '\r':
+			t.Fatal("the line ends early")
+		case '\\':
+			i++
+			require.Contains(t, `\tnr`, string(line[i])) // others mean something else
+			c = map[byte]byte{'\\': '\\', 't': '\t', 'n': '\n', 'r': '\r'}[line[i]]
+		}
+		fields[len(fields)-1] += string([]byte{c})
+	}
+	return fields
+}
+
+func FuzzTheServerReadsTheRow(f *testing.F) {
 	encodings := ownEncodings()
 	for _, r := range sinktest.GoldenRecordsOf(f, "msgpack")[:20] {
 		f.Add(r.Path, r.UserAgent, r.Geo.Latitude, r.ContentLength, r.TimeStamp.Unix())
 	}
+	f.Add("a\t\\", "\n\\N\r", 0.5, int64(-1), int64(0))
 	f.Fuzz(func(t *testing.T, path, agent string, latitude float64, length, seconds int64) {
 		r := analytics.Record{
 			Path: path, UserAgent: agent, Tags: []string{agent, path}, ContentLength: length,
 			Geo: analytics.Geo{Latitude: latitude, CityNames: map[string]string{path: agent}}, TimeStamp: time.Unix(seconds, 0),
 		}
-		b, err := appendRow([]byte("kept"), layout.RequestColumns, encodings, &r)
+		b, err := appendRow([]byte("kept"), layout.RequestColumns, encodings, make([]layout.DayText, len(encodings)), &r)
 		require.NoError(t, err)
 		require.Equal(t, "kept", string(b[:4]))
-		b = b[4:]
-		require.EqualValues(t, len(layout.RequestColumns), binary.BigEndian.Uint16(b))
-		b = b[2:]
-		for range layout.RequestColumns {
-			n := binary.BigEndian.Uint32(b)
-			require.LessOrEqual(t, int(n), len(b)-4)
-			b = b[4+n:]
+		fields := fieldsOf(t, string(b[4:]))
+		require.Len(t, fields, len(layout.RequestColumns))
+		for i, c := range layout.RequestColumns {
+			switch c.Class {
+			case layout.ClassText:
+				require.Equal(t, layout.CleanText(c.Text(&r)), fields[i])
+			case layout.ClassJSON:
+				require.Equal(t, string(c.JSON(nil, &r)), fields[i])
+			case layout.ClassInteger:
+				require.Equal(t, strconv.FormatInt(c.Integer(&r), 10), fields[i])
+			}
 		}
-		require.Empty(t, b)
 	})
 }
 
@@ -203,7 +253,7 @@ func TestABigRowIsHeldOnce(t *testing.T) {
 	defer batch.Release()
 	source := newCopySource(ownEncodings(), &batch.Parts[0], batch.Parts[0].Pending())
 	defer source.stop()
-	source.fill(len(copyHeader) + 1)
+	source.fill(1)
 	row := len(source.unread)
 	assert.Greater(t, row, 10<<20)
 	assert.Less(t, cap(source.unread), row+row/8)

@@ -100,7 +100,7 @@ func (s *session) Send(ctx context.Context, p engine.Portion) (int, error) {
 
 func (s *session) copy(ctx context.Context, t *table, to string, p engine.Portion) error {
 	source := newCopySource(t.encodings, p.Part, p.List)
-	_, err := s.conn().PgConn().CopyFrom(ctx, source, "copy "+to+" ("+t.columns+") from stdin (format binary)")
+	_, err := s.conn().PgConn().CopyFrom(ctx, source, "copy "+to+" ("+t.columns+") from stdin")
 	source.stop() // the driver may still be reading when it has failed
 	if err != nil {
 		return fmt.Errorf("copy into %s: %w", to, err)
