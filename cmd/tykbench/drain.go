@@ -151,7 +151,7 @@ func (r *rig) watch(ctx context.Context, running []*collector, list string, d *d
 		return err
 	}
 	segments := "otelcol-tyk:{" + list + "}:segments"
-	if err := await(ctx, 2*time.Millisecond, 10*time.Minute, "the end of the backlog", r.gone(ctx, running, segments)); err != nil {
+	if err := await(ctx, 10*time.Millisecond, 10*time.Minute, "the end of the backlog", r.gone(ctx, running, segments)); err != nil {
 		return err
 	}
 	d.took = time.Since(start)
