@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -17,6 +18,7 @@ type Aggregator struct {
 	fingerprint string
 	ignored     [dimensions]bool
 	budget      *budget
+	keptSize    atomic.Int64 // bytes that a record took there lately, and a little more
 }
 
 // NewAggregator fails for a zone that is not known.
@@ -71,8 +73,11 @@ func (a *Aggregator) AggregateAndKeep(logs plog.Logs) ([]Group, Tally, Kept) {
 	b := a.newAggregation(nil)
 	defer b.release()
 	b.texts = map[string]string{}
-	b.kept = make([]byte, 0, logs.LogRecordCount()*keptSize)
+	records := int64(logs.LogRecordCount())
+	b.kept = make([]byte, 0, records*a.keptSize.Load())
 	b.takeAll(logs)
+	size := int64(len(b.kept)) / max(1, records)
+	a.keptSize.Store(size + size/20)
 	return b.groups(), b.tally, Kept{b.kept}
 }
 

@@ -12,9 +12,6 @@ import (
 // memory of these, and none that the garbage collector looks into.
 type Kept struct{ records []byte }
 
-// keptSize is about how many bytes a record takes there.
-const keptSize = 160
-
 // appendKept writes all of a record that countRecord looks at, and when it became a dead
 // letter; keptReader has the same order.
 func appendKept(buf []byte, r *analytics.Countable, givenUp time.Time) []byte {
