@@ -111,7 +111,7 @@ bench: build $(FERRETDB) ## the table of docs/benchmarks.md: micro-benchmarks, t
 .PHONY: pgo
 pgo: build ## profile the benchmark's jobs into cmd/otelcol-tyk/default.pgo, which the next build uses by itself
 	@rm -rf bin/pgo && mkdir -p bin/pgo
-	go run ./cmd/tykbench -only raw,rollups,tracked,nop -records 1000000 -runs 1 -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' -profile-dir bin/pgo -output bin/pgo/benchmarks.md
+	go run ./cmd/tykbench -only raw,rollups,tracked,nop -runs 1 -gomemlimit '$(GOMEMLIMIT)' -gogc '$(GOGC)' -profile-dir bin/pgo -output bin/pgo/benchmarks.md
 	go tool pprof -proto $(BINARY) bin/pgo/*.cpu.pprof >$(DISTRIBUTION)/default.pgo
 
 .PHONY: soak
