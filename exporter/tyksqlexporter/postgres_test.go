@@ -17,6 +17,8 @@ func TestPostgres(t *testing.T) {
 		"a record too long for a column is refused":           testPostgresRefusesTooLong,
 		"a missing partition is waited for":                   testPostgresWaitsForPartition,
 		"tables with other types take the same values":        testPostgresOtherTypes,
+		"a type that does not fit is told":                    testPostgresTypeThatDoesNotFit,
+		"a type that is stricter is found":                    testPostgresStricterTypeMeanwhile,
 		"any text and any instant is stored as it is":         testPostgresTakesAnything,
 		"tables are found along the search path":              testPostgresSchema,
 		"a search path to nowhere is told":                    testPostgresNoSchema,

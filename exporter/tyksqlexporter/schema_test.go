@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter/exportertest"
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
@@ -257,6 +258,33 @@ func testPostgresTypeChangesMeanwhile(t *testing.T, server *peers.Postgres) {
 	d.exec(t, "alter table tyk_analytics alter contentlength type int, alter tags type jsonb using tags::jsonb, alter geo_location_latitude type real")
 	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Samples("seg", 10, 19)))
 	assertPaths(t, d, 0, 19)
+}
+
+// What the server says about a value of a type that does not fit is told without the value, and waited for.
+func testPostgresTypeThatDoesNotFit(t *testing.T, server *peers.Postgres) {
+	for _, kind := range []string{"timestamptz", "int"} {
+		d := postgresTarget(server)(t)
+		e := d.start(t)
+		d.exec(t, "alter table tyk_analytics alter alias type "+kind+" using null")
+		record := sinktest.Sample(1)
+		record.Alias = `a "secret"`
+		err := e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, record))
+		require.Error(t, err)
+		assert.False(t, consumererror.IsPermanent(err), "%v", err)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+}
+
+// A column that became stricter refuses a record once; then what goes into it suits it.
+func testPostgresStricterTypeMeanwhile(t *testing.T, server *peers.Postgres) {
+	d := postgresTarget(server)(t)
+	e := d.start(t)
+	d.exec(t, "alter table tyk_analytics alter tags type jsonb using tags::jsonb")
+	odd := sinktest.Sample(1)
+	odd.Tags = []string{"a\x00b"}
+	assert.Len(t, refusedOf(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 0, sinktest.Sample(0), odd))), 1)
+	require.NoError(t, e.ConsumeLogs(t.Context(), sinktest.Push("seg", 2, odd)))
+	assert.Equal(t, []string{"a\uFFFDb"}, d.texts(t, "select tags->>0 from tyk_analytics where path = '/items/1'"))
 }
 
 // What would end a field, a row or the whole COPY is text like any other.

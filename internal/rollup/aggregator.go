@@ -67,6 +67,10 @@ func (a *Aggregator) Aggregate(logs plog.Logs, cut Cut) ([]Group, Tally) {
 	return b.groups(), b.tally
 }
 
+// mostKeptSize bounds the room that is made for a record that has not come yet, in bytes: those
+// before it may have been huge.
+const mostKeptSize = 512
+
 // AggregateAndKeep does as Aggregate for no cut. The groups share no memory with the log
 // records, which nobody needs any more: what is kept is enough to count them anew.
 func (a *Aggregator) AggregateAndKeep(logs plog.Logs) ([]Group, Tally, Kept) {
@@ -77,7 +81,7 @@ func (a *Aggregator) AggregateAndKeep(logs plog.Logs) ([]Group, Tally, Kept) {
 	b.kept = make([]byte, 0, records*a.keptSize.Load())
 	b.takeAll(logs)
 	size := int64(len(b.kept)) / max(1, records)
-	a.keptSize.Store(size + size/20)
+	a.keptSize.Store(min(size+size/20, mostKeptSize))
 	return b.groups(), b.tally, Kept{b.kept}
 }
 

@@ -3,6 +3,7 @@ package rollup
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,4 +79,19 @@ func TestWhatIsKeptFreesTheLogRecords(t *testing.T) {
 	assert.NotEmpty(t, kept.records)
 	assert.Less(t, after, before+12*entry, "of 32 entries")
 	runtime.KeepAlive(groups)
+}
+
+// Room is made by what records took before, but not for as many as huge as the last one.
+func TestAHugeRecordMakesLittleRoomForOthers(t *testing.T) {
+	t.Parallel()
+	a := newAggregator(t, Settings{Minutes: 60, Zone: "UTC"})
+	record := analytics.Record{OrgID: "org", APIID: "api", Path: strings.Repeat("/", 1<<20), TimeStamp: vectorTime}
+	_, _, huge := a.AggregateAndKeep(logsOf("seg", 0, record))
+	assert.Greater(t, len(huge.records), 1<<20)
+	const others = 1000
+	record.Path = "/"
+	_, _, kept := a.AggregateAndKeep(logsOf("seg", 1, slices.Repeat([]analytics.Record{record}, others)...))
+	assert.LessOrEqual(t, cap(kept.records), others*mostKeptSize)
+	_, _, kept = a.AggregateAndKeep(logsOf("seg", others+1, slices.Repeat([]analytics.Record{record}, others)...))
+	assert.LessOrEqual(t, cap(kept.records), len(kept.records)*5/4)
 }

@@ -69,6 +69,9 @@ func (s *Store) apply(ctx context.Context, w work) error {
 	if err != nil {
 		return err
 	}
+	if t.isolating { // a column whose type was changed may be why: the next ones find it as it is
+		s.server.ForgetAll()
+	}
 	for _, name := range t.accepted {
 		s.evidence.Accepted(name)
 	}

@@ -25,7 +25,7 @@ func classify(err error) (engine.Action, sink.Reason) {
 		return engine.ActionReconnect, ""
 	case "55P03", "40P01": // others hold locks
 		return engine.ActionLocked, ""
-	case "22P02", "22P03", // text or binary form not as the column's type wants it
+	case "22P02", "22P03", "22007", // text or binary form not as the column's type wants it
 		"22P04", // the same for the whole COPY
 		"08P01", // a value shorter or longer than the column's type
 		"23502": // null in a column that is not ours: we write no nulls

@@ -103,9 +103,28 @@ func (s *session) copy(ctx context.Context, t *table, to string, p engine.Portio
 	_, err := s.conn().PgConn().CopyFrom(ctx, source, "copy "+to+" ("+t.columns+") from stdin")
 	source.stop() // the driver may still be reading when it has failed
 	if err != nil {
-		return fmt.Errorf("copy into %s: %w", to, err)
+		return fmt.Errorf("copy into %s: %w", to, withoutValue(err))
 	}
 	return nil
+}
+
+// quoted is what the server quotes of a row: all between the first and the last quotation mark, since the value may
+// have some itself.
+var quoted = regexp.MustCompile(`(?s)".*"`)
+
+// withoutValue leaves a value out of what the server says about it: nobody is to read it in a log.
+func withoutValue(err error) error {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	switch pgErr.Code {
+	case "22003", "22007", "22008", "22P02": // out of range, no date, no such date, no value of the type
+		told := *pgErr
+		told.Message = quoted.ReplaceAllString(told.Message, `"..."`)
+		return &told
+	}
+	return err
 }
 
 // sendSecured goes by way of a table of the session's own: there is no COPY into a table
