@@ -127,7 +127,7 @@ func testAnyCutsEndInTheSameDocuments(t *testing.T, server *peers.Mongo) {
 	require.Equal(t, want["z_tyk_analyticz_aggregate_acme"], want["tyk_analytics_aggregates"])
 
 	d := withAggregates(freshTarget(t, server))
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		replicas := []consumer.Logs{d.start(t), d.start(t)} // which know nothing of former rounds, nor of each other
 		order := random.Perm(records)
@@ -269,10 +269,10 @@ func testLargeDocumentsFold(t *testing.T, server *peers.Mongo) {
 	d.config.Collections.Aggregates.UseMixedCollection = false
 	settings := hourly()
 	settings.MaxValues = 0
-	const chunks, size = 12, 400
+	const chunks, size = 6, 800
 	var e consumer.Logs
 	for chunk := range chunks {
-		if chunk%4 == 0 {
+		if chunk%2 == 0 {
 			e = d.start(t)
 		}
 		records := make([]analytics.Record, size)

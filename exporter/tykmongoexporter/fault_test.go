@@ -65,7 +65,7 @@ func TestOutagesLoseAndDoubleNothing(t *testing.T) {
 func TestServerThatIsDownAtTheStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	server := peers.StartMongo(t)
-	d := withRetries(targetOf(t, server.FreshDatabase()+"?serverSelectionTimeoutMS=100"))
+	d := withRetries(targetOf(t, server.FreshDatabase()+"?"+selection+"100"))
 	require.NoError(t, server.Stop(t.Context()))
 	host := newStatusHost()
 	e := d.startWith(t, nopSettings(), host)
@@ -130,8 +130,8 @@ func TestReplicasStoreEachRecordOnce(t *testing.T) {
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t-p4ss"
-	d := targetOf(t, "mongodb://"+peers.Address(1)+"/tyk?serverSelectionTimeoutMS=50")
-	d.config.URI = configopaque.String("mongodb://user:" + secret + "@" + peers.Address(1) + "/tyk?serverSelectionTimeoutMS=50")
+	d := targetOf(t, "mongodb://"+peers.Address(1)+"/tyk?"+selection+"50")
+	d.config.URI = configopaque.String("mongodb://user:" + secret + "@" + peers.Address(1) + "/tyk?" + selection + "50")
 	var log bytes.Buffer
 	set := nopSettings()
 	set.Logger = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&log), zap.DebugLevel))

@@ -44,19 +44,31 @@ type target struct {
 // freshTarget makes an empty database.
 func freshTarget(t testing.TB, server *peers.Mongo) target {
 	t.Helper()
-	return targetOf(t, server.FreshDatabase()+patient)
+	return targetOf(t, server.FreshDatabase())
 }
 
-// patient is how long tests look for a server that is there.
-const patient = "?serverSelectionTimeoutMS=60000"
-
-// targetOf is the target of a URI, which the test reads by, too.
+// targetOf is the target of a URI, which the test reads by, too. A URI that does not say how long to look for
+// a server, and to wait for a connection, is given the time that a busy machine takes for a server that is there.
 func targetOf(t testing.TB, uri string) target {
 	t.Helper()
+	if !strings.Contains(uri, selection) {
+		uri = withOption(uri, selection+"60000")
+	}
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, client.Disconnect(context.Background())) })
 	return target{config: testConfig(uri), db: client.Database(databaseName(uri)), seen: &commandLog{}}
+}
+
+// selection is the option of a URI that bounds how long the driver looks for a server and waits for a connection.
+const selection = "serverSelectionTimeoutMS="
+
+// withOption adds an option to a URI. Of an option that is given twice the driver takes the last.
+func withOption(uri, option string) string {
+	if strings.Contains(uri, "?") {
+		return uri + "&" + option
+	}
+	return uri + "?" + option
 }
 
 // testConfig is the default one without a queue, so that a push is one attempt
