@@ -28,8 +28,9 @@ E2E_TIMEOUT ?= 45m
 
 # Tests are linked without what only debuggers need, which is faster (-ldflags=-w). What drives the built binary has no race
 # detector, since the binary has none. Tests wait more than they compute: so many packages, and tests end to end, run at once,
-# the package that takes longest first.
+# the package that takes longest first. Linkers and unit tests collect garbage less often than is usual, for the same reason.
 AT_ONCE ?= 4
+TEST_GOGC ?= 400
 
 # The seeds of `make chaos` are 1 to SEEDS, or only SEED, each with a load of SECONDS.
 SEEDS ?= 20
@@ -73,8 +74,8 @@ build: $(BINARY) $(COMMAND) $(PUMP) ## build bin/otelcol-tyk (the first time abo
 .PHONY: test
 test: build $(FERRETDB) $(MDCB) $(GOAWS) ## all tests with the race detector, then end to end with the built binary
 	@scripts/install-test-peers.sh
-	CGO_ENABLED=1 go test -race -ldflags=-w -p $(AT_ONCE) -timeout $(UNIT_TIMEOUT) ./receiver/... ./...
-	scripts/fuzz.sh 1000x
+	CGO_ENABLED=1 GOGC='$(TEST_GOGC)' go test -race -ldflags=-w -p $(AT_ONCE) -timeout $(UNIT_TIMEOUT) ./receiver/... ./...
+	GOGC='$(TEST_GOGC)' scripts/fuzz.sh 1000x
 	CGO_ENABLED=0 go test -ldflags=-w -timeout $(E2E_TIMEOUT) -tags e2e -count=1 -p 1 -parallel $(AT_ONCE) ./test/...
 	cd test/console && CGO_ENABLED=0 go test -count=1 -timeout $(E2E_TIMEOUT) -artifacts -outputdir "$(abspath bin)" .
 

@@ -3,6 +3,7 @@ package tykfilterprocessor
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -125,13 +126,13 @@ func (q *queryRules) in(text []byte, stop string) bool {
 	return found
 }
 
-// replace appends text to dst with other values of parameters. Text is bare where a
-// parameter begins it, without a question mark. Values end at blanks, at the next
+// replace appends text to dst with other values of parameters. Text is bare where it is a query
+// without its question mark: a parameter begins it. Values end at blanks, at the next
 // parameter and at what is in stop.
 func (q *queryRules) replace(dst, text []byte, bare bool, stop string) (out []byte, found bool) {
 	at, copied := 0, 0
 	if !bare {
-		at = nameAfter(text, 0)
+		at = nameAfter(text, 0, bare)
 	}
 	for at >= 0 {
 		end := at
@@ -150,14 +151,18 @@ func (q *queryRules) replace(dst, text []byte, bare bool, stop string) (out []by
 				copied = end
 			}
 		}
-		at = nameAfter(text, end)
+		at = nameAfter(text, end, bare)
 	}
 	return append(dst, text[copied:]...), found
 }
 
-// nameAfter is where a parameter's name begins at or behind at, -1 where none does.
-func nameAfter(text []byte, at int) int {
+// nameAfter is where a parameter's name begins at or behind at, -1 where none does. In a bare
+// query it may be behind a blank; in other text that is another word, as in "a/b; key=c".
+func nameAfter(text []byte, at int, bare bool) int {
 	n := bytes.IndexAny(text[at:], starts)
+	if bare {
+		n = slices.IndexFunc(text[at:], func(c byte) bool { return isBlank(c) || strings.IndexByte(starts, c) >= 0 })
+	}
 	if n < 0 {
 		return -1
 	}
