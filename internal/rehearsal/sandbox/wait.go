@@ -119,7 +119,7 @@ func late(ctx context.Context, left int64) error {
 	case errors.Is(cause, context.Canceled):
 		return fmt.Errorf("interrupted: %w", cause)
 	case left > 0:
-		return fmt.Errorf("%d lists were not taken in time: does the process run, and read this Redis and database? -wait gives it longer: %w", left, cause)
+		return fmt.Errorf("not all lists were taken in time (left: %d): does the process run, and read this Redis and database? -wait gives it longer: %w", left, cause)
 	case left == unknown:
 		return fmt.Errorf("no answer from Redis in time: -wait gives it longer: %w", cause)
 	}

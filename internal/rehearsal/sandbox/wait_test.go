@@ -31,7 +31,7 @@ func TestATimeThatIsOverIsNoFaultOfAConnection(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	err = Wait(ctx, rdb, nil, time.Minute)
-	require.ErrorContains(t, err, "1 lists were not taken in time: does the process run")
+	require.ErrorContains(t, err, "not all lists were taken in time (left: 1): does the process run")
 
 	ended, end := context.WithCancel(t.Context())
 	end()
