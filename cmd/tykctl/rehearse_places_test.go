@@ -132,7 +132,7 @@ func TestARehearsalThatIsLateSaysSo(t *testing.T) {
 	o := onRedis(t)
 	a := o.run("rehearse", "-conf", written(t, `{`+kafkaTopic+`}`), "-from", captured(t, 3, 0, ""), "-dir", t.TempDir(), "-otelcol-tyk", "", "-wait", "5s")
 	assert.Equal(t, exitFailed, a.status)
-	assert.Contains(t, a.stderr, "were not taken in time")
+	assert.Contains(t, a.stderr, "not all lists were taken in time (left: ")
 	assert.NotContains(t, a.stderr, "i/o timeout")
 }
 
