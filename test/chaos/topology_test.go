@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -22,14 +23,21 @@ const (
 )
 
 // sentinels is a master, two replicas, and sentinels that replace the master.
-type sentinels struct{ *peers.RedisSentinel }
+type sentinels struct {
+	*peers.RedisSentinel
+	// fewer is set while a fault takes a server away.
+	fewer atomic.Bool
+}
+
+// sentinelReplicas is how many servers follow the master.
+const sentinelReplicas = 2
 
 func newSentinels(ctx context.Context) (server, error) {
-	s, err := peers.NewRedisSentinel(ctx, durable, peers.RedisReplicas(2))
+	s, err := peers.NewRedisSentinel(ctx, durable, peers.RedisReplicas(sentinelReplicas))
 	if err != nil {
 		return nil, err
 	}
-	return &sentinels{s}, nil
+	return &sentinels{RedisSentinel: s}, nil
 }
 
 func (s *sentinels) newClient() (redis.UniversalClient, error) {
@@ -53,7 +61,14 @@ func (s *sentinels) receiver(config object, _ func(string) (string, error)) erro
 	return nil
 }
 
-func (s *sentinels) copies() int { return 1 }
+// copies are all that there are. Where a machine is so busy that the sentinels replace a master that lives, it takes
+// what it is given until it is told: a replica that still follows it confirms what the new master never had.
+func (s *sentinels) copies() int {
+	if s.fewer.Load() {
+		return sentinelReplicas - 1
+	}
+	return sentinelReplicas
+}
 
 func (s *sentinels) nodes() []*peers.Redis { return s.Nodes() }
 
@@ -63,10 +78,10 @@ func (s *sentinels) close() { s.Close() }
 
 func (s *sentinels) faults([]string) []fault {
 	return []fault{
-		{"Redis master killed, a replica takes over", s.kill},
-		{"Redis master frozen, a replica takes over", s.freeze},
-		{"Redis master replaced on request", s.handOver},
-		{"Redis replica killed, back with its data", s.killReplica},
+		{"Redis master killed, a replica takes over", s.withFewer(s.kill)},
+		{"Redis master frozen, a replica takes over", s.withFewer(s.freeze)},
+		{"Redis master replaced on request", s.withFewer(s.handOver)},
+		{"Redis replica killed, back with its data", s.withFewer(s.killReplica)},
 		{"Redis frozen (SIGSTOP)", func(ctx context.Context, d *dice) error {
 			master, err := s.Master(ctx)
 			if err != nil {
@@ -74,6 +89,15 @@ func (s *sentinels) faults([]string) []fault {
 			}
 			return pause(master, d.between(100*time.Millisecond, s.longestPause()))
 		}},
+	}
+}
+
+// withFewer has gateways ask for one copy less during a fault, after which all servers follow the master again.
+func (s *sentinels) withFewer(run func(context.Context, *dice) error) func(context.Context, *dice) error {
+	return func(ctx context.Context, d *dice) error {
+		s.fewer.Store(true)
+		defer s.fewer.Store(false)
+		return run(ctx, d)
 	}
 }
 
