@@ -28,7 +28,8 @@ E2E_TIMEOUT ?= 45m
 
 # Tests are linked without what only debuggers need, which is faster (-ldflags=-w). What drives the built binary has no race
 # detector, since the binary has none. Tests wait more than they compute: so many packages, and tests end to end, run at once,
-# the package that takes longest first. Linkers and unit tests collect garbage less often than is usual, for the same reason.
+# the package that takes longest first. Linkers and unit tests collect garbage less often than is usual, to leave the
+# processors to the tests.
 AT_ONCE ?= 4
 TEST_GOGC ?= 400
 

@@ -92,7 +92,7 @@ func (m *Mongo) FreshDatabase() string {
 func (m *Mongo) serve(ctx context.Context) (*Process, error) {
 	cmd := exec.Command(m.program, "-listen", m.Addr(), "-dir", m.dir) //nolint:gosec // the test server
 	cmd.Dir = m.dir
-	cmd.Env = append(os.Environ(), "GOGC=400") // it makes much garbage, and collecting it is a fifth of what it does
+	cmd.Env = append(os.Environ(), "GOGC=400") // it makes much garbage
 	process, err := StartProcess(cmd)
 	if err != nil {
 		return nil, err
