@@ -132,7 +132,7 @@ func (q *queryRules) in(text []byte, stop string) bool {
 func (q *queryRules) replace(dst, text []byte, bare bool, stop string) (out []byte, found bool) {
 	at, copied := 0, 0
 	if !bare {
-		at = nameAfter(text, 0, bare)
+		at = nameAfter(text, 0, false)
 	}
 	for at >= 0 {
 		end := at
@@ -159,8 +159,10 @@ func (q *queryRules) replace(dst, text []byte, bare bool, stop string) (out []by
 // nameAfter is where a parameter's name begins at or behind at, -1 where none does. In a bare
 // query it may be behind a blank; in other text that is another word, as in "a/b; key=c".
 func nameAfter(text []byte, at int, bare bool) int {
-	n := bytes.IndexAny(text[at:], starts)
-	if bare {
+	var n int
+	if !bare {
+		n = bytes.IndexAny(text[at:], starts)
+	} else {
 		n = slices.IndexFunc(text[at:], func(c byte) bool { return isBlank(c) || strings.IndexByte(starts, c) >= 0 })
 	}
 	if n < 0 {
