@@ -33,7 +33,7 @@ func startTLSLink(t *testing.T, server *peers.Mongo, address string, certificate
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair},
 		ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}))
-	d.config.URI = configopaque.String(withOption(string(d.config.URI), selection+"2000"))
+	d.config.URI += "&" + selection + "2000" // of an option that is given twice the driver takes the last
 	return d, l
 }
 

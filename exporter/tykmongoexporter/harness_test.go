@@ -52,7 +52,11 @@ func freshTarget(t testing.TB, server *peers.Mongo) target {
 func targetOf(t testing.TB, uri string) target {
 	t.Helper()
 	if !strings.Contains(uri, selection) {
-		uri = withOption(uri, selection+"60000")
+		separator := "?"
+		if strings.Contains(uri, "?") {
+			separator = "&"
+		}
+		uri += separator + selection + "60000"
 	}
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
 	require.NoError(t, err)
@@ -62,14 +66,6 @@ func targetOf(t testing.TB, uri string) target {
 
 // selection is the option of a URI that bounds how long the driver looks for a server and waits for a connection.
 const selection = "serverSelectionTimeoutMS="
-
-// withOption adds an option to a URI. Of an option that is given twice the driver takes the last.
-func withOption(uri, option string) string {
-	if strings.Contains(uri, "?") {
-		return uri + "&" + option
-	}
-	return uri + "?" + option
-}
 
 // testConfig is the default one without a queue, so that a push is one attempt
 // unless the test turns on retries, and with time for it on a machine that has much else to do.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.opentelemetry.io/collector/config/configopaque"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/peers"
 )
@@ -49,9 +50,8 @@ func linkOn(t testing.TB, server *peers.Mongo, listener net.Listener) (target, *
 	t.Cleanup(func() { _ = listener.Close() })
 	l := &link{listener: listener, server: server.Addr()}
 	go l.run()
-	direct := server.FreshDatabase()
-	d := targetOf(t, direct)
-	d.config = testConfig(strings.Replace(direct, server.Addr(), listener.Addr().String(), 1))
+	d := freshTarget(t, server)
+	d.config.URI = configopaque.String(strings.Replace(string(d.config.URI), server.Addr(), listener.Addr().String(), 1))
 	return d, l
 }
 

@@ -15,7 +15,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -347,7 +346,7 @@ func asMongos(command bson.Raw) *verdict {
 func TestEqualKeysAreLookedForWhereTheyWereMet(t *testing.T) {
 	t.Parallel()
 	d, l := startLink(t, peers.StartMongo(t))
-	d.config.URI = configopaque.String(withOption(string(d.config.URI), "readPreference=secondary&readConcernLevel=majority"))
+	d.config.URI += "&readPreference=secondary&readConcernLevel=majority"
 	queries := map[string]bson.Raw{}
 	l.on(func(command bson.Raw) *verdict {
 		if named(command, "find") {
