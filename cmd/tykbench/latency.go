@@ -68,7 +68,7 @@ func (j *latencyJob) section() string {
 	for i, l := range j.runs {
 		line := []string{strconv.Itoa(i + 1), thousands(float64(l.records))}
 		for _, d := range []time.Duration{l.p50, l.p95, l.p99, l.longest} {
-			line = append(line, fmt.Sprintf("%d ms", d.Milliseconds()))
+			line = append(line, fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds()))
 		}
 		lines = append(lines, append(line, fmt.Sprintf("%.0f %% of one processor", l.processorPercent)))
 	}

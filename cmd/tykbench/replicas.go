@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -87,10 +88,10 @@ func (j *replicasJob) arithmetic() string {
 	const million = 1e6
 	one := million / redis
 	cluster := one * listsOfGateway / listsOfMaster
-	needed := cluster / (million / collector)
+	needed := math.Ceil(cluster / (million / collector))
 	return "\n" + sentences(
 		fmt.Sprintf("What that bounds, as arithmetic and not measured: for a record Redis needed %.2f µs of a processor without the gateway's push, and the collector %.2f µs.", redis, collector),
-		fmt.Sprintf("Redis has one thread for commands, so one Redis ends at %s records/s, less what gateways' pushes and sessions take of it; %.0f processors of collectors keep up with that.", thousands(one), one/(million/collector)),
+		fmt.Sprintf("Redis has one thread for commands, so one Redis ends at %s records/s, less what gateways' pushes and sessions take of it; %.0f processors of collectors keep up with that.", thousands(one), math.Ceil(one/(million/collector))),
 		fmt.Sprintf("A list is in one slot of a cluster. With `enable_multiple_analytics_keys` a gateway has %d lists, of which one of %d masters has %d: so %d masters do %.1f times as much, %s records/s, for which %.0f processors of collectors are needed.",
 			listsOfGateway, masters, listsOfMaster, masters, float64(listsOfGateway)/listsOfMaster, thousands(cluster), needed),
 		"The next bound is the store: one PostgreSQL takes what the limit of raw records to PostgreSQL says, however many collectors there are.",

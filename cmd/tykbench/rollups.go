@@ -122,7 +122,7 @@ func trackedJob(o options) job {
 
 func wideJob(o options) job {
 	return newRollupsJob(o, rollupTraffic{true, 60, 16, 12, 2 * time.Hour}, 130_000, 6, "rollups-wide", "rollups to PostgreSQL, 60 APIs, 500 keys, 2 hours",
-		"With `track_all_paths: true`. Three times as many APIs share the records out, so that each value has fewer in a chunk.")
+		"With `track_all_paths: true`. 60 APIs, of which not all occur, share the records out, so that each value has fewer in a chunk.")
 }
 
 func newRollupsJob(o options, t rollupTraffic, speed, processor float64, key, title, about string) job {

@@ -29,7 +29,7 @@ func (j *startJob) measure(ctx context.Context, r *rig) error {
 		return err
 	}
 	took := time.Since(began)
-	fmt.Printf("  %d ms\n", took.Milliseconds())
+	fmt.Printf("  %d ms\n", took.Round(time.Millisecond).Milliseconds())
 	j.runs = append(j.runs, took)
 	return c.finish(ctx)
 }
@@ -45,7 +45,7 @@ func (j *startJob) rows() []row {
 func (j *startJob) section() string {
 	lines := [][]string{{"run", "start to ready"}, nil}
 	for i, took := range j.runs {
-		lines = append(lines, []string{strconv.Itoa(i + 1), fmt.Sprintf("%d ms", took.Milliseconds())})
+		lines = append(lines, []string{strconv.Itoa(i + 1), fmt.Sprintf("%d ms", took.Round(time.Millisecond).Milliseconds())})
 	}
 	return "From the start of the process to the line `Everything is ready`, with Redis and PostgreSQL there; the tables are made in that time.\n\n" + markdown(lines)
 }

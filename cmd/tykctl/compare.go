@@ -141,8 +141,12 @@ func writeReport(name string, r *report.Report) (err error) {
 	return write(file)
 }
 
-// storeHelp says how a store is named.
-const storeHelp = "`store`: postgres:DSN, mysql:DSN, sqlite:FILE, mongodb://..., or env:VARIABLE that holds one of these, since arguments show in the list of processes"
+// storeHelp and databaseHelp say how a store is named; a database is one that speaks SQL.
+const (
+	storeHelp    = "`store`: postgres:DSN, mysql:DSN, sqlite:FILE, mongodb://..." + orVariable
+	databaseHelp = "`database`: postgres:DSN, mysql:DSN, sqlite:FILE" + orVariable
+	orVariable   = ", or env:VARIABLE that holds one of these, since arguments show in the list of processes"
+)
 
 // datasourceOf takes apart what a flag names.
 func datasourceOf(c console, name, value string) (driver, datasource string, err error) {

@@ -44,7 +44,7 @@ type verification struct {
 func verifyCommand(f *flag.FlagSet) action {
 	v := &verification{cmp: newComparison(f, true)}
 	v.cmp.complete, v.cmp.options.MinRecords, v.cmp.options.MayBeEmpty = true, 1, true
-	f.StringVar(&v.db, "db", "", "the database, a "+storeHelp)
+	f.StringVar(&v.db, "db", "", "the "+databaseHelp)
 	f.DurationVar(&v.minutes, "aggregation-time", time.Hour, "how long buckets are")
 	f.StringVar(&v.zone, "timezone", "UTC", "by whose clocks buckets and days begin, an IANA `name`")
 	f.BoolVar(&v.trackAllPaths, "track-all-paths", false, "count the endpoints of all requests, as track_all_paths of the pump")

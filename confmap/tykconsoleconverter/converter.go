@@ -1,4 +1,4 @@
-// Package tykconsoleconverter is a configuration converter that lets the console into the store and the Redis that
+// Package tykconsoleconverter is a configuration converter that gives the console the credentials of the store and the Redis that
 // the configuration already names. The collector shows its configuration to extensions with every secret left out, so
 // that an extension alone would need each password a second time.
 package tykconsoleconverter

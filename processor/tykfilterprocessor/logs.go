@@ -296,7 +296,7 @@ func removeAll(attrs pcommon.Map, name string) {
 	attrs.RemoveIf(func(key string, _ pcommon.Value) bool { return key == name })
 }
 
-// isRequest tells uptime reports and rollups from requests. A hop that does not
+// isRequest tells uptime checks and rollups from requests. A hop that does not
 // know event names must not make ignored fields reappear, so none is a request's.
 func isRequest(lr plog.LogRecord) bool {
 	name := lr.EventName()

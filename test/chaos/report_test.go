@@ -208,7 +208,7 @@ Of groups that were there from the beginning; a document that MongoDB keeps in t
 {{end}}
 ## Destinations
 
-Requests are messages over TCP, and calls of MDCB. UDP has no answers and is not there: what arrives over it is nobody's promise.
+Requests are messages over TCP, and calls of MDCB. UDP has no acknowledgements, so it is not tested here.
 
 | destination | seeds | records | requests | refused for now, cut, or taken in part | taken without an answer | again after no answer | again after another fault |
 |---|---|---|---|---|---|---|---|

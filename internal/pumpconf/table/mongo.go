@@ -48,7 +48,7 @@ func rollupKeys(ignore Key, more ...Key) []Key {
 var mongoRollups = mongoKeys(rollupKeys(
 	Key{Name: "ignore_aggregations", Kind: List, Var: "IGNOREAGGREGATIONSLIST", Pump: "dimensions that do not count", Here: "tykaggregate's ignore_aggregations"},
 	Key{Name: "aggregation_time", Kind: Int, Default: "60", Pump: "minutes of a bucket, 1 to 60; others mean 60", Here: "tykaggregate's aggregation_time"},
-	Key{Name: "enable_aggregate_self_healing", Kind: Bool, Default: "false", Pump: "makes buckets shorter when documents grow too large", Here: "not needed", Why: "tykmongo spreads a bucket over documents by itself", Level: Info},
+	Key{Name: "enable_aggregate_self_healing", Kind: Bool, Default: "false", Pump: "makes buckets shorter when documents grow too large", Here: "not needed", Why: "a document of tykmongo stays below MongoDB's limit: from 12 MiB on, further keys count as __other__", Level: Info},
 	Key{Name: "use_mixed_collection", Kind: Bool, Default: "false", Pump: "writes one collection of all organisations as well", Here: "tykmongo's use_mixed_collection"},
 )...)
 
