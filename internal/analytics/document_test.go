@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -187,4 +189,20 @@ func BenchmarkDocumentJSON(b *testing.B) {
 	for b.Loop() {
 		documentJSON(b, d, &r)
 	}
+}
+
+// A map with as many keys as somebody likes takes time in proportion: looking at all keys for each would take minutes here.
+func TestDocumentsOfManyNamesTakeNoLonger(t *testing.T) {
+	t.Parallel()
+	const names, hang = 400_000, time.Minute
+	r := &Record{GraphQL: GraphQLStats{IsGraphQL: true, Types: make(map[string][]string, names)}}
+	for i := range names {
+		r.GraphQL.Types[strconv.Itoa(i)] = []string{"field"}
+	}
+	d, err := NewDocument("tyk", nil)
+	require.NoError(t, err)
+	begun := time.Now()
+	document := pcommon.NewMap()
+	d.Put(r, "", document)
+	assert.Less(t, time.Since(begun), hang)
 }

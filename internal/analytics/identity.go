@@ -27,7 +27,8 @@ func ParseUID(s string) (UID, error) {
 		return UID{}, fmt.Errorf("record uid %q: want <segment>-<index>", s)
 	}
 	digits := s[dash+1:]
-	index, err := strconv.ParseUint(digits, 10, 63)
+	const bits = 62 // as many as a set of rollups' records holds
+	index, err := strconv.ParseUint(digits, 10, bits)
 	// Another spelling of an index would be another identity to who compares text.
 	if err != nil || (digits[0] == '0' && len(digits) > 1) {
 		return UID{}, fmt.Errorf("record uid %q: the index after the last '-' must be a number from 0", s)

@@ -9,17 +9,24 @@ import (
 // keyTag is what the gateway's tag with the API key begins with.
 const keyTag = "key-"
 
-// HashKey puts a hash in the place of the API key, also in the tag that has it. Equal keys have equal hashes.
+// HashKey puts a hash in the place of the API key. Equal keys have equal hashes.
 func (r *Record) HashKey() {
 	if r.APIKey == "" {
 		return
 	}
 	sum := sha256.Sum256([]byte(r.APIKey))
-	hashed := hex.EncodeToString(sum[:])
-	if at := slices.Index(r.Tags, keyTag+r.APIKey); at >= 0 {
-		r.Tags[at] = keyTag + hashed
+	r.ReplaceKey(hex.EncodeToString(sum[:]))
+}
+
+// ReplaceKey puts another text in the place of the API key, also in the tag that has it.
+func (r *Record) ReplaceKey(by string) {
+	if r.APIKey == "" {
+		return
 	}
-	r.APIKey = hashed
+	if at := slices.Index(r.Tags, keyTag+r.APIKey); at >= 0 {
+		r.Tags[at] = keyTag + by
+	}
+	r.APIKey = by
 }
 
 // DropKey empties the API key, and takes away the tag that has it.

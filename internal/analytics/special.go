@@ -8,6 +8,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/xpdata"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/jsontext"
@@ -280,9 +281,10 @@ func putNames(b *attributes, key string, all map[string]string) {
 
 // setMap writes a map in the order of its keys.
 func setMap[V any](v pcommon.Value, m map[string]V, set func(pcommon.Value, V)) {
-	to := v.SetEmptyMap()
-	to.EnsureCapacity(len(m))
+	var b xpdata.MapBuilder // a map's own Put looks at all keys that are there
+	b.EnsureCapacity(len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		set(to.PutEmpty(key), m[key])
+		set(b.AppendEmpty(key), m[key])
 	}
+	b.UnsafeIntoMap(v.SetEmptyMap())
 }

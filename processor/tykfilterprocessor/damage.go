@@ -3,6 +3,7 @@ package tykfilterprocessor
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // wrappers are blanks and the quotes of strings, around base64 or text.
@@ -47,6 +48,10 @@ func wellFormed(head []byte) int {
 	return len(head)
 }
 
+// doubtful tells whether a header section may be noise from some byte on although each of its lines could be one:
+// behind a stray letter there is hardly ever UTF-8 and an end of the section.
+func doubtful(head []byte, whole bool) bool { return !whole || !utf8.Valid(head) }
+
 func isControl(c rune) bool {
 	const space, del = 0x20, 0x7f
 	return c < space && c != '\t' || c == del
@@ -56,12 +61,25 @@ func isControl(c rune) bool {
 // too many or too few: whether at some other beginning, or without the letters that
 // are none, it has something whose value is to be replaced.
 func (r *redactor) hides(text string, broken bool) bool {
+	return atOtherBeginning(text, broken, r.shows)
+}
+
+// goesOn tells whether the header section that text begins with goes on at some other beginning. The damage may be in the
+// very name of a header or a parameter, so that only the end of the section shows.
+func (r *redactor) goesOn(text string) bool {
+	return r.hides(text, false) ||
+		atOtherBeginning(text, false, func(plain []byte) bool { return bytes.Contains(plain, []byte("\r\n\r\n")) })
+}
+
+// atOtherBeginning tells whether text is as asked, decoded from one of its next letters on; from all of them where it is
+// broken by what is no letter.
+func atOtherBeginning(text string, broken bool, is func(plain []byte) bool) bool {
 	from := 1
 	if broken {
 		from = 0 // read on behind what is none of base64
 	}
 	for ; from < base64Group; from++ {
-		if r.shows(decodeFrom(text, from)) {
+		if is(decodeFrom(text, from)) {
 			return true
 		}
 	}
@@ -70,9 +88,10 @@ func (r *redactor) hides(text string, broken bool) bool {
 
 // decodeFrom decodes the base64 letters of text but for the first few, and passes over others.
 func decodeFrom(text string, skip int) []byte {
-	plain := make([]byte, 0, len(text)/base64Group*3)
+	const bits, bitsOfByte = 6, 8
+	plain := make([]byte, 0, len(text)/base64Group*3+base64Group)
 	var group uint32
-	n := 0
+	have := 0
 	for i := range len(text) {
 		v := letterValue[text[i]]
 		if v >= notValue {
@@ -82,10 +101,10 @@ func decodeFrom(text string, skip int) []byte {
 			skip--
 			continue
 		}
-		group = group<<6 | uint32(v)
-		if n++; n == base64Group {
-			plain = append(plain, byte(group>>16), byte(group>>8), byte(group)) //nolint:gosec // the low bytes are meant
-			n = 0
+		group, have = group<<bits|uint32(v), have+bits
+		if have >= bitsOfByte {
+			have -= bitsOfByte
+			plain = append(plain, byte(group>>have)) //nolint:gosec // the low bits are meant
 		}
 	}
 	return plain
@@ -94,7 +113,7 @@ func decodeFrom(text string, skip int) []byte {
 // shows tells whether plain has a line that begins with a header of r, a parameter of
 // r, or the end of a request line, of which the parameter may have been damaged.
 func (r *redactor) shows(plain []byte) bool {
-	if r.query != nil && (bytes.Contains(plain, []byte(" HTTP/1.")) || r.query.in(plain, ends)) {
+	if r.query != nil && (bytes.Contains(plain, []byte(" HTTP/1.")) || r.query.in(plain)) {
 		return true
 	}
 	for at := lineEnd(plain, 0); at < len(plain); at = lineEnd(plain, at) {

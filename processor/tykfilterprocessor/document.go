@@ -60,7 +60,7 @@ func (d *documentRules) stampScope(scope pcommon.InstrumentationScope) {
 // change does to a record what is to be seen in its document only.
 func (d *documentRules) change(r *analytics.Record) {
 	if d.obfuscate {
-		r.APIKey = obfuscated(r.APIKey, d.keptLetters)
+		r.ReplaceKey(obfuscated(r.APIKey, d.keptLetters))
 	}
 	if len(d.tagPrefixes) > 0 {
 		r.Tags = slices.DeleteFunc(r.Tags, func(tag string) bool {

@@ -153,6 +153,16 @@ func TestOnlyRequestsBecomeDocuments(t *testing.T) {
 	}
 }
 
+// The gateway tags records with their key.
+func TestObfuscatedKeysAreInNoTag(t *testing.T) {
+	r := typicalRecord(1)
+	r.APIKey, r.Tags = "0123456789", []string{"a", "key-0123456789"}
+	got := filterLogs(t, &Config{Document: DocumentConfig{
+		Format: "tyk", Place: "body", ObfuscateAPIKeys: true, ObfuscateAPIKeysLength: 4, Fields: []string{"api_key", "tags"},
+	}}, batch(r))
+	assert.Equal(t, map[string]any{"api_key": "****6789", "tags": []any{"a", "key-****6789"}}, got[0].Body().Map().AsRaw())
+}
+
 func TestObfuscatedKeys(t *testing.T) {
 	for _, test := range []struct {
 		key     string

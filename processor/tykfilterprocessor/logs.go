@@ -107,7 +107,6 @@ type plan struct {
 	verdicts []selection.Verdict
 	edits    []edit
 	urls     []urlValue // of the latest record, those that may have parameters
-	repeated bool       // some record has a recorded message twice, which OTLP forbids
 	scratch  scratch
 	tally    tally
 	record   analytics.Record // what documents are made of
@@ -128,7 +127,6 @@ func (pl *plan) reset() {
 	clear(pl.edits)
 	clear(pl.urls[:cap(pl.urls)])
 	pl.verdicts, pl.edits, pl.tally = pl.verdicts[:0], pl.edits[:0], tally{}
-	pl.repeated = false
 	pl.record.Reset()
 	pl.scratch.shrink()
 }
@@ -146,7 +144,7 @@ func (p *logsProcessor) read(ld plog.Logs, pl *plan) {
 
 func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 	var s selection.Subject
-	var request, response string
+	var requests, responses message
 	pl.urls = pl.urls[:0]
 	for key, value := range lr.Attributes().All() {
 		switch key {
@@ -157,13 +155,12 @@ func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 		case analytics.AttrResponseCode, analytics.AttrNoResponseCode:
 			s.ResponseCode = analytics.AttributeInt(value)
 		case analytics.AttrRawRequest:
-			pl.repeated = pl.repeated || request != ""
-			request = analytics.AttributeString(value)
+			requests.add(value)
 		case analytics.AttrRawResponse:
-			pl.repeated = pl.repeated || response != ""
-			response = analytics.AttributeString(value)
+			responses.add(value)
 		// Spelled out, since a call for each attribute costs more than all the rest here.
-		case attrQuery, attrFullURL, attrURLPath, attrRoute, attrPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
+		case attrQuery, attrFullURL, attrURLPath, attrRoute, attrPath, attrOriginalPath, attrOldURL, attrOldTarget,
+			attrExceptionText, attrStackTrace, attrErrorText:
 			if text, ok := parameterized(key, value); ok {
 				pl.urls = append(pl.urls, urlValue{key, text})
 			}
@@ -175,12 +172,8 @@ func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 	if v != selection.Passes {
 		return
 	}
-	if request != "" {
-		pl.apply(&p.request, analytics.AttrRawRequest, request)
-	}
-	if response != "" {
-		pl.apply(&p.response, analytics.AttrRawResponse, response)
-	}
+	pl.apply(&p.request, analytics.AttrRawRequest, requests)
+	pl.apply(&p.response, analytics.AttrRawResponse, responses)
 	// An uptime check's URL is what Tyk Dashboard finds it by, and an operator wrote it.
 	if p.query == nil || lr.EventName() == analytics.EventUptime {
 		return
@@ -193,9 +186,26 @@ func (p *logsProcessor) readRecord(lr plog.LogRecord, pl *plan) {
 	}
 }
 
-// apply remembers what the rules make of the latest record's text.
-func (pl *plan) apply(rules *payloadRules, attribute, text string) {
-	if changed, ok := rules.apply(text, &pl.scratch, &pl.tally); ok || pl.repeated {
+// message is a recorded request or response of one record.
+type message struct {
+	text   string
+	copies int
+}
+
+// add takes one copy. OTLP forbids a second one, but the wire can bring it: the last that says something counts.
+func (m *message) add(value pcommon.Value) {
+	m.copies++
+	if text := analytics.AttributeString(value); text != "" {
+		m.text = text
+	}
+}
+
+// apply remembers what the rules make of the latest record's message, which then is there once.
+func (pl *plan) apply(rules *payloadRules, attribute string, m message) {
+	if m.text == "" && m.copies < 2 {
+		return
+	}
+	if changed, ok := rules.apply(m.text, &pl.scratch, &pl.tally); ok || m.copies > 1 {
 		pl.edits = append(pl.edits, edit{record: len(pl.verdicts) - 1, attribute: attribute, text: changed})
 	}
 }

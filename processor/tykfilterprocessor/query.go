@@ -72,6 +72,8 @@ const (
 	attrOldURL        = "http.url"
 	attrOldTarget     = "http.target"
 	attrExceptionText = "exception.message"
+	attrStackTrace    = "exception.stacktrace"
+	attrErrorText     = "error.message"
 )
 
 // urlValue is an attribute that may have parameters.
@@ -82,78 +84,168 @@ type urlValue struct {
 // parameterized gives the text of an attribute that may have parameters.
 func parameterized(key string, value pcommon.Value) (string, bool) {
 	switch key {
-	case attrQuery, attrFullURL, attrURLPath, attrRoute, attrPath, attrOriginalPath, attrOldURL, attrOldTarget, attrExceptionText:
+	case attrQuery, attrFullURL, attrURLPath, attrRoute, attrPath, attrOriginalPath, attrOldURL, attrOldTarget,
+		attrExceptionText, attrStackTrace, attrErrorText:
 		text := analytics.AttributeString(value)
-		return text, strings.IndexByte(text, '=') >= 0
+		return text, mayHaveCredentials(text)
 	}
 	return "", false
+}
+
+// mayHaveCredentials tells whether text may have a parameter, or a user's name and password in front of a host.
+func mayHaveCredentials(text string) bool {
+	return strings.IndexByte(text, '=') >= 0 || strings.IndexByte(text, '@') >= 0
 }
 
 // starts are what comes before a parameter's name. A semicolon is one for some servers.
 const starts = "?&;#"
 
-// ends are what ends a URL within other text.
-const ends = "\"<>"
+// within are what ends a URL within other text.
+const within = "\"<> \t\r\n"
 
-// stops are what ends values in a line of a header section. A request line's URL is all
-// to the blank behind it; other lines may quote URLs.
-func stops(line []byte) string {
-	if bytes.Contains(line, []byte(" HTTP/")) {
-		return ""
-	}
-	return ends
-}
-
-// text gives an attribute's value with other values of parameters, and whether that is something else.
+// text gives an attribute's value without the credentials that its URLs have, and whether that is something else.
 func (q *queryRules) text(attribute, text string) (string, bool) {
-	if q == nil || strings.IndexByte(text, '=') < 0 {
+	if q == nil || !mayHaveCredentials(text) {
 		return text, false
 	}
-	stop := ""
-	if attribute == attrExceptionText {
-		stop = ends
+	end := ""
+	switch attribute {
+	case attrExceptionText, attrStackTrace, attrErrorText:
+		end = within
 	}
-	changed, found := q.replace(nil, []byte(text), attribute == attrQuery, stop)
+	changed, found := q.replace(nil, []byte(text), attribute == attrQuery, end)
 	return string(changed), found && string(changed) != text
 }
 
-// in tells whether text has a parameter of q.
-func (q *queryRules) in(text []byte, stop string) bool {
-	if q == nil || bytes.IndexByte(text, '=') < 0 {
+// in tells whether text, which quotes URLs, has a credential.
+func (q *queryRules) in(text []byte) bool {
+	if q == nil {
 		return false
 	}
-	_, found := q.replace(nil, text, false, stop)
+	_, found := q.replace(nil, text, false, within)
 	return found
 }
 
-// replace appends text to dst with other values of parameters. Text is bare where it is a query
-// without its question mark: a parameter begins it. Values end at blanks, at the next
-// parameter and at what is in stop.
-func (q *queryRules) replace(dst, text []byte, bare bool, stop string) (out []byte, found bool) {
-	at, copied := 0, 0
+// line appends a line of a header section to dst without its credentials, and tells whether it has any.
+func (q *queryRules) line(dst, line []byte) (out []byte, found bool) {
+	// A request line's URL is all before the protocol; other lines may quote URLs.
+	if at := bytes.LastIndex(line, []byte(" HTTP/")); at >= 0 {
+		dst, found = q.replace(dst, line[:at], false, "")
+		return append(dst, line[at:]...), found
+	}
+	return q.replace(dst, line, false, within)
+}
+
+// replace appends text to dst with other values of parameters, and with other names of users and passwords. Text is
+// bare where it is a query without its question mark: a parameter begins it. A URL ends at what is in end.
+func (q *queryRules) replace(dst, text []byte, bare bool, end string) (out []byte, found bool) {
+	const deepest = 3 // URLs within values of URLs
+	return q.replaceIn(dst, text, bare, end, deepest)
+}
+
+func (q *queryRules) replaceIn(dst, text []byte, bare bool, end string, depth int) (out []byte, found bool) {
+	text, found = withoutUser(text, end)
+	at, copied, path := 0, 0, end == ""
 	if !bare {
 		at = nameAfter(text, 0, false)
 	}
 	for at >= 0 {
-		end := at
-		for end < len(text) && text[end] != '=' && !isBlank(text[end]) && strings.IndexByte(starts, text[end]) < 0 {
-			end++
+		begin := byte('?')
+		if at > 0 {
+			begin = text[at-1]
 		}
-		if end < len(text) && text[end] == '=' && q.names.has(parameterName(text[at:end])) {
-			found = true
-			value := end + 1
-			for end = value; end < len(text) && text[end] != '&' && !isBlank(text[end]) && strings.IndexByte(stop, text[end]) < 0; {
-				end++
+		path = path && begin == ';' // of the path, as long as no query has begun
+		next := at
+		for next < len(text) && text[next] != '=' && !isBlank(text[next]) && strings.IndexByte(starts, text[next]) < 0 {
+			next++
+		}
+		if next < len(text) && text[next] == '=' {
+			value := next + 1
+			var with []byte
+			switch {
+			case q.named(text[at:next]):
+				next, with = valueEnd(text, value, valueEnds(begin, path, end)), []byte(mark)
+				found = true
+			case depth > 0:
+				stop := valueEnd(text, value, starts+within)
+				if with = q.nested(text[value:stop], depth-1); with != nil {
+					next, found = stop, true
+				}
 			}
-			if end > value && string(text[value:end]) != mark {
-				dst = append(dst, text[copied:value]...)
-				dst = append(dst, mark...)
-				copied = end
+			if with != nil && next > value {
+				dst = append(append(dst, text[copied:value]...), with...)
+				copied = next
 			}
 		}
-		at = nameAfter(text, end, bare)
+		at = nameAfter(text, next, bare)
 	}
 	return append(dst, text[copied:]...), found
+}
+
+// nested is a value without the credentials of the URL that it is, nil where it has none.
+func (q *queryRules) nested(value []byte, depth int) []byte {
+	if bytes.IndexByte(value, '%') < 0 {
+		return nil
+	}
+	plain, err := url.QueryUnescape(string(value))
+	if err != nil {
+		return nil
+	}
+	changed, found := q.replaceIn(nil, []byte(plain), false, "", depth)
+	switch {
+	case !found:
+		return nil
+	case string(changed) == plain: // replaced before
+		return value
+	}
+	return []byte(url.QueryEscape(string(changed)))
+}
+
+// valueEnds are what ends the value of a parameter that this character begins. Those of a path have shorter values than
+// those of a query.
+func valueEnds(begin byte, path bool, end string) string {
+	switch {
+	case begin != ';':
+		return end + "&"
+	case path:
+		return "&;/?#"
+	}
+	return end + "&;"
+}
+
+// valueEnd is where the value ends that begins at value.
+func valueEnd(text []byte, value int, ends string) int {
+	if n := bytes.IndexAny(text[value:], ends); n >= 0 {
+		return value + n
+	}
+	return len(text)
+}
+
+// withoutUser is text with a mark for what stands between the scheme of a URL and its host, and whether anything does.
+func withoutUser(text []byte, end string) (out []byte, found bool) {
+	const scheme = "://"
+	if bytes.IndexByte(text, '@') < 0 {
+		return text, false
+	}
+	copied := 0
+	for at := 0; ; {
+		n := bytes.Index(text[at:], []byte(scheme))
+		if n < 0 {
+			break
+		}
+		at += n + len(scheme)
+		user := bytes.LastIndexByte(text[at:valueEnd(text, at, "/?#"+within+end)], '@')
+		if user <= 0 {
+			continue
+		}
+		found = true
+		out = append(append(out, text[copied:at]...), mark...)
+		copied = at + user
+	}
+	if !found {
+		return text, false
+	}
+	return append(out, text[copied:]...), true
 }
 
 // nameAfter is where a parameter's name begins at or behind at, -1 where none does. In a bare
@@ -176,15 +268,23 @@ func isBlank(c byte) bool {
 	return c <= space
 }
 
-// parameterName is a name as a server reads it: decoded, and without an index as in token[0].
-func parameterName(name []byte) []byte {
-	if bytes.IndexByte(name, '%') >= 0 {
+// named tells whether a parameter is one whose value is replaced. Its name is what a server reads: decoded; of a[b][c] any
+// part may be it; behind the # of a page that has its own paths, as in #/access_token, it may begin with a slash.
+func (q *queryRules) named(name []byte) bool {
+	if bytes.ContainsAny(name, "%+") {
 		if plain, err := url.QueryUnescape(string(name)); err == nil {
 			name = []byte(plain)
 		}
 	}
-	name, _, _ = bytes.Cut(name, []byte("["))
-	return name
+	name = bytes.TrimLeft(name, "!/")
+	for len(name) > 0 {
+		var part []byte
+		part, name, _ = bytes.Cut(name, []byte("["))
+		if q.names.has(bytes.TrimRight(part, "]")) {
+			return true
+		}
+	}
+	return false
 }
 
 // inTraces tells whether a span has a value that is to be replaced.
@@ -213,6 +313,9 @@ func (q *queryRules) visit(span ptrace.Span, replace bool) int64 {
 	n := q.visitAttributes(span.Attributes(), replace)
 	for _, event := range span.Events().All() {
 		n += q.visitAttributes(event.Attributes(), replace)
+	}
+	for _, link := range span.Links().All() {
+		n += q.visitAttributes(link.Attributes(), replace)
 	}
 	if text, ok := q.text(attrExceptionText, span.Status().Message()); ok {
 		n++

@@ -39,6 +39,28 @@ func TestRedactReplacesParametersInMessages(t *testing.T) {
 			"URLs in headers", "HTTP/1.1 302 Found\r\nLocation: https://a/cb#access_token=x&state=1\r\nLink: <https://a/?key=x>; rel=next\r\n\r\n",
 			"HTTP/1.1 302 Found\r\nLocation: https://a/cb#access_token=REDACTED&state=1\r\nLink: <https://a/?key=REDACTED>; rel=next\r\n\r\n",
 		},
+		{
+			"names and passwords of users", "GET http://u:s3cr3t@a/x HTTP/1.1\r\nReferer: https://s3cr3t@b/@c?d=e@f\r\nLink: <ftp://u:p@q@c>\r\n\r\n",
+			"GET http://REDACTED@a/x HTTP/1.1\r\nReferer: https://REDACTED@b/@c?d=e@f\r\nLink: <ftp://REDACTED@c>\r\n\r\n",
+		},
+		{
+			"any part of a name", "GET /?user[password]=x&user%5Btoken%5D[0]=y&+key=z&key+=1 HTTP/1.1\r\nLocation: https://a/#/access_token=x&b=1\r\n\r\n",
+			"GET /?user[password]=REDACTED&user%5Btoken%5D[0]=REDACTED&+key=REDACTED&key+=REDACTED HTTP/1.1\r\nLocation: https://a/#/access_token=REDACTED&b=1\r\n\r\n",
+		},
+		{
+			"blanks in a request line's value", "GET /?authorization=Bearer x&a=b HTTP/1.1\r\n\r\n",
+			"GET /?authorization=REDACTED&a=b HTTP/1.1\r\n\r\n",
+		},
+		{
+			"URLs in values", "GET /login?return=https%3A%2F%2Fu%3Ap%40app%2Fcb%3Fa%3D1%26token%3Dx&b=%3Fc HTTP/1.1\r\n" +
+				"Location: /a?u=%2Fb%3Fv%3D%252Fc%253Fkey%253Dx\r\n\r\n",
+			"GET /login?return=https%3A%2F%2FREDACTED%40app%2Fcb%3Fa%3D1%26token%3DREDACTED&b=%3Fc HTTP/1.1\r\n" +
+				"Location: /a?u=%2Fb%3Fv%3D%252Fc%253Fkey%253DREDACTED\r\n\r\n",
+		},
+		{
+			"parameters of a path", "GET /cat;key=1;b=2/items/7;token=x?c=1;key=a/b;d=2 HTTP/1.1\r\nContent-Type: text/plain;key=a/b;charset=utf-8\r\n\r\n",
+			"GET /cat;key=REDACTED;b=2/items/7;token=REDACTED?c=1;key=REDACTED;d=2 HTTP/1.1\r\nContent-Type: text/plain;key=REDACTED;charset=utf-8\r\n\r\n",
+		},
 		{"no headers at all", "GET /?key=x HTTP/1.0\r\n\r\n", "GET /?key=REDACTED HTTP/1.0\r\n\r\n"},
 		{"both kinds", "GET /?key=x HTTP/1.1\r\nCookie: a\r\nReferer: http://b/?sig=1\r\n\r\n", "GET /?key=REDACTED HTTP/1.1\r\nCookie: REDACTED\r\nReferer: http://b/?sig=REDACTED\r\n\r\n"},
 	} {
@@ -87,6 +109,9 @@ func TestRedactReplacesTrailers(t *testing.T) {
 			}
 		}
 	}
+	folded := strings.Replace(head, ": chunked", ":\r\n chunked", 1)
+	got, _ := redactText(folded + "0\r\nSet-Cookie: a=1\r\n\r\n")
+	assert.Equal(t, folded+"0\r\nSet-Cookie: REDACTED\r\n\r\n", got)
 	for _, message := range []string{head + long + "0\r\n\r\n", head + long, head + "4\r\nab"} {
 		got, counted := redactText(encode(message))
 		assert.Equal(t, message, decode(t, got), "there is nothing to replace")
@@ -169,9 +194,12 @@ func TestRedactParametersOfSpans(t *testing.T) {
 	span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 	const failure = `Get "http://upstream/a?api_key=x": connection refused`
 	require.NoError(t, span.Attributes().FromRaw(map[string]any{
-		"url.full": "http://a/b?c=1&api_key=x", "url.query": "token=x&d=2", "http.target": "/b?sig=x", "other": "?token=x",
+		"url.full": "http://u:p@a/b?c=1&api_key=x", "url.query": "token=x&d=2", "http.target": "/b?sig=x", "other": "?token=x",
 	}))
-	require.NoError(t, span.Events().AppendEmpty().Attributes().FromRaw(map[string]any{"exception.message": failure}))
+	require.NoError(t, span.Events().AppendEmpty().Attributes().FromRaw(map[string]any{
+		"exception.message": failure, "exception.stacktrace": failure + "\n\tat a.go:7", "error.message": failure,
+	}))
+	span.Links().AppendEmpty().Attributes().PutStr("url.full", "http://a/?token=x")
 	span.Status().SetMessage(failure)
 	td.MarkReadOnly()
 	require.NoError(t, p.ConsumeTraces(t.Context(), td))
@@ -179,9 +207,12 @@ func TestRedactParametersOfSpans(t *testing.T) {
 	got := sink.AllTraces()[0].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
 	const redactedFailure = `Get "http://upstream/a?api_key=REDACTED": connection refused`
 	assert.Equal(t, map[string]any{
-		"url.full": "http://a/b?c=1&api_key=REDACTED", "url.query": "token=REDACTED&d=2", "http.target": "/b?sig=REDACTED", "other": "?token=x",
+		"url.full": "http://REDACTED@a/b?c=1&api_key=REDACTED", "url.query": "token=REDACTED&d=2", "http.target": "/b?sig=REDACTED", "other": "?token=x",
 	}, got.Attributes().AsRaw())
-	assert.Equal(t, map[string]any{"exception.message": redactedFailure}, got.Events().At(0).Attributes().AsRaw())
+	assert.Equal(t, map[string]any{
+		"exception.message": redactedFailure, "exception.stacktrace": redactedFailure + "\n\tat a.go:7", "error.message": redactedFailure,
+	}, got.Events().At(0).Attributes().AsRaw())
+	assert.Equal(t, map[string]any{"url.full": "http://a/?token=REDACTED"}, got.Links().At(0).Attributes().AsRaw())
 	assert.Equal(t, redactedFailure, got.Status().Message())
 
 	clean := ptrace.NewTraces()
@@ -193,7 +224,7 @@ func TestRedactParametersOfSpans(t *testing.T) {
 // FuzzRedactQuery compares with a plain reading of a query: no value of a named parameter is
 // left, all others are, and a second time changes nothing.
 func FuzzRedactQuery(f *testing.F) {
-	for _, seed := range []string{"a=1&token=x", "token=", "%74oken=x;y&b", "a?token=x#key=y", "&&=&token==", "token[1]=a", " token=0", "a=1& token=0", "a=1 token=0;\ttoken=1"} {
+	for _, seed := range []string{"a=1&token=x", "token=", "%74oken=x;y&b", "a?token=x#key=y", "&&=&token==", "token[1]=a", " token=0", "a=1& token=0", "a=1 token=0;\ttoken=1", "a=%3Ftoken%3D1", "://a:b@c?://@", "a;token=1/2;b[token]=3"} {
 		f.Add(seed)
 	}
 	cfg := createDefaultConfig().(*Config).Fields

@@ -51,15 +51,22 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 	}
 	head := r.replace(s.lines[:0], s.plain[:end])
 	s.lines = head.lines
-	if !head.found && !startsLikeHTTP(s.plain) {
-		if r.hides(text[len(wrapped):], in.broken) {
-			t.payloads[damaged]++
-			s.text = s.text[:0]
-			return true
-		}
+	isMessage := head.header || startsLikeHTTP(s.plain)
+	bare, intact := text[len(wrapped):], len(s.lines)
+	if isMessage {
+		intact = wellFormed(s.lines)
+	}
+	switch {
+	case !isMessage && isPlainHTTP(text):
+		return r.rewritePlain(text, s, t)
+	case !isMessage && r.hides(bare, in.broken),
+		isMessage && intact == len(s.lines) && doubtful(s.plain[:end], whole) && r.goesOn(in.passed(bare)):
+		t.payloads[damaged]++
+		s.text = s.text[:0]
+		return true
+	case !isMessage && !head.found:
 		return r.rewritePlain(text, s, t)
 	}
-	intact := wellFormed(s.lines)
 	readable := intact == len(s.lines) && (whole || !in.damaged())
 	s.lines = s.lines[:intact]
 	if readable && whole && head.chunked {
@@ -67,7 +74,7 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 			s.plain = in.read(s.plain)
 		}
 		body, ok := r.replaceTrailers(s.lines, s.plain[end:])
-		readable = ok && !in.damaged() && (body.ended || !r.hides(text[len(wrapped):], false))
+		readable = ok && !in.damaged() && (body.ended || !r.hides(bare, false))
 		s.lines, head.changed = body.lines, head.changed || body.changed
 		end = len(s.plain)
 		if !body.ended && !readable {
@@ -83,21 +90,29 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 		return false
 	}
 	t.payloads[redacted]++
-	s.join(wrapped, s.plain[end:], text[in.pos:])
+	s.join(wrapped, s.plain[end:], text[in.pos:], alphabetOf(bare))
 	return true
+}
+
+// alphabetOf is the base64 that text is written in: a strict reader takes no other letters behind the first ones.
+func alphabetOf(text string) *base64.Encoding {
+	if strings.IndexByte(text, '-') >= 0 || strings.IndexByte(text, '_') >= 0 {
+		return base64.URLEncoding
+	}
+	return base64.StdEncoding
 }
 
 // join makes the text of wrapped, which is no base64, s.lines, what was decoded after it,
 // and tail, which is base64 already.
-func (s *scratch) join(wrapped string, decoded []byte, tail string) {
+func (s *scratch) join(wrapped string, decoded []byte, tail string, alphabet *base64.Encoding) {
 	if strings.Trim(tail, wrappers) != "" {
 		// What comes before the tail must fill whole groups of three bytes.
 		s.lines = fill(s.lines, (3-(len(s.lines)+len(decoded))%3)%3)
 	}
 	s.lines = append(s.lines, decoded...)
-	s.text = slices.Grow(s.text[:0], len(wrapped)+base64.StdEncoding.EncodedLen(len(s.lines))+len(tail))
+	s.text = slices.Grow(s.text[:0], len(wrapped)+alphabet.EncodedLen(len(s.lines))+len(tail))
 	s.text = append(s.text, wrapped...)
-	s.text = base64.StdEncoding.AppendEncode(s.text, s.lines)
+	s.text = alphabet.AppendEncode(s.text, s.lines)
 	s.text = append(s.text, tail...)
 }
 
@@ -139,6 +154,7 @@ func (r *redactor) rewritePlain(text string, s *scratch, t *tally) bool {
 type section struct {
 	lines   []byte
 	found   bool // there is something to replace, or that was replaced before
+	header  bool // a header is
 	changed bool
 	chunked bool // a header says that the body is
 	ended   bool // a chunked body has its end
@@ -151,27 +167,23 @@ func (r *redactor) replace(dst, head []byte) section {
 	for at := 0; at < len(head); {
 		next := lineEnd(head, at)
 		line := head[at:next]
-		name, value, isHeader := bytes.Cut(line, []byte(":"))
+		name, _, isHeader := bytes.Cut(line, []byte(":"))
 		if !isHeader || !r.headers.has(name) {
-			out.chunked = out.chunked || isHeader && saysChunked(name, value)
-			if r.query.in(line, stops(line)) {
-				out.found = true
-				out.lines = append(out.lines, head[copied:at]...)
-				before := len(out.lines)
-				out.lines, _ = r.query.replace(out.lines, line, false, stops(line))
-				out.changed = out.changed || !bytes.Equal(out.lines[before:], line)
-				copied = next
+			out.chunked = out.chunked || isHeader && saysChunked(name, head, at, next)
+			if r.query != nil && (bytes.IndexByte(line, '=') >= 0 || bytes.IndexByte(line, '@') >= 0) {
+				start := len(out.lines) + at - copied
+				if lines, found := r.query.line(append(out.lines, head[copied:at]...), line); found {
+					out.lines, out.found, copied = lines, true, next
+					out.changed = out.changed || !bytes.Equal(lines[start:], line)
+				}
 			}
 			at = next
 			continue
 		}
-		// Lines that begin with a blank go on with the value (obsolete folding, RFC 9112, section 5.2).
-		for next < len(head) && (head[next] == ' ' || head[next] == '\t') {
-			next = lineEnd(head, next)
-		}
-		value = head[at+len(name)+1 : next]
+		next = foldedEnd(head, next)
+		value := head[at+len(name)+1 : next]
 		at = next
-		out.found = true
+		out.found, out.header = true, true
 		if bare := bytes.TrimSpace(value); len(bare) == 0 || string(bare) == mark {
 			continue
 		}
@@ -186,10 +198,15 @@ func (r *redactor) replace(dst, head []byte) section {
 	return out
 }
 
-// saysChunked tells whether a header announces chunks, behind which there may be trailers.
-func saysChunked(name, value []byte) bool {
-	return bytes.EqualFold(bytes.Trim(name, blanksOfNames), []byte("transfer-encoding")) &&
-		bytes.Contains(bytes.ToLower(value), []byte("chunked"))
+// saysChunked tells whether the header in head[at:next] announces chunks, behind which there may be trailers.
+func saysChunked(name, head []byte, at, next int) bool {
+	if !bytes.EqualFold(bytes.Trim(name, blanksOfNames), []byte("transfer-encoding")) {
+		return false
+	}
+	if head[at] != ' ' && head[at] != '\t' { // else it is itself a line that goes on with another
+		next = foldedEnd(head, next)
+	}
+	return bytes.Contains(bytes.ToLower(head[at+len(name):next]), []byte("chunked"))
 }
 
 // replaceTrailers appends a chunked body to dst with other values in its trailers, up
@@ -252,6 +269,15 @@ func chunkSize(line []byte) (int, bool) {
 	size, _, _ := bytes.Cut(line, []byte(";"))
 	n, err := strconv.ParseUint(string(bytes.TrimSpace(size)), hexadecimal, bits)
 	return int(n), err == nil //nolint:gosec // of 31 bits
+}
+
+// foldedEnd is the place after the lines that begin with a blank at next: they go on with the header before them (obsolete
+// folding, RFC 9112, section 5.2).
+func foldedEnd(b []byte, next int) int {
+	for next < len(b) && (b[next] == ' ' || b[next] == '\t') {
+		next = lineEnd(b, next)
+	}
+	return next
 }
 
 // lineEnd is the place after the line that begins at at.
@@ -326,6 +352,12 @@ func (h *headerScan) interim(b []byte, next int) bool {
 	}
 	h.start = next
 	return true
+}
+
+// isPlainHTTP tells whether text, not in base64, begins with the first line of a message: base64 has no blanks.
+func isPlainHTTP(text string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), "\n")
+	return strings.IndexByte(first, ' ') >= 0 && (strings.HasPrefix(first, "HTTP/") || strings.Contains(first, " HTTP/"))
 }
 
 // startsLikeHTTP tells whether the first line names the protocol, as the first

@@ -133,25 +133,36 @@ func (s *sentinels) freeze(ctx context.Context, d *dice) error {
 	return s.WaitReady(ctx)
 }
 
-// handOver has the sentinels replace a master that works. Redis would lose what
-// is written meanwhile to the old one; so nothing is.
+// handOver has the sentinels replace a master that works. Redis would lose what is written meanwhile to the old one; so
+// nothing is. Sentinels give a replacement up where a replica is too slow, so that they are asked again.
 func (s *sentinels) handOver(ctx context.Context, _ *dice) error {
-	old, err := s.Master(ctx)
-	if err != nil {
-		return err
-	}
-	const long = 30 * time.Second // ends with the master's rule
-	if err := old.Client().Do(ctx, "CLIENT", "PAUSE", long.Milliseconds(), "WRITE").Err(); err != nil {
-		return err
-	}
-	defer func() { _ = old.Client().Do(context.WithoutCancel(ctx), "CLIENT", "UNPAUSE").Err() }()
+	const long, enough = 90 * time.Second, 30 * time.Second // a pause ends with the master's rule
+	var paused []*peers.Redis
+	defer func() {
+		for _, old := range paused {
+			_ = old.Client().Do(context.WithoutCancel(ctx), "CLIENT", "UNPAUSE").Err()
+		}
+	}()
 	watcher := redis.NewSentinelClient(&redis.Options{Addr: s.SentinelAddrs()[0]})
 	defer func() { _ = watcher.Close() }()
-	err = retry(ctx, "ask for another master", func(ctx context.Context) error { return watcher.Failover(ctx, s.MasterName()).Err() })
-	if err != nil {
+	err := retry(ctx, "replace the master", func(ctx context.Context) error {
+		old, err := s.Master(ctx)
+		if err != nil {
+			return err
+		}
+		paused = append(paused, old)
+		if err := old.Client().Do(ctx, "CLIENT", "PAUSE", long.Milliseconds(), "WRITE").Err(); err != nil {
+			return err
+		}
+		if err := watcher.Failover(ctx, s.MasterName()).Err(); err != nil {
+			return err
+		}
+		attempt, cancel := context.WithTimeout(ctx, enough)
+		defer cancel()
+		_, err = s.WaitFailover(attempt, old)
 		return err
-	}
-	if _, err := s.WaitFailover(ctx, old); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	return s.WaitReady(ctx)
