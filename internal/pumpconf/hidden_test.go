@@ -71,7 +71,7 @@ func TestSecretsReferToNamesThatTheCollectorTakes(t *testing.T) {
 	r := converted(t, pumps(`"d": {"type": "dummy"}`), "TYK_PMP_PUMPS_SQL-GRAPH_META_TYPE=postgres", "TYK_PMP_PUMPS_SQL-GRAPH_META_CONNECTIONSTRING=postgres://u:Hunter2@h/d")
 	assert.Contains(t, r.YAML(), `datasource: "${env:TYKPUMP_PUMPS_SQL_GRAPH_META_CONNECTION_STRING}"`)
 	assert.Equal(t, []string{"TYKPUMP_PUMPS_SQL_GRAPH_META_CONNECTION_STRING"}, r.Secrets)
-	r = converted(t, pumps(`"k": {"type": "kafka", "meta": {"meta_env_prefix": "MY.LOGS", "broker": ["k:1"], "topic": "t", "sasl_mechanism": "plain"}}`), "MY.LOGS_PASSWORD=Hunter2")
+	r = converted(t, pumps(`"k": {"type": "kafka", "meta": {"meta_env_prefix": "MY.LOGS", "broker": ["k:1"], "topic": "t", "sasl_mechanism": "plain", "sasl_username": "u"}}`), "MY.LOGS_PASSWORD=Hunter2")
 	assert.Contains(t, r.YAML(), `password: "${env:TYKPUMP_PUMPS_K_META_SASL_PASSWORD}"`)
 }
 

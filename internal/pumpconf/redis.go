@@ -26,8 +26,11 @@ func (c *converter) connection() *tree.Map {
 	c.login(g, m)
 	c.redisTLS(g, m)
 	c.keyPrefix(g, m)
-	if seconds := g.Int("timeout"); seconds > 0 {
+	switch seconds := g.Int("timeout"); {
+	case seconds > 0:
 		c.redisTimeout(g, m, seconds)
+	case seconds < 0:
+		c.Warn(g.Place("timeout"), "%d is no time, and not taken over: write seconds, such as 5", seconds)
 	}
 	c.pollInterval(m)
 	const least = 500
@@ -123,9 +126,6 @@ func (c *converter) addresses(g *settings.Group) ([]string, string) {
 func (c *converter) login(g *settings.Group, m *tree.Map) {
 	password, user := g.Text("password"), g.Text("username")
 	if password == "" {
-		if user != "" {
-			c.Info(g.Place("username"), "not taken over: without a password Tyk Pump ignores it")
-		}
 		return
 	}
 	if user != "" {
@@ -152,11 +152,6 @@ func (c *converter) redisTLS(g *settings.Group, m *tree.Map) {
 	}
 	on, use := either("use_ssl")
 	if !use {
-		for _, file := range files {
-			if g.Set(file.key) {
-				c.Info(g.Place(file.key), "not taken over: without use_ssl Tyk Pump does not look at it")
-			}
-		}
 		return
 	}
 	tls := m.Sub("tls").Note("insecure", false, from(g, on))
@@ -172,6 +167,11 @@ func (c *converter) redisTLS(g *settings.Group, m *tree.Map) {
 			continue
 		}
 		tls.Note(file.to, g.Text(file.key), from(g, file.key))
+	}
+	c.certificatePair(g)
+	const standard = "1.2" // Tyk Pump's least, and the receiver's
+	if most := g.Text("ssl_max_version"); most != "" && most < orDefault(g.Text("ssl_min_version"), standard) {
+		c.Error(g.Place("ssl_max_version"), "%s is below ssl_min_version, which is %s unless it is set: there is no version from that one to this, so correct them", g.Shown("ssl_max_version"), standard)
 	}
 }
 
@@ -222,7 +222,7 @@ func (c *converter) receivers(into *tree.Map, units []*unit) map[*unit]string {
 	names, shared := map[*unit]string{}, map[string][]*unit{}
 	var order []string
 	for _, u := range units {
-		key := u.to.identity
+		key := u.to.compared()
 		if u.group != "" {
 			key = "group " + u.group
 		}
