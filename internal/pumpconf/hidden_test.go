@@ -52,7 +52,7 @@ func TestWhatAStoreGaveIsNotShown(t *testing.T) {
 		`{"analytics_storage_config": {"addrs": ["kv://s/a"]}}`:                                                                         `(not shown) has no port`,
 		`{"analytics_storage_config": {"addrs": ["kv://s/j#/x"]}}`:                                                                      `(not shown) has no port`,
 		`{"analytics_storage_config": {"addrs": ["a:1", "$kv{s:a}:6379"]}}`:                                                             `; (not shown) are ignored`,
-		`{"analytics_storage_config": {"hosts": {"h": "$kv{s:a}"}}}`:                                                                    `(not shown)" has no port`,
+		`{"analytics_storage_config": {"hosts": {"h": "$kv{s:a}"}}}`:                                                                    `(not shown) is not a port`,
 		`{"analytics_storage_config": {"type": "kv://s/a"}}`:                                                                            `the value ends Tyk Pump`,
 		`{"uptime_pump_config": {"uptime_type": "SQL", "mongo_url": "$kv{s:a}"}}`:                                                       `the value (not shown, it may hold a password)`,
 		pumps(goodProm + `}, "ignore_fields": ["kv://s/a"]}`):                                                                           `(not shown) is not a field of a record`,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,9 +64,20 @@ func (c *converter) topology(g *settings.Group, m *tree.Map) {
 		return
 	}
 	for _, address := range addresses {
-		_, port, err := net.SplitHostPort(address)
-		if n, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || n == 0 {
+		host, port, err := net.SplitHostPort(address)
+		n, errPort := strconv.ParseUint(port, 10, 16)
+		_, errAddress := netip.ParseAddr(host)
+		switch {
+		case err != nil || port == "":
 			c.Error(g.Place(source), "%s has no port: write host:port", settings.Quoted(address))
+		case errPort != nil || n == 0:
+			key := source
+			if source == "host" {
+				key = "port"
+			}
+			c.Error(g.Place(key), "%s is not a port: write one from 1 to 65535", settings.Quoted(port))
+		case strings.Contains(host, ":") && errAddress != nil:
+			c.Error(g.Place(source), "%s has a port of its own: write the host alone, and its port where it belongs", settings.Quoted(host))
 		}
 	}
 	master, cluster := g.Text("master_name"), g.Bool("enable_cluster")
@@ -181,7 +193,7 @@ func (c *converter) keyPrefix(g *settings.Group, m *tree.Map) {
 		if prefix == "" {
 			continue
 		}
-		if g.Bool("enable_cluster") && strings.ContainsAny(prefix, "{}") {
+		if g.Bool("enable_cluster") && g.Text("master_name") == "" && strings.ContainsAny(prefix, "{}") {
 			c.Error(g.Place(key), "has braces, which decide the slot in a cluster: use a prefix without")
 		}
 		m.Note("key_prefix", prefix, from(g, key))
