@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
 
@@ -110,6 +111,9 @@ func (c *converter) hideResolved(config *tree.Map) {
 			texts := g.List(key)
 			if text := g.Text(key); text != "" {
 				texts = []string{text}
+			}
+			if g.Section.Keys[i].Kind == table.Objects {
+				texts = v.Given
 			}
 			for _, text := range texts {
 				config.Replace(text, func() any { return c.secret(g, key, text) })

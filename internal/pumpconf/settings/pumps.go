@@ -29,6 +29,8 @@ type loader struct {
 	skip     []string
 	ignored  map[string][]string // variables by the name of a pump that has no type
 	settings *Settings
+
+	references *references
 }
 
 // pumps lists the pumps of the file in its order, then those of the environment.
@@ -204,6 +206,16 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 
 // knownType finds a type by its name and tells where there is none.
 func (l *loader) knownType(typeName, place, pump string) *table.Type {
+	if hasReference(typeName) {
+		resolved, err := l.references.text(typeName)
+		if err != nil {
+			l.f.Error(place, "%v", err)
+			return nil
+		}
+		if typeName = resolved; table.FindType(typeName) == nil {
+			l.f.Hide(typeName)
+		}
+	}
 	t := table.FindType(typeName)
 	switch {
 	case t != nil:
