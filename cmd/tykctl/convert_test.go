@@ -40,6 +40,15 @@ func TestConvertPrintsTheConfigurationAndWhatItLeftOut(t *testing.T) {
 	assert.Contains(t, o.ok("convert", "-skip", "timestream", "-show-secrets"), `datasource: "host=db.test password=s3cret dbname=tyk"`)
 }
 
+// TestConvertFailsWhereTheStartWould has a password with which the exporter would refuse the URL.
+func TestConvertFailsWhereTheStartWould(t *testing.T) {
+	o := inFolder(t, `{"purge_delay": 10, "dont_purge_uptime_data": true, "pumps": {"sql": {"meta": {"type": "postgres", "connection_string": "postgres://u:s3cret#x@h/d"}}}}`)
+	a := o.run("convert")
+	assert.Equal(t, exitFailed, a.status)
+	assert.Contains(t, a.stderr, "ERROR pumps.sql.meta.connection_string (variable TYK_PMP_PUMPS_SQL_META_CONNECTIONSTRING): the value (not shown, it may hold a password) is a URL with an @ behind its host")
+	assert.NotContains(t, a.stdout+a.stderr, "s3cret")
+}
+
 func TestConvertRefusesWhatIsNoConfiguration(t *testing.T) {
 	o := inFolder(t, `{"pumps": {},}`)
 	a := o.run("convert")

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/indexname"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
@@ -134,18 +135,10 @@ func (c *Config) validateLogin() error {
 	return nil
 }
 
-// validateIndex refuses what servers refuse.
+// validateIndex names the key of a name that servers refuse.
 func validateIndex(key, name string) error {
-	const most = 255 - len("-2006.01.02")
-	switch {
-	case name == "":
-		return fmt.Errorf("%s: must not be empty", key)
-	case strings.HasPrefix(name, "<"): // a name that the server makes of the date
-		return nil
-	case strings.ToLower(name) != name:
-		return fmt.Errorf("%s: %q has capital letters, which servers refuse: use %q", key, name, strings.ToLower(name))
-	case strings.ContainsAny(name, "\\/*?\"<>| ,#:") || strings.ContainsAny(name[:1], "-_+") || len(name) > most:
-		return fmt.Errorf("%s: %q is no name that servers take: use at most %d letters, digits, -, _ and ., with a letter first", key, name, most)
+	if err := indexname.Check(name); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	return nil
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
-	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/sqlite"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
@@ -250,7 +249,7 @@ func (c *Config) validateDatasource() error {
 	case driverMySQL:
 		_, err = datasource.MySQL(text, c.MySQL.TLS)
 	case driverSQLite:
-		err = sqlite.Validate(text)
+		err = datasource.CheckSQLite(text)
 	default:
 		err = fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
 	}

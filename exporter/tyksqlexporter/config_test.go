@@ -242,7 +242,7 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		},
 		"a database in memory": {
 			func(c *Config) { c.Datasource = ":memory:" },
-			"datasource: a database in memory forgets all records when the collector ends, and they have left Redis by then: give the path of a file",
+			"datasource: the value (not shown, it may hold a password) is a database in memory, which forgets all records when the collector ends, and they have left Redis by then: give the path of a file",
 		},
 		"no connections": {
 			func(c *Config) { c.MaxOpenConns = 0 },

@@ -13,8 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 )
 
-var errMySQL = errors.New("datasource: the value (not shown, it may hold a password) is not a MySQL DSN such as " +
-	`"tyk:password@tcp(localhost:3306)/tyk_analytics"; its tls is true, false, skip-verify or preferred, and files with certificates are set in mysql::tls`)
+const errMySQL = Mistake(`is not a MySQL DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"; its tls is true, false, skip-verify or preferred, and files with certificates are set in mysql::tls`)
 
 // TLS names files with certificates.
 type TLS = configoptional.Optional[configtls.ClientConfig]
@@ -23,14 +22,14 @@ type TLS = configoptional.Optional[configtls.ClientConfig]
 // whatever the DSN says.
 func MySQL(text string, tls TLS) (*mysql.Config, error) {
 	if strings.Contains(text, "://") {
-		return nil, errors.New(`datasource: the value (not shown, it may hold a password) is a URL, but MySQL's driver wants a DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
+		return nil, Mistake(`is a URL, but MySQL's driver wants a DSN such as "tyk:password@tcp(localhost:3306)/tyk_analytics"`)
 	}
 	parsed, err := mysql.ParseDSN(text)
 	if err != nil {
 		return nil, errMySQL
 	}
 	if parsed.DBName == "" {
-		return nil, errors.New("datasource: the value (not shown, it may hold a password) names no database: append it to the slash, as in tcp(localhost:3306)/tyk_analytics")
+		return nil, Mistake("names no database: append it to the slash, as in tcp(localhost:3306)/tyk_analytics")
 	}
 	if tls.HasValue() && parsed.TLSConfig != "" {
 		return nil, errors.New("mysql::tls: is set, but tls is also set in the datasource: remove one of them")

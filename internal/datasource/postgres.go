@@ -3,20 +3,18 @@ package datasource
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-var errPostgres = errors.New("datasource: the value (not shown, it may hold a password) is not a PostgreSQL DSN such as " +
-	`"host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
+const errPostgres = Mistake(`is not a PostgreSQL DSN such as "host=localhost dbname=tyk_analytics user=tyk" nor a URL such as "postgres://tyk@localhost/tyk_analytics"`)
 
 // errPassword is of a URL that would be read as another host, user or database, whose name
 // messages show.
-var errPassword = errors.New("datasource: the value (not shown, it may hold a password) is a URL with an @ behind its host, " +
-	"or several: write those of the password and others of its characters in percent form (@ %40, / %2F, ? %3F, # %23, : %3A)")
+const errPassword = Mistake("is a URL with an @ behind its host, or several: " +
+	"write those of the password and others of its characters in percent form (@ %40, / %2F, ? %3F, # %23, : %3A)")
 
 // Postgres reads a PostgreSQL DSN or URL. The application's name is used where it has none.
 // The simple protocol is for poolers and proxies that know nothing else.

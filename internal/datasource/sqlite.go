@@ -1,7 +1,6 @@
 package datasource
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 
@@ -18,7 +17,7 @@ func SQLite(text string, options url.Values) (string, error) {
 	uri, own, _ := strings.Cut(uri, "?")
 	values, err := url.ParseQuery(own)
 	if err != nil {
-		return "", errors.New("datasource: what follows the question mark is no query of a URI")
+		return "", Mistake("has a question mark, and what follows it is no query of a URI")
 	}
 	for key, list := range options {
 		if key != "_pragma" { // of which there may be many, and the last one counts
@@ -27,6 +26,20 @@ func SQLite(text string, options url.Values) (string, error) {
 		values[key] = append(values[key], list...)
 	}
 	return uri + "?" + values.Encode(), nil
+}
+
+// CheckSQLite refuses what names no file of SQLite.
+func CheckSQLite(text string) error {
+	switch {
+	case strings.Contains(text, ":memory:") || strings.Contains(text, "mode=memory"):
+		return Mistake("is a database in memory, which forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
+	case strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") || strings.Contains(text, "host="):
+		return Mistake(`is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`)
+	case strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix("):
+		return Mistake(`is meant for MySQL, but driver is "sqlite": set driver: mysql`)
+	}
+	_, err := SQLite(text, nil)
+	return err
 }
 
 // FileOf is the path in what names an SQLite database; empty where that is no URI.

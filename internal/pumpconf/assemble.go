@@ -81,7 +81,7 @@ func (c *converter) assemble(config *tree.Map, uptime *unit) {
 
 // first is where the destination of a unit comes first.
 func first(units []*unit, u *unit) int {
-	return slices.IndexFunc(units, func(o *unit) bool { return o.to.identity == u.to.identity })
+	return slices.IndexFunc(units, func(o *unit) bool { return o.to.compared() == u.to.compared() })
 }
 
 // filterLabel names a filter after the destination where all pumps of it share one.

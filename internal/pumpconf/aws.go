@@ -32,6 +32,9 @@ func (c *converter) sqs(p *settings.Pump) *unit {
 			c.Error(g.Place("aws_endpoint"), "%v", err)
 			return nil
 		}
+		if url.User != nil {
+			c.Error(g.Place("aws_endpoint"), "the value has credentials, which nobody reads there: use aws_key and aws_secret")
+		}
 		to.identity += " " + url.Scheme + "://" + host
 		to.label += " of " + host
 	}

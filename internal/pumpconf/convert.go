@@ -2,6 +2,7 @@ package pumpconf
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
@@ -93,7 +94,14 @@ func Convert(in Input) *Result {
 func (c *converter) tellRows(g *settings.Group) {
 	for i := range g.Section.Keys {
 		row := &g.Section.Keys[i]
-		if row.Level == table.None || !g.Set(row.Name) {
+		if !g.Set(row.Name) {
+			continue
+		}
+		if len(row.With) > 0 && !slices.ContainsFunc(row.With, g.Set) {
+			c.Info(g.Place(row.Name), "not taken over: without %s Tyk Pump does not look at it", row.With[0])
+			continue
+		}
+		if row.Level == table.None {
 			continue
 		}
 		text := row.Here

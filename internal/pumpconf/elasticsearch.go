@@ -3,8 +3,10 @@ package pumpconf
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/indexname"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
@@ -33,6 +35,18 @@ func (c *converter) elasticsearch(p *settings.Pump) *unit {
 	}
 	m := u.store.config
 	c.elasticServers(g, m, endpoints, credentials)
+	for _, key := range []string{"index_name", "mcp_index_name"} {
+		if !g.Set(key) {
+			continue
+		}
+		switch err := indexname.Check(g.Text(key)); {
+		case err == nil:
+		case g.Shown(key) == strconv.Quote(g.Text(key)):
+			c.Error(g.Place(key), "%v", err)
+		default:
+			c.Error(g.Place(key), "the value is no name that servers take: use small letters, digits, -, _ and ., with a letter first")
+		}
+	}
 	m.Note("index_name", orDefault(g.Text("index_name"), defaultIndex), from(g, "index_name"))
 	c.elasticType(g, m, version)
 	switch mcp := g.Text("mcp_index_name"); {
@@ -49,7 +63,7 @@ func (c *converter) elasticsearch(p *settings.Pump) *unit {
 	c.elasticLogin(g, m)
 	if g.Bool("use_ssl") {
 		tls := tree.New()
-		certificates(g, tls)
+		c.certificates(g, tls)
 		if tls.Len() > 0 {
 			m.Set("tls", tls)
 		}

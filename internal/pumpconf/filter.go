@@ -93,7 +93,7 @@ func (c *converter) longerTimeout(p *settings.Pump, exporter *tree.Map, own int6
 	switch {
 	case seconds <= 0:
 	case seconds > own:
-		exporter.Note("timeout", inSeconds(seconds), from(p.Common, "timeout"))
+		exporter.Note("timeout", c.seconds(p.Common, "timeout"), from(p.Common, "timeout"))
 	default:
 		c.Info(p.Common.Place("timeout"), "not taken over: an attempt may take %ds, and is repeated until the record is stored", own)
 	}

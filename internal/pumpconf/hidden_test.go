@@ -52,7 +52,7 @@ func TestWhatAStoreGaveIsNotShown(t *testing.T) {
 		`{"analytics_storage_config": {"addrs": ["kv://s/a"]}}`:                                                                         `(not shown) has no port`,
 		`{"analytics_storage_config": {"addrs": ["kv://s/j#/x"]}}`:                                                                      `(not shown) has no port`,
 		`{"analytics_storage_config": {"addrs": ["a:1", "$kv{s:a}:6379"]}}`:                                                             `; (not shown) are ignored`,
-		`{"analytics_storage_config": {"hosts": {"h": "$kv{s:a}"}}}`:                                                                    `(not shown)" has no port`,
+		`{"analytics_storage_config": {"hosts": {"h": "$kv{s:a}"}}}`:                                                                    `(not shown) is not a port`,
 		`{"analytics_storage_config": {"type": "kv://s/a"}}`:                                                                            `the value ends Tyk Pump`,
 		`{"uptime_pump_config": {"uptime_type": "SQL", "mongo_url": "$kv{s:a}"}}`:                                                       `the value (not shown, it may hold a password)`,
 		pumps(goodProm + `}, "ignore_fields": ["kv://s/a"]}`):                                                                           `(not shown) is not a field of a record`,
@@ -71,7 +71,7 @@ func TestSecretsReferToNamesThatTheCollectorTakes(t *testing.T) {
 	r := converted(t, pumps(`"d": {"type": "dummy"}`), "TYK_PMP_PUMPS_SQL-GRAPH_META_TYPE=postgres", "TYK_PMP_PUMPS_SQL-GRAPH_META_CONNECTIONSTRING=postgres://u:Hunter2@h/d")
 	assert.Contains(t, r.YAML(), `datasource: "${env:TYKPUMP_PUMPS_SQL_GRAPH_META_CONNECTION_STRING}"`)
 	assert.Equal(t, []string{"TYKPUMP_PUMPS_SQL_GRAPH_META_CONNECTION_STRING"}, r.Secrets)
-	r = converted(t, pumps(`"k": {"type": "kafka", "meta": {"meta_env_prefix": "MY.LOGS", "broker": ["k:1"], "topic": "t", "sasl_mechanism": "plain"}}`), "MY.LOGS_PASSWORD=Hunter2")
+	r = converted(t, pumps(`"k": {"type": "kafka", "meta": {"meta_env_prefix": "MY.LOGS", "broker": ["k:1"], "topic": "t", "sasl_mechanism": "plain", "sasl_username": "u"}}`), "MY.LOGS_PASSWORD=Hunter2")
 	assert.Contains(t, r.YAML(), `password: "${env:TYKPUMP_PUMPS_K_META_SASL_PASSWORD}"`)
 }
 

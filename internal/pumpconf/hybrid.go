@@ -2,6 +2,7 @@ package pumpconf
 
 import (
 	"net"
+	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 )
@@ -22,7 +23,7 @@ func (c *converter) hybrid(p *settings.Pump) *unit {
 		c.Error(g.Place("api_key"), "is missing, and MDCB refuses a login without: set that of a user of the Dashboard")
 		return nil
 	}
-	u := newUnit(p, destination{family: "hybrid", identity: "hybrid " + endpoint, group: "hybrid." + endpoint, label: "MDCB " + endpoint}, "tykhybrid")
+	u := newUnit(p, destination{family: "hybrid", identity: "hybrid " + endpoint, same: "hybrid " + strings.ToLower(endpoint), group: "hybrid." + endpoint, label: "MDCB " + endpoint}, "tykhybrid")
 	u.filter = c.filter(p, nil)
 	m := u.store.config
 	m.Note("endpoint", endpoint, from(g, "connection_string"))
@@ -32,7 +33,7 @@ func (c *converter) hybrid(p *settings.Pump) *unit {
 	}
 	m.Note("api_key", c.secret(g, "api_key", key), from(g, "api_key"))
 	if seconds := g.Int("call_timeout"); seconds > 0 {
-		m.Note("timeout", inSeconds(seconds), from(g, "call_timeout"))
+		m.Note("timeout", c.seconds(g, "call_timeout"), from(g, "call_timeout"))
 		if seconds > longestCall {
 			c.Warn(g.Place("call_timeout"), "%d are seconds, in Tyk Pump too, although its README speaks of milliseconds: write 10 for ten seconds", seconds)
 		}

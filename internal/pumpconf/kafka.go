@@ -32,7 +32,10 @@ func (c *converter) kafka(p *settings.Pump) *unit {
 	}
 	hosts := slices.Sorted(slices.Values(brokers))
 	all := strings.Join(hosts, ",")
-	u := newUnit(p, destination{family: "kafka", identity: "kafka " + all, group: "kafka." + hosts[0], label: "kafka " + all}, "kafka")
+	same := sameHosts(hosts, "9092")
+	u := newUnit(p, destination{
+		family: "kafka", identity: "kafka " + all, same: "kafka " + same, key: "brokers", servers: same, group: "kafka." + hosts[0], label: "kafka " + all,
+	}, "kafka")
 	u.filter = c.filter(p, tree.New().Set("format", "kafka"))
 	if data := g.Map("meta_data"); len(data) > 0 {
 		u.after = append(u.after, c.kafkaData(g, data))
@@ -62,7 +65,7 @@ func (c *converter) kafka(p *settings.Pump) *unit {
 	m.Path("record_partitioner.least_backup", tree.New(), "")
 	if g.Bool("use_ssl") {
 		tls := m.Sub("tls").Note("insecure", false, from(g, "use_ssl"))
-		certificates(g, tls)
+		c.certificates(g, tls)
 	}
 	c.kafkaLogin(g, m)
 	stored(m)
@@ -106,14 +109,25 @@ func (c *converter) kafkaLogin(g *settings.Group, m *tree.Map) {
 		return
 	case "plain", "PLAIN":
 		mechanism = "PLAIN"
+		if g.Set("sasl_algorithm") {
+			c.Info(g.Place("sasl_algorithm"), "not taken over: the mechanism plain has none")
+		}
 	case "scram", "SCRAM":
 		mechanism = "SCRAM-SHA-256"
-		if strings.EqualFold(g.Text("sasl_algorithm"), "sha-512") {
+		switch algorithm := g.Text("sasl_algorithm"); {
+		case strings.EqualFold(algorithm, "sha-512"):
 			mechanism = "SCRAM-SHA-512"
+		case algorithm != "" && !strings.EqualFold(algorithm, "sha-256"):
+			c.Warn(g.Place("sasl_algorithm"), "%s is neither sha-256 nor sha-512: sha-256 is used, as in Tyk Pump; write the one that the brokers have", g.Shown("sasl_algorithm"))
 		}
 	default:
 		c.Error(g.Place("sasl_mechanism"), "%s is neither plain nor scram, so Tyk Pump connects without credentials: correct it, or take it out", g.Shown("sasl_mechanism"))
 		return
+	}
+	for _, key := range []string{"sasl_username", "sasl_password"} {
+		if !g.Set(key) {
+			c.Error(g.Place(key), "is missing, and sasl_mechanism asks for it: set it, or take sasl_mechanism out")
+		}
 	}
 	sasl := m.Sub("auth").Sub("sasl")
 	sasl.Note("mechanism", mechanism, from(g, "sasl_mechanism"))

@@ -79,12 +79,18 @@ func (c *converter) mongoConnection(g *settings.Group, u *unit) (destination, bo
 		c.Error(g.Place("mongo_db_type"), "%d is unknown: write 0 for MongoDB, 1 for Amazon DocumentDB or 2 for Azure Cosmos DB", kind)
 	}
 	copyRows(g, "exporter", config)
-	if config.Get("collection_cap_enable") == true && g.Int("collection_cap_max_size_bytes") > 0 {
-		config.Note("collection_cap_max_size_bytes", g.Int("collection_cap_max_size_bytes"), from(g, "collection_cap_max_size_bytes"))
+	if config.Get("collection_cap_enable") == true {
+		switch size := g.Int("collection_cap_max_size_bytes"); {
+		case size > 0:
+			config.Note("collection_cap_max_size_bytes", size, from(g, "collection_cap_max_size_bytes"))
+		case size < 0:
+			c.Warn(g.Place("collection_cap_max_size_bytes"), "%d is no size, and not taken over: the default is used", size)
+		}
 	}
 	hosts := strings.Join(uri.hosts, ",")
 	return destination{
-		family: "mongo", identity: "mongo " + hosts + "/" + uri.database, group: "mongo." + uri.hosts[0] + "." + uri.database,
+		family: "mongo", identity: "mongo " + hosts + "/" + uri.database, same: "mongo " + sameHosts(uri.hosts, mongoPort) + "/" + uri.database,
+		key: "uri", servers: uri.same, group: "mongo." + uri.hosts[0] + "." + uri.database,
 		label: fmt.Sprintf("mongodb %s, database %s", hosts, uri.database),
 	}, true
 }
@@ -94,7 +100,11 @@ func (c *converter) mongoTLS(g *settings.Group, config *tree.Map, uri *mongoURI)
 		return
 	}
 	if uri.tls {
-		c.Info(g.Place("mongo_use_ssl"), "not taken over: the options of mongo_url say what counts, as in Tyk Pump")
+		for _, key := range []string{"mongo_use_ssl", "mongo_ssl_insecure_skip_verify", "mongo_ssl_allow_invalid_hostnames", "mongo_ssl_ca_file", "mongo_ssl_pem_keyfile"} {
+			if g.Set(key) {
+				c.Info(g.Place(key), "not taken over: the options of mongo_url say what counts, as in Tyk Pump")
+			}
+		}
 		return
 	}
 	tls := config.Sub("tls").Note("insecure", false, from(g, "mongo_use_ssl"))

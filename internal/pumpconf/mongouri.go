@@ -9,9 +9,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
 
+// mongoPort is the one that drivers take where none is written.
+const mongoPort = "27017"
+
 // mongoURI is a connection string as the driver here takes it.
 type mongoURI struct {
 	text        string
+	same        string // the text as it is compared
 	hosts       []string
 	database    string
 	credentials bool
@@ -71,10 +75,14 @@ func readMongoURI(text string, direct, oldDriver bool) (*mongoURI, error) {
 		return nil, errNoURI
 	}
 	options := u.options(query, direct)
-	u.text = scheme + "://" + login + hosts + "/" + u.database
-	if len(options) > 0 {
-		u.text += "?" + strings.Join(options, "&")
+	whole := func(hosts string) string {
+		text := scheme + "://" + login + hosts + "/" + u.database
+		if len(options) > 0 {
+			text += "?" + strings.Join(options, "&")
+		}
+		return text
 	}
+	u.text, u.same = whole(hosts), whole(sameHosts(u.hosts, mongoPort))
 	if err := u.check(login+hosts+"/"+u.database, options); err != nil {
 		return nil, err
 	}

@@ -51,6 +51,33 @@ func TestOneGroupForEachDestination(t *testing.T) {
 	assert.Contains(t, at(t, r, "service::pipelines"), "metrics/p")
 }
 
+// TestSpellingMakesNoOtherDestination has servers that are written in several ways: the first one names the group.
+func TestSpellingMakesNoOtherDestination(t *testing.T) {
+	t.Parallel()
+	const rollups = `": {"type": "mongo-pump-aggregate", "meta": {"mongo_url": "mongodb://`
+	for _, c := range []struct {
+		pumps, group string
+		want         string // of the messages
+	}{
+		{`"a` + rollups + `h/d"}}, "b` + rollups + `H:27017/d"}}`, "pump-mongo.h.d", "WARN pumps.b: writes the same to the same place as pumps.a: Tyk Pump counts each request twice"},
+		{`"a` + rollups + `u:p@h:27017,g/d"}}, "b` + rollups + `u:p@g:27017,h/d"}}`, "pump-mongo.g.d-" + digest("mongo g,h:27017/d"), "WARN pumps.b: writes the same"},
+		{goodKafka + `}}, "l": {"type": "kafka", "meta": {"broker": ["K:1"], "topic": "t"}}`, "pump-kafka.k_1", "WARN pumps.l: writes the same to the same place as pumps.k"},
+		{goodKafka + `}}, "l": {"type": "kafka", "meta": {"broker": ["K:1"], "topic": "other"}}`, "pump-kafka.k_1", "pumps.l: messages have no key"},
+		{rawSQL + `, "other": {"type": "sql", "meta": {"type": "postgres", "connection_string": "host=H port=5432 dbname=d user=other"}}`, "pump-postgres.h_5432.d", ""},
+		{goodHybrid + `}}, "i": {"type": "hybrid", "meta": {"connection_string": "MDCB:9091", "api_key": "other"}}`, "pump-hybrid.mdcb_9091", ""},
+	} {
+		r := converted(t, pumps(c.pumps))
+		receivers := at(t, r, "receivers").(map[string]any)
+		require.Len(t, receivers, 1, c.pumps)
+		for _, receiver := range receivers {
+			assert.Equal(t, c.group, receiver.(map[string]any)["group"])
+		}
+		assert.Contains(t, told(r), c.want, c.pumps)
+	}
+	r := converted(t, pumps(`"a": {"type": "sql", "meta": {"type": "sqlite", "connection_string": "/a"}}, "b": {"type": "sql", "meta": {"type": "sqlite", "connection_string": "/A"}}`))
+	assert.Len(t, at(t, r, "receivers"), 2, "names of files differ by case")
+}
+
 func TestPumpsThatDifferStayApart(t *testing.T) {
 	t.Parallel()
 	for _, difference := range []struct{ from, to string }{

@@ -1,9 +1,11 @@
 package pumpconf
 
 import (
+	"math"
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/measure"
@@ -84,7 +86,7 @@ func (c *converter) listenAddress(g *settings.Group) (string, bool) {
 	}
 	endpoint, ok := address(text)
 	if !ok {
-		c.Error(g.Place("listen_address"), "%s is not an address: write :9090 or host:9090", g.Shown("listen_address"))
+		c.Error(g.Place("listen_address"), "%s is not an address: write :9090 or host:9090, with a port up to 65535", g.Shown("listen_address"))
 	}
 	return endpoint, ok
 }
@@ -92,6 +94,9 @@ func (c *converter) listenAddress(g *settings.Group) (string, bool) {
 // address gives host and port of what a server listens to, with all addresses for no host.
 func address(text string) (string, bool) {
 	host, port, err := net.SplitHostPort(text)
+	if n, errPort := strconv.Atoi(port); errPort == nil && (n < 0 || n > math.MaxUint16) {
+		return "", false
+	}
 	if err != nil || port == "" || strings.ContainsAny(host+port, "@/") {
 		return "", false
 	}

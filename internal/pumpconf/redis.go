@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,8 +27,11 @@ func (c *converter) connection() *tree.Map {
 	c.login(g, m)
 	c.redisTLS(g, m)
 	c.keyPrefix(g, m)
-	if seconds := g.Int("timeout"); seconds > 0 {
+	switch seconds := g.Int("timeout"); {
+	case seconds > 0:
 		c.redisTimeout(g, m, seconds)
+	case seconds < 0:
+		c.Warn(g.Place("timeout"), "%d is no time, and not taken over: write seconds, such as 5", seconds)
 	}
 	c.pollInterval(m)
 	const least = 500
@@ -60,9 +64,20 @@ func (c *converter) topology(g *settings.Group, m *tree.Map) {
 		return
 	}
 	for _, address := range addresses {
-		_, port, err := net.SplitHostPort(address)
-		if n, errPort := strconv.ParseUint(port, 10, 16); err != nil || errPort != nil || n == 0 {
+		host, port, err := net.SplitHostPort(address)
+		n, errPort := strconv.ParseUint(port, 10, 16)
+		_, errAddress := netip.ParseAddr(host)
+		switch {
+		case err != nil || port == "":
 			c.Error(g.Place(source), "%s has no port: write host:port", settings.Quoted(address))
+		case errPort != nil || n == 0:
+			key := source
+			if source == "host" {
+				key = "port"
+			}
+			c.Error(g.Place(key), "%s is not a port: write one from 1 to 65535", settings.Quoted(port))
+		case strings.Contains(host, ":") && errAddress != nil:
+			c.Error(g.Place(source), "%s has a port of its own: write the host alone, and its port where it belongs", settings.Quoted(host))
 		}
 	}
 	master, cluster := g.Text("master_name"), g.Bool("enable_cluster")
@@ -123,9 +138,6 @@ func (c *converter) addresses(g *settings.Group) ([]string, string) {
 func (c *converter) login(g *settings.Group, m *tree.Map) {
 	password, user := g.Text("password"), g.Text("username")
 	if password == "" {
-		if user != "" {
-			c.Info(g.Place("username"), "not taken over: without a password Tyk Pump ignores it")
-		}
 		return
 	}
 	if user != "" {
@@ -152,11 +164,6 @@ func (c *converter) redisTLS(g *settings.Group, m *tree.Map) {
 	}
 	on, use := either("use_ssl")
 	if !use {
-		for _, file := range files {
-			if g.Set(file.key) {
-				c.Info(g.Place(file.key), "not taken over: without use_ssl Tyk Pump does not look at it")
-			}
-		}
 		return
 	}
 	tls := m.Sub("tls").Note("insecure", false, from(g, on))
@@ -173,6 +180,11 @@ func (c *converter) redisTLS(g *settings.Group, m *tree.Map) {
 		}
 		tls.Note(file.to, g.Text(file.key), from(g, file.key))
 	}
+	c.certificatePair(g)
+	const standard = "1.2" // Tyk Pump's least, and the receiver's
+	if most := g.Text("ssl_max_version"); most != "" && most < orDefault(g.Text("ssl_min_version"), standard) {
+		c.Error(g.Place("ssl_max_version"), "%s is below ssl_min_version, which is %s unless it is set: there is no version from that one to this, so correct them", g.Shown("ssl_max_version"), standard)
+	}
 }
 
 func (c *converter) keyPrefix(g *settings.Group, m *tree.Map) {
@@ -181,7 +193,7 @@ func (c *converter) keyPrefix(g *settings.Group, m *tree.Map) {
 		if prefix == "" {
 			continue
 		}
-		if g.Bool("enable_cluster") && strings.ContainsAny(prefix, "{}") {
+		if g.Bool("enable_cluster") && g.Text("master_name") == "" && strings.ContainsAny(prefix, "{}") {
 			c.Error(g.Place(key), "has braces, which decide the slot in a cluster: use a prefix without")
 		}
 		m.Note("key_prefix", prefix, from(g, key))
@@ -222,7 +234,7 @@ func (c *converter) receivers(into *tree.Map, units []*unit) map[*unit]string {
 	names, shared := map[*unit]string{}, map[string][]*unit{}
 	var order []string
 	for _, u := range units {
-		key := u.to.identity
+		key := u.to.compared()
 		if u.group != "" {
 			key = "group " + u.group
 		}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/table"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
 
@@ -69,16 +70,28 @@ func copyRows(g *settings.Group, component string, into *tree.Map) {
 }
 
 // certificates copies the keys that stock exporters' TLS has in common.
-func certificates(g *settings.Group, into *tree.Map) {
-	for _, c := range []struct{ key, to string }{
+func (c *converter) certificates(g *settings.Group, into *tree.Map) {
+	for _, file := range []struct{ key, to string }{
 		{"ssl_ca_file", "ca_file"}, {"ssl_cert_file", "cert_file"}, {"ssl_key_file", "key_file"},
 	} {
-		if g.Set(c.key) {
-			into.Note(c.to, g.Text(c.key), from(g, c.key))
+		if g.Set(file.key) {
+			into.Note(file.to, g.Text(file.key), from(g, file.key))
 		}
 	}
+	c.certificatePair(g)
 	if g.Bool("ssl_insecure_skip_verify") {
 		into.Note("insecure_skip_verify", true, from(g, "ssl_insecure_skip_verify"))
+	}
+}
+
+// certificatePair refuses a certificate without its key, and the other way round, as all components do.
+func (c *converter) certificatePair(g *settings.Group) {
+	there, missing := "ssl_cert_file", "ssl_key_file"
+	if g.Set(missing) {
+		there, missing = missing, there
+	}
+	if g.Set(there) && !g.Set(missing) {
+		c.Error(g.Place(missing), "is missing, and %s is set: set both, or none of them", there)
 	}
 }
 
@@ -98,6 +111,9 @@ func (c *converter) hideResolved(config *tree.Map) {
 			texts := g.List(key)
 			if text := g.Text(key); text != "" {
 				texts = []string{text}
+			}
+			if g.Section.Keys[i].Kind == table.Objects {
+				texts = v.Given
 			}
 			for _, text := range texts {
 				config.Replace(text, func() any { return c.secret(g, key, text) })

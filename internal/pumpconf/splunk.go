@@ -28,6 +28,9 @@ func (c *converter) splunk(p *settings.Pump) *unit {
 	}
 	u := newUnit(p, httpDestination("splunk", "splunk", []string{url.Scheme + "://" + host}), "splunk_hec")
 	document := tree.New().Set("format", "splunk")
+	if letters := g.Int("obfuscate_api_keys_length"); letters < 0 {
+		c.Error(g.Place("obfuscate_api_keys_length"), "%d is no number of letters that stay: write 0 or more", letters)
+	}
 	copyRows(g, "document", document)
 	if fields := c.documentFields(g, "fields", "splunk"); len(fields) > 0 {
 		document.Note("fields", fields, from(g, "fields"))
@@ -37,7 +40,7 @@ func (c *converter) splunk(p *settings.Pump) *unit {
 	m.Note("endpoint", url.Scheme+"://"+url.Host+splunkPath, from(g, "collector_url"))
 	m.Note("token", c.secret(g, "collector_token", token), from(g, "collector_token"))
 	tls := tree.New()
-	certificates(g, tls)
+	c.certificates(g, tls)
 	if name := g.Text("ssl_server_name"); name != "" {
 		tls.Note("server_name_override", name, from(g, "ssl_server_name"))
 	}

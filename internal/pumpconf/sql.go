@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
 )
@@ -95,6 +96,9 @@ func (c *converter) sqlConnection(g *settings.Group) (*tree.Map, destination, bo
 		return nil, destination{}, false
 	}
 	place, err := readDSN(driver, dsn)
+	if err == nil {
+		err = refusal(driver, dsn)
+	}
 	if err != nil {
 		c.Error(g.Place("connection_string"), "the value (not shown, it may hold a password) %v", err)
 		return nil, destination{}, false
@@ -112,6 +116,24 @@ func (c *converter) sqlConnection(g *settings.Group) (*tree.Map, destination, bo
 		config.Note("timezone", c.in.Zone.Name, "<- "+c.in.Zone.Origin)
 	}
 	return config, place.destination, true
+}
+
+// refusal is why tyksql does not take a DSN, without its key, which is another one in the file.
+func refusal(driver, dsn string) error {
+	var err error
+	switch driver {
+	case "postgres":
+		_, err = datasource.Postgres(dsn, "", false)
+	case "mysql":
+		_, err = datasource.MySQL(dsn, datasource.TLS{})
+	case "sqlite":
+		err = datasource.CheckSQLite(dsn)
+	}
+	var mistake datasource.Mistake
+	if errors.As(err, &mistake) {
+		return errors.New(string(mistake))
+	}
+	return err
 }
 
 func orMissing(text, shown string) string {
@@ -148,7 +170,7 @@ func newSQLPlace(family string, hosts []string, database string) sqlPlace {
 	hosts = slices.Compact(hosts)
 	all := strings.Join(hosts, ",")
 	return sqlPlace{destination: destination{
-		family: family, identity: family + " " + all + "/" + database, group: family + "." + hosts[0] + "." + database,
+		family: family, identity: family + " " + all + "/" + database, same: family + " " + strings.ToLower(all) + "/" + database, group: family + "." + hosts[0] + "." + database,
 		label: fmt.Sprintf("%s %s, database %s", family, all, database),
 	}}
 }
@@ -195,6 +217,7 @@ func readDSN(driver, dsn string) (sqlPlace, error) {
 	case "sqlite":
 		file, _, options := strings.Cut(dsn, "?")
 		place := newSQLPlace("sqlite", []string{file}, "main")
+		place.same = "" // names of files differ by case
 		place.credentials = options
 		return place, nil
 	}

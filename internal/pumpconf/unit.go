@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -26,6 +27,12 @@ type destination struct {
 	// identity tells destinations apart. group is what the group's name has of it: the same, or a part,
 	// with dots in the place of blanks and slashes.
 	identity, group string
+	// same is the identity as it is compared, where the same servers can be written in several ways; the
+	// identity itself stays as it is written, since groups have names of it.
+	same string
+	// key is the exporter's that names the servers, and servers is its value as it is compared.
+	key     string
+	servers any
 	// label says in words what it is.
 	label string
 }
@@ -60,7 +67,7 @@ func newUnit(p *settings.Pump, to destination, exporter string) *unit {
 
 // same tells whether two units differ in nothing but their parts.
 func (u *unit) same(o *unit) bool {
-	if u.to.identity != o.to.identity || u.group != o.group || u.store.kind != o.store.kind || u.partsKey != o.partsKey || len(u.after) != len(o.after) {
+	if u.to.compared() != o.to.compared() || u.group != o.group || u.store.kind != o.store.kind || u.partsKey != o.partsKey || len(u.after) != len(o.after) {
 		return false
 	}
 	for i := range u.after {
@@ -68,7 +75,28 @@ func (u *unit) same(o *unit) bool {
 			return false
 		}
 	}
-	return tree.Same(u.store.config, o.store.config) && tree.Same(u.filter, o.filter) && tree.Same(u.rollups, o.rollups) && tree.Same(u.metrics, o.metrics)
+	return tree.Same(u.comparedConfig(), o.comparedConfig()) && tree.Same(u.filter, o.filter) && tree.Same(u.rollups, o.rollups) && tree.Same(u.metrics, o.metrics)
+}
+
+// comparedConfig is the exporter's configuration with its servers as they are compared.
+func (u *unit) comparedConfig() *tree.Map {
+	if u.to.key == "" {
+		return u.store.config
+	}
+	return u.store.config.Clone().Set(u.to.key, u.to.servers)
+}
+
+// compared is the identity that tells destinations apart.
+func (to destination) compared() string { return orDefault(to.same, to.identity) }
+
+// sameHosts are servers in small letters, sorted and without the port that clients take anyway.
+func sameHosts(hosts []string, port string) string {
+	plain := make([]string, len(hosts))
+	for i, host := range hosts {
+		plain[i] = strings.TrimSuffix(strings.ToLower(host), ":"+port)
+	}
+	slices.Sort(plain)
+	return strings.Join(slices.Compact(plain), ",")
 }
 
 // clashes tells whether two units give one part different settings.

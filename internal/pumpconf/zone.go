@@ -3,12 +3,15 @@ package pumpconf
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones, on machines that have none
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 )
 
 // Zone is the time zone of a process.
@@ -63,6 +66,15 @@ func withoutPath(err error) error {
 		return inner.Err
 	}
 	return err
+}
+
+// seconds is a setting of seconds as configurations have it, unless that is more than a duration holds.
+func (c *converter) seconds(g *settings.Group, key string) string {
+	n := g.Int(key)
+	if n > math.MaxInt32 {
+		c.Error(g.Place(key), "%d is more seconds than anybody waits: write fewer", n)
+	}
+	return inSeconds(n)
 }
 
 // inSeconds is a duration as configurations have it.

@@ -55,7 +55,7 @@ func wholeNumber(value any, cut bool) (any, bool) {
 		return n, true
 	}
 	f, err := number.Float64()
-	if err != nil || !cut || math.Abs(f) > math.MaxInt32 {
+	if err != nil || !cut || math.Abs(f) >= 1<<63 {
 		return nil, false
 	}
 	return int64(f), true

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -47,14 +48,15 @@ func (g *Group) readVariables(env *environment, prefix string, f *Findings) {
 			continue
 		}
 		text, ok := env.lookup(name)
-		if !ok && key.Alias != "" {
-			name = key.Alias
-			text, ok = env.lookup(name)
+		if ok && key.Kind != table.Object {
+			g.take(env, key, name, text, prefix, f)
 		}
-		if !ok || key.Kind == table.Object {
+		if ok && text != "" || key.Alias == "" {
 			continue
 		}
-		g.take(env, key, name, text, prefix, f)
+		if text, ok = env.lookup(key.Alias); ok {
+			g.take(env, key, key.Alias, text, prefix, f)
+		}
 	}
 }
 
@@ -72,15 +74,22 @@ func (g *Group) take(env *environment, key *table.Key, name, text, prefix string
 	}
 	data, err := fromVariable(key.Kind, text)
 	if err != nil {
+		if inQuotes(text) {
+			err = errors.New("is in quotation marks, which are part of the value (docker --env-file keeps them): take them out")
+		}
 		f.Error(place, "%v; Tyk Pump stops reading there%s", err, g.behind(env, key, prefix))
 		return
 	}
-	const quotes = 2
-	if len(text) >= quotes && strings.HasPrefix(text, `"`) && strings.HasSuffix(text, `"`) {
+	if inQuotes(text) {
 		f.Warn(place, "the value begins and ends with a quotation mark, which is then part of it (docker --env-file keeps them): take them out")
 	}
 	before := g.values[key.Name]
 	g.values[key.Name] = &Value{Data: data, Variable: name, InFile: before != nil && before.InFile, Verbatim: key.Kind == table.Text}
+}
+
+// inQuotes tells whether a variable's text has quotation marks around it.
+func inQuotes(text string) bool {
+	return len(text) > 1 && strings.HasPrefix(text, `"`) && strings.HasSuffix(text, `"`)
 }
 
 // behind names the variables that Tyk Pump does not reach.

@@ -20,6 +20,8 @@ type Value struct {
 	Verbatim bool
 	// Resolved says that a store of secrets gave it, or a part of it.
 	Resolved bool
+	// Given are the texts in it that a store of secrets gave, or a part of them.
+	Given []string
 }
 
 // Group is the settings of one object of the file.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
 // references resolves what values refer to in stores of secrets.
@@ -31,6 +32,11 @@ var partReference = regexp.MustCompile(`\$kv\{([^:{}]+):([^{}#]*)(?:#([^{}]*))?\
 // newReferences takes the stores of the file and of TYK_PMP_KV_STORES, which are merged by name.
 func newReferences(kv *object, env *environment, source Source, f *Findings) *references {
 	r := &references{stores: map[string]*object{}, env: env, readFile: source.ReadFile, open: source.OpenStore, opened: map[string]secrets.Store{}}
+	for _, m := range kv.all() {
+		if known := []string{"stores", "cache"}; !slices.ContainsFunc(known, func(key string) bool { return strings.EqualFold(key, m.key) }) {
+			f.Warn("kv."+m.key, "is read by nothing%s", meant(spelling.Nearest(strings.ToLower(m.key), known)))
+		}
+	}
 	r.add(kv.field("stores"), "kv.stores", f)
 	const variable = "TYK_PMP_KV_STORES"
 	if text, ok := env.lookup(variable); ok {
@@ -62,21 +68,47 @@ func (r *references) add(value any, place string, f *Findings) {
 	}
 }
 
-// hasReference tells whether a value refers to a store.
+// hasReference tells whether a value, or anything in it, refers to a store.
 func hasReference(data any) bool {
-	switch v := data.(type) {
+	found := false
+	replaceTexts(data, func(text string) string {
+		found = found || strings.HasPrefix(text, wholeReference) || partReference.MatchString(text)
+		return text
+	})
+	return found
+}
+
+// replaceTexts gives a value with other texts in it.
+func replaceTexts(value any, with func(string) string) any {
+	switch v := value.(type) {
 	case string:
-		return strings.HasPrefix(v, wholeReference) || partReference.MatchString(v)
+		return with(v)
 	case []string:
-		return slices.ContainsFunc(v, func(s string) bool { return hasReference(s) })
+		return replacedList(v, with)
 	case map[string]string:
-		for _, s := range v {
-			if hasReference(s) {
-				return true
-			}
-		}
+		return replacedMap(v, with)
+	case []any:
+		return replacedList(v, func(inner any) any { return replaceTexts(inner, with) })
+	case map[string]any:
+		return replacedMap(v, func(inner any) any { return replaceTexts(inner, with) })
 	}
-	return false
+	return value
+}
+
+func replacedList[T any](list []T, with func(T) T) []T {
+	other := make([]T, len(list))
+	for i := range list {
+		other[i] = with(list[i])
+	}
+	return other
+}
+
+func replacedMap[T any](m map[string]T, with func(T) T) map[string]T {
+	other := make(map[string]T, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		other[key] = with(m[key])
+	}
+	return other
 }
 
 // resolve replaces the references of a group's values.
@@ -92,25 +124,11 @@ func (r *references) resolve(g *Group, f *Findings) {
 			errs = append(errs, err)
 			if hasReference(s) {
 				f.Hide(resolved)
+				v.Given = append(v.Given, resolved)
 			}
 			return resolved
 		}
-		switch data := v.Data.(type) {
-		case string:
-			v.Data = text(data)
-		case []string:
-			list := make([]string, len(data))
-			for i := range data {
-				list[i] = text(data[i])
-			}
-			v.Data = list
-		case map[string]string:
-			m := map[string]string{}
-			for k, s := range data {
-				m[k] = text(s)
-			}
-			v.Data = m
-		}
+		v.Data = replaceTexts(v.Data, text)
 		v.Resolved, v.Verbatim = true, false
 		if err := errors.Join(errs...); err != nil {
 			f.Error(g.Place(key), "%s", strings.ReplaceAll(err.Error(), "\n", "; "))

@@ -29,6 +29,8 @@ type loader struct {
 	skip     []string
 	ignored  map[string][]string // variables by the name of a pump that has no type
 	settings *Settings
+
+	references *references
 }
 
 // pumps lists the pumps of the file in its order, then those of the environment.
@@ -169,13 +171,16 @@ func (l *loader) readOld(p *Pump) {
 // of the file, the key.
 func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 	variable := table.PumpPrefix + upper + "_TYPE"
+	place := "pumps." + name + ".type"
+	if !strings.Contains(upper, "_") {
+		place += " (variable " + variable + ")"
+	}
 	inFile, _ := o.field("type").(string)
 	if !named {
-		chosen, place := inFile, "pumps."+name+".type"
-		if chosen == "" {
-			return l.typeOfName(name)
+		if inFile == "" {
+			return l.typeOfName(name, place)
 		}
-		return l.knownType(chosen, place, name)
+		return l.knownType(inFile, place, name)
 	}
 	byVariable, _ := l.env.lookup(variable)
 	if t := table.FindType(name); t != nil {
@@ -188,12 +193,12 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 	}
 	switch {
 	case byVariable != "":
-		return l.knownType(byVariable, variable, name)
+		return l.knownType(byVariable, "pumps."+name+".type (set by "+variable+")", name)
 	case inFile != "":
-		return l.knownType(inFile, "pumps."+name+".type (variable "+variable+")", name)
+		return l.knownType(inFile, place, name)
 	case o != nil:
 		l.ignored[upper] = l.env.names(table.PumpPrefix + upper + "_")
-		return l.typeOfName(name)
+		return l.typeOfName(name, place)
 	}
 	l.ignored[upper] = l.env.names(table.PumpPrefix + upper + "_")
 	return nil
@@ -201,26 +206,51 @@ func (l *loader) typeOf(name, upper string, o *object, named bool) *table.Type {
 
 // knownType finds a type by its name and tells where there is none.
 func (l *loader) knownType(typeName, place, pump string) *table.Type {
+	if hasReference(typeName) {
+		resolved, err := l.references.text(typeName)
+		if err != nil {
+			l.f.Error(place, "%v", err)
+			return nil
+		}
+		if typeName = resolved; table.FindType(typeName) == nil {
+			l.f.Hide(typeName)
+		}
+	}
 	t := table.FindType(typeName)
-	if t == nil {
-		l.f.Error(place, "type %s of pump %s does not exist%s. Tyk Pump leaves the pump out; correct it, or take the pump out", Quoted(typeName), pump, meantType(typeName))
+	switch {
+	case t != nil:
+	case inQuotes(typeName):
+		l.f.Error(place, "type %s of pump %s is in quotation marks, which are part of it (docker --env-file keeps them). Tyk Pump leaves the pump out; take them out", Quoted(strings.Trim(typeName, `"`)), pump)
+	default:
+		l.f.Error(place, "type %s of pump %s does not exist%s Tyk Pump leaves the pump out; correct it, or take the pump out", Quoted(typeName), pump, meantType(typeName))
 	}
 	return t
 }
 
 // typeOfName finds the type that a pump without one has by its name.
-func (l *loader) typeOfName(name string) *table.Type {
+func (l *loader) typeOfName(name, place string) *table.Type {
 	t := table.FindType(name)
 	if t == nil {
-		l.f.Error("pumps."+name, "type is missing, and the name is no type%s. Tyk Pump leaves the pump out; set type, or take the pump out", meantType(name))
+		l.f.Error(place, "is missing, and the pump's name is no type%s Tyk Pump leaves the pump out; set it, or take the pump out", meantType(name))
 	}
 	return t
 }
 
+// meantType ends a sentence with the type that may be meant.
 func meantType(name string) string {
-	names := make([]string, 0, len(table.Types()))
-	for _, t := range table.Types() {
-		names = append(names, t.Name)
+	known := table.MisnamedType(name)
+	if known == "" {
+		names := make([]string, 0, len(table.Types()))
+		for _, t := range table.Types() {
+			names = append(names, t.Name)
+		}
+		known = spelling.Nearest(strings.ToLower(name), names)
+		if near := spelling.Near(name, names); known == "" && len(near) == 1 {
+			known = near[0]
+		}
 	}
-	return meant(spelling.Nearest(strings.ToLower(name), names))
+	if known == "" {
+		return "."
+	}
+	return meant(known)
 }

@@ -52,19 +52,10 @@ func (r *references) openRemote(kind string, config *object) (secrets.Store, err
 // within replaces the references in a value and all that is in it.
 func (r *references) within(value any) (any, error) {
 	var errs []error
-	switch v := value.(type) {
-	case string:
-		return r.text(v)
-	case []any:
-		for i := range v {
-			resolved, err := r.within(v[i])
-			v[i], errs = resolved, append(errs, err)
-		}
-	case map[string]any:
-		for key := range v {
-			resolved, err := r.within(v[key])
-			v[key], errs = resolved, append(errs, err)
-		}
-	}
-	return value, errors.Join(errs...)
+	resolved := replaceTexts(value, func(text string) string {
+		given, err := r.text(text)
+		errs = append(errs, err)
+		return given
+	})
+	return resolved, errors.Join(errs...)
 }

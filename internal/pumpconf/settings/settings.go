@@ -65,11 +65,12 @@ func Load(source Source, f *Findings) *Settings {
 	s.Own = newGroup(table.OwnKey, table.Unset, table.Own(), l.file)
 	s.Own.readObject(get[*object](s.Global, table.OwnKey), f)
 	l.skip = append(source.Skip[:len(source.Skip):len(source.Skip)], s.Own.List("skip")...)
+	l.references = newReferences(get[*object](s.Global, "kv"), env, source, f)
 	s.Pumps = l.pumps(top)
 	l.tellSkipped()
 	l.fillUptime()
 	l.readOthers()
-	l.resolve(get[*object](s.Global, "kv"), source)
+	l.resolve(get[*object](s.Global, "kv"))
 	l.tellUnread()
 	for name := range env.read {
 		if strings.HasPrefix(name, "TYK_PMP_") || strings.HasPrefix(name, "PMP_") {
@@ -173,15 +174,14 @@ func (l *loader) tellSkipped() {
 }
 
 // resolve replaces references to secrets everywhere.
-func (l *loader) resolve(kv *object, source Source) {
+func (l *loader) resolve(kv *object) {
 	s := l.settings
-	r := newReferences(kv, l.env, source, l.f)
 	groups := []*Group{s.Global, s.Redis, s.Uptime}
 	for _, p := range s.Pumps {
 		groups = append(groups, p.Common, p.Meta)
 	}
 	for _, g := range groups {
-		r.resolve(g, l.f)
+		l.references.resolve(g, l.f)
 	}
 	for _, name := range l.env.names("TYK_PMP_KV_CACHE") {
 		l.env.read[name] = true

@@ -40,10 +40,19 @@ func meantKey(section *table.Section, name string) string {
 
 // tellUnread tells of variables that nothing reads.
 func (l *loader) tellUnread() {
+	candidates := l.knownVariables()
 	for _, upper := range slices.Sorted(mapsKeys(l.ignored)) {
-		unread := slices.DeleteFunc(slices.Clone(l.ignored[upper]), func(name string) bool { return l.env.read[name] })
-		for _, name := range unread {
+		var unread []string
+		for _, name := range l.ignored[upper] {
+			if l.env.read[name] {
+				continue
+			}
 			l.env.read[name] = true
+			if known := l.meantForPump(name, upper, candidates); known != "" {
+				l.f.Warn(name, "is read by nothing%s", meant(known))
+			} else {
+				unread = append(unread, name)
+			}
 		}
 		switch {
 		case len(unread) == 0:
@@ -53,21 +62,67 @@ func (l *loader) tellUnread() {
 			l.f.Warn(named(unread), "is read by nothing: there is no pump %s, since %s%s_TYPE does not say which type it would have", upper, table.PumpPrefix, upper)
 		}
 	}
-	candidates := l.knownVariables()
 	for _, prefix := range []string{"TYK_PMP_", "PMP_"} {
 		for _, name := range l.env.names(prefix) {
 			if !l.env.read[name] {
-				l.f.Warn(name, "is read by nothing%s", meant(meantVariable(name, candidates)))
+				l.f.Warn(name, "is read by nothing%s", l.meantOrMissing(name, candidates))
 			}
 		}
 	}
 }
 
+// meantOrMissing says what a variable may be meant for, or why there is nothing.
+func (l *loader) meantOrMissing(name string, candidates candidates) string {
+	if known := meantVariable(name, candidates); known != "" {
+		return meant(known)
+	}
+	for kind, prefix := range table.OldPrefixes() {
+		if strings.HasPrefix(name, prefix+"_") && !slices.ContainsFunc(l.settings.Pumps, func(p *Pump) bool { return p.Type.Name == kind }) {
+			return ": there is no pump of type " + kind
+		}
+	}
+	return ""
+}
+
+// meantForPump finds what a variable of a pump that does not exist may be meant for: a file's pump takes
+// those of its type's prefix all the same, which is not always the type's name.
+func (l *loader) meantForPump(name, upper string, candidates candidates) string {
+	start := table.PumpPrefix + upper + "_"
+	for _, p := range l.settings.Pumps {
+		switch end, ok := strings.CutPrefix(name, start+"META_"); {
+		case strings.HasPrefix(p.Meta.Prefix, start):
+			if known := meantVariable(name, candidates); candidates.has(known) {
+				return known
+			}
+		case ok && p.Type.CalledBy(upper):
+			other := p.Meta.Prefix + "_" + end
+			if candidates.has(other) {
+				return other
+			}
+			if known := meantVariable(other, candidates); candidates.has(known) {
+				return known
+			}
+		}
+	}
+	return ""
+}
+
+// candidates are the variables that would be read, by what their names would be if they followed from their keys.
+type candidates map[string]string
+
+func (c candidates) has(name string) bool {
+	return slices.Contains(slices.Collect(maps.Values(c)), name)
+}
+
 // meantVariable finds what a variable that nothing reads may be meant for.
-func meantVariable(name string, candidates []string) string {
+func meantVariable(name string, known candidates) string {
 	if known := table.MisnamedVariable(name); known != "" {
 		return known
 	}
+	if variable := known[strings.ToUpper(name)]; variable != "" {
+		return variable
+	}
+	candidates := slices.Sorted(maps.Values(known))
 	bare := func(s string) string { return strings.ReplaceAll(s, "_", "") }
 	for _, c := range candidates {
 		if bare(c) == bare(strings.ToUpper(name)) {
@@ -91,6 +146,9 @@ func meantVariable(name string, candidates []string) string {
 	if rest, ok := strings.CutPrefix(strings.ToUpper(name), "TYK_PMP_PUMP_"); ok {
 		return table.PumpPrefix + rest
 	}
+	if upper := strings.ToUpper(name); upper != name && strings.HasPrefix(upper, table.PumpPrefix) {
+		return upper
+	}
 	return ""
 }
 
@@ -104,17 +162,24 @@ func cutLast(name string) (string, string) {
 }
 
 // knownVariables are those that would be read.
-func (l *loader) knownVariables() []string {
-	var all []string
+func (l *loader) knownVariables() candidates {
+	all := candidates{}
 	add := func(section *table.Section, prefix string) {
 		for i := range section.Keys {
-			if name := section.Keys[i].Full(prefix); name != "" && prefix != table.Unset {
-				all = append(all, name)
+			key := section.Keys[i]
+			if name := key.Full(prefix); name != "" && prefix != table.Unset {
+				all[name] = name
+				key.Var, key.Kind = "", table.Text
+				if natural := key.Full(prefix); all[natural] == "" {
+					all[natural] = name
+				}
 			}
 		}
 	}
 	for _, row := range table.Others() {
-		all = append(all, row.Var)
+		if row.Level != table.Error {
+			all[row.Var] = row.Var
+		}
 	}
 	add(table.Global(), table.Global().Prefix)
 	for _, prefix := range table.RedisPrefixes() {

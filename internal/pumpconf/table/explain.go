@@ -28,11 +28,19 @@ func Explain(name string, env func(string) string) ([]string, error) {
 	if len(found) == 0 {
 		found = slices.DeleteFunc(merge(places()), func(p place) bool { return !p.around(strings.ToLower(name)) })
 	}
+	var beside []place
+	upper := strings.ToUpper(name)
 	for i := range others {
-		exact := strings.EqualFold(others[i].Var, name)
-		if exact || len(found) == 0 && others[i].covers(strings.ToUpper(name)) {
-			found = append(found, place{key: &others[i], variable: others[i].Var})
+		if strings.EqualFold(others[i].Var, name) || (name == upper || isVariable(upper)) && others[i].covers(upper) {
+			beside = append(beside, place{key: &others[i], variable: others[i].Var})
 		}
+	}
+	if len(beside) > 0 && name == upper && !isVariable(upper) {
+		found = nil // keys that have the name of another program's variable
+	}
+	found = append(found, beside...)
+	if t := FindType(strings.TrimPrefix(strings.ToLower(name), "pumps.")); t != nil && len(found) == 0 {
+		return nil, fmt.Errorf("%q is a type of pumps: ask for a key of it, such as pumps.%s.timeout%s", name, t.Name, t.example())
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%q is no key and no variable that Tyk Pump reads%s: docs/pump-conf.md lists them", name, hint(name))
@@ -44,7 +52,23 @@ func Explain(name string, env func(string) string) ([]string, error) {
 	return texts, nil
 }
 
+// isVariable tells whether a name in capitals is one of Tyk Pump's own variables.
+func isVariable(upper string) bool {
+	return strings.HasPrefix(upper, "TYK_") || strings.HasPrefix(upper, "PMP_")
+}
+
+// example is a key of the type's meta, where there is any.
+func (t *Type) example() string {
+	if len(t.Keys) == 0 {
+		return ""
+	}
+	return " or pumps." + t.Name + ".meta." + t.Keys[0].Name
+}
+
 func hint(name string) string {
+	if name == "" {
+		return ""
+	}
 	meant := Misnamed(name)
 	if meant == "" {
 		meant = MisnamedVariable(strings.ToUpper(name))
@@ -99,16 +123,18 @@ func (p *place) about() string {
 
 // named tells whether a text means the place.
 func (p *place) named(name string, env func(string) string) bool {
-	if upper := strings.ToUpper(name); strings.HasPrefix(upper, "TYK_") || strings.HasPrefix(upper, "PMP_") {
+	if upper := strings.ToUpper(name); isVariable(upper) {
 		return p.hasVariable(upper, env)
 	}
 	lower := strings.ToLower(name)
 	if rest, ok := strings.CutPrefix(lower, "pumps."); ok {
-		pump, key, _ := strings.Cut(rest, ".")
-		if t := FindType(pump); t != nil && len(p.types) > 0 && !slices.Contains(p.types, t.Name) {
+		key, ofPump := strings.CutPrefix(p.path, "pumps.<name>.")
+		pump, ends := strings.CutSuffix(rest, "."+key) // a pump's name may have dots
+		if !ofPump || !ends || pump == "" || strings.HasSuffix(pump, ".meta") {
 			return false
 		}
-		lower = "pumps.<name>." + key
+		t := FindType(pump)
+		return t == nil || len(p.types) == 0 || slices.Contains(p.types, t.Name)
 	}
 	return p.path == lower || p.key.Name == lower || strings.HasSuffix(p.path, "."+lower)
 }

@@ -23,6 +23,23 @@ var misnamed = map[string]string{
 // Misnamed gives the key that is meant by one that nothing reads, if that is known.
 func Misnamed(key string) string { return misnamed[strings.ToLower(key)] }
 
+// misnamedTypes are names of stores in the place of the types that write to them.
+var misnamedTypes = map[string]string{
+	"postgres": "sql", "postgresql": "sql", "mysql": "sql", "opensearch": "elasticsearch", "datadog": "dogstatsd", "mdcb": "hybrid",
+}
+
+// MisnamedType gives the type that is meant by one that does not exist, if that is known: some have another
+// name in their variables.
+func MisnamedType(name string) string {
+	bare := strings.NewReplacer("-", "", "_", "").Replace(strings.ToUpper(name))
+	for _, t := range Types() {
+		if t.EnvName != "" && bare == strings.ReplaceAll(t.EnvName, "_", "") {
+			return t.Name
+		}
+	}
+	return misnamedTypes[strings.ToLower(name)]
+}
+
 // misnamedEnds are ends of variables that nothing reads, and those that are meant.
 var misnamedEnds = []struct{ written, meant string }{
 	{"_MONGODBTYPE", "_MONGO_DB_TYPE"},

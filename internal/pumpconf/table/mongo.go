@@ -10,10 +10,10 @@ func mongoKeys(more ...Key) []Key {
 			Why: "the driver here takes encoded ones only",
 		},
 		{Name: "mongo_use_ssl", Kind: Bool, Default: "false", Pump: "connections are encrypted", Here: "tykmongo's tls::insecure: false"},
-		{Name: "mongo_ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate", Here: "tykmongo's tls::insecure_skip_verify"},
-		{Name: "mongo_ssl_allow_invalid_hostnames", Kind: Bool, Default: "false", Pump: "checks a certificate, but not whose it is", Here: "tykmongo's mongo_ssl_allow_invalid_hostnames"},
-		{Name: "mongo_ssl_ca_file", Pump: "authority of the server's certificate", Here: "tykmongo's tls::ca_file"},
-		{Name: "mongo_ssl_pem_keyfile", Pump: "own certificate and key in one file", Here: "tykmongo's tls::cert_file and tls::key_file"},
+		{Name: "mongo_ssl_insecure_skip_verify", With: []string{"mongo_use_ssl"}, Kind: Bool, Default: "false", Pump: "takes any certificate", Here: "tykmongo's tls::insecure_skip_verify"},
+		{Name: "mongo_ssl_allow_invalid_hostnames", With: []string{"mongo_use_ssl"}, Kind: Bool, Default: "false", Pump: "checks a certificate, but not whose it is", Here: "tykmongo's mongo_ssl_allow_invalid_hostnames"},
+		{Name: "mongo_ssl_ca_file", With: []string{"mongo_use_ssl"}, Pump: "authority of the server's certificate", Here: "tykmongo's tls::ca_file"},
+		{Name: "mongo_ssl_pem_keyfile", With: []string{"mongo_use_ssl"}, Pump: "own certificate and key in one file", Here: "tykmongo's tls::cert_file and tls::key_file"},
 		{Name: "mongo_db_type", Kind: Int, Var: "MONGO_DB_TYPE", Alias: "MONGO_DB_TYPE", Default: "0", Pump: "0 MongoDB, 1 Amazon DocumentDB, 2 Azure Cosmos DB", Here: "tykmongo's mongo_db_type"},
 		{Name: "omit_index_creation", Kind: Bool, Default: "false", To: "exporter.omit_index_creation", Pump: "makes no indexes", Here: "tykmongo's omit_index_creation"},
 		{Name: "mongo_session_consistency", Default: "strong", Pump: "how it reads", Here: "not needed", Level: Info},
@@ -31,7 +31,7 @@ var mongoNamed = slices.Concat([]Key{
 	{Name: "collection_name", Pump: "the collection; mongo ends at the first write without it", Here: "tykmongo's name of the collection"},
 }, mongoSizes, []Key{
 	{Name: "collection_cap_enable", Kind: Bool, Default: "false", To: "exporter.collection_cap_enable", Pump: "caps the collection", Here: "tykmongo's collection_cap_enable"},
-	{Name: "collection_cap_max_size_bytes", Kind: Int, Default: "5368709120", Pump: "size of a capped collection", Here: "tykmongo's collection_cap_max_size_bytes"},
+	{Name: "collection_cap_max_size_bytes", With: []string{"collection_cap_enable"}, Kind: Int, Default: "5368709120", Pump: "size of a capped collection", Here: "tykmongo's collection_cap_max_size_bytes"},
 })
 
 // rollupKeys are those of every pump of rollups.

@@ -18,6 +18,8 @@ var others = []Key{
 	{Var: "TYK_PMP_OPENTELEMETRY_*", Pump: "its own traces and metrics", Here: global.Key("opentelemetry").Here, Why: global.Key("opentelemetry").Why, Level: Warn},
 	{Var: "TYK_PMP_PUMPS", Pump: "replaces all pumps by empty ones, with which it ends", Here: "refused", Why: "variables of a pump begin with " + PumpPrefix + "NAME_", Level: Error},
 	{Var: "TYK_PMP_BUILDDEMODATA", Pump: "writes demo data and ends", Here: "refused", Why: "tykgen makes test data", Level: Error},
+	{Var: "TYK_PMP_REDIS_*", Pump: "analytics_storage_config, over the variables of that name; its KEYPREFIX moves the list of uptime checks too", Here: "the same", Why: "the later of several names wins"},
+	{Var: "TYK_PMP_TEMPORAL_STORAGE_*", Pump: "the same as TYK_PMP_REDIS_*, over it", Here: "the same", Why: "the later of several names wins"},
 	{Var: "PMP_MONGO_*", Pump: "meta of all pumps of type mongo, over everything else; uptime checks too while their mongo_url is empty", Here: "the same", Why: "they are deprecated names", Level: Info},
 	{Var: "PMP_MONGOSEL_*", Pump: "meta of all pumps of type mongo-pump-selective, over everything else", Here: "the same", Why: "they are deprecated names", Level: Info},
 	{Var: "PMP_MONGOAGG_*", Pump: "meta of all pumps of type mongo-pump-aggregate, over everything else", Here: "the same", Why: "they are deprecated names", Level: Info},

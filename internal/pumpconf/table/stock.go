@@ -1,16 +1,18 @@
 package table
 
 // tlsKeys are those by which types of a stock exporter name certificates.
-func tlsKeys(condition string) []Key {
+func tlsKeys(with ...string) []Key {
+	condition := ""
+	if len(with) > 0 {
+		condition = ", with " + with[0]
+	}
 	return []Key{
-		{Name: "ssl_insecure_skip_verify", Kind: Bool, Default: "false", Pump: "takes any certificate" + condition, Here: "the exporter's tls::insecure_skip_verify"},
-		{Name: "ssl_cert_file", Pump: "own certificate" + condition, Here: "the exporter's tls::cert_file"},
-		{Name: "ssl_key_file", Pump: "its key" + condition, Here: "the exporter's tls::key_file"},
-		{Name: "ssl_ca_file", Pump: "authority of the server's certificate" + condition, Here: "the exporter's tls::ca_file"},
+		{Name: "ssl_insecure_skip_verify", Kind: Bool, With: with, Default: "false", Pump: "takes any certificate" + condition, Here: "the exporter's tls::insecure_skip_verify"},
+		{Name: "ssl_cert_file", With: with, Pump: "own certificate" + condition, Here: "the exporter's tls::cert_file"},
+		{Name: "ssl_key_file", With: with, Pump: "its key" + condition, Here: "the exporter's tls::key_file"},
+		{Name: "ssl_ca_file", With: with, Pump: "authority of the server's certificate" + condition, Here: "the exporter's tls::ca_file"},
 	}
 }
-
-const withTLS = ", with use_ssl"
 
 var stockTypes = []*Type{
 	{Name: "kafka", Family: "kafka", Title: "Kafka", Ends: true, NoMeta: Panics, Keys: append([]Key{
@@ -22,23 +24,23 @@ var stockTypes = []*Type{
 		{Name: "meta_data", Kind: Map, Pump: "keys that each message has as well", Here: "a transform processor that sets them"},
 		{Name: "use_ssl", Kind: Bool, Default: "false", Pump: "connections are encrypted", Here: "kafka's tls"},
 		{Name: "sasl_mechanism", Pump: "plain or scram; another text goes without", Here: "kafka's auth::sasl", Why: "others would connect without credentials"},
-		{Name: "sasl_username", Var: "USERNAME", Pump: "the user", Here: "kafka's auth::sasl::username"},
-		{Name: "sasl_password", Var: "PASSWORD", Secret: true, Pump: "the password", Here: "kafka's auth::sasl::password"},
-		{Name: "sasl_algorithm", Var: "ALGORITHM", Default: "sha-256", Pump: "sha-256 or sha-512, for scram", Here: "kafka's auth::sasl::mechanism"},
+		{Name: "sasl_username", With: []string{"sasl_mechanism"}, Var: "USERNAME", Pump: "the user", Here: "kafka's auth::sasl::username"},
+		{Name: "sasl_password", With: []string{"sasl_mechanism"}, Var: "PASSWORD", Secret: true, Pump: "the password", Here: "kafka's auth::sasl::password"},
+		{Name: "sasl_algorithm", With: []string{"sasl_mechanism"}, Var: "ALGORITHM", Default: "sha-256", Pump: "sha-256 or sha-512, for scram", Here: "kafka's auth::sasl::mechanism"},
 		{Name: "batch_bytes", Kind: Int, Default: "1048576", Pump: "most bytes of a batch", Here: "kafka's producer::max_message_bytes"},
-	}, tlsKeys(withTLS)...)},
+	}, tlsKeys("use_ssl")...)},
 	{Name: "splunk", Family: "splunk", Title: "Splunk", NoMeta: LeavesOut, Keys: append([]Key{
 		{Name: "collector_token", Secret: true, Needed: true, Pump: "the token", Here: "splunk_hec's token"},
 		{Name: "collector_url", Secret: true, Needed: true, Pump: "the server; its path is always replaced", Here: "splunk_hec's endpoint"},
 		{Name: "ssl_server_name", Pump: "name that the certificate must have", Here: "splunk_hec's tls::server_name_override"},
 		{Name: "obfuscate_api_keys", Kind: Bool, Default: "false", To: "document.obfuscate_api_keys", Pump: "shows only the ends of API keys", Here: "document::obfuscate_api_keys of tykfilter"},
-		{Name: "obfuscate_api_keys_length", Kind: Int, Default: "0", To: "document.obfuscate_api_keys_length", Pump: "how many letters stay", Here: "document::obfuscate_api_keys_length of tykfilter"},
+		{Name: "obfuscate_api_keys_length", With: []string{"obfuscate_api_keys"}, Kind: Int, Default: "0", To: "document.obfuscate_api_keys_length", Pump: "how many letters stay", Here: "document::obfuscate_api_keys_length of tykfilter"},
 		{Name: "fields", Kind: List, Pump: "the event's fields", Here: "document::fields of tykfilter"},
 		{Name: "ignore_tag_prefix_list", Kind: List, To: "document.ignore_tag_prefix_list", Pump: "beginnings of tags that are left out", Here: "document::ignore_tag_prefix_list of tykfilter"},
 		{Name: "enable_batch", Kind: Bool, Default: "false", Pump: "several events in a request", Here: "always", Why: "one request for each record is slower and no safer"},
-		{Name: "batch_max_content_length", Kind: Int, Default: "838860800", Pump: "most bytes of a request", Here: "splunk_hec's max_content_length_logs, from 64 KiB to 800 MiB"},
+		{Name: "batch_max_content_length", With: []string{"enable_batch"}, Kind: Int, Default: "838860800", Pump: "most bytes of a request", Here: "splunk_hec's max_content_length_logs, from 64 KiB to 800 MiB"},
 		{Name: "max_retries", Kind: Int, Default: "0", Pump: "how often a request is tried again", Here: "not needed", Why: "it is tried again until it is stored", Level: Info},
-	}, tlsKeys("")...)},
+	}, tlsKeys()...)},
 	{Name: "elasticsearch", Family: "elasticsearch", Title: "Elasticsearch", Ends: true, NoMeta: Panics, Keys: append([]Key{
 		{Name: "elasticsearch_url", Secret: true, Default: "http://localhost:9200", Pump: "the servers, with commas between", Here: "tykopensearch's endpoint, or endpoints"},
 		{Name: "index_name", Default: "tyk_analytics", Pump: "the index", Here: "tykopensearch's index_name"},
@@ -54,13 +56,13 @@ var stockTypes = []*Type{
 		{Name: "bulk_config.flush_interval", Kind: Int, Pump: "seconds until an incomplete batch goes", Here: "not needed", Why: "each delivery is sent at once", Level: Info},
 		{Name: "bulk_config.bulk_actions", Kind: Int, Pump: "documents of a request", Here: "not needed", Why: "each delivery is sent at once", Level: Info},
 		{Name: "bulk_config.bulk_size", Kind: Int, Pump: "bytes of a request", Here: "not needed", Why: "each delivery is sent at once", Level: Info},
-		{Name: "auth_api_key_id", Pump: "id of an API key", Here: "tykopensearch's api_key, with the key"},
-		{Name: "auth_api_key", Secret: true, Pump: "an API key, which wins over user and password", Here: "tykopensearch's api_key, with the id"},
-		{Name: "auth_basic_username", Var: "USERNAME", Pump: "the user", Here: "tykopensearch's username"},
-		{Name: "auth_basic_password", Var: "PASSWORD", Secret: true, Pump: "the password", Here: "tykopensearch's password"},
+		{Name: "auth_api_key_id", With: []string{"auth_api_key"}, Pump: "id of an API key", Here: "tykopensearch's api_key, with the key"},
+		{Name: "auth_api_key", With: []string{"auth_api_key_id"}, Secret: true, Pump: "an API key, which wins over user and password", Here: "tykopensearch's api_key, with the id"},
+		{Name: "auth_basic_username", With: []string{"auth_basic_password"}, Var: "USERNAME", Pump: "the user", Here: "tykopensearch's username"},
+		{Name: "auth_basic_password", With: []string{"auth_basic_username"}, Var: "PASSWORD", Secret: true, Pump: "the password", Here: "tykopensearch's password"},
 		{Name: "use_ssl", Kind: Bool, Default: "false", Pump: "the ssl_ keys count; an API key is then not sent", Here: "tykopensearch's tls; an API key is sent"},
 		{Name: "mcp_index_name", Pump: "the index of MCP requests", Here: "tykopensearch's mcp_index_name"},
-	}, tlsKeys(withTLS)...)},
+	}, tlsKeys("use_ssl")...)},
 	{Name: "prometheus", Family: "prometheus", Title: "Prometheus", Ends: true, NoMeta: Panics, Keys: []Key{
 		{Name: "listen_address", Var: "ADDR", Needed: true, Pump: "where metrics are read", Here: "prometheus' endpoint"},
 		{Name: "path", Default: "/metrics", Pump: "the path there", Here: "a tykpath extension, for other paths than /metrics"},

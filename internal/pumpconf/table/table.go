@@ -78,6 +78,8 @@ type Key struct {
 	Secret bool
 	// Loose says that the value does not matter here, so that one of a wrong type is no error.
 	Loose bool
+	// With are keys, one of which must be set, or Tyk Pump does not look at this one.
+	With []string
 	// Needed says that a pump cannot work without it.
 	Needed bool
 	// To is where the value goes, component and path; empty where more than copying is needed.
@@ -188,6 +190,12 @@ func (t *Type) Section() *Section {
 		Name: PrefixKey, Var: Unset, Pump: "what the variables of this meta begin with", Here: "the same",
 	})
 	return &Section{Path: "pumps.<name>.meta", Prefix: t.Prefix(), Strict: true, Ends: t.Ends, Keys: keys}
+}
+
+// CalledBy tells whether variables of a pump of that name may be meant for one of the type.
+func (t *Type) CalledBy(upper string) bool {
+	bare := strings.NewReplacer("-", "", "_", "").Replace(strings.ToUpper(t.Name))
+	return upper == bare || "PMP_"+upper == OldPrefixes()[t.Name]
 }
 
 // PrefixKey is the key of meta that names the prefix of its variables.

@@ -82,7 +82,8 @@ func TestExplainAnswersInThreeLines(t *testing.T) {
 	} {
 		got, err := Explain(name, env)
 		require.NoError(t, err, name)
-		assert.Equal(t, []string{want}, got, name)
+		assert.Equal(t, want, got[0], name)
+		assert.Equal(t, strings.HasPrefix(name, "TYK_PMP_TEMPORAL_"), len(got) > 1, name)
 	}
 	several, err := Explain("batch_size", env)
 	require.NoError(t, err)
@@ -147,6 +148,27 @@ func TestVariablesOfNoKeyAreExplained(t *testing.T) {
 	}
 	for name, want := range map[string]string{"kv.stores": "(kv;", "kv.cache": "(kv;", "iam_auth": "iam_auth.enabled", "postgres": "postgres.prefer_simple_protocol", "filters": "filters.org_ids"} {
 		assert.Contains(t, strings.Join(explained(t, name, none), ""), want, name)
+	}
+	for name, want := range map[string]string{
+		"PMP_MONGO_MONGOURL":      "meta of all pumps of type mongo, over everything else",
+		"PMP_MONGOSEL_MONGOURL":   "meta of all pumps of type mongo-pump-selective, over everything else",
+		"TYK_PMP_REDIS_KEYPREFIX": "its KEYPREFIX moves the list of uptime checks too",
+
+		"TYK_PMP_TEMPORAL_STORAGE_KEYPREFIX": "the same as TYK_PMP_REDIS_*, over it",
+	} {
+		assert.Contains(t, strings.Join(explained(t, name, none)[1:], ""), want, name)
+	}
+	assert.Len(t, explained(t, "AWS_REGION", none), 1, "the variable of AWS' own")
+	assert.Len(t, explained(t, "aws_region", none), 2, "the keys of types")
+	assert.Contains(t, explained(t, "pumps.my.pump.meta.csv_dir", none)[0], "type csv")
+	assert.Contains(t, explained(t, "pumps.my.pump.timeout", none)[0], "a round waits for this pump")
+	for name, want := range map[string]string{
+		"csv":         `"csv" is a type of pumps: ask for a key of it, such as pumps.csv.timeout or pumps.csv.meta.csv_dir`,
+		"pumps.dummy": `"pumps.dummy" is a type of pumps: ask for a key of it, such as pumps.dummy.timeout`,
+		"":            `"" is no key and no variable that Tyk Pump reads: docs/pump-conf.md lists them`,
+	} {
+		_, err := Explain(name, none)
+		require.EqualError(t, err, want)
 	}
 	_, err := Explain("TYK_LOGLEVL", none)
 	require.ErrorContains(t, err, "(TYK_LOGLEVEL is meant?)")

@@ -31,22 +31,6 @@ type server struct {
 	datasource string
 }
 
-// Validate refuses a datasource that is meant for another database.
-func Validate(text string) error {
-	if strings.Contains(text, ":memory:") || strings.Contains(text, "mode=memory") {
-		return errors.New("datasource: a database in memory forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
-	}
-	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") ||
-		strings.Contains(text, "host=") {
-		return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
-	}
-	if strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix(") {
-		return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
-	}
-	_, err := datasource.SQLite(text, options)
-	return err
-}
-
 // New opens the file when it is first used.
 func New(set engine.Settings) (engine.Driver, error) {
 	uri, err := datasource.SQLite(set.Datasource, options)
