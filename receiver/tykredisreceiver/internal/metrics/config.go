@@ -82,6 +82,9 @@ func (cfg *Config) Faults(fault func(format string, args ...any)) {
 			fault("metrics::%w", err)
 		}
 	}
+	for _, err := range cfg.Filter.Faults() {
+		fault("metrics::filter::%w", err)
+	}
 	if _, faults := analytics.ParseFields(cfg.IgnoreFields); len(faults) > 0 {
 		fault("metrics::ignore_fields: %w", errors.Join(faults...))
 	}
