@@ -7,8 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode"
 	"time"
+	"unicode"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confignet"
