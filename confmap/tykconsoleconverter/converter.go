@@ -46,10 +46,10 @@ func (converter) Convert(_ context.Context, conf *confmap.Conf) error {
 			continue
 		}
 		set := map[string]any{}
-		if store := storeOf(w, sub(settings, "store")); len(store) > 0 {
+		if store := storeOf(w, sub(settings, "store")); len(store) > 0 && isMap(settings["store"]) {
 			set["store"] = store
 		}
-		if redis := redisOf(w, sub(settings, "redis")); len(redis) > 0 {
+		if redis := redisOf(w, sub(settings, "redis")); len(redis) > 0 && isMap(settings["redis"]) {
 			set["redis"] = redis
 		}
 		if len(set) > 0 {
@@ -79,7 +79,7 @@ func check(w *wiring.Wiring, conf *confmap.Conf) error {
 		switch name, _ := sub(settings, "store")["exporter"].(string); {
 		case name == "" && len(stores) > 1:
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: is empty, and there are %s: name the one whose tables the console reads", id, strings.Join(stores, ", ")))
-		case name != "" && w.Components("exporters")[name] == nil:
+		case name != "" && !w.Has("exporters", name):
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %q: name one of exporters, such as tyksql", id, name))
 		}
 		receivers := w.Used(receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
@@ -98,6 +98,12 @@ func check(w *wiring.Wiring, conf *confmap.Conf) error {
 func sub(settings map[string]any, key string) map[string]any {
 	value, _ := settings[key].(map[string]any)
 	return value
+}
+
+// isMap tells whether settings can be merged into a value; over a text or a list they would hide what the collector refuses.
+func isMap(value any) bool {
+	_, ok := value.(map[string]any)
+	return ok || value == nil
 }
 
 // chosen is the one that is named, or the first of a type in a pipeline.
@@ -146,7 +152,7 @@ func redisOf(w *wiring.Wiring, own map[string]any) map[string]any {
 			others[id] = way
 		}
 	}
-	if len(others) > 0 {
+	if len(others) > 0 && isMap(own["connections"]) {
 		set["connections"] = others
 	}
 	return set

@@ -65,6 +65,20 @@ func TestOddConfigurationsAreLeftAlone(t *testing.T) {
 	}
 }
 
+// What the collector refuses must get to it: merged over, it would be gone.
+func TestTextsAndListsAreLeftToTheCollector(t *testing.T) {
+	t.Parallel()
+	for _, console := range []any{
+		"redis://u:pw@h", []any{map[string]any{"store": nil}}, map[string]any{"store": "x", "redis": []any{"y"}},
+	} {
+		assert.Equal(t, console, convert(t, configuration(console))["tykconsole"])
+	}
+	of := configuration(map[string]any{"store": "x", "redis": map[string]any{"connection": 1, "connections": "y"}})
+	of["receivers"].(map[string]any)["tykredis/other"] = map[string]any{"addresses": []any{"other:6379"}}
+	of["service"].(map[string]any)["pipelines"].(map[string]any)["logs"].(map[string]any)["receivers"] = []any{"tykredis", "tykredis/other"}
+	assert.Equal(t, of["extensions"].(map[string]any)["tykconsole"], convert(t, of)["tykconsole"])
+}
+
 func TestConsolesThatCannotTellTheirStoreAreRefused(t *testing.T) {
 	t.Parallel()
 	for want, console := range map[string]any{

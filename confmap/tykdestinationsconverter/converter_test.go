@@ -85,11 +85,24 @@ func TestAConfigurationThatCannotBeReadIsLeftToTheCollector(t *testing.T) {
 		{"receivers": map[string]any{"tykredis": 3}, "service": map[string]any{"pipelines": map[string]any{
 			"logs": nil, "logs/x": map[string]any{"receivers": "tykredis", "exporters": []any{1}},
 		}}},
+		wired("redis://u:pw@h:6379", []any{map[string]any{"timezone": "CET"}}),
+		wired([]any{map[string]any{"addresses": []any{"h:1"}}}, "CET"),
 	} {
 		read := confmap.NewFromStringMap(conf)
 		before := read.ToStringMap()
 		assert.Empty(t, convert(t, read))
 		assert.Equal(t, before, read.ToStringMap())
+	}
+}
+
+// wired is a configuration that settings follow for, of a receiver and a processor of which this is written.
+func wired(receiver, processor any) map[string]any {
+	return map[string]any{
+		"receivers": map[string]any{"tykredis": receiver}, "processors": map[string]any{"tykaggregate": processor},
+		"exporters": map[string]any{"tyksql": nil},
+		"service": map[string]any{"pipelines": map[string]any{
+			"logs": map[string]any{"receivers": []any{"tykredis"}, "processors": []any{"tykaggregate"}, "exporters": []any{"tyksql"}},
+		}},
 	}
 }
 

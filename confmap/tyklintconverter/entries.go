@@ -47,7 +47,7 @@ func wholeEntries(c *configuration) (found []finding) {
 			}
 			found = append(found, finding{key, "does nothing for " + w.Exporter + ", which pushes entries as they came", remedy})
 		}
-		if list, _ := get(c.receivers[w.receiver], "requests", "ignore_fields").([]any); len(list) > 0 {
+		if len(list(get(c.receivers[w.receiver], "requests", "ignore_fields"))) > 0 {
 			found = append(found, finding{"receivers::" + w.receiver + "::requests::ignore_fields", "does nothing for " + w.Exporter + ", which pushes entries as they came", remedy})
 		}
 	}

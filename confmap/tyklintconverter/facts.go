@@ -82,9 +82,6 @@ var stores = map[string]store{
 // queueless are stock exporters without a sending_queue, or with one that is off unless it is written.
 var queueless = []string{"awss3", "debug", "file", "nop", "prometheus", "prometheusremotewrite"}
 
-// conditions are the keys of tykfilter that decide which records go on.
-var conditions = []string{"api_ids", "org_ids", "response_codes", "skip_api_ids", "skip_org_ids", "skip_response_codes"}
-
 // configuration is what rules look at.
 type configuration struct {
 	*wiring.Wiring

@@ -31,6 +31,7 @@ var rules = []rule{
 	{"rollups-unstored", true, unstoredRollups},
 	{"document-unstored", true, unstoredDocuments},
 	{"filter-behind-rollups", true, filtersBehindRollups},
+	{"field-missing", true, missingFields},
 	{"rollups-twice", true, rollupsTwice},
 	{"uptime-unstored", true, unstoredUptime},
 	{"uptime-unread", false, unreadUptime},
@@ -243,10 +244,10 @@ func filtersBehindRollups(c *configuration) (found []finding) {
 			continue
 		}
 		for _, id := range w.Processors[counted:] {
-			for _, key := range conditions {
-				if list, _ := get(c.processors[id], key).([]any); wiring.Type(id) == filter && len(list) > 0 {
+			for _, n := range choices {
+				if wiring.Type(id) == filter && len(list(get(c.processors[id], n.key))) > 0 {
 					found = append(found, finding{
-						"processors::" + id + "::" + key, "stands behind " + w.Processors[counted] + ", whose rollups are of many records, so that none or all pass",
+						"processors::" + id + "::" + n.key, "stands behind " + w.Processors[counted] + ", whose rollups are of many records, so that none or all pass",
 						"put " + id + " in front of " + w.Processors[counted],
 					})
 				}
@@ -384,11 +385,11 @@ func (c *configuration) bodiless(w way) bool {
 		extended, _ := settings["extended_stats"].(bool)
 		return !extended
 	case influxStore:
-		fields, ok := settings["fields"].([]any)
-		return ok && !slices.Contains(fields, any("raw_request")) && !slices.Contains(fields, any("raw_response"))
+		fields := list(settings["fields"])
+		return settings["fields"] != nil && !slices.Contains(fields, "raw_request") && !slices.Contains(fields, "raw_response")
 	}
-	ignored, _ := get(c.receivers[w.receiver], "requests", "ignore_fields").([]any)
-	return slices.Contains(ignored, any("raw_request")) && slices.Contains(ignored, any("raw_response"))
+	ignored := list(get(c.receivers[w.receiver], "requests", "ignore_fields"))
+	return slices.Contains(ignored, "raw_request") && slices.Contains(ignored, "raw_response")
 }
 
 // debugOnly finds receivers whose records are shown in the log, and stored nowhere.
@@ -414,7 +415,7 @@ func routingDrops(c *configuration) (found []finding) {
 				if !connector || wiring.Type(to) != routing || !slices.Contains(w.Pipelines, p.ID) {
 					continue
 				}
-				if list, _ := settings["default_pipelines"].([]any); len(list) == 0 {
+				if len(list(settings["default_pipelines"])) == 0 {
 					found = append(found, finding{"connectors::" + to + "::default_pipelines", "is not set: records that no route matches leave Redis, and are stored nowhere", "name a pipeline for them"})
 				}
 			}

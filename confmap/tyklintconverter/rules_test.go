@@ -152,6 +152,11 @@ service: {pipelines: {logs: {receivers: [tykredis], exporters: [tykredis, tykred
 receivers: {tykredis: , tykredis/b: {addresses: "b:6379"}}
 exporters: {tykredis: {addresses: "b:6379"}, tykredis/c: {addresses: "c:6379"}}
 service: {pipelines: {logs: {receivers: [tykredis], exporters: [tykredis]}, logs/b: {receivers: [tykredis/b], exporters: [tykredis/c]}}}`,
+		"fields taken away by the filter that chooses by them, or that rollups count nothing of": `
+receivers: {tykredis: {requests: {ignore_fields: [raw_request, api_id]}}}
+processors: {tykfilter: {org_ids: [acme], fields: {ignore: [org_id]}}, tykfilter/b: {skip_response_codes: [404], fields: {ignore: [tags]}}}
+exporters: {tyksql: {tables: {requests: {enabled: false}, aggregated: {enabled: true}}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [nop]}, logs/b: {receivers: [tykredis], processors: [tykfilter/b, tykaggregate], exporters: [tyksql]}}}`,
 		"nothing": ``,
 	} {
 		said := lint(t, configured(t, base, config))

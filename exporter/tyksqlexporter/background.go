@@ -46,8 +46,8 @@ func every(ctx context.Context, first, interval time.Duration, work func(context
 func (e *sqlExporter) aheadNow(ctx context.Context) {
 	attempt, cancel := e.attempt(ctx)
 	defer cancel()
-	if err := e.store.Ahead(attempt, time.Now()); err != nil && ctx.Err() == nil {
-		e.logger.Warn("making the tables of tomorrow failed; trying again later", zap.Error(err))
+	if err := e.store.Ahead(attempt, time.Now()); err != nil {
+		e.warn(ctx, "making the tables of tomorrow failed; trying again later", err)
 	}
 }
 
@@ -59,14 +59,19 @@ func (e *sqlExporter) pruneNow(ctx context.Context) {
 		cancel()
 		e.telemetry.builder.ExporterTyksqlLedgerPrunedRows.Add(ctx, n)
 		if err != nil {
-			if ctx.Err() == nil {
-				e.logger.Warn("deleting old ledger rows failed; trying again later", zap.Error(err))
-			}
+			e.warn(ctx, "deleting old ledger rows failed; trying again later", err)
 			return
 		}
 		if !more {
 			return
 		}
+	}
+}
+
+// warn tells what failed in the background, unless the end of it or an outage that the status tells is the cause.
+func (e *sqlExporter) warn(ctx context.Context, text string, err error) {
+	if ctx.Err() == nil && !e.health.Failing() {
+		e.logger.Warn(text, zap.Error(err))
 	}
 }
 
@@ -87,7 +92,7 @@ func (e *sqlExporter) dropNow(ctx context.Context) {
 		e.logger.Info("dropped a table, because it is older than retention_days", zap.String("table", name))
 	}
 	e.telemetry.builder.ExporterTyksqlDroppedTables.Add(ctx, int64(len(dropped)))
-	if err != nil && ctx.Err() == nil {
-		e.logger.Warn("dropping old tables failed; trying again later", zap.Error(err))
+	if err != nil {
+		e.warn(ctx, "dropping old tables failed; trying again later", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confignet"
@@ -103,12 +104,12 @@ func (c *Config) Validate() error {
 	if !slices.Contains([]string{sanitizeTyk, sanitizeGraphite, sanitizeNone}, c.Sanitize) {
 		errs = append(errs, fmt.Errorf("sanitize: %q is unknown: use graphite, tyk or none", c.Sanitize))
 	}
-	if strings.ContainsAny(c.Prefix, ":|@#\n ") {
-		errs = append(errs, fmt.Errorf("prefix: %q must not contain any of `:|@#`, spaces and line ends", c.Prefix))
+	if strings.ContainsAny(c.Prefix, ":|@#") || strings.ContainsFunc(c.Prefix, isBlank) {
+		errs = append(errs, fmt.Errorf("prefix: %q must not contain any of `:|@#`, spaces and control characters", c.Prefix))
 	}
 	for _, tag := range c.GlobalTags {
-		if tag == "" || strings.ContainsAny(tag, ",|\n") {
-			errs = append(errs, fmt.Errorf("global_tags: %q must not be empty, nor contain commas, `|` or line ends", tag))
+		if tag == "" || strings.ContainsAny(tag, ",|") || strings.ContainsFunc(tag, unicode.IsControl) {
+			errs = append(errs, fmt.Errorf("global_tags: %q must not be empty, nor contain commas, `|` or control characters", tag))
 		}
 	}
 	if !(c.SampleRate > 0 && c.SampleRate <= 1) {
@@ -176,3 +177,5 @@ func (c *Config) datagramBytes() int {
 	}
 	return udpBytes
 }
+
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }

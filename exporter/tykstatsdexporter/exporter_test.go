@@ -208,6 +208,8 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"max_datagram_bytes: 70000 must be from 0 to 65507":                  func(c *Config) { c.MaxDatagramBytes = 70_000 },
 		"max_datagram_lines: -1 must not be negative":                        func(c *Config) { c.MaxDatagramLines = -1 },
 		"prefix: \"a b\" must not contain":                                   func(c *Config) { c.Prefix = "a b" },
+		`prefix: "a\r" must not contain`:                                     func(c *Config) { c.Prefix = "a\r" },
+		`global_tags: "a\x00" must not be empty`:                             func(c *Config) { c.GlobalTags = []string{"a\x00"} },
 		`global_tags: "a,b" must not be empty, nor contain commas`:           func(c *Config) { c.GlobalTags = []string{"a,b"} },
 		`endpoint: "localhost" is no address: use one like host:port`:        func(c *Config) { c.Address.Endpoint = "localhost" },
 		`transport: "unix" is not known here: use udp, udp4, udp6, tcp`:      func(c *Config) { c.Address.Transport = confignet.TransportTypeUnix },

@@ -176,7 +176,7 @@ func (b *backend) chooseStore(w *wiring.Wiring) (string, error) {
 	all := w.Used("tyksql", exportersOf)
 	name := b.config.Store.Exporter
 	switch {
-	case name != "" && w.Components("exporters")[name] == nil:
+	case name != "" && !w.Has("exporters", name):
 		return "", fmt.Errorf("store::exporter: there is no exporter %q: name one of exporters, such as tyksql", name)
 	case name != "":
 		return name, nil

@@ -30,7 +30,7 @@ func (c *Config) Validate() error {
 	var errs []error
 	for _, p := range []struct{ key, path string }{{"from", c.From}, {"to", c.To}} {
 		u, err := url.Parse(p.path)
-		if err != nil || !strings.HasPrefix(p.path, "/") || u.Path != p.path {
+		if err != nil || !strings.HasPrefix(p.path, "/") || u.Path != p.path || u.EscapedPath() != p.path {
 			errs = append(errs, fmt.Errorf("%s: %q is not the path of a URL: write one such as /metrics", p.key, p.path))
 		}
 	}

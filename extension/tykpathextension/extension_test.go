@@ -36,6 +36,9 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, load(t, "tykpath/both").Validate())
 	require.EqualError(t, load(t, "tykpath/wrong").Validate(), `from: "metrics" is not the path of a URL: write one such as /metrics`+"\n"+
 		`to: "http://host/metrics" is not the path of a URL: write one such as /metrics`)
+	for _, to := range []string{"/b c", "/b%20c", "/b\n"} {
+		require.ErrorContains(t, (&Config{From: "/a", To: to}).Validate(), "to: ")
+	}
 	require.Error(t, createDefaultConfig().(*Config).Validate(), "from has no default")
 }
 

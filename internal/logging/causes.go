@@ -13,6 +13,8 @@ import (
 const (
 	// retrying is what the helper of exporters says before it tries again, at level info.
 	retrying = "Exporting failed."
+	// rejecting is what it says when it gives data back to who delivered it.
+	rejecting = "Exporting failed. Rejecting data."
 	// mostComplaints are remembered of an exporter.
 	mostComplaints = 3
 )

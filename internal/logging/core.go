@@ -2,6 +2,7 @@ package logging
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -95,6 +96,7 @@ func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	entry.Message = advice.Replace(entry.Message)
 	if c.exporter != "" {
 		c.causes.note(c.exporter, entry, fields)
+		entry = cutShort(entry, fields)
 	}
 	if !c.isPlain {
 		entry.Message = Brief(entry.Message)
@@ -112,6 +114,18 @@ func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 		checked.Write(fields...)
 	}
 	return nil
+}
+
+// cutShort says for what it is that the collector's end interrupted an exporter: whoever delivered to it learns
+// of it, and a receiver of ours keeps the records.
+func cutShort(entry zapcore.Entry, fields []zapcore.Field) zapcore.Entry {
+	isShutdown := func(f zapcore.Field) bool {
+		return f.Type == zapcore.ErrorType && strings.HasPrefix(text(f), "interrupted due to shutdown")
+	}
+	if strings.HasPrefix(entry.Message, rejecting) && slices.ContainsFunc(fields, isShutdown) {
+		entry.Level, entry.Message = zapcore.InfoLevel, "Exporting was cut short by the end of the collector."
+	}
+	return entry
 }
 
 // Sync is that of a zapcore.Core.

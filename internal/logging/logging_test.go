@@ -45,8 +45,9 @@ func TestAnOutageIsOneLineAndOneAMinuteWithACount(t *testing.T) {
 	t.Parallel()
 	logger, logs, c := newLogger(zap.InfoLevel, "exporter", "kafka")
 	for second := range 125 {
+		interval := time.Duration(second+1) * 563300 * time.Microsecond // 563.3ms, 1.1266s, 1m0.2731s
 		logger.Info("Exporting failed. Will retry the request after interval.",
-			zap.Error(fmt.Errorf("dial tcp 127.0.0.1:%d: connection refused", 40000+second)), zap.String("interval", fmt.Sprintf("%d.5s", second)))
+			zap.Error(fmt.Errorf("dial tcp 127.0.0.1:%d: connection refused after %s", 40000+second, interval)), zap.String("interval", interval.String()))
 		c.now = c.now.Add(time.Second)
 	}
 	require.Equal(t, 3, logs.Len())
@@ -255,4 +256,16 @@ func TestWhatAReceiverLeavesOutIsNamed(t *testing.T) {
 	c.now = c.now.Add(time.Minute)
 	logger.Error("failed to consume message, skipping", zap.Int("offset", 150))
 	assert.Equal(t, int64(50), logs.All()[100].ContextMap()["repeated"])
+}
+
+func TestTheEndOfTheCollectorRejectsNothing(t *testing.T) {
+	t.Parallel()
+	logger, logs, _ := newLogger(zap.InfoLevel, "exporter", "tyksql")
+	const rejected = "Exporting failed. Rejecting data. Try enabling sending_queue to survive temporary failures."
+	logger.Error(rejected, zap.Error(errors.New("interrupted due to shutdown: connection refused")), zap.Int("rejected_items", 300))
+	logger.Error(rejected, zap.Error(errors.New("no such table")), zap.Int("rejected_items", 300))
+	require.Equal(t, 2, logs.Len())
+	assert.Equal(t, zap.InfoLevel, logs.All()[0].Level)
+	assert.Equal(t, "Exporting was cut short by the end of the collector.", logs.All()[0].Message)
+	assert.Equal(t, zap.ErrorLevel, logs.All()[1].Level)
 }

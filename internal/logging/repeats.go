@@ -3,6 +3,7 @@ package logging
 import (
 	"hash/maphash"
 	"maps"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +37,11 @@ func fingerprint(fields []zapcore.Field) uint64 {
 	return maphash.String(seed, numberless(encode(fields...)))
 }
 
+// durations differ in their units, too: 563.3ms, 1m2s.
+var durations = regexp.MustCompile(`(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+\b`)
+
 func numberless(text string) string {
+	text = durations.ReplaceAllString(text, "")
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return -1

@@ -6,12 +6,14 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/tree"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/selection"
 )
 
 // filter makes a pump's tykfilter: which records, which parts of them, in which form.
 func (c *converter) filter(p *settings.Pump, document *tree.Map) *tree.Map {
 	m, g := tree.New(), p.Common
 	copyRows(g, "filter", m)
+	c.checkLists(p)
 	fields := m.Sub("fields")
 	c.size(p, fields)
 	if ignore := c.ignoredFields(p); len(ignore) > 0 {
@@ -36,6 +38,19 @@ func (c *converter) filter(p *settings.Pump, document *tree.Map) *tree.Map {
 		m.Delete("fields")
 	}
 	return m
+}
+
+// checkLists refuses a pump whose filters can let nothing through, or name what no record has.
+func (c *converter) checkLists(p *settings.Pump) {
+	g, key := p.Common, func(name string) string { return "filters." + name }
+	lists := selection.Lists{
+		APIIDs: g.List(key("api_ids")), OrgIDs: g.List(key("org_ids")), ResponseCodes: g.Ints(key("response_codes")),
+		SkipAPIIDs: g.List(key("skip_api_ids")), SkipOrgIDs: g.List(key("skip_org_ids")), SkipResponseCodes: g.Ints(key("skip_response_codes")),
+	}
+	for _, err := range lists.Faults() {
+		name, why, _ := strings.Cut(err.Error(), ": ")
+		c.refuse(p, g.Place(key(name)), "%s", why)
+	}
 }
 
 func (c *converter) size(p *settings.Pump, fields *tree.Map) {

@@ -96,11 +96,11 @@ func TestAFileThatIsMissingLeavesTheEnvironment(t *testing.T) {
 func TestVariablesAreReadByTheirType(t *testing.T) {
 	t.Parallel()
 	base := []string{"TYK_PMP_PUMPS_K_TYPE=kafka", "TYK_PMP_PUMPS_K_META_TOPIC=t", "TYK_PMP_DONTPURGEUPTIMEDATA=1", "TYK_PMP_PURGEDELAY=1"}
-	r := converted(t, "{}", append(base, "TYK_PMP_PUMPS_K_META_BROKER=a:1,b:2", "TYK_PMP_PURGECHUNK=0x400", "TYK_PMP_PUMPS_K_FILTERS_RESPONSECODES=200,010", "TYK_PMP_PUMPS_K_META_METADATA=k:v,l:w",
+	r := converted(t, "{}", append(base, "TYK_PMP_PUMPS_K_META_BROKER=a:1,b:2", "TYK_PMP_PURGECHUNK=0x400", "TYK_PMP_PUMPS_K_FILTERS_RESPONSECODES=200,0620", "TYK_PMP_PUMPS_K_META_METADATA=k:v,l:w",
 		"TYK_PMP_PUMPS_K_MAXRECORDSIZE=010", "TYK_PMP_PUMPS_K_FILTERS_ORGSIDS=x, y", "TYK_PMP_PUMPS_KAFKA_META_TIMEOUT=1.5")...)
 	assert.EqualValues(t, 1024, at(t, r, "receivers::tykredis/kafka::chunk_size"))
 	assert.Equal(t, []any{"a:1", "b:2"}, at(t, r, "exporters::kafka/k::brokers"))
-	assert.Equal(t, []any{int64(200), int64(8)}, at(t, r, "processors::tykfilter/kafka::response_codes"))
+	assert.Equal(t, []any{int64(200), int64(400)}, at(t, r, "processors::tykfilter/kafka::response_codes"))
 	assert.EqualValues(t, 8, at(t, r, "processors::tykfilter/kafka::fields::max_record_size"))
 	assert.Equal(t, []any{"x", " y"}, at(t, r, "processors::tykfilter/kafka::org_ids"), "nothing is trimmed")
 	assert.Equal(t, "1.5s", at(t, r, "exporters::kafka/k::timeout"))

@@ -120,6 +120,7 @@ func pageGroup(endpoint string) string {
 func (c *converter) countedRecords(p *settings.Pump, m *tree.Map) {
 	g, filter := p.Common, tree.New()
 	copyRows(g, "filter", filter)
+	c.checkLists(p)
 	filter.Delete("fields")
 	if filter.Len() > 0 {
 		m.Set("filter", filter)

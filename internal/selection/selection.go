@@ -3,6 +3,12 @@
 // and raw stores, section 3.5). Who pushes records learns from it how many a filter let through.
 package selection
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Lists name what goes on and what is kept back. A record goes on when no skip list names it
 // and every allow list that is not empty does.
 type Lists struct {
@@ -19,6 +25,57 @@ type Lists struct {
 	SkipOrgIDs []string `mapstructure:"skip_org_ids"`
 	// SkipResponseCodes are the HTTP status codes that never pass.
 	SkipResponseCodes []int64 `mapstructure:"skip_response_codes"`
+}
+
+// The codes that HTTP has room for; records have noCode and networkCode besides.
+const (
+	leastCode, mostCode = 100, 999
+	noCode, networkCode = 0, -1
+)
+
+// Faults finds values that no record has, and allow lists of which nothing is left. Each begins with the key.
+func (l *Lists) Faults() []error {
+	var all []error
+	for _, ids := range []struct {
+		key           string
+		allowed, skip []string
+	}{{"api_ids", l.APIIDs, l.SkipAPIIDs}, {"org_ids", l.OrgIDs, l.SkipOrgIDs}} {
+		if slices.Contains(ids.allowed, "") {
+			all = append(all, fmt.Errorf("%s: has an empty id, as of a variable that is not set: name an API or an organisation, or leave it out", ids.key))
+		}
+		all = append(all, severalIDs(ids.key, ids.allowed)...)
+		all = append(all, severalIDs("skip_"+ids.key, ids.skip)...)
+		all = append(all, nothingLeft(ids.key, ids.allowed, ids.skip)...)
+	}
+	all = append(all, impossibleCodes("response_codes", l.ResponseCodes)...)
+	all = append(all, impossibleCodes("skip_response_codes", l.SkipResponseCodes)...)
+	return append(all, nothingLeft("response_codes", l.ResponseCodes, l.SkipResponseCodes)...)
+}
+
+func severalIDs(key string, ids []string) (all []error) {
+	for _, id := range ids {
+		if strings.Contains(id, ",") {
+			all = append(all, fmt.Errorf("%s: %q has a comma, which no id has: write each id as an element of its own", key, id))
+		}
+	}
+	return all
+}
+
+func impossibleCodes(key string, codes []int64) (all []error) {
+	for _, code := range codes {
+		if (code < leastCode || code > mostCode) && code != noCode && code != networkCode {
+			all = append(all, fmt.Errorf("%s: %d is no status code: use %d to %d, %d for records without one, or %d for those of TCP",
+				key, code, leastCode, mostCode, noCode, networkCode))
+		}
+	}
+	return all
+}
+
+func nothingLeft[T comparable](key string, allowed, skipped []T) []error {
+	if len(allowed) == 0 || slices.ContainsFunc(allowed, func(v T) bool { return !slices.Contains(skipped, v) }) {
+		return nil
+	}
+	return []error{fmt.Errorf("%s: all of it is in skip_%s, too, so that nothing passes: leave it out of one of the two", key, key)}
 }
 
 // Subject is what a record, a span or a data point is judged by.

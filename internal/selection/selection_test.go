@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
@@ -80,4 +81,34 @@ func TestFilterPassesWhatTheContractSays(t *testing.T) {
 		f := NewFilter(*cfg)
 		assert.Equal(t, allowed && !skipped, f.Judge(s) == Passes)
 	})
+}
+
+func TestListsThatCannotBeMeant(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		lists Lists
+		want  []string
+	}{
+		{Lists{}, nil},
+		{Lists{APIIDs: []string{"a", "b"}, SkipAPIIDs: []string{"b", "c"}, SkipOrgIDs: []string{""}}, nil},
+		{Lists{ResponseCodes: []int64{-1, 0, 100, 200, 999}, SkipResponseCodes: []int64{200}}, nil},
+		{Lists{APIIDs: []string{""}}, []string{"api_ids: has an empty id"}},
+		{Lists{OrgIDs: []string{"a", "b,c"}}, []string{`org_ids: "b,c" has a comma`}},
+		{Lists{SkipAPIIDs: []string{"a,b"}}, []string{`skip_api_ids: "a,b" has a comma`}},
+		{Lists{ResponseCodes: []int64{99999, 200}}, []string{"response_codes: 99999 is no status code"}},
+		{Lists{SkipResponseCodes: []int64{-2, 99}}, []string{"skip_response_codes: -2 is", "skip_response_codes: 99 is"}},
+		{
+			Lists{
+				APIIDs: []string{"a"}, SkipAPIIDs: []string{"a", "b"}, OrgIDs: []string{"o"}, SkipOrgIDs: []string{"o"},
+				ResponseCodes: []int64{200}, SkipResponseCodes: []int64{200},
+			},
+			[]string{"api_ids: all of it is in skip_api_ids", "org_ids: all of it is in skip_org_ids", "response_codes: all of it is in skip_response_codes"},
+		},
+	} {
+		faults := test.lists.Faults()
+		require.Len(t, faults, len(test.want), "%v", faults)
+		for i, want := range test.want {
+			assert.ErrorContains(t, faults[i], want)
+		}
+	}
 }

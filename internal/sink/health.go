@@ -36,6 +36,13 @@ func (h *Health) Stop() {
 	h.host = nil
 }
 
+// Failing tells whether the last report was of a failure.
+func (h *Health) Failing() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cause != ""
+}
+
 // Report takes the outcome of the last use of the destination.
 func (h *Health) Report(err error) {
 	if errors.Is(err, context.Canceled) {

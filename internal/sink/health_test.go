@@ -41,6 +41,9 @@ func TestStatusIsReportedOnceEachWay(t *testing.T) {
 		errors.New("blocked: ray a03be9f7, request deadbeef-cafe-4dab-8add-decafbadf00d"), nil,
 	} {
 		h.Report(err)
+		if !errors.Is(err, context.Canceled) {
+			assert.Equal(t, err != nil, h.Failing(), "%v", err)
+		}
 	}
 	h.Stop()
 	h.Report(errors.New("after the stop nobody listens"))

@@ -91,12 +91,15 @@ func (w *Wiring) Used(kind string, of func(Pipeline) []string) []string {
 }
 
 // Components are the settings of all components in a section, such as receivers, by ID. Those
-// without any have an empty map.
+// without any have an empty map; those whose settings are a text or a list are left out.
 func (w *Wiring) Components(section string) map[string]map[string]any {
 	all := map[string]map[string]any{}
 	components, _ := w.conf[section].(map[string]any)
 	for id, value := range components {
-		settings, _ := value.(map[string]any)
+		settings, ok := value.(map[string]any)
+		if !ok && value != nil {
+			continue
+		}
 		if settings == nil {
 			settings = map[string]any{}
 		}
@@ -105,9 +108,15 @@ func (w *Wiring) Components(section string) map[string]map[string]any {
 	return all
 }
 
+// Has tells whether there is a component in a section, whatever its settings are.
+func (w *Wiring) Has(section, id string) bool {
+	components, _ := w.conf[section].(map[string]any)
+	_, ok := components[id]
+	return ok
+}
+
 // Ways finds all ways on which data of a receiver gets to exporters, also through connectors.
 func (w *Wiring) Ways(receiver string) []Way {
-	connectors := w.Components("connectors")
 	var all []Way
 	var follow func(from string, before Way)
 	follow = func(from string, before Way) {
@@ -120,7 +129,7 @@ func (w *Wiring) Ways(receiver string) []Way {
 				Connectors: before.Connectors,
 			}
 			for _, to := range p.Exporters {
-				if _, ok := connectors[to]; ok {
+				if w.Has("connectors", to) {
 					next := way
 					next.Connectors = append(slices.Clip(way.Connectors), to)
 					follow(to, next)

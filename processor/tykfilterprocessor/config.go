@@ -94,6 +94,9 @@ func createDefaultConfig() component.Config {
 	}
 }
 
+// Validate reports lists that cannot be meant.
+func (c *Config) Validate() error { return errors.Join(c.Faults()...) }
+
 // Validate reports every field name, size and header name that cannot be meant.
 func (c *FieldsConfig) Validate() error {
 	var errs error

@@ -27,15 +27,15 @@ type unmatched struct {
 	logger *zap.Logger
 	over   atomic.Bool // something has passed, or it was said
 
-	mu      sync.Mutex // guards the rest
-	since   time.Time
-	records int64
+	mu         sync.Mutex // guards the rest
+	since      time.Time
+	kept       [selection.Verdicts]int64
+	apis, orgs []string // the first that occur
 }
 
 // note looks at what was judged of a batch.
 func (u *unmatched) note(t *tally, ld plog.Logs) {
-	kept := t.judged[selection.KeptByAPIIDs] + t.judged[selection.KeptByOrgIDs]
-	if u.over.Load() || t.judged[selection.Passes] == 0 && kept == 0 {
+	if u.over.Load() || t.judged == [selection.Verdicts]int64{} {
 		return
 	}
 	if t.judged[selection.Passes] > 0 {
@@ -44,34 +44,45 @@ func (u *unmatched) note(t *tally, ld plog.Logs) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.records += kept
-	if u.since.IsZero() {
+	for v, n := range t.judged {
+		u.kept[v] += n
+	}
+	u.addNames(ld)
+	byID := u.kept[selection.KeptByAPIIDs] + u.kept[selection.KeptByOrgIDs]
+	if u.since.IsZero() && byID > 0 {
 		u.since = time.Now()
 	}
-	if time.Since(u.since) < unmatchedFor || u.over.Swap(true) {
+	if byID == 0 || time.Since(u.since) < unmatchedFor || u.over.Swap(true) {
 		return
 	}
-	apis, orgs := namesIn(ld)
-	u.logger.Warn("No record has passed api_ids and org_ids yet: is an id misspelt?",
-		zap.Int64("records", u.records), zap.Strings("api_ids", u.config.APIIDs), zap.Strings("org_ids", u.config.OrgIDs),
-		zap.Strings("apis_that_occur", apis), zap.Strings("organisations_that_occur", orgs))
+	text, records, keptBy := "No record has passed api_ids and org_ids yet: is an id misspelt?", int64(0), map[string]int64{}
+	for v, n := range u.kept {
+		if records += n; n > 0 {
+			keptBy[reasonNames[v]] = n
+		}
+	}
+	if records > byID {
+		text = "No record has passed yet: kept_by tells how many each list keeps back; is an id misspelt?"
+	}
+	u.logger.Warn(text, zap.Int64("records", records), zap.Any("kept_by", keptBy),
+		zap.Strings("api_ids", u.config.APIIDs), zap.Strings("org_ids", u.config.OrgIDs),
+		zap.Strings("apis_that_occur", u.apis), zap.Strings("organisations_that_occur", u.orgs))
 }
 
-// namesIn are the first APIs and organisations of a batch.
-func namesIn(ld plog.Logs) (apis, orgs []string) {
-	add := func(list []string, lr plog.LogRecord, key string) []string {
+// addNames adds the APIs and organisations of a batch to those that occur.
+func (u *unmatched) addNames(ld plog.Logs) {
+	add := func(names []string, lr plog.LogRecord, key string) []string {
 		value, ok := lr.Attributes().Get(key)
-		if !ok || len(list) >= shownNames || slices.Contains(list, value.AsString()) {
-			return list
+		if !ok || len(names) >= shownNames || slices.Contains(names, value.AsString()) {
+			return names
 		}
-		return append(list, value.AsString())
+		return append(names, value.AsString())
 	}
 	for _, rl := range ld.ResourceLogs().All() {
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, lr := range sl.LogRecords().All() {
-				apis, orgs = add(apis, lr, analytics.AttrAPIID), add(orgs, lr, analytics.AttrOrgID)
+				u.apis, u.orgs = add(u.apis, lr, analytics.AttrAPIID), add(u.orgs, lr, analytics.AttrOrgID)
 			}
 		}
 	}
-	return apis, orgs
 }

@@ -82,6 +82,9 @@ func (cfg *Config) Faults(fault func(format string, args ...any)) {
 			fault("metrics::%w", err)
 		}
 	}
+	for _, err := range cfg.Filter.Faults() {
+		fault("metrics::filter::%w", err)
+	}
 	if _, faults := analytics.ParseFields(cfg.IgnoreFields); len(faults) > 0 {
 		fault("metrics::ignore_fields: %w", errors.Join(faults...))
 	}
@@ -132,8 +135,13 @@ func (cfg *Config) instruments() (all []measure.Instrument, errs []error) {
 		left = all
 	}
 	taken := map[string]bool{}
+	take := func(in measure.Instrument) {
+		for _, name := range exposed(in.Name) {
+			taken[name] = true
+		}
+	}
 	for _, in := range left {
-		taken[in.Name] = true
+		take(in)
 	}
 	for i, custom := range cfg.CustomMetrics {
 		in, err := custom.instrument(cfg.paths())
@@ -143,10 +151,10 @@ func (cfg *Config) instruments() (all []measure.Instrument, errs []error) {
 			}
 			continue
 		}
-		if taken[in.Name] {
-			fault("custom_metrics::%d::name: %q is another metric's: use another name, or add that of a preset to disabled_metrics", i, in.Name)
+		if slices.ContainsFunc(exposed(in.Name), func(name string) bool { return taken[name] }) {
+			fault("custom_metrics::%d::name: %q is another metric's, or is so in Prometheus: use another name, or add that of a preset to disabled_metrics", i, in.Name)
 		}
-		taken[in.Name] = true
+		take(in)
 		left = append(left, in)
 	}
 	if len(left) == 0 && len(errs) == 0 {
@@ -156,6 +164,17 @@ func (cfg *Config) instruments() (all []measure.Instrument, errs []error) {
 		left = measure.Exponential(left)
 	}
 	return left, errs
+}
+
+// exposed are the names that Prometheus may have for a metric: dots are underscores there, and counters end in _total.
+// Names without dots are Tyk Pump's, which converted configurations expose as they are.
+func exposed(name string) []string {
+	plain := strings.ReplaceAll(name, ".", "_")
+	if plain == name {
+		return []string{name}
+	}
+	bare := strings.TrimSuffix(plain, "_total")
+	return []string{bare, bare + "_total"}
 }
 
 func (c CustomConfig) instrument(paths measure.Paths) (measure.Instrument, error) {

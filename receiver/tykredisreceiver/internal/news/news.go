@@ -28,7 +28,7 @@ const (
 	seekPause  = 5 * time.Millisecond
 )
 
-// Reporter says when the first records are delivered, asks once why none come, and says what a
+// Reporter says when pipelines took the first records, asks once why none come, and says what a
 // process leaves.
 type Reporter struct {
 	// Redis is where the lists are, KeyPrefix and Group are the receiver's, and To names what is behind it.
@@ -41,13 +41,14 @@ type Reporter struct {
 	// Stats are what was there at the last look.
 	Stats func() []claim.Stat
 
-	delivered atomic.Int64
+	taken atomic.Int64
 }
 
-// Delivered notes that records are delivered, and says so the first time.
+// Delivered notes that pipelines took records, and says so the first time. What filters kept back among them, and what
+// exporters stored, only these know.
 func (n *Reporter) Delivered(records int64) {
-	if records > 0 && n.delivered.Add(records) == records {
-		n.Logger.Info("First records delivered", zap.Int64("records", records), zap.String("to", n.To))
+	if records > 0 && n.taken.Add(records) == records {
+		n.Logger.Info("First records taken by the pipelines", zap.Int64("records", records), zap.String("pipelines_lead_to", n.To))
 	}
 }
 
@@ -63,7 +64,7 @@ func (n *Reporter) waiting() (entries int64, ever bool) {
 // Ended says what a process leaves.
 func (n *Reporter) Ended() {
 	waiting, _ := n.waiting()
-	n.Logger.Info("Stopped reading Redis", zap.Int64("delivered", n.delivered.Load()), zap.Int64("waiting", waiting), zap.String("to", n.To))
+	n.Logger.Info("Stopped reading Redis", zap.Int64("taken_by_the_pipelines", n.taken.Load()), zap.Int64("waiting", waiting), zap.String("pipelines_lead_to", n.To))
 }
 
 // Run asks, once, why nothing comes.

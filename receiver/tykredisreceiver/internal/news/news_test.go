@@ -25,10 +25,10 @@ func TestTheFirstRecordsAndTheLastWordAreSaid(t *testing.T) {
 	n.Ended()
 	require.Equal(t, 2, logs.Len())
 	first, last := logs.All()[0], logs.All()[1]
-	assert.Equal(t, "First records delivered", first.Message)
-	assert.Equal(t, map[string]any{"records": int64(500), "to": "kafka, tyksql/a"}, first.ContextMap())
+	assert.Equal(t, "First records taken by the pipelines", first.Message)
+	assert.Equal(t, map[string]any{"records": int64(500), "pipelines_lead_to": "kafka, tyksql/a"}, first.ContextMap())
 	assert.Equal(t, "Stopped reading Redis", last.Message)
-	assert.Equal(t, map[string]any{"delivered": int64(507), "waiting": int64(5), "to": "kafka, tyksql/a"}, last.ContextMap())
+	assert.Equal(t, map[string]any{"taken_by_the_pipelines": int64(507), "waiting": int64(5), "pipelines_lead_to": "kafka, tyksql/a"}, last.ContextMap())
 }
 
 func TestListsOfOtherDatabasesAndPrefixesAreFound(t *testing.T) {
