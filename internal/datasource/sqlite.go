@@ -8,9 +8,41 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
+// checkSQLite refuses what names another database: a file of that name would be made, and the name shown with
+// its password.
+func checkSQLite(text string) error {
+	scheme, _, isURL := strings.Cut(text, "://")
+	switch {
+	case isURL && (scheme == "postgres" || scheme == "postgresql") || strings.Contains(text, "host="):
+		return errors.New(`datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`)
+	case isURL && scheme == "mysql" || strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix("):
+		return errors.New(`datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is "sqlite": set driver: mysql`)
+	case isURL && scheme != "file":
+		return errors.New(`datasource: the value (not shown, it may hold a password) is the URL of something else, but driver is "sqlite": give the path of a file`)
+	}
+	return nil
+}
+
+// Check refuses a datasource that a driver, one of postgres, mysql and sqlite, cannot use.
+func Check(driver, text string) error {
+	var err error
+	switch driver {
+	case "postgres":
+		_, err = Postgres(text, "", false)
+	case "mysql":
+		_, err = MySQL(text, TLS{})
+	case "sqlite":
+		_, err = SQLite(text, nil)
+	}
+	return err
+}
+
 // SQLite is the URI of a file for the driver "sqlite", with more options. Those that users
 // write count less; one without a value takes theirs away.
 func SQLite(text string, options url.Values) (string, error) {
+	if err := checkSQLite(text); err != nil {
+		return "", err
+	}
 	uri := text
 	if !strings.HasPrefix(text, "file:") { // to the letter: the driver takes what follows a question mark for its own
 		uri = "file:" + (&url.URL{Path: text}).EscapedPath()

@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/stdsql"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -36,15 +37,16 @@ func Validate(text string) error {
 	if strings.Contains(text, ":memory:") || strings.Contains(text, "mode=memory") {
 		return errors.New("datasource: a database in memory forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
 	}
-	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") ||
-		strings.Contains(text, "host=") {
-		return errors.New("datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is \"sqlite\": set driver: postgres")
+	if strings.HasPrefix(text, "file:") && (strings.Contains(text, "mode=ro") || strings.Contains(text, "immutable=")) {
+		return errors.New("datasource: mode=ro or immutable keeps the exporter from writing: leave it out")
 	}
-	if strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix(") {
-		return errors.New("datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is \"sqlite\": set driver: mysql")
+	if _, err := datasource.SQLite(text, options); err != nil {
+		return err
 	}
-	_, err := datasource.SQLite(text, options)
-	return err
+	if info, err := os.Stat(datasource.FileOf(text)); err == nil && info.IsDir() {
+		return fmt.Errorf("datasource: %s is a directory: give the path of a file in it", netaddr.Shown(datasource.FileOf(text)))
+	}
+	return nil
 }
 
 // New opens the file when it is first used.
