@@ -19,6 +19,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	redisconn "github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 // connection is how to reach the Redis that the receiver reads.
@@ -80,7 +81,7 @@ func (c *connection) validate() error {
 	addresses := c.list()
 	for _, address := range addresses {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			fault("-redis: %q: write host:port", address)
+			fault("-redis: %s: write host:port", netaddr.Shown(address))
 		}
 	}
 	if len(addresses) > 1 && !c.cluster && c.sentinel.master == "" {

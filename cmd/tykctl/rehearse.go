@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/capture"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/sandbox"
@@ -154,11 +155,11 @@ func (r *rehearsal) derive(converted *pumpconf.Result, conn, theirs, ours *conne
 	}
 	host, port, err := net.SplitHostPort(conn.addresses)
 	if err != nil {
-		return nil, fmt.Errorf("-redis: %q: write host:port", conn.addresses)
+		return nil, fmt.Errorf("-redis: %s: write host:port", netaddr.Shown(conn.addresses))
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {
-		return nil, fmt.Errorf("-redis: %q: write host:port", conn.addresses)
+		return nil, fmt.Errorf("-redis: %s: write host:port", netaddr.Shown(conn.addresses))
 	}
 	parts := []*part{{name: "Tyk Pump", conn: theirs, config: pumpConfig}, {name: "otelcol-tyk", conn: ours, config: ourConfig}}
 	for i, p := range parts {

@@ -14,6 +14,8 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/wiring"
 )
 
@@ -80,19 +82,36 @@ func check(w *wiring.Wiring, conf *confmap.Conf) error {
 		case name == "" && len(stores) > 1:
 			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: is empty, and there are %s: name the one whose tables the console reads", id, strings.Join(stores, ", ")))
 		case name != "" && !w.Has("exporters", name):
-			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %q: name one of exporters, such as tyksql", id, name))
+			errs = append(errs, fmt.Errorf("extensions::%s::store::exporter: there is no exporter %s: name one of exporters, such as tyksql", id, netaddr.Shown(name)))
+		}
+		if err := checkDatasource(w, sub(settings, "store")); err != nil {
+			errs = append(errs, fmt.Errorf("extensions::%s::store::%w", id, err))
 		}
 		receivers := w.Used(receiverType, func(p wiring.Pipeline) []string { return p.Receivers })
 		if name, _ := sub(settings, "redis")["receiver"].(string); name != "" && len(receivers) > 0 && !slices.Contains(receivers, name) {
-			errs = append(errs, fmt.Errorf("extensions::%s::redis::receiver: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
+			errs = append(errs, fmt.Errorf("extensions::%s::redis::receiver: there is no receiver %s in a pipeline: name one of %s", id, netaddr.Shown(name), strings.Join(receivers, ", ")))
 		}
 		for _, name := range slices.Sorted(maps.Keys(sub(sub(settings, "redis"), "connections"))) {
 			if !slices.Contains(receivers, name) {
-				errs = append(errs, fmt.Errorf("extensions::%s::redis::connections: there is no receiver %q in a pipeline: name one of %s", id, name, strings.Join(receivers, ", ")))
+				errs = append(errs, fmt.Errorf("extensions::%s::redis::connections: there is no receiver %s in a pipeline: name one of %s", id, netaddr.Shown(name), strings.Join(receivers, ", ")))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkDatasource refuses one of another driver than the exporter's.
+func checkDatasource(w *wiring.Wiring, own map[string]any) error {
+	text, _ := own["datasource"].(string)
+	exporter := w.Components("exporters")[chosen(w, own["exporter"], exporterType, func(p wiring.Pipeline) []string { return p.Exporters })]
+	if text == "" || exporter == nil {
+		return nil
+	}
+	driver, ok := exporter["driver"].(string)
+	if !ok {
+		driver = "sqlite" // the exporter's default
+	}
+	return datasource.Check(driver, text)
 }
 
 func sub(settings map[string]any, key string) map[string]any {

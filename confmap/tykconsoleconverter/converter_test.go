@@ -82,10 +82,12 @@ func TestTextsAndListsAreLeftToTheCollector(t *testing.T) {
 func TestConsolesThatCannotTellTheirStoreAreRefused(t *testing.T) {
 	t.Parallel()
 	for want, console := range map[string]any{
-		"extensions::tykconsole::store::exporter: is empty, and there are tyksql, tyksql/b": nil,
-		`extensions::tykconsole::store::exporter: there is no exporter "tyksql/c"`:          map[string]any{"store": map[string]any{"exporter": "tyksql/c"}},
-		`extensions::tykconsole::redis::connections: there is no receiver "tykredis/y"`:     map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"connections": map[string]any{"tykredis/y": map[string]any{}}}},
-		`extensions::tykconsole::redis::receiver: there is no receiver "tykredis/x"`:        map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"receiver": "tykredis/x"}},
+		"extensions::tykconsole::store::exporter: is empty, and there are tyksql, tyksql/b":  nil,
+		`extensions::tykconsole::store::exporter: there is no exporter "tyksql/c"`:           map[string]any{"store": map[string]any{"exporter": "tyksql/c"}},
+		`extensions::tykconsole::store::exporter: there is no exporter "postgres://h/d"`:     map[string]any{"store": map[string]any{"exporter": "postgres://u:s3cret@h/d"}},
+		"extensions::tykconsole::store::datasource: the value (not shown, it may hold a pas": map[string]any{"store": map[string]any{"exporter": "tyksql", "datasource": "mongodb://u:s3cret@h/d"}},
+		`extensions::tykconsole::redis::connections: there is no receiver "tykredis/y"`:      map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"connections": map[string]any{"tykredis/y": map[string]any{}}}},
+		`extensions::tykconsole::redis::receiver: there is no receiver "tykredis/x"`:         map[string]any{"store": map[string]any{"exporter": "tyksql"}, "redis": map[string]any{"receiver": "tykredis/x"}},
 	} {
 		of := configuration(console)
 		of["service"] = map[string]any{"extensions": []any{"tykconsole"}, "pipelines": map[string]any{"logs": map[string]any{"receivers": []any{"tykredis"}, "exporters": []any{"tyksql", "tyksql/b"}}}}

@@ -3,7 +3,6 @@ package tykgelfexporter
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/socket"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
@@ -89,6 +89,12 @@ func defaultAddress() confignet.AddrConfig {
 	return address
 }
 
+// The least sizes that have room for a record; one of more than a datagram has 128 of them.
+const (
+	leastDatagramBytes = chunkHeader + 100
+	leastMessageBytes  = 512
+)
+
 func createDefaultConfig() component.Config {
 	client := confighttp.NewDefaultClientConfig()
 	client.Endpoint = "http://localhost:12201/gelf"
@@ -125,11 +131,11 @@ func (c *Config) Validate() error {
 	if !slices.Contains([]string{compressionZlib, compressionGzip, compressionNone}, c.Compression) {
 		errs = append(errs, fmt.Errorf("compression: %q is unknown: use zlib, gzip or none", c.Compression))
 	}
-	if c.MaxDatagramBytes <= chunkHeader || c.MaxDatagramBytes > socket.MaxDatagram {
-		errs = append(errs, fmt.Errorf("max_datagram_bytes: %d must be from %d to %d", c.MaxDatagramBytes, chunkHeader+1, socket.MaxDatagram))
+	if c.MaxDatagramBytes < leastDatagramBytes || c.MaxDatagramBytes > socket.MaxDatagram {
+		errs = append(errs, fmt.Errorf("max_datagram_bytes: %d must be from %d to %d", c.MaxDatagramBytes, leastDatagramBytes, socket.MaxDatagram))
 	}
-	if c.MaxMessageBytes < 1 {
-		errs = append(errs, fmt.Errorf("max_message_bytes: %d must be above 0", c.MaxMessageBytes))
+	if c.MaxMessageBytes < leastMessageBytes {
+		errs = append(errs, fmt.Errorf("max_message_bytes: %d must be from %d", c.MaxMessageBytes, leastMessageBytes))
 	}
 	return errors.Join(errs...)
 }
@@ -147,9 +153,8 @@ func (c *Config) validateTarget() error {
 		errs = append(errs, errors.New("endpoint, transport, dialer, tls: are not used with http: move them below http, or leave http out"))
 	}
 	http := c.HTTP.Get()
-	address, err := url.Parse(http.Client.Endpoint)
-	if err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, fmt.Errorf("http::endpoint: %q is no address: use one like http://graylog:12201/gelf", http.Client.Endpoint))
+	if err := netaddr.CheckHTTP(http.Client.Endpoint, "http://graylog:12201/gelf"); err != nil {
+		errs = append(errs, fmt.Errorf("http::endpoint: %w", err))
 	}
 	if http.MaxRequestBytes < 1 {
 		errs = append(errs, fmt.Errorf("http::max_request_bytes: %d must be above 0", http.MaxRequestBytes))

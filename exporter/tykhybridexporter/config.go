@@ -62,7 +62,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 func (c *Config) Validate() error {
 	errs := []error{
 		sink.ValidateQueue(c.Queue, c.Retry),
-		socket.ValidateTarget(confignet.AddrConfig{Endpoint: c.Address.Endpoint, Transport: confignet.TransportTypeTCP}, socket.Transports{confignet.TransportTypeTCP}),
+		socket.ValidateTarget(confignet.AddrConfig{Endpoint: c.Address.Endpoint, DialerConfig: c.Address.DialerConfig, Transport: confignet.TransportTypeTCP}, socket.Transports{confignet.TransportTypeTCP}),
 	}
 	if c.APIKey == "" {
 		errs = append(errs, errors.New("api_key: must be set: MDCB takes records only of users of Tyk Dashboard"))

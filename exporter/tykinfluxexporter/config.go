@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
@@ -86,9 +87,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 // Validate checks everything that can be checked without InfluxDB.
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.validateTarget()}
-	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" ||
-		(address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like http://influxdb:8086", c.Client.Endpoint))
+	if err := netaddr.CheckHTTP(c.Client.Endpoint, "http://influxdb:8086"); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	switch c.Schema {
 	case schemaKrakenD:
@@ -139,7 +139,7 @@ func (c *Config) validateTarget() error {
 func (c *Config) writeURL() (string, error) {
 	address, err := url.Parse(c.Client.Endpoint)
 	if err != nil {
-		return "", fmt.Errorf("endpoint: %w", err)
+		return "", fmt.Errorf("endpoint: %w", netaddr.BareError(err))
 	}
 	parameters := url.Values{"precision": {"ns"}}
 	if c.Bucket != "" {

@@ -64,6 +64,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"max_request_bytes: 0 must be from 1 to 20971520, which InfluxDB takes":      func(c *Config) { c.MaxRequestBytes = 0 },
 		"timeout: -3s must be above 0":                                               func(c *Config) { c.Client.Timeout = -3 * time.Second },
 		`endpoint: "influxdb:8086" is no address: use one like http://influxdb:8086`: func(c *Config) { c.Client.Endpoint = "influxdb:8086" },
+		`endpoint: the value (not shown, it may hold credentials) is no address`:     func(c *Config) { c.Client.Endpoint = "u:s3cret@influxdb:8086" },
 		"sending_queue::wait_for_result: false loses":                                func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 	} {
 		config := testConfig("http://localhost:8086")

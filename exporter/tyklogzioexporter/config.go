@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
@@ -60,9 +61,9 @@ func (c *Config) Validate() error {
 	if c.Token == "" {
 		errs = append(errs, errors.New("token: must be set: it is the account's token of data shipping"))
 	}
-	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, errors.New("endpoint: the value (not shown, it may hold a token) is no address: use one like https://listener-eu.logz.io:8071"))
-	} else if address.Query().Has("token") {
+	if err := netaddr.CheckHTTP(c.Client.Endpoint, "https://listener-eu.logz.io:8071"); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
+	} else if address, err := url.Parse(c.Client.Endpoint); err == nil && address.Query().Has("token") {
 		errs = append(errs, errors.New("endpoint: has a token: move it to token, which is never shown"))
 	}
 	if c.Client.Timeout <= 0 {

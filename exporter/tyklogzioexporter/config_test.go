@@ -34,11 +34,11 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		"token: must be set": func(c *Config) { c.Token = "" },
-		"endpoint: the value (not shown, it may hold a token) is no address": func(c *Config) { c.Client.Endpoint = "listener?token=s3cret" },
-		"endpoint: has a token: move it to token":                            func(c *Config) { c.Client.Endpoint = "http://l:1/?token=s3cret" },
-		"timeout: 0s must be above 0":                                        func(c *Config) { c.Client.Timeout = 0 },
-		"max_request_bytes: 499999 must be from 500000, a line, to 10485760": func(c *Config) { c.MaxRequestBytes = 499_999 },
-		"sending_queue::wait_for_result: false loses":                        func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
+		"endpoint: the value (not shown, it may hold credentials) is no address": func(c *Config) { c.Client.Endpoint = "listener?token=s3cret" },
+		"endpoint: has a token: move it to token":                                func(c *Config) { c.Client.Endpoint = "http://l:1/?token=s3cret" },
+		"timeout: 0s must be above 0":                                            func(c *Config) { c.Client.Timeout = 0 },
+		"max_request_bytes: 499999 must be from 500000, a line, to 10485760":     func(c *Config) { c.MaxRequestBytes = 499_999 },
+		"sending_queue::wait_for_result: false loses":                            func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 	} {
 		err := confmap.Validate(configured(change))
 		require.ErrorContains(t, err, want)

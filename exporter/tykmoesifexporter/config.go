@@ -3,7 +3,6 @@ package tykmoesifexporter
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
@@ -86,8 +86,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 // Validate checks everything that can be checked without Moesif.
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry)}
-	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, errors.New("endpoint: the value (not shown, it may hold credentials) is no address: use one like https://api.moesif.net"))
+	if err := netaddr.CheckHTTP(c.Client.Endpoint, "https://api.moesif.net"); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	if c.ApplicationID == "" {
 		errs = append(errs, errors.New("application_id: must be set: Moesif shows it as the Collector Application Id"))

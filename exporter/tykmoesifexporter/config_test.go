@@ -38,7 +38,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		"application_id: must be set": func(c *Config) { c.ApplicationID = "" },
-		`endpoint: the value (not shown, it may hold credentials) is no address: use one like https://api.moesif.net`: func(c *Config) { c.Client.Endpoint = "api.moesif.net" },
+		`endpoint: the value (not shown, it may hold credentials) is no address: use one like https://api.moesif.net`: func(c *Config) { c.Client.Endpoint = "u:s3cret@api.moesif.net" },
 		"timeout: -1s must be above 0":                                      func(c *Config) { c.Client.Timeout = -time.Second },
 		`session_token: "none" is unknown: use key, hash or off`:            func(c *Config) { c.SessionToken = "none" },
 		"request_body_masks: must not have an empty name: it masks nothing": func(c *Config) { c.RequestBodyMasks = []string{""} },

@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tykmoesifexporter/internal/metadata"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/batchhttp"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 )
 
@@ -47,7 +48,7 @@ func newMoesifExporter(config *Config, set exporter.Settings) (*moesifExporter, 
 	}
 	base, err := url.Parse(config.Client.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: %w", err)
+		return nil, fmt.Errorf("endpoint: %w", netaddr.BareError(err))
 	}
 	e := &moesifExporter{config: config, set: set, telemetry: builder, encoder: newEncoder(config), sampler: newSampler(), base: base}
 	e.sampler.fetch = e.fetch

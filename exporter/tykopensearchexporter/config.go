@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/indexname"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
@@ -102,13 +102,12 @@ func (c *Config) addresses() ([]string, error) {
 	}
 	var addresses []string
 	for _, endpoint := range endpoints {
+		if err := netaddr.CheckHTTP(endpoint, "http://opensearch:9200"); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
 		address, err := url.Parse(endpoint)
-		if err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-			shown := fmt.Sprintf("%q", endpoint)
-			if strings.Contains(endpoint, "@") {
-				shown = "the value (not shown, it may hold credentials)"
-			}
-			return nil, fmt.Errorf("%s: %s is no address: use one like http://opensearch:9200", key, shown)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, netaddr.BareError(err))
 		}
 		address = address.JoinPath("_bulk")
 		parameters := address.Query()

@@ -3,7 +3,6 @@ package tyksegmentexporter
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -15,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
@@ -85,8 +85,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 // Validate checks everything that can be checked without Segment.
 func (c *Config) Validate() error {
 	errs := []error{sink.ValidateQueue(c.Queue, c.Retry), c.validateEvents(), c.validateSizes()}
-	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, errors.New("endpoint: the value (not shown, it may hold credentials) is no address: use one like https://api.segment.io/v1/batch"))
+	if err := netaddr.CheckHTTP(c.Client.Endpoint, "https://api.segment.io/v1/batch"); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	if c.WriteKey == "" {
 		errs = append(errs, errors.New("segment_write_key: must be set: Segment shows it in the settings of a source"))

@@ -35,7 +35,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		"segment_write_key: must be set": func(c *Config) { c.WriteKey = "" },
-		`endpoint: the value (not shown, it may hold credentials) is no address: use one like https`: func(c *Config) { c.Client.Endpoint = "api.segment.io" },
+		`endpoint: the value (not shown, it may hold credentials) is no address: use one like https`: func(c *Config) { c.Client.Endpoint = "u:s3cret@api.segment.io" },
 		"timeout: 0s must be above 0":                                                       func(c *Config) { c.Client.Timeout = 0 },
 		"event: must not be empty":                                                          func(c *Config) { c.Event = "" },
 		`anonymous_id: "oauth" is unknown: use key or hash`:                                 func(c *Config) { c.AnonymousID = "oauth" },

@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/layout"
 	"github.com/otelcol-tyk/otelcol-tyk/exporter/tyksqlexporter/internal/push"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/sink"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/tyktables"
@@ -150,10 +151,10 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("timezone: %q is not the name of a time zone: use one such as UTC or America/New_York", c.Timezone))
 	}
 	if c.Postgres.PreferSimpleProtocol && c.Driver != driverPostgres {
-		errs = append(errs, fmt.Errorf("postgres::prefer_simple_protocol: true has no meaning with driver %q: remove it, or set driver: postgres", c.Driver))
+		errs = append(errs, fmt.Errorf("postgres::prefer_simple_protocol: true has no meaning with driver %s: remove it, or set driver: postgres", netaddr.Shown(c.Driver)))
 	}
 	if c.MySQL.TLS.HasValue() && c.Driver != driverMySQL {
-		errs = append(errs, fmt.Errorf("mysql::tls: has no meaning with driver %q: remove it, or set driver: mysql", c.Driver))
+		errs = append(errs, fmt.Errorf("mysql::tls: has no meaning with driver %s: remove it, or set driver: mysql", netaddr.Shown(c.Driver)))
 	}
 	if c.RetentionDays < 0 {
 		errs = append(errs, fmt.Errorf("retention_days: %d must be 0, which keeps all tables, or more", c.RetentionDays))
@@ -168,6 +169,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("indexes: has no meaning with omit_index_creation, which makes none: remove one of them"))
 	}
 	for _, t := range c.enabledTables() {
+		if c.Driver == driverSQLite && strings.HasPrefix(strings.ToLower(t.Name), "sqlite_") {
+			errs = append(errs, fmt.Errorf("tables::%s::name: %q begins with sqlite_, which SQLite keeps for itself: use another name", t.Layout.Key, t.Name))
+		}
 		if (c.TableSharding || c.Indexes) && len(t.Name) > maxLongName {
 			errs = append(errs, fmt.Errorf("tables::%s::name: %q is too long for table_sharding or indexes, which append to it: use at most %d letters", t.Layout.Key, t.Name, maxLongName))
 		}
@@ -251,7 +255,7 @@ func (c *Config) validateDatasource() error {
 	case driverSQLite:
 		err = datasource.CheckSQLite(text)
 	default:
-		err = fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, driverPostgres, driverMySQL, driverSQLite)
+		err = fmt.Errorf("driver: %s is not one of %q, %q, %q", netaddr.Shown(c.Driver), driverPostgres, driverMySQL, driverSQLite)
 	}
 	return err
 }

@@ -120,6 +120,10 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 			func(c *Config) { c.Driver = "oracle" },
 			`driver: "oracle" is not one of "postgres", "mysql", "sqlite"`,
 		},
+		"a datasource in the place of the driver": {
+			func(c *Config) { c.Driver = "postgres://u:s3cret@h/d" },
+			`driver: "postgres://h/d" is not one of "postgres", "mysql", "sqlite"`,
+		},
 		"no datasource": {
 			func(c *Config) { c.Datasource = "" },
 			`datasource: is empty: set a PostgreSQL DSN or URL, a MySQL DSN, or the path of an SQLite file`,
@@ -135,6 +139,26 @@ func TestConfigThatLosesOrDoublesRecordsIsRefused(t *testing.T) {
 		"a DSN without its driver": {
 			func(c *Config) { c.Datasource = "host=localhost password=s3cret" },
 			`datasource: the value (not shown, it may hold a password) is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`,
+		},
+		"a URL of MySQL without its driver": {
+			func(c *Config) { c.Datasource = "mysql://tyk:s3cret@host/db" },
+			`datasource: the value (not shown, it may hold a password) is meant for MySQL, but driver is "sqlite": set driver: mysql`,
+		},
+		"a URL of something else": {
+			func(c *Config) { c.Datasource = "mongodb://tyk:s3cret@host/db" },
+			`datasource: the value (not shown, it may hold a password) is the URL of something else, but driver is "sqlite": give the path of a file`,
+		},
+		"a file that is only read": {
+			func(c *Config) { c.Datasource = "file:x.db?mode=ro" },
+			`datasource: the value (not shown, it may hold a password) has mode=ro or immutable, which keeps the exporter from writing: leave it out`,
+		},
+		"a directory": {
+			func(c *Config) { c.Datasource = "testdata" },
+			`datasource: the value (not shown, it may hold a password) is a directory: give the path of a file in it`,
+		},
+		"SQLite's own tables": {
+			func(c *Config) { c.Tables.Requests.Name = "SQLite_x" },
+			`tables::requests::name: "SQLite_x" begins with sqlite_, which SQLite keeps for itself: use another name`,
 		},
 		"a DSN of MySQL without its driver": {
 			func(c *Config) { c.Datasource = "tyk:s3cret@tcp(localhost:3306)/tyk_analytics" },

@@ -23,6 +23,7 @@ const (
 
 // What SQS allows.
 const (
+	minBytes   = 1 << 10 // the least limit that a queue can have
 	maxBytes   = 1 << 20 // of a message, and of a request
 	maxEntries = 10      // of a request
 	maxDelay   = 900     // seconds
@@ -89,8 +90,8 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("attributes: %q is unknown: use %s, %s or %s", field, fieldUID, fieldOrgID, fieldAPIID))
 		}
 	}
-	if c.MaxBytes < 1 || c.MaxBytes > maxBytes {
-		errs = append(errs, fmt.Errorf("max_bytes: %d must be from 1 to %d, the most that SQS takes", c.MaxBytes, maxBytes))
+	if c.MaxBytes < minBytes || c.MaxBytes > maxBytes {
+		errs = append(errs, fmt.Errorf("max_bytes: %d must be from %d to %d, the most that SQS takes", c.MaxBytes, minBytes, maxBytes))
 	}
 	if c.Timeout.Timeout <= 0 {
 		errs = append(errs, fmt.Errorf("timeout: %v must be above 0: a request that is never answered would wait for ever", c.Timeout.Timeout))

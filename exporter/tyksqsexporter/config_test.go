@@ -53,7 +53,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"delay_seconds: 901 must be from 0 to 900":                                            func(c *Config) { c.DelaySeconds = 901 },
 		"delay_seconds: 5 is refused by FIFO queues":                                          func(c *Config) { c.QueueName, c.MessageGroupID, c.DelaySeconds = "q.fifo", "g", 5 },
 		`attributes: "path" is unknown: use uid, org_id or api_id`:                            func(c *Config) { c.Attributes = []string{"uid", "path"} },
-		"max_bytes: 1048577 must be from 1 to 1048576, the most":                              func(c *Config) { c.MaxBytes = maxBytes + 1 },
+		"max_bytes: 1048577 must be from 1024 to 1048576, the most":                           func(c *Config) { c.MaxBytes = maxBytes + 1 },
 		"timeout: 0s must be above 0":                                                         func(c *Config) { c.Timeout.Timeout = 0 },
 		"sending_queue::wait_for_result: false loses":                                         func(c *Config) { c.Queue.GetOrInsertDefault().WaitForResult = false },
 		"access_key_id, secret_access_key: only one is set":                                   func(c *Config) { c.Client.AccessKeyID = "secret" },

@@ -83,6 +83,9 @@ type Config struct {
 // rsyslogBytes is what rsyslog takes by default of a message, cutting what is longer.
 const rsyslogBytes = 8 << 10
 
+// leastBytes is the message that RFC 5424 has every receiver take; less has no room for a record.
+const leastBytes = 480
+
 func createDefaultConfig() component.Config {
 	address := confignet.NewDefaultAddrConfig()
 	address.Endpoint, address.Transport = "localhost:514", confignet.TransportTypeTCP
@@ -117,8 +120,8 @@ func (c *Config) Validate() error {
 		oneOf("message", c.Message, messageJSON, messageMap),
 		oneOf("framing", c.Framing, auto, string(socket.Newline), string(socket.OctetCounting)),
 		oneOf("facility", c.Facility, facilities...), oneOf("severity", c.Severity, append([]string{auto}, severities...)...))
-	if c.MaxMessageBytes < 0 {
-		errs = append(errs, fmt.Errorf("max_message_bytes: %d must not be negative", c.MaxMessageBytes))
+	if c.MaxMessageBytes != 0 && c.MaxMessageBytes < leastBytes {
+		errs = append(errs, fmt.Errorf("max_message_bytes: %d must be from %d, which every receiver takes, or 0 for no bound", c.MaxMessageBytes, leastBytes))
 	}
 	return errors.Join(errs...)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -24,6 +23,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/sqlstore"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/wiring"
 )
 
@@ -177,7 +177,7 @@ func (b *backend) chooseStore(w *wiring.Wiring) (string, error) {
 	name := b.config.Store.Exporter
 	switch {
 	case name != "" && !w.Has("exporters", name):
-		return "", fmt.Errorf("store::exporter: there is no exporter %q: name one of exporters, such as tyksql", name)
+		return "", fmt.Errorf("store::exporter: there is no exporter %s: name one of exporters, such as tyksql", netaddr.Shown(name))
 	case name != "":
 		return name, nil
 	case len(all) > 1:
@@ -313,15 +313,12 @@ func shown(settings map[string]any) [][2]string {
 	return all
 }
 
-// plain is a value in words, without what an address may have of a user.
+// plain is a value in words, without what an address may have of a user or a token.
 func plain(value any) string {
 	switch v := value.(type) {
 	case string:
-		if at, err := url.Parse(v); err == nil && at.User != nil {
-			at.User = nil
-			return at.String()
-		}
-		return v
+		text, _ := netaddr.Bare(v)
+		return text
 	case bool, int, int64, float64:
 		return fmt.Sprint(v)
 	case []any:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
@@ -183,7 +183,7 @@ func (c *Config) Validate() error {
 	}
 	for _, host := range c.Hosts {
 		if host == "" || strings.ContainsAny(host, "/ *@?#\\") {
-			fault("hosts: %q is no host name: write it as browsers do, such as console.example.com", host)
+			fault("hosts: %s is no host name: write it as browsers do, such as console.example.com", netaddr.Shown(host))
 		}
 	}
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "Local" {
@@ -192,12 +192,12 @@ func (c *Config) Validate() error {
 	oneOf(fault, "keys", c.Keys, keysMasked, keysAliases, keysShown)
 	oneOf(fault, "bodies", c.Bodies, bodiesRedacted, bodiesHeaders, bodiesHidden)
 	for _, u := range []struct{ key, value string }{{"metrics", c.Metrics}, {"trace_url", c.TraceURL}} {
-		if at, err := url.Parse(u.value); u.value != "" && (err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "") {
-			fault("%s: %q is no URL of http or https: write it in full, such as http://localhost:8888/metrics", u.key, u.value)
+		if u.value != "" && !netaddr.IsHTTP(u.value) {
+			fault("%s: %s is no URL of http or https: write it in full, such as http://localhost:8888/metrics", u.key, netaddr.Shown(u.value))
 		}
 	}
 	if c.TraceURL != "" && !strings.Contains(c.TraceURL, "{trace_id}") {
-		fault("trace_url: %q does not say where the trace's id goes: write {trace_id} there", c.TraceURL)
+		fault("trace_url: %s does not say where the trace's id goes: write {trace_id} there", netaddr.Shown(c.TraceURL))
 	}
 	c.Store.check(fault)
 	c.Redis.check(fault)
@@ -218,6 +218,10 @@ func (c *Config) checkReach(fault func(string, ...any)) {
 		fault("endpoint: is empty: write host:port, such as localhost:9900")
 		return
 	}
+	if err := netaddr.CheckServer(c.Server.NetAddr); err != nil {
+		fault("endpoint: %w", err)
+		return
+	}
 	if c.Server.CORS.HasValue() {
 		fault("cors: pages of other origins may not read the console: leave it out")
 	}
@@ -226,12 +230,12 @@ func (c *Config) checkReach(fault func(string, ...any)) {
 	}
 	switch {
 	case c.Actions && !c.Server.Auth.HasValue():
-		fault("actions: true, and endpoint: %q is reached from other machines: set auth, so that only those act who may, or use localhost", endpoint)
+		fault("actions: true, and endpoint: %s is reached from other machines: set auth, so that only those act who may, or use localhost", netaddr.Shown(endpoint))
 	case c.BehindProxy:
 	case !c.Server.Auth.HasValue():
-		fault("endpoint: %q is reached from other machines: set auth and tls, or behind_proxy: true where a proxy sees to both, or use localhost", endpoint)
+		fault("endpoint: %s is reached from other machines: set auth and tls, or behind_proxy: true where a proxy sees to both, or use localhost", netaddr.Shown(endpoint))
 	case !c.Server.TLS.HasValue():
-		fault("endpoint: %q is reached from other machines, and passwords would travel in clear: set tls, or behind_proxy: true where a proxy sees to it", endpoint)
+		fault("endpoint: %s is reached from other machines, and passwords would travel in clear: set tls, or behind_proxy: true where a proxy sees to it", netaddr.Shown(endpoint))
 	}
 }
 
@@ -254,7 +258,7 @@ func (s *StoreConfig) check(fault func(string, ...any)) {
 	if s.Exporter != "" {
 		var id component.ID
 		if err := id.UnmarshalText([]byte(s.Exporter)); err != nil || id.Type().String() != "tyksql" {
-			fault("store::exporter: %q is no tyksql exporter: name one of service::pipelines, such as tyksql", s.Exporter)
+			fault("store::exporter: %s is no tyksql exporter: name one of service::pipelines, such as tyksql", netaddr.Shown(s.Exporter))
 		}
 	}
 	between := func(key string, value, least, most int) {

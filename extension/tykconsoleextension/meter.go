@@ -3,13 +3,12 @@ package tykconsoleextension
 import (
 	"context"
 	"maps"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/extension/tykconsoleextension/internal/pages"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 const (
@@ -57,7 +56,7 @@ func (m *meter) measure(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
-		m.err = strings.ReplaceAll(err.Error(), m.url, withoutUser(m.url))
+		m.err = err.Error()
 		return
 	}
 	m.err = ""
@@ -90,7 +89,8 @@ func accepted(d inspect.Destination) int64 { return d.Sent + d.Spans + d.Points 
 func (m *meter) read() pages.Metrics {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := pages.Metrics{Place: withoutUser(m.url), Error: m.err}
+	place, _ := netaddr.Bare(m.url)
+	out := pages.Metrics{Place: place, Error: m.err}
 	if len(m.seen) == 0 {
 		return out
 	}
@@ -123,14 +123,4 @@ func destinationOf(d, was inspect.Destination, known bool, since time.Duration) 
 		out.WriteRate = per(d.Writes, max(0, was.Writes))
 	}
 	return out
-}
-
-// withoutUser is a URL without what it may have of a user.
-func withoutUser(text string) string {
-	at, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	at.User, at.RawQuery = nil, ""
-	return at.String()
 }

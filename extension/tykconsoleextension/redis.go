@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/claim"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/connection"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/inspect"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/wiring"
 )
 
@@ -56,11 +57,11 @@ func (b *backend) readRedis(w *wiring.Wiring, exporter string) error {
 	case chosen == "":
 		chosen = ids[0]
 	case !slices.Contains(ids, chosen):
-		return fmt.Errorf("redis::receiver: there is no receiver %q in a pipeline: name one of %s", chosen, strings.Join(ids, ", "))
+		return fmt.Errorf("redis::receiver: there is no receiver %s in a pipeline: name one of %s", netaddr.Shown(chosen), strings.Join(ids, ", "))
 	}
 	for id := range b.config.Redis.Connections {
 		if !slices.Contains(ids, id) {
-			return fmt.Errorf("redis::connections: there is no receiver %q in a pipeline: name one of %s", id, strings.Join(ids, ", "))
+			return fmt.Errorf("redis::connections: there is no receiver %s in a pipeline: name one of %s", netaddr.Shown(id), strings.Join(ids, ", "))
 		}
 	}
 	// Of several, the chosen one comes first.

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
@@ -44,6 +45,8 @@ func (c *Config) Validate() error {
 	var errs []error
 	if c.Server.NetAddr.Endpoint == "" {
 		errs = append(errs, errors.New("endpoint: is empty: write host:port, such as localhost:13133"))
+	} else if err := netaddr.CheckServer(c.Server.NetAddr); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	if c.RecoveryDuration < 0 {
 		errs = append(errs, fmt.Errorf("recovery_duration: %s: use 0s or more", c.RecoveryDuration))

@@ -32,6 +32,8 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		"endpoint: is empty":                     func(c *Config) { c.Server.NetAddr.Endpoint = "" },
+		`endpoint: "localhost" is no address`:    func(c *Config) { c.Server.NetAddr.Endpoint = "localhost" },
+		`endpoint: "localhost:99999" is no`:      func(c *Config) { c.Server.NetAddr.Endpoint = "localhost:99999" },
 		"recovery_duration: -1s: use 0s or more": func(c *Config) { c.RecoveryDuration = -time.Second },
 		`ready_path: "ready" is no path`:         func(c *Config) { c.ReadyPath = "ready" },
 		`live_path: "/a?b" is no path`:           func(c *Config) { c.LivePath = "/a?b" },

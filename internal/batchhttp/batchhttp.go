@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 // answerBytes bounds what is read of an answer that is only told.
@@ -65,25 +66,18 @@ func Post(client *http.Client, request *http.Request) (*Answer, error) {
 func PostAndRead(client *http.Client, request *http.Request, most int64) (*Answer, error) {
 	response, err := client.Do(request)
 	if err != nil {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			failed.URL = withoutQuery(failed.URL)
-		}
-		return nil, fmt.Errorf("send the request: %w", err)
+		return nil, fmt.Errorf("send the request: %w", netaddr.BareError(err))
 	}
 	defer func() { _ = response.Body.Close() }() // after it was read
 	body, err := io.ReadAll(io.LimitReader(response.Body, most))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
+	location, _ := netaddr.Bare(response.Header.Get("Location"))
 	return &Answer{
-		Code: response.StatusCode, Body: body, Header: response.Header, location: withoutQuery(response.Header.Get("Location")),
+		Code: response.StatusCode, Body: body, Header: response.Header, location: location,
 		delay: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}, nil
-}
-
-func withoutQuery(address string) string {
-	address, _, _ = strings.Cut(address, "?")
-	return address
 }
 
 // Err is the error of an answer after which the same records may be taken later, with the delay

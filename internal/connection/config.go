@@ -2,16 +2,15 @@
 package connection
 
 import (
-	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 // Config says where the gateway's Redis is.
@@ -55,11 +54,11 @@ func (cfg *Config) Faults(fault func(format string, args ...any)) {
 		fault("cluster: true and sentinel::master_name: %q exclude each other: leave one out", cfg.Sentinel.MasterName)
 	case len(cfg.Addresses) > 1 && !cfg.Cluster && !sentinel:
 		fault("addresses: got %d (%s): name one server, or set cluster: true where they are a Redis Cluster, "+
-			"or sentinel::master_name where they are sentinels", len(cfg.Addresses), strings.Join(cfg.Addresses, ", "))
+			"or sentinel::master_name where they are sentinels", len(cfg.Addresses), netaddr.ShownAll(cfg.Addresses))
 	}
 	for _, address := range cfg.Addresses {
-		if err := checkAddress(address); err != nil {
-			fault("addresses: %q: %w: write host:port", address, err)
+		if err := netaddr.CheckTarget("tcp", address); err != nil {
+			fault("addresses: %w", err)
 		}
 	}
 	if !sentinel && cfg.Sentinel != (SentinelConfig{}) {
@@ -89,15 +88,4 @@ func (cfg *Config) checkTLS(fault func(format string, args ...any)) {
 		fault("tls::insecure: true, the default, is for a connection without TLS, and %s is set: set tls::insecure: false for TLS, or leave the others out",
 			strings.Join(settings, ", "))
 	}
-}
-
-func checkAddress(address string) error {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("port %q is not a number from 1 to 65535", port)
-	}
-	return nil
 }

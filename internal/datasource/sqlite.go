@@ -2,14 +2,47 @@ package datasource
 
 import (
 	"net/url"
+	"os"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
+// checkSQLite refuses what names another database: a file of that name would be made, and the name shown with
+// its password.
+func checkSQLite(text string) error {
+	scheme, _, isURL := strings.Cut(text, "://")
+	switch {
+	case isURL && (scheme == "postgres" || scheme == "postgresql") || strings.Contains(text, "host="):
+		return Mistake(`is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`)
+	case isURL && scheme == "mysql" || strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix("):
+		return Mistake(`is meant for MySQL, but driver is "sqlite": set driver: mysql`)
+	case isURL && scheme != "file":
+		return Mistake(`is the URL of something else, but driver is "sqlite": give the path of a file`)
+	}
+	return nil
+}
+
+// Check refuses a datasource that a driver, one of postgres, mysql and sqlite, cannot use.
+func Check(driver, text string) error {
+	var err error
+	switch driver {
+	case "postgres":
+		_, err = Postgres(text, "", false)
+	case "mysql":
+		_, err = MySQL(text, TLS{})
+	case "sqlite":
+		_, err = SQLite(text, nil)
+	}
+	return err
+}
+
 // SQLite is the URI of a file for the driver "sqlite", with more options. Those that users
 // write count less; one without a value takes theirs away.
 func SQLite(text string, options url.Values) (string, error) {
+	if err := checkSQLite(text); err != nil {
+		return "", err
+	}
 	uri := text
 	if !strings.HasPrefix(text, "file:") { // to the letter: the driver takes what follows a question mark for its own
 		uri = "file:" + (&url.URL{Path: text}).EscapedPath()
@@ -28,18 +61,21 @@ func SQLite(text string, options url.Values) (string, error) {
 	return uri + "?" + values.Encode(), nil
 }
 
-// CheckSQLite refuses what names no file of SQLite.
+// CheckSQLite refuses what names no file of SQLite to write to.
 func CheckSQLite(text string) error {
 	switch {
 	case strings.Contains(text, ":memory:") || strings.Contains(text, "mode=memory"):
 		return Mistake("is a database in memory, which forgets all records when the collector ends, and they have left Redis by then: give the path of a file")
-	case strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") || strings.Contains(text, "host="):
-		return Mistake(`is meant for PostgreSQL, but driver is "sqlite": set driver: postgres`)
-	case strings.Contains(text, "@tcp(") || strings.Contains(text, "@unix("):
-		return Mistake(`is meant for MySQL, but driver is "sqlite": set driver: mysql`)
+	case strings.HasPrefix(text, "file:") && (strings.Contains(text, "mode=ro") || strings.Contains(text, "immutable=")):
+		return Mistake("has mode=ro or immutable, which keeps the exporter from writing: leave it out")
 	}
-	_, err := SQLite(text, nil)
-	return err
+	if _, err := SQLite(text, nil); err != nil {
+		return err
+	}
+	if info, err := os.Stat(FileOf(text)); err == nil && info.IsDir() {
+		return Mistake("is a directory: give the path of a file in it")
+	}
+	return nil
 }
 
 // FileOf is the path in what names an SQLite database; empty where that is no URI.

@@ -33,3 +33,20 @@ func TestOptionsOfAnSQLiteDatasourceCountLess(t *testing.T) {
 	_, err := SQLite("file:t.db?a;b", nil)
 	require.ErrorContains(t, err, "no query of a URI")
 }
+
+func TestADatasourceOfAnotherDriverIsRefusedAndNotShown(t *testing.T) {
+	t.Parallel()
+	for datasource, drivers := range map[string][]string{
+		"postgres://u:s3cret@h/d": {"sqlite", "mysql"}, "mongodb://u:s3cret@h/d": {"sqlite", "mysql"}, "mysql://u:s3cret@h/d": {"sqlite", "mysql"},
+		"u:s3cret@tcp(h)/d": {"sqlite", "postgres"}, "host=h password=s3cret": {"sqlite", "mysql"},
+	} {
+		for _, driver := range drivers {
+			err := Check(driver, datasource)
+			require.ErrorContains(t, err, "datasource: the value (not shown", datasource)
+			require.NotContains(t, err.Error(), "s3cret", datasource)
+		}
+	}
+	for driver, datasource := range map[string]string{"sqlite": "file:///a.db", "postgres": "postgres://h/d", "mysql": "u@tcp(h)/d"} {
+		require.NoError(t, Check(driver, datasource))
+	}
+}

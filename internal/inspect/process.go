@@ -13,6 +13,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 // Process is what one collector counted since it started, whatever groups
@@ -90,15 +92,16 @@ type metricFamilies map[string][]*dto.Metric
 
 // ReadProcess reads a collector's metrics in Prometheus' text form.
 func ReadProcess(ctx context.Context, url string, timeout time.Duration) (*Process, error) {
-	families, err := scrape(ctx, url, timeout)
+	place, _ := netaddr.Bare(url)
+	families, err := scrape(ctx, url, place, timeout)
 	if err != nil {
 		return nil, err
 	}
 	if len(families["otelcol_process_uptime"]) == 0 && len(families["otelcol_tykredis_records_delivered"]) == 0 {
-		return nil, fmt.Errorf("%s has no metrics of a collector with a tykredis receiver", url)
+		return nil, fmt.Errorf("%s has no metrics of a collector with a tykredis receiver", place)
 	}
 	p := &Process{
-		URL:          url,
+		URL:          place,
 		Uptime:       families.value("otelcol_process_uptime"),
 		DeadLettered: families.by("otelcol_tykredis_records_dead_lettered", "reason"),
 		Lost:         families.sum("otelcol_tykredis_entries_lost"),
@@ -164,26 +167,27 @@ func (p *Process) missing() int64 {
 	return missing
 }
 
-func scrape(ctx context.Context, url string, timeout time.Duration) (metricFamilies, error) {
+// scrape reads a page, which messages call by its place.
+func scrape(ctx context.Context, url, place string, timeout time.Duration) (metricFamilies, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		return nil, err
+		return nil, netaddr.BareError(err)
 	}
 	request.Header.Set("Accept", "text/plain;version=0.0.4")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, netaddr.BareError(err)
 	}
 	defer func() { _ = response.Body.Close() }() // it is only read
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s: name the collector's metrics, such as http://localhost:8888/metrics", url, response.Status)
+		return nil, fmt.Errorf("%s answered %s: name the collector's metrics, such as http://localhost:8888/metrics", place, response.Status)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	raw, err := parser.TextToMetricFamilies(response.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%s does not speak Prometheus' text format: %w", url, err)
+		return nil, fmt.Errorf("%s does not speak Prometheus' text format: %w", place, err)
 	}
 	families := metricFamilies{}
 	for name, family := range raw {

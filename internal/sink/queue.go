@@ -65,13 +65,16 @@ func (s Sending) Options(start component.StartFunc, shutdown component.ShutdownF
 }
 
 // ValidateQueue refuses what would cut or mix the receiver's chunks, or answer
-// for records before they are safe.
+// for records before they are safe, and retries whose waits do not grow.
 func ValidateQueue(optional configoptional.Optional[exporterhelper.QueueBatchConfig], retry configretry.BackOffConfig) error {
+	var errs []error
+	if retry.Enabled && retry.MaxInterval < retry.InitialInterval {
+		errs = append(errs, fmt.Errorf("retry_on_failure::max_interval: %v: use at least retry_on_failure::initial_interval, %v", retry.MaxInterval, retry.InitialInterval))
+	}
 	if !optional.HasValue() {
-		return nil
+		return errors.Join(errs...)
 	}
 	queue := optional.Get()
-	var errs []error
 	if queue.Batch.HasValue() {
 		errs = append(errs, errors.New("sending_queue::batch: must not be set: a batch cuts and mixes the receiver's chunks, which are already of a good size (chunk_size of the receiver)"))
 	}

@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/collector/config/confignet"
 	"go.opentelemetry.io/collector/config/configtls"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 // IsDatagram tells whether a transport has datagrams, which nobody acknowledges.
@@ -42,21 +44,23 @@ func ValidateTarget(address confignet.AddrConfig, known Transports) error {
 	if !slices.Contains(known, address.Transport) {
 		return fmt.Errorf("transport: %q is not known here: use %s", address.Transport, known)
 	}
+	if address.DialerConfig.Timeout < 0 {
+		return fmt.Errorf("dialer::timeout: %s is over before a connection is made: use a time above 0, or 0 for no bound", address.DialerConfig.Timeout)
+	}
 	if address.Endpoint == "" {
 		return errors.New("endpoint: must be set")
 	}
 	if strings.HasPrefix(string(address.Transport), "unix") {
 		if !strings.HasPrefix(address.Endpoint, "/") {
-			return fmt.Errorf("endpoint: %q is no path of a Unix socket: use one like /run/socket", address.Endpoint)
+			return fmt.Errorf("endpoint: %s is no path of a Unix socket: use one like /run/socket", netaddr.Shown(address.Endpoint))
 		}
 		return nil
 	}
-	host, port, err := net.SplitHostPort(address.Endpoint)
-	if err != nil || host == "" || port == "" {
-		return fmt.Errorf("endpoint: %q is no address: use one like host:port", address.Endpoint)
+	if strings.HasPrefix(address.Endpoint, ":") {
+		return fmt.Errorf("endpoint: %s is no address: it has no host: use one like host:port", netaddr.Shown(address.Endpoint))
 	}
-	if _, err := net.DefaultResolver.LookupPort(context.Background(), string(address.Transport), port); err != nil {
-		return fmt.Errorf("endpoint: %q is no address: its port must be from 1 to 65535", address.Endpoint)
+	if err := netaddr.CheckTarget(string(address.Transport), address.Endpoint); err != nil {
+		return fmt.Errorf("endpoint: %w", err)
 	}
 	return nil
 }

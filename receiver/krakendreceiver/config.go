@@ -3,7 +3,6 @@ package krakendreceiver
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -11,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/scraper/scraperhelper"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
@@ -59,9 +59,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 // Validate checks what the parts of the configuration do not check themselves.
 func (c *Config) Validate() error {
 	var errs []error
-	if address, err := url.Parse(c.Client.Endpoint); err != nil || address.Host == "" ||
-		(address.Scheme != "http" && address.Scheme != "https") {
-		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like http://krakend:8090/__stats", c.Client.Endpoint))
+	if err := netaddr.CheckHTTP(c.Client.Endpoint, "http://krakend:8090/__stats"); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	if c.ServiceName == "" {
 		errs = append(errs, errors.New("service_name: must not be empty: leave it out for krakend"))

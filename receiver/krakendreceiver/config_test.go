@@ -49,6 +49,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){
 		`endpoint: "krakend:8090" is no address: use one like http://krakend:8090/__stats`: func(c *Config) { c.Client.Endpoint = "krakend:8090" },
+		`endpoint: the value (not shown, it may hold credentials) is no address`:           func(c *Config) { c.Client.Endpoint = "u:s3cret@krakend:8090" },
 		`endpoint: "" is no address: use one like http://krakend:8090/__stats`:             func(c *Config) { c.Client.Endpoint = "" },
 		`service_name: must not be empty: leave it out for krakend`:                        func(c *Config) { c.ServiceName = "" },
 		`window: "minute" is unknown: use tick or scrape`:                                  func(c *Config) { c.Window = "minute" },

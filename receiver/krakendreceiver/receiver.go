@@ -18,6 +18,7 @@ import (
 	scraperapi "go.opentelemetry.io/collector/scraper"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/receiver/krakendreceiver/internal/metadata"
 )
 
@@ -44,7 +45,7 @@ func newScraper(config *Config, set receiver.Settings) (*scraper, error) {
 	}
 	address, err := url.Parse(config.Client.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint: %w", err)
+		return nil, fmt.Errorf("endpoint: %w", netaddr.BareError(err))
 	}
 	return &scraper{config: config, set: set, telemetry: builder, address: address}, nil
 }
@@ -55,7 +56,7 @@ func (s *scraper) start(ctx context.Context, host component.Host) error {
 		return fmt.Errorf("start the krakend receiver: %w", err)
 	}
 	s.client, s.host = client, host
-	s.set.Logger.Info("reading statistics of a KrakenD", zap.String("endpoint", s.address.Redacted()))
+	s.set.Logger.Info("reading statistics of a KrakenD", zap.String("endpoint", s.place()))
 	return nil
 }
 
@@ -101,6 +102,12 @@ func (s *scraper) scrape(ctx context.Context) (pmetric.Metrics, error) {
 	return metrics, nil
 }
 
+// place is the address for messages.
+func (s *scraper) place() string {
+	place, _ := netaddr.Bare(s.config.Client.Endpoint)
+	return place
+}
+
 // get reads the answer, which may be that of a redirection.
 func (s *scraper) get(ctx context.Context) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.Client.Endpoint, http.NoBody)
@@ -109,11 +116,11 @@ func (s *scraper) get(ctx context.Context) ([]byte, error) {
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, netaddr.BareError(err)
 	}
 	defer func() { _ = response.Body.Close() }() // after it was read
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", s.address.Redacted(), response.Status)
+		return nil, fmt.Errorf("%s answered %s", s.place(), response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, s.config.MaxBodyBytes+1))
 	if err == nil && int64(len(body)) > s.config.MaxBodyBytes {

@@ -3,12 +3,11 @@ package tykopentracingreceiver
 import (
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/spelling"
 )
 
@@ -45,8 +44,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return spelling.Keys(conf
 // Validate checks what can be checked without opening the port.
 func (c *Config) Validate() error {
 	var errs []error
-	if _, port, err := net.SplitHostPort(c.Endpoint); err != nil || !isPort(port) {
-		errs = append(errs, fmt.Errorf("endpoint: %q is no address: use one like localhost:6831", c.Endpoint))
+	if err := netaddr.CheckListener("udp", c.Endpoint); err != nil {
+		errs = append(errs, fmt.Errorf("endpoint: %w", err))
 	}
 	if c.QueueSize < 1 || c.QueueSize > maxQueueSize {
 		errs = append(errs, fmt.Errorf("queue_size: %d must be from 1 to %d", c.QueueSize, maxQueueSize))
@@ -60,9 +59,4 @@ func (c *Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func isPort(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
-	return err == nil
 }

@@ -313,12 +313,12 @@ func TestConfigIsRead(t *testing.T) {
 func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*Config){
-		`endpoint: "6831" is no address: use one like localhost:6831`: func(c *Config) { c.Endpoint = "6831" },
-		"queue_size: 0 must be from 1 to 1000000":                     func(c *Config) { c.QueueSize = 0 },
-		"queue_size: 1000000000000000 must be from 1 to 1000000":      func(c *Config) { c.QueueSize = 1e15 },
-		`endpoint: "localhost:99999" is no address`:                   func(c *Config) { c.Endpoint = "localhost:99999" },
-		"read_buffer_bytes: -1 must be 0 or more":                     func(c *Config) { c.ReadBufferBytes = -1 },
-		"apis::Pets: id or org must be set":                           func(c *Config) { c.APIs = map[string]APIConfig{"Pets": {}} },
+		`endpoint: "6831" is no address: use one like host:port`: func(c *Config) { c.Endpoint = "6831" },
+		"queue_size: 0 must be from 1 to 1000000":                func(c *Config) { c.QueueSize = 0 },
+		"queue_size: 1000000000000000 must be from 1 to 1000000": func(c *Config) { c.QueueSize = 1e15 },
+		`endpoint: "localhost:99999" is no address`:              func(c *Config) { c.Endpoint = "localhost:99999" },
+		"read_buffer_bytes: -1 must be 0 or more":                func(c *Config) { c.ReadBufferBytes = -1 },
+		"apis::Pets: id or org must be set":                      func(c *Config) { c.APIs = map[string]APIConfig{"Pets": {}} },
 	} {
 		config := createDefaultConfig().(*Config)
 		change(config)

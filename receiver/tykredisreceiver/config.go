@@ -117,7 +117,7 @@ type DeadLettersConfig struct {
 	// MaxEntries is the most letters that each source keeps, from 1. At the limit the
 	// oldest of other causes are dropped; where there are none, deliveries wait.
 	MaxEntries int `mapstructure:"max_entries"`
-	// MaxBytes is the most bytes that they take, from 1.
+	// MaxBytes is the most bytes that they take, from 65536.
 	MaxBytes int64 `mapstructure:"max_bytes"`
 }
 
@@ -130,6 +130,15 @@ func (cfg *Config) Unmarshal(conf *confmap.Conf) error {
 	}
 	return cfg.Normalize(conf)
 }
+
+// What is more than these, or less, is meant in another unit: a lease holds records back from peers, the
+// end of a process is waited for, and a letter that has no room is never kept.
+const (
+	maxLease       = 24 * time.Hour
+	maxShutdown    = time.Hour
+	maxRedelivery  = 24 * time.Hour
+	leastDeadBytes = 64 << 10
+)
 
 // groupName keeps names apart from the separators that the keys in Redis use.
 var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
@@ -189,14 +198,28 @@ func (cfg *Config) Validate() error {
 			fault("%s: %s: use at least %s", d.key, d.value, d.least)
 		}
 	}
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+		most  time.Duration
+	}{
+		{"lease", cfg.Lease, maxLease},
+		{"shutdown_timeout", cfg.ShutdownTimeout, maxShutdown},
+		{"redelivery::initial_interval", cfg.Redelivery.InitialInterval, maxRedelivery},
+		{"redelivery::max_interval", cfg.Redelivery.MaxInterval, maxRedelivery},
+	} {
+		if d.value > d.most {
+			fault("%s: %s: use at most %s", d.key, d.value, d.most)
+		}
+	}
 	cfg.checkTimes(fault)
 	if cfg.Undecodable != undecodableKept && cfg.Undecodable != undecodableDelivered {
 		fault("undecodable: %q: use %s, or %s where only tykredis exporters are behind the receiver", cfg.Undecodable, undecodableKept, undecodableDelivered)
 	}
 	cfg.Requests.faults(fault)
 	cfg.Backlog.Faults(fault)
-	if cfg.DeadLetters.MaxBytes < 1 {
-		fault("dead_letters::max_bytes: %d: use a number of bytes from 1", cfg.DeadLetters.MaxBytes)
+	if cfg.DeadLetters.MaxBytes < leastDeadBytes {
+		fault("dead_letters::max_bytes: %d: use a number of bytes from %d", cfg.DeadLetters.MaxBytes, leastDeadBytes)
 	}
 	cfg.Metrics.Faults(fault)
 	if cfg.GroupExpiry != 0 && cfg.GroupExpiry < time.Minute {

@@ -57,7 +57,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		Undecodable:     "deliver",
 		Uptime:          UptimeConfig{Enabled: true, KeyPrefix: "mine-"},
 		Backlog:         backlog.Config{MaxBytes: 1 << 20, MaxMemoryShare: 0.5, Shed: []string{"successes"}},
-		DeadLetters:     DeadLettersConfig{MaxEntries: 9, MaxBytes: 1000},
+		DeadLetters:     DeadLettersConfig{MaxEntries: 9, MaxBytes: 100_000},
 		Metrics: metrics.Config{
 			Filter:          selection.Lists{APIIDs: []string{"orders"}, SkipResponseCodes: []int64{404}},
 			IgnoreFields:    []string{"api_key"},
@@ -78,8 +78,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 
 func TestEveryFaultIsNamedWithItsKeyValueAndRemedy(t *testing.T) {
 	err := load(t, "tykredis/wrong").Validate()
-	require.EqualError(t, err, `addresses: got 2 (redis, b:1): name one server, or set cluster: true where they are a Redis Cluster, or sentinel::master_name where they are sentinels
-addresses: "redis": address redis: missing port in address: write host:port
+	require.EqualError(t, err, `addresses: got 2 ("redis", "b:1"): name one server, or set cluster: true where they are a Redis Cluster, or sentinel::master_name where they are sentinels
+addresses: "redis" is no address: use one like host:port
 sentinel::master_name: is empty: write what the sentinels call the master, or leave sentinel out
 database: -1: use a number from 0
 wait_for_replicas: -1: use a number from 0
@@ -184,4 +184,15 @@ func TestAUserWithoutAPasswordIsAccepted(t *testing.T) {
 	require.NoError(t, cfg.Validate())
 	cfg.Addresses, cfg.Sentinel = []string{"a:1"}, connection.SentinelConfig{MasterName: "tyk", Username: "watcher"}
 	require.NoError(t, cfg.Validate())
+}
+
+func TestBoundsThatAreMeantInAnotherUnitAreNamed(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Lease, cfg.ShutdownTimeout, cfg.DeadLetters.MaxBytes, cfg.GroupExpiry = 100_000*time.Hour, 60_000*time.Hour, 1, 0
+	cfg.Redelivery.InitialInterval, cfg.Redelivery.MaxInterval = 1000*time.Hour, 2000*time.Hour
+	require.EqualError(t, cfg.Validate(), `lease: 100000h0m0s: use at most 24h0m0s
+shutdown_timeout: 60000h0m0s: use at most 1h0m0s
+redelivery::initial_interval: 1000h0m0s: use at most 24h0m0s
+redelivery::max_interval: 2000h0m0s: use at most 24h0m0s
+dead_letters::max_bytes: 1: use a number of bytes from 65536`)
 }

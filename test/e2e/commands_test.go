@@ -93,7 +93,7 @@ func TestValidateRefusesAWrongConfigurationAndSaysWhatToDo(t *testing.T) {
 		"an address without a port": {
 			[]string{"receivers", "tykredis", "addresses"},
 			[]string{"redis.example"},
-			[]string{"receivers::tykredis", `addresses: "redis.example"`, "write host:port"},
+			[]string{"receivers::tykredis", `addresses: "redis.example"`, "use one like host:port"},
 		},
 		"two addresses": {
 			[]string{"receivers", "tykredis", "addresses"},

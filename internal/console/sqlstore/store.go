@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/console/query"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 )
 
 // Store reads the tables of one database.
@@ -70,7 +71,7 @@ func Open(c Config) (*Store, error) {
 	case sqliteDriver:
 		s.dialect = sqliteDialect{}
 	default:
-		return nil, fmt.Errorf("driver: %q is not one of %q, %q, %q", c.Driver, postgresDriver, mysqlDriver, sqliteDriver)
+		return nil, fmt.Errorf("driver: %s is not one of %q, %q, %q", netaddr.Shown(c.Driver), postgresDriver, mysqlDriver, sqliteDriver)
 	}
 	secret := []byte(c.LinkSecret)
 	if len(secret) == 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -30,7 +31,7 @@ func Open(ctx context.Context, driver, datasource string) (rows.Store, error) {
 	case SQLite:
 		return openSQLite(ctx, datasource)
 	}
-	return nil, fmt.Errorf("driver: %q: use postgres, mysql or sqlite", driver)
+	return nil, fmt.Errorf("driver: %s: use postgres, mysql or sqlite", netaddr.Shown(driver))
 }
 
 // dialect is how a database wants its statements.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/datasource"
+	"github.com/otelcol-tyk/otelcol-tyk/internal/netaddr"
 	"github.com/otelcol-tyk/otelcol-tyk/internal/rehearsal/rows"
 )
 
@@ -56,7 +57,7 @@ func NewWriter(driver, text string, table *rows.Table, zone *time.Location) (*Wr
 		}
 		w.quote = datasource.QuoteSQLite
 	default:
-		return nil, fmt.Errorf("driver: %q: use postgres, mysql or sqlite", driver)
+		return nil, fmt.Errorf("driver: %s: use postgres, mysql or sqlite", netaddr.Shown(driver))
 	}
 	w.db.SetMaxOpenConns(1)
 	return w, nil

@@ -16,10 +16,10 @@ import (
 
 func TestADatabaseInMemoryIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, datasource := range []string{":memory:", "file::memory:?cache=shared", "file:x?mode=memory"} {
-		require.ErrorContains(t, Validate(datasource), "forgets all records", datasource)
+	for _, text := range []string{":memory:", "file::memory:?cache=shared", "file:x?mode=memory"} {
+		require.ErrorContains(t, datasource.CheckSQLite(text), "forgets all records", text)
 	}
-	require.NoError(t, Validate("tyk_analytics.db"))
+	require.NoError(t, datasource.CheckSQLite("tyk_analytics.db"))
 }
 
 func TestAQuestionMarkIsPartOfAPath(t *testing.T) {
