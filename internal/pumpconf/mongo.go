@@ -2,6 +2,7 @@ package pumpconf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/settings"
@@ -193,5 +194,12 @@ func (c *converter) rollups(p *settings.Pump) *tree.Map {
 		m.Note("threshold_len_tag_list", max(tags, -1), from(p.Meta, "threshold_len_tag_list"))
 	}
 	m.Note("timezone", c.in.Zone.Name, "<- "+c.in.Zone.Origin)
+	for _, needed := range []struct{ field, without string }{
+		{"org_id", "counts nothing"}, {"timestamp", "books all requests in the year 1"},
+	} {
+		if slices.Contains(p.Common.List("ignore_fields"), needed.field) {
+			c.refuse(p, p.Common.Place("ignore_fields"), "has %s, without which Tyk Pump %s: leave it out", needed.field, needed.without)
+		}
+	}
 	return m
 }

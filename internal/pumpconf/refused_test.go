@@ -40,6 +40,8 @@ func TestWhatComponentsRefuseIsRefused(t *testing.T) {
 		{`{"uptime_pump_config": {"uptime_type": "sql", "type": "postgres", "connection_string": "postgres://u:x#Hunter2@h:5432/d"}}`, `ERROR uptime_pump_config.connection_string (variable TYK_PMP_UPTIMEPUMPCONFIG_CONNECTIONSTRING): ` + unescaped},
 		{pumps(`"sql": {"meta": {"type": "mysql", "connection_string": "u:Hunter2@tcp(h)/"}}`), `names no database: append it to the slash`},
 		{pumps(`"sql": {"meta": {"type": "sqlite", "connection_string": ":memory:"}}`), `is a database in memory`},
+		{pumps(`"sql_aggregate": {"meta": {"type": "postgres", "connection_string": "host=h"}, "ignore_fields": ["tags", "org_id"]}`), `ERROR pumps.sql_aggregate.ignore_fields: has org_id, without which Tyk Pump counts nothing: leave it out`},
+		{pumps(`"m": {"type": "mongo-pump-aggregate", "meta": {"mongo_url": "mongodb://h/d"}, "ignore_fields": ["timestamp"]}`), `has timestamp, without which Tyk Pump books all requests in the year 1: leave it out`},
 		{pumps(goodES + `, "index_name": "Tyk_Analytics"}}`), `ERROR pumps.e.meta.index_name (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_INDEXNAME): "Tyk_Analytics" has capital letters, which servers refuse: use "tyk_analytics"`},
 		{pumps(goodES + `, "mcp_index_name": "http://u:Hunter2@h"}}`), `the value is no name that servers take`},
 		{pumps(goodSplunk + `, "obfuscate_api_keys_length": -3}}`), `ERROR pumps.s.meta.obfuscate_api_keys_length (variable TYK_PMP_PUMPS_SPLUNK_META_OBFUSCATEAPIKEYSLENGTH): -3 is no number of letters that stay: write 0 or more`},
