@@ -54,7 +54,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"database: 3: a Redis Cluster has no databases":                         func(c *Config) { c.Cluster, c.Database = true, 3 },
 		"sentinel::master_name: is empty: write what the sentinels call":        func(c *Config) { c.Sentinel.Username = "u" },
 		"cluster: true and sentinel::master_name: \"m\" exclude each other":     func(c *Config) { c.Cluster, c.Sentinel.MasterName = true, "m" },
-		"addresses: got 2 (a:1, b:1): name one server, or set cluster: true":    func(c *Config) { c.Addresses = []string{"a:1", "b:1"} },
+		"addresses: got 2 (\"a:1\", \"b:1\"): name one server, or set cluster:": func(c *Config) { c.Addresses = []string{"a:1", "b:1"} },
 		"wait_for_replicas: -2: use a number from 0":                            func(c *Config) { c.WaitForReplicas = -2 },
 		"key_prefix: \"x}\": braces choose a cluster's slots, and what is know": func(c *Config) { c.Cluster, c.KeyPrefix = true, "x}" },
 	} {
