@@ -128,7 +128,7 @@ func TestTLSWithAClientCertificate(t *testing.T) {
 	t.Parallel()
 	r := peers.StartRedis(t, peers.RedisTLS(true))
 	certs := r.Certificates()
-	o := newOperator(t, r.Client(), "-redis", r.Addr(), "-timeout", "2s")
+	o := newOperator(t, r.Client(), "-redis", r.Addr(), "-timeout", "1m")
 	o.ok("status", "-tls", "-tls-ca", certs.CAFile, "-tls-cert", certs.ClientCertFile, "-tls-key", certs.ClientKeyFile)
 	o.ok("status", "-tls", "-tls-insecure-skip-verify", "-tls-cert", certs.ClientCertFile, "-tls-key", certs.ClientKeyFile)
 	for flags, want := range map[string]string{
