@@ -22,14 +22,6 @@ func (in *base64Reader) damaged() bool {
 	return in.broken && strings.Trim(in.text[in.pos:], wrappers) != ""
 }
 
-// passed is what of text, the end of what is read, goes on: nothing behind the damage does.
-func (in *base64Reader) passed(text string) string {
-	if in.damaged() {
-		return text[:len(text)-len(in.text)+in.pos]
-	}
-	return text
-}
-
 // readSize is how many bytes one read gives, about: most header sections.
 const readSize = 768
 

@@ -102,6 +102,14 @@ func TestRedactKeepsWhatOnlyQuotesURLsAndMessages(t *testing.T) {
 	}
 }
 
+// What a body looks like at another beginning says nothing of the headers.
+func TestRedactKeepsMessagesWithOtherLettersInHeaders(t *testing.T) {
+	message := "HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=caf\xe9.jpg\r\n\r\n" + strings.Repeat("x", 3*readSize) + " @4(4(  A@4(4( AB@4(4("
+	got, counted := redactText(encode(message))
+	assert.Equal(t, message, decode(t, got))
+	assert.Empty(t, counted)
+}
+
 // A strict reader takes one alphabet only.
 func TestRedactKeepsTheAlphabet(t *testing.T) {
 	message := "GET / HTTP/1.1\r\nCookie: x=y\r\n\r\n" + strings.Repeat("\xff\xfe\xfb", readSize)

@@ -2,7 +2,9 @@ package tykfilterprocessor
 
 import (
 	"bytes"
+	"encoding/hex"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -108,45 +110,61 @@ func (q *queryRules) text(attribute, text string) (string, bool) {
 	if q == nil || !mayHaveCredentials(text) {
 		return text, false
 	}
-	end := ""
+	in := place{bare: attribute == attrQuery}
 	switch attribute {
 	case attrExceptionText, attrStackTrace, attrErrorText:
-		end = within
+		in.end = within
+	case attrFullURL, attrOldURL, attrOldTarget:
+		in.encoded = true
 	}
-	changed, found := q.replace(nil, []byte(text), attribute == attrQuery, end)
+	changed, found := q.replace(nil, []byte(text), in)
 	return string(changed), found && string(changed) != text
 }
 
-// in tells whether text, which quotes URLs, has a credential.
+// in tells whether text, which may be noise, has a parameter.
 func (q *queryRules) in(text []byte) bool {
 	if q == nil {
 		return false
 	}
-	_, found := q.replace(nil, text, false, within)
+	_, found := q.parameters(nil, text, place{end: within}, 0)
 	return found
 }
 
 // line appends a line of a header section to dst without its credentials, and tells whether it has any.
 func (q *queryRules) line(dst, line []byte) (out []byte, found bool) {
 	// A request line's URL is all before the protocol; other lines may quote URLs.
-	if at := bytes.LastIndex(line, []byte(" HTTP/")); at >= 0 {
-		dst, found = q.replace(dst, line[:at], false, "")
+	if at := bytes.LastIndex(line, []byte(" HTTP/")); at >= 0 && protocol.Match(line[at+1:]) {
+		dst, found = q.replace(dst, line[:at], place{encoded: true})
 		return append(dst, line[at:]...), found
 	}
-	return q.replace(dst, line, false, within)
+	return q.replace(dst, line, place{end: within})
 }
 
-// replace appends text to dst with other values of parameters, and with other names of users and passwords. Text is
-// bare where it is a query without its question mark: a parameter begins it. A URL ends at what is in end.
-func (q *queryRules) replace(dst, text []byte, bare bool, end string) (out []byte, found bool) {
+var protocol = regexp.MustCompile(`^HTTP/\d(\.\d)?\s*$`)
+
+// place is where URLs are looked for.
+type place struct {
+	bare    bool   // a query without its question mark: a parameter begins it
+	encoded bool   // a slash is none of a value in a path
+	end     string // what ends a URL
+}
+
+// replace appends text to dst with other values of parameters, and with other names of users and passwords.
+func (q *queryRules) replace(dst, text []byte, in place) (out []byte, found bool) {
 	const deepest = 3 // URLs within values of URLs
-	return q.replaceIn(dst, text, bare, end, deepest)
+	return q.replaceIn(dst, text, in, deepest)
 }
 
-func (q *queryRules) replaceIn(dst, text []byte, bare bool, end string, depth int) (out []byte, found bool) {
-	text, found = withoutUser(text, end)
-	at, copied, path := 0, 0, end == ""
-	if !bare {
+func (q *queryRules) replaceIn(dst, text []byte, in place, depth int) (out []byte, found bool) {
+	text, hasUser := withoutUser(text, in.end)
+	out, found = q.parameters(dst, text, in, depth)
+	return out, found || hasUser
+}
+
+// parameters appends text to dst with other values of parameters.
+func (q *queryRules) parameters(dst, text []byte, in place, depth int) (out []byte, found bool) {
+	at, copied, path := 0, 0, in.encoded
+	if !in.bare {
 		at = nameAfter(text, 0, false)
 	}
 	for at >= 0 {
@@ -164,7 +182,7 @@ func (q *queryRules) replaceIn(dst, text []byte, bare bool, end string, depth in
 			var with []byte
 			switch {
 			case q.named(text[at:next]):
-				next, with = valueEnd(text, value, valueEnds(begin, path, end)), []byte(mark)
+				next, with = valueEnd(text, value, valueEnds(begin, path, in.end)), []byte(mark)
 				found = true
 			case depth > 0:
 				stop := valueEnd(text, value, starts+within)
@@ -177,7 +195,7 @@ func (q *queryRules) replaceIn(dst, text []byte, bare bool, end string, depth in
 				copied = next
 			}
 		}
-		at = nameAfter(text, next, bare)
+		at = nameAfter(text, next, in.bare)
 	}
 	return append(dst, text[copied:]...), found
 }
@@ -187,15 +205,12 @@ func (q *queryRules) nested(value []byte, depth int) []byte {
 	if bytes.IndexByte(value, '%') < 0 {
 		return nil
 	}
-	plain, err := url.QueryUnescape(string(value))
-	if err != nil {
-		return nil
-	}
-	changed, found := q.replaceIn(nil, []byte(plain), false, "", depth)
+	plain := unescaped(value)
+	changed, found := q.replaceIn(nil, plain, place{encoded: true}, depth)
 	switch {
 	case !found:
 		return nil
-	case string(changed) == plain: // replaced before
+	case bytes.Equal(changed, plain): // replaced before
 		return value
 	}
 	return []byte(url.QueryEscape(string(changed)))
@@ -268,13 +283,32 @@ func isBlank(c byte) bool {
 	return c <= space
 }
 
+// unescaped decodes a name or value of a query; what is no escape, such as one that is cut, stays.
+func unescaped(text []byte) []byte {
+	const escape = len("%00")
+	plain := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+escape <= len(text):
+			var decoded [1]byte
+			if _, err := hex.Decode(decoded[:], text[i+1:i+escape]); err == nil {
+				c = decoded[0]
+				i += escape - 1
+			}
+		}
+		plain = append(plain, c)
+	}
+	return plain
+}
+
 // named tells whether a parameter is one whose value is replaced. Its name is what a server reads: decoded; of a[b][c] any
 // part may be it; behind the # of a page that has its own paths, as in #/access_token, it may begin with a slash.
 func (q *queryRules) named(name []byte) bool {
 	if bytes.ContainsAny(name, "%+") {
-		if plain, err := url.QueryUnescape(string(name)); err == nil {
-			name = []byte(plain)
-		}
+		name = unescaped(name)
 	}
 	name = bytes.TrimLeft(name, "!/")
 	for len(name) > 0 {

@@ -61,6 +61,14 @@ func TestRedactReplacesParametersInMessages(t *testing.T) {
 			"parameters of a path", "GET /cat;key=1;b=2/items/7;token=x?c=1;key=a/b;d=2 HTTP/1.1\r\nContent-Type: text/plain;key=a/b;charset=utf-8\r\n\r\n",
 			"GET /cat;key=REDACTED;b=2/items/7;token=REDACTED?c=1;key=REDACTED;d=2 HTTP/1.1\r\nContent-Type: text/plain;key=REDACTED;charset=utf-8\r\n\r\n",
 		},
+		{
+			"lines that quote a request line", "HTTP/1.1 502 Bad\r\nX-Error: GET /a HTTP/1.1 failed: https://u:p@h/?token=x\r\nReferer: https://x/a HTTP/ ?token=x\r\n\r\n",
+			"HTTP/1.1 502 Bad\r\nX-Error: GET /a HTTP/1.1 failed: https://REDACTED@h/?token=REDACTED\r\nReferer: https://x/a HTTP/ ?token=REDACTED\r\n\r\n",
+		},
+		{
+			"a value that is cut within an escape", "GET /?next=%2Fcb%3Ftoken%3Dx%26a%3 HTTP/1.1\r\n\r\n",
+			"GET /?next=%2Fcb%3Ftoken%3DREDACTED%26a%253 HTTP/1.1\r\n\r\n",
+		},
 		{"no headers at all", "GET /?key=x HTTP/1.0\r\n\r\n", "GET /?key=REDACTED HTTP/1.0\r\n\r\n"},
 		{"both kinds", "GET /?key=x HTTP/1.1\r\nCookie: a\r\nReferer: http://b/?sig=1\r\n\r\n", "GET /?key=REDACTED HTTP/1.1\r\nCookie: REDACTED\r\nReferer: http://b/?sig=REDACTED\r\n\r\n"},
 	} {
@@ -149,6 +157,9 @@ func TestRedactFindsParametersAndTrailersBehindAStrayByte(t *testing.T) {
 func TestRedactParametersOfPathsAndURLs(t *testing.T) {
 	r := typicalRecord(1)
 	r.Path, r.RawPath, r.OriginalPath = "/a?key=x", "/raw?key=y", "/listen/a?b=1&token=z"
+	decoded, ok := newQueryRules([]string{"token"}).text(attrPath, "/a;token=aGVs/bG8+/d29y")
+	assert.Equal(t, "/a;token=REDACTED", decoded, "a path is decoded, and its slashes may be a value's")
+	assert.True(t, ok)
 	for _, format := range []string{"", "tyk"} {
 		cfg := createDefaultConfig().(*Config)
 		cfg.Document.Format = format

@@ -60,7 +60,7 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 	case !isMessage && isPlainHTTP(text):
 		return r.rewritePlain(text, s, t)
 	case !isMessage && r.hides(bare, in.broken),
-		isMessage && intact == len(s.lines) && doubtful(s.plain[:end], whole) && r.goesOn(in.passed(bare)):
+		isMessage && intact == len(s.lines) && doubtful(s.plain[:end], whole) && r.goesOn(text[len(wrapped):in.pos]): // without the body
 		t.payloads[damaged]++
 		s.text = s.text[:0]
 		return true
@@ -96,7 +96,7 @@ func (r *redactor) rewrite(text string, s *scratch, t *tally) bool {
 
 // alphabetOf is the base64 that text is written in: a strict reader takes no other letters behind the first ones.
 func alphabetOf(text string) *base64.Encoding {
-	if strings.IndexByte(text, '-') >= 0 || strings.IndexByte(text, '_') >= 0 {
+	if strings.ContainsAny(text, "-_") && !strings.ContainsAny(text, "+/") {
 		return base64.URLEncoding
 	}
 	return base64.StdEncoding
