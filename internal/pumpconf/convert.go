@@ -2,7 +2,6 @@ package pumpconf
 
 import (
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/otelcol-tyk/otelcol-tyk/internal/pumpconf/secrets"
@@ -97,7 +96,7 @@ func (c *converter) tellRows(g *settings.Group) {
 		if !g.Set(row.Name) {
 			continue
 		}
-		if len(row.With) > 0 && !slices.ContainsFunc(row.With, g.Set) {
+		if row.Unread(g.Set) {
 			c.Info(g.Place(row.Name), "not taken over: without %s Tyk Pump does not look at it", row.With[0])
 			continue
 		}

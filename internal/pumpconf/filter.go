@@ -40,7 +40,7 @@ func (c *converter) filter(p *settings.Pump, document *tree.Map) *tree.Map {
 	return m
 }
 
-// checkLists refuses a pump whose filters can let nothing through, or name what no record has.
+// checkLists refuses a pump whose filters can let nothing through.
 func (c *converter) checkLists(p *settings.Pump) {
 	g, key := p.Common, func(name string) string { return "filters." + name }
 	lists := selection.Lists{

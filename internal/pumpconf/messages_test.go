@@ -67,8 +67,8 @@ func TestMessages(t *testing.T) {
 		{`{"purge_dealy": 1}`, `WARN purge_dealy: is read by nothing; purge_delay is meant?`},
 		{`{"hybrid": {}}`, `WARN hybrid: is read by nothing: pumps stand in pumps; is a brace in the wrong place?`},
 		{pumps(`"d": {"type": "dummy", "filters": {"org_id": ["a"]}}`), `WARN pumps.d.filters.org_id: is read by nothing; filters.org_ids is meant?`},
-		{pumps(`"sql": {"filters": {"response_codes": [99999]}, "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u"}}`), `ERROR pumps.sql.filters.response_codes (variable TYK_PMP_PUMPS_SQL_FILTERS_RESPONSECODES): 99999 is no status code`},
-		{pumps(goodProm + `}, "filters": {"api_ids": ["a"], "skip_api_ids": ["a"]}}`), `ERROR pumps.p.filters.api_ids (variable TYK_PMP_PUMPS_P_FILTERS_APIIDS): all of it is in skip_api_ids, too, so that nothing passes`},
+		{pumps(`"sql": {"filters": {"response_codes": [99999]}, "meta": {"type": "postgres", "connection_string": "host=h dbname=d user=u"}}`), `ERROR pumps.sql.filters.response_codes (variable TYK_PMP_PUMPS_SQL_FILTERS_RESPONSECODES): nothing passes: 99999 is no status code`},
+		{pumps(goodProm + `}, "filters": {"api_ids": ["a"], "skip_api_ids": ["a"]}}`), `ERROR pumps.p.filters.api_ids (variable TYK_PMP_PUMPS_P_FILTERS_APIIDS): nothing passes: "a" is in skip_api_ids, too`},
 		// Redis.
 		{`{"analytics_storage_type": "Redis"}`, `ERROR analytics_storage_type (variable TYK_PMP_ANALYTICSSTORAGETYPE): "Redis" ends Tyk Pump: write redis, in small letters`},
 		{`{"analytics_storage_config": {"host": "redis.x"}}`, `WARN analytics_storage_config.host (variable TYK_PMP_ANALYTICSSTORAGECONFIG_HOST): is ignored, as in Tyk Pump, since port is missing: localhost:6379 is used; set port`},

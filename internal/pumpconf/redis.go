@@ -121,7 +121,7 @@ func (c *converter) addresses(g *settings.Group) ([]string, string) {
 		}
 		return addresses, "hosts"
 	}
-	host, port := g.Text("host"), g.Int("port")
+	host, port := strings.Trim(g.Text("host"), "[]"), g.Int("port") // Tyk Pump needs the brackets of an IPv6 address
 	if port != 0 {
 		return []string{net.JoinHostPort(host, strconv.FormatInt(port, 10))}, "host"
 	}

@@ -44,7 +44,7 @@ func TestWhatComponentsRefuseIsRefused(t *testing.T) {
 		{pumps(`"m": {"type": "mongo-pump-aggregate", "meta": {"mongo_url": "mongodb://h/d"}, "ignore_fields": ["timestamp"]}`), `has timestamp, without which Tyk Pump books all requests in the year 1: leave it out`},
 		{pumps(goodES + `, "index_name": "Tyk_Analytics"}}`), `ERROR pumps.e.meta.index_name (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_INDEXNAME): "Tyk_Analytics" has capital letters, which servers refuse: use "tyk_analytics"`},
 		{pumps(goodES + `, "mcp_index_name": "http://u:Hunter2@h"}}`), `the value is no name that servers take`},
-		{pumps(goodSplunk + `, "obfuscate_api_keys_length": -3}}`), `ERROR pumps.s.meta.obfuscate_api_keys_length (variable TYK_PMP_PUMPS_SPLUNK_META_OBFUSCATEAPIKEYSLENGTH): -3 is no number of letters that stay: write 0 or more`},
+		{pumps(goodSplunk + `, "obfuscate_api_keys": true, "obfuscate_api_keys_length": -3}}`), `ERROR pumps.s.meta.obfuscate_api_keys_length (variable TYK_PMP_PUMPS_SPLUNK_META_OBFUSCATEAPIKEYSLENGTH): -3 is no number of letters that stay: write 0 or more`},
 		{pumps(goodSQS + `, "aws_endpoint": "http://u:Hunter2@h"}}`), `ERROR pumps.q.meta.aws_endpoint (variable TYK_PMP_PUMPS_SQS_META_AWSENDPOINT): the value has credentials, which nobody reads there: use aws_key and aws_secret`},
 		{pumps(`"csv": {"meta": {"csv_dir": "/c"}, "timeout": 99999999999}`), `ERROR pumps.csv.timeout (variable TYK_PMP_PUMPS_CSV_TIMEOUT): 99999999999 is more seconds than anybody waits: write fewer`},
 		{pumps(goodHybrid + `, "call_timeout": 99999999999}}`), `ERROR pumps.h.meta.call_timeout (variable TYK_PMP_PUMPS_HYBRID_META_CALLTIMEOUT): 99999999999 is more seconds than anybody waits`},
@@ -85,4 +85,16 @@ func TestSettingsThatNeedOthersDoNotVanish(t *testing.T) {
 	} {
 		assert.Contains(t, told(Convert(input(c.file))), c.want, c.file)
 	}
+}
+
+// TestFiltersThatNameWhatNoRecordHasRun are of files with which Tyk Pump runs.
+func TestFiltersThatNameWhatNoRecordHasRun(t *testing.T) {
+	t.Parallel()
+	for _, filters := range []string{`"skip_response_codes": [1, 200]`, `"response_codes": [20000, 200]`, `"api_ids": ["a", ""]`, `"skip_api_ids": ["a,b"]`} {
+		assert.False(t, Convert(input(pumps(`"csv": {"meta": {"csv_dir": "/c"}, "filters": {`+filters+`}}`))).Refused(), filters)
+	}
+	assert.False(t, Convert(input(pumps(goodSplunk+`, "obfuscate_api_keys_length": -3}}`))).Refused(), "a setting that nobody looks at")
+	r := Convert(input(`{"dont_purge_uptime_data": true, "pumps": {"csv": {"meta": {"csv_dir": "/c"}}}, "analytics_storage_config": {"host": "[::1]", "port": 6379}}`))
+	assert.False(t, r.Refused(), told(r))
+	assert.Contains(t, r.YAML(), "[::1]:6379")
 }

@@ -54,7 +54,7 @@ func copyRows(g *settings.Group, component string, into *tree.Map) {
 	for i := range g.Section.Keys {
 		row := &g.Section.Keys[i]
 		path, ok := strings.CutPrefix(row.To, component+".")
-		if !ok || !g.Set(row.Name) {
+		if !ok || !g.Set(row.Name) || row.Unread(g.Set) {
 			continue
 		}
 		data := g.Value(row.Name).Data

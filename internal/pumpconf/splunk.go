@@ -28,7 +28,7 @@ func (c *converter) splunk(p *settings.Pump) *unit {
 	}
 	u := newUnit(p, httpDestination("splunk", "splunk", []string{url.Scheme + "://" + host}), "splunk_hec")
 	document := tree.New().Set("format", "splunk")
-	if letters := g.Int("obfuscate_api_keys_length"); letters < 0 {
+	if letters := g.Int("obfuscate_api_keys_length"); letters < 0 && g.Bool("obfuscate_api_keys") {
 		c.Error(g.Place("obfuscate_api_keys_length"), "%d is no number of letters that stay: write 0 or more", letters)
 	}
 	copyRows(g, "document", document)

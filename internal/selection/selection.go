@@ -33,49 +33,49 @@ const (
 	noCode, networkCode = 0, -1
 )
 
-// Faults finds values that no record has, and allow lists of which nothing is left. Each begins with the key.
+// Faults finds allow lists that let nothing through. Each begins with the key. What no record has is harmless beside
+// something else.
 func (l *Lists) Faults() []error {
-	var all []error
-	for _, ids := range []struct {
-		key           string
-		allowed, skip []string
-	}{{"api_ids", l.APIIDs, l.SkipAPIIDs}, {"org_ids", l.OrgIDs, l.SkipOrgIDs}} {
-		if slices.Contains(ids.allowed, "") {
-			all = append(all, fmt.Errorf("%s: has an empty id, as of a variable that is not set: name an API or an organisation, or leave it out", ids.key))
-		}
-		all = append(all, severalIDs(ids.key, ids.allowed)...)
-		all = append(all, severalIDs("skip_"+ids.key, ids.skip)...)
-		all = append(all, nothingLeft(ids.key, ids.allowed, ids.skip)...)
-	}
-	all = append(all, impossibleCodes("response_codes", l.ResponseCodes)...)
-	all = append(all, impossibleCodes("skip_response_codes", l.SkipResponseCodes)...)
-	return append(all, nothingLeft("response_codes", l.ResponseCodes, l.SkipResponseCodes)...)
+	return slices.DeleteFunc([]error{
+		nothingPasses("api_ids", l.APIIDs, l.SkipAPIIDs, whyNoID),
+		nothingPasses("org_ids", l.OrgIDs, l.SkipOrgIDs, whyNoID),
+		nothingPasses("response_codes", l.ResponseCodes, l.SkipResponseCodes, whyNoCode),
+	}, func(err error) bool { return err == nil })
 }
 
-func severalIDs(key string, ids []string) (all []error) {
-	for _, id := range ids {
-		if strings.Contains(id, ",") {
-			all = append(all, fmt.Errorf("%s: %q has a comma, which no id has: write each id as an element of its own", key, id))
+// nothingPasses is an error where no value of an allow list is one that records have and that is not skipped.
+func nothingPasses[T comparable](key string, allowed, skipped []T, whyNone func(T) string) error {
+	reasons := make([]string, len(allowed))
+	for i, v := range allowed {
+		reasons[i] = whyNone(v)
+		if reasons[i] == "" && slices.Contains(skipped, v) {
+			reasons[i] = fmt.Sprintf("%#v is in skip_%s, too", v, key)
+		}
+		if reasons[i] == "" {
+			return nil
 		}
 	}
-	return all
-}
-
-func impossibleCodes(key string, codes []int64) (all []error) {
-	for _, code := range codes {
-		if (code < leastCode || code > mostCode) && code != noCode && code != networkCode {
-			all = append(all, fmt.Errorf("%s: %d is no status code: use %d to %d, %d for records without one, or %d for those of TCP",
-				key, code, leastCode, mostCode, noCode, networkCode))
-		}
-	}
-	return all
-}
-
-func nothingLeft[T comparable](key string, allowed, skipped []T) []error {
-	if len(allowed) == 0 || slices.ContainsFunc(allowed, func(v T) bool { return !slices.Contains(skipped, v) }) {
+	if len(allowed) == 0 {
 		return nil
 	}
-	return []error{fmt.Errorf("%s: all of it is in skip_%s, too, so that nothing passes: leave it out of one of the two", key, key)}
+	return fmt.Errorf("%s: nothing passes: %s", key, strings.Join(reasons, ", "))
+}
+
+func whyNoID(id string) string {
+	switch {
+	case id == "":
+		return `"" is no id, and may be of a variable that is not set`
+	case strings.Contains(id, ","):
+		return fmt.Sprintf("%q has a comma: write each id as an element of its own", id)
+	}
+	return ""
+}
+
+func whyNoCode(code int64) string {
+	if code >= leastCode && code <= mostCode || code == noCode || code == networkCode {
+		return ""
+	}
+	return fmt.Sprintf("%d is no status code: use %d to %d, %d for records without one, or %d for those of TCP", code, leastCode, mostCode, noCode, networkCode)
 }
 
 // Subject is what a record, a span or a data point is judged by.

@@ -92,17 +92,19 @@ func TestListsThatCannotBeMeant(t *testing.T) {
 		{Lists{}, nil},
 		{Lists{APIIDs: []string{"a", "b"}, SkipAPIIDs: []string{"b", "c"}, SkipOrgIDs: []string{""}}, nil},
 		{Lists{ResponseCodes: []int64{-1, 0, 100, 200, 999}, SkipResponseCodes: []int64{200}}, nil},
-		{Lists{APIIDs: []string{""}}, []string{"api_ids: has an empty id"}},
-		{Lists{OrgIDs: []string{"a", "b,c"}}, []string{`org_ids: "b,c" has a comma`}},
-		{Lists{SkipAPIIDs: []string{"a,b"}}, []string{`skip_api_ids: "a,b" has a comma`}},
-		{Lists{ResponseCodes: []int64{99999, 200}}, []string{"response_codes: 99999 is no status code"}},
-		{Lists{SkipResponseCodes: []int64{-2, 99}}, []string{"skip_response_codes: -2 is", "skip_response_codes: 99 is"}},
+		{Lists{APIIDs: []string{"", "a"}, OrgIDs: []string{"a", "b,c"}, SkipAPIIDs: []string{"a,b"}}, nil},
+		{Lists{ResponseCodes: []int64{99999, 200}, SkipResponseCodes: []int64{-2, 99}}, nil},
+		{Lists{APIIDs: []string{""}}, []string{`api_ids: nothing passes: "" is no id, and may be of a variable that is not set`}},
+		{Lists{OrgIDs: []string{"b,c"}}, []string{`org_ids: nothing passes: "b,c" has a comma: write each id as an element of its own`}},
 		{
 			Lists{
 				APIIDs: []string{"a"}, SkipAPIIDs: []string{"a", "b"}, OrgIDs: []string{"o"}, SkipOrgIDs: []string{"o"},
-				ResponseCodes: []int64{200}, SkipResponseCodes: []int64{200},
+				ResponseCodes: []int64{200, 99}, SkipResponseCodes: []int64{200},
 			},
-			[]string{"api_ids: all of it is in skip_api_ids", "org_ids: all of it is in skip_org_ids", "response_codes: all of it is in skip_response_codes"},
+			[]string{
+				`api_ids: nothing passes: "a" is in skip_api_ids, too`, `org_ids: nothing passes: "o" is in skip_org_ids, too`,
+				"response_codes: nothing passes: 200 is in skip_response_codes, too, 99 is no status code: use 100 to 999",
+			},
 		},
 	} {
 		faults := test.lists.Faults()

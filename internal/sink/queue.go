@@ -65,11 +65,12 @@ func (s Sending) Options(start component.StartFunc, shutdown component.ShutdownF
 }
 
 // ValidateQueue refuses what would cut or mix the receiver's chunks, or answer
-// for records before they are safe, and retries whose waits do not grow.
+// for records before they are safe, and a first wait that nobody means.
 func ValidateQueue(optional configoptional.Optional[exporterhelper.QueueBatchConfig], retry configretry.BackOffConfig) error {
 	var errs []error
-	if retry.Enabled && retry.MaxInterval < retry.InitialInterval {
-		errs = append(errs, fmt.Errorf("retry_on_failure::max_interval: %v: use at least retry_on_failure::initial_interval, %v", retry.MaxInterval, retry.InitialInterval))
+	const longest = 10 * time.Minute // for which nobody waits once a destination is back
+	if retry.Enabled && retry.InitialInterval > max(retry.MaxInterval, longest) {
+		errs = append(errs, fmt.Errorf("retry_on_failure::initial_interval: %v: use at most %v", retry.InitialInterval, max(retry.MaxInterval, longest)))
 	}
 	if !optional.HasValue() {
 		return errors.Join(errs...)

@@ -100,8 +100,8 @@ obfuscate_api_keys_length: -1 is below 0; give the number of letters that stay`)
 	_, err = loadConfig(t, "faulty_code")
 	require.ErrorContains(t, err, "response_codes")
 	_, err = loadConfig(t, "faulty_lists")
-	require.EqualError(t, err, `api_ids: all of it is in skip_api_ids, too, so that nothing passes: leave it out of one of the two
-org_ids: "a,b" has a comma, which no id has: write each id as an element of its own`)
+	require.EqualError(t, err, `api_ids: nothing passes: "a" is in skip_api_ids, too
+org_ids: nothing passes: "a,b" has a comma: write each id as an element of its own`)
 	_, err = loadConfig(t, "faulty_key")
 	require.ErrorContains(t, err, "skip_apis")
 }

@@ -108,7 +108,7 @@ metrics::disabled_metrics: "tyk_latency" is none of the metrics tyk.http.request
 metrics::custom_metrics::0::name: "tyk_http_requests" is another metric's, or is so in Prometheus: use another name, or add that of a preset to disabled_metrics
 metrics::custom_metrics::1::metric_type: "gauge": use "counter" or "histogram"
 metrics::custom_metrics::1::labels: "tags" has no value: use some of alias, api, api_id, api_key, api_name, api_version, client_id, code, host, ip_address, key, latency_gateway, latency_total, latency_upstream, mcp_method, mcp_primitive_name, mcp_primitive_type, method, oauth_id, org_id, path, request_time, response_code, time_stamp
-metrics::filter::api_ids: has an empty id, as of a variable that is not set: name an API or an organisation, or leave it out
+metrics::filter::api_ids: nothing passes: "" is no id, and may be of a variable that is not set
 metrics::histograms: "native": use "explicit" or "exponential"
 metrics::interval: 0s: use at least 1ms
 metrics::series_limit: 1: use a number from 2

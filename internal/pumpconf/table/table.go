@@ -94,6 +94,11 @@ type Key struct {
 	Level Level
 }
 
+// Unread tells whether Tyk Pump does not look at the key, by which keys are set.
+func (k *Key) Unread(set func(key string) bool) bool {
+	return len(k.With) > 0 && !slices.ContainsFunc(k.With, set)
+}
+
 // Variable is the end of the key's variable behind its section's prefix, or empty.
 func (k *Key) Variable() string {
 	switch {
