@@ -67,8 +67,9 @@ func (r *redactor) hides(text string, broken bool) bool {
 // goesOn tells whether the header section that text begins with goes on at some other beginning. The damage may be in the
 // very name of a header or a parameter, so that only the end of the section shows.
 func (r *redactor) goesOn(text string) bool {
-	return r.hides(text, false) ||
-		atOtherBeginning(text, false, func(plain []byte) bool { return bytes.Contains(plain, []byte("\r\n\r\n")) })
+	return atOtherBeginning(text, false, func(plain []byte) bool {
+		return r.shows(plain) || bytes.Contains(plain, []byte("\r\n\r\n"))
+	})
 }
 
 // atOtherBeginning tells whether text is as asked, decoded from one of its next letters on; from all of them where it is
