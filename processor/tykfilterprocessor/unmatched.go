@@ -47,7 +47,9 @@ func (u *unmatched) note(t *tally, ld plog.Logs) {
 	for v, n := range t.judged {
 		u.kept[v] += n
 	}
-	u.addNames(ld)
+	if t.judged[selection.KeptByAPIIDs]+t.judged[selection.KeptByOrgIDs] > 0 {
+		u.addNames(ld)
+	}
 	byID := u.kept[selection.KeptByAPIIDs] + u.kept[selection.KeptByOrgIDs]
 	if u.since.IsZero() && byID > 0 {
 		u.since = time.Now()
