@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/otelcol-tyk/otelcol-tyk/internal/analytics"
 )
 
 // Range holds the indices from First to Last, both included.
@@ -101,7 +103,7 @@ var errIndices = errors.New("the set of records is damaged")
 // What a damaged set may claim is bounded: the greatest index, and how many there are, since
 // stores look at each of them. A chunk has fewer by far.
 const (
-	maxIndex   = 1 << 62
+	maxIndex   = analytics.MaxIndex
 	maxIndices = 1 << 24
 )
 

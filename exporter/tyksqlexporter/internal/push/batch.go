@@ -149,9 +149,8 @@ func sameSegment(uid, name string) (int64, bool) {
 	if digits[0] < '0' || digits[0] == '0' && len(digits) > 1 {
 		return 0, false
 	}
-	const bits = 62
-	index, err := strconv.ParseUint(digits, 10, bits)
-	return int64(index), err == nil //nolint:gosec // of 62 bits
+	index, err := strconv.ParseInt(digits, 10, 64)
+	return index, err == nil && index <= analytics.MaxIndex
 }
 
 // identify splits a uid. One that is not of our making is an identity all the
