@@ -8,9 +8,9 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// checkSQLite refuses what names another database: a file of that name would be made, and the name shown with
+// checkScheme refuses what names another database: a file of that name would be made, and the name shown with
 // its password.
-func checkSQLite(text string) error {
+func checkScheme(text string) error {
 	scheme, _, isURL := strings.Cut(text, "://")
 	switch {
 	case isURL && (scheme == "postgres" || scheme == "postgresql") || strings.Contains(text, "host="):
@@ -23,24 +23,10 @@ func checkSQLite(text string) error {
 	return nil
 }
 
-// Check refuses a datasource that a driver, one of postgres, mysql and sqlite, cannot use.
-func Check(driver, text string) error {
-	var err error
-	switch driver {
-	case "postgres":
-		_, err = Postgres(text, "", false)
-	case "mysql":
-		_, err = MySQL(text, TLS{})
-	case "sqlite":
-		_, err = SQLite(text, nil)
-	}
-	return err
-}
-
 // SQLite is the URI of a file for the driver "sqlite", with more options. Those that users
 // write count less; one without a value takes theirs away.
 func SQLite(text string, options url.Values) (string, error) {
-	if err := checkSQLite(text); err != nil {
+	if err := checkScheme(text); err != nil {
 		return "", err
 	}
 	uri := text

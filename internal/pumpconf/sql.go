@@ -120,15 +120,7 @@ func (c *converter) sqlConnection(g *settings.Group) (*tree.Map, destination, bo
 
 // refusal is why tyksql does not take a DSN, without its key, which is another one in the file.
 func refusal(driver, dsn string) error {
-	var err error
-	switch driver {
-	case "postgres":
-		_, err = datasource.Postgres(dsn, "", false)
-	case "mysql":
-		_, err = datasource.MySQL(dsn, datasource.TLS{})
-	case "sqlite":
-		err = datasource.CheckSQLite(dsn)
-	}
+	err := datasource.CheckWritable(driver, dsn)
 	var mistake datasource.Mistake
 	if errors.As(err, &mistake) {
 		return errors.New(string(mistake))
