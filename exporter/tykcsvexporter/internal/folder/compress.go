@@ -27,7 +27,7 @@ func (f *Folder) Compress(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = guard.Close() }()
+	defer giveBack(guard)
 	if err := lock(guard); errors.Is(err, errLocked) {
 		return nil
 	} else if err != nil {

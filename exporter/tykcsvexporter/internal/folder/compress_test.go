@@ -89,7 +89,7 @@ func TestOneProcessCompresses(t *testing.T) {
 	require.NoError(t, lock(guard))
 	require.NoError(t, f.Compress(t.Context()))
 	require.FileExists(t, filepath.Join(dir, name+".csv"))
-	require.NoError(t, guard.Close())
+	giveBack(guard)
 	require.NoError(t, f.Compress(t.Context()))
 	require.NoFileExists(t, filepath.Join(dir, name+".csv"))
 }

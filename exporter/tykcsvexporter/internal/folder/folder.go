@@ -137,7 +137,7 @@ func (f *Folder) open() error {
 
 func (f *Folder) close() {
 	if f.lock != nil {
-		_ = f.lock.Close() // which gives the lock back
+		giveBack(f.lock)
 		f.lock = nil
 	}
 	f.journal.close()
@@ -159,6 +159,13 @@ func waitLocked(ctx context.Context, file *os.File) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// giveBack gives the lock of a file back and closes it. Closing alone would leave the lock with a process
+// that was just started and has not become its program yet, since it has what is open here.
+func giveBack(file *os.File) {
+	_ = unlock(file)
+	_ = file.Close() // to which nothing is written
 }
 
 // isAt tells whether a file is still the one at its path.
