@@ -7,7 +7,7 @@ import (
 	"github.com/otelcol-tyk/otelcol-tyk/internal/wiring"
 )
 
-// need is what a processor does with a field of records, and what becomes of records without it.
+// need is what a component does with a field of records, and what becomes of records without it.
 type need struct{ field, key, without string }
 
 // choices are the needs of tykfilter: the keys that decide which records go on.
@@ -26,7 +26,13 @@ var counts = []need{
 	{"timestamp", "", "all its rollups are of the year 1"},
 }
 
-// missingFields finds fields that are taken away in front of a processor that goes by them.
+// places are the needs of stores: the switches with which a field decides where a record goes.
+var places = map[string][]need{
+	sqlStore:   {{"timestamp", "table_sharding", "every record is of the year 1, in a table that retention_days drops"}},
+	mongoStore: {{"org_id", "collections::organisations::enabled", "it stores nothing there"}},
+}
+
+// missingFields finds fields that are taken away in front of who goes by them.
 func missingFields(c *configuration) (found []finding) {
 	for _, w := range c.ways {
 		taken := map[string]string{} // the key that does it, by the field
@@ -58,6 +64,11 @@ func missingFields(c *configuration) (found []finding) {
 			}
 			take(key+"::fields::ignore", get(settings, "fields", "ignore")) // a filter chooses first
 		}
+		for _, n := range places[wiring.Type(w.Exporter)] {
+			if !w.rollups() && is(c.exporters[w.Exporter], false, strings.Split(n.key, "::")...) {
+				found = append(found, n.missing(taken, "exporters::"+w.Exporter+"::"+n.key)...)
+			}
+		}
 	}
 	return found
 }
@@ -68,9 +79,13 @@ func (n need) missing(taken map[string]string, by string) []finding {
 	if key == "" {
 		return nil
 	}
+	elsewhere := ", or take it away behind that processor"
+	if strings.HasPrefix(by, "exporters::") {
+		elsewhere = ""
+	}
 	return []finding{{
 		key, "takes " + n.field + " away in front of " + by + ", which goes by it: " + n.without,
-		"leave " + n.field + " out of it, or take it away behind that processor",
+		"leave " + n.field + " out of it" + elsewhere,
 	}}
 }
 

@@ -157,6 +157,11 @@ receivers: {tykredis: {requests: {ignore_fields: [raw_request, api_id]}}}
 processors: {tykfilter: {org_ids: [acme], fields: {ignore: [org_id]}}, tykfilter/b: {skip_response_codes: [404], fields: {ignore: [tags]}}}
 exporters: {tyksql: {tables: {requests: {enabled: false}, aggregated: {enabled: true}}}}
 service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [nop]}, logs/b: {receivers: [tykredis], processors: [tykfilter/b, tykaggregate], exporters: [tyksql]}}}`,
+		"fields taken away in front of a store that does not go by them": `
+receivers: {tykredis: {requests: {ignore_fields: [raw_request, timestamp]}}}
+processors: {tykfilter: {fields: {ignore: [org_id]}}}
+exporters: {tyksql: {tables: {mcp: {enabled: false}}}, tykmongo: {collections: {mcp: {enabled: false}, organisations: {enabled: false}}}}
+service: {pipelines: {logs: {receivers: [tykredis], processors: [tykfilter], exporters: [tyksql, tykmongo]}}}`,
 		"nothing": ``,
 	} {
 		said := lint(t, configured(t, base, config))
