@@ -35,6 +35,7 @@ func (c *converter) mongo(p *settings.Pump) *unit {
 		c.collection(u, p.Meta, "mcp", c.collectionName(p, "tyk_mcp_analytics"))
 	case "mongo-pump-selective":
 		u.parts.Set("organisations", enabled())
+		c.needs(p, "org_id", "stores nothing")
 	case "mongo-pump-aggregate":
 		c.mongoRollups(p, u, "aggregates")
 	case "mongo-mcp-aggregate":
@@ -194,12 +195,14 @@ func (c *converter) rollups(p *settings.Pump) *tree.Map {
 		m.Note("threshold_len_tag_list", max(tags, -1), from(p.Meta, "threshold_len_tag_list"))
 	}
 	m.Note("timezone", c.in.Zone.Name, "<- "+c.in.Zone.Origin)
-	for _, needed := range []struct{ field, without string }{
-		{"org_id", "counts nothing"}, {"timestamp", "books all requests in the year 1"},
-	} {
-		if slices.Contains(p.Common.List("ignore_fields"), needed.field) {
-			c.refuse(p, p.Common.Place("ignore_fields"), "has %s, without which Tyk Pump %s: leave it out", needed.field, needed.without)
-		}
-	}
+	c.needs(p, "org_id", "counts nothing")
+	c.needs(p, "timestamp", "books all requests in the year 1")
 	return m
+}
+
+// needs refuses a pump that ignores a field by which records get to their place.
+func (c *converter) needs(p *settings.Pump, field, without string) {
+	if slices.Contains(p.Common.List("ignore_fields"), field) {
+		c.refuse(p, p.Common.Place("ignore_fields"), "has %s, without which Tyk Pump %s: leave it out", field, without)
+	}
 }

@@ -42,6 +42,8 @@ func TestWhatComponentsRefuseIsRefused(t *testing.T) {
 		{pumps(`"sql": {"meta": {"type": "sqlite", "connection_string": ":memory:"}}`), `is a database in memory`},
 		{pumps(`"sql_aggregate": {"meta": {"type": "postgres", "connection_string": "host=h"}, "ignore_fields": ["tags", "org_id"]}`), `ERROR pumps.sql_aggregate.ignore_fields: has org_id, without which Tyk Pump counts nothing: leave it out`},
 		{pumps(`"m": {"type": "mongo-pump-aggregate", "meta": {"mongo_url": "mongodb://h/d"}, "ignore_fields": ["timestamp"]}`), `has timestamp, without which Tyk Pump books all requests in the year 1: leave it out`},
+		{pumps(`"sql": {"meta": {"type": "postgres", "connection_string": "host=h", "table_sharding": true}, "ignore_fields": ["timestamp"]}`), `has timestamp, without which Tyk Pump stores all requests in a table of the year 1: leave it out`},
+		{pumps(`"m": {"type": "mongo-pump-selective", "meta": {"mongo_url": "mongodb://h/d"}, "ignore_fields": ["org_id"]}`), `has org_id, without which Tyk Pump stores nothing: leave it out`},
 		{pumps(goodES + `, "index_name": "Tyk_Analytics"}}`), `ERROR pumps.e.meta.index_name (variable TYK_PMP_PUMPS_ELASTICSEARCH_META_INDEXNAME): "Tyk_Analytics" has capital letters, which servers refuse: use "tyk_analytics"`},
 		{pumps(goodES + `, "mcp_index_name": "http://u:Hunter2@h"}}`), `the value is no name that servers take`},
 		{pumps(goodSplunk + `, "obfuscate_api_keys": true, "obfuscate_api_keys_length": -3}}`), `ERROR pumps.s.meta.obfuscate_api_keys_length (variable TYK_PMP_PUMPS_SPLUNK_META_OBFUSCATEAPIKEYSLENGTH): -3 is no number of letters that stay: write 0 or more`},

@@ -46,8 +46,11 @@ func (c *converter) sql(p *settings.Pump) *unit {
 		part.Note("name", c.tableName(p, t.name), from(p.Meta, "table_name"))
 	}
 	u.parts.Set(t.key, part)
-	if t.rollups {
+	switch {
+	case t.rollups:
 		u.rollups = c.rollups(p)
+	case p.Meta.Bool("table_sharding"):
+		c.needs(p, "timestamp", "stores all requests in a table of the year 1")
 	}
 	return u
 }
