@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -133,39 +134,53 @@ func (s *sentinels) freeze(ctx context.Context, d *dice) error {
 	return s.WaitReady(ctx)
 }
 
-// handOver has the sentinels replace a master that works. Redis would lose what is written meanwhile to the old one; so
-// nothing is. Sentinels give a replacement up where a replica is too slow, so that they are asked again.
+// handOver has the sentinels replace a master that works. Redis would lose what is written to the old one before the last
+// replica has left it; so nothing is. Then the pause has to end, or it never hears that it is no master any more. Sentinels
+// give a replacement up where a replica is too slow, so that they are asked again.
 func (s *sentinels) handOver(ctx context.Context, _ *dice) error {
-	const long, enough = 90 * time.Second, 30 * time.Second // a pause ends with the master's rule
-	var paused []*peers.Redis
-	defer func() {
-		for _, old := range paused {
-			_ = old.Client().Do(context.WithoutCancel(ctx), "CLIENT", "UNPAUSE").Err()
-		}
-	}()
-	watcher := redis.NewSentinelClient(&redis.Options{Addr: s.SentinelAddrs()[0]})
-	defer func() { _ = watcher.Close() }()
-	err := retry(ctx, "replace the master", func(ctx context.Context) error {
-		old, err := s.Master(ctx)
-		if err != nil {
-			return err
-		}
-		paused = append(paused, old)
-		if err := old.Client().Do(ctx, "CLIENT", "PAUSE", long.Milliseconds(), "WRITE").Err(); err != nil {
-			return err
-		}
-		if err := watcher.Failover(ctx, s.MasterName()).Err(); err != nil {
-			return err
-		}
-		attempt, cancel := context.WithTimeout(ctx, enough)
-		defer cancel()
-		_, err = s.WaitFailover(attempt, old)
-		return err
-	})
+	const pause, enough = 90 * time.Second, 30 * time.Second
+	old, err := s.Master(ctx)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = old.Client().Do(context.WithoutCancel(ctx), "CLIENT", "UNPAUSE").Err() }()
+	watcher := redis.NewSentinelClient(&redis.Options{Addr: s.SentinelAddrs()[0]})
+	defer func() { _ = watcher.Close() }()
+	asked := time.Time{}
+	if err := retry(ctx, "replace the master", func(ctx context.Context) error {
+		if time.Since(asked) > enough {
+			if err := old.Client().Do(ctx, "CLIENT", "PAUSE", pause.Milliseconds(), "WRITE").Err(); err != nil {
+				return err
+			}
+			if err := watcher.Failover(ctx, s.MasterName()).Err(); err != nil {
+				return err
+			}
+			asked = time.Now()
+		}
+		return s.isLeft(ctx, old)
+	}); err != nil {
+		return err
+	}
+	if err := old.Client().Do(ctx, "CLIENT", "UNPAUSE").Err(); err != nil {
+		return err
+	}
 	return s.WaitReady(ctx)
+}
+
+// isLeft tells whether the sentinels name another master than old, which has no replica any more.
+func (s *sentinels) isLeft(ctx context.Context, old *peers.Redis) error {
+	master, err := s.Master(ctx)
+	if err != nil {
+		return err
+	}
+	replication, err := old.Client().Info(ctx, "replication").Result()
+	if err != nil {
+		return err
+	}
+	if master == old || !strings.Contains(replication, "connected_slaves:0\r\n") {
+		return fmt.Errorf("%s is still a master", old.Addr())
+	}
+	return nil
 }
 
 func (s *sentinels) killReplica(ctx context.Context, d *dice) error {
