@@ -134,11 +134,13 @@ func (s *sentinels) freeze(ctx context.Context, d *dice) error {
 	return s.WaitReady(ctx)
 }
 
-// handOver has the sentinels replace a master that works. Redis would lose what is written to the old one before the last
-// replica has left it; so nothing is. Then the pause has to end, or it never hears that it is no master any more. Sentinels
-// give a replacement up where a replica is too slow, so that they are asked again.
+// handOver has the sentinels replace a master that works. Redis would lose what is written to the old one meanwhile, and
+// who still reads there would deliver what the new one has, too; so nothing is written until everybody has gone. Then the
+// pause has to end, or the old one never hears that it is no master any more. Sentinels give a replacement up where a
+// replica is too slow, so that they are asked again.
 func (s *sentinels) handOver(ctx context.Context, _ *dice) error {
 	const pause, enough = 90 * time.Second, 30 * time.Second
+	const gone = 10 * time.Second // longer than any client waits for an answer
 	old, err := s.Master(ctx)
 	if err != nil {
 		return err
@@ -161,6 +163,7 @@ func (s *sentinels) handOver(ctx context.Context, _ *dice) error {
 	}); err != nil {
 		return err
 	}
+	time.Sleep(gone)
 	if err := old.Client().Do(ctx, "CLIENT", "UNPAUSE").Err(); err != nil {
 		return err
 	}
