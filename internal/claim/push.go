@@ -88,7 +88,7 @@ func (s *Store) Push(ctx context.Context, t *Target, runs []Run) (Pushed, error)
 			from += n
 		}
 	}
-	return pushed, wrap(t.awaitReplicas(ctx, conn), "push to %s", t.list)
+	return pushed, wrap(s.pushReplicas(ctx, server, conn, t.settings.WaitForReplicas), "push to %s", t.list)
 }
 
 // pushPage makes one call, and returns for how many entries.
@@ -125,13 +125,13 @@ func (t *Target) pushPage(ctx context.Context, conn *redis.Conn, run Run, from i
 	return n, nil
 }
 
-func (t *Target) awaitReplicas(ctx context.Context, conn *redis.Conn) error {
-	if t.settings.WaitForReplicas == 0 {
+func (s *Store) pushReplicas(ctx context.Context, server *redis.Client, conn *redis.Conn, most int) error {
+	if most == 0 {
 		return nil
 	}
-	connected, err := connectedReplicas(ctx, conn)
+	want, err := s.trusted(ctx, server, conn, most)
 	if err != nil {
-		return fmt.Errorf("count replicas: %w", err)
+		return err
 	}
-	return awaitReplicas(ctx, conn, min(t.settings.WaitForReplicas, connected))
+	return awaitReplicas(ctx, conn, want)
 }

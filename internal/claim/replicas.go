@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,7 +76,7 @@ func (s *Store) replicate(ctx context.Context, sources []*Source, visits []Visit
 		byServer[server] = append(byServer[server], i)
 	}
 	for server, indices := range byServer {
-		err := waitForReplicas(ctx, server, sources[indices[0]])
+		err := s.waitForReplicas(ctx, server, sources[indices[0]])
 		for _, i := range indices {
 			if err == nil {
 				s.replicated.add(sources[i], visits[i].Held)
@@ -104,16 +105,12 @@ func (v *Visit) hide(known map[string]int64) {
 // settings say, or all if fewer are connected, have everything that the server
 // has now. WAIT is about the writes of its own connection, so that connection
 // renews the source's leases before.
-func waitForReplicas(ctx context.Context, server *redis.Client, src *Source) error {
+func (s *Store) waitForReplicas(ctx context.Context, server *redis.Client, src *Source) error {
 	conn := server.Conn()
 	defer conn.Close() //nolint:errcheck // gives the connection back
-	connected, err := connectedReplicas(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("count replicas: %w", err)
-	}
-	want := min(src.settings.WaitForReplicas, connected)
-	if want == 0 {
-		return nil
+	want, err := s.trusted(ctx, server, conn, src.settings.WaitForReplicas)
+	if err != nil || want == 0 {
+		return err
 	}
 	lease := src.lease(true)
 	if err := lease.script.Run(ctx, conn, lease.keys, lease.args...).Err(); err != nil {
@@ -154,4 +151,75 @@ func connectedReplicas(ctx context.Context, conn *redis.Conn) (int, error) {
 		return 0, fmt.Errorf("unexpected reply %v", reply)
 	}
 	return len(replicas), nil
+}
+
+// trusted tells how many replicas are to be waited for, most or all that are connected. It is ErrNotReplicated while
+// a master may be being replaced.
+func (s *Store) trusted(ctx context.Context, server *redis.Client, conn *redis.Conn, most int) (int, error) {
+	connected, err := connectedReplicas(ctx, conn)
+	if err != nil {
+		return 0, fmt.Errorf("count replicas: %w", err)
+	}
+	return min(most, connected), s.followers.check(ctx, server.Options().Addr, conn, connected)
+}
+
+// followers remembers which servers replicas have left. They leave a master that is being replaced, and what it is given
+// from then on, or what only the last of them has, is gone once it hears of that. Who asks it meanwhile would deliver
+// what the new master has, too.
+type followers struct {
+	mu   sync.Mutex // guards of
+	of   map[string]following
+	hold time.Duration // for which such a server is not trusted; what asks it hears of another master sooner
+}
+
+// following is what was seen of a server.
+type following struct {
+	id   string // of what it replicates, which a server that takes over changes
+	most int    // replicas, until that many are no longer expected
+	now  int
+	left time.Time // when one of them was missed last, zero while none is
+}
+
+// replacing is the hold of stores.
+const replacing = 15 * time.Second
+
+// check notes how many replicas a server has, and is ErrNotReplicated for a while after one has left it.
+func (f *followers) check(ctx context.Context, address string, conn *redis.Conn, connected int) error {
+	f.mu.Lock()
+	was := f.of[address]
+	f.mu.Unlock()
+	if connected == was.now && was.left.IsZero() {
+		return nil
+	}
+	id, err := replicationID(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("ask what is replicated: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	is := following{id: id, most: connected, now: connected}
+	was = f.of[address]
+	if id == was.id && connected < was.most {
+		is.most, is.left = was.most, was.left
+		if is.left.IsZero() || connected < was.now {
+			is.left = time.Now()
+		}
+		if time.Since(is.left) >= f.hold {
+			is = following{id: id, most: connected, now: connected}
+		}
+	}
+	f.of[address] = is
+	if is.left.IsZero() {
+		return nil
+	}
+	return fmt.Errorf("%w: %d of %d replicas have left, as they leave a master that is being replaced; it is trusted again %s after the last one",
+		ErrNotReplicated, is.most-is.now, is.most, f.hold)
+}
+
+// replicationID names what a server replicates.
+func replicationID(ctx context.Context, conn *redis.Conn) (string, error) {
+	text, err := conn.Info(ctx, "replication").Result()
+	_, after, _ := strings.Cut(text, "master_replid:")
+	id, _, _ := strings.Cut(after, "\r\n")
+	return id, err
 }

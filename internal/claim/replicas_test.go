@@ -109,3 +109,119 @@ func TestNothingIsWaitedForWhereThatIsNotWanted(t *testing.T) {
 	require.ErrorContains(t, err, "READONLY")
 	assert.Empty(t, v.Held)
 }
+
+// follow has servers replicate a master, and waits until it knows.
+func follow(t *testing.T, master *peers.Redis, replicas ...*peers.Redis) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(master.Addr())
+	require.NoError(t, err)
+	for _, r := range replicas {
+		require.NoError(t, r.Client().ReplicaOf(t.Context(), host, port).Err())
+	}
+	isFollowedBy(t, master, len(replicas))
+}
+
+func isFollowedBy(t *testing.T, master *peers.Redis, replicas int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		role, err := master.Client().Do(t.Context(), "role").Slice()
+		return err == nil && len(role[2].([]any)) == replicas
+	}, 5*time.Minute, 10*time.Millisecond)
+}
+
+// Sentinels that replace a master on request have its replicas leave it one after the other, and tell it last. Until then
+// it takes writes, and some of its replicas may confirm them.
+func TestAMasterThatIsBeingReplacedIsNotDeliveredFrom(t *testing.T) {
+	t.Parallel()
+	master, next := newPair(t)
+	last := peers.StartRedis(t)
+	follow(t, master, last, next)
+	store, src := claim.NewStore(master.Client()), claim.NewSource(list, waiting("a", 1))
+	v, err := look(t, store, src)
+	require.NoError(t, err)
+	require.Len(t, v.Held, 1)
+	push(t, master.Client(), 10, 20)
+	require.EqualValues(t, 2, master.Client().Wait(t.Context(), 2, 5*time.Minute).Val())
+
+	require.NoError(t, next.Client().ReplicaOf(t.Context(), "no", "one").Err())
+	isFollowedBy(t, master, 1)
+	v, err = look(t, store, src)
+	require.ErrorIs(t, err, claim.ErrNotReplicated)
+	require.ErrorContains(t, err, "1 of 2 replicas have left")
+	assert.EqualValues(t, 10, v.Claimed)
+	require.Len(t, v.Held, 1)
+	assert.EqualValues(t, 10, v.Held[0].Count, "what was claimed before goes on")
+	follow(t, next, last)
+	isFollowedBy(t, master, 0)
+	v, err = look(t, store, src)
+	require.ErrorContains(t, err, "2 of 2 replicas have left")
+	require.Len(t, v.Held, 1)
+	assert.EqualValues(t, 10, v.Held[0].Count)
+
+	v, err = look(t, claim.NewStore(next.Client()), claim.NewSource(list, waiting("b", 1)))
+	require.NoError(t, err)
+	assert.EqualValues(t, 10, v.Claimed, "which would be delivered twice")
+}
+
+func TestAMasterThatHasLostItsReplicasIsDeliveredFromLater(t *testing.T) {
+	t.Parallel()
+	master, replica := newPair(t)
+	store, src := claim.NewStore(master.Client()), claim.NewSource(list, waiting("a", 1))
+	_, err := look(t, store, src)
+	require.NoError(t, err)
+	replica.Kill()
+	isFollowedBy(t, master, 0)
+	push(t, master.Client(), 10, 20)
+	store.Hold(time.Hour)
+	_, err = look(t, store, src)
+	require.ErrorIs(t, err, claim.ErrNotReplicated)
+	store.Hold(0)
+	v, err := look(t, store, src)
+	require.NoError(t, err)
+	require.Len(t, v.Held, 1)
+	assert.EqualValues(t, 20, v.Held[0].Count)
+
+	store.Hold(time.Hour)
+	push(t, master.Client(), 20, 30)
+	_, err = look(t, store, src)
+	require.NoError(t, err, "it is known to have none")
+}
+
+func TestAReplicaThatIsBackEndsTheWait(t *testing.T) {
+	t.Parallel()
+	master, replica := newPair(t)
+	store, src := claim.NewStore(master.Client()), claim.NewSource(list, waiting("a", 1))
+	store.Hold(time.Hour)
+	_, err := look(t, store, src)
+	require.NoError(t, err)
+	replica.Kill()
+	isFollowedBy(t, master, 0)
+	push(t, master.Client(), 10, 20)
+	_, err = look(t, store, src)
+	require.ErrorIs(t, err, claim.ErrNotReplicated)
+	require.NoError(t, replica.Start(t.Context()))
+	follow(t, master, replica)
+	require.Eventually(t, func() bool {
+		v, err := look(t, store, src)
+		return err == nil && len(v.Held) == 1 && v.Held[0].Count == 20
+	}, 5*time.Minute, 10*time.Millisecond)
+}
+
+func TestNothingIsPushedToAMasterThatIsBeingReplaced(t *testing.T) {
+	t.Parallel()
+	master, replica := newPair(t)
+	store := claim.NewStore(master.Client())
+	target := claim.NewTarget("copy", 0, claim.PushSettings{MaxEntries: 1000, Remember: time.Hour, WaitForReplicas: 1})
+	run := claim.Run{Segment: "1.a", Indices: []int64{0}, Entries: [][]byte{[]byte("entry")}}
+	_, err := store.Push(t.Context(), target, []claim.Run{run})
+	require.NoError(t, err)
+	require.NoError(t, replica.Client().ReplicaOf(t.Context(), "no", "one").Err())
+	isFollowedBy(t, master, 0)
+	run.Indices[0]++
+	_, err = store.Push(t.Context(), target, []claim.Run{run})
+	require.ErrorIs(t, err, claim.ErrNotReplicated)
+	store.Hold(0)
+	pushed, err := store.Push(t.Context(), target, []claim.Run{run})
+	require.NoError(t, err)
+	assert.Equal(t, claim.Pushed{Known: 1}, pushed)
+}

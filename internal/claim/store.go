@@ -24,10 +24,13 @@ var ErrGone = errors.New("redis no longer has the segment's entries")
 type Store struct {
 	rdb        redis.UniversalClient
 	replicated replicated
+	followers  followers
 }
 
 // NewStore uses rdb, which stays the caller's to close.
-func NewStore(rdb redis.UniversalClient) *Store { return &Store{rdb: rdb} }
+func NewStore(rdb redis.UniversalClient) *Store {
+	return &Store{rdb: rdb, followers: followers{of: map[string]following{}, hold: replacing}}
+}
 
 // Visit is what one visit to a source brought.
 type Visit struct {
