@@ -294,6 +294,69 @@ func TestASentinelFailoverInTheMiddleOfADrainLosesAndDoublesNothing(t *testing.T
 	eventually(t, "a good status", func() bool { return rec.host.last() == componentstatus.StatusOK })
 }
 
+// Sentinels replace a master that works, as they do when they are asked to. It takes writes until it hears of that, from
+// gateways, and from the receiver.
+func TestAFailoverOnRequestDoublesNothing(t *testing.T) {
+	t.Parallel()
+	const replicas = 2
+	s := peers.StartRedisSentinel(t, peers.RedisReplicas(replicas))
+	d := newLedger(0)
+	start(t, "", d, func(cfg *Config) {
+		onSentinel(s)(cfg)
+		cfg.PollInterval = 10 * time.Millisecond
+	})
+	done, confirmed := make(chan struct{}), make(chan map[string]bool)
+	go func() {
+		have := map[string]bool{}
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				confirmed <- have
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			conn := s.Client().Conn()
+			if err := conn.RPush(t.Context(), list, analytics.AppendMsgpack(nil, numbered(i))).Err(); err == nil {
+				n, err := conn.Wait(t.Context(), replicas, 100*time.Millisecond).Result()
+				have[strconv.Itoa(i)] = err == nil && n == replicas
+			}
+			_ = conn.Close()
+		}
+	}()
+	for range 2 {
+		before := d.count()
+		eventually(t, "some records", func() bool { return d.count() > before+100 })
+		master, err := s.Master(t.Context())
+		require.NoError(t, err)
+		watcher := redis.NewSentinelClient(&redis.Options{Addr: s.SentinelAddrs()[0]})
+		require.NoError(t, watcher.Failover(t.Context(), s.MasterName()).Err())
+		require.NoError(t, watcher.Close())
+		_, err = s.WaitFailover(t.Context(), master)
+		require.NoError(t, err)
+	}
+	close(done)
+	pushed := <-confirmed
+	eventually(t, "all that the replicas had", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for key, safe := range pushed {
+			if safe && len(d.stored[key]) == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	eventually(t, "an empty Redis", func() bool {
+		master, err := s.Master(t.Context())
+		return err == nil && len(leftover(t, master.Client())) == 0
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, uids := range d.stored {
+		assert.Len(t, uids, 1, "record %s", key)
+	}
+}
+
 // A master that hangs is replaced while it still believes to be one.
 func TestAMasterThatWakesUpAfterItsReplacementDoublesNothing(t *testing.T) {
 	t.Parallel()
