@@ -133,5 +133,5 @@ func (s *Store) pushReplicas(ctx context.Context, server *redis.Client, conn *re
 	if err != nil {
 		return err
 	}
-	return awaitReplicas(ctx, conn, want)
+	return s.awaitReplicas(ctx, server, conn, want)
 }

@@ -116,11 +116,12 @@ func (s *Store) waitForReplicas(ctx context.Context, server *redis.Client, src *
 	if err := lease.script.Run(ctx, conn, lease.keys, lease.args...).Err(); err != nil {
 		return fmt.Errorf("renew the leases of %s: %w", src.key, err)
 	}
-	return awaitReplicas(ctx, conn, want)
+	return s.awaitReplicas(ctx, server, conn, want)
 }
 
-// awaitReplicas waits until so many replicas have what a connection has written.
-func awaitReplicas(ctx context.Context, conn *redis.Conn, want int) error {
+// awaitReplicas waits until so many replicas have what a connection has written. That counts unless a replica has left
+// meanwhile, which may be the master soon and need not be one of them.
+func (s *Store) awaitReplicas(ctx context.Context, server *redis.Client, conn *redis.Conn, want int) error {
 	if want == 0 {
 		return nil
 	}
@@ -131,7 +132,8 @@ func awaitReplicas(ctx context.Context, conn *redis.Conn, want int) error {
 	if got < int64(want) {
 		return fmt.Errorf("%w: %d of %d within %s", ErrNotReplicated, got, want, replicasTimeout)
 	}
-	return nil
+	_, err = s.trusted(ctx, server, conn, want)
+	return err
 }
 
 // connectedReplicas counts the replicas that are in step with a master. A server

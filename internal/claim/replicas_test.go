@@ -1,11 +1,13 @@
 package claim_test
 
 import (
+	"context"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -161,6 +163,43 @@ func TestAMasterThatIsBeingReplacedIsNotDeliveredFrom(t *testing.T) {
 	v, err = look(t, claim.NewStore(next.Client()), claim.NewSource(list, waiting("b", 1)))
 	require.NoError(t, err)
 	assert.EqualValues(t, 10, v.Claimed, "which would be delivered twice")
+}
+
+// afterWait is a hook that calls a function once a WAIT is answered.
+type afterWait func()
+
+func (afterWait) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (f afterWait) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if cmd.Name() == "wait" {
+			f()
+		}
+		return err
+	}
+}
+
+func (afterWait) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func TestAReplicaThatLeavesDuringTheWaitCounts(t *testing.T) {
+	t.Parallel()
+	master, next := newPair(t)
+	last := peers.StartRedis(t)
+	follow(t, master, last, next)
+	options, err := master.Options()
+	require.NoError(t, err)
+	rdb := redis.NewClient(options)
+	defer func() { require.NoError(t, rdb.Close()) }()
+	rdb.AddHook(afterWait(func() {
+		require.NoError(t, next.Client().ReplicaOf(t.Context(), "no", "one").Err())
+		isFollowedBy(t, master, 1)
+	}))
+	v, err := look(t, claim.NewStore(rdb), claim.NewSource(list, waiting("a", 1)))
+	require.ErrorIs(t, err, claim.ErrNotReplicated)
+	assert.Empty(t, v.Held)
 }
 
 func TestAMasterThatHasLostItsReplicasIsDeliveredFromLater(t *testing.T) {
